@@ -1,0 +1,7 @@
+"""What a training is told to do: validated, immutable, and the same in the form, the file and the run."""
+
+from tl_core.config.augmentation import AUGMENTATION_LEVELS, AugmentationConfig
+from tl_core.config.head import HeadConfig
+from tl_core.config.training import TrainingConfig
+
+__all__ = ["AUGMENTATION_LEVELS", "AugmentationConfig", "HeadConfig", "TrainingConfig"]

@@ -1,0 +1,81 @@
+"""Every error a person can meet.
+
+The message of each is one sentence for that person: what is wrong, what was received, what to do. The
+traceback belongs in the log, never on the page::
+
+    TransferLearningError
+    ├── ConfigError                 a setting is out of range or unknown
+    ├── WorkspaceError              the workspace cannot be read or written, or is full
+    ├── DataError                   a dataset cannot be imported or used
+    │   ├── ArchiveError            a zip is broken, too large, or hostile
+    │   ├── ImageError              one image cannot be used (the import goes on without it)
+    │   ├── NotEnoughDataError      too few classes or images to train on
+    │   └── DatasetNotFoundError
+    ├── WeightsUnavailableError     pretrained weights are neither here nor to be had
+    ├── RunNotFoundError
+    ├── ModelUnavailableError       a run has no usable model (yet), or its file is damaged
+    ├── TrainingError               a training cannot go on
+    │   ├── DivergedError           the loss became infinite or not a number
+    │   └── OutOfMemoryError        a batch does not fit into memory
+    └── StoppedError                the person asked to stop before there was anything to keep
+"""
+
+
+class TransferLearningError(Exception):
+    """Base of all errors whose message is meant for the person at the screen."""
+
+
+class ConfigError(TransferLearningError):
+    """A setting is out of its range, unknown, or contradicts another."""
+
+
+class WorkspaceError(TransferLearningError):
+    """The workspace folder cannot be read or written, or has no room left."""
+
+
+class DataError(TransferLearningError):
+    """A dataset cannot be imported or used."""
+
+
+class ArchiveError(DataError):
+    """A zip file is broken, over a limit, or not a zip file."""
+
+
+class ImageError(DataError):
+    """One image cannot be used; an import lists it and goes on."""
+
+
+class NotEnoughDataError(DataError):
+    """Too few classes, or too few images in a class, to train on."""
+
+
+class DatasetNotFoundError(DataError):
+    """No dataset has the given id."""
+
+
+class WeightsUnavailableError(TransferLearningError):
+    """Pretrained weights are not on this machine and cannot be downloaded."""
+
+
+class RunNotFoundError(TransferLearningError):
+    """No run has the given id."""
+
+
+class ModelUnavailableError(TransferLearningError):
+    """A run has no usable model (yet), or its model file is damaged."""
+
+
+class TrainingError(TransferLearningError):
+    """A training cannot go on."""
+
+
+class DivergedError(TrainingError):
+    """The loss became infinite or not a number."""
+
+
+class OutOfMemoryError(TrainingError):
+    """A batch does not fit into the device's memory."""
+
+
+class StoppedError(TransferLearningError):
+    """The person asked to stop before there was anything to keep."""

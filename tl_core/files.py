@@ -1,0 +1,83 @@
+"""Writing files so that a reader never sees half of one, and a crash never destroys the last good one."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tl_core.errors import WorkspaceError
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside ``path``; put it in the place of ``path`` if the block succeeds.
+
+    The temporary file keeps the suffix of ``path`` (Keras chooses its format by suffix), is flushed to the
+    disk and then renamed over ``path`` in one step, and is removed if the block raises.
+
+    Raises:
+        WorkspaceError: the disk is full or the folder cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(prefix=".writing-", suffix=path.suffix, dir=path.parent)
+        os.close(descriptor)
+    except OSError as error:
+        raise WorkspaceError(_cannot_write(path, error)) from error
+    temporary = Path(name)
+    try:
+        yield temporary
+        _flush_to_disk(temporary)
+        temporary.replace(path)
+        _flush_to_disk(path.parent)
+    except OSError as error:
+        raise WorkspaceError(_cannot_write(path, error)) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Replace the content of ``path`` in one step."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Replace ``path`` in one step by ``value`` as indented UTF-8 JSON."""
+    write_bytes(path, (json.dumps(value, ensure_ascii=False, indent=2) + "\n").encode())
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        WorkspaceError: the file is there but is no JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError) as error:
+        raise WorkspaceError(f"The file {path.name} in the workspace is damaged and cannot be read.") from error
+
+
+def _flush_to_disk(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _cannot_write(path: Path, error: OSError) -> str:
+    reason = error.strerror or type(error).__name__
+    return (
+        f"The workspace cannot be written ({reason}, while saving {path.name}): "
+        "free some disk space or choose another folder with TL_WORKSPACE."
+    )
