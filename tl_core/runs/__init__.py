@@ -1,0 +1,39 @@
+"""A run on the disk: what was asked for, what has happened since, and the model that came out of it.
+
+The run folder is the truth. The training writes it, every page only reads it, so a reloaded page, a second
+browser and a restarted server all show the same run.
+"""
+
+from tl_core.runs.events import Event, EventReader, EventWriter, read_events
+from tl_core.runs.progress import RunProgress, read_progress
+from tl_core.runs.record import ACTIVE, Best, RunFolder, RunRecord, Status
+from tl_core.runs.store import (
+    annotate_run,
+    create_run,
+    delete_run,
+    find_run,
+    list_runs,
+    load_run,
+    update_run,
+)
+
+__all__ = [
+    "ACTIVE",
+    "Best",
+    "Event",
+    "EventReader",
+    "EventWriter",
+    "RunFolder",
+    "RunProgress",
+    "RunRecord",
+    "Status",
+    "annotate_run",
+    "create_run",
+    "delete_run",
+    "find_run",
+    "list_runs",
+    "load_run",
+    "read_events",
+    "read_progress",
+    "update_run",
+]

@@ -1,0 +1,117 @@
+"""Where a run stands, folded from its events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from tl_core.runs.events import Event, read_events
+from tl_core.runs.record import RunRecord
+
+METRICS: Final = ("loss", "accuracy", "val_loss", "val_accuracy")
+TRAINING_PHASES: Final = ("head", "fine_tune")
+
+
+@dataclass(slots=True)
+class RunProgress:
+    """The state of a run after the events `add` was given, in the order in which they happened."""
+
+    phase: str | None = None
+    text: str = ""  # the phase in words
+    fraction: float = 0.0  # of the current phase that is done, 0-1
+    epoch: int = 0  # 0 before the first; counted over both phases
+    epochs: int = 0  # last epoch of the current phase, if it runs to its end
+    batch: int = 0
+    batches: int = 0
+    images_per_second: float | None = None
+    current: dict[str, float] = field(default_factory=dict)  # latest value of each of `METRICS`
+    best: dict[str, float] | None = None  # epoch, val_loss, val_accuracy of the model that would be kept
+    notes: list[str] = field(default_factory=list)
+    finished: bool = False
+    _began: float | None = None  # Unix seconds of the first event
+    _phase_began: float = 0.0
+    _last: float = 0.0
+    _first_epoch: int = 1
+
+    def add(self, events: Iterable[Event]) -> RunProgress:
+        """Take in further events; returns itself."""
+        handlers = {
+            "phase": self._on_phase,
+            "progress": self._on_progress,
+            "batch": self._on_batch,
+            "epoch": self._on_epoch,
+            "note": self._on_note,
+            "end": self._on_end,
+        }
+        for event in events:
+            self._last = float(event.get("t", self._last))
+            self._began = self._last if self._began is None else self._began
+            if handler := handlers.get(event["kind"]):
+                handler(event)
+        return self
+
+    def elapsed_seconds(self, now: float) -> float:
+        """Seconds since the run began; stands still once it has finished.
+
+        Args:
+            now: the current time in Unix seconds.
+        """
+        if self._began is None:
+            return 0.0
+        return max(0.0, (self._last if self.finished else now) - self._began)
+
+    def remaining_seconds(self, now: float) -> float | None:
+        """Seconds the current phase still needs at its pace so far, or None where nothing can be said yet."""
+        if self.finished or self.fraction <= 0.02:
+            return None
+        return max(0.0, (self._last - self._phase_began) / self.fraction * (1 - self.fraction) - (now - self._last))
+
+    def _on_phase(self, event: Event) -> None:
+        self.phase, self.text = event["phase"], event.get("text", "")
+        self.fraction, self.images_per_second, self.finished = 0.0, None, False  # a resumed run goes on after its end
+        self._phase_began = self._last
+        if self.phase in TRAINING_PHASES:
+            self._first_epoch = int(event.get("first_epoch", 1))
+            self.epochs = self._first_epoch + int(event.get("epochs", 1)) - 1
+            self.batch, self.batches = 0, int(event.get("steps", 0))
+
+    def _on_progress(self, event: Event) -> None:
+        self.fraction = min(1.0, event["done"] / max(1, event["total"]))
+        self.images_per_second = event.get("images_per_second")
+
+    def _on_batch(self, event: Event) -> None:
+        self.epoch, self.batch, self.batches = event["epoch"], event["batch"], event["batches"]
+        self.images_per_second = event.get("images_per_second", self.images_per_second)
+        self._take_metrics(event)
+        self._set_training_fraction(event["epoch"] - 1 + event["batch"] / max(1, event["batches"]))
+
+    def _on_epoch(self, event: Event) -> None:
+        self.epoch, self.batch = event["epoch"], self.batches
+        self._take_metrics(event)
+        self._set_training_fraction(event["epoch"])
+        if event.get("best"):
+            self.best = {name: event[name] for name in ("epoch", "val_loss", "val_accuracy") if name in event}
+
+    def _on_note(self, event: Event) -> None:
+        self.notes.append(event.get("text", ""))
+
+    def _on_end(self, event: Event) -> None:
+        self.text, self.finished, self.fraction = event.get("text", ""), True, 1.0
+
+    def _take_metrics(self, event: Event) -> None:
+        self.current.update({name: event[name] for name in METRICS if event.get(name) is not None})
+
+    def _set_training_fraction(self, epochs_done: float) -> None:
+        length = max(1, self.epochs - self._first_epoch + 1)
+        self.fraction = min(1.0, max(0.0, (epochs_done - self._first_epoch + 1) / length))
+
+
+def read_progress(run: RunRecord) -> RunProgress:
+    """Where a run stands now, from all its events."""
+    return RunProgress().add(read_events(run.folder.events_file))
+
+
+def accuracy_history(events: Iterable[Event]) -> list[Any]:
+    """Validation accuracy per epoch, 0-1, for a sparkline; None where it was not finite."""
+    return [event.get("val_accuracy") for event in events if event["kind"] == "epoch"]

@@ -1,0 +1,131 @@
+"""What is known about one run, and the files of its folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from tl_core.config import TrainingConfig
+from tl_core.config.validation import from_mapping
+
+Status = Literal["queued", "running", "done", "stopped", "cancelled", "failed", "interrupted"]
+ACTIVE: Final[frozenset[str]] = frozenset({"queued", "running"})
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """The files of ``workspace/runs/<run_id>/``."""
+
+    path: Path
+
+    @property
+    def record_file(self) -> Path:
+        """What was asked for and how it stands; replaced in one step, written by the training alone."""
+        return self.path / "run.json"
+
+    @property
+    def annotations_file(self) -> Path:
+        """Name, star and notes; written by the pages alone, so that each file has one writer."""
+        return self.path / "annotations.json"
+
+    @property
+    def events_file(self) -> Path:
+        """Everything that happened, one JSON object per line, only ever appended to."""
+        return self.path / "events.jsonl"
+
+    @property
+    def model_file(self) -> Path:
+        """The best model so far, with its input scaling inside."""
+        return self.path / "best.keras"
+
+    @property
+    def labels_file(self) -> Path:
+        """The class names, in the order of the model's outputs."""
+        return self.path / "labels.json"
+
+    @property
+    def metrics_file(self) -> Path:
+        """The kept model's metrics per split, and the seconds spent by stage."""
+        return self.path / "metrics.json"
+
+    @property
+    def log_file(self) -> Path:
+        """Technical log, with tracebacks."""
+        return self.path / "log.txt"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """The process that runs a training; tells a run in progress from one whose process died."""
+
+    pid: int
+    started: float  # Unix seconds at which that process began, because pids are used again
+
+    @classmethod
+    def from_dict(cls, values: Any) -> Owner:
+        """Read plain values."""
+        return from_mapping(cls, values)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Best:
+    """The epoch whose model is kept."""
+
+    epoch: int  # counted from 1 over both phases
+    phase: str  # head or fine_tune
+    val_loss: float
+    val_accuracy: float  # 0-1
+
+    @classmethod
+    def from_dict(cls, values: Any) -> Best:
+        """Read plain values."""
+        return from_mapping(cls, values)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """One run as its folder tells it; a snapshot, read again to see what has changed."""
+
+    id: str
+    path: Path
+    name: str
+    status: Status
+    config: TrainingConfig
+    dataset_id: str
+    dataset_name: str
+    dataset_fingerprint: str
+    classes: tuple[str, ...]  # in the order of the model's outputs
+    split_counts: dict[str, int]  # images per split
+    created: str  # ISO 8601, UTC
+    started: str | None = None
+    finished: str | None = None
+    versions: dict[str, str] = field(default_factory=dict)  # of Python and the packages that matter
+    device: str | None = None  # what it ran on, in words
+    best: Best | None = None
+    error: str | None = None  # one sentence, if the run failed
+    model_sha256: str | None = None  # of best.keras
+    owner: Owner | None = None
+    starred: bool = False
+    notes: str = ""
+
+    @property
+    def folder(self) -> RunFolder:
+        """The files of this run."""
+        return RunFolder(self.path)
+
+    @property
+    def active(self) -> bool:
+        """Whether the run waits or works."""
+        return self.status in ACTIVE
+
+    @property
+    def has_model(self) -> bool:
+        """Whether there is a model to predict with, also while the run still goes on."""
+        return self.folder.model_file.is_file()
+
+
+# Fields of `RunRecord` that are not in run.json: where it lies, and what a person may change at any time.
+PATH_FIELD: Final = "path"
+ANNOTATION_FIELDS: Final = ("name", "starred", "notes")
+RECORD_FIELDS: Final = frozenset(entry.name for entry in fields(RunRecord)) - {PATH_FIELD}

@@ -1,0 +1,246 @@
+"""Creating, reading, changing and deleting runs in the workspace."""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+import shutil
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import psutil
+
+from tl_core.config import TrainingConfig
+from tl_core.errors import ConfigError, RunNotFoundError, TransferLearningError, WorkspaceError
+from tl_core.files import read_json, write_json
+from tl_core.runs.record import (
+    ACTIVE,
+    ANNOTATION_FIELDS,
+    PATH_FIELD,
+    RECORD_FIELDS,
+    Best,
+    Owner,
+    RunFolder,
+    RunRecord,
+)
+from tl_core.workspace import Workspace, is_id, new_id
+
+logger = logging.getLogger(__name__)
+
+_RECORDED_PACKAGES: Final = ("tensorflow", "keras", "openvino", "numpy", "pillow", "streamlit", "scikit-learn")
+MAX_NAME_LENGTH: Final = 80
+MAX_NOTES_LENGTH: Final = 10_000
+
+# How a value of run.json becomes a value of the record; every other value is taken as it is.
+_READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "config": TrainingConfig.from_dict,
+    "classes": tuple,
+    "best": lambda values: values and Best.from_dict(values),
+    "owner": lambda values: values and Owner.from_dict(values),
+}
+
+
+class DatasetLike(Protocol):
+    """What a run has to know of its dataset; `tl_core.data.Dataset` is one."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def fingerprint(self) -> str: ...
+    @property
+    def classes(self) -> tuple[str, ...]: ...
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Images per class and split."""
+
+
+def create_run(
+    workspace: Workspace, config: TrainingConfig, dataset: DatasetLike, name: str | None = None
+) -> RunRecord:
+    """Make a new run folder with status ``queued``; the training itself is started elsewhere."""
+    name = (name or f"{dataset.name}, {config.backbone}").strip()[:MAX_NAME_LENGTH]
+    run_id = new_id(name)
+    path = workspace.runs / run_id
+    record = RunRecord(
+        id=run_id,
+        path=path,
+        name=name,
+        status="queued",
+        config=config,
+        dataset_id=dataset.id,
+        dataset_name=dataset.name,
+        dataset_fingerprint=dataset.fingerprint,
+        classes=dataset.classes,
+        split_counts=_per_split(dataset.counts()),
+        created=now(),
+        versions=_versions(),
+        owner=this_process(),
+    )
+    _write(record)
+    return record
+
+
+def load_run(path: Path) -> RunRecord:
+    """Read one run from its folder.
+
+    A run that says it is waiting or working, but whose process is gone, is given as ``interrupted``: nobody
+    was left to write that down.
+
+    Raises:
+        RunNotFoundError: the folder holds no run.
+        WorkspaceError: its record is damaged.
+    """
+    folder = RunFolder(path)
+    try:
+        values = {**read_json(folder.record_file), **_annotations(folder)}
+    except FileNotFoundError:
+        raise RunNotFoundError("This run no longer exists; choose one from the list of runs.") from None
+    try:
+        known = {name: value for name, value in values.items() if name in RECORD_FIELDS}
+        parsed = {name: _READERS.get(name, _same)(value) for name, value in known.items()}
+        record = RunRecord(path=path, **parsed)
+    except (TypeError, ConfigError) as error:
+        raise WorkspaceError(f"The record of the run {path.name} is damaged and cannot be read.") from error
+    if record.status in ACTIVE and not is_alive(record.owner):
+        return replace(record, status="interrupted")
+    return record
+
+
+def find_run(workspace: Workspace, run_id: str) -> RunRecord:
+    """Read the run with the id ``run_id``, which may come from outside (a link, the command line).
+
+    Raises:
+        RunNotFoundError: there is none.
+    """
+    if not is_id(run_id):
+        raise RunNotFoundError("The link names no run of this dashboard; choose one from the list of runs.")
+    return load_run(workspace.runs / run_id)
+
+
+def list_runs(workspace: Workspace) -> list[RunRecord]:
+    """All runs, newest first; one that cannot be read is logged and left out."""
+    if not workspace.runs.is_dir():
+        return []
+    records = []
+    for path in workspace.runs.iterdir():
+        if not is_id(path.name):
+            continue
+        try:
+            records.append(load_run(path))
+        except TransferLearningError as error:
+            logger.warning("Left out of the list of runs: %s (%s)", path.name, error)
+    return sorted(records, key=lambda record: record.created, reverse=True)
+
+
+def update_run(path: Path, **changes: Any) -> RunRecord:
+    """Write changed fields of the record; for the training and its queue, not for pages."""
+    record = replace(load_run(path), **changes)
+    _write(record)
+    return record
+
+
+def annotate_run(
+    path: Path, *, name: str | None = None, starred: bool | None = None, notes: str | None = None
+) -> RunRecord:
+    """Rename, star or comment a run, at any time, also while it is in progress.
+
+    Raises:
+        ConfigError: the name is empty.
+    """
+    if name is not None and not name.strip():
+        raise ConfigError("A run needs a name with at least one character.")
+    record = load_run(path)
+    values: dict[str, Any] = {
+        "name": record.name if name is None else name.strip()[:MAX_NAME_LENGTH],
+        "starred": record.starred if starred is None else starred,
+        "notes": record.notes if notes is None else notes[:MAX_NOTES_LENGTH],
+    }
+    write_json(record.folder.annotations_file, values)
+    return replace(record, **values)
+
+
+def delete_run(path: Path) -> None:
+    """Delete a run that is not in progress, with its model.
+
+    Raises:
+        WorkspaceError: the run waits or works, or its folder cannot be removed.
+    """
+    record = load_run(path)
+    if record.active:
+        raise WorkspaceError(f"“{record.name}” is still in progress: stop or cancel it first.")
+    discard_folder(path)
+
+
+def discard_folder(path: Path) -> None:
+    """Remove a folder; it vanishes from every list in one step, before its files are deleted."""
+    doomed = path.with_name(f".deleted-{path.name}")
+    try:
+        path.rename(doomed)
+        shutil.rmtree(doomed)
+    except OSError as error:
+        raise WorkspaceError(f"{path.name} could not be deleted ({error.strerror}).") from error
+
+
+def this_process() -> Owner:
+    """The process that runs this code."""
+    return Owner(pid=os.getpid(), started=psutil.Process().create_time())
+
+
+def is_alive(owner: Owner | None) -> bool:
+    """Whether the process that owned a run still exists."""
+    if owner is None:
+        return False
+    try:
+        # Clock adjustments move the reported start by fractions of a second.
+        return bool(abs(psutil.Process(owner.pid).create_time() - owner.started) < 2)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def now() -> str:
+    """This moment as ISO 8601 in UTC, such as ``2026-01-31T09:30:00.000+00:00``."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _write(record: RunRecord) -> None:
+    values = {name: value for name, value in asdict(record).items() if name != PATH_FIELD}
+    write_json(record.folder.record_file, {**values, "config": record.config.to_dict()})
+
+
+def _annotations(folder: RunFolder) -> dict[str, Any]:
+    try:
+        values = read_json(folder.annotations_file)
+    except FileNotFoundError:
+        return {}
+    except WorkspaceError:
+        logger.warning("The name and notes of the run %s are damaged and left out.", folder.path.name)
+        return {}
+    return {name: value for name, value in values.items() if name in ANNOTATION_FIELDS}
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _per_split(counts: dict[str, dict[str, int]]) -> dict[str, int]:
+    totals: Counter[str] = Counter()
+    for of_class in counts.values():
+        totals.update(of_class)
+    return dict(totals)
+
+
+def _versions() -> dict[str, str]:
+    versions = {"python": platform.python_version()}
+    for package in _RECORDED_PACKAGES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return versions
