@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import psutil
+import pytest
+
+from tests.tl_core.runs.conftest import FakeDataset
+from tl_core.config import TrainingConfig
+from tl_core.errors import ConfigError, RunNotFoundError, WorkspaceError
+from tl_core.runs import annotate_run, create_run, delete_run, find_run, list_runs, load_run, update_run
+from tl_core.runs.record import Owner
+
+
+def test_a_run_reads_back_as_it_was_created(workspace, run):
+    assert find_run(workspace, run.id) == run
+    assert run.status == "queued"
+    assert run.split_counts == {"train": 11, "validation": 4}
+    assert run.classes == ("cat", "dog")
+    assert run.config == TrainingConfig(epochs=3)
+    assert run.versions["keras"]
+
+
+def test_runs_are_listed_newest_first_and_a_damaged_one_is_left_out(workspace, run):
+    newer = create_run(workspace, TrainingConfig(), FakeDataset(), name="Second")
+    broken = create_run(workspace, TrainingConfig(), FakeDataset(), name="Broken")
+    broken.folder.record_file.write_text("{", encoding="utf-8")
+    (workspace.runs / ".deleted-x").mkdir()
+    assert [record.id for record in list_runs(workspace)] == [newer.id, run.id]
+
+
+@pytest.mark.parametrize("run_id", ["../../etc", "", "pets", "pets-" + "0" * 32])
+def test_a_link_to_no_run_is_a_plain_sentence(workspace, run_id):
+    with pytest.raises(RunNotFoundError, match="choose one from the list"):
+        find_run(workspace, run_id)
+
+
+def test_a_record_from_a_newer_version_with_more_fields_still_reads(run):
+    values = json.loads(run.folder.record_file.read_text(encoding="utf-8"))
+    run.folder.record_file.write_text(json.dumps({**values, "invented_later": 1}), encoding="utf-8")
+    assert load_run(run.path) == run
+
+
+def test_a_record_without_its_fields_is_damaged(run):
+    run.folder.record_file.write_text("{}", encoding="utf-8")
+    with pytest.raises(WorkspaceError, match="damaged"):
+        load_run(run.path)
+
+
+def test_a_running_run_whose_process_died_is_interrupted(run):
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    owner = Owner(pid=child.pid, started=psutil.Process(child.pid).create_time())
+    update_run(run.path, status="running", owner=owner)
+    assert load_run(run.path).status == "running"
+    child.kill()
+    child.wait()
+    assert load_run(run.path).status == "interrupted"
+
+
+def test_a_pid_that_is_used_again_does_not_keep_a_dead_run_alive(run):
+    update_run(run.path, status="running", owner=Owner(pid=psutil.Process().pid, started=1.0))
+    assert load_run(run.path).status == "interrupted"
+
+
+def test_name_star_and_notes_survive_updates_of_the_training(run):
+    annotate_run(run.path, name="  Better name ", starred=True)
+    annotate_run(run.path, notes="good one")
+    update_run(run.path, status="done")
+    again = load_run(run.path)
+    assert (again.name, again.starred, again.notes, again.status) == ("Better name", True, "good one", "done")
+    with pytest.raises(ConfigError, match="needs a name"):
+        annotate_run(run.path, name="  ")
+
+
+def test_only_a_run_that_is_not_in_progress_can_be_deleted(workspace, run):
+    with pytest.raises(WorkspaceError, match="stop or cancel"):
+        delete_run(run.path)
+    update_run(run.path, status="done")
+    delete_run(run.path)
+    assert list(workspace.runs.iterdir()) == []
