@@ -61,6 +61,7 @@ const paint = (node, block, pick) => {
   node.onclick = () => pick(block.first)
   bar.style.height = `${block.height * 100}%`
   bar.style.background = `linear-gradient(to right, var(--frozen) ${edge}, var(--trainable) ${edge})`
+  bar.style.borderColor = block.frozen > 0.5 ? "var(--frozen-outline)" : "var(--trainable-outline)"
 }
 
 export default function ({ data, parentElement, setTriggerValue }) {
@@ -69,6 +70,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     map = frame()
     parentElement.append(map)
   }
+  for (const [name, color] of Object.entries(data.colors)) map.style.setProperty(`--${name}`, color)
   const row = map.querySelector(".row")
   row.setAttribute("aria-label", `Blocks of the backbone. ${data.summary}`)
   map.querySelector(".start").textContent = data.blocks.length ? data.blocks[0].title : ""

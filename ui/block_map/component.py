@@ -8,9 +8,17 @@ from typing import Any, Final
 
 import streamlit as st
 
+from tl_core.figures.palette import FROZEN, FROZEN_OUTLINE, TRAINABLE, TRAINABLE_OUTLINE
 from ui.block_map.drawing import BlockLike, describe_map, draw_map
 
 _HERE: Final = Path(__file__).parent
+
+_COLORS: Final = {
+    "frozen": FROZEN,
+    "frozen-outline": FROZEN_OUTLINE,
+    "trainable": TRAINABLE,
+    "trainable-outline": TRAINABLE_OUTLINE,
+}
 
 # Registered once, when the module is imported: a second registration would remount every map on the screen.
 _MOUNT: Final = st.components.v2.component(
@@ -32,6 +40,7 @@ def block_map(
 
     drawn = draw_map(blocks, frozen_layers)
     data = {
+        "colors": _COLORS,
         "summary": describe_map(blocks, frozen_layers),
         "blocks": [
             {

@@ -1,0 +1,81 @@
+"""The backbones as a table: what each is good for, what it costs, and whether it can be used at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+from tl_core.backbones.registry import Backbone
+
+Row = dict[str, Any]
+
+HERE: Final = "on this machine"
+COLUMNS: Final[Mapping[str, str]] = {
+    "title": "Backbone",
+    "weights": "Weights",
+    "family": "Family",
+    "top1": "Top-1 (%)",
+    "parameters": "Parameters (M)",
+    "size": "Size (MB)",
+    "cpu": "CPU (ms)",
+    "gpu": "GPU (ms)",
+    "input": "Input (px)",
+}
+COLUMN_HELP: Final[Mapping[str, str]] = {
+    "weights": "Whether the pretrained weights are on this machine, or have to be downloaded once.",
+    "top1": "Published accuracy on ImageNet: the share of images for which the first answer is right.",
+    "parameters": "Millions of numbers the published network has learned.",
+    "size": "Of the published weight file.",
+    "cpu": "Published time per step on a server CPU with 92 cores. Good for comparing, not for this machine.",
+    "gpu": "Published time per step on an A100 GPU.",
+    "input": "Width and height of the images it was trained on.",
+}
+
+
+def backbone_rows(backbones: Iterable[Backbone], is_here: Callable[[Backbone], bool]) -> list[Row]:
+    """One row per backbone, those that can be used at once first."""
+    rows = [_row(backbone, here=is_here(backbone)) for backbone in backbones]
+    return sorted(rows, key=lambda row: not row["here"])
+
+
+def search(rows: Iterable[Row], words: str) -> list[Row]:
+    """The rows in which every word occurs, in whatever case and place."""
+    wanted = words.casefold().split()
+    return [row for row in rows if all(word in _searchable(row) for word in wanted)]
+
+
+def availability(backbone: Backbone, *, here: bool) -> str:
+    """Whether the weights are here, or how much there is to download."""
+    if here:
+        return HERE
+    return f"{backbone.download_mb:.0f} MB download" if backbone.download_mb else "not installed"
+
+
+def describe_backbone(backbone: Backbone, *, here: bool) -> str:
+    """The current choice in one line."""
+    parts = [f"{backbone.parameters / 1e6:.1f} M parameters"]
+    if backbone.top1 is not None:
+        parts.append(f"{backbone.top1:g} % right on ImageNet")
+    parts.append(f"{backbone.image_size} px input")
+    parts.append(f"weights: {availability(backbone, here=here)}")
+    return " · ".join(parts)
+
+
+def _row(backbone: Backbone, *, here: bool) -> Row:
+    return {
+        "name": backbone.name,
+        "here": here,
+        "title": backbone.title,
+        "weights": availability(backbone, here=here),
+        "family": backbone.family,
+        "top1": backbone.top1,
+        "parameters": backbone.parameters / 1e6,
+        "size": backbone.size_mb,
+        "cpu": backbone.cpu_ms,
+        "gpu": backbone.gpu_ms,
+        "input": backbone.image_size,
+    }
+
+
+def _searchable(row: Row) -> str:
+    return f"{row['title']} {row['name']} {row['family']} {row['weights']}".casefold()
