@@ -1,0 +1,224 @@
+"""The live chart's content: accuracy and loss of a run, as Plotly traces and layout.
+
+The traces carry only what the data decides. What the reader decides (smoothing, logarithmic loss) and what the
+page decides (theme, width) is added in the browser by ``ui/live_chart/live_chart.js``, without a round trip.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from tl_core.figures.decimation import decimate
+from tl_core.figures.history import PHASE_TITLES, TABLE_COLUMNS, History
+from tl_core.figures.palette import TRAINING, VALIDATION, translucent
+
+MAX_POINTS: Final = 2000  # drawn in all; longer series are decimated, never cut off
+POINTS_PER_EPOCH_SERIES: Final = 300
+HORIZONS: Final = (1, 2, 3, 5, 8, 12, 20, 30, 50, 80, 120, 200, 300, 500, 800, 1200, 2000)
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One of the two plots: a metric and the axes it is drawn on."""
+
+    metric: str  # name in the events; its validation counterpart has the prefix val_
+    title: str
+    axis: str  # "" for x/y, "2" for x2/y2
+    batch_place: int  # place of the metric in the batch points of `History`
+    value_format: str  # d3 format of a value in the hover text
+
+
+PANELS: Final = (
+    Panel("accuracy", "Accuracy", "", 1, ".1%"),
+    Panel("loss", "Loss", "2", 2, ".3~f"),
+)
+
+
+def curves_payload(history: History, *, revision: str, title: str = "") -> dict[str, Any]:
+    """All that the live chart needs, as plain JSON values.
+
+    Args:
+        history: the run's curves so far.
+        revision: names the chart; while it stays the same, the reader's zoom and hidden lines stay too.
+        title: name of the run, used in the names of downloaded files.
+
+    Returns:
+        ``traces`` and ``layout`` for ``Plotly.react``, with at most `MAX_POINTS` points; ``columns`` and ``rows``,
+        the table of all epochs for the CSV download; ``description``, the chart in words.
+    """
+    return {
+        "revision": revision,
+        "title": title,
+        "traces": curve_traces(history),
+        "layout": curve_layout(history),
+        "columns": list(TABLE_COLUMNS),
+        "rows": [[_short(value) for value in row] for row in history.table()],
+        "description": describe_curves(history),
+    }
+
+
+def curve_traces(history: History) -> list[dict[str, Any]]:
+    """Eight traces, always the same in the same order: per panel batches, training, validation and best epoch."""
+    epoch_points = min(len(history.epochs), POINTS_PER_EPOCH_SERIES)
+    batch_points = (MAX_POINTS - 2 - 4 * epoch_points) // 2
+    return [trace for panel in PANELS for trace in _panel_traces(history, panel, batch_points)]
+
+
+def curve_layout(history: History) -> dict[str, Any]:
+    """Axes, phase boundaries and what stands where nothing is drawn yet; without sizes and theme colours."""
+    upper = _horizon(history)
+    boundaries = [phase.first_epoch - 1 for phase in history.phases[1:]]
+    return {
+        "xaxis": _epoch_axis(upper, "y"),
+        "yaxis": {"title": {"text": "Accuracy"}, "tickformat": ",.1~%", "anchor": "x"},
+        "xaxis2": _epoch_axis(upper, "y2"),
+        "yaxis2": {"title": {"text": "Loss"}, "tickformat": "~g", "anchor": "x2"},
+        "shapes": [_boundary(x, panel) for x in boundaries for panel in PANELS],
+        "annotations": [_label(history, x, side, panel) for x in boundaries for side in (0, 1) for panel in PANELS],
+        "hovermode": "x unified",
+    }
+
+
+def describe_curves(history: History) -> str:
+    """The chart in words, for those who do not see it."""
+    if not history.epochs:
+        return "Training curves: no epoch is finished yet, so there is nothing to see so far."
+    first, last = next(iter(history.epochs)), next(reversed(history.epochs))
+    span = f"epoch {last}" if first == last else f"epochs {first} to {last}"
+    accuracy, loss = history.column("val_accuracy"), history.column("val_loss")
+    parts = [f"Training curves over {span}: validation accuracy {_change(accuracy, percent=True)}"]
+    parts.append(f"validation loss {_change(loss, percent=False)}")
+    parts.append(f"training accuracy {_change(history.column('accuracy'), percent=True)}")
+    text = ", ".join(parts) + "."
+    if history.best_epoch is not None:
+        text += f" The best epoch so far is {history.best_epoch}."
+    for phase in history.phases[1:]:
+        text += f" From epoch {phase.first_epoch} on it is {PHASE_TITLES[phase.name]}."
+    return text
+
+
+def _panel_traces(history: History, panel: Panel, batch_points: int) -> Iterable[dict[str, Any]]:
+    x = list(history.epochs)
+    first_panel = panel is PANELS[0]
+    batches = decimate([point[panel.batch_place] for point in history.batches], batch_points)
+    yield {
+        **_trace(panel, "batch", "Training, per batch", first_panel),
+        "x": [_short(history.batches[place][0]) for place in batches],
+        "y": [_short(history.batches[place][panel.batch_place]) for place in batches],
+        "line": {"color": translucent(TRAINING, 0.45), "width": 1},
+        "mode": "lines",
+        # Once there are epochs, the hover box speaks of epochs alone.
+        **({"hoverinfo": "skip", "hovertemplate": None} if history.epochs else {}),
+    }
+    yield {
+        **_trace(panel, "training", "Training", first_panel),
+        **_points(x, history.column(panel.metric)),
+        "line": {"color": TRAINING, "width": 2, "dash": "dash"},
+        "marker": {"color": TRAINING, "size": 5},
+        "mode": "lines+markers",
+    }
+    yield {
+        **_trace(panel, "validation", "Validation", first_panel),
+        **_points(x, history.column(f"val_{panel.metric}")),
+        "line": {"color": VALIDATION, "width": 2.5, "dash": "solid"},
+        "marker": {"color": VALIDATION, "size": 5},
+        "mode": "lines+markers",
+    }
+    yield {**_trace(panel, "best", "Best epoch", first_panel), **_best(history, panel)}
+
+
+def _trace(panel: Panel, role: str, name: str, first_panel: bool) -> dict[str, Any]:
+    return {
+        "type": "scatter",
+        "uid": f"{panel.metric}-{role}",
+        "name": name,
+        "legendgroup": role,
+        "showlegend": first_panel,
+        "xaxis": f"x{panel.axis}",
+        "yaxis": f"y{panel.axis}",
+        "meta": {"role": role},
+        "hovertemplate": f"%{{y:{panel.value_format}}}",
+    }
+
+
+def _best(history: History, panel: Panel) -> dict[str, Any]:
+    best = history.best_epoch
+    value = history.epochs[best].get(f"val_{panel.metric}") if best in history.epochs else None
+    return {
+        "x": [] if value is None else [best],
+        "y": [] if value is None else [_short(value)],
+        "mode": "markers",
+        "marker": {"symbol": "star", "size": 15, "color": VALIDATION, "line": {"width": 1.5}},
+    }
+
+
+def _points(x: Sequence[int], y: Sequence[float | None]) -> dict[str, Any]:
+    places = decimate(y, POINTS_PER_EPOCH_SERIES)
+    return {"x": [x[place] for place in places], "y": [_short(y[place]) for place in places]}
+
+
+def _epoch_axis(upper: int, anchor: str) -> dict[str, Any]:
+    # Half an epoch of room keeps the last mark and the star whole.
+    ticks = {"dtick": 1} if upper <= 12 else {"nticks": 9}
+    return {
+        "title": {"text": "Epoch"},
+        "range": [0, upper * 1.03],
+        "tickformat": "~g",
+        "tick0": 0,
+        "anchor": anchor,
+        **ticks,
+    }
+
+
+def _horizon(history: History) -> int:
+    """The last epoch shown: it moves in steps, so that the axis stands still while the curves grow."""
+    position = max(1.0, history.position)
+    if history.finished:
+        return max(1, next(reversed(history.epochs), 1))
+    step = next((horizon for horizon in HORIZONS if horizon >= position), HORIZONS[-1])
+    planned = history.planned
+    return min(step, planned) if planned >= position else step
+
+
+def _boundary(x: int, panel: Panel) -> dict[str, Any]:
+    return {
+        "type": "line",
+        "xref": f"x{panel.axis}",
+        "yref": f"y{panel.axis} domain",
+        "x0": x,
+        "x1": x,
+        "y0": 0,
+        "y1": 1,
+        "line": {"width": 1.5, "dash": "dot"},
+    }
+
+
+def _label(history: History, x: int, side: int, panel: Panel) -> dict[str, Any]:
+    text = (PHASE_TITLES["head"], PHASE_TITLES["fine_tune"])[side]
+    return {
+        "xref": f"x{panel.axis}",
+        "yref": f"y{panel.axis} domain",
+        "x": x,
+        "y": 1,
+        "xanchor": ("right", "left")[side],
+        "yanchor": "bottom",
+        "text": f" {text} ",
+        "showarrow": False,
+    }
+
+
+def _change(values: Sequence[float | None], *, percent: bool) -> str:
+    present = [value for value in values if value is not None]
+    if not present:
+        return "is not known"
+    first, last = (f"{value:.1%}" if percent else f"{value:.3g}" for value in (present[0], present[-1]))
+    if len(present) == 1 or first == last:
+        return f"stands at {last}"
+    return f"{'rose' if present[-1] > present[0] else 'fell'} from {first} to {last}"
+
+
+def _short(value: Any) -> Any:
+    """Five significant digits: more cannot be seen, and would double what is sent every second."""
+    return float(f"{value:.5g}") if isinstance(value, float) else value

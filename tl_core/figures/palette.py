@@ -1,0 +1,40 @@
+"""One meaning per colour, the same on every page and in both themes.
+
+The hues are told apart by all common forms of colour blindness (blue and orange differ in hue and in
+lightness), and each reaches a contrast of 3:1 on the light and on the dark background
+(WCAG 2.2, 1.4.11 non-text contrast), or is drawn with an outline that does.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+TRAINING: Final = "#2c7bc0"  # blue, drawn dashed
+VALIDATION: Final = "#d9730d"  # orange, drawn solid
+TEST: Final = "#75808c"  # grey: looked at once, at the end
+
+FROZEN: Final = "#a9d6ea"  # ice-blue
+FROZEN_OUTLINE: Final = "#4f93b3"
+TRAINABLE: Final = "#f0b429"  # amber
+TRAINABLE_OUTLINE: Final = "#a87708"
+
+SPLIT_COLORS: Final = {"train": TRAINING, "validation": VALIDATION, "test": TEST}
+SPLIT_TITLES: Final = {"train": "Training", "validation": "Validation", "test": "Test"}
+
+
+def translucent(color: str, alpha: float) -> str:
+    """A colour ``#rrggbb`` as CSS ``rgba(...)`` with the given opacity, 0-1."""
+    red, green, blue = (int(color[place : place + 2], 16) for place in (1, 3, 5))
+    return f"rgba({red}, {green}, {blue}, {alpha:g})"
+
+
+def contrast(first: str, second: str) -> float:
+    """Contrast ratio of two colours ``#rrggbb``, 1-21 (WCAG 2.2, relative luminance)."""
+    light, dark = sorted((_luminance(first), _luminance(second)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def _luminance(color: str) -> float:
+    channels = [int(color[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

@@ -1,0 +1,48 @@
+"""The pages in the order a person works, and links to them that keep hold of a run or a dataset."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, NoReturn
+
+import streamlit as st
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page: the file that draws it, its name and its icon."""
+
+    path: str  # relative to app.py
+    title: str
+    icon: str
+
+
+HOME: Final = Page("app.py", "Home", ":material/home:")
+DATA: Final = Page("pages/1_Data.py", "Data", ":material/photo_library:")
+TRAIN: Final = Page("pages/2_Train.py", "Train", ":material/model_training:")
+RUNS: Final = Page("pages/3_Runs.py", "Runs", ":material/history:")
+EVALUATE: Final = Page("pages/4_Evaluate.py", "Evaluate", ":material/fact_check:")
+PREDICT: Final = Page("pages/5_Predict.py", "Predict", ":material/image_search:")
+
+PAGES: Final = (HOME, DATA, TRAIN, RUNS, EVALUATE, PREDICT)
+
+
+def page_link(page: Page, label: str | None = None, *, run: str | None = None, dataset: str | None = None) -> None:
+    """A link to a page, opened at the given run or dataset."""
+    st.page_link(page.path, label=label or page.title, icon=page.icon, query_params=_parameters(run, dataset))
+
+
+def go_to(page: Page, *, run: str | None = None, dataset: str | None = None) -> NoReturn:
+    """Leave for another page at once."""
+    st.switch_page(page.path, query_params=_parameters(run, dataset))
+
+
+def draw_navigation() -> None:
+    """The list of pages in the sidebar."""
+    with st.sidebar:
+        for page in PAGES:
+            st.page_link(page.path, label=page.title, icon=page.icon, width="stretch")
+
+
+def _parameters(run: str | None, dataset: str | None) -> dict[str, str]:
+    return {name: value for name, value in (("run", run), ("dataset", dataset)) if value is not None}

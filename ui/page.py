@@ -1,0 +1,37 @@
+"""The frame every page stands in."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Final
+
+import streamlit as st
+
+from tl_core.workspace import Workspace
+from ui.errors import error_boundary
+from ui.navigation import draw_navigation
+
+PRODUCT: Final = "Transfer learning"
+CONTENT_WIDTH: Final = 1120  # px; wider lines are harder to read and charts gain nothing
+
+
+@contextlib.contextmanager
+def page_setup(title: str, icon: str, *, lead: str | None = None) -> Iterator[Workspace]:
+    """Set up a page and give the workspace it works on; an error inside becomes one sentence::
+
+        with page_setup("Data", ":material/photo_library:", lead="Bring the images to learn from.") as workspace:
+            ...
+
+    Args:
+        title: the heading, also the title of the browser tab.
+        icon: a Material symbol, such as ``:material/home:``.
+        lead: one sentence under the heading that says what this page is for.
+    """
+    st.set_page_config(page_title=f"{title} · {PRODUCT}", page_icon=icon, layout="wide")
+    draw_navigation()
+    with st.container(horizontal_alignment="center"), st.container(width=CONTENT_WIDTH), error_boundary():
+        st.title(title, anchor=False)
+        if lead:
+            st.markdown(lead)
+        yield Workspace.from_environment().ensure()
