@@ -1,0 +1,34 @@
+"""Datasets: bringing images in, normalising and splitting them, and saying how healthy they are."""
+
+from tl_core.data.dataset import (
+    SPLITS,
+    Dataset,
+    ImageRecord,
+    SkippedFile,
+    delete_dataset,
+    list_datasets,
+    load_dataset,
+    rename_dataset,
+)
+from tl_core.data.importing import import_folder, import_uploads, import_zip
+from tl_core.data.normalise import NormalisedImage, normalise_image, read_image, resize_image
+from tl_core.data.split import SplitConfig
+
+__all__ = [
+    "SPLITS",
+    "Dataset",
+    "ImageRecord",
+    "NormalisedImage",
+    "SkippedFile",
+    "SplitConfig",
+    "delete_dataset",
+    "import_folder",
+    "import_uploads",
+    "import_zip",
+    "list_datasets",
+    "load_dataset",
+    "normalise_image",
+    "read_image",
+    "rename_dataset",
+    "resize_image",
+]

@@ -1,0 +1,78 @@
+"""Names that people and archives bring, made safe to show, compare and store (never used as a path)."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from typing import Final
+
+MAX_CLASS_NAME: Final = 64  # characters
+MAX_FILE_NAME: Final = 200  # characters of a source name that are kept
+
+UNNAMED: Final = "unnamed"
+
+# Marks that turn the reading direction or have no width can make one name look like another. The joiners
+# U+200C and U+200D stay: emoji families and Persian words are spelled with them.
+_INVISIBLE = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
+_SPACES = re.compile(r"\s+")
+
+
+def clean_text(text: str) -> str:
+    """One line of NFC text without control characters, direction marks and undecodable bytes."""
+    text = "".join(" " if unicodedata.category(mark) in ("Cc", "Zl", "Zp") else mark for mark in text)
+    text = text.encode("utf-8", "replace").decode("utf-8")  # file names that are no UTF-8 arrive as lone surrogates
+    return unicodedata.normalize("NFC", _SPACES.sub(" ", _INVISIBLE.sub("", text)).strip())
+
+
+def clean_class_name(name: str) -> str:
+    """The label for a folder name: `clean_text`, ``\\`` as ``/``, at most 64 characters, never empty."""
+    return _shortened(_comparable(name))
+
+
+def clean_file_name(name: str) -> str:
+    """A source name to show beside an image: `clean_text`, cut in the middle when it is very long."""
+    name = clean_text(name)
+    if len(name) <= MAX_FILE_NAME:
+        return name
+    return f"{name[: MAX_FILE_NAME // 2]}…{name[-(MAX_FILE_NAME // 2 - 1) :]}"
+
+
+def label_names(names: Iterable[str]) -> dict[str, str]:
+    """Map each folder name to its label, so that equal labels mean the same class.
+
+    Two spellings of one name (composed and decomposed accents, stray spaces) share a label; two different
+    names keep different labels even where cutting them to 64 characters would make them equal.
+    """
+    labels: dict[str, str] = {}  # comparable name -> label
+    result: dict[str, str] = {}
+    for name in sorted(set(names)):
+        full = _comparable(name)
+        if full not in labels:
+            labels[full] = _unused(_shortened(full), set(labels.values()))
+        result[name] = labels[full]
+    return result
+
+
+def clashing_names(classes: Iterable[str]) -> list[tuple[str, ...]]:
+    """Groups of labels that differ in nothing but upper and lower case."""
+    groups: dict[str, list[str]] = {}
+    for name in classes:
+        groups.setdefault(unicodedata.normalize("NFC", name.casefold()), []).append(name)
+    return [tuple(group) for group in groups.values() if len(group) > 1]
+
+
+def _comparable(name: str) -> str:
+    return clean_text(name.replace("\\", "/")) or UNNAMED
+
+
+def _shortened(name: str) -> str:
+    return name[:MAX_CLASS_NAME].strip()
+
+
+def _unused(label: str, taken: set[str]) -> str:
+    candidate, number = label, 2
+    while candidate in taken:
+        ending = f" ({number})"
+        candidate, number = label[: MAX_CLASS_NAME - len(ending)] + ending, number + 1
+    return candidate

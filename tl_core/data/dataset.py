@@ -1,0 +1,215 @@
+"""A dataset on the disk: one folder with ``manifest.json`` and the normalised images under ``images/``.
+
+The manifest is the truth; an image file that it does not name is not part of the dataset. A `Dataset` in
+memory never changes: renaming gives a new one.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import logging
+import re
+import secrets
+import shutil
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from tl_core.data.class_names import clean_text
+from tl_core.errors import DataError, DatasetNotFoundError, TransferLearningError, WorkspaceError
+from tl_core.files import read_json, write_json
+from tl_core.workspace import Workspace, is_id
+
+SPLITS: Final = ("train", "validation", "test")
+MANIFEST: Final = "manifest.json"
+IMAGES: Final = "images"
+MAX_DATASET_NAME: Final = 100  # characters
+
+_VERSION = 1
+_FILE = re.compile(rf"{IMAGES}/[0-9a-f]{{64}}\.(png|jpg)")
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRecord:
+    """One image of a dataset."""
+
+    file: str  # relative to the dataset's folder: "images/<sha256 of the pixels>.png" or ".jpg"
+    label: int  # index into `Dataset.classes`
+    split: str  # one of `SPLITS`
+    width: int  # pixels of the stored image
+    height: int  # pixels of the stored image
+    source_name: str  # the name it came with: shown to people, never used as a path
+    pixels_sha256: str
+    perceptual_hash: str = ""  # see `tl_core.data.similarity`; "" in datasets that were not imported
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedFile:
+    """A file that an import left out."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Images with labels and splits, as the manifest in ``path`` describes them."""
+
+    id: str
+    name: str
+    path: Path
+    classes: tuple[str, ...]
+    images: tuple[ImageRecord, ...]
+    skipped: tuple[SkippedFile, ...]
+    fingerprint: str  # see `fingerprint_of`: equal for equal classes, pixels, labels and splits
+    source: str  # where it came from, in words: "zip pets.zip", "sample digits"
+    created: str  # ISO 8601, UTC
+    given_splits: bool  # whether the split came with the images, and was not drawn here
+
+    def of_split(self, split: str) -> tuple[ImageRecord, ...]:
+        """The images of ``train``, ``validation`` or ``test``, in the order of the manifest."""
+        return tuple(record for record in self.images if record.split == split)
+
+    def path_of(self, record: ImageRecord) -> Path:
+        """The file that holds the pixels of ``record``."""
+        return self.path / record.file
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """The number of images by class and split: ``{"cat": {"train": 70, "validation": 15, "test": 15}}``."""
+        table = {name: dict.fromkeys(SPLITS, 0) for name in self.classes}
+        for record in self.images:
+            table[self.classes[record.label]][record.split] += 1
+        return table
+
+
+def fingerprint_of(classes: Iterable[str], images: Iterable[ImageRecord]) -> str:
+    """Sha256 over the class names and, in any order, each image's pixels, label and split."""
+    digest = hashlib.sha256("\0".join(classes).encode())
+    for line in sorted(f"{image.pixels_sha256} {image.label} {image.split}" for image in images):
+        digest.update(b"\n" + line.encode())
+    return digest.hexdigest()
+
+
+def load_dataset(path: Path) -> Dataset:
+    """Read the dataset in ``path``. Reading an unchanged one again costs next to nothing.
+
+    Raises:
+        DatasetNotFoundError: there is no dataset.
+        DataError: its manifest is damaged.
+    """
+    try:
+        stamp = (path / MANIFEST).stat()
+    except OSError as error:
+        raise DatasetNotFoundError(
+            f"There is no dataset “{path.name}”: it may have been deleted. Choose another one on the Data page."
+        ) from error
+    return _read(path, stamp.st_mtime_ns, stamp.st_ino)
+
+
+def list_datasets(workspace: Workspace) -> list[Dataset]:
+    """All datasets of the workspace, newest first; a damaged one is left out and logged."""
+    datasets = []
+    for path in workspace.datasets.glob("*"):
+        if is_id(path.name):
+            try:
+                datasets.append(load_dataset(path))
+            except TransferLearningError as error:
+                _log.warning("dataset %s is left out: %s", path.name, error)
+    return sorted(datasets, key=lambda dataset: (dataset.created, dataset.id), reverse=True)
+
+
+def rename_dataset(dataset: Dataset, name: str) -> Dataset:
+    """Give the dataset another name; its id, folder and fingerprint stay.
+
+    Raises:
+        DataError: the name is empty or too long.
+        WorkspaceError: the manifest cannot be written.
+    """
+    renamed = replace(dataset, name=valid_name(name))
+    write_manifest(renamed)
+    return renamed
+
+
+def delete_dataset(dataset: Dataset) -> None:
+    """Remove the dataset and its images; runs that were trained on it stay.
+
+    Raises:
+        WorkspaceError: a file cannot be removed.
+    """
+    hidden = dataset.path.with_name(f".deleting-{secrets.token_hex(8)}")
+    try:
+        dataset.path.rename(hidden)  # one step: the dataset is either there or gone, never half of it
+        shutil.rmtree(hidden)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise WorkspaceError(f"The dataset “{dataset.name}” cannot be deleted ({error.strerror}).") from error
+
+
+def valid_name(name: str) -> str:
+    """The name as it is kept.
+
+    Raises:
+        DataError: it is empty or longer than 100 characters.
+    """
+    cleaned = clean_text(name)
+    if not cleaned or len(cleaned) > MAX_DATASET_NAME:
+        raise DataError(
+            f"A dataset needs a name of 1 to {MAX_DATASET_NAME} characters. Received: {len(cleaned)} characters."
+        )
+    return cleaned
+
+
+def write_manifest(dataset: Dataset) -> None:
+    """Write ``manifest.json`` of the dataset, in one step."""
+    write_json(
+        dataset.path / MANIFEST,
+        {
+            "version": _VERSION,
+            "name": dataset.name,
+            "source": dataset.source,
+            "created": dataset.created,
+            "given_splits": dataset.given_splits,
+            "fingerprint": dataset.fingerprint,
+            "classes": list(dataset.classes),
+            "skipped": [asdict(skipped) for skipped in dataset.skipped],
+            "images": [asdict(record) for record in dataset.images],
+        },
+    )
+
+
+@functools.lru_cache(maxsize=64)
+def _read(path: Path, _modified: int, _inode: int) -> Dataset:
+    """Read a manifest; the last two arguments make a changed file another key of the cache."""
+    try:
+        return _from_manifest(path, read_json(path / MANIFEST))
+    except (KeyError, TypeError, ValueError, AttributeError, WorkspaceError) as error:
+        raise DataError(f"The dataset “{path.name}” is damaged and cannot be read: import it again.") from error
+
+
+def _from_manifest(path: Path, values: dict[str, Any]) -> Dataset:
+    classes = tuple(str(name) for name in values["classes"])
+    images = tuple(ImageRecord(**record) for record in values["images"])
+    for record in images:
+        _require_sound(record, len(classes))
+    return Dataset(
+        id=path.name,
+        name=str(values["name"]),
+        path=path,
+        classes=classes,
+        images=images,
+        skipped=tuple(SkippedFile(**skipped) for skipped in values["skipped"]),
+        fingerprint=str(values["fingerprint"]),
+        source=str(values["source"]),
+        created=str(values["created"]),
+        given_splits=bool(values["given_splits"]),
+    )
+
+
+def _require_sound(record: ImageRecord, classes: int) -> None:
+    """Refuse a record that names no class or split, or a file outside the dataset's own folder."""
+    if not _FILE.fullmatch(record.file) or record.split not in SPLITS or not 0 <= record.label < classes:
+        raise ValueError(f"unsound image record: {record}")

@@ -1,0 +1,86 @@
+"""What a file is, judged by its name (is it worth opening?) and by its first bytes (what should a person do?)."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import Final
+
+IMAGE_SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".dib", ".gif"})
+# Pictures that are not accepted still count as pictures: they are listed with the reason, and too many of
+# them refuse the import, as broken ones do.
+OTHER_PICTURE_SUFFIXES: Final = frozenset(
+    {".heic", ".heif", ".avif", ".tif", ".tiff", ".jp2", ".psd", ".svg", ".dng", ".cr2", ".nef", ".arw", ".ico"}
+)
+ARCHIVE_SUFFIXES: Final = frozenset({".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".zst"})
+
+_JUNK_FILES = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"})
+_JUNK_FOLDERS = frozenset({"__macosx", "$recycle.bin", "system volume information", "@eadir"})
+
+HEIC_ADVICE: Final = (
+    "This is an iPhone photo in HEIC format, which is not supported: export it as JPEG, "
+    "or set the camera to “Most Compatible” and take it again."
+)
+
+_HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
+_SIGNATURES: Final = (  # first bytes -> the format's name
+    (b"II*\x00", "TIFF"),
+    (b"MM\x00*", "TIFF"),
+    (b"II+\x00", "TIFF"),
+    (b"MM\x00+", "TIFF"),
+    (b"%PDF", "PDF"),
+    (b"%!PS", "EPS"),
+    (b"\xc5\xd0\xd3\xc6", "EPS"),
+    (b"8BPS", "Photoshop"),
+    (b"\x00\x00\x00\x0cjP  ", "JPEG 2000"),
+    (b"\xff\x4f\xff\x51", "JPEG 2000"),
+    (b"\xff\x0a", "JPEG XL"),
+    (b"\x00\x00\x00\x0cJXL ", "JPEG XL"),
+    (b"\x00\x00\x01\x00", "icon (ICO)"),
+    (b"SIMPLE  =", "FITS"),
+)
+
+
+def is_junk(parts: tuple[str, ...]) -> bool:
+    """Whether a path is litter that operating systems leave behind, or lies in a hidden folder."""
+    *folders, name = (part.lower() for part in parts)
+    return (
+        name in _JUNK_FILES
+        or name.startswith(".")
+        or any(part in _JUNK_FOLDERS or part.startswith(".") for part in folders)
+    )
+
+
+def is_picture_name(name: str) -> bool:
+    """Whether a file of this name should be a picture; without a suffix, only its content can tell."""
+    suffix = PurePosixPath(name).suffix.lower()
+    return suffix == "" or suffix in IMAGE_SUFFIXES or suffix in OTHER_PICTURE_SUFFIXES
+
+
+def is_archive_name(name: str) -> bool:
+    """Whether a file of this name is an archive."""
+    return PurePosixPath(name).suffix.lower() in ARCHIVE_SUFFIXES
+
+
+def unsupported_format(data: bytes) -> str | None:
+    """The sentence for a picture in a known format that is not accepted; None if the format is not known."""
+    if data[4:8] == b"ftyp":
+        brand = data[8:12]
+        if brand in _HEIC_BRANDS:
+            return HEIC_ADVICE
+        if brand in (b"avif", b"avis"):
+            return _unsupported("AVIF")
+    for signature, name in _SIGNATURES:
+        if data.startswith(signature):
+            return _unsupported(name)
+    if _looks_like_svg(data):
+        return _unsupported("SVG")
+    return None
+
+
+def _looks_like_svg(data: bytes) -> bool:
+    start = data[:512].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    return start.startswith((b"<svg", b"<?xml", b"<!doctype svg")) and b"<svg" in data[:4096].lower()
+
+
+def _unsupported(name: str) -> str:
+    return f"Pictures in {name} format are not supported: save this one as JPEG or PNG and bring that."

@@ -1,0 +1,117 @@
+"""Dividing images into train, validation and test: by class, by seed, and never a duplicate on both sides."""
+
+from __future__ import annotations
+
+import zlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from tl_core.config.validation import require_number
+from tl_core.data.dataset import ImageRecord
+from tl_core.data.similarity import groups_of, near_pairs
+from tl_core.errors import NotEnoughDataError
+
+UNASSIGNED: Final = ""  # the split of an image that came without one
+MAX_COMPARED: Final = 20_000  # images of one class that are compared pair by pair for near duplicates
+MAX_GROUP_SHARE: Final = 0.2  # a larger group of look-alikes within a class is no evidence of duplicates
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SplitConfig:
+    """Which share of each class goes where; the rest is for training."""
+
+    validation: float = 0.15  # fraction of each class, 0.01-0.5
+    test: float = 0.15  # fraction of each class, 0-0.5
+    seed: int = 42  # the same seed gives the same images the same split
+
+    def __post_init__(self) -> None:
+        require_number("The validation fraction", self.validation, 0.01, 0.5)
+        require_number("The test fraction", self.test, 0, 0.5)
+        require_number("The seed of the split", self.seed, 0, 2**31 - 1, whole=True)
+
+
+def assign_splits(classes: Sequence[str], images: Sequence[ImageRecord], config: SplitConfig) -> list[ImageRecord]:
+    """Give every image its split.
+
+    Splits that came with the images are kept. A part that did not come (validation, and test unless its
+    fraction is 0) is drawn from each class of the training images: every class keeps at least one training
+    image and, from three images on, gets at least one for validation. Images with the same pixels, and
+    near duplicates within a class, stay together.
+
+    Args:
+        classes: names of the labels; with the seed they decide the draw, so another class changes nothing.
+        images: records whose split is one of `SPLITS`, or `UNASSIGNED` where none came with the image.
+        config: the fractions and the seed.
+
+    Raises:
+        NotEnoughDataError: a class has no image to train on.
+    """
+    given = {image.split for image in images}
+    wanted = {
+        "validation": 0.0 if "validation" in given else config.validation,
+        "test": 0.0 if "test" in given else config.test,
+    }
+    splits = [image.split or "train" for image in images]
+    ambiguous = _pixels_of_several_classes(images)
+    for label, name in enumerate(classes):
+        pool = [i for i, image in enumerate(images) if image.label == label and splits[i] == "train"]
+        if not pool:
+            raise NotEnoughDataError(
+                f"The class “{name}” has no image to train on: put some under train, or remove the class."
+            )
+        groups = _duplicate_groups(images, pool)
+        free = [group for group in groups if not any(images[i].pixels_sha256 in ambiguous for i in group)]
+        rng = np.random.default_rng([config.seed, zlib.crc32(name.encode())])
+        for part, chosen in _draw(free, len(pool), wanted, rng).items():
+            for index in chosen:
+                splits[index] = part
+    return [replace(image, split=part) for image, part in zip(images, splits, strict=True)]
+
+
+def _pixels_of_several_classes(images: Sequence[ImageRecord]) -> set[str]:
+    """Pixels that lie under two labels; all of them stay in training, as they cannot be split by class."""
+    pairs = {(image.pixels_sha256, image.label) for image in images}
+    return {pixels for pixels, count in Counter(pixels for pixels, _ in pairs).items() if count > 1}
+
+
+def _duplicate_groups(images: Sequence[ImageRecord], pool: Sequence[int]) -> list[list[int]]:
+    """Partition ``pool`` into duplicates, in an order that does not depend on the order of the import."""
+    by_pixels: dict[str, list[int]] = {}
+    for index in pool:
+        by_pixels.setdefault(images[index].pixels_sha256, []).append(index)
+    exact = [by_pixels[pixels] for pixels in sorted(by_pixels)]
+    hashes = [images[members[0]].perceptual_hash for members in exact]
+    if not all(hashes) or len(hashes) > MAX_COMPARED:
+        return exact
+    groups = []
+    for positions in groups_of(len(exact), near_pairs(hashes)):
+        if len(positions) > max(4, MAX_GROUP_SHARE * len(exact)):
+            groups += [exact[position] for position in positions]
+        else:
+            groups.append([index for position in positions for index in exact[position]])
+    return groups
+
+
+def _draw(
+    groups: list[list[int]], size: int, wanted: dict[str, float], rng: np.random.Generator
+) -> dict[str, list[int]]:
+    """Take whole groups for test and validation, at random, without exceeding what each part should get."""
+    order = [groups[position] for position in rng.permutation(len(groups))]
+    result: dict[str, list[int]] = {}
+    for part in ("test", "validation"):
+        least = 4 if part == "test" else 3  # smaller classes need their images elsewhere
+        goal = max(round(size * wanted[part]), 1 if size >= least else 0) if wanted[part] else 0
+        taken: list[list[int]] = []
+        for group in order:
+            if sum(map(len, taken)) + len(group) <= goal:
+                taken.append(group)
+        spare = sorted((group for group in order if group not in taken), key=len)
+        if part == "validation" and goal and not taken and len(spare) > 1:
+            taken = spare[:1]
+        order = [group for group in order if group not in taken]
+        result[part] = [index for group in taken for index in group]
+    return result
