@@ -76,7 +76,7 @@ def curve_layout(history: History) -> dict[str, Any]:
         "xaxis2": _epoch_axis(upper, "y2"),
         "yaxis2": {"title": {"text": "Loss"}, "tickformat": "~g", "anchor": "x2"},
         "shapes": [_boundary(x, panel) for x in boundaries for panel in PANELS],
-        "annotations": [_label(history, x, side, panel) for x in boundaries for side in (0, 1) for panel in PANELS],
+        "annotations": [_label(x, side, panel) for x in boundaries for side in (0, 1) for panel in PANELS],
         "hovermode": "x unified",
     }
 
@@ -195,7 +195,7 @@ def _boundary(x: int, panel: Panel) -> dict[str, Any]:
     }
 
 
-def _label(history: History, x: int, side: int, panel: Panel) -> dict[str, Any]:
+def _label(x: int, side: int, panel: Panel) -> dict[str, Any]:
     text = (PHASE_TITLES["head"], PHASE_TITLES["fine_tune"])[side]
     return {
         "xref": f"x{panel.axis}",

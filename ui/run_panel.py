@@ -1,0 +1,195 @@
+"""One run as it happens: where it stands, its curves, and the ways to end it."""
+
+from __future__ import annotations
+
+import time
+
+import streamlit as st
+
+from tl_core.errors import RunNotFoundError
+from tl_core.figures.history import PHASE_TITLES
+from tl_core.jobs import manager
+from tl_core.runs import RunProgress, RunRecord, find_run
+from tl_core.workspace import Workspace
+from ui.errors import error_boundary
+from ui.live_chart import live_chart
+from ui.machine_load import describe_load, machine_load
+from ui.navigation import EVALUATE, PREDICT, TRAIN, go_to, page_link
+from ui.run_feed import Feed, following
+from ui.words import count, duration, number, percent
+
+REFRESH_SECONDS = 1.0
+
+
+def run_panel(workspace: Workspace, run_id: str, *, key: str = "run") -> None:
+    """Show one run and keep it up to date while it waits or works.
+
+    Args:
+        workspace: where the run lies.
+        run_id: may come from outside (a link).
+        key: names the panel on its page.
+
+    Raises:
+        RunNotFoundError: there is no such run.
+    """
+    run = find_run(workspace, run_id)
+    # The same fragment whether or not it refreshes itself: so the chart stays in place when the run ends.
+    st.fragment(_panel, run_every=REFRESH_SECONDS if run.active else None)(workspace, run_id, run.active, key)
+
+
+def _panel(workspace: Workspace, run_id: str, was_active: bool, key: str) -> None:
+    with error_boundary():
+        try:
+            run = find_run(workspace, run_id)
+        except RunNotFoundError:
+            st.info("This run was thrown away.", icon=":material/delete:")
+            page_link(TRAIN, "Start another training")
+            return
+        if was_active and not run.active:
+            st.rerun()  # the whole page: the refreshing ends, and what else the page shows of the run is new
+        with following(run) as feed:
+            _draw(workspace, run, feed, key)
+
+
+def _draw(workspace: Workspace, run: RunRecord, feed: Feed, key: str) -> None:
+    # Always the same places in the same order, so that nothing below moves when something above changes.
+    status, actions, figures, chart, footer = (st.container() for _ in range(5))
+    with status:
+        _active_status(workspace, run, feed.progress) if run.active else _finished_status(run, feed.progress)
+    with actions.container(horizontal=True, vertical_alignment="center"):
+        _active_actions(workspace, run, key) if run.active else _finished_actions(workspace, run, key)
+    with figures:
+        _figures(feed.progress)
+    with chart:
+        live_chart(feed.history, key=f"{key}-chart-{run.id}", title=run.name)
+    with footer:
+        _footer(run, feed.progress)
+
+
+def _active_status(workspace: Workspace, run: RunRecord, progress: RunProgress) -> None:
+    st.markdown(f"**{_phase_in_words(workspace, run, progress)}**")
+    st.progress(progress.fraction, text=_place_in_words(progress))
+
+
+def _phase_in_words(workspace: Workspace, run: RunRecord, progress: RunProgress) -> str:
+    job = manager(workspace).job(run.id)
+    if job and job.stopping:
+        return "Stopping: the step at work is finished, then the best epoch so far is kept."
+    if run.status == "queued" and job and job.position > 0:
+        ahead = count(job.position, "training", "trainings")
+        return f"Waiting in the queue: {ahead} before this one."
+    return progress.text or PHASE_TITLES.get(progress.phase or "", "Getting ready …").capitalize()
+
+
+def _place_in_words(progress: RunProgress) -> str:
+    now = time.time()
+    parts = []
+    if progress.epoch and progress.epochs:
+        parts.append(f"Epoch {progress.epoch} of {progress.epochs}")
+        parts.append(f"batch {progress.batch} of {progress.batches}")
+    if progress.images_per_second:
+        parts.append(f"{progress.images_per_second:,.0f} images/s")
+    parts.append(f"{duration(progress.elapsed_seconds(now))} so far")
+    remaining = progress.remaining_seconds(now)
+    if remaining is not None:
+        parts.append(f"about {duration(round(remaining))} left of this phase")
+    return " · ".join(parts)
+
+
+def _finished_status(run: RunRecord, progress: RunProgress) -> None:
+    text = run.error or progress.text or "This run has ended."
+    if run.status == "failed":
+        st.error(text, icon=":material/error:")
+    elif run.status == "interrupted":
+        st.warning("This run was cut off: the program was ended while it worked.", icon=":material/power_off:")
+    elif run.has_model:
+        st.success(text, icon=":material/check_circle:")
+    else:
+        st.info(text, icon=":material/info:")
+
+
+def _active_actions(workspace: Workspace, run: RunRecord, key: str) -> None:
+    job = manager(workspace).job(run.id)
+    stopping = job is None or job.stopping
+    st.button(
+        "Stop and keep the best epoch",
+        key=f"{key}-stop",
+        type="primary",
+        icon=":material/stop_circle:",
+        disabled=stopping,
+        on_click=_stop,
+        args=(workspace, run.id),
+        help="Ends the training now. The model of the best epoch so far stays and can be used.",
+    )
+    with st.popover("Cancel", icon=":material/delete:", disabled=stopping, key=f"{key}-cancel"):
+        st.markdown("**Throw this run away?** Its curves and its model will be gone.")
+        st.button(
+            "Throw it away",
+            key=f"{key}-cancel-yes",
+            on_click=_cancel,
+            args=(workspace, run.id),
+            width="stretch",
+        )
+
+
+def _finished_actions(workspace: Workspace, run: RunRecord, key: str) -> None:
+    if run.status == "interrupted":
+        again = st.button("Resume from the last epoch", key=f"{key}-resume", icon=":material/resume:", type="primary")
+        if again:
+            manager(workspace).resume(run.id)
+            st.rerun()
+    if run.has_model:
+        if st.button(
+            "Try it on a photo",
+            key=f"{key}-predict",
+            icon=PREDICT.icon,
+            type="secondary" if run.status == "interrupted" else "primary",
+        ):
+            go_to(PREDICT, run=run.id)
+        page_link(EVALUATE, "See how good it is, class by class", run=run.id)
+    elif run.status != "interrupted":
+        page_link(TRAIN, "Start another training")
+
+
+def _stop(workspace: Workspace, run_id: str) -> None:
+    manager(workspace).stop(run_id)
+
+
+def _cancel(workspace: Workspace, run_id: str) -> None:
+    manager(workspace).cancel(run_id)
+
+
+def _figures(progress: RunProgress) -> None:
+    current, best = progress.current, progress.best or {}
+    best_epoch = f" (epoch {best['epoch']:.0f})" if best else ""
+    figures = (
+        (
+            "Validation accuracy",
+            percent(current.get("val_accuracy")),
+            "Right answers among images it does not learn from.",
+        ),
+        (
+            f"Best so far{best_epoch}",
+            percent(best.get("val_accuracy")),
+            "The epoch with the lowest validation loss is kept.",
+        ),
+        (
+            "Validation loss",
+            number(current.get("val_loss")),
+            "How far the probabilities are from the truth; lower is better.",
+        ),
+        ("Training accuracy", percent(current.get("accuracy")), "Right answers among the images it learns from."),
+    )
+    with st.grid(4, min_column_width=150):
+        for label, value, text in figures:
+            st.metric(label, value, help=text)
+
+
+def _footer(run: RunRecord, progress: RunProgress) -> None:
+    if run.active:
+        st.caption(f"This machine now: {describe_load(machine_load())}")
+    else:
+        took = duration(progress.elapsed_seconds(time.time()))
+        st.caption(f"Took {took}" + (f" on {run.device}." if run.device else "."))
+    for note in progress.notes:
+        st.caption(f":material/info: {note}")
