@@ -18,6 +18,11 @@ FROZEN_OUTLINE: Final = "#4f93b3"
 TRAINABLE: Final = "#f0b429"  # amber
 TRAINABLE_OUTLINE: Final = "#a87708"
 
+# Answers of a model; the two ends of ColorBrewer's PiYG, which is made to be safe for colour-blind eyes.
+RIGHT: Final = "#4d9221"
+WRONG: Final = "#c51b7d"
+ANSWER: Final = "#7b6fb5"  # violet: a probability, where it is not known whether it is right
+
 SPLIT_COLORS: Final = {"train": TRAINING, "validation": VALIDATION, "test": TEST}
 SPLIT_TITLES: Final = {"train": "Training", "validation": "Validation", "test": "Test"}
 

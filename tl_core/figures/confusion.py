@@ -1,0 +1,180 @@
+"""The confusion matrix: which classes a model tells apart and which it mixes up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import numpy as np
+import plotly.graph_objects as go
+
+from tl_core.figures.palette import RIGHT, WRONG, translucent
+
+Numbers = Literal["count", "share"]
+
+MAX_NUMBERED_CLASSES: Final = 15  # with more, a cell on a phone is too small for a number
+MAX_LABEL: Final = 16  # characters of a class name on an axis; the whole name is in the hover text
+OPACITY_UNDER_NUMBERS: Final = 0.55  # at most, so that the theme's text stays readable on it, light and dark
+FAINTEST: Final = 0.16  # opacity of the smallest share that is not zero: a single mistake must be seen
+
+
+@dataclass(frozen=True, slots=True)
+class MixUp:
+    """One class taken for another."""
+
+    true: str
+    predicted: str
+    count: int  # images of `true` that the model took for `predicted`
+    images: int  # images of `true` in all
+
+
+def confusion_figure(matrix: np.ndarray, classes: Sequence[str], numbers: Numbers = "count") -> go.Figure:
+    """Draw a confusion matrix; green on the diagonal is right, magenta beside it is a mix-up.
+
+    The strength of a colour is the share of the row, so that rare classes are seen as well as frequent ones.
+    Colours are translucent and text takes the colour of the page, so one figure serves light and dark.
+
+    Args:
+        matrix: ``(k, k)`` integers; row = true class, column = predicted class.
+        classes: the ``k`` class names.
+        numbers: what stands in the cells and first in the hover text: images, or percent of the row.
+    """
+    labels = axis_labels(classes)
+    numbered = len(classes) <= MAX_NUMBERED_CLASSES
+    strongest = OPACITY_UNDER_NUMBERS if numbered else 1.0
+    figure = go.Figure(
+        go.Heatmap(
+            z=_signed_shares(matrix),
+            x=labels,
+            y=labels,
+            zmin=-1,
+            zmax=1,
+            colorscale=_colors(strongest),
+            showscale=False,
+            hovertext=_hover_texts(matrix, classes),
+            hoverinfo="text",
+            hoverongaps=False,
+            xgap=1,
+            ygap=1,
+        )
+    )
+    if numbered:
+        figure.add_trace(_cell_numbers(matrix, labels, numbers))
+    return figure.update_layout(_layout(len(classes)))
+
+
+def describe_confusion(matrix: np.ndarray, classes: Sequence[str]) -> str:
+    """The matrix in words, for those who do not see it."""
+    right, images = int(np.trace(matrix)), int(matrix.sum())
+    text = f"Confusion matrix of {len(classes)} classes: {right:,} of {images:,} images lie on the diagonal, right."
+    worst = mix_ups(matrix, classes, limit=1)
+    if not worst:
+        return f"{text} No class was mixed up with another."
+    first = worst[0]
+    return (
+        f"{text} The most frequent mix-up: {first.count:,} of {first.images:,} images of {first.true} "
+        f"were taken for {first.predicted}."
+    )
+
+
+def mix_ups(matrix: np.ndarray, classes: Sequence[str], limit: int = 5) -> list[MixUp]:
+    """The most frequent mix-ups, most images first, then the larger share of its class."""
+    rows, columns = np.nonzero(matrix)
+    found = [
+        MixUp(classes[row], classes[column], int(matrix[row, column]), int(matrix[row].sum()))
+        for row, column in zip(rows.tolist(), columns.tolist(), strict=True)
+        if row != column
+    ]
+    return sorted(found, key=lambda mixed: (-mixed.count, mixed.images))[:limit]
+
+
+def axis_labels(classes: Sequence[str]) -> list[str]:
+    """Class names shortened in the middle for an axis; all different, as the names are."""
+    labels: dict[str, None] = {}
+    for name in classes:
+        short = name if len(name) <= MAX_LABEL else f"{name[: MAX_LABEL // 2]}…{name[-(MAX_LABEL // 2 - 1) :]}"
+        label, copy = short, 2
+        while label in labels:
+            label, copy = f"{short} ({copy})", copy + 1
+        labels[label] = None
+    return list(labels)
+
+
+def _shares(matrix: np.ndarray) -> np.ndarray:
+    """Each cell's share of its row, 0-1; 0 in a row without images."""
+    return np.asarray(matrix / np.maximum(1, matrix.sum(axis=1, keepdims=True)))
+
+
+def _signed_shares(matrix: np.ndarray) -> list[list[float | None]]:
+    """Shares of the row, those beside the diagonal negative; None where there is no image."""
+    signed = _shares(matrix) * (2 * np.eye(len(matrix)) - 1)
+    return [[round(value, 4) or None for value in row] for row in signed.tolist()]
+
+
+def _colors(strongest: float) -> list[list[Any]]:
+    return [
+        [0.0, translucent(WRONG, strongest)],
+        [0.499, translucent(WRONG, FAINTEST)],
+        [0.501, translucent(RIGHT, FAINTEST)],
+        [1.0, translucent(RIGHT, strongest)],
+    ]
+
+
+def _hover_texts(matrix: np.ndarray, classes: Sequence[str]) -> list[list[str]]:
+    """One text per cell; empty where there is no image, which keeps a matrix of 100 classes small."""
+    totals = matrix.sum(axis=1).tolist()
+    return [
+        [_hover_text(classes, row, column, int(count), int(totals[row])) for column, count in enumerate(counts)]
+        for row, counts in enumerate(matrix.tolist())
+    ]
+
+
+def _hover_text(classes: Sequence[str], row: int, column: int, count: int, images: int) -> str:
+    if not count:
+        return ""
+    verdict = "recognised" if row == column else f"taken for <b>{_escape(classes[column])}</b>"
+    return f"<b>{_escape(classes[row])}</b>: {count:,} of {images:,} {verdict} ({count / images:.1%})"
+
+
+def _cell_numbers(matrix: np.ndarray, labels: Sequence[str], numbers: Numbers) -> go.Scatter:
+    rows, columns = np.nonzero(matrix)
+    values = matrix if numbers == "count" else np.rint(_shares(matrix) * 100).astype(int)
+    texts = [_cell_text(int(value), numbers) for value in values[rows, columns]]
+    return go.Scatter(
+        x=[labels[column] for column in columns.tolist()],
+        y=[labels[row] for row in rows.tolist()],
+        text=texts,
+        mode="text",
+        textfont={"size": 14 if len(labels) <= 6 else 11},
+        hoverinfo="skip",
+        showlegend=False,
+        cliponaxis=False,
+    )
+
+
+def _cell_text(value: int, numbers: Numbers) -> str:
+    return "<1" if numbers == "share" and value == 0 else f"{value:,}"
+
+
+def _layout(classes: int) -> dict[str, Any]:
+    axis: dict[str, Any] = {
+        "type": "category",
+        "showgrid": False,
+        "zeroline": False,
+        "automargin": True,
+        "tickfont": {"size": 12 if classes <= MAX_NUMBERED_CLASSES else 10},
+        "ticks": "",
+    }
+    return {
+        "xaxis": {**axis, "title": {"text": "The model said", "standoff": 12}, "side": "bottom"},
+        "yaxis": {**axis, "title": {"text": "It really is", "standoff": 12}, "autorange": "reversed"},
+        "height": min(860, max(340, 200 + 34 * classes)),
+        "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
+        "dragmode": "zoom" if classes > MAX_NUMBERED_CLASSES else False,
+    }
+
+
+def _escape(text: str) -> str:
+    """Class names come from people; Plotly reads a little HTML in its texts."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
