@@ -1,0 +1,25 @@
+"""Numbers as a person says them."""
+
+from __future__ import annotations
+
+
+def duration_in_words(seconds: float) -> str:
+    """Round a duration the way people do: ``40 seconds``, ``3 minutes``, ``1 hour 20 minutes``."""
+    if seconds < 10:
+        return "a few seconds"
+    if seconds < 55:
+        return f"{round(seconds / 5) * 5} seconds"
+    minutes = max(1, round(seconds / 60))
+    if minutes < 60:
+        return _counted(minutes, "minute")
+    hours, rest = divmod(round(minutes / 10) * 10, 60)
+    return _counted(hours, "hour") + (f" {rest} minutes" if rest else "")
+
+
+def count_in_words(number: int) -> str:
+    """Shorten a large count: ``12,810``, ``3.4 million``."""
+    return f"{number / 1e6:.1f} million" if number >= 1_000_000 else f"{number:,}"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"
