@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
 from tl_core.data import sample_digits, sample_surfaces
+from tl_core.data.archive import ArchiveLimits, zip_source
 from tl_core.data.dataset import Dataset
-from tl_core.data.importing import import_layout
-from tl_core.data.layouts import Layout
+from tl_core.data.download import Download, fetch
+from tl_core.data.importing import DEFAULT_SPLIT, import_layout
+from tl_core.data.layouts import Layout, understand_layout
 from tl_core.data.progress import Progress, ShouldStop, never, no_progress
+from tl_core.data.split import SplitConfig
+from tl_core.data.tar_archive import tar_source
 from tl_core.errors import DataError
 from tl_core.workspace import Workspace
+
+DOWNLOAD_LIMITS: Final = ArchiveLimits(file_bytes=300_000_000)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """One sample set."""
+    """One sample set; it has either a ``layout`` or a ``download``."""
 
     name: str
     title: str
@@ -26,34 +33,64 @@ class Sample:
     license: str
     classes: int
     images: int
-    download_mb: float = 0.0  # 0 = built in
-    layout: Callable[[], Layout]  # finds the pictures, with their classes and splits
+    layout: Callable[[], Layout] | None = None  # finds the pictures of a built-in sample
+    download: Download | None = None  # an archive of class folders
+    split: SplitConfig = DEFAULT_SPLIT  # for the parts of the split that do not come with the sample
 
+    @property
+    def download_mb(self) -> float:
+        """Megabytes to download; 0 for a built-in sample."""
+        return self.download.size / 1e6 if self.download else 0.0
+
+
+_DIGITS = Sample(
+    name="digits",
+    title=sample_digits.TITLE,
+    description=sample_digits.DESCRIPTION,
+    license=sample_digits.LICENSE,
+    classes=10,
+    images=1797,
+    layout=sample_digits.layout,
+)
+_SURFACES = Sample(
+    name="surfaces",
+    title=sample_surfaces.TITLE,
+    description=sample_surfaces.DESCRIPTION,
+    license=sample_surfaces.LICENSE,
+    classes=3,
+    images=336,
+    layout=sample_surfaces.layout,
+)
+_FLOWERS = Sample(
+    name="flowers",
+    title="Flowers",
+    description="3,670 photographs of daisies, dandelions, roses, sunflowers and tulips, of many sizes.",
+    license="Creative Commons Attribution; photographers in the archive's LICENSE.txt (The TensorFlow Team, 2019)",
+    classes=5,
+    images=3670,
+    # Size and checksum as TensorFlow Datasets publishes them in url_checksums/tf_flowers.txt.
+    download=Download(
+        url="https://storage.googleapis.com/download.tensorflow.org/example_images/flower_photos.tgz",
+        size=228_813_984,
+        sha256="4c54ace7911aaffe13a365c34f650e71dd5bf1be0a58b464e5a7183e3e595d9c",
+    ),
+)
+_CATS_VS_DOGS = Sample(
+    name="cats_vs_dogs",
+    title="Cats and dogs",
+    description="2,000 photographs of cats and dogs for training, 1,000 for validation, as in TensorFlow lessons.",
+    license="A part of Kaggle's “Dogs vs. Cats” (Microsoft Research, Asirra); no open licence: for learning only",
+    classes=2,
+    images=3000,
+    # The size is the one that the TensorFlow lessons report; no checksum is published.
+    download=Download(
+        url="https://storage.googleapis.com/mledu-datasets/cats_and_dogs_filtered.zip", size=68_606_236
+    ),
+    split=SplitConfig(test=0.0),  # 2,000 and 1,000, as everybody who compares results has them
+)
 
 SAMPLES: Final[Mapping[str, Sample]] = MappingProxyType(
-    {
-        sample.name: sample
-        for sample in (
-            Sample(
-                name="digits",
-                title=sample_digits.TITLE,
-                description=sample_digits.DESCRIPTION,
-                license=sample_digits.LICENSE,
-                classes=10,
-                images=1797,
-                layout=sample_digits.layout,
-            ),
-            Sample(
-                name="surfaces",
-                title=sample_surfaces.TITLE,
-                description=sample_surfaces.DESCRIPTION,
-                license=sample_surfaces.LICENSE,
-                classes=3,
-                images=336,
-                layout=sample_surfaces.layout,
-            ),
-        )
-    }
+    {sample.name: sample for sample in (_DIGITS, _SURFACES, _FLOWERS, _CATS_VS_DOGS)}
 )
 
 
@@ -69,10 +106,71 @@ def get_sample(name: str) -> Sample:
 
 
 def import_sample(
-    workspace: Workspace, name: str, progress: Progress = no_progress, should_stop: ShouldStop = never
+    workspace: Workspace,
+    name: str,
+    progress: Progress = no_progress,
+    should_stop: ShouldStop = never,
+    download_progress: Progress = no_progress,
 ) -> Dataset:
-    """Import a sample set; errors as `tl_core.data.importing.import_source`."""
-    sample = get_sample(name)
-    return import_layout(
-        workspace, sample.layout(), sample.title, f"sample {name}", progress=progress, should_stop=should_stop
+    """Import a sample set.
+
+    Args:
+        workspace: where the dataset is made.
+        name: a key of `SAMPLES`.
+        progress: called with the number of images done and their total.
+        should_stop: asked between images and between blocks of a download.
+        download_progress: called with the bytes that have arrived and their total.
+
+    Raises:
+        DataError: the name is unknown, or the download failed.
+        WorkspaceError: the workspace cannot be written or the disk is too full.
+        StoppedError: ``should_stop`` said so.
+    """
+    return import_sample_set(workspace, get_sample(name), progress, should_stop, download_progress)
+
+
+def import_sample_set(
+    workspace: Workspace,
+    sample: Sample,
+    progress: Progress = no_progress,
+    should_stop: ShouldStop = never,
+    download_progress: Progress = no_progress,
+) -> Dataset:
+    """Import a sample set from its record; see `import_sample`."""
+    with _layout(workspace, sample, should_stop, download_progress) as layout:
+        return import_layout(
+            workspace, layout, sample.title, f"sample {sample.name}", sample.split, progress, should_stop
+        )
+
+
+@contextlib.contextmanager
+def _layout(workspace: Workspace, sample: Sample, should_stop: ShouldStop, progress: Progress) -> Iterator[Layout]:
+    if sample.layout is not None:
+        yield sample.layout()
+    elif sample.download is not None:
+        with _downloaded(workspace, sample.download, should_stop, progress) as layout:
+            yield layout
+
+
+@contextlib.contextmanager
+def _downloaded(
+    workspace: Workspace, download: Download, should_stop: ShouldStop, progress: Progress
+) -> Iterator[Layout]:
+    """The pictures of a downloaded sample; the archive is removed once they are imported."""
+    workspace.ensure()
+    folder = workspace.cache / "downloads"
+    try:
+        archive = fetch(download, folder, progress, should_stop)
+    except DataError as error:
+        built_in = " or ".join(f"“{other.title}”" for other in SAMPLES.values() if other.download is None)
+        raise DataError(f"{error} {built_in} are built in and need no network.") from error
+    opened = (
+        zip_source(archive, DOWNLOAD_LIMITS)
+        if archive.suffix == ".zip"
+        else tar_source(archive, folder, DOWNLOAD_LIMITS, should_stop)
     )
+    try:
+        with opened as source:
+            yield understand_layout(source.files)
+    finally:
+        archive.unlink(missing_ok=True)

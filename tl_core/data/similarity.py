@@ -16,8 +16,10 @@ import numpy.typing as npt
 from PIL import Image
 
 HASH_BITS: Final = 256
-NEAR_BITS: Final = 8  # hashes that differ in at most this many bits belong to the same picture
+NEAR_BITS: Final = 4  # hashes of the same picture differ in at most this many bits ...
+NEAR_SHARE: Final = 0.1  # ... and in at most this share of the bits that are set, which matters for plain pictures
 _SIDE: Final = 16
+_TELLING: Final = 20  # bits that are set in the hash of a picture that can be recognised
 _FLAT: Final = 2  # grey levels; smaller steps are noise of the compression, not structure
 _BLOCK: Final = 2_000_000  # comparisons at a time, to bound the memory (some 100 MB)
 
@@ -26,25 +28,26 @@ Hashes = npt.NDArray[np.uint64]
 
 def perceptual_hash(image: Image.Image) -> str:
     """The difference hash of an image as 64 hexadecimal digits."""
-    grid = image.convert("L").resize((_SIDE + 1, _SIDE), Image.Resampling.BOX, reducing_gap=2.0)
+    grid = image.convert("L").resize((_SIDE + 1, _SIDE), Image.Resampling.BILINEAR)
     cells = np.asarray(grid, dtype=np.int16)
     return np.packbits(cells[:, 1:] - cells[:, :-1] > _FLAT).tobytes().hex()
 
 
-def near_pairs(hashes: Sequence[str], max_bits: int = NEAR_BITS) -> Iterator[tuple[int, int]]:
-    """Index pairs ``(i, j)``, ``i < j``, of hashes that differ in at most ``max_bits`` bits.
+def near_pairs(hashes: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Index pairs ``(i, j)``, ``i < j``, of hashes that are near enough to belong to the same picture.
 
-    Pictures without structure (blank or smooth, fewer than 10 % of the bits set) are left out: their
-    hashes are alike whatever they show.
+    Pictures without structure, blank or smooth, are left out: their hashes are alike whatever they show.
     """
     words = _as_words(hashes)
-    telling = np.flatnonzero(_bits(words) >= HASH_BITS // 10)
-    kept = words[telling]
+    counts = _bits(words)
+    telling = np.flatnonzero(counts >= _TELLING)
+    kept, counts = words[telling], counts[telling]
     step = max(1, _BLOCK // max(1, len(kept)))
     for start in range(0, len(kept), step):
         block = kept[start : start + step]
         distances = _bits(block[:, None, :] ^ kept[None, start:, :])
-        rows, columns = np.nonzero(distances <= max_bits)
+        together = counts[start : start + step, None] + counts[None, start:]
+        rows, columns = np.nonzero((distances <= NEAR_BITS) & (distances <= NEAR_SHARE / 2 * together))
         for row, column in zip(rows[rows < columns], columns[rows < columns], strict=True):
             yield int(telling[start + row]), int(telling[start + column])
 

@@ -69,7 +69,16 @@ def assign_splits(classes: Sequence[str], images: Sequence[ImageRecord], config:
         for part, chosen in _draw(free, len(pool), wanted, rng).items():
             for index in chosen:
                 splits[index] = part
+    _require_validation(splits)
     return [replace(image, split=part) for image, part in zip(images, splits, strict=True)]
+
+
+def _require_validation(splits: Sequence[str]) -> None:
+    if "validation" not in splits:
+        raise NotEnoughDataError(
+            "No image is left to validate with, because the classes are too small or hold copies of one image: "
+            "bring at least 3 different images of each class."
+        )
 
 
 def _pixels_of_several_classes(images: Sequence[ImageRecord]) -> set[str]:
