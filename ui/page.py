@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 import streamlit as st
@@ -13,6 +14,7 @@ from ui.errors import error_boundary
 from ui.navigation import draw_navigation
 
 PRODUCT: Final = "Transfer learning"
+MARK: Final = Path(__file__).parent / "assets" / "mark.svg"
 CONTENT_WIDTH: Final = 1120  # px; wider lines are harder to read and charts gain nothing
 
 
@@ -28,10 +30,14 @@ def page_setup(title: str, icon: str, *, lead: str | None = None) -> Iterator[Wo
         icon: a Material symbol, such as ``:material/home:``.
         lead: one sentence under the heading that says what this page is for.
     """
-    st.set_page_config(page_title=f"{title} · {PRODUCT}", page_icon=icon, layout="wide")
-    draw_navigation()
+    # A Material symbol as the icon of the tab would be fetched from the network; this file is not.
+    st.set_page_config(
+        page_title=title if title == PRODUCT else f"{title} · {PRODUCT}", page_icon=MARK, layout="wide"
+    )
+    st.logo(MARK, size="large")
     with st.container(horizontal_alignment="center"), st.container(width=CONTENT_WIDTH), error_boundary():
-        st.title(title, anchor=False)
+        draw_navigation()
+        st.title(title, anchor=False, icon=icon)
         if lead:
             st.markdown(lead)
         yield Workspace.from_environment().ensure()

@@ -1,0 +1,28 @@
+"""Home: what this is, where to begin, what is running, and what it runs on."""
+
+import streamlit as st
+
+from tl_core.data import list_datasets
+from tl_core.hardware import detect_hardware
+from tl_core.runs import list_runs
+from ui.activity import show_activity
+from ui.first_steps import show_first_steps
+from ui.navigation import HOME
+from ui.page import page_setup
+
+LEAD = (
+    "Teach the computer to tell your pictures apart, without writing code. It begins with a network that has already "
+    "learned to see from a million photographs, and learns only what is new in yours: this is called *transfer "
+    "learning*. A few dozen pictures of each kind and a few minutes are often enough."
+)
+
+with page_setup("Transfer learning", HOME.icon, lead=LEAD) as workspace:
+    runs = list_runs(workspace)
+    show_first_steps(has_data=bool(list_datasets(workspace)), has_model=any(run.has_model for run in runs))
+    show_activity(workspace, runs)
+    st.space("small")
+    with st.container(gap="xxsmall"):
+        st.caption(f":material/memory: This machine: {detect_hardware().summary}.")
+        st.caption(
+            ":material/lock: Your images stay on this machine. They are sent nowhere, and no account is needed."
+        )
