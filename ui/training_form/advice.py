@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 from tl_core.config import TrainingConfig
@@ -37,8 +37,8 @@ class Advice:
     """One remark, and the values by path that follow it."""
 
     text: str
-    action: str = ""  # the words on the button, empty if there is nothing to press
-    changes: Mapping[str, Any] = field(default_factory=dict)
+    action: str  # the words on the button that follows the advice
+    changes: Mapping[str, Any]
 
 
 def advise(setting: Setting) -> tuple[Advice, ...]:

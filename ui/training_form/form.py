@@ -1,0 +1,68 @@
+"""The whole form, top to bottom: what to learn from, what to build on, how much to freeze, how fast."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from tl_core.data import list_datasets
+from tl_core.runs import find_run
+from tl_core.workspace import Workspace
+from ui.navigation import DATA, page_link
+from ui.training_form.choosing import choose_backbone, choose_dataset, choose_preset
+from ui.training_form.draft import draft, has_draft
+from ui.training_form.freezing import freezing
+from ui.training_form.options import more_options
+from ui.training_form.phases import phases
+from ui.training_form.starting import remarks, running_now, start_bar
+
+
+def open_from_link(workspace: Workspace) -> None:
+    """Take what a link names, once: ``?dataset=`` the images, ``?like=`` the settings and images of a run.
+
+    The address then stops naming it, so that something else can be chosen.
+    """
+    if "dataset" in st.query_params:
+        draft().dataset_id = st.query_params.pop("dataset")
+    if "like" in st.query_params:
+        _begin_like(workspace, st.query_params.pop("like"))
+
+
+def new_training(workspace: Workspace, run_id: str) -> None:
+    """Leave the run for the form: as it was left, or, in a new browser tab, with the settings of the run."""
+    st.query_params.pop("run", None)
+    if not has_draft():
+        _begin_like(workspace, run_id)
+
+
+def _begin_like(workspace: Workspace, run_id: str) -> None:
+    run = find_run(workspace, run_id)
+    draft().fill(run.config)
+    draft().dataset_id = run.dataset_id
+
+
+def training_form(workspace: Workspace) -> None:
+    """Draw the form; starting a training sets ``?run=`` in the address."""
+    running_now(workspace)
+    datasets = list_datasets(workspace)
+    if not datasets:
+        _no_dataset()
+        return
+    left, right = st.columns(2, gap="medium")
+    with left:
+        dataset = choose_dataset(datasets)
+    with right:
+        choose_preset()
+    st.subheader("Backbone", anchor=False)
+    choose_backbone(workspace)
+    freezing()
+    st.subheader("Training", anchor=False)
+    phases()
+    remarks(dataset)
+    more_options(dataset)
+    start_bar(workspace, dataset)
+
+
+def _no_dataset() -> None:
+    with st.container(border=True):
+        st.markdown("**There are no images to learn from yet.** Bring your own, or take a sample with one click.")
+        page_link(DATA, "Bring images")

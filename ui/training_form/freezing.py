@@ -1,0 +1,106 @@
+"""How much of the backbone stays frozen: a slider, four buttons, and the map of the backbone beside it."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Final
+
+import streamlit as st
+
+from tl_core.backbones.outline import BackboneOutline
+from ui.block_map import block_map, describe_map, format_count
+from ui.training_form.draft import draft, show_in_control
+from ui.training_form.fields import FIELDS
+
+_SETTING: Final = FIELDS["frozen_layers"]
+_SHORTCUTS_KEY: Final = "train_frozen_shortcut"
+_SHORTCUTS: Final = ("all", "all_but_last_block", "half", "none")
+
+
+def freezing() -> None:
+    """The part of the form that decides what is frozen."""
+    form = draft()
+    outline = form.outline
+    controls, picture = st.columns(2, gap="medium")
+    with controls:
+        _slider(outline)
+        _shortcuts(outline)
+        st.caption(_consequence(outline, form.frozen_layers))
+    with picture:
+        block_map(outline.blocks, form.frozen_layers, key="train_block_map", on_pick=lambda n: draft().freeze(n))
+        st.caption(_numbers(outline, form.frozen_layers))
+
+
+def _slider(outline: BackboneOutline) -> None:
+    layers = len(outline.layers)
+    show_in_control(_SETTING, draft().frozen_layers)
+    st.slider(
+        _SETTING.label,
+        0,
+        layers,
+        key=_SETTING.key,
+        help=_SETTING.help,
+        format=f"%d of {layers}",
+        on_change=_slid,
+    )
+
+
+def _slid() -> None:
+    draft().freeze(st.session_state[_SETTING.key])
+
+
+def _shortcuts(outline: BackboneOutline) -> None:
+    places = outline.presets()
+    standing = next((name for name in _SHORTCUTS if places[name] == draft().frozen_layers), None)
+    if st.session_state.get(_SHORTCUTS_KEY, "") != standing:
+        st.session_state[_SHORTCUTS_KEY] = standing
+    st.segmented_control(
+        "Freeze",
+        _SHORTCUTS,
+        key=_SHORTCUTS_KEY,
+        format_func=partial(_shortcut_words, outline),
+        label_visibility="collapsed",
+        on_change=_jumped,
+        wrap=True,
+    )
+
+
+def _shortcut_words(outline: BackboneOutline, name: str) -> str:
+    last = outline.fine_tune_blocks
+    last_blocks = "the last block" if last == 1 else f"the last {last} blocks"
+    words = {"all": "All", "all_but_last_block": f"All but {last_blocks}", "half": "Half", "none": "None"}
+    return words[name]
+
+
+def _jumped() -> None:
+    form = draft()
+    chosen = st.session_state[_SHORTCUTS_KEY]
+    if chosen is not None:
+        form.freeze(form.outline.presets()[chosen])
+
+
+def _consequence(outline: BackboneOutline, frozen: int) -> str:
+    layers = len(outline.layers)
+    if frozen == layers:
+        return (
+            "Feature extraction: the backbone stays as it is and only the new head learns. Fast, safe, and the "
+            "right start, above all with little data."
+        )
+    advice = (
+        "Early layers hold generic features (edges, colours, textures), late layers specific ones, so fine-tuning "
+        "starts from the end."
+    )
+    if frozen == 0:
+        return "Everything will be fine-tuned: wants much data and a small rate. " + advice
+    return f"The last {layers - frozen} of {layers} layers will be fine-tuned after the head. " + advice
+
+
+def _numbers(outline: BackboneOutline, frozen: int) -> str:
+    trainable = outline.trainable_parameters(frozen)
+    share = f" ({trainable / outline.parameters:.0%})" if trainable else ""
+    text = (
+        f"**{format_count(trainable)}** of {format_count(outline.parameters)} backbone parameters are "
+        f"trainable{share}. {describe_map(outline.blocks, frozen)}"
+    )
+    norms = sum(block.batch_norms for block in outline.blocks)
+    return f"{text} The {norms} BatchNorm layers stay in inference mode, also when unfrozen." if norms else text

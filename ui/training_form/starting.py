@@ -1,0 +1,108 @@
+"""The last line of the form: what will happen, and the button that makes it happen."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from tl_core.config import TrainingConfig
+from tl_core.data import Dataset
+from tl_core.errors import ConfigError
+from tl_core.jobs import manager
+from tl_core.plan import TrainingPlan, plan_training
+from tl_core.runs import create_run, find_run
+from tl_core.workspace import Workspace
+from ui.navigation import TRAIN, page_link
+from ui.page import CONTENT_WIDTH
+from ui.training_form.advice import Advice, Setting, advise
+from ui.training_form.draft import Draft, draft
+from ui.words import count, plain
+
+
+def remarks(dataset: Dataset) -> None:
+    """What a teacher would say about the settings, each with a button that follows the advice."""
+    form = draft()
+    try:
+        config = form.config()
+    except ConfigError:
+        return  # the line above the button says it
+    for advice in advise(_setting(form, config, dataset)):
+        _remark(form, advice)
+
+
+def start_bar(workspace: Workspace, dataset: Dataset) -> None:
+    """The plan in one line and the Start button, always in sight at the bottom of the window."""
+    with st.bottom, st.container(horizontal_alignment="center"), st.container(width=CONTENT_WIDTH):
+        try:
+            config = draft().config()
+            plan = plan_training(config, dataset, workspace)
+        except ConfigError as error:
+            _bar("", (str(error),))
+            return
+        if _bar(_plan_text(plan, len(manager(workspace).jobs())), plan.problems):
+            _start(workspace, config, dataset)
+
+
+def running_now(workspace: Workspace) -> None:
+    """A line with a link for the training at work, if there is one."""
+    jobs = manager(workspace).jobs()
+    if not jobs:
+        return
+    run = find_run(workspace, jobs[0].run_id)
+    waiting = f", {count(len(jobs) - 1, 'more is', 'more are')} waiting" if len(jobs) > 1 else ""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(f":material/autorenew: In training now: **{plain(run.name)}**{waiting}.", width="content")
+        page_link(TRAIN, "Watch it", run=run.id)
+
+
+def _setting(form: Draft, config: TrainingConfig, dataset: Dataset) -> Setting:
+    training_images = [of_split["train"] for of_split in dataset.counts().values()]
+    return Setting(
+        config=config,
+        layers=len(form.outline.layers),
+        classes=len(dataset.classes),
+        smallest_class=min(training_images, default=0),
+        largest_class=max(training_images, default=0),
+    )
+
+
+def _remark(form: Draft, advice: Advice) -> None:
+    with st.container(border=True):
+        words, action = st.columns([3, 1], gap="medium", vertical_alignment="center")
+        words.markdown(f":material/lightbulb: {advice.text}")
+        action.button(
+            advice.action,
+            key=f"train_advice_{advice.action}",
+            on_click=form.update,
+            args=(dict(advice.changes),),
+            width="stretch",
+        )
+
+
+def _bar(text: str, problems: tuple[str, ...]) -> bool:
+    """The plan, or what stands against it, and the button; returns whether it was pressed."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        with st.container(width="stretch", gap="xsmall"):
+            for problem in problems:
+                st.markdown(f":small[:red[:material/error:] {plain(problem)}]")
+            if text:
+                st.markdown(f":small[{plain(text)}]")
+        return st.button(
+            "Start training",
+            key="train_start",
+            type="primary",
+            icon=":material/play_arrow:",
+            disabled=bool(problems),
+            help="Trains in the background: you may leave this page, or close it, and come back.",
+        )
+
+
+def _plan_text(plan: TrainingPlan, ahead: int) -> str:
+    queue = f" It waits until {count(ahead, 'other training is', 'other trainings are')} done." if ahead else ""
+    return plan.text + queue
+
+
+def _start(workspace: Workspace, config: TrainingConfig, dataset: Dataset) -> None:
+    run = create_run(workspace, config, dataset)
+    manager(workspace).submit(run.id)
+    st.query_params["run"] = run.id
+    st.rerun()
