@@ -120,9 +120,7 @@ def _core() -> Any:
 
 def _compile(model: Any, precision: str) -> Any:
     # Left to itself OpenVINO takes bfloat16 wherever the CPU has it, so the precision is always named.
-    return _core().compile_model(
-        model, "CPU", {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": precision}
-    )
+    return _core().compile_model(model, "CPU", {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": precision})
 
 
 class _OpenVINONetwork:

@@ -1,0 +1,197 @@
+"""The course of a training: prepare, feature extraction, fine-tuning, keep the best, measure it."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+from tl_core.config import TrainingConfig
+from tl_core.device import Device
+from tl_core.engine.image_store import STOPPED
+from tl_core.errors import StoppedError, TrainingError
+from tl_core.files import write_json
+from tl_core.models.freezing import freeze_layers
+from tl_core.models.optimizers import build_optimizer
+from tl_core.runs import Best, RunFolder, update_run
+from tl_core.training.checkpoint import Checkpoint, remove_checkpoint, save_checkpoint
+from tl_core.training.feeds import ArrayFeed
+from tl_core.training.fitter import Examples, Fitter, Interrupted
+from tl_core.training.phase import PhasePlan, PhaseState, run_phase
+from tl_core.training.preparation import Prepared, prepare
+from tl_core.training.reporter import EVALUATE, FINE_TUNE, HEAD, SAVE, Reporter
+from tl_core.training.saving import require_room, restore, save_classifier, snapshot
+from tl_core.training.stage import Stage, build_stage
+from tl_core.workspace import Workspace
+
+MODEL_INTERVAL: Final = 30.0  # seconds between two writings of the best model
+CHECKPOINT_INTERVAL: Final = 10.0  # seconds between two writings of what `resume` needs
+
+
+class Course:
+    """One training; `run` takes it to its end."""
+
+    def __init__(
+        self,
+        config: TrainingConfig,
+        dataset_path: Path,
+        run_path: Path,
+        reporter: Reporter,
+        should_stop: Callable[[], bool],
+        checkpoint: Checkpoint | None = None,
+    ) -> None:
+        self._config = config
+        self._dataset_path = dataset_path
+        self._folder = RunFolder(run_path)
+        self._reporter = reporter
+        self._should_stop = should_stop
+        self._checkpoint = checkpoint
+        self._state = checkpoint.state if checkpoint else PhaseState(HEAD, 1, config.batch_size)
+        self._prepared: Prepared
+        self._stage: Stage
+        self._fitter: Fitter
+        self._last_epoch = 0
+        self._model_written = self._checkpoint_written = time.monotonic()
+
+    def run(self) -> tuple[str, Best]:
+        """Train.
+
+        Returns:
+            ``done`` or ``stopped``, and the epoch whose model was saved.
+
+        Raises:
+            StoppedError: stopped before there was a model to keep.
+            TrainingError: it cannot go on; the best model so far, if there is one, was saved.
+        """
+        status = "done"
+        try:
+            self._prepare()
+            self._train()
+        except (Interrupted, StoppedError) as error:
+            if self._state.best is None:
+                raise StoppedError(STOPPED) from error
+            status = "stopped"
+        except TrainingError:
+            if self._state.best is not None:
+                self._keep_best(measure=False)
+            raise
+        return status, self._keep_best(measure=status == "done" or isinstance(self._stage.validation.feed, ArrayFeed))
+
+    def improved(self, state: PhaseState) -> None:
+        """The model is now the best so far: write it, if the last writing was long ago."""
+        if state.best is not None and time.monotonic() - self._model_written >= MODEL_INTERVAL:
+            self._write_model(state.best)
+
+    def epoch_ended(self, state: PhaseState) -> None:
+        """Write what `resume` needs, if the last writing was long ago."""
+        if time.monotonic() - self._checkpoint_written < CHECKPOINT_INTERVAL:
+            return
+        variables = snapshot(self._stage.partition.trained.variables)
+        optimizer = snapshot(self._fitter.optimizer.variables)
+        save_checkpoint(self._folder, Checkpoint(state, self._last_epoch, variables, optimizer))
+        self._checkpoint_written = time.monotonic()
+
+    def _prepare(self) -> None:
+        def record_device(device: Device) -> None:
+            update_run(self._folder.path, device=device.text)
+
+        workspace = Workspace(self._folder.path.parent.parent)
+        self._prepared = prepare(
+            self._config, self._dataset_path, workspace, self._reporter, self._should_stop, record_device
+        )
+        require_room(self._folder.path, self._prepared.classifier)
+        write_json(self._folder.labels_file, {"classes": list(self._prepared.dataset.classes)})
+
+    def _train(self) -> None:
+        config, base = self._config, self._prepared.classifier.base
+        if self._state.phase == HEAD:
+            freeze_layers(base)
+            self._stage = build_stage(self._prepared, len(base.layers))
+            self._fit(config.learning_rate, config.epochs, "Training the head on what the frozen backbone sees")
+        if self._prepared.fine_tunes:
+            freeze_layers(base, self._prepared.frozen_layers)
+            stage = build_stage(self._prepared, self._prepared.frozen_layers)
+            self._stage = stage
+            if self._state.phase == HEAD:
+                self._enter_fine_tuning()
+            opened = len(base.layers) - self._prepared.frozen_layers
+            self._fit(
+                config.fine_tune_learning_rate,
+                config.fine_tune_epochs,
+                f"Fine-tuning the last {opened} layers of the backbone",
+            )
+
+    def _enter_fine_tuning(self) -> None:
+        """The best of feature extraction is where fine-tuning starts, and what it has to beat."""
+        before = self._state
+        self._state = PhaseState(FINE_TUNE, before.next_epoch, before.batch_size, best=before.best)
+        self._state.weights = snapshot(self._stage.partition.trained.variables)
+
+    def _fit(self, learning_rate: float, epochs: int, text: str) -> None:
+        """Train the current stage; ends with the weights of the best epoch so far."""
+        state, trained, first = self._state, self._stage.partition.trained, self._state.next_epoch
+        examples = self._stage.train(first)
+        steps = -(-len(examples) // state.batch_size)
+        optimizer = build_optimizer(self._config, learning_rate, steps * epochs)
+        self._fitter = Fitter(trained, optimizer, self._prepared.objective, self._should_stop)
+        self._last_epoch = first + epochs - 1
+        if self._checkpoint is not None:
+            self._go_on_from(self._checkpoint)
+        self._reporter.phase(
+            state.phase, text, epochs=self._last_epoch - first + 1, steps=steps, first_epoch=first,
+            trainable_parameters=_size(trained.trainable_variables),
+        )  # fmt: skip
+        plan = PhasePlan(self._stage.validation, self._last_epoch, self._stage.train)
+        try:
+            run_phase(
+                self._config, plan, state, self._fitter,
+                lambda: snapshot(trained.variables), self._reporter, self,
+            )  # fmt: skip
+        finally:
+            if state.best is not None:
+                restore(trained.variables, state.weights)
+
+    def _go_on_from(self, checkpoint: Checkpoint) -> None:
+        restore(self._stage.partition.trained.variables, checkpoint.variables)
+        restore(self._fitter.optimizer.variables, checkpoint.optimizer)
+        self._last_epoch = checkpoint.last_epoch
+        self._checkpoint = None
+        self._reporter.note(f"Going on with epoch {checkpoint.state.next_epoch}.")
+
+    def _keep_best(self, *, measure: bool) -> Best:
+        """Save the best model with its metrics; its weights are in place when this is called."""
+        best = self._state.best
+        assert best is not None  # noqa: S101  # the callers have looked
+        metrics: dict[str, Any] = {"best": asdict(best), "epochs": self._state.next_epoch - 1}
+        if measure:
+            self._reporter.phase(EVALUATE, "Measuring the best model")
+            metrics |= self._measure()
+        self._reporter.phase(SAVE, "Saving the best model")
+        self._write_model(best)
+        self._reporter.close_stage()
+        write_json(self._folder.metrics_file, {**metrics, "seconds": self._reporter.seconds})
+        remove_checkpoint(self._folder)
+        return best
+
+    def _measure(self) -> dict[str, Any]:
+        splits = {"validation": self._stage.validation, "test": self._stage.test}
+        return {name: self._measured(examples) for name, examples in splits.items() if examples is not None}
+
+    def _measured(self, examples: Examples) -> dict[str, Any]:
+        result = self._fitter.evaluate(examples, interruptible=False)
+        return {"loss": result.loss, "accuracy": result.accuracy, "images": len(examples)}
+
+    def _write_model(self, best: Best) -> None:
+        prepared = self._prepared
+        sha256 = save_classifier(
+            self._folder.model_file, self._config, prepared.classifier, len(prepared.dataset.classes)
+        )
+        update_run(self._folder.path, best=best, model_sha256=sha256)
+        self._model_written = time.monotonic()
+
+
+def _size(variables: list[Any]) -> int:
+    return sum(math.prod(variable.shape) for variable in variables)

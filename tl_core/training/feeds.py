@@ -1,0 +1,102 @@
+"""Where a phase gets its batches from: stored arrays, or images changed and run through the trunk as needed."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from tl_core.engine.compiled import Network
+from tl_core.engine.image_store import ImageRows
+
+Array = npt.NDArray[Any]
+Rows = npt.NDArray[np.int64]
+Images = npt.NDArray[np.uint8]
+T = TypeVar("T")
+
+
+class Feed(Protocol):
+    """Inputs of a trained part, by row."""
+
+    def read(self, rows: Rows) -> list[Array]:
+        """One array ``(len(rows), ...)`` per input of the trained part."""
+
+
+class ArrayFeed:
+    """Rows of arrays that lie on the disk or in memory."""
+
+    def __init__(self, arrays: Sequence[Array]) -> None:
+        self.arrays = tuple(arrays)
+
+    @property
+    def bytes(self) -> int:
+        """Size of all arrays."""
+        return sum(array.nbytes for array in self.arrays)
+
+    def read(self, rows: Rows) -> list[Array]:
+        """The given rows of each array."""
+        return [array[rows] for array in self.arrays]
+
+
+class ImageFeed:
+    """Images read afresh each time, changed at random if wished, and run through the trunk if there is one."""
+
+    def __init__(
+        self, images: ImageRows, augment: Callable[[Images], Images] | None = None, network: Network | None = None
+    ) -> None:
+        self._images = images
+        self._augment = augment
+        self._network = network
+
+    def read(self, rows: Rows) -> list[Array]:
+        """What the trained part sees of these images, now."""
+        images = self._images.read(rows)
+        if self._augment is not None:
+            images = self._augment(images)
+        return [images] if self._network is None else self._network(images)
+
+
+@contextlib.contextmanager
+def prefetched(items: Iterable[T], depth: int = 2) -> Iterator[Iterator[T]]:
+    """Make ``items`` in another thread, up to ``depth`` ahead; leaving the block ends that thread."""
+    ready: queue.Queue[tuple[bool, Any]] = queue.Queue(depth)
+    closed = threading.Event()
+
+    def offer(entry: tuple[bool, Any]) -> None:
+        while not closed.is_set():
+            with contextlib.suppress(queue.Full):
+                ready.put(entry, timeout=0.1)
+                return
+
+    def produce() -> None:
+        try:
+            for item in items:
+                offer((True, item))
+                if closed.is_set():
+                    return
+            offer((False, None))
+        except BaseException as error:  # noqa: BLE001  # handed to the consumer, which raises it
+            offer((False, error))
+
+    def consume() -> Iterator[T]:
+        while True:
+            more, value = ready.get()
+            if more:
+                yield value
+            elif value is None:
+                return
+            else:
+                raise value
+
+    producer = threading.Thread(target=produce, name="prefetch", daemon=True)
+    producer.start()
+    try:
+        yield consume()
+    finally:
+        closed.set()
+        producer.join()

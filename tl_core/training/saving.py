@@ -1,0 +1,101 @@
+"""Writing the kept model, so that the file is whole and finite or the last good one stays."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from tl_core.config import TrainingConfig
+from tl_core.errors import TrainingError, WorkspaceError
+from tl_core.files import replacing
+from tl_core.models.classifier import Classifier, build_classifier
+
+Array = npt.NDArray[Any]
+
+_ROOM: Final = 3  # times the model's size must be free on the disk
+
+
+def require_room(path: Path, classifier: Classifier) -> None:
+    """Check that the model will fit on the disk, before hours are spent on it.
+
+    Raises:
+        WorkspaceError: it would not.
+    """
+    needed = _ROOM * sum(variable.value.shape.num_elements() or 1 for variable in classifier.model.weights) * 4
+    free = shutil.disk_usage(path).free
+    if free < needed:
+        raise WorkspaceError(
+            f"The disk of the workspace has {free / 1e6:.0f} MB free and this training needs {needed / 1e6:.0f} MB: "
+            "free some space or choose a smaller backbone."
+        )
+
+
+def save_classifier(path: Path, config: TrainingConfig, classifier: Classifier, classes: int) -> str:
+    """Write the model to ``path`` in one step.
+
+    The file is checked before it takes the place of an older one: all weights finite, every part readable.
+
+    Returns:
+        The file's sha256.
+
+    Raises:
+        WorkspaceError: the disk is full or cannot be written.
+        TrainingError: the weights are not finite, or the file cannot be read back.
+    """
+    if not all(np.isfinite(weight.numpy()).all() for weight in classifier.model.weights):
+        raise TrainingError(
+            "The model's weights are no longer numbers, so it was not saved; try a lower learning rate."
+        )
+    model = _in_float32(config, classifier, classes)
+    with replacing(path) as temporary:
+        model.save(temporary)
+        _require_readable(temporary)
+        return sha256_of(temporary)
+
+
+def sha256_of(path: Path) -> str:
+    """Sha256 of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def snapshot(variables: Sequence[keras.Variable]) -> list[Array]:
+    """Copies of the values."""
+    return [variable.numpy().copy() for variable in variables]
+
+
+def restore(variables: Sequence[keras.Variable], values: Sequence[Array]) -> None:
+    """Give the variables the values of `snapshot`."""
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+
+
+def _in_float32(config: TrainingConfig, classifier: Classifier, classes: int) -> keras.Model:
+    """The model as it is saved: mixed precision is for training on one device, the file is for any."""
+    policy = keras.config.dtype_policy()
+    if policy.name == "float32":
+        return classifier.model
+    keras.config.set_dtype_policy("float32")
+    try:
+        plain = build_classifier(config, classes, keras.models.clone_model(classifier.base)).model
+    finally:
+        keras.config.set_dtype_policy(policy)
+    plain.set_weights(classifier.model.get_weights())
+    return plain
+
+
+def _require_readable(path: Path) -> None:
+    with zipfile.ZipFile(path) as file:
+        damaged = file.testzip()
+    if damaged is not None:
+        raise TrainingError(
+            "The model file could not be read back after it was written, so it was not kept; try again."
+        )

@@ -1,0 +1,180 @@
+"""From a cut through the classifier to the examples of a phase, computed once or made as they are needed."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from tl_core.engine.activations import TrunkRun, run_trunk
+from tl_core.engine.compiled import Network, compile_network
+from tl_core.engine.partition import Partition, partition_classifier, weights_fingerprint
+from tl_core.models.augmentation import build_augmentation
+from tl_core.training.feeds import ArrayFeed, Feed, ImageFeed
+from tl_core.training.fitter import Examples
+from tl_core.training.losses import sample_weights
+from tl_core.training.preparation import Prepared
+from tl_core.training.reporter import FEATURES
+
+Images = npt.NDArray[np.uint8]
+Rows = npt.NDArray[np.int64]
+
+TRUNK_BATCH: Final = 32  # images at once through the trunk
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A partition with what its trained part is fed."""
+
+    partition: Partition
+    train: Callable[[int], Examples]  # by epoch
+    validation: Examples
+    test: Examples | None
+
+
+def build_stage(prepared: Prepared, frozen_layers: int) -> Stage:
+    """Cut the classifier and run the frozen part over every image whose output can be kept.
+
+    Without augmentation that is all of them; with cached views the training images in several random views;
+    with full augmentation only those of the other splits.
+
+    Raises:
+        StoppedError: the person asked to stop.
+    """
+    partition = partition_classifier(prepared.classifier, frozen_layers)
+    builder = _Builder(prepared, partition)
+    return Stage(
+        partition, builder.training_examples(), builder.examples("validation"), builder.examples_or_none("test")
+    )
+
+
+class _Builder:
+    def __init__(self, prepared: Prepared, partition: Partition) -> None:
+        self._prepared = prepared
+        self._partition = partition
+        self._train_rows = prepared.rows_of("train")
+        config = prepared.config
+        self._views = config.views if config.augmentation_mode == "cached_views" else 0
+        self._augmented = config.augmentation.enabled
+        self._plain_rows = (
+            prepared.rows_of("validation", "test") if self._augmented else np.arange(len(prepared.images))
+        )
+        self._feed = self._make_feed()
+
+    def examples(self, split: str) -> Examples:
+        """The images of a split, unchanged."""
+        rows = self._prepared.rows_of(split)
+        labels = self._prepared.labels[rows]
+        return Examples(self._feed, self._place(rows), labels, np.ones(len(rows), np.float32))
+
+    def examples_or_none(self, split: str) -> Examples | None:
+        """As `examples`, or None if the dataset has no such images."""
+        return self.examples(split) if len(self._prepared.rows_of(split)) else None
+
+    def training_examples(self) -> Callable[[int], Examples]:
+        """The training images as an epoch sees them."""
+        config, rows = self._prepared.config, self._train_rows
+        labels = self._prepared.labels[rows]
+        weights = sample_weights(config, labels, len(self._prepared.dataset.classes))
+        if self._augmented and self._views and isinstance(self._feed, ArrayFeed):
+            return functools.partial(self._draw_views, labels, weights)
+        if not self._augmented:
+            return _always(Examples(self._feed, self._place(rows), labels, weights))
+        return _always(Examples(self._live_feed(), rows, labels, weights))
+
+    def _draw_views(self, labels: npt.NDArray[np.int32], weights: npt.NDArray[np.float32], epoch: int) -> Examples:
+        count = len(self._train_rows)
+        views = np.random.default_rng([self._prepared.config.seed, epoch, 1]).integers(self._views, size=count)
+        return Examples(self._feed, len(self._plain_rows) + views * count + np.arange(count), labels, weights)
+
+    def _place(self, rows: Rows) -> Rows:
+        """Where the outputs of these images lie in the feed."""
+        return np.searchsorted(self._plain_rows, rows) if isinstance(self._feed, ArrayFeed) else rows
+
+    def _make_feed(self) -> Feed:
+        if self._partition.frozen is None:
+            return ImageFeed(self._prepared.images)
+        run = self._trunk_run()
+        reporter = self._prepared.reporter
+        reporter.phase(FEATURES, f"Running the frozen layers once over {len(run.rows):,} images")
+        arrays = run_trunk(
+            self._prepared.cache, run, self._network, TRUNK_BATCH, reporter.progress, self._prepared.should_stop
+        )
+        if arrays is not None:
+            return ArrayFeed(arrays)
+        reporter.note("What the frozen layers say is too large to keep, so they run again in every epoch.")
+        return ImageFeed(self._prepared.images, None, self._network())
+
+    def _trunk_run(self) -> TrunkRun:
+        views = self._views if self._augmented else 0
+        return TrunkRun(
+            images=self._prepared.images,
+            rows=np.concatenate([self._plain_rows, *[self._train_rows] * views]),
+            outputs=self._partition.outputs,
+            key=self._key(views),
+            plain=len(self._plain_rows),
+            augment=self._augment() if views else None,
+        )
+
+    def _key(self, views: int) -> dict[str, Any]:
+        prepared, config = self._prepared, self._prepared.config
+        key: dict[str, Any] = {
+            "dataset": prepared.dataset.fingerprint,
+            "images": [
+                image.pixels_sha256[:16] for image in (prepared.dataset.images[row] for row in self._plain_rows)
+            ],
+            "backbone": config.backbone,
+            "weights": weights_fingerprint(self._partition.frozen_weights),
+            "size": prepared.images.size,
+            "cut": self._partition.name,
+            "precision": [prepared.device.kind, prepared.device.dtype_policy, prepared.device.trunk_precision],
+        }
+        if views:
+            key |= {"views": views, "seed": config.seed, "augmentation": config.augmentation.to_dict()}
+        return key
+
+    def _live_feed(self) -> Feed:
+        network = None if self._partition.frozen is None else self._network()
+        return ImageFeed(self._prepared.images, self._augment(), network)
+
+    def _augment(self) -> Callable[[Images], Images]:
+        """Random changes, rounded to whole levels as every stored and predicted image is."""
+        change = build_augmentation(self._prepared.config.augmentation, self._prepared.config.seed)
+        size = self._prepared.images.size
+
+        @tf.function(input_signature=[tf.TensorSpec((None, size, size, 3), tf.uint8)])
+        def changed(images: tf.Tensor) -> tf.Tensor:
+            views = change(tf.cast(images, tf.float32))
+            return tf.cast(tf.round(tf.clip_by_value(views, 0.0, 255.0)), tf.uint8)
+
+        return lambda images: changed(tf.constant(images)).numpy()
+
+    def _network(self) -> Network:
+        if self._compiled is None:
+            assert self._partition.frozen is not None  # noqa: S101  # the callers have looked
+            prepared = self._prepared
+            sample = prepared.images.read(np.arange(min(TRUNK_BATCH, len(prepared.images))))
+            self._compiled = compile_network(
+                self._partition.frozen,
+                prepared.images.size,
+                prepared.device,
+                batch_size=TRUNK_BATCH,
+                sample=sample,
+                note=prepared.reporter.note,
+            )
+            prepared.reporter.note(f"The frozen layers run on {self._compiled.text}.")
+        return self._compiled
+
+    _compiled: Network | None = None
+
+
+def _always(examples: Examples) -> Callable[[int], Examples]:
+    def of_epoch(_epoch: int) -> Examples:
+        return examples
+
+    return of_epoch
