@@ -1,0 +1,32 @@
+"""Data: bring the images to learn from, and see whether they are good."""
+
+import streamlit as st
+
+from tl_core.data import list_datasets
+from ui.datasets.bringing import bring_images
+from ui.datasets.gallery import show_gallery
+from ui.datasets.import_progress import show_imports, take_outcome
+from ui.datasets.managing import choose_dataset, show_managing
+from ui.datasets.overview import show_overview
+from ui.navigation import DATA, TRAIN, go_to
+from ui.page import page_setup
+
+with page_setup("Data", DATA.icon, lead="Which images shall the model learn from?") as workspace:
+    importing = show_imports(workspace)
+    fresh = take_outcome()
+    datasets = list_datasets(workspace)
+    if not datasets:
+        st.markdown(
+            "There are no images here yet. Choose how to bring them; a sample set is the quickest way to begin."
+        )
+        bring_images(workspace, primary=True)
+    else:
+        with st.expander("Bring more images", icon=":material/add_photo_alternate:"):
+            bring_images(workspace, primary=False)
+        dataset = choose_dataset(datasets, fresh)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            if st.button("Train on these images", type="primary", icon=TRAIN.icon):
+                go_to(TRAIN, dataset=dataset.id)
+            show_managing(dataset)
+        show_overview(dataset)
+        show_gallery(dataset)

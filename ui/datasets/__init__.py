@@ -1,0 +1,1 @@
+"""The pieces of the Data page: bringing images in, and looking at what is there."""

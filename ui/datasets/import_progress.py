@@ -1,0 +1,77 @@
+"""Imports on the page: their progress while they work, and how the last one ended."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import streamlit as st
+
+from tl_core.workspace import Workspace
+from ui.datasets.import_task import ImportTask, cancel_import, import_task, running_imports
+from ui.errors import error_boundary
+from ui.words import plain
+
+REFRESH_SECONDS: Final = 0.5
+_LAST: Final = "last_import"  # in the session: id of the import whose end this tab tells
+
+
+def remember_import(task_id: str) -> None:
+    """Let this browser tab tell how the import ends."""
+    st.session_state[_LAST] = task_id
+
+
+def show_imports(workspace: Workspace) -> bool:
+    """Show the imports that are at work; returns whether there are any."""
+    running = tuple(task.id for task in running_imports(workspace))
+    st.fragment(_progress, run_every=REFRESH_SECONDS if running else None)(running)
+    return bool(running)
+
+
+def take_outcome() -> str | None:
+    """Tell how this tab's last import ended; returns the id of a dataset that has just been made."""
+    task = import_task(st.session_state.get(_LAST, ""))
+    if task is None or not task.ended:
+        return None
+    if task.state == "failed":  # stays until the next import, so that it can be read and acted on
+        st.error(task.error, icon=":material/error:")
+        return None
+    del st.session_state[_LAST]
+    if task.state == "stopped":
+        st.toast("The import was cancelled; nothing of it was kept.")
+    else:
+        st.toast(f"{plain(task.title)} is here.", icon=":material/check_circle:")
+    return task.dataset_id
+
+
+def _progress(task_ids: tuple[str, ...]) -> None:
+    with error_boundary():
+        tasks = [task for task_id in task_ids if (task := import_task(task_id))]
+        for task in tasks:
+            if task.ended:
+                st.session_state.setdefault(_LAST, task.id)
+                st.rerun()
+            _one(task)
+
+
+def _one(task: ImportTask) -> None:
+    with st.container(border=True):
+        st.markdown(f"**Importing {plain(task.title)}**")
+        st.progress(task.fraction, text=_in_words(task))
+        st.button(
+            "Cancel",
+            key=f"cancel-{task.id}",
+            icon=":material/close:",
+            disabled=task.stopping,
+            on_click=cancel_import,
+            args=(task.id,),
+        )
+
+
+def _in_words(task: ImportTask) -> str:
+    if task.stopping:
+        return "Cancelling …"
+    if task.state == "downloading":
+        return f"Downloading: {task.done / 1e6:.0f} of {task.total / 1e6:.0f} MB"
+    if task.state == "importing" and task.total:
+        return f"{task.done:,} of {task.total:,} images"
+    return "Waiting for another import to end" if task.state == "waiting" else "Getting ready …"

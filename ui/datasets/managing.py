@@ -1,0 +1,85 @@
+"""Choosing, renaming and deleting a dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import streamlit as st
+
+from tl_core.data import Dataset, delete_dataset, rename_dataset
+from tl_core.errors import TransferLearningError
+from ui.words import count, plain
+
+REMEMBERED: Final = "dataset"  # in the session: id of the dataset looked at last
+_CHOICE: Final = "dataset_choice"
+
+
+def choose_dataset(datasets: Sequence[Dataset], fresh: str | None = None) -> Dataset:
+    """Let the person choose one; at first the one just imported, the one of the link, or the one looked at last.
+
+    Args:
+        datasets: newest first, at least one.
+        fresh: id of a dataset that has just been imported.
+    """
+    by_id = {dataset.id: dataset for dataset in datasets}
+    linked = st.query_params.get("dataset")
+    if linked is not None and linked not in by_id and fresh is None:
+        st.warning(
+            "The dataset of this link is not there (any more). Here is another one.", icon=":material/link_off:"
+        )
+    wanted = (fresh, linked, st.session_state.get(REMEMBERED))
+    current = next((name for name in wanted if name in by_id), datasets[0].id)
+    st.session_state[_CHOICE] = current
+    _remember(current)
+    st.selectbox(
+        "Dataset",
+        list(by_id),
+        format_func=lambda name: f"{by_id[name].name} ({count(len(by_id[name].images), 'image')})",
+        key=_CHOICE,
+        on_change=_chosen,
+    )
+    return by_id[current]
+
+
+def show_managing(dataset: Dataset) -> None:
+    """Draw the ways to rename and to delete a dataset."""
+    with (
+        st.popover("Rename", icon=":material/edit:", key=f"rename-{dataset.id}"),
+        st.form(f"rename-form-{dataset.id}"),
+    ):
+        name = st.text_input("New name", dataset.name, max_chars=100)
+        if st.form_submit_button("Rename"):
+            _rename(dataset, name)
+    with st.popover("Delete", icon=":material/delete:", key=f"delete-{dataset.id}"):
+        st.markdown(
+            f"**Delete {plain(dataset.name)}?** Its {count(len(dataset.images), 'image')} will be gone from here."
+        )
+        st.caption("Your own files and the models trained on them stay.")
+        if st.button("Delete it", key=f"delete-yes-{dataset.id}", width="stretch"):
+            _delete(dataset)
+
+
+def _chosen() -> None:
+    _remember(st.session_state[_CHOICE])
+
+
+def _remember(dataset_id: str) -> None:
+    st.session_state[REMEMBERED] = dataset_id
+    st.query_params["dataset"] = dataset_id
+
+
+def _rename(dataset: Dataset, name: str) -> None:
+    try:
+        rename_dataset(dataset, name)
+    except TransferLearningError as error:
+        st.error(str(error))
+    else:
+        st.rerun()
+
+
+def _delete(dataset: Dataset) -> None:
+    delete_dataset(dataset)
+    st.session_state.pop(REMEMBERED, None)
+    st.query_params.pop("dataset", None)
+    st.rerun()
