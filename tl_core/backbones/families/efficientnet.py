@@ -7,11 +7,11 @@ from typing import Any, Final
 from tl_core.backbones.families.published import KERAS_WEIGHTS, published
 from tl_core.backbones.record import Backbone
 
-_PAPER: Final = {
+_PAPER: Final[dict[str, Any]] = {
     "paper_title": "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks",
     "paper_url": "https://arxiv.org/abs/1905.11946",
 }
-_PAPER_V2: Final = {
+_PAPER_V2: Final[dict[str, Any]] = {
     "paper_title": "EfficientNetV2: Smaller Models and Faster Training",
     "paper_url": "https://arxiv.org/abs/2104.00298",
 }

@@ -83,7 +83,7 @@ BACKBONES: Final = (
         weights_file=_INCEPTION_RESNET,
         weights_hash="d19885ff4a710c122648d3b5c3b684e4",
         weights_url=f"{KERAS_WEIGHTS}/inception_resnet_v2/{_INCEPTION_RESNET}",
-        fine_tune_blocks=2,  # the last residual block and the 1x1 convolution after it
+        fine_tune_blocks=2,  # the residual blocks on 8x8 features and the 1x1 convolution after them
         paper_title="Inception-v4, Inception-ResNet and the Impact of Residual Connections on Learning",
         paper_url="https://arxiv.org/abs/1602.07261",
         **published(215, 80.3, 95.3, 55.9, 449, 130.2, 10.0),
@@ -101,7 +101,7 @@ BACKBONES: Final = (
         published(343, 82.5, 96.0, 88.9, 533, 344.5, 20.0),
         image_size=331,
         features=4032,
-        base_parameters=84_887_922,
+        base_parameters=84_916_818,
         weights_hash="d81d89dc07e6e56530c4e77faddd61b5",
     ),
 )

@@ -1,0 +1,52 @@
+"""Writes the outlines of the backbones from the real models.
+
+``python -m tl_core.backbones.make_outlines [NAME ...]``, for all backbones or some; to be run after a backbone was
+added or Keras changed one.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from typing import Any
+
+import keras
+
+from tl_core.backbones.block_names import GROUPINGS, SPECIAL_GROUPINGS, group_layers
+from tl_core.backbones.build import build_backbone
+from tl_core.backbones.outline import OUTLINES, to_json
+from tl_core.backbones.registry import BACKBONES, get_backbone
+from tl_core.files import write_bytes
+
+
+def outline_of(name: str, base: keras.Model) -> Any:
+    """Describe a built backbone in the form in which outlines are kept.
+
+    Args:
+        name: of the backbone in the registry.
+        base: built in a fresh Keras session, at the backbone's own image size.
+    """
+    backbone = get_backbone(name)
+    layers = [_describe(layer) for layer in base.layers]
+    grouping = SPECIAL_GROUPINGS.get(name) or GROUPINGS[backbone.family]
+    blocks = group_layers([layer_name for layer_name, _, _, _ in layers], grouping)
+    return to_json(layers, blocks, base.output_shape[1:])
+
+
+def _describe(layer: keras.Layer) -> tuple[str, str, int, int]:
+    trainable = sum(math.prod(weight.shape) for weight in layer.trainable_weights)
+    return layer.name, type(layer).__name__, layer.count_params(), trainable
+
+
+def main(names: list[str]) -> None:
+    """Write the outlines of the named backbones, or of all."""
+    for name in names or BACKBONES:
+        keras.utils.clear_session()  # so that Keras counts unnamed layers from the start
+        outline = outline_of(name, build_backbone(name, weights="random"))
+        write_bytes(OUTLINES / f"{name}.json", (json.dumps(outline, separators=(",", ":")) + "\n").encode())
+        sys.stderr.write(f"{name}: {len(outline['kind'])} layers in {len(outline['blocks'])} blocks\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

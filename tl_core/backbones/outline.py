@@ -1,0 +1,171 @@
+"""The layers and blocks of every backbone, read from a file, so that a page can show them without TensorFlow.
+
+The files are written by ``python -m tl_core.backbones.make_outlines`` from the real models; a test compares them.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Final
+
+from tl_core.backbones.registry import get_backbone
+from tl_core.errors import ConfigError
+from tl_core.files import read_json
+
+OUTLINES: Final = Path(__file__).parent / "outlines"
+
+_BATCH_NORM: Final = "BatchNormalization"
+
+
+@dataclass(frozen=True, slots=True)
+class LayerOutline:
+    """One entry of ``base.layers``."""
+
+    name: str  # as in a fresh process; Keras numbers unnamed layers on
+    kind: str  # its Keras class
+    parameters: int
+    trainable_parameters: int  # of these, where the layer is not frozen
+    block: int  # index into the blocks
+
+
+@dataclass(frozen=True, slots=True)
+class BlockOutline:
+    """A run of layers that belong together: ``layers[first:end]``."""
+
+    title: str  # Stem, Block 1, …, Head conv
+    first: int
+    end: int
+    parameters: int
+    batch_norms: int  # BatchNormalization layers, which always stay in inference mode
+
+
+@dataclass(frozen=True, slots=True)
+class BackboneOutline:
+    """The structure of one backbone without its head."""
+
+    name: str
+    layers: tuple[LayerOutline, ...]  # exactly ``base.layers``, in order
+    blocks: tuple[BlockOutline, ...]
+    feature_shape: tuple[int, int, int]  # (height, width, channels) at the backbone's own image size
+    fine_tune_blocks: int  # how many of the last blocks fine-tuning opens by default
+
+    @property
+    def parameters(self) -> int:
+        """All parameters of the backbone."""
+        return sum(layer.parameters for layer in self.layers)
+
+    def trainable_parameters(self, frozen_layers: int | None) -> int:
+        """Parameters that learn when the first ``frozen_layers`` layers are frozen; None = all are."""
+        if frozen_layers is None:
+            return 0
+        return sum(layer.trainable_parameters for layer in self.layers[self.checked(frozen_layers) :])
+
+    def presets(self) -> dict[str, int]:
+        """Numbers of frozen layers worth a button: all, all but the last block, half, none."""
+        return {
+            "all": len(self.layers),
+            "all_but_last_block": self.blocks[-self.fine_tune_blocks].first,
+            "half": len(self.layers) // 2,
+            "none": 0,
+        }
+
+    def index(self, layer_name: str) -> int:
+        """Find a layer by its name.
+
+        Raises:
+            ConfigError: there is none of this name.
+        """
+        for index, layer in enumerate(self.layers):
+            if layer.name == layer_name:
+                return index
+        raise ConfigError(f"The backbone {self.name} has no layer named “{layer_name}”.")
+
+    def checked(self, frozen_layers: int) -> int:
+        """Give the number of frozen layers back.
+
+        Raises:
+            ConfigError: it is negative or more than there are layers.
+        """
+        count = len(self.layers)
+        if not 0 <= frozen_layers <= count:
+            title = get_backbone(self.name).title
+            raise ConfigError(
+                f"{title} has {count} layers, of which 0 to {count} can be frozen. Got {frozen_layers}."
+            )
+        return frozen_layers
+
+
+@functools.cache
+def load_outline(name: str) -> BackboneOutline:
+    """Read the outline of a backbone.
+
+    Raises:
+        ConfigError: there is no such backbone.
+    """
+    backbone = get_backbone(name)
+    return from_json(name, read_json(OUTLINES / f"{name}.json"), backbone.fine_tune_blocks)
+
+
+def to_json(layers: Sequence[tuple[str, str, int, int]], blocks: Sequence[tuple[str, int]], shape: Any) -> Any:
+    """Put an outline into few bytes: a column per property, kinds as numbers, names as what differs from the last.
+
+    Args:
+        layers: name, kind, parameters and trainable parameters of each.
+        blocks: title and first layer of each.
+        shape: of the feature map.
+    """
+    kinds = list(dict.fromkeys(kind for _, kind, _, _ in layers))
+    return {
+        "feature_shape": list(shape),
+        "blocks": [list(block) for block in blocks],
+        "kinds": kinds,
+        "kind": [kinds.index(kind) for _, kind, _, _ in layers],
+        "parameters": [parameters for _, _, parameters, _ in layers],
+        "frozen": [parameters - trainable for _, _, parameters, trainable in layers],
+        **_shorten([name for name, _, _, _ in layers]),
+    }
+
+
+def from_json(name: str, values: Any, fine_tune_blocks: int) -> BackboneOutline:
+    """Read what `to_json` gives."""
+    starts = [first for _, first in values["blocks"]]
+    bounds = list(pairwise([*starts, len(values["kind"])]))
+    block_of = [index for index, (first, end) in enumerate(bounds) for _ in range(first, end)]
+    columns = zip(_names(values), values["kind"], values["parameters"], values["frozen"], block_of, strict=True)
+    layers = tuple(
+        LayerOutline(layer, values["kinds"][kind], parameters, parameters - frozen, block)
+        for layer, kind, parameters, frozen, block in columns
+    )
+    blocks = tuple(
+        _block(title, first, end, layers) for (title, _), (first, end) in zip(values["blocks"], bounds, strict=True)
+    )
+    height, width, channels = values["feature_shape"]
+    return BackboneOutline(name, layers, blocks, (height, width, channels), fine_tune_blocks)
+
+
+def _block(title: str, first: int, end: int, layers: Sequence[LayerOutline]) -> BlockOutline:
+    inside = layers[first:end]
+    batch_norms = sum(layer.kind == _BATCH_NORM for layer in inside)
+    return BlockOutline(title, first, end, sum(layer.parameters for layer in inside), batch_norms)
+
+
+def _shorten(names: Sequence[str]) -> dict[str, list[Any]]:
+    """Write each name as the number of characters it begins with like the one before, and the rest."""
+    shared = [_shared_start(before, name) for before, name in pairwise(["", *names])]
+    return {"shared": shared, "rest": [name[count:] for name, count in zip(names, shared, strict=True)]}
+
+
+def _shared_start(one: str, other: str) -> int:
+    letters = zip(one, other, strict=False)
+    return next((index for index, (a, b) in enumerate(letters) if a != b), min(len(one), len(other)))
+
+
+def _names(values: Any) -> Iterator[str]:
+    name = ""
+    for count, rest in zip(values["shared"], values["rest"], strict=True):
+        name = name[:count] + rest
+        yield name
