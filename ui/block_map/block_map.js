@@ -1,3 +1,5 @@
+const sliderWatchers = new WeakMap()
+
 const element = (name, className, text = "") => {
   const node = document.createElement(name)
   node.className = className
@@ -23,8 +25,7 @@ const frame = () => {
     legendEntry("swatch-trainable", "trainable"),
     element("span", "", "height: parameters, width: layers"),
   )
-  const summary = element("p", "hidden summary")
-  map.append(row, axis, legend, summary)
+  map.append(element("p", "count"), row, axis, legend)
   return map
 }
 
@@ -43,25 +44,68 @@ const newHead = () => {
 }
 
 // The nodes are kept from one drawing to the next, so that the keyboard focus stays where it is.
-const resize = (row, count) => {
+const blockNodes = (row, count) => {
   if (!row.querySelector(".head")) row.append(newHead())
   const head = row.querySelector(".head")
   while (row.querySelectorAll(".block").length < count) row.insertBefore(newBlock(), head)
-  const blocks = [...row.querySelectorAll(".block")]
-  blocks.splice(count).forEach((extra) => extra.remove())
-  return blocks
+  const nodes = [...row.querySelectorAll(".block")]
+  nodes.splice(count).forEach((extra) => extra.remove())
+  return nodes
 }
 
-const paint = (node, block, pick) => {
+const shareFrozen = (block, frozen) => {
+  const layers = block.end - block.first
+  return Math.min(Math.max(frozen - block.first, 0), layers) / Math.max(layers, 1)
+}
+
+const stateInWords = (share) => {
+  if (share === 1) return "frozen"
+  return share === 0 ? "trainable" : `${Math.round(share * 100)} % frozen`
+}
+
+const countInWords = (count) => {
+  if (count < 10_000) return count.toLocaleString("en")
+  const [value, unit] = count < 999_500 ? [count / 1e3, "k"] : [count / 1e6, "M"]
+  return `${value < 100 ? value.toFixed(1) : Math.round(value)} ${unit}`
+}
+
+const paintBlock = (node, block, frozen) => {
+  const share = shareFrozen(block, frozen)
   const bar = node.querySelector(".bar")
-  const edge = `${block.frozen * 100}%`
-  node.style.flexGrow = block.layers
-  node.title = block.label
-  node.setAttribute("aria-label", block.label)
-  node.onclick = () => pick(block.first)
+  const edge = `${share * 100}%`
+  const label = `${block.title}: ${block.text}, ${stateInWords(share)}. Press to train from here on.`
+  node.style.flexGrow = block.end - block.first
+  node.title = label
+  node.setAttribute("aria-label", label)
   bar.style.height = `${block.height * 100}%`
   bar.style.background = `linear-gradient(to right, var(--frozen) ${edge}, var(--trainable) ${edge})`
-  bar.style.borderColor = block.frozen > 0.5 ? "var(--frozen-outline)" : "var(--trainable-outline)"
+  bar.style.borderColor = share > 0.5 ? "var(--frozen-outline)" : "var(--trainable-outline)"
+}
+
+const paint = (map, data, frozen, pick) => {
+  const nodes = blockNodes(map.querySelector(".row"), data.blocks.length)
+  nodes.forEach((node, index) => {
+    paintBlock(node, data.blocks[index], frozen)
+    node.onclick = () => pick(data.blocks[index].first)
+  })
+  const trainable = data.trainable[Math.min(frozen, data.trainable.length - 1)]
+  const share = trainable ? ` (${Math.max(1, Math.round((100 * trainable) / data.parameters))} %)` : ""
+  const number = element("strong", "", countInWords(trainable))
+  map.querySelector(".count").replaceChildren(
+    number,
+    ` of ${countInWords(data.parameters)} backbone parameters are trainable${share}`,
+  )
+}
+
+// Streamlit hears of a slider when it is let go. The number it shows on the way is in the page, so the map reads it
+// there; where it cannot be found, the map is painted when Streamlit draws it again.
+const followSlider = (parentElement, selector, repaint) => {
+  sliderWatchers.get(parentElement)?.disconnect()
+  const slider = document.querySelector(selector)
+  if (!slider) return
+  const watcher = new MutationObserver(() => repaint(Number(slider.value)))
+  watcher.observe(slider, { attributes: true, attributeFilter: ["aria-valuetext", "value"] })
+  sliderWatchers.set(parentElement, watcher)
 }
 
 export default function ({ data, parentElement, setTriggerValue }) {
@@ -71,10 +115,10 @@ export default function ({ data, parentElement, setTriggerValue }) {
     parentElement.append(map)
   }
   for (const [name, color] of Object.entries(data.colors)) map.style.setProperty(`--${name}`, color)
-  const row = map.querySelector(".row")
-  row.setAttribute("aria-label", `Blocks of the backbone. ${data.summary}`)
+  map.querySelector(".row").setAttribute("aria-label", `Blocks of the backbone. ${data.summary}`)
   map.querySelector(".start").textContent = data.blocks.length ? data.blocks[0].title : ""
-  map.querySelector(".summary").textContent = data.summary
-  const nodes = resize(row, data.blocks.length)
-  nodes.forEach((node, index) => paint(node, data.blocks[index], (layers) => setTriggerValue("picked", layers)))
+  const repaint = (frozen) => paint(map, data, frozen, (layers) => setTriggerValue("picked", layers))
+  repaint(data.frozen)
+  followSlider(parentElement, data.slider, repaint)
+  return () => sliderWatchers.get(parentElement)?.disconnect()
 }

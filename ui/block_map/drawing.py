@@ -34,37 +34,21 @@ class MapBlock:
 
     title: str
     first: int  # layers before it: freezing so many makes it the first trainable block
-    layers: int
-    parameters: int
+    end: int  # layers up to its end
     height: float  # of its bar, 0-1, by the square root of its parameters
-    frozen: float  # share of its layers that are frozen, 0-1
-
-    @property
-    def state(self) -> str:
-        """In one word or two."""
-        if self.frozen == 1:
-            return "frozen"
-        return "trainable" if self.frozen == 0 else f"{self.frozen:.0%} frozen"
-
-    @property
-    def label(self) -> str:
-        """For a pointer that rests on it and for a screen reader."""
-        layers = "1 layer" if self.layers == 1 else f"{self.layers} layers"
-        parameters = f"{format_count(self.parameters)} parameters" if self.parameters else "no parameters"
-        return f"{self.title}: {layers}, {parameters}, {self.state}. Press to train from here on."
+    text: str  # what it consists of, in words
 
 
-def draw_map(blocks: Sequence[BlockLike], frozen_layers: int) -> tuple[MapBlock, ...]:
-    """The blocks with their bars, for the first ``frozen_layers`` layers frozen."""
+def draw_map(blocks: Sequence[BlockLike]) -> tuple[MapBlock, ...]:
+    """The blocks with their bars; what is frozen of them is painted in the browser, while the slider moves."""
     most = max((block.parameters for block in blocks), default=0) or 1
     return tuple(
         MapBlock(
             title=block.title,
             first=block.first,
-            layers=block.end - block.first,
-            parameters=block.parameters,
+            end=block.end,
             height=round(_LOWEST_BAR + (1 - _LOWEST_BAR) * math.sqrt(block.parameters / most), 3),
-            frozen=_share_before(frozen_layers, block),
+            text=_contents(block),
         )
         for block in blocks
     )
@@ -72,23 +56,20 @@ def draw_map(blocks: Sequence[BlockLike], frozen_layers: int) -> tuple[MapBlock,
 
 def describe_map(blocks: Sequence[BlockLike], frozen_layers: int) -> str:
     """The picture in a sentence: for screen readers, and for anybody who wants to be sure."""
-    if not blocks:
-        return "This backbone has no layers to show."
     shares = [_share_before(frozen_layers, block) for block in blocks]
     if all(share == 1 for share in shares):
         return f"All blocks, {_span(blocks)}, are frozen; only the head learns."
     if not any(shares):
         return f"No block is frozen: {_span(blocks)} and the head all learn."
-    parts = []
     frozen = [block for block, share in zip(blocks, shares, strict=True) if share == 1]
     partly = [block for block, share in zip(blocks, shares, strict=True) if 0 < share < 1]
     trainable = [block for block, share in zip(blocks, shares, strict=True) if share == 0]
-    if frozen:
-        parts.append(f"Frozen: {_span(frozen)}")
+    parts = [f"frozen: {_span(frozen)}"] if frozen else []
     if partly:
-        parts.append(f"partly frozen: {_span(partly)}" if parts else f"Partly frozen: {_span(partly)}")
+        parts.append(f"partly frozen: {_span(partly)}")
     parts.append(f"trainable: {_span(trainable)} and the head" if trainable else "trainable: the rest and the head")
-    return "; ".join(parts) + "."
+    sentence = "; ".join(parts)
+    return f"{sentence[0].upper()}{sentence[1:]}."
 
 
 def format_count(count: int) -> str:
@@ -97,6 +78,12 @@ def format_count(count: int) -> str:
         return f"{count:,}"
     value, unit = (count / 1e3, "k") if count < 999_500 else (count / 1e6, "M")
     return f"{value:.1f} {unit}" if value < 100 else f"{value:,.0f} {unit}"
+
+
+def _contents(block: BlockLike) -> str:
+    layers = block.end - block.first
+    parameters = f"{format_count(block.parameters)} parameters" if block.parameters else "no parameters"
+    return f"{'1 layer' if layers == 1 else f'{layers} layers'}, {parameters}"
 
 
 def _share_before(frozen_layers: int, block: BlockLike) -> float:

@@ -25,7 +25,7 @@ from ui.training_form.backbone_table import (
 from ui.training_form.draft import Draft, draft, show_in_control
 from ui.training_form.fields import FIELDS
 from ui.training_form.values import changed_settings
-from ui.words import count, plain
+from ui.words import count
 
 _DATASET_KEY: Final = "train_dataset"
 _TABLES_KEY: Final = "train_backbone_tables"  # how many tables there have been
@@ -33,7 +33,7 @@ _MARKED_KEY: Final = "train_backbone_marked"  # what the table on the screen sho
 _SEARCH_KEY: Final = "train_backbone_search"
 _TABLE_HEIGHT: Final = 320  # px
 _PRESET: Final = FIELDS["preset"]
-_MOST_NAMED: Final = 4  # changed settings named one by one; more are counted
+_MOST_NAMED: Final = 2  # changed settings named one by one; more are counted
 
 
 def choose_dataset(datasets: Sequence[Dataset]) -> Dataset:
@@ -174,14 +174,25 @@ def _describe(dataset: Dataset) -> str:
 
 
 def _changes_since(form: Draft) -> None:
+    """Always one line, so that nothing below it moves when the first setting is changed."""
     preset = PRESETS[form.values["preset"]]
     changed = changed_settings(form.values, preset.config)
-    if not changed:
-        return
-    named = len(changed) <= _MOST_NAMED
-    what = ", ".join(FIELDS[path].label.lower() for path in changed) if named else f"{len(changed)} settings"
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.caption(f"Changed since: {plain(what)}.", width="content")
+        st.caption(_changes_in_words(changed), width="content")
         st.button(
-            "Back to the preset", type="tertiary", icon=":material/undo:", on_click=form.fill, args=(preset.config,)
+            "Back to the preset",
+            type="tertiary",
+            icon=":material/undo:",
+            disabled=not changed,
+            help="Sets everything as the preset has it; the dataset stays.",
+            on_click=form.fill,
+            args=(preset.config,),
         )
+
+
+def _changes_in_words(changed: tuple[str, ...]) -> str:
+    if not changed:
+        return "As the preset has it."
+    if len(changed) > _MOST_NAMED:
+        return f"{len(changed)} settings changed."
+    return f"Changed: {', '.join(FIELDS[path].label.lower() for path in changed)}."

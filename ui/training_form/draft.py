@@ -112,8 +112,14 @@ def keep_from_control(setting: Field) -> None:
 
 
 def _same_depth(old: BackboneOutline, frozen: int, new: BackboneOutline) -> int | None:
-    """The cut of ``new`` that stands where ``frozen`` stood in ``old``: same name, else same share of layers."""
+    """The cut of ``new`` that stands where ``frozen`` stood in ``old``.
+
+    A cut that has a name (all, half, ...) keeps it; another takes the same share of the layers, between two blocks
+    if it stood between two.
+    """
     layers = len(new.layers)
     name = next((name for name, count in old.presets().items() if count == frozen), None)
     count = new.presets()[name] if name else round(frozen / len(old.layers) * layers)
+    if not name and frozen in {block.first for block in old.blocks}:
+        count = min((block.first for block in new.blocks), key=lambda first: abs(first - count))
     return None if count >= layers else count

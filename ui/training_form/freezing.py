@@ -8,7 +8,7 @@ from typing import Final
 import streamlit as st
 
 from tl_core.backbones.outline import BackboneOutline
-from ui.block_map import block_map, describe_map, format_count
+from ui.block_map import block_map, describe_map
 from ui.training_form.draft import draft, show_in_control
 from ui.training_form.fields import FIELDS
 
@@ -27,8 +27,16 @@ def freezing() -> None:
         _shortcuts(outline)
         st.caption(_consequence(outline, form.frozen_layers))
     with picture:
-        block_map(outline.blocks, form.frozen_layers, key="train_block_map", on_pick=lambda n: draft().freeze(n))
-        st.caption(_numbers(outline, form.frozen_layers))
+        block_map(
+            outline.blocks,
+            [outline.trainable_parameters(count) for count in range(len(outline.layers) + 1)],
+            form.frozen_layers,
+            parameters=outline.parameters,
+            key="train_block_map",
+            slider_key=_SETTING.key,
+            on_pick=lambda layers: draft().freeze(layers),
+        )
+        st.caption(_in_words(outline, form.frozen_layers))
 
 
 def _slider(outline: BackboneOutline) -> None:
@@ -91,16 +99,11 @@ def _consequence(outline: BackboneOutline, frozen: int) -> str:
         "starts from the end."
     )
     if frozen == 0:
-        return "Everything will be fine-tuned: wants much data and a small rate. " + advice
-    return f"The last {layers - frozen} of {layers} layers will be fine-tuned after the head. " + advice
+        return "Everything is open for fine-tuning: that wants much data and a small rate. " + advice
+    return f"The last {layers - frozen} of {layers} layers are open for fine-tuning. " + advice
 
 
-def _numbers(outline: BackboneOutline, frozen: int) -> str:
-    trainable = outline.trainable_parameters(frozen)
-    share = f" ({trainable / outline.parameters:.0%})" if trainable else ""
-    text = (
-        f"**{format_count(trainable)}** of {format_count(outline.parameters)} backbone parameters are "
-        f"trainable{share}. {describe_map(outline.blocks, frozen)}"
-    )
+def _in_words(outline: BackboneOutline, frozen: int) -> str:
+    text = describe_map(outline.blocks, frozen)
     norms = sum(block.batch_norms for block in outline.blocks)
     return f"{text} The {norms} BatchNorm layers stay in inference mode, also when unfrozen." if norms else text

@@ -51,7 +51,7 @@ ESSENTIALS: Final[tuple[Field, ...]] = (
     ),
     Field(
         path="fine_tune_epochs",
-        label="Epochs",
+        label="Fine-tuning epochs",
         help="How many times the unfrozen layers see all training images, after the head has been trained. "
         "0 leaves fine-tuning out.",
         section="essentials",
