@@ -73,6 +73,8 @@ def normalise_image(data: bytes) -> NormalisedImage:
         ImageError: the file is no readable image in an accepted format, or is too large.
     """
     with _opened(data) as image:
+        if image.format == "PNG":
+            _verify_checksums(data)
         orientation = _orientation(image)
         image.draft("RGB", _draft_size(image))  # lets JPEG decode at a half, quarter or eighth: 2-4 x faster
         with _one_large_image_at_a_time(image):
@@ -136,6 +138,15 @@ def _check_size(image: Image.Image) -> None:
         raise ImageError(_too_many_pixels(f"{pixels / 1e6:.0f}"))
     if pixels == 0:
         raise ImageError("The image has no pixels.")
+
+
+def _verify_checksums(data: bytes) -> None:
+    """Pillow decodes a PNG without looking at its checksums, and so would show damaged parts as a picture."""
+    try:
+        with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
+            image.verify()
+    except Exception as error:
+        raise ImageError(_damaged()) from error  # on broken files the decoders raise errors of any kind
 
 
 def _decoded(image: Image.Image) -> Image.Image:

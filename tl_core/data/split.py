@@ -6,6 +6,7 @@ import zlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Final
 
 import numpy as np
@@ -16,8 +17,11 @@ from tl_core.data.similarity import groups_of, near_pairs
 from tl_core.errors import NotEnoughDataError
 
 UNASSIGNED: Final = ""  # the split of an image that came without one
+MAX_HELD_OUT: Final = 0.8  # of the images, for validation and test together
 MAX_COMPARED: Final = 20_000  # images of one class that are compared pair by pair for near duplicates
 MAX_GROUP_SHARE: Final = 0.2  # a larger group of look-alikes within a class is no evidence of duplicates
+
+_LEAST: Final = MappingProxyType({"validation": 3, "test": 4})  # images of a class from which on it gets one there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +35,7 @@ class SplitConfig:
     def __post_init__(self) -> None:
         require_number("The validation fraction", self.validation, 0.01, 0.5)
         require_number("The test fraction", self.test, 0, 0.5)
+        require_number("The validation and test fractions together", self.validation + self.test, 0, MAX_HELD_OUT)
         require_number("The seed of the split", self.seed, 0, 2**31 - 1, whole=True)
 
 
@@ -108,19 +113,23 @@ def _duplicate_groups(images: Sequence[ImageRecord], pool: Sequence[int]) -> lis
 def _draw(
     groups: list[list[int]], size: int, wanted: dict[str, float], rng: np.random.Generator
 ) -> dict[str, list[int]]:
-    """Take whole groups for test and validation, at random, without exceeding what each part should get."""
-    order = [groups[position] for position in rng.permutation(len(groups))]
+    """Take whole groups at random, first for validation; at least one group is left for training."""
+    left = [groups[position] for position in rng.permutation(len(groups))]
     result: dict[str, list[int]] = {}
-    for part in ("test", "validation"):
-        least = 4 if part == "test" else 3  # smaller classes need their images elsewhere
+    for part, least in _LEAST.items():
         goal = max(round(size * wanted[part]), 1 if size >= least else 0) if wanted[part] else 0
-        taken: list[list[int]] = []
-        for group in order:
-            if sum(map(len, taken)) + len(group) <= goal:
-                taken.append(group)
-        spare = sorted((group for group in order if group not in taken), key=len)
-        if part == "validation" and goal and not taken and len(spare) > 1:
-            taken = spare[:1]
-        order = [group for group in order if group not in taken]
+        taken = _fitting(left, goal)
+        if part == "validation" and goal and not taken and len(left) > 1:
+            taken = [min(left, key=len)]
+        left = [group for group in left if group not in taken]
         result[part] = [index for group in taken for index in group]
     return result
+
+
+def _fitting(groups: list[list[int]], goal: int) -> list[list[int]]:
+    """The first groups that together do not exceed ``goal`` images, and leave one group over."""
+    taken: list[list[int]] = []
+    for group in groups:
+        if sum(map(len, taken)) + len(group) <= goal and len(taken) < len(groups) - 1:
+            taken.append(group)
+    return taken

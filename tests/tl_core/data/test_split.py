@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tl_core.data.dataset import SPLITS, ImageRecord
+from tl_core.data.split import UNASSIGNED, SplitConfig, assign_splits
+from tl_core.errors import ConfigError, NotEnoughDataError
+
+
+def image(label: int, content: object, split: str = UNASSIGNED, look: str | None = None) -> ImageRecord:
+    pixels = hashlib.sha256(str(content).encode()).hexdigest()
+    look = pixels if look is None else look  # 256 random bits, as different pictures have
+    return ImageRecord(f"images/{pixels}.png", label, split, 8, 8, f"{content}.png", pixels, look)
+
+
+def images_of(sizes: list[int]) -> list[ImageRecord]:
+    return [image(label, f"{label}-{number}") for label, size in enumerate(sizes) for number in range(size)]
+
+
+def counts(records: list[ImageRecord]) -> dict[int, dict[str, int]]:
+    table: dict[int, Counter[str]] = {}
+    for record in records:
+        table.setdefault(record.label, Counter())[record.split] += 1
+    return {label: {split: counter[split] for split in SPLITS} for label, counter in table.items()}
+
+
+NAMES = [f"class {number}" for number in range(10)]
+
+
+def test_each_class_is_divided_by_the_fractions():
+    split = assign_splits(NAMES[:2], images_of([100, 40]), SplitConfig(validation=0.2, test=0.1))
+    assert counts(split) == {
+        0: {"train": 70, "validation": 20, "test": 10},
+        1: {"train": 28, "validation": 8, "test": 4},
+    }
+
+
+def test_the_seed_decides_and_the_order_of_the_images_does_not():
+    images = images_of([30, 30])
+
+    def validation(config: SplitConfig, given_images: list[ImageRecord]) -> set[str]:
+        return {
+            record.file for record in assign_splits(NAMES[:2], given_images, config) if record.split == "validation"
+        }
+
+    assert validation(SplitConfig(seed=1), images) == validation(SplitConfig(seed=1), images[::-1])
+    assert validation(SplitConfig(seed=1), images) != validation(SplitConfig(seed=2), images)
+
+
+def test_another_class_does_not_change_the_split_of_the_others():
+    two = assign_splits(NAMES[:2], images_of([30, 30]), SplitConfig())
+    three = assign_splits(NAMES[:3], images_of([30, 30, 30]), SplitConfig())
+    assert three[:60] == two
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [(2, (2, 0, 0)), (3, (2, 1, 0)), (4, (2, 1, 1)), (7, (5, 1, 1)), (20, (14, 3, 3))],
+)
+def test_small_classes_keep_what_they_need_most(size, expected):
+    split = counts(assign_splits(NAMES[:2], images_of([20, size]), SplitConfig()))
+    assert tuple(split[1].values()) == expected
+
+
+def test_without_a_test_fraction_there_is_no_test_split():
+    assert counts(assign_splits(NAMES[:1], images_of([20]), SplitConfig(test=0)))[0]["test"] == 0
+
+
+def test_copies_of_one_picture_stay_together():
+    images = [image(0, f"0-{number // 3}") for number in range(60)]
+    split = assign_splits(NAMES[:1], images, SplitConfig())
+    where: dict[str, set[str]] = {}
+    for record in split:
+        where.setdefault(record.pixels_sha256, set()).add(record.split)
+    assert all(len(splits) == 1 for splits in where.values())
+    assert counts(split)[0] == {"train": 42, "validation": 9, "test": 9}
+
+
+def test_pictures_that_look_alike_stay_together():
+    pairs = [(image(0, f"a{n}"), n) for n in range(20)]
+    twins = [image(0, f"b{n}", look=f"{int(twin.perceptual_hash, 16) ^ 3:064x}") for twin, n in pairs]
+    split = assign_splits(NAMES[:1], [record for record, _ in pairs] + twins, SplitConfig())
+    assert [record.split for record in split[:20]] == [record.split for record in split[20:]]
+    assert {record.split for record in split} == set(SPLITS)
+
+
+def test_a_class_in_which_everything_looks_alike_is_divided_all_the_same():
+    images = [image(0, n, look="5" * 64) for n in range(40)]
+    assert counts(assign_splits(NAMES[:1], images, SplitConfig()))[0] == {"train": 28, "validation": 6, "test": 6}
+
+
+def test_a_picture_that_lies_in_two_classes_is_used_for_training_alone():
+    images = [*images_of([20, 20]), image(0, "both"), image(1, "both")]
+    assert [record.split for record in assign_splits(NAMES[:2], images, SplitConfig())[-2:]] == ["train", "train"]
+
+
+def test_given_splits_are_kept():
+    images = [image(label, f"{label}{split}{n}", split) for label in (0, 1) for split in SPLITS for n in range(5)]
+    assert assign_splits(NAMES[:2], images, SplitConfig()) == images
+
+
+def test_a_validation_split_that_did_not_come_is_taken_out_of_training():
+    images = [image(0, n, "train") for n in range(80)] + [image(0, 100 + n, "test") for n in range(20)]
+    split = assign_splits(NAMES[:1], images, SplitConfig(validation=0.25))
+    assert counts(split)[0] == {"train": 60, "validation": 20, "test": 20}
+    assert split[80:] == images[80:]
+
+
+def test_a_test_split_that_did_not_come_is_taken_out_of_training_unless_its_fraction_is_zero():
+    images = [image(0, n, "train") for n in range(80)] + [image(0, 100 + n, "validation") for n in range(20)]
+    assert counts(assign_splits(NAMES[:1], images, SplitConfig(test=0.1)))[0] == {
+        "train": 72,
+        "validation": 20,
+        "test": 8,
+    }
+    assert assign_splits(NAMES[:1], images, SplitConfig(test=0)) == images
+
+
+def test_a_class_without_training_images_is_named():
+    images = [image(0, 1, "train"), image(0, 2, "validation"), image(1, 3, "validation")]
+    with pytest.raises(NotEnoughDataError, match="“class 1” has no image to train on"):
+        assign_splits(NAMES[:2], images, SplitConfig())
+
+
+@pytest.mark.parametrize("images", [images_of([2, 2]), [image(label, label) for label in (0, 1) for _ in range(5)]])
+def test_nothing_left_to_validate_with_is_said(images):
+    with pytest.raises(NotEnoughDataError, match="validate"):
+        assign_splits(NAMES[:2], images, SplitConfig())
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"validation": 0},
+        {"validation": 0.6},
+        {"test": -0.1},
+        {"test": 0.9},
+        {"validation": 0.5, "test": 0.5},
+        {"seed": -1},
+    ],
+)
+def test_fractions_out_of_range_are_refused(values):
+    with pytest.raises(ConfigError, match="must be"):
+        SplitConfig(**values)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    contents=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 40)), min_size=1, max_size=80),
+    config=st.builds(SplitConfig, validation=st.floats(0.01, 0.4), test=st.floats(0, 0.4), seed=st.integers(0, 99)),
+)
+def test_whatever_comes_no_copy_is_on_two_sides_and_every_class_can_be_trained(contents, config):
+    images = [image(label, f"{label}-{content}") for label, content in contents]
+    labels = sorted({label for label, _ in contents})
+    images = [dataclasses.replace(record, label=labels.index(record.label)) for record in images]
+    try:
+        split = assign_splits(NAMES[: len(labels)], images, config)
+    except NotEnoughDataError:
+        assert all(
+            len({record.file for record in images if record.label == label}) < 3 for label in range(len(labels))
+        )
+        return
+    assert [record.file for record in split] == [record.file for record in images]
+    where: dict[str, set[str]] = {}
+    for record in split:
+        where.setdefault(record.pixels_sha256, set()).add(record.split)
+    assert all(len(splits) == 1 for splits in where.values())
+    for label, table in counts(split).items():
+        assert table["train"] >= 1
+        if len({record.file for record in images if record.label == label}) >= 3:
+            assert table["validation"] >= 1
