@@ -1,0 +1,184 @@
+"""Ready-made configurations: a good start, and seven published walk-throughs with their own settings.
+
+A setting that a walk-through leaves open has the value that Keras or `TrainingConfig` gives it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from tl_core.config.augmentation import AugmentationConfig
+from tl_core.config.head import HeadConfig
+from tl_core.config.training import TrainingConfig
+
+DEFAULT_PRESET: Final = "quick_start"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preset:
+    """A configuration with a name and a reason."""
+
+    name: str
+    title: str
+    text: str  # what it teaches, in a sentence or two
+    config: TrainingConfig
+    source_url: str | None = None  # where the walk-through was published
+
+
+_BOOK: Final = "https://www.manning.com/books/deep-learning-with-python-second-edition"  # chapter 8
+_GUIDE: Final = "https://keras.io/guides/transfer_learning/"
+
+_VGG16_LAYERS: Final = 19
+_VGG16_BLOCK5_CONV1: Final = 15  # index of this layer in the backbone without its head
+
+_BOOK_HEAD: Final = HeadConfig(
+    pooling="flatten", dense_units=(256,), activation="linear", dropout=0.5, output="sigmoid"
+)
+_BOOK_AUGMENTATION: Final = AugmentationConfig(horizontal_flip=True, rotation_degrees=36, zoom=0.2)
+
+_ALL: Final = (
+    Preset(
+        name="quick_start",
+        title="Quick start",
+        text="Settings that work well for most sets of images, also for small ones. Begin here.",
+        config=TrainingConfig(preset="quick_start"),
+    ),
+    Preset(
+        name="vgg16_features",
+        title="VGG16: features once, then a head",
+        text=(
+            "For two classes. The frozen VGG16 looks at every image once; the head learns from what it saw. "
+            "The fast way: it rules out augmentation."
+        ),
+        source_url=_BOOK,
+        config=TrainingConfig(
+            preset="vgg16_features",
+            backbone="vgg16",
+            image_size=180,
+            head=_BOOK_HEAD,
+            epochs=20,
+            optimizer="rmsprop",
+            learning_rate=1e-3,
+        ),
+    ),
+    Preset(
+        name="vgg16_augmented",
+        title="VGG16: augmented, frozen",
+        text=(
+            "For two classes. Every epoch sees the images flipped, turned and zoomed anew, so the frozen VGG16 has to "
+            "look again each time: slower, and better with little data."
+        ),
+        source_url=_BOOK,
+        config=TrainingConfig(
+            preset="vgg16_augmented",
+            backbone="vgg16",
+            image_size=180,
+            head=_BOOK_HEAD,
+            augmentation=_BOOK_AUGMENTATION,
+            epochs=50,
+            optimizer="rmsprop",
+            learning_rate=1e-3,
+        ),
+    ),
+    Preset(
+        name="vgg16_finetune",
+        title="VGG16: augmented, then fine-tuned",
+        text=(
+            "For two classes. After the head has learned, the last four layers of VGG16 (block 5) learn as well, with "
+            "a rate a hundred times smaller, so that what they know is not destroyed."
+        ),
+        source_url=_BOOK,
+        config=TrainingConfig(
+            preset="vgg16_finetune",
+            backbone="vgg16",
+            image_size=180,
+            frozen_layers=_VGG16_LAYERS - 4,
+            head=_BOOK_HEAD,
+            augmentation=_BOOK_AUGMENTATION,
+            epochs=50,
+            fine_tune_epochs=30,
+            optimizer="rmsprop",
+            learning_rate=1e-3,
+            fine_tune_learning_rate=1e-5,
+        ),
+    ),
+    Preset(
+        name="vgg16_two_dense",
+        title="VGG16: two dense layers, strong augmentation",
+        text=(
+            "A larger head with L2 penalty and dropout against learning by heart, strong augmentation, then "
+            "fine-tuning from the layer block5_conv1 on."
+        ),
+        config=TrainingConfig(
+            preset="vgg16_two_dense",
+            backbone="vgg16",
+            image_size=150,
+            frozen_layers=_VGG16_BLOCK5_CONV1,
+            head=HeadConfig(pooling="flatten", dense_units=(256, 128), dropout=0.3, l2=0.001),
+            augmentation=AugmentationConfig(
+                horizontal_flip=True, rotation_degrees=40, shift=0.2, shear=0.2, zoom=0.2, fill_mode="nearest"
+            ),
+            epochs=10,
+            fine_tune_epochs=10,
+            optimizer="rmsprop",
+            learning_rate=1e-3,
+            fine_tune_learning_rate=1e-5,
+        ),
+    ),
+    Preset(
+        name="vgg16_small_data",
+        title="VGG16: very few images",
+        text="A small head with BatchNorm and dropout on the frozen VGG16, for a few hundred images in all.",
+        config=TrainingConfig(
+            preset="vgg16_small_data",
+            backbone="vgg16",
+            image_size=224,
+            head=HeadConfig(pooling="flatten", dense_units=(64,), batch_norm=True, dropout=0.5),
+            epochs=20,
+            batch_size=30,
+            optimizer="adam",
+            learning_rate=1e-4,
+        ),
+    ),
+    Preset(
+        name="xception_guide",
+        title="Xception: the Keras guide",
+        text=(
+            "Averaged features of a frozen Xception and one layer on top; then the whole backbone learns with a very "
+            "low rate, its BatchNorm layers still in inference mode."
+        ),
+        source_url=_GUIDE,
+        config=TrainingConfig(
+            preset="xception_guide",
+            backbone="xception",
+            image_size=150,
+            frozen_layers=0,
+            head=HeadConfig(pooling="average", dropout=0.2),
+            augmentation=AugmentationConfig(horizontal_flip=True, rotation_degrees=36),
+            epochs=20,
+            fine_tune_epochs=10,
+            optimizer="adam",
+            learning_rate=1e-3,
+            fine_tune_learning_rate=1e-5,
+        ),
+    ),
+    Preset(
+        name="mobilenet_quick",
+        title="MobileNetV2: small and quick",
+        text="One layer on the averaged features of a frozen MobileNetV2: the shortest recipe there is.",
+        config=TrainingConfig(
+            preset="mobilenet_quick",
+            backbone="mobilenet_v2",
+            image_size=224,
+            head=HeadConfig(pooling="average", dropout=0.0),
+            epochs=20,
+            optimizer="adam",
+            learning_rate=1e-3,
+        ),
+    ),
+)
+
+PRESETS: Final[Mapping[str, Preset]] = MappingProxyType({preset.name: preset for preset in _ALL})
