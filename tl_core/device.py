@@ -87,10 +87,15 @@ def use_device(precision: str) -> Device:
     """
     import keras
 
-    hardware = detect_hardware()
-    device = choose_device(_find_gpus(), hardware.cpu, hardware.instruction_sets, precision)
+    device = find_device(precision)
     keras.config.set_dtype_policy(device.dtype_policy)
     return device
+
+
+def find_device(precision: str) -> Device:
+    """What `choose_device` decides for this machine."""
+    hardware = detect_hardware()
+    return choose_device(_find_gpus(), hardware.cpu, hardware.instruction_sets, precision)
 
 
 @functools.cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import tempfile
@@ -65,6 +66,12 @@ def read_json(path: Path) -> Any:
         raise
     except (OSError, ValueError) as error:
         raise WorkspaceError(f"The file {path.name} in the workspace is damaged and cannot be read.") from error
+
+
+def sha256_of(path: Path) -> str:
+    """Sha256 of a file's content, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _flush_to_disk(path: Path) -> None:

@@ -11,9 +11,10 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from tl_core.data.progress import ShouldStop
 from tl_core.engine.compiled import Network
 from tl_core.engine.disk_cache import ArraySpec, DiskCache, Key
-from tl_core.engine.image_store import STOPPED, ImageRows, ShouldStop
+from tl_core.engine.image_store import STOPPED, ImageRows
 from tl_core.errors import StoppedError
 
 logger = logging.getLogger(__name__)
@@ -32,7 +33,7 @@ class TrunkRun:
     """One pass of images through the trunk.
 
     ``rows[i]`` is the image (its row in ``images``) that output row ``i`` belongs to. Rows from ``plain`` on are
-    augmented first: output row ``i`` by ``augment(images, i)``.
+    changed at random first.
     """
 
     images: ImageRows
@@ -40,7 +41,7 @@ class TrunkRun:
     outputs: tuple[ArraySpec, ...]  # of one image each
     key: Key
     plain: int  # how many of the first rows are taken as they are
-    augment: Callable[[Images, int], Images] | None = None
+    augment: Callable[[Images], Images] | None = None
 
     @property
     def specs(self) -> list[ArraySpec]:
@@ -96,7 +97,7 @@ def _fill(
             raise StoppedError(STOPPED)
         images = run.images.read(run.rows[start:end])
         if run.augment is not None and start >= run.plain:
-            images = run.augment(images, start)
+            images = run.augment(images)
         for array, output in zip(arrays, network(images), strict=True):
             array[start:end] = output
         progress(end, total, end / (time.monotonic() - began))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, Protocol
 
@@ -13,13 +13,12 @@ import numpy.typing as npt
 
 from tl_core.data.dataset import Dataset, ImageRecord
 from tl_core.data.normalise import read_image, resize_image
+from tl_core.data.progress import Progress, ShouldStop
 from tl_core.engine.disk_cache import ArraySpec, DiskCache
 from tl_core.errors import StoppedError
 
 Images = npt.NDArray[np.uint8]
 Rows = npt.NDArray[Any]
-Progress = Callable[[int, int], None]
-ShouldStop = Callable[[], bool]
 
 _CHUNK: Final = 64  # images decoded between two looks at `should_stop`
 STOPPED: Final = "Stopped before the first epoch was finished, so there is no model to keep."

@@ -82,7 +82,8 @@ def _inputs(operation: keras.Operation) -> Sequence[keras.KerasTensor]:
     """
     if isinstance(operation, keras.layers.InputLayer):
         return []
-    return keras.tree.flatten(keras.Operation.input.fget(operation))
+    inputs: list[keras.KerasTensor] = keras.tree.flatten(keras.Operation.input.fget(operation))
+    return inputs
 
 
 def _maker(tensor: keras.KerasTensor) -> keras.Operation:

@@ -38,7 +38,9 @@ def save_checkpoint(folder: RunFolder, checkpoint: Checkpoint) -> None:
     """Replace the run's checkpoint in one step."""
     state = {name: value for name, value in asdict(checkpoint.state).items() if name != "weights"}
     groups = dict(zip(_GROUPS, (checkpoint.variables, checkpoint.optimizer, checkpoint.state.weights), strict=True))
-    arrays = {f"{name}_{index}": value for name, values in groups.items() for index, value in enumerate(values)}
+    arrays: dict[str, Any] = {
+        f"{name}_{index}": value for name, values in groups.items() for index, value in enumerate(values)
+    }
     head = {
         "state": state,
         "last_epoch": checkpoint.last_epoch,

@@ -13,13 +13,14 @@ from tl_core.config import TrainingConfig
 from tl_core.device import Device
 from tl_core.engine.image_store import STOPPED
 from tl_core.errors import StoppedError, TrainingError
+from tl_core.evaluation import as_class_probabilities, keep_probabilities
 from tl_core.files import write_json
 from tl_core.models.freezing import freeze_layers
 from tl_core.models.optimizers import build_optimizer
 from tl_core.runs import Best, RunFolder, update_run
 from tl_core.training.checkpoint import Checkpoint, remove_checkpoint, save_checkpoint
 from tl_core.training.feeds import ArrayFeed
-from tl_core.training.fitter import Examples, Fitter, Interrupted
+from tl_core.training.fitter import Fitter, Interrupted, Result
 from tl_core.training.phase import PhasePlan, PhaseState, run_phase
 from tl_core.training.preparation import Prepared, prepare
 from tl_core.training.reporter import EVALUATE, FINE_TUNE, HEAD, SAVE, Reporter
@@ -166,31 +167,39 @@ class Course:
         best = self._state.best
         assert best is not None  # noqa: S101  # the callers have looked
         metrics: dict[str, Any] = {"best": asdict(best), "epochs": self._state.next_epoch - 1}
+        results: dict[str, Result] = {}
         if measure:
             self._reporter.phase(EVALUATE, "Measuring the best model")
-            metrics |= self._measure()
+            results = self._measure()
+            metrics |= {
+                split: {"loss": result.loss, "accuracy": result.accuracy} for split, result in results.items()
+            }
         self._reporter.phase(SAVE, "Saving the best model")
-        self._write_model(best)
+        sha256 = self._write_model(best)
+        for split, result in results.items():
+            probabilities = as_class_probabilities(result.probabilities)
+            keep_probabilities(self._folder, sha256, self._prepared.dataset, split, probabilities)
         self._reporter.close_stage()
         write_json(self._folder.metrics_file, {**metrics, "seconds": self._reporter.seconds})
         remove_checkpoint(self._folder)
         return best
 
-    def _measure(self) -> dict[str, Any]:
+    def _measure(self) -> dict[str, Result]:
         splits = {"validation": self._stage.validation, "test": self._stage.test}
-        return {name: self._measured(examples) for name, examples in splits.items() if examples is not None}
+        return {
+            split: self._fitter.evaluate(examples, interruptible=False)
+            for split, examples in splits.items()
+            if examples is not None
+        }
 
-    def _measured(self, examples: Examples) -> dict[str, Any]:
-        result = self._fitter.evaluate(examples, interruptible=False)
-        return {"loss": result.loss, "accuracy": result.accuracy, "images": len(examples)}
-
-    def _write_model(self, best: Best) -> None:
+    def _write_model(self, best: Best) -> str:
         prepared = self._prepared
         sha256 = save_classifier(
             self._folder.model_file, self._config, prepared.classifier, len(prepared.dataset.classes)
         )
         update_run(self._folder.path, best=best, model_sha256=sha256)
         self._model_written = time.monotonic()
+        return sha256
 
 
 def _size(variables: list[Any]) -> int:

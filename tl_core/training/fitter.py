@@ -62,7 +62,7 @@ class Result:
 
     loss: float
     accuracy: float
-    probabilities: Array | None = None  # (m, outputs), of an evaluation
+    probabilities: Array  # (m, outputs) of an evaluation; empty while learning
 
 
 class Fitter:
@@ -109,7 +109,7 @@ class Fitter:
                 raise NotFinite
             if self._should_stop():
                 raise Interrupted
-        return Result(totals.loss / len(order), totals.correct / len(order))
+        return Result(totals.loss / len(order), totals.correct / len(order), np.empty(0))
 
     def evaluate(self, examples: Examples, *, interruptible: bool = True) -> Result:
         """Loss, accuracy and probabilities without learning; the loss is not weighted.

@@ -42,16 +42,11 @@ class Objective:
         return tf.cast(tf.equal(predicted, tf.cast(labels, tf.int32)), tf.float32)
 
 
-def as_class_probabilities(probabilities: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-    """One column per class ``(n, classes)``, also from a sigmoid's ``(n, 1)``."""
-    values = np.asarray(probabilities, dtype=np.float32)
-    return np.concatenate([1 - values, values], axis=1) if values.shape[1] == 1 else values
-
-
 def sample_weights(config: TrainingConfig, labels: npt.NDArray[Any], classes: int) -> npt.NDArray[np.float32]:
     """One weight per image: all 1, or such that each class counts the same and their mean is 1."""
     if not config.class_weights:
         return np.ones(len(labels), np.float32)
     counts = np.bincount(labels, minlength=classes)
     per_class = len(labels) / (np.count_nonzero(counts) * np.maximum(counts, 1))
-    return per_class[labels].astype(np.float32)
+    weights: npt.NDArray[np.float32] = per_class[labels].astype(np.float32)
+    return weights

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import zipfile
 from collections.abc import Sequence
@@ -15,7 +14,7 @@ import numpy.typing as npt
 
 from tl_core.config import TrainingConfig
 from tl_core.errors import TrainingError, WorkspaceError
-from tl_core.files import replacing
+from tl_core.files import replacing, sha256_of
 from tl_core.models.classifier import Classifier, build_classifier
 
 Array = npt.NDArray[Any]
@@ -59,12 +58,6 @@ def save_classifier(path: Path, config: TrainingConfig, classifier: Classifier, 
         model.save(temporary)
         _require_readable(temporary)
         return sha256_of(temporary)
-
-
-def sha256_of(path: Path) -> str:
-    """Sha256 of a file's content."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def snapshot(variables: Sequence[keras.Variable]) -> list[Array]:

@@ -147,12 +147,12 @@ class _Builder:
         change = build_augmentation(self._prepared.config.augmentation, self._prepared.config.seed)
         size = self._prepared.images.size
 
-        @tf.function(input_signature=[tf.TensorSpec((None, size, size, 3), tf.uint8)])
         def changed(images: tf.Tensor) -> tf.Tensor:
             views = change(tf.cast(images, tf.float32))
             return tf.cast(tf.round(tf.clip_by_value(views, 0.0, 255.0)), tf.uint8)
 
-        return lambda images: changed(tf.constant(images)).numpy()
+        graph = tf.function(changed, input_signature=[tf.TensorSpec((None, size, size, 3), tf.uint8)])
+        return lambda images: graph(tf.constant(images)).numpy()
 
     def _network(self) -> Network:
         if self._compiled is None:
