@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Final
 
 import streamlit as st
 
@@ -16,9 +17,14 @@ from ui.live_chart import live_chart
 from ui.machine_load import describe_load, machine_load
 from ui.navigation import EVALUATE, PREDICT, TRAIN, go_to, page_link
 from ui.run_feed import Feed, following
-from ui.words import count, duration, number, percent
+from ui.words import MISSING, count, duration, number, percent
 
-REFRESH_SECONDS = 1.0
+REFRESH_SECONDS: Final = 1.0
+
+VALIDATION_ACCURACY: Final = "Right answers among images it does not learn from."
+VALIDATION_LOSS: Final = "How far the probabilities are from the truth; lower is better."
+TRAINING_ACCURACY: Final = "Right answers among the images it learns from."
+KEPT: Final = "The epoch with the lowest validation loss is the one that is kept."
 
 
 def run_panel(workspace: Workspace, run_id: str, *, key: str = "run") -> None:
@@ -59,7 +65,7 @@ def _draw(workspace: Workspace, run: RunRecord, feed: Feed, key: str) -> None:
     with actions.container(horizontal=True, vertical_alignment="center"):
         _active_actions(workspace, run, key) if run.active else _finished_actions(workspace, run, key)
     with figures:
-        _figures(feed.progress)
+        _figures(run, feed)
     with chart:
         live_chart(feed.history, key=f"{key}-chart-{run.id}", title=run.name)
     with footer:
@@ -159,30 +165,33 @@ def _cancel(workspace: Workspace, run_id: str) -> None:
     manager(workspace).cancel(run_id)
 
 
-def _figures(progress: RunProgress) -> None:
-    current, best = progress.current, progress.best or {}
-    best_epoch = f" (epoch {best['epoch']:.0f})" if best else ""
-    figures = (
-        (
-            "Validation accuracy",
-            percent(current.get("val_accuracy")),
-            "Right answers among images it does not learn from.",
-        ),
-        (
-            f"Best so far{best_epoch}",
-            percent(best.get("val_accuracy")),
-            "The epoch with the lowest validation loss is kept.",
-        ),
-        (
-            "Validation loss",
-            number(current.get("val_loss")),
-            "How far the probabilities are from the truth; lower is better.",
-        ),
-        ("Training accuracy", percent(current.get("accuracy")), "Right answers among the images it learns from."),
-    )
+def _figures(run: RunRecord, feed: Feed) -> None:
+    figures = _figures_so_far(feed.progress) if run.active else _figures_of_the_kept_epoch(feed)
     with st.grid(4, min_column_width=150):
         for label, value, text in figures:
             st.metric(label, value, help=text)
+
+
+def _figures_so_far(progress: RunProgress) -> tuple[tuple[str, str, str], ...]:
+    current, best = progress.current, progress.best or {}
+    best_epoch = f" (epoch {best['epoch']:.0f})" if best else ""
+    return (
+        ("Validation accuracy", percent(current.get("val_accuracy")), VALIDATION_ACCURACY),
+        (f"Best so far{best_epoch}", percent(best.get("val_accuracy")), KEPT),
+        ("Validation loss", number(current.get("val_loss")), VALIDATION_LOSS),
+        ("Training accuracy", percent(current.get("accuracy")), TRAINING_ACCURACY),
+    )
+
+
+def _figures_of_the_kept_epoch(feed: Feed) -> tuple[tuple[str, str, str], ...]:
+    epochs, best = feed.history.epochs, feed.history.best_epoch
+    kept = epochs.get(best, {}) if best is not None else {}
+    return (
+        ("Kept epoch", f"{best} of {len(epochs)}" if kept else MISSING, KEPT),
+        ("Validation accuracy", percent(kept.get("val_accuracy")), VALIDATION_ACCURACY),
+        ("Validation loss", number(kept.get("val_loss")), VALIDATION_LOSS),
+        ("Training accuracy", percent(kept.get("accuracy")), TRAINING_ACCURACY),
+    )
 
 
 def _footer(run: RunRecord, progress: RunProgress) -> None:

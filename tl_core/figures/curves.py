@@ -160,11 +160,12 @@ def _points(x: Sequence[int], y: Sequence[float | None]) -> dict[str, Any]:
 
 
 def _epoch_axis(upper: int, anchor: str) -> dict[str, Any]:
-    # Half an epoch of room keeps the last mark and the star whole.
     ticks = {"dtick": 1} if upper <= 12 else {"nticks": 9}
     return {
         "title": {"text": "Epoch"},
-        "range": [0, upper * 1.03],
+        # A fixed range that changes would make Plotly drop the reader's zoom. The little room keeps the last mark whole.
+        "autorange": True,
+        "autorangeoptions": {"include": [0, upper], "clipmin": 0, "clipmax": upper * 1.03},
         "tickformat": "~g",
         "tick0": 0,
         "anchor": anchor,

@@ -14,7 +14,7 @@ from tl_core.figures.palette import SPLIT_TITLES
 from ui.errors import error_boundary
 from ui.words import count
 
-PER_PAGE: Final = 24
+PER_PAGE: Final = 36
 THUMBNAIL: Final = 160  # px; twice what is shown, for sharp screens
 ALL: Final = "all"
 

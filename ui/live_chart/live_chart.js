@@ -110,17 +110,25 @@ class Chart {
       paper_bgcolor: theme.background,
       plot_bgcolor: theme.background,
       font: { family: theme.font, size: 13, color: theme.text },
-      margin: { l: 8, r: 8, t: narrow ? 84 : 62, b: 8 },
+      margin: { l: 8, r: 8, t: narrow ? 86 : 64, b: 8 },
       legend: { orientation: "h", x: 0, xanchor: "left", y: 1, yref: "container", yanchor: "top", font: { size: 13 } },
       hoverlabel: { bgcolor: theme.background, bordercolor: theme.line, font: { color: theme.text } },
       dragmode: narrow ? false : "zoom", // on a phone a finger scrolls the page
-      xaxis: { ...axis, ...xaxis, ...epochHover, domain: narrow ? [0, 1] : [0, 0.47] },
-      xaxis2: { ...axis, ...xaxis2, ...epochHover, domain: narrow ? [0, 1] : [0.53, 1] },
-      yaxis: { ...axis, ...yaxis, domain: narrow ? [0.57, 1] : [0, 1], ...(nothing ? { range: [0, 1] } : {}) },
+      // Upright names above each other would meet the phase names of the plot below; one is enough.
+      xaxis: { ...axis, ...xaxis, ...epochHover, domain: narrow ? [0, 1] : [0, 0.455], title: narrow ? "" : title(xaxis) },
+      xaxis2: { ...axis, ...xaxis2, ...epochHover, domain: narrow ? [0, 1] : [0.545, 1], title: title(xaxis2) },
+      yaxis: {
+        ...axis,
+        ...yaxis,
+        title: title(yaxis),
+        domain: narrow ? [0.56, 1] : [0, 1],
+        ...(nothing ? { range: [0, 1] } : {}),
+      },
       yaxis2: {
         ...axis,
         ...yaxis2,
-        domain: narrow ? [0, 0.43] : [0, 1],
+        title: title(yaxis2),
+        domain: narrow ? [0, 0.44] : [0, 1],
         type: scale,
         uirevision: `${revision}-${scale}`,
         ...(nothing ? { range: scale === "log" ? [-2, 0] : [0, 1] } : {}),
@@ -161,7 +169,7 @@ class Chart {
   }
 
   fileName() {
-    const name = (this.data.title || "run").normalize("NFKD").replace(/[^\w-]+/g, "-").replace(/^-+|-+$/g, "")
+    const name = (this.data.title || "run").normalize("NFKD").replace(/\p{M}/gu, "").replace(/[^\w-]+/g, "-").replace(/^-+|-+$/g, "")
     return `${name || "run"}-curves`
   }
 
@@ -173,6 +181,10 @@ class Chart {
 }
 
 const epochHover = { unifiedhovertitle: { text: "Epoch %{x}" } }
+
+function title(axis) {
+  return { ...axis.title, font: { size: 13 }, standoff: 10 }
+}
 
 function withOutline(trace, theme) {
   return { ...trace, marker: { ...trace.marker, line: { ...trace.marker.line, color: theme.text } } }
