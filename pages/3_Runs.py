@@ -1,0 +1,55 @@
+"""Runs: every training there has been, and one of them opened."""
+
+import streamlit as st
+
+from tl_core.runs import list_runs
+from tl_core.workspace import Workspace
+from ui.errors import error_boundary
+from ui.navigation import RUNS, TRAIN, go_to
+from ui.page import page_setup
+from ui.runs.details import run_details
+from ui.runs.filter import runs_filter
+from ui.runs.table import runs_table
+
+REFRESH_SECONDS = 3.0
+
+
+def show_all(workspace: Workspace) -> None:
+    """The list of runs, or what to do where there is none."""
+    runs = list_runs(workspace)
+    if not runs:
+        st.info("There is no run yet. Every training you start is kept here, with its curves and its model.")
+        if st.button("Start a training", type="primary", icon=TRAIN.icon):
+            go_to(TRAIN)
+        return
+    pick = runs_filter("runs")
+
+    def table() -> None:
+        with error_boundary():
+            now = list_runs(workspace)
+            if active and not any(run.active for run in now):
+                st.rerun()  # the last one has ended: no more refreshing
+            if shown := pick(now):
+                runs_table(shown, "runs-table", open_run)
+            else:
+                st.info("No run matches. Search for something else, or show all runs.")
+
+    active = any(run.active for run in runs)
+    st.fragment(table, run_every=REFRESH_SECONDS if active else None)()
+
+
+def open_run(run_id: str) -> None:
+    """Show one run instead of the list, under an address that can be kept and sent."""
+    st.query_params["run"] = run_id
+    st.rerun()
+
+
+with page_setup("Runs", RUNS.icon, lead="How did each training go, and which one is best?") as workspace:
+    opened = st.query_params.get("run")
+    if opened is None:
+        show_all(workspace)
+    else:
+        if st.button("All runs", icon=":material/arrow_back:", key="runs-all"):
+            del st.query_params["run"]
+            st.rerun()
+        run_details(workspace, opened, key="runs")

@@ -1,0 +1,57 @@
+"""Which classes the model mixes up: the confusion matrix and its worst cells in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import streamlit as st
+
+from tl_core.figures.confusion import MixUp, Numbers, confusion_figure, describe_confusion, mix_ups
+from ui.words import count, plain
+
+NUMBERS: Final[dict[str, Numbers]] = {"Images": "count", "Percent of the row": "share"}
+WITHOUT_LOGO: Final = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
+
+
+def confusion_view(matrix: np.ndarray, classes: Sequence[str], key: str) -> None:
+    """Draw the matrix, a switch between images and percent, and the most frequent mix-ups.
+
+    Args:
+        matrix: ``(k, k)`` integers; row = true class, column = predicted class.
+        classes: the ``k`` class names.
+        key: prefix of the controls' keys.
+    """
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        numbers = st.segmented_control(
+            "Numbers in the cells", list(NUMBERS), default="Images", required=True, key=f"{key}-numbers"
+        )
+        st.plotly_chart(
+            confusion_figure(matrix, classes, NUMBERS[numbers or "Images"]),
+            key=f"{key}-matrix",
+            config=WITHOUT_LOGO,
+            alt=describe_confusion(matrix, classes),
+        )
+    with right:
+        st.markdown("**How to read it**")
+        st.markdown(
+            "Each row is one class as it really is, each column an answer of the model. On the green diagonal both "
+            "agree. Magenta beside it is a mix-up; the stronger, the larger its share of the row."
+        )
+        _mix_ups(matrix, classes)
+
+
+def _mix_ups(matrix: np.ndarray, classes: Sequence[str]) -> None:
+    st.markdown("**Most frequent mix-ups**")
+    found = mix_ups(matrix, classes)
+    if not found:
+        st.markdown("None: every image got its right class.")
+        return
+    st.markdown("\n".join(_line(mixed) for mixed in found))
+
+
+def _line(mixed: MixUp) -> str:
+    how_many = f"{mixed.count:,} of {count(mixed.images, 'image')}"
+    return f"- **{plain(mixed.true)}** taken for **{plain(mixed.predicted)}**: {how_many}"

@@ -1,0 +1,60 @@
+"""Asking the model, each picture once; answers are kept in this browser tab alone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import streamlit as st
+
+from tl_core.runs import RunRecord
+from ui.prediction.pictures import MAX_PICTURES, Picture
+
+KEPT: Final = 4 * MAX_PICTURES  # answers: comparing a few models on the same pictures asks each of them once
+PATIENCE_SECONDS: Final = 0.7  # before a bar appears, so that none flashes where the answers are there at once
+
+Ranked = tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the model says about one picture."""
+
+    picture: Picture
+    ranked: Ranked  # every class and its probability (0-1), likeliest first; empty where there is no answer
+    seconds: float  # from the file to the probabilities
+    error: str | None  # one sentence, if the picture cannot be used
+
+
+def answers_to(pictures: Sequence[Picture], run: RunRecord) -> list[Answer]:
+    """Ask the run's model about each picture, with a bar if it takes long.
+
+    The first question to a model loads it, which takes some seconds.
+
+    Raises:
+        ModelUnavailableError: the run has no usable model.
+    """
+    version = run.folder.model_file.stat().st_mtime_ns
+    answers: list[Answer] = []
+    began, place = time.monotonic(), st.empty()
+    with st.spinner("Asking the model …", show_time=True):
+        for picture in pictures:
+            answers.append(Answer(picture, *_ask(run.path, version, picture.id, picture.data)))
+            if len(pictures) > 1 and time.monotonic() - began > PATIENCE_SECONDS:
+                place.progress(len(answers) / len(pictures), f"{len(answers):,} of {len(pictures):,} pictures")
+    place.empty()
+    return answers
+
+
+@st.cache_data(scope="session", max_entries=KEPT, show_spinner=False)
+def _ask(run_path: Path, version: int, picture_id: str, _data: bytes) -> tuple[Ranked, float, str | None]:
+    """Plain values, so that nothing but names and numbers stays in memory; the picture's id stands for its bytes."""
+    del version, picture_id  # only tell one question from another
+    from tl_core.prediction import predict_images  # imports TensorFlow, so only when a question is asked
+
+    (prediction,) = predict_images(run_path, [_data])
+    ranked = () if prediction.error else tuple(prediction.top(len(prediction.classes)))
+    return ranked, prediction.seconds, prediction.error

@@ -1,0 +1,106 @@
+"""All answers in one table, and as CSV."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, Final
+
+import pandas as pd
+import streamlit as st
+
+from tl_core.figures.palette import ANSWER
+from ui.csv_text import to_csv
+from ui.prediction.answers import Answer
+from ui.words import count, plain
+
+ROW_HEIGHT: Final = 35  # px
+MAX_HEIGHT: Final = 420  # px
+MOST_NAMED: Final = 5  # classes named in the sentence
+
+
+def prediction_table(answers: Sequence[Answer], classes: Sequence[str], key: str, file_name: str) -> None:
+    """Draw one row per picture, and a button that downloads all probabilities.
+
+    Args:
+        answers: one per picture.
+        classes: the model's classes, in the order of the columns of the download.
+        key: prefix of the controls' keys.
+        file_name: of the download.
+    """
+    st.markdown(answers_in_words(answers))
+    st.dataframe(
+        pd.DataFrame([_row(answer) for answer in answers]),
+        hide_index=True,
+        column_config=_columns(),
+        height=min(MAX_HEIGHT, ROW_HEIGHT * (len(answers) + 1) + 3),
+        row_height=ROW_HEIGHT,
+        placeholder="–",
+        key=f"{key}-table",
+        alt="The model's answer, its probability and the time taken for each picture",
+    )
+    st.download_button(
+        "Download the answers",
+        lambda: answers_csv(answers, classes),
+        file_name,
+        "text/csv",
+        key=f"{key}-csv",
+        icon=":material/download:",
+        on_click="ignore",
+        help="As CSV: one line per picture, with the probability of every class.",
+    )
+
+
+def answers_csv(answers: Sequence[Answer], classes: Sequence[str]) -> bytes:
+    """One line per picture: answer, probability of each class (0-1), seconds, and the error where there is one."""
+    columns = ["picture", "answer", "probability", "truth", "seconds", "error", *(f"p({name})" for name in classes)]
+    return to_csv(columns, [_line(answer, classes) for answer in answers])
+
+
+def answers_in_words(answers: Sequence[Answer]) -> str:
+    """Such as ``12 pictures: 8 dog, 3 cat, 1 cannot be used.``, as Markdown."""
+    names = Counter(answer.ranked[0][0] for answer in answers if answer.ranked)
+    parts = [f"{amount:,} **{plain(name)}**" for name, amount in names.most_common(MOST_NAMED)]
+    others = sum(names.values()) - sum(amount for _, amount in names.most_common(MOST_NAMED))
+    unusable = sum(not answer.ranked for answer in answers)
+    parts += [f"{others:,} of other classes"] if others else []
+    parts += [f"{unusable:,} cannot be used"] if unusable else []
+    return f"{count(len(answers), 'picture')}: {', '.join(parts)}."
+
+
+def _row(answer: Answer) -> dict[str, Any]:
+    best = answer.ranked[0] if answer.ranked else (None, None)
+    return {
+        "picture": answer.picture.name,
+        "answer": best[0] or answer.error,
+        "probability": None if best[1] is None else best[1] * 100,
+        "milliseconds": answer.seconds * 1000 if answer.ranked else None,
+    }
+
+
+def _line(answer: Answer, classes: Sequence[str]) -> list[Any]:
+    name, probability = answer.ranked[0] if answer.ranked else ("", "")
+    of_class = dict(answer.ranked)
+    start = [answer.picture.name, name, _digits(probability), answer.picture.truth or ""]
+    return [
+        *start,
+        f"{answer.seconds:.4f}",
+        answer.error or "",
+        *(_digits(of_class.get(name, "")) for name in classes),
+    ]
+
+
+def _digits(probability: float | str) -> str:
+    return probability if isinstance(probability, str) else f"{probability:.6f}"
+
+
+def _columns() -> dict[str, Any]:
+    column = st.column_config
+    return {
+        "picture": column.TextColumn("Picture"),
+        "answer": column.TextColumn("Answer"),
+        "probability": column.ProgressColumn(
+            "Probability", format="%.1f %%", min_value=0, max_value=100, color=ANSWER, help="How sure the model is."
+        ),
+        "milliseconds": column.NumberColumn("Time", format="%.0f ms", help="From the file to the answer."),
+    }

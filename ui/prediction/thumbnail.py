@@ -1,0 +1,36 @@
+"""A picture as the page shows it: upright, small, and safe to send to a browser."""
+
+from __future__ import annotations
+
+import io
+from typing import Final
+
+import streamlit as st
+from PIL import Image
+
+from tl_core.data import normalise_image
+
+LONGEST_SIDE: Final = 480  # px
+SMALLEST_SHOWN: Final = 96  # px; smaller pictures are enlarged, with their pixels kept sharp
+KEPT: Final = 48  # about 2 MB in a browser tab's share of the memory
+
+
+@st.cache_data(scope="session", max_entries=KEPT, show_spinner=False)
+def thumbnail(picture_id: str, _data: bytes) -> bytes:
+    """Turn a picture into a small PNG or JPEG; the id stands for its bytes.
+
+    Raises:
+        ImageError: it is no picture that can be read.
+    """
+    del picture_id  # only tells one picture from another
+    with Image.open(io.BytesIO(normalise_image(_data).encoded)) as image:
+        small = max(image.size) < SMALLEST_SHOWN
+        if small:
+            factor = -(-SMALLEST_SHOWN // max(image.size))
+            shown = image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST)
+        else:
+            shown = image.copy()
+            shown.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
+    encoded = io.BytesIO()
+    shown.save(encoded, "PNG" if small else "JPEG", quality=88)
+    return encoded.getvalue()

@@ -1,0 +1,1 @@
+"""All runs, and one of them: table, filter, details, and choosing one."""

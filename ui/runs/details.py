@@ -1,0 +1,125 @@
+"""One run, opened: how good it is, its curves, and what can be done with it."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Final
+
+import streamlit as st
+
+from tl_core.data import list_datasets
+from tl_core.runs import RunRecord, annotate_run, delete_run, find_run
+from tl_core.runs.bundle import bundle_model, bundle_name
+from tl_core.runs.store import MAX_NAME_LENGTH, MAX_NOTES_LENGTH
+from tl_core.workspace import Workspace
+from ui.errors import error_boundary
+from ui.navigation import TRAIN, go_to
+from ui.run_panel import run_panel
+from ui.runs.log import run_log
+from ui.runs.settings import run_settings
+from ui.runs.words import run_line
+from ui.training_form.draft import draft
+from ui.words import megabytes, plain
+
+NOTES_HEIGHT: Final = 100  # px
+
+
+def run_details(workspace: Workspace, run_id: str, key: str) -> None:
+    """Draw one run with all that belongs to it.
+
+    Args:
+        workspace: where the run lies.
+        run_id: may come from outside (a link).
+        key: prefix of the controls' keys.
+
+    Raises:
+        RunNotFoundError: there is no such run.
+    """
+    run = find_run(workspace, run_id)
+    key = f"{key}-{run.id}"
+    st.header(f"{'★ ' if run.starred else ''}{plain(run.name)}", anchor=False)
+    st.caption(run_line(run))
+    run_panel(workspace, run.id, key=key)
+    st.space("small")
+    _actions(workspace, run, key)
+    _notes(run, key)
+    with st.expander("Settings of this run", icon=":material/tune:"), error_boundary():
+        run_settings(run, f"{key}-settings")
+    with st.expander("Technical log", icon=":material/terminal:"), error_boundary():
+        run_log(run, f"{key}-log")
+
+
+def _actions(workspace: Workspace, run: RunRecord, key: str) -> None:
+    with st.container(horizontal=True), error_boundary():
+        if run.has_model:
+            _download(run, key)
+        if st.button("Unstar" if run.starred else "Star", key=f"{key}-star", icon=":material/star:"):
+            annotate_run(run.path, starred=not run.starred)
+            st.rerun()
+        _rename(run, key)
+        if st.button(
+            "Train again, changed",
+            key=f"{key}-again",
+            icon=":material/model_training:",
+            help="Opens the training form with the settings of this run, to change one of them and compare.",
+        ):
+            _train_again(workspace, run)
+        if not run.active:
+            _delete(run, key)
+
+
+def _download(run: RunRecord, key: str) -> None:
+    st.download_button(
+        "Download the model",
+        partial(bundle_model, run),  # packed when it is asked for, not each time the page is drawn
+        bundle_name(run),
+        "application/zip",
+        key=f"{key}-download",
+        icon=":material/download:",
+        on_click="ignore",
+        help=f"A zip with best.keras ({megabytes(run.folder.model_file.stat().st_size)}) and its class names.",
+    )
+
+
+def _rename(run: RunRecord, key: str) -> None:
+    with (
+        st.popover("Rename", icon=":material/edit:", key=f"{key}-rename"),
+        st.form(f"{key}-rename-form", border=False),
+        error_boundary(),
+    ):
+        name = st.text_input("Name of the run", run.name, max_chars=MAX_NAME_LENGTH, key=f"{key}-name")
+        if st.form_submit_button("Save the name", width="stretch"):
+            annotate_run(run.path, name=name)
+            st.rerun()
+
+
+def _delete(run: RunRecord, key: str) -> None:
+    with st.popover("Delete", icon=":material/delete:", key=f"{key}-delete"), error_boundary():
+        st.markdown("**Delete this run?** Its curves, its notes and its model will be gone for good.")
+        if st.button("Delete for good", key=f"{key}-delete-yes", width="stretch"):
+            delete_run(run.path)
+            del st.query_params["run"]
+            st.rerun()
+
+
+def _train_again(workspace: Workspace, run: RunRecord) -> None:
+    form = draft()
+    form.fill(run.config)
+    if run.dataset_id in {dataset.id for dataset in list_datasets(workspace)}:
+        form.dataset_id = run.dataset_id
+    go_to(TRAIN)
+
+
+def _notes(run: RunRecord, key: str) -> None:
+    with error_boundary():
+        text = st.text_area(
+            "Notes",
+            run.notes,
+            height=NOTES_HEIGHT,
+            max_chars=MAX_NOTES_LENGTH,
+            placeholder="What was tried, and what came of it",
+            help="Saved as soon as you leave the box.",
+            key=f"{key}-notes",
+        )
+        if text is not None and text != run.notes:
+            annotate_run(run.path, notes=text)

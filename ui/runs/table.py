@@ -1,0 +1,95 @@
+"""All runs in a table: how each stands, what it was, how good it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import pandas as pd
+import streamlit as st
+
+from tl_core.figures.palette import VALIDATION
+from tl_core.figures.sparkline import accuracy_sparkline
+from tl_core.runs import RunRecord
+from ui.runs.words import backbone_title, frozen_words, rates_words, run_seconds, status_words
+
+ALT: Final = "All runs, newest first: status, validation accuracy, dataset, backbone, settings and duration"
+ROW_HEIGHT: Final = 38  # px
+MAX_HEIGHT: Final = 620  # px; more runs scroll inside the table
+
+
+def runs_table(runs: Sequence[RunRecord], key: str, on_open: Callable[[str], None]) -> None:
+    """Draw the runs; a click on a name calls ``on_open`` with the id of that run.
+
+    Args:
+        runs: in the order in which they are shown; at least one.
+        key: names the table on its page; the same key keeps its scroll position and its sorting.
+    """
+    ids = tuple(run.id for run in runs)
+    st.dataframe(
+        pd.DataFrame([_row(run) for run in runs]),
+        hide_index=True,
+        column_config=_columns(f"{key}-open", ids, on_open),
+        key=key,
+        height=min(MAX_HEIGHT, ROW_HEIGHT * (len(runs) + 1) + 2),
+        row_height=ROW_HEIGHT,
+        placeholder="–",
+        alt=ALT,
+    )
+
+
+def _row(run: RunRecord) -> dict[str, Any]:
+    return {
+        "run": f"★ {run.name}" if run.starred else run.name,
+        "status": status_words(run),
+        "accuracy": run.best.val_accuracy * 100 if run.best else None,
+        "curve": list(accuracy_sparkline(run)),
+        "dataset": run.dataset_name,
+        "backbone": backbone_title(run.config),
+        "frozen": frozen_words(run.config),
+        "rates": rates_words(run.config),
+        "seconds": run_seconds(run),
+        "created": datetime.fromisoformat(run.created),
+    }
+
+
+def _columns(click_key: str, ids: tuple[str, ...], on_open: Callable[[str], None]) -> dict[str, Any]:
+    column = st.column_config
+    return {
+        "run": column.ButtonColumn(
+            "Run",
+            type="tertiary",
+            alignment="left",
+            width="medium",
+            help="Choose a name to open the run.",
+            key=click_key,
+            on_click=_open,
+            args=(click_key, ids, on_open),
+        ),
+        "status": column.TextColumn("Status"),
+        "accuracy": column.NumberColumn(
+            "Accuracy",
+            format="%.1f %%",
+            help="Right answers among the validation images, by the model that is kept.",
+        ),
+        "curve": column.LineChartColumn(
+            "Over the epochs",
+            y_min=0,
+            y_max=1,
+            color=VALIDATION,
+            help="Validation accuracy after each epoch, from 0 to 100 %.",
+        ),
+        "dataset": column.TextColumn("Dataset"),
+        "backbone": column.TextColumn("Backbone"),
+        "frozen": column.TextColumn("Frozen layers"),
+        "rates": column.TextColumn(
+            "Learning rate", help="Of feature extraction and, after “then”, of fine-tuning where there was any."
+        ),
+        "seconds": column.NumberColumn("Duration", format="duration"),
+        "created": column.DatetimeColumn("Made", format="distance"),
+    }
+
+
+def _open(click_key: str, ids: tuple[str, ...], on_open: Callable[[str], None]) -> None:
+    on_open(ids[st.session_state[click_key].row])
