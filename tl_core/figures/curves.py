@@ -163,7 +163,7 @@ def _epoch_axis(upper: int, anchor: str) -> dict[str, Any]:
     ticks = {"dtick": 1} if upper <= 12 else {"nticks": 9}
     return {
         "title": {"text": "Epoch"},
-        # A fixed range that changes would make Plotly drop the reader's zoom. The little room keeps the last mark whole.
+        # Not a fixed range: when one changes, Plotly drops the reader's zoom. Some room keeps the last mark whole.
         "autorange": True,
         "autorangeoptions": {"include": [0, upper], "clipmin": 0, "clipmax": upper * 1.03},
         "tickformat": "~g",

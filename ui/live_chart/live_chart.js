@@ -165,7 +165,10 @@ class Chart {
   async downloadPicture() {
     const plotly = await loadPlotly(this.data.plotly_url)
     const [width, height] = this.size
-    await plotly.downloadImage(this.plot, { format: "png", width, height, scale: 2, filename: this.fileName() })
+    // A picture cannot load the page's font, and would be laid out for another than it shows.
+    const layout = { ...this.plot.layout, font: { ...this.plot.layout.font, family: "Arial, Helvetica, sans-serif" } }
+    const options = { format: "png", width, height, scale: 2, filename: this.fileName() }
+    await plotly.downloadImage({ data: this.plot.data, layout }, options)
   }
 
   fileName() {
@@ -194,14 +197,22 @@ function emptyTwin(trace) {
   return { ...trace, uid: `${trace.uid}-smoothed`, x: [], y: [], showlegend: false }
 }
 
+// The hover box goes on to tell what was measured.
 function smoothedPair(trace, weight) {
-  const measured = { ...trace, opacity: 0.35, mode: "lines", showlegend: false, hoverinfo: "skip", hovertemplate: null }
+  const measured = { ...trace, opacity: 0.35, mode: "lines", showlegend: false, line: { ...trace.line, width: 1 } }
   const calm = { ...trace, uid: `${trace.uid}-smoothed`, y: smooth(trace.y, weight), mode: "lines" }
-  return [{ ...measured, line: { ...trace.line, width: 1 } }, calm]
+  return [measured, { ...calm, hoverinfo: "skip", hovertemplate: null }]
 }
 
-// Exponential moving average without the pull towards zero at its beginning (as TensorBoard draws it).
+// The mean of an exponential moving average from the left and one from the right: a single one would lag behind.
 function smooth(values, weight) {
+  const forwards = movingAverage(values, weight)
+  const backwards = movingAverage([...values].reverse(), weight).reverse()
+  return forwards.map((value, place) => (value === null ? null : (value + backwards[place]) / 2))
+}
+
+// Without the pull towards zero at its beginning.
+function movingAverage(values, weight) {
   let [sum, share] = [0, 0]
   return values.map((value) => {
     if (value === null) return null
