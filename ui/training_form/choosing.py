@@ -71,7 +71,8 @@ def choose_preset() -> None:
         on_change=_preset_chosen,
     )
     if current in PRESETS:
-        st.caption(PRESETS[current].text)
+        preset = PRESETS[current]
+        st.caption(preset.text + (f" [Published here]({preset.source_url})." if preset.source_url else ""))
         _changes_since(form)
 
 

@@ -76,15 +76,15 @@ def _augmentation(dataset: Dataset) -> None:
     on = augmentation_level(values) != "none"
     left, right = st.columns(2, gap="medium")
     with left:
+        augmentation_preview(dataset)
+        control("augmentation_mode", disabled=not on)
+        control("views", disabled=not on or values["augmentation_mode"] != "cached_views")
+    with right:
         for name in ("horizontal_flip", "vertical_flip"):
             control(f"augmentation.{name}")
         for name in ("rotation_degrees", "zoom", "shift", "shear", "brightness", "contrast"):
             control(f"augmentation.{name}")
         control("augmentation.fill_mode", disabled=not on)
-    with right:
-        augmentation_preview(dataset)
-        control("augmentation_mode", disabled=not on)
-        control("views", disabled=not on or values["augmentation_mode"] != "cached_views")
 
 
 def _level() -> None:

@@ -83,12 +83,12 @@ AUGMENTATION: Final[tuple[Field, ...]] = (
     ),
     Field(
         path="augmentation_mode",
-        label="New views",
-        help="Every epoch: each image is changed anew each time, and runs through the whole backbone; exact and "
-        "slow. Drawn from kept views: each image goes through the frozen backbone in a few views once; fast.",
+        label="Images are changed",
+        help="Every epoch: each image is changed anew and runs through the whole backbone; exact and slow. "
+        "Once: each image goes through the frozen backbone in a few views, and every epoch draws among them; fast.",
         section="augmentation",
         control="choice",
-        choices={"full": "Every epoch", "cached_views": "From kept views"},
+        choices={"full": "Every epoch", "cached_views": "Once, views are kept"},
     ),
     Field(
         path="views",
