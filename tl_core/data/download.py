@@ -99,14 +99,13 @@ def _complete(file: Download, part: Path, progress: Progress, should_stop: Shoul
                 while block := answer.read(_CHUNK):
                     _stop_if_asked(should_stop)
                     here += len(block)
-                    if here > file.size:
-                        break
                     output.write(block)
+                    if here > file.size:  # another file than the one described; it is refused below
+                        return
                     progress(here, file.size)
     except _NETWORK_ERRORS as error:
         raise DataError(
-            f"The download of {file.size / 1e6:.0f} MB needs the network, which failed ({_reason(error)}). "
-            "What has arrived is kept, and the next try goes on from there."
+            f"The download of {file.size / 1e6:.0f} MB needs the network, which failed ({_reason(error)}): try later."
         ) from error
 
 

@@ -130,7 +130,7 @@ def _leaks(dataset: Dataset) -> list[Finding]:
         text = f"{_count(exact, 'image is', 'images are')} in training and in validation or test as well"
         found.append(Finding("warning", f"{text}: the results will look better than they are. Remove the copies."))
     if near:
-        text = f"{_count(near, 'image', 'images')} for training look like one in validation or test"
+        text = f"{_count(near, 'training image looks', 'training images look')} like one in validation or test"
         found.append(Finding("warning" if dataset.given_splits else "note", f"{text}: results may look too good."))
     return found
 

@@ -47,5 +47,5 @@ def _png(scan: npt.NDArray[np.float64]) -> bytes:
     grey = np.rint(255 * (1 - scan / _INK)).astype(np.uint8)
     picture = Image.fromarray(grey).resize((SIZE, SIZE), Image.Resampling.BICUBIC)
     buffer = io.BytesIO()
-    picture.save(buffer, format="PNG")
+    picture.save(buffer, format="PNG", compress_level=1)
     return buffer.getvalue()

@@ -59,7 +59,9 @@ def corners(split: str) -> list[tuple[int, int]]:
 def _patch(name: str, split: str, photograph: Grey, top: int, left: int) -> SourceFile:
     def read() -> bytes:
         buffer = io.BytesIO()
-        Image.fromarray(photograph[top : top + PATCH, left : left + PATCH]).save(buffer, format="PNG")
+        Image.fromarray(photograph[top : top + PATCH, left : left + PATCH]).save(
+            buffer, format="PNG", compress_level=1
+        )
         return buffer.getvalue()
 
     return SourceFile((split, name, f"{name}-{top:03d}-{left:03d}.png"), 0, read)

@@ -163,7 +163,7 @@ def _downloaded(
         archive = fetch(download, folder, progress, should_stop)
     except DataError as error:
         built_in = " or ".join(f"“{other.title}”" for other in SAMPLES.values() if other.download is None)
-        raise DataError(f"{error} {built_in} are built in and need no network.") from error
+        raise DataError(f"{str(error).removesuffix('.')}, or choose {built_in}, which are built in.") from error
     opened = (
         zip_source(archive, DOWNLOAD_LIMITS)
         if archive.suffix == ".zip"
