@@ -1,0 +1,70 @@
+"""Verbs, exit codes and where the words go."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+from tl_core.command_line import backbones, evaluate, import_data, predict, resume, runs, train
+from tl_core.command_line.output import Output
+from tl_core.command_line.verb import BAD_INPUT, STOPPED, UNEXPECTED, Verb
+from tl_core.errors import StoppedError, TransferLearningError
+from tl_core.workspace import Workspace
+
+logger = logging.getLogger(__name__)
+
+VERBS: Final[tuple[Verb, ...]] = (
+    backbones.VERB,
+    import_data.VERB,
+    train.VERB,
+    evaluate.VERB,
+    predict.VERB,
+    resume.VERB,
+    runs.VERB,
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb.
+
+    Args:
+        arguments: words after the program's name; None = those of this process.
+
+    Returns:
+        The exit code: 0 done, 1 an unexpected error, 2 bad input (one sentence on standard error), 130 stopped.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's banner is no news to anybody
+    options = _parser().parse_args(arguments)
+    output = Output(as_json=options.json)
+    try:
+        return int(options.run(options, Workspace.from_environment().ensure(), output))
+    except StoppedError as error:
+        output.say(str(error))
+        return STOPPED
+    except TransferLearningError as error:
+        output.say(str(error))
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        output.say("Stopped.")
+        return STOPPED
+    except BrokenPipeError:  # the reader of our output has gone, as `head` does
+        sys.stderr.close()
+        return UNEXPECTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m tl_core",
+        description="Train an image classifier by transfer learning. The workspace is ./workspace, or TL_WORKSPACE.",
+    )
+    verbs = parser.add_subparsers(metavar="VERB", required=True)
+    for verb in VERBS:
+        own = verbs.add_parser(verb.name, help=verb.help, description=verb.help)
+        own.add_argument("--json", action="store_true", help="print one JSON object on the last line")
+        verb.add_arguments(own)
+        own.set_defaults(run=verb.run)
+    return parser

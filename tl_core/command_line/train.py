@@ -1,0 +1,138 @@
+"""``train``: a training in the foreground."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from tl_core.command_line.import_data import find_or_import
+from tl_core.command_line.output import Output
+from tl_core.command_line.verb import Verb
+from tl_core.command_line.watching import run_and_report
+from tl_core.config import AUGMENTATION_LEVELS, AugmentationConfig, HeadConfig, TrainingConfig
+from tl_core.config.presets import DEFAULT_PRESET, PRESETS
+from tl_core.errors import ConfigError, WorkspaceError
+from tl_core.files import read_json
+from tl_core.runs import create_run
+from tl_core.workspace import Workspace
+
+FINE_TUNE_EPOCHS: Final = 10  # where layers are unfrozen and nothing is said about epochs
+
+
+def _frozen(text: str) -> int | None:
+    if text == "all":
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be all or a number of layers, not {text!r}") from None
+
+
+def _units(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(",") if part.strip())
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be numbers such as 256,128, not {text!r}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class _Option:
+    """One option that sets a field of the configuration, or of its head."""
+
+    flag: str
+    field: str
+    help: str
+    type: Any = str
+
+
+_OPTIONS: Final = (
+    _Option("--backbone", "backbone", "name of a backbone, as `backbones` lists them"),
+    _Option("--weights", "weights", "imagenet or random"),
+    _Option("--image-size", "image_size", "pixels; by default the backbone's own", int),
+    _Option("--frozen", "frozen_layers", "all, or how many of the first layers stay frozen", _frozen),
+    _Option("--epochs", "epochs", "of feature extraction", int),
+    _Option("--learning-rate", "learning_rate", "of feature extraction", float),
+    _Option("--fine-tune-epochs", "fine_tune_epochs", f"by default {FINE_TUNE_EPOCHS} if layers are unfrozen", int),
+    _Option("--fine-tune-learning-rate", "fine_tune_learning_rate", "10 to 100 times lower", float),
+    _Option("--batch-size", "batch_size", "images per step", int),
+    _Option("--optimizer", "optimizer", "adam, adamw, rmsprop or sgd"),
+    _Option("--weight-decay", "weight_decay", "for adamw and sgd", float),
+    _Option("--schedule", "schedule", "constant, cosine or plateau"),
+    _Option("--augmentation-mode", "augmentation_mode", "full or cached_views"),
+    _Option("--views", "views", "random views per image for cached_views", int),
+    _Option("--label-smoothing", "label_smoothing", "0 to 0.5", float),
+    _Option("--patience", "early_stopping_patience", "epochs without improvement before a phase ends", int),
+    _Option("--precision", "precision", "auto, float32, mixed_float16 or mixed_bfloat16"),
+    _Option("--seed", "seed", "of everything random", int),
+)
+_HEAD_OPTIONS: Final = (
+    _Option("--pooling", "pooling", "average, max or flatten"),
+    _Option("--feature-normalization", "feature_normalization", "none, batch or layer"),
+    _Option("--dense", "dense_units", "units of hidden layers, such as 256,128", _units),
+    _Option("--activation", "activation", "relu, gelu or linear"),
+    _Option("--dropout", "dropout", "0 to 0.9", float),
+    _Option("--l2", "l2", "penalty on the hidden layers", float),
+    _Option("--output", "output", "softmax or sigmoid"),
+)
+
+
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--data", required=True, metavar="DATASET|FOLDER", help="dataset id, folder, zip or sample set"
+    )
+    parser.add_argument("--name", help="name of the run")
+    parser.add_argument("--preset", choices=tuple(PRESETS), default=DEFAULT_PRESET, help="settings to begin with")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="settings to begin with, saved from the form")
+    # Left out means: as the preset has it.
+    for option in (*_OPTIONS, *_HEAD_OPTIONS):
+        parser.add_argument(
+            option.flag, dest=option.field, type=option.type, default=argparse.SUPPRESS, help=option.help
+        )
+    parser.add_argument(
+        "--augmentation", choices=tuple(AUGMENTATION_LEVELS), help="how far images are changed at random"
+    )
+    parser.add_argument("--class-weights", action="store_true", help="let every class count the same")
+
+
+def read_config(options: argparse.Namespace) -> TrainingConfig:
+    """The configuration that the options describe.
+
+    Raises:
+        ConfigError: a value is out of its range.
+    """
+    given: Mapping[str, Any] = vars(options)
+    config = _read_file(options.config) if options.config else PRESETS[options.preset].config
+    changes = {option.field: given[option.field] for option in _OPTIONS if option.field in given}
+    head = {option.field: given[option.field] for option in _HEAD_OPTIONS if option.field in given}
+    if head:
+        changes["head"] = HeadConfig.from_dict(config.head.to_dict() | head)
+    if options.augmentation:
+        changes["augmentation"] = AugmentationConfig.from_dict(options.augmentation)
+    if options.class_weights:
+        changes["class_weights"] = True
+    unfreezes = changes.get("frozen_layers") is not None or "fine_tune_learning_rate" in changes
+    if unfreezes and "fine_tune_epochs" not in changes and not config.fine_tune_epochs:
+        changes["fine_tune_epochs"] = FINE_TUNE_EPOCHS
+    return replace(config, **changes)
+
+
+def _read_file(path: Path) -> TrainingConfig:
+    try:
+        return TrainingConfig.from_dict(read_json(path))
+    except (FileNotFoundError, WorkspaceError) as error:
+        raise ConfigError(f"The configuration file {path} is missing or is no JSON.") from error
+
+
+def _run(options: argparse.Namespace, workspace: Workspace, output: Output) -> int:
+    config = read_config(options)
+    dataset = find_or_import(workspace, options.data, output)
+    run = create_run(workspace, config, dataset, options.name)
+    from tl_core.training import train
+
+    return run_and_report(run, lambda should_stop: train(config, dataset.path, run.path, should_stop), output)
+
+
+VERB = Verb("train", "Train a classifier; Ctrl-C keeps the best model so far.", _add_arguments, _run)
