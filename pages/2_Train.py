@@ -4,13 +4,16 @@ import streamlit as st
 
 from ui.page import page_setup
 from ui.run_panel import run_panel
-from ui.training_form import new_training, open_from_link, training_form
+from ui.training_form import open_from_link, run_heading, training_form
 
-with page_setup("Train", ":material/model_training:", lead="What shall the model learn, and how?") as workspace:
-    run_id = st.query_params.get("run")
+ASK = "What shall the model learn, and how?"
+WATCH = "Watch it learn; stop whenever you like and keep the best so far."
+
+run_id = st.query_params.get("run")
+with page_setup("Train", ":material/model_training:", lead=ASK if run_id is None else WATCH) as workspace:
     if run_id is None:
         open_from_link(workspace)
         training_form(workspace)
     else:
-        st.button("New training", icon=":material/add:", on_click=new_training, args=(workspace, run_id))
+        run_heading(workspace, run_id)
         run_panel(workspace, run_id)

@@ -76,11 +76,14 @@ def training(workspace, monkeypatch):
     assert jobs.wait_until_idle(30)
 
 
-def open_page(**parameters):
+def open_page(*, unfolded=False, **parameters):
     at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30)
     at.switch_page(PAGE)
     for name, value in parameters.items():
         at.query_params[name] = value
+    if unfolded:
+        at.session_state["train_more_options"] = True
+        at.session_state["train_backbones"] = True
     return checked(at.run())
 
 
@@ -127,6 +130,15 @@ def test_the_form_opens_with_quick_start_ready_to_go(dataset):
     assert "28 images to train on, 6 to validate, 6 to test" in texts(at)
 
 
+def test_few_controls_are_shown_until_more_are_asked_for(dataset):
+    few, many = open_page(), open_page(unfolded=True)
+    kinds = ("selectbox", "slider", "select_slider", "number_input", "toggle", "text_input", "text_area")
+    assert sum(len(few.get(kind)) for kind in kinds) <= 8
+    assert sum(len(many.get(kind)) for kind in kinds) > 20
+    assert len(many.dataframe) == 1
+    assert not few.dataframe
+
+
 def test_the_line_above_start_says_what_will_happen(dataset):
     at = open_page()
     assert f"{len(dataset.of_split('train'))} images" in texts(at)
@@ -134,7 +146,7 @@ def test_the_line_above_start_says_what_will_happen(dataset):
 
 
 def test_every_control_explains_itself(dataset):
-    at = open_page()
+    at = open_page(unfolded=True)
     kinds = ("selectbox", "slider", "select_slider", "number_input", "toggle", "text_input", "text_area")
     controls = [control for kind in kinds for control in at.get(kind)]
     controls += [group for group in at.segmented_control if group.label != "Freeze"]
@@ -156,7 +168,7 @@ def test_a_link_to_a_dataset_that_is_gone_opens_the_newest(dataset):
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_fills_the_whole_form(dataset, name):
-    at = open_page()
+    at = open_page(unfolded=True)
     checked(at.selectbox(key="train_preset").set_value(name).run())
     saved = json.loads(next(code.value for code in at.code))
     assert TrainingConfig.from_dict(saved) == PRESETS[name].config
@@ -218,7 +230,7 @@ def test_a_fine_tuning_rate_that_is_too_large_is_remarked_on(dataset):
 
 def test_sigmoid_for_three_classes_holds_start_back_until_it_is_put_right(workspace):
     make_dataset(workspace, "Three", ("a", "b", "c"))
-    at = open_page()
+    at = open_page(unfolded=True)
     load_text(at, '{"head": {"output": "sigmoid"}}')
     assert start_button(at).disabled
     press(at, "Use softmax")
@@ -226,7 +238,7 @@ def test_sigmoid_for_three_classes_holds_start_back_until_it_is_put_right(worksp
 
 
 def test_hidden_layers_that_are_no_numbers_hold_start_back(dataset):
-    at = open_page()
+    at = open_page(unfolded=True)
     checked(at.text_input(key="train_head_dense_units").set_value("many").run())
     assert start_button(at).disabled
     assert "whole numbers with commas" in texts(at)
@@ -235,7 +247,7 @@ def test_hidden_layers_that_are_no_numbers_hold_start_back(dataset):
 
 
 def test_an_augmentation_level_sets_its_controls_and_a_changed_control_makes_it_custom(dataset):
-    at = open_page()
+    at = open_page(unfolded=True)
     checked(at.segmented_control(key="train_augmentation_level").set_value("strong").run())
     assert at.slider(key="train_augmentation_rotation_degrees").value == 36
     checked(at.slider(key="train_augmentation_rotation_degrees").set_value(90).run())
@@ -255,7 +267,7 @@ def test_choices_survive_a_visit_to_another_page(dataset):
 
 
 def test_a_saved_configuration_fills_the_form_again(dataset):
-    at = open_page()
+    at = open_page(unfolded=True)
     load_text(at, json.dumps(TrainingConfig(backbone="vgg16", frozen_layers=15, learning_rate=3e-4).to_dict()))
     assert "Loaded" in texts(at)
     assert at.slider(key="train_frozen_layers").value == 15
@@ -274,7 +286,7 @@ def test_a_saved_configuration_fills_the_form_again(dataset):
     ],
 )
 def test_what_is_no_configuration_changes_nothing_and_is_explained(dataset, text, sentence):
-    at = open_page()
+    at = open_page(unfolded=True)
     checked(at.number_input(key="train_epochs").set_value(7).run())
     load_text(at, text)
     (error,) = at.error
@@ -290,6 +302,9 @@ def test_start_makes_a_run_and_shows_it(workspace, dataset, training):
     assert at.query_params["run"] == run.id
     assert run.config.epochs == 3
     assert run.dataset_id == dataset.id
+    assert "Pets, EfficientNet-Lite0" in texts(at) + "".join(heading.value for heading in at.subheader).replace(
+        "\\", ""
+    )
     assert [button.label for button in at.button if button.label == "New training"]
 
 

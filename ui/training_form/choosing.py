@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, Final
 
-import pandas as pd
 import streamlit as st
 
 from tl_core.backbones.registry import BACKBONES, Backbone, get_backbone
@@ -81,7 +80,12 @@ def choose_backbone(workspace: Workspace) -> None:
     backbone = get_backbone(draft().values["backbone"])
     here = weights_status(backbone, workspace).here
     st.markdown(f"**{backbone.title}** · {describe_backbone(backbone, here=here)}")
-    with st.expander("Choose another backbone", icon=":material/swap_horiz:"):
+    folded = st.expander(
+        "Choose another backbone", icon=":material/swap_horiz:", key="train_backbones", on_change="rerun"
+    )
+    if not folded.open:  # the table is the costliest part of the form, and seldom wanted
+        return
+    with folded:
         st.caption(
             "Each was trained on ImageNet, and brings its own way of scaling the input, which is built into your "
             "model. Small ones are fast; large ones are often, not always, better."
@@ -105,6 +109,8 @@ def _rows(workspace: Workspace) -> list[Row]:
 
 
 def _table(rows: list[Row], current: Backbone) -> None:
+    import pandas as pd  # half a second, which a page that shows no table does not need
+
     if not rows:
         st.info("No backbone matches. Try one word only, such as “mobile” or “resnet”.", icon=":material/search_off:")
         return

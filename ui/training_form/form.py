@@ -14,6 +14,8 @@ from ui.training_form.freezing import freezing
 from ui.training_form.options import more_options
 from ui.training_form.phases import phases
 from ui.training_form.starting import remarks, running_now, start_bar
+from ui.training_form.summary import run_summary
+from ui.words import plain
 
 
 def open_from_link(workspace: Workspace) -> None:
@@ -27,7 +29,28 @@ def open_from_link(workspace: Workspace) -> None:
         _begin_like(workspace, st.query_params.pop("like"))
 
 
-def new_training(workspace: Workspace, run_id: str) -> None:
+def run_heading(workspace: Workspace, run_id: str) -> None:
+    """What is being watched, and the way back to the form.
+
+    Raises:
+        RunNotFoundError: there is no such run.
+    """
+    run = find_run(workspace, run_id)
+    words, action = st.columns([3, 1], gap="medium", vertical_alignment="center")
+    with words:
+        st.subheader(plain(run.name), anchor=False)
+        st.caption(run_summary(run.config))
+    action.button(
+        "New training",
+        icon=":material/add:",
+        on_click=_new_training,
+        args=(workspace, run_id),
+        width="stretch",
+        help="Back to the form, with the choices you made. This training goes on.",
+    )
+
+
+def _new_training(workspace: Workspace, run_id: str) -> None:
     """Leave the run for the form: as it was left, or, in a new browser tab, with the settings of the run."""
     st.query_params.pop("run", None)
     if not has_draft():

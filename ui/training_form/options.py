@@ -21,20 +21,23 @@ _USES_WEIGHT_DECAY = ("adamw", "sgd")
 
 
 def more_options(dataset: Dataset) -> None:
-    """The folded-away part of the form."""
-    with st.expander("More options", icon=":material/tune:"):
-        groups = st.tabs(["Training", "Head", "Augmentation", "Image and machine", "Save and load"])
-        with groups[0]:
-            _training()
-        with groups[1]:
-            _head(dataset)
-        with groups[2]:
-            _augmentation(dataset)
-        with groups[3]:
-            _machine()
-        with groups[4]:
-            save_and_load()
+    """The folded-away part of the form, drawn once it is opened."""
+    folded = st.expander("More options", icon=":material/tune:", key="train_more_options", on_change="rerun")
     st.caption(options_summary(draft().values))
+    if not folded.open:
+        return
+    with folded:
+        groups = st.tabs(["Training", "Head", "Augmentation", "Image and machine", "Save and load"])
+    with groups[0]:
+        _training()
+    with groups[1]:
+        _head(dataset)
+    with groups[2]:
+        _augmentation(dataset)
+    with groups[3]:
+        _machine()
+    with groups[4]:
+        save_and_load()
 
 
 def _training() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from tl_core.backbones.registry import get_backbone
 from tl_core.config import TrainingConfig
 from tl_core.data import Dataset
 from tl_core.errors import ConfigError
@@ -102,7 +103,7 @@ def _plan_text(plan: TrainingPlan, ahead: int) -> str:
 
 
 def _start(workspace: Workspace, config: TrainingConfig, dataset: Dataset) -> None:
-    run = create_run(workspace, config, dataset)
+    run = create_run(workspace, config, dataset, f"{dataset.name}, {get_backbone(config.backbone).title}")
     manager(workspace).submit(run.id)
     st.query_params["run"] = run.id
     st.rerun()

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tl_core.backbones.registry import get_backbone
+from tl_core.config import TrainingConfig
 from tl_core.errors import ConfigError
 from ui.training_form.fields import FIELDS, parse_units
+from ui.training_form.learning_rates import format_rate
 from ui.training_form.values import CUSTOM_AUGMENTATION, augmentation_level
 
 
@@ -19,6 +22,16 @@ def options_summary(values: Mapping[str, Any]) -> str:
         parts.append("balanced classes")
     if values["weights"] == "random":
         parts.append("random weights")
+    return " · ".join(parts)
+
+
+def run_summary(config: TrainingConfig) -> str:
+    """A run's own settings in one line: what it builds on, what is frozen, how fast it learns."""
+    layers = config.frozen_layers
+    frozen = "all layers frozen" if layers is None else f"the first {layers} layers frozen"
+    parts = [get_backbone(config.backbone).title, frozen, f"learning rate {format_rate(config.learning_rate)}"]
+    if layers is not None and config.fine_tune_epochs:
+        parts.append(f"fine-tuning rate {format_rate(config.fine_tune_learning_rate)}")
     return " · ".join(parts)
 
 

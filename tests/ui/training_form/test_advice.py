@@ -8,7 +8,7 @@ import pytest
 
 from tl_core.config import AUGMENTATION_LEVELS, HeadConfig, TrainingConfig
 from ui.training_form.advice import Setting, advise
-from ui.training_form.summary import options_summary
+from ui.training_form.summary import options_summary, run_summary
 from ui.training_form.values import config_of, form_values
 
 TROUBLE = {
@@ -90,3 +90,11 @@ def test_the_folded_options_are_summed_up_in_one_line():
 def test_the_summary_bears_half_typed_hidden_layers():
     values = {**form_values(TrainingConfig()), "head.dense_units": "25x"}
     assert "average pooling, dropout 0.2" in options_summary(values)
+
+
+def test_a_run_is_summed_up_in_one_line():
+    assert run_summary(TrainingConfig()) == "EfficientNet-Lite0 · all layers frozen · learning rate 0.001"
+    fine_tuned = TrainingConfig(backbone="vgg16", frozen_layers=15, fine_tune_epochs=5)
+    assert run_summary(fine_tuned) == (
+        "VGG16 · the first 15 layers frozen · learning rate 0.001 · fine-tuning rate 10⁻⁵"
+    )
