@@ -69,7 +69,7 @@ def zip_source(file: BinaryIO | Path, limits: ArchiveLimits = LIMITS) -> Iterato
             archive = stack.enter_context(zipfile.ZipFile(stream))
         except _BROKEN_ZIP as error:
             raise ArchiveError(_NOT_A_ZIP) from error
-        members = [info for info in archive.infolist() if not info.is_dir()]
+        members = [info for info in archive.infolist() if not info.is_dir() and not _is_junk(info)]
         if not members:
             raise ArchiveError("The zip file is empty: put one folder of images per class into it.")
         _check_contents(members, limits)
@@ -158,9 +158,14 @@ def _source(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo]) -> Source:
         parts = member_parts(name)
         if problem := _problem(info, name):
             skipped.append(SkippedFile(clean_file_name(name), problem))
-        elif parts and not is_junk(parts):
+        elif parts:
             files.append(SourceFile(parts, info.file_size, _reader(archive, info)))
     return Source(tuple(sorted(files, key=lambda file: file.parts)), tuple(skipped))
+
+
+def _is_junk(info: zipfile.ZipInfo) -> bool:
+    """Junk is not even counted: a zip made on a Mac holds a junk file beside every photo."""
+    return is_junk(member_parts(info.filename))
 
 
 def _problem(info: zipfile.ZipInfo, name: str) -> str | None:

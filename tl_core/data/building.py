@@ -8,7 +8,7 @@ import secrets
 import shutil
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, TypeVar
@@ -64,8 +64,11 @@ def store_once(path: Path, content: bytes) -> None:
     temporary.replace(path)
 
 
-def in_threads(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-    """``map(work, items)`` in as many threads as there are free cores, in order, a few items ahead at most."""
+def in_threads(work: Callable[[T], R], items: Iterable[T]) -> Generator[R, None, None]:
+    """``map(work, items)`` in as many threads as there are free cores, in order, a few items ahead at most.
+
+    Close it when leaving early: it then waits for the threads.
+    """
     threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     pending: deque[Future[R]] = deque()
     with ThreadPoolExecutor(min(threads, 16), thread_name_prefix="import") as pool:

@@ -42,12 +42,9 @@ _SIGNATURES: Final = (  # first bytes -> the format's name
 
 def is_junk(parts: tuple[str, ...]) -> bool:
     """Whether a path is litter that operating systems leave behind, or lies in a hidden folder."""
-    *folders, name = (part.lower() for part in parts)
-    return (
-        name in _JUNK_FILES
-        or name.startswith(".")
-        or any(part in _JUNK_FOLDERS or part.startswith(".") for part in folders)
-    )
+    named = [part.lower() for part in parts if part not in (".", "..")]
+    hidden = any(part.startswith(".") or part in _JUNK_FOLDERS for part in named)
+    return hidden or (bool(named) and named[-1] in _JUNK_FILES)
 
 
 def is_picture_name(name: str) -> bool:

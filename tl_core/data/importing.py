@@ -7,6 +7,7 @@ nothing behind.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -177,13 +178,14 @@ def _store_all(
     images: list[ImageRecord] = []
     bad: list[SkippedFile] = []
     progress(0, len(files))
-    for done, outcome in enumerate(in_threads(lambda file: _store(folder, labels, file), files), start=1):
-        if isinstance(outcome, ImageRecord):
-            images.append(outcome)
-        else:
-            bad.append(outcome)
-        progress(done, len(files))
-        stop_if_asked(should_stop)
+    with contextlib.closing(in_threads(lambda file: _store(folder, labels, file), files)) as outcomes:
+        for done, outcome in enumerate(outcomes, start=1):
+            if isinstance(outcome, ImageRecord):
+                images.append(outcome)
+            else:
+                bad.append(outcome)
+            progress(done, len(files))
+            stop_if_asked(should_stop)
     return images, bad
 
 

@@ -8,7 +8,7 @@ Method: `Kind of Like That <https://www.hackerfactor.com/blog/index.php?/archive
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -21,7 +21,7 @@ NEAR_SHARE: Final = 0.1  # ... and in at most this share of the bits that are se
 _SIDE: Final = 16
 _TELLING: Final = 20  # bits that are set in the hash of a picture that can be recognised
 _FLAT: Final = 2  # grey levels; smaller steps are noise of the compression, not structure
-_BLOCK: Final = 2_000_000  # comparisons at a time, to bound the memory (some 100 MB)
+_BLOCK: Final = 1_000_000  # comparisons at a time, to bound the memory (some 50 MB)
 
 Hashes = npt.NDArray[np.uint64]
 
@@ -33,26 +33,31 @@ def perceptual_hash(image: Image.Image) -> str:
     return np.packbits(cells[:, 1:] - cells[:, :-1] > _FLAT).tobytes().hex()
 
 
-def near_pairs(hashes: Sequence[str]) -> Iterator[tuple[int, int]]:
+def near_pairs(hashes: Sequence[str]) -> list[tuple[int, int]]:
     """Index pairs ``(i, j)``, ``i < j``, of hashes that are near enough to belong to the same picture.
 
     Pictures without structure, blank or smooth, are left out: their hashes are alike whatever they show.
+    Takes about a second for 10,000 hashes.
     """
     words = _as_words(hashes)
     counts = _bits(words)
-    telling = np.flatnonzero(counts >= _TELLING)
-    kept, counts = words[telling], counts[telling]
-    step = max(1, _BLOCK // max(1, len(kept)))
-    for start in range(0, len(kept), step):
-        block = kept[start : start + step]
-        distances = _bits(block[:, None, :] ^ kept[None, start:, :])
-        together = counts[start : start + step, None] + counts[None, start:]
+    order = np.argsort(counts, kind="stable")
+    order = order[counts[order] >= _TELLING]
+    words, counts = words[order], counts[order].astype(np.int32)
+    step = max(1, _BLOCK // max(1, len(order)))
+    pairs: list[tuple[int, int]] = []
+    for start in range(0, len(order), step):
+        last = counts[start : start + step][-1]
+        end = int(np.searchsorted(counts, last + NEAR_BITS, side="right"))  # near hashes have near counts of bits
+        distances = _bits(words[start : start + step, None] ^ words[None, start:end])
+        together = counts[start : start + step, None] + counts[None, start:end]
         rows, columns = np.nonzero((distances <= NEAR_BITS) & (distances <= NEAR_SHARE / 2 * together))
-        for row, column in zip(rows[rows < columns], columns[rows < columns], strict=True):
-            yield int(telling[start + row]), int(telling[start + column])
+        first, second = order[start + rows[rows < columns]], order[start + columns[rows < columns]]
+        pairs += zip(np.minimum(first, second).tolist(), np.maximum(first, second).tolist(), strict=True)
+    return sorted(pairs)
 
 
-def groups_of(size: int, pairs: Iterator[tuple[int, int]]) -> list[list[int]]:
+def groups_of(size: int, pairs: Iterable[tuple[int, int]]) -> list[list[int]]:
     """Partition ``range(size)`` so that the two ends of every pair share a group (union-find)."""
     parent = list(range(size))
 

@@ -226,10 +226,10 @@ def test_the_same_bytes_always_give_the_same_result():
 @pytest.mark.parametrize("bad", BAD_PICTURES, ids=str)
 def test_bad_pictures_are_refused_with_one_sentence(bad: BadPicture):
     data = bad.make()
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(ImageError, match=bad.says) as caught:
         normalise_image(data)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
     message = str(caught.value)
     assert "\n" not in message
     assert "Traceback" not in message
@@ -246,11 +246,11 @@ data = flood_png()
 assert len(data) < 30_000
 normalise_image(png(1))
 def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-before, started = peak(), time.perf_counter()
+before, started = peak(), time.process_time()
 try:
     normalise_image(data)
 except ImageError as error:
-    print(int(1000 * (time.perf_counter() - started)), peak() - before)
+    print(int(1000 * (time.process_time() - started)), peak() - before)
 """
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
     milliseconds, kilobytes = map(int, result.stdout.split())
