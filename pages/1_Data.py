@@ -15,12 +15,12 @@ with page_setup("Data", DATA.icon, lead="Which images shall the model learn from
     importing = show_imports(workspace)
     fresh = take_outcome()
     datasets = list_datasets(workspace)
-    if not datasets:
+    if not datasets and not importing:
         st.markdown(
             "There are no images here yet. Choose how to bring them; a sample set is the quickest way to begin."
         )
         bring_images(workspace, primary=True)
-    else:
+    elif datasets:
         with st.expander("Bring more images", icon=":material/add_photo_alternate:"):
             bring_images(workspace, primary=False)
         dataset = choose_dataset(datasets, fresh)

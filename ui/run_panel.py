@@ -97,7 +97,7 @@ def _place_in_words(progress: RunProgress) -> str:
         parts.append(f"{progress.images_per_second:,.0f} images/s")
     parts.append(f"{duration(progress.elapsed_seconds(now))} so far")
     remaining = progress.remaining_seconds(now)
-    if remaining is not None:
+    if remaining is not None and remaining > 1:
         parts.append(f"about {duration(round(remaining))} left of this phase")
     return " · ".join(parts)
 

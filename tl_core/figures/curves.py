@@ -16,6 +16,7 @@ from tl_core.figures.palette import TRAINING, VALIDATION, translucent
 
 MAX_POINTS: Final = 2000  # drawn in all; longer series are decimated, never cut off
 POINTS_PER_EPOCH_SERIES: Final = 300
+LABEL_ROOM: Final = 0.3  # of a plot's width that the name of a phase needs
 HORIZONS: Final = (1, 2, 3, 5, 8, 12, 20, 30, 50, 80, 120, 200, 300, 500, 800, 1200, 2000)
 
 
@@ -76,7 +77,7 @@ def curve_layout(history: History) -> dict[str, Any]:
         "xaxis2": _epoch_axis(upper, "y2"),
         "yaxis2": {"title": {"text": "Loss"}, "tickformat": "~g", "anchor": "x2"},
         "shapes": [_boundary(x, panel) for x in boundaries for panel in PANELS],
-        "annotations": [_label(x, side, panel) for x in boundaries for side in (0, 1) for panel in PANELS],
+        "annotations": [_label(x, side, panel, upper) for x in boundaries for side in (0, 1) for panel in PANELS],
         "hovermode": "x unified",
     }
 
@@ -196,18 +197,23 @@ def _boundary(x: int, panel: Panel) -> dict[str, Any]:
     }
 
 
-def _label(x: int, side: int, panel: Panel) -> dict[str, Any]:
-    text = (PHASE_TITLES["head"], PHASE_TITLES["fine_tune"])[side]
-    return {
+def _label(x: int, side: int, panel: Panel, upper: int) -> dict[str, Any]:
+    """The name of the phase before (side 0) or after (side 1) a boundary, beside its line or, in want of room, above."""
+    room = (x, upper - x)[side] / upper
+    label = {
         "xref": f"x{panel.axis}",
         "yref": f"y{panel.axis} domain",
         "x": x,
         "y": 1,
         "xanchor": ("right", "left")[side],
         "yanchor": "bottom",
-        "text": f" {text} ",
+        "text": f" {(PHASE_TITLES['head'], PHASE_TITLES['fine_tune'])[side]} ",
         "showarrow": False,
     }
+    if room < LABEL_ROOM:
+        end = {"xref": f"x{panel.axis} domain", "x": side, "xanchor": ("left", "right")[side], "yshift": 14}
+        return {**label, **end}
+    return label
 
 
 def _change(values: Sequence[float | None], *, percent: bool) -> str:

@@ -61,6 +61,10 @@ class Reporter:
     _task: ImportTask
     _stop: threading.Event = field(default_factory=threading.Event)
 
+    def begin(self) -> None:
+        """Record that it is its turn."""
+        self._task = replace(self._task, state="importing")
+
     def progress(self, done: int, total: int) -> None:
         """Take the number of images done."""
         self._task = replace(self._task, state="importing", done=done, total=total)
@@ -137,6 +141,7 @@ def cancel_import(task_id: str) -> None:
 
 def _run(reporter: Reporter, work: Work) -> None:
     with _turns:
+        reporter.begin()
         try:
             dataset = work(reporter)
         except StoppedError:

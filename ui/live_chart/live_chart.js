@@ -4,6 +4,15 @@ const NARROW = 640 // px; below it the two plots stand one above the other (the 
 const REMEMBERED = "transfer-learning-live-chart" // smoothing and scale stay as this reader left them
 const SMOOTHED = new Set(["batch", "training", "validation"])
 
+const WAITING = ["", "2"].map((panel) => ({
+  xref: `x${panel} domain`,
+  yref: `y${panel} domain`,
+  x: 0.5,
+  y: 0.5,
+  showarrow: false,
+  text: "The curve begins with the first batch.",
+}))
+
 const charts = new WeakMap() // element -> Chart; Streamlit calls the function below again for every update
 
 export default function ({ data, parentElement }) {
@@ -98,15 +107,13 @@ class Chart {
     const theme = this.theme()
     const narrow = width < NARROW
     const { xaxis, yaxis, xaxis2, yaxis2, shapes, annotations, ...rest } = this.data.layout
-    const revision = `${this.data.revision}-${this.resets}`
-    const scale = this.controls.log.checked ? "log" : "linear"
-    const axis = { gridcolor: theme.grid, linecolor: theme.line, zeroline: false, automargin: true, fixedrange: false }
     const nothing = this.data.traces.every((trace) => trace.x.length === 0)
     return {
       ...rest,
+      ...this.axes({ xaxis, yaxis, xaxis2, yaxis2 }, theme, narrow, nothing),
       width,
       height,
-      uirevision: revision,
+      uirevision: this.revision(),
       paper_bgcolor: theme.background,
       plot_bgcolor: theme.background,
       font: { family: theme.font, size: 13, color: theme.text },
@@ -114,30 +121,44 @@ class Chart {
       legend: { orientation: "h", x: 0, xanchor: "left", y: 1, yref: "container", yanchor: "top", font: { size: 13 } },
       hoverlabel: { bgcolor: theme.background, bordercolor: theme.line, font: { color: theme.text } },
       dragmode: narrow ? false : "zoom", // on a phone a finger scrolls the page
-      // Upright names above each other would meet the phase names of the plot below; one is enough.
-      xaxis: { ...axis, ...xaxis, ...epochHover, domain: narrow ? [0, 1] : [0, 0.455], title: narrow ? "" : title(xaxis) },
-      xaxis2: { ...axis, ...xaxis2, ...epochHover, domain: narrow ? [0, 1] : [0.545, 1], title: title(xaxis2) },
+      shapes: shapes.map((shape) => ({ ...shape, line: { ...shape.line, color: theme.faded } })),
+      annotations: (nothing ? WAITING : annotations).map((label) => ({
+        ...label,
+        font: { size: 12, color: theme.faded },
+      })),
+    }
+  }
+
+  // Side by side, or one above the other; there the upper plot goes without the name of its x axis, which would
+  // meet the phase names of the lower one.
+  axes({ xaxis, yaxis, xaxis2, yaxis2 }, theme, narrow, nothing) {
+    const scale = this.controls.log.checked ? "log" : "linear"
+    const common = { gridcolor: theme.grid, linecolor: theme.line, zeroline: false, automargin: true }
+    const epochs = { ...common, unifiedhovertitle: { text: "Epoch %{x}" }, ...fixed(nothing, [0, 5]) }
+    return {
+      xaxis: { ...xaxis, ...epochs, title: narrow ? "" : title(xaxis), domain: narrow ? [0, 1] : [0, 0.455] },
+      xaxis2: { ...xaxis2, ...epochs, title: title(xaxis2), domain: narrow ? [0, 1] : [0.545, 1] },
       yaxis: {
-        ...axis,
         ...yaxis,
+        ...common,
+        ...fixed(nothing, [0, 1]),
         title: title(yaxis),
         domain: narrow ? [0.56, 1] : [0, 1],
-        ...(nothing ? { range: [0, 1] } : {}),
       },
       yaxis2: {
-        ...axis,
         ...yaxis2,
+        ...common,
+        ...fixed(nothing, scale === "log" ? [-2, 0] : [0, 1]),
         title: title(yaxis2),
         domain: narrow ? [0, 0.44] : [0, 1],
         type: scale,
-        uirevision: `${revision}-${scale}`,
-        ...(nothing ? { range: scale === "log" ? [-2, 0] : [0, 1] } : {}),
+        uirevision: `${this.revision()}-${scale}`, // a zoom of one scale means nothing on the other
       },
-      shapes: shapes.map((shape) => ({ ...shape, line: { ...shape.line, color: theme.faded } })),
-      annotations: nothing
-        ? [{ xref: "paper", yref: "paper", x: 0.5, y: 0.5, showarrow: false, text: "The curves begin with the first batch." }]
-        : annotations.map((label) => ({ ...label, font: { size: 12, color: theme.faded } })),
     }
+  }
+
+  revision() {
+    return `${this.data.revision}-${this.resets}`
   }
 
   theme() {
@@ -183,7 +204,9 @@ class Chart {
   }
 }
 
-const epochHover = { unifiedhovertitle: { text: "Epoch %{x}" } }
+function fixed(condition, range) {
+  return condition ? { autorange: false, range } : {}
+}
 
 function title(axis) {
   return { ...axis.title, font: { size: 13 }, standoff: 10 }
