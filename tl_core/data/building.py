@@ -71,7 +71,7 @@ def in_threads(work: Callable[[T], R], items: Iterable[T]) -> Generator[R, None,
     """
     threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     pending: deque[Future[R]] = deque()
-    with ThreadPoolExecutor(min(threads, 16), thread_name_prefix="import") as pool:
+    with ThreadPoolExecutor(min(threads, 16), thread_name_prefix="decode-images") as pool:
         try:
             for item in items:
                 pending.append(pool.submit(work, item))

@@ -206,7 +206,7 @@ def test_a_stopped_import_leaves_nothing(workspace, make_folder, two_classes):
         )
     assert max(seen) < 10
     assert left_over(workspace) == []
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("import")]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("decode-images")]
 
 
 def test_a_full_disk_in_the_middle_leaves_nothing(workspace, make_folder, two_classes, monkeypatch):

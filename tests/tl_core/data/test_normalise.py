@@ -8,6 +8,8 @@ import time
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from tests.hostile.pictures import (
@@ -298,3 +300,31 @@ def test_resizing_averages_instead_of_dropping_pixels():
     stripes[:, ::2] = 255
     middle = resize_image(stripes, 8)[2:6, 2:6]
     assert np.abs(middle.astype(int) - 128).max() < 8
+
+
+VALID = [
+    with_orientation(upright_picture(), 6, "JPEG"),
+    encoded(noise(1), "GIF", save_all=True, append_images=[noise(2)]),
+    encoded(noise(1), "WEBP"),
+    encoded(noise(1).convert("P"), transparency=1),
+    encoded(noise(1), "BMP"),
+]
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    data=st.sampled_from(VALID),
+    changes=st.lists(st.tuples(st.integers(0, 5000), st.integers(0, 255)), min_size=1, max_size=6),
+    cut=st.none() | st.integers(0, 5000),
+)
+@pytest.mark.filterwarnings("ignore")
+def test_whatever_happens_to_a_file_it_is_read_or_refused_with_a_sentence(data, changes, cut):
+    damaged = bytearray(data[:cut])
+    for place, value in changes:
+        if damaged:
+            damaged[place % len(damaged)] = value
+    try:
+        image = normalise_image(bytes(damaged))
+    except ImageError:
+        return
+    assert read_image(image.encoded).shape == (image.height, image.width, 3)
