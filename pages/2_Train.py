@@ -7,7 +7,7 @@ from ui.run_panel import run_panel
 from ui.training_form import open_from_link, run_heading, training_form
 
 ASK = "What shall the model learn, and how?"
-WATCH = "Watch it learn; stop whenever you like and keep the best so far."
+WATCH = "How the training goes, and how good the model is."
 
 run_id = st.query_params.get("run")
 with page_setup("Train", ":material/model_training:", lead=ASK if run_id is None else WATCH) as workspace:

@@ -13,10 +13,24 @@ const legendEntry = (swatch, text) => {
   return entry
 }
 
+// One stop for the tab key, arrows from block to block: a backbone may have dozens of them.
+const moveFocus = (event) => {
+  const nodes = [...event.currentTarget.querySelectorAll(".block")]
+  const here = nodes.indexOf(event.target)
+  const places = { ArrowLeft: here - 1, ArrowRight: here + 1, Home: 0, End: nodes.length - 1 }
+  const next = nodes[places[event.key]]
+  if (!next) return
+  event.preventDefault()
+  nodes.forEach((node) => (node.tabIndex = -1))
+  next.tabIndex = 0
+  next.focus()
+}
+
 const frame = () => {
   const map = element("div", "map")
   const row = element("div", "row")
-  row.setAttribute("role", "group")
+  row.setAttribute("role", "toolbar")
+  row.onkeydown = moveFocus
   const axis = element("div", "axis")
   axis.append(element("span", "start"), element("span", "", "head"))
   const legend = element("div", "legend")
@@ -32,6 +46,7 @@ const frame = () => {
 const newBlock = () => {
   const block = element("button", "block")
   block.type = "button"
+  block.tabIndex = -1
   block.append(element("span", "bar"))
   return block
 }
@@ -88,6 +103,7 @@ const paint = (map, data, frozen, pick) => {
     paintBlock(node, data.blocks[index], frozen)
     node.onclick = () => pick(data.blocks[index].first)
   })
+  if (!nodes.some((node) => node.tabIndex === 0)) nodes.at(-1)?.setAttribute("tabindex", "0")
   const trainable = data.trainable[Math.min(frozen, data.trainable.length - 1)]
   const share = trainable ? ` (${Math.max(1, Math.round((100 * trainable) / data.parameters))} %)` : ""
   const number = element("strong", "", countInWords(trainable))

@@ -8,6 +8,7 @@ from tl_core.data import list_datasets
 from tl_core.runs import find_run
 from tl_core.workspace import Workspace
 from ui.navigation import DATA, page_link
+from ui.scrolling import show_from_here
 from ui.training_form.choosing import choose_backbone, choose_dataset, choose_preset
 from ui.training_form.draft import draft, has_draft
 from ui.training_form.freezing import freezing
@@ -36,6 +37,7 @@ def run_heading(workspace: Workspace, run_id: str) -> None:
         RunNotFoundError: there is no such run.
     """
     run = find_run(workspace, run_id)
+    show_from_here(run_id, key="train_run_top")
     words, action = st.columns([3, 1], gap="medium", vertical_alignment="center")
     with words:
         st.subheader(plain(run.name), anchor=False)

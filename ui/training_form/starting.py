@@ -81,18 +81,20 @@ def _remark(form: Draft, advice: Advice) -> None:
 
 def _bar(text: str, problems: tuple[str, ...]) -> bool:
     """The plan, or what stands against it, and the button; returns whether it was pressed."""
-    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
-        with st.container(width="stretch", gap="xsmall"):
+    with st.container(border=True):
+        words, action = st.columns([3, 1], gap="small", vertical_alignment="center")
+        with words.container(gap="xsmall"):
             for problem in problems:
                 st.markdown(f":small[:red[:material/error:] {plain(problem)}]")
             if text:
                 st.markdown(f":small[{plain(text)}]")
-        return st.button(
+        return action.button(
             "Start training",
             key="train_start",
             type="primary",
             icon=":material/play_arrow:",
             disabled=bool(problems),
+            width="stretch",
             help="Trains in the background: you may leave this page, or close it, and come back.",
         )
 
