@@ -1,0 +1,85 @@
+"""The home page, driven without a browser."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from tests.tl_core.figures.run_events import two_phase_run
+from tests.ui.pages_without_browser import ROOT, open_page, press, texts
+from tl_core.config import TrainingConfig
+from tl_core.hardware import detect_hardware
+from tl_core.runs import Best, EventWriter, create_run, update_run
+from tl_core.runs.store import now
+
+
+def make_run(workspace, dataset, name, status, events=()):
+    run = create_run(workspace, TrainingConfig(), dataset, name)
+    with EventWriter(run.folder.events_file) as writer:
+        for event in events:
+            writer.write(**event)
+    return update_run(run.path, status=status)
+
+
+def finished(workspace, dataset, name="First try"):
+    run = make_run(workspace, dataset, name, "running", two_phase_run())
+    run.folder.model_file.write_bytes(b"a model")
+    best = Best(epoch=7, phase="fine_tune", val_loss=0.3, val_accuracy=0.9286)
+    return update_run(run.path, status="done", finished=now(), best=best)
+
+
+def primary(at):
+    return [button.label for button in at.button if button.proto.type == "primary"]
+
+
+def test_without_images_the_first_step_stands_out(workspace):
+    at = open_page()
+    assert primary(at) == ["Choose images"]
+    assert "Nothing is training at the moment." in texts(at)
+
+
+def test_with_images_the_next_step_is_to_train(dataset):
+    assert primary(open_page()) == ["Train a model"]
+
+
+def test_with_a_model_the_next_step_is_to_try_it(workspace, dataset):
+    finished(workspace, dataset)
+    at = open_page()
+    assert primary(at) == ["Try it on a photo"]
+    assert "Last finished: **First try**: 92.9 % of the validation images right" in texts(at)
+
+
+def test_a_running_training_is_shown_with_its_progress(workspace, dataset):
+    make_run(workspace, dataset, "At work", "running", two_phase_run(head=4, fine_tune=3)[:36])
+    at = open_page()
+    assert "**At work**" in texts(at)
+    assert at.progress[0].text == "head · epoch 4 of 4"
+    assert at.progress[0].value == 80  # three of four epochs and two of ten batches
+    assert "Watch it" in [link.value for link in at.page_link]
+
+
+def test_names_are_shown_as_they_are(workspace, dataset):
+    make_run(workspace, dataset, "**<script>alert(1)</script>**", "running", two_phase_run()[:3])
+    assert "**\\*\\*\\<script\\>alert\\(1\\)\\</script\\>\\*\\***" in texts(open_page())
+
+
+def test_it_says_what_it_runs_on_and_that_images_stay(workspace):
+    text = texts(open_page())
+    assert detect_hardware().summary in text
+    assert "Your images stay on this machine" in text
+
+
+def test_a_step_leads_to_its_page(workspace):
+    at = press(open_page(), "Choose images")
+    assert at.title[0].value == "Data"
+
+
+def test_tensorflow_is_not_imported():
+    code = (
+        "import sys; from streamlit.testing.v1 import AppTest;"
+        "at = AppTest.from_file('app.py', default_timeout=60).run();"
+        "assert at.title[0].value == 'Transfer learning', at;"
+        "print([name for name in ('tensorflow', 'keras', 'openvino', 'sklearn') if name in sys.modules])"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert answer.stdout.strip().splitlines()[-1] == "[]"

@@ -1,0 +1,160 @@
+"""The panel of one run, driven without a browser."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import threading
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from tests.tl_core.figures.run_events import two_phase_run
+from tests.ui.pages_without_browser import ROOT, checked, press, run_until, texts
+from tl_core.config import TrainingConfig
+from tl_core.errors import RunNotFoundError
+from tl_core.jobs import JobManager
+from tl_core.runs import EventWriter, RunFolder, create_run, find_run, list_runs, update_run
+from tl_core.runs.store import now
+
+SECONDS = 20
+
+
+class ScriptedTraining:
+    """Stands in for the training that the queue calls: writes events up to a point and waits there."""
+
+    def __init__(self):
+        self.reached, self.go_on = threading.Event(), threading.Event()
+
+    def __call__(self, config, dataset_path, run_path, should_stop):
+        update_run(run_path, status="running", started=now())
+        folder, events = RunFolder(run_path), two_phase_run(head=4, fine_tune=3)
+        with EventWriter(folder.events_file) as writer:
+            for event in events[:36]:
+                writer.write(**event)
+            folder.model_file.write_bytes(b"a model")
+            self.reached.set()
+            wait = threading.Event()
+            while not self.go_on.is_set() and not should_stop():
+                wait.wait(0.01)
+            status = "stopped" if should_stop() else "done"
+            writer.write("end", status=status, text="Done: 83.3 % of the validation images right.")
+        update_run(run_path, status=status, finished=now(), device="CPU (float32)")
+
+
+@pytest.fixture
+def training(workspace, monkeypatch):
+    scripted = ScriptedTraining()
+    jobs = JobManager(workspace, train=scripted, resume=scripted)
+    monkeypatch.setitem(importlib.import_module("tl_core.jobs.manager")._managers, workspace.root, jobs)
+    scripted.jobs = jobs
+    yield scripted
+    scripted.go_on.set()
+    assert jobs.wait_until_idle(SECONDS)
+
+
+def open_panel(run_id):
+    at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30)
+    at.switch_page("pages/2_Train.py")
+    at.query_params["run"] = run_id
+    return checked(at.run())
+
+
+def start(workspace, dataset, training, name="A run"):
+    run = create_run(workspace, TrainingConfig(), dataset, name)
+    training.jobs.submit(run.id)
+    return run
+
+
+def payload(at):
+    (chart,) = [part for part in at.get("bidi_component") if "live_chart" in part.proto.component_name]
+    return json.loads(chart.proto.json)
+
+
+def metrics(at):
+    return {metric.label: metric.value for metric in at.metric}
+
+
+def test_a_run_at_work_shows_where_it_stands(workspace, dataset, training):
+    run = start(workspace, dataset, training)
+    assert training.reached.wait(SECONDS)
+    at = open_panel(run.id)
+    assert at.progress[0].text.startswith("Epoch 4 of 4 · batch 2 of 10 · ")
+    assert at.progress[0].value == 80
+    assert metrics(at) == {
+        "Validation accuracy": "83.3 %",
+        "Best so far (epoch 3)": "83.3 %",
+        "Validation loss": "0.667",
+        "Training accuracy": "50.0 %",
+    }
+    assert "This machine now: CPU" in texts(at)
+
+
+def test_the_chart_gets_the_curves_and_a_key_that_stays(workspace, dataset, training):
+    run = start(workspace, dataset, training)
+    assert training.reached.wait(SECONDS)
+    at = open_panel(run.id)
+    before = payload(at)
+    assert before["description"].startswith("Training curves over epochs 1 to 3")
+    assert before["plotly_url"].startswith("app/static/plotly-")
+    training.go_on.set()
+    run_until(at, lambda at: at.success)
+    after = payload(at)
+    assert after["revision"] == before["revision"]
+    assert [trace["uid"] for trace in after["traces"]] == [trace["uid"] for trace in before["traces"]]
+
+
+def test_stop_keeps_the_model_and_offers_the_next_step(workspace, dataset, training):
+    run = start(workspace, dataset, training)
+    assert training.reached.wait(SECONDS)
+    at = press(open_panel(run.id), "Stop and keep the best epoch")
+    run_until(at, lambda at: at.success)
+    assert "83.3 % of the validation images right" in at.success[0].value
+    assert find_run(workspace, run.id).status == "stopped"
+    assert "Try it on a photo" in [button.label for button in at.button]
+    assert not at.progress
+    assert metrics(at)["Kept epoch"] == "3 of 3"
+
+
+def test_cancel_asks_and_throws_the_run_away(workspace, dataset, training):
+    run = start(workspace, dataset, training)
+    assert training.reached.wait(SECONDS)
+    at = open_panel(run.id)
+    assert "Throw this run away?" in texts(at)
+    press(at, "Throw it away")
+    assert training.jobs.wait_until_idle(SECONDS)
+    checked(at.run())
+    assert list_runs(workspace) == []
+    assert not at.metric
+
+
+def test_a_waiting_run_says_how_many_are_before_it(workspace, dataset, training):
+    start(workspace, dataset, training)
+    assert training.reached.wait(SECONDS)
+    second = start(workspace, dataset, training, "Second")
+    at = open_panel(second.id)
+    assert "Waiting in the queue: 1 training before this one." in texts(at)
+
+
+def test_an_interrupted_run_can_be_resumed(workspace, dataset, training):
+    run = create_run(workspace, TrainingConfig(), dataset, "Cut off")
+    update_run(run.path, status="interrupted")
+    at = open_panel(run.id)
+    assert "cut off" in at.warning[0].value
+    press(at, "Resume from the last epoch")
+    assert training.reached.wait(SECONDS)
+    assert find_run(workspace, run.id).status == "running"
+
+
+def test_a_failed_run_says_why(workspace, dataset):
+    run = create_run(workspace, TrainingConfig(), dataset, "Failed")
+    update_run(run.path, status="failed", error="The loss became infinite: try a smaller learning rate.")
+    at = open_panel(run.id)
+    assert at.error[0].value == "The loss became infinite: try a smaller learning rate."
+    assert "Start another training" in [link.value for link in at.page_link]
+
+
+def test_an_unknown_run_is_a_sentence(workspace):
+    at = open_panel("no-such-run")
+    assert at.error[0].value == str(RunNotFoundError(at.error[0].value))
+    assert "no run" in at.error[0].value
