@@ -198,7 +198,7 @@ def _boundary(x: int, panel: Panel) -> dict[str, Any]:
 
 
 def _label(x: int, side: int, panel: Panel, upper: int) -> dict[str, Any]:
-    """The name of the phase before (side 0) or after (side 1) a boundary, beside its line or, in want of room, above."""
+    """The name of the phase before (side 0) or after (side 1) a boundary; above the line where room is short."""
     room = (x, upper - x)[side] / upper
     label = {
         "xref": f"x{panel.axis}",
