@@ -191,6 +191,15 @@ def test_the_buttons_freeze_all_the_last_blocks_half_or_nothing(dataset):
         assert at.slider(key="train_frozen_layers").value == places[name]
 
 
+def test_a_backbone_that_must_be_downloaded_says_so_before_start(dataset, monkeypatch, tmp_path):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    at = open_page()
+    checked(at.selectbox(key="train_preset").set_value("vgg16_small_data").run())
+    assert "Start downloads its weights once (59 MB)" in texts(at)
+    assert "59 MB to download first" in texts(at)
+    assert not start_button(at).disabled
+
+
 def test_the_slider_moves_the_map_in_words(dataset):
     at = open_page()
     checked(at.slider(key="train_frozen_layers").set_value(0).run())

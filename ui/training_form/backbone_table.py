@@ -61,6 +61,17 @@ def describe_backbone(backbone: Backbone, *, here: bool) -> str:
     return " · ".join(parts)
 
 
+def how_to_get_weights(backbone: Backbone) -> str:
+    """What has to happen before the first training with this backbone, and the way without a network."""
+    if backbone.weights_url is None:
+        return f"Its weights come with the Python package {backbone.weights_package}, which is not installed."
+    return (
+        f"Start downloads its weights once ({backbone.download_mb:.0f} MB). If this machine has no network, bring "
+        f"the file [{backbone.weights_file}]({backbone.weights_url}) into the folder “weights” of the workspace, or "
+        f"choose a backbone whose weights are {HERE}."
+    )
+
+
 def _row(backbone: Backbone, *, here: bool) -> Row:
     return {
         "name": backbone.name,

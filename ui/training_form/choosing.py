@@ -19,6 +19,7 @@ from ui.training_form.backbone_table import (
     Row,
     backbone_rows,
     describe_backbone,
+    how_to_get_weights,
     search,
 )
 from ui.training_form.draft import Draft, draft, show_in_control
@@ -80,6 +81,8 @@ def choose_backbone(workspace: Workspace) -> None:
     backbone = get_backbone(draft().values["backbone"])
     here = weights_status(backbone, workspace).here
     st.markdown(f"**{backbone.title}** · {describe_backbone(backbone, here=here)}")
+    if not here:
+        st.caption(how_to_get_weights(backbone))
     folded = st.expander(
         "Choose another backbone", icon=":material/swap_horiz:", key="train_backbones", on_change="rerun"
     )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from functools import partial
+from itertools import accumulate
 from typing import Final
 
 import streamlit as st
 
-from tl_core.backbones.outline import BackboneOutline
+from tl_core.backbones.outline import BackboneOutline, load_outline
 from ui.block_map import block_map, describe_map
 from ui.training_form.draft import draft, show_in_control
 from ui.training_form.fields import FIELDS
@@ -29,7 +31,7 @@ def freezing() -> None:
     with picture:
         block_map(
             outline.blocks,
-            [outline.trainable_parameters(count) for count in range(len(outline.layers) + 1)],
+            _trainable_by_cut(outline.name),
             form.frozen_layers,
             parameters=outline.parameters,
             key="train_block_map",
@@ -37,6 +39,14 @@ def freezing() -> None:
             on_pick=lambda layers: draft().freeze(layers),
         )
         st.caption(_in_words(outline, form.frozen_layers))
+
+
+@functools.cache
+def _trainable_by_cut(backbone: str) -> tuple[int, ...]:
+    """Trainable parameters of the backbone with 0, 1, 2, ... frozen layers."""
+    layers = load_outline(backbone).layers
+    from_the_end = accumulate((layer.trainable_parameters for layer in reversed(layers)), initial=0)
+    return tuple(from_the_end)[::-1]
 
 
 def _slider(outline: BackboneOutline) -> None:

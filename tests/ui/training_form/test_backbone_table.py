@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 
 from tl_core.backbones.registry import BACKBONES, DEFAULT_BACKBONE, get_backbone
-from ui.training_form.backbone_table import COLUMNS, HERE, availability, backbone_rows, describe_backbone, search
+from ui.training_form.backbone_table import (
+    COLUMNS,
+    HERE,
+    availability,
+    backbone_rows,
+    describe_backbone,
+    how_to_get_weights,
+    search,
+)
 
 
 def embedded(backbone):
@@ -57,3 +65,11 @@ def test_the_current_choice_in_one_line():
 
 def test_a_missing_package_is_not_called_a_download_of_nothing():
     assert availability(get_backbone(DEFAULT_BACKBONE), here=False) == "not installed"
+
+
+def test_missing_weights_come_with_a_way_to_get_them_without_a_network():
+    vgg16 = get_backbone("vgg16")
+    text = how_to_get_weights(vgg16)
+    assert "59 MB" in text
+    assert f"[{vgg16.weights_file}]({vgg16.weights_url})" in text
+    assert "not installed" in how_to_get_weights(get_backbone(DEFAULT_BACKBONE))
