@@ -54,6 +54,44 @@ SPECIAL_GROUPINGS: Final[Mapping[str, Grouping]] = {
 }
 
 
+def settled_names(names: Sequence[str], kinds: Sequence[str]) -> list[str]:
+    """Name the layers as Keras does in a fresh process.
+
+    Keras numbers the layers that have no name of their own through the whole process: the third model built in it
+    may begin with ``conv2d_57``. Here each kind of layer counts from the start again: ``conv2d``, ``conv2d_1``, …
+
+    Args:
+        names: of the layers, as they are.
+        kinds: their class names.
+    """
+    numbers = [_own_number(name, kind) for name, kind in zip(names, kinds, strict=True)]
+    ranks: dict[tuple[str, int], int] = {}
+    for kind in set(kinds):
+        counted = sorted(
+            number for number, other in zip(numbers, kinds, strict=True) if other == kind and number >= 0
+        )
+        ranks |= {(kind, number): rank for rank, number in enumerate(counted)}
+    return [
+        name if number < 0 else _numbered(kind, ranks[kind, number])
+        for name, kind, number in zip(names, kinds, numbers, strict=True)
+    ]
+
+
+def _own_number(name: str, kind: str) -> int:
+    """The number Keras gave a layer without a name of its own; -1 where it has one."""
+    match = re.fullmatch(rf"{_snake_case(kind)}(?:_(\d+))?", name)
+    return int(match.group(1) or 0) if match else -1
+
+
+def _numbered(kind: str, number: int) -> str:
+    return f"{_snake_case(kind)}_{number}" if number else _snake_case(kind)
+
+
+def _snake_case(kind: str) -> str:
+    words = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", kind)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", words).lower()
+
+
 def group_layers(names: Sequence[str], grouping: Grouping) -> list[tuple[str, int]]:
     """Find the blocks of a backbone.
 

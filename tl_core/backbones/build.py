@@ -86,7 +86,7 @@ def _with_second_rescaling(base: keras.Model) -> keras.Model:
             x = keras.layers.Rescaling([1 / math.sqrt(std) for std in _IMAGENET_STD])(x)
         return x
 
-    return keras.models.clone_model(base, call_function=call)
+    return keras.models.clone_model(base, keras.Input(base.input_shape[1:]), call_function=call)
 
 
 def _load_keras(base: keras.Model, backbone: Backbone, path: Path) -> None:

