@@ -79,7 +79,9 @@ def _compile_with_openvino(
     if openvino is None:
         raise _CannotCompileError("it is not installed")
     try:
-        model = openvino.convert_model(_graph(forward, image_size, batch_size).get_concrete_function())
+        graph = _graph(forward, image_size, batch_size).get_concrete_function()
+        # A copy of the weights: those of the Keras model may be freed, or trained on, while the network still runs.
+        model = openvino.convert_model(graph, share_weights=False)
         network = _OpenVINONetwork(_compile(model, "f32"), batch_size, "float32")
         if device.trunk_precision == "bfloat16" and sample is not None:
             faster = _OpenVINONetwork(_compile(model, "bf16"), batch_size, "bfloat16")
@@ -108,7 +110,7 @@ def _cosine(a: Array, b: Array) -> float:
 
 def _graph(forward: Forward, image_size: int, batch_size: int | None, *, xla: bool | None = None) -> Any:
     signature = tf.TensorSpec((batch_size, image_size, image_size, 3), tf.uint8, name="images")
-    return tf.function(forward, input_signature=[signature], jit_compile=xla)
+    return tf.function(forward, input_signature=[signature], jit_compile=xla, autograph=False)
 
 
 @functools.cache

@@ -84,7 +84,7 @@ def partition_classifier(classifier: Classifier, frozen_layers: int) -> Partitio
         return Partition("images", None, (), (image,), trained)
 
     def frozen(images: tf.Tensor) -> list[tf.Tensor]:
-        return list(split.trunk(_scaled(classifier, images), training=False))
+        return list(keras.tree.flatten(split.trunk(_scaled(classifier, images), training=False)))
 
     return Partition(
         name=f"{frozen_layers} layers",
@@ -116,7 +116,7 @@ def weights_fingerprint(weights: Sequence[keras.Variable]) -> str:
     digest = hashlib.sha256()
     for weight in weights:
         digest.update(str(weight.shape).encode())
-        digest.update(memoryview(weight.numpy()).cast("B"))
+        digest.update(memoryview(weight.value.numpy()).cast("B"))
     return digest.hexdigest()
 
 

@@ -86,8 +86,8 @@ class Fitter:
         self._variables = part.trainable_variables
         self._resident: dict[int, _Resident] = {}
         optimizer.build(self._variables)
-        self._train_one = tf.function(self._learn, reduce_retracing=True)
-        self._evaluate_one = tf.function(self._judge, reduce_retracing=True)
+        self._train_one = tf.function(self._learn, reduce_retracing=True, autograph=False)
+        self._evaluate_one = tf.function(self._judge, reduce_retracing=True, autograph=False)
 
     def train_epoch(
         self, examples: Examples, order: Rows, batch_size: int, report: Callable[[Batches], None]
@@ -125,7 +125,7 @@ class Fitter:
             probabilities.append(answer.numpy())
             if interruptible and self._should_stop():
                 raise Interrupted
-        penalty = float(sum(np.asarray(value) for value in self._part.penalties))
+        penalty = float(sum(self._part.penalties, start=tf.constant(0.0)))
         return Result(loss / len(examples) + penalty, correct / len(examples), np.concatenate(probabilities))
 
     def _trained(self, examples: Examples, order: Rows, batch_size: int) -> Iterator[tuple[int, int, Any]]:
@@ -189,8 +189,8 @@ class _Resident:
             tf.TensorSpec((None, None), tf.int32),
             tf.TensorSpec((None, None), tf.float32),
         ]
-        self._train_some = tf.function(self._train_batches, input_signature=signature)
-        self.gather = tf.function(self._gather)
+        self._train_some = tf.function(self._train_batches, input_signature=signature, autograph=False)
+        self.gather = tf.function(self._gather, reduce_retracing=True, autograph=False)
 
     def train(self, examples: Examples, order: Rows, batch_size: int) -> Iterator[tuple[int, int, Any]]:
         """Learn from the examples in this order, as many batches per call as take a tenth of a second."""

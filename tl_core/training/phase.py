@@ -154,4 +154,4 @@ def _slow_down(state: PhaseState, fitter: Fitter, reporter: Reporter) -> None:
 
 
 def _rate(fitter: Fitter) -> float:
-    return float(np.asarray(fitter.optimizer.learning_rate))
+    return float(tf.convert_to_tensor(fitter.optimizer.learning_rate))

@@ -49,7 +49,7 @@ def save_classifier(path: Path, config: TrainingConfig, classifier: Classifier, 
         WorkspaceError: the disk is full or cannot be written.
         TrainingError: the weights are not finite, or the file cannot be read back.
     """
-    if not all(np.isfinite(weight.numpy()).all() for weight in classifier.model.weights):
+    if not all(np.isfinite(weight.value.numpy()).all() for weight in classifier.model.weights):
         raise TrainingError(
             "The model's weights are no longer numbers, so it was not saved; try a lower learning rate."
         )
@@ -62,7 +62,7 @@ def save_classifier(path: Path, config: TrainingConfig, classifier: Classifier, 
 
 def snapshot(variables: Sequence[keras.Variable]) -> list[Array]:
     """Copies of the values."""
-    return [variable.numpy().copy() for variable in variables]
+    return [variable.value.numpy().copy() for variable in variables]
 
 
 def restore(variables: Sequence[keras.Variable], values: Sequence[Array]) -> None:

@@ -151,7 +151,9 @@ class _Builder:
             views = change(tf.cast(images, tf.float32))
             return tf.cast(tf.round(tf.clip_by_value(views, 0.0, 255.0)), tf.uint8)
 
-        graph = tf.function(changed, input_signature=[tf.TensorSpec((None, size, size, 3), tf.uint8)])
+        graph = tf.function(
+            changed, input_signature=[tf.TensorSpec((None, size, size, 3), tf.uint8)], autograph=False
+        )
         return lambda images: graph(tf.constant(images)).numpy()
 
     def _network(self) -> Network:

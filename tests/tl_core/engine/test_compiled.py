@@ -1,5 +1,6 @@
 """Compiled networks say what Keras says, on whatever they run."""
 
+import gc
 import subprocess
 import sys
 import textwrap
@@ -48,6 +49,25 @@ def test_openvino_agrees_with_keras_for_any_number_of_images(forward, images, ba
     network = compile_network(forward, 32, CPU, batch_size=batch_size)
     assert network.text == "OpenVINO, float32"
     assert_same(network(images), forward(images))
+
+
+def test_a_network_outlives_the_model_it_was_made_from(images):
+    def compiled_and_expected():
+        keras.utils.set_random_seed(5)
+        image = keras.Input((32, 32, 3))
+        features = keras.layers.Conv2D(256, 5, activation="relu")(image)
+        model = keras.Model(image, keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(64, 3)(features)))
+
+        def forward(batch):
+            return [model(tf.cast(batch, tf.float32) / 255.0, training=False)]
+
+        return compile_network(forward, 32, CPU, batch_size=None), [np.array(forward(images)[0])]
+
+    network, expected = compiled_and_expected()
+    gc.collect()
+    taken = [np.full(size, 7.0, np.float32) for size in range(1_000, 500_000, 1_000)]  # whatever memory was freed
+    assert_same(network(images), expected)
+    assert len(taken) == 499
 
 
 def test_works_in_a_thread_that_is_not_the_main_one(forward, images):

@@ -94,7 +94,9 @@ def test_the_least_recently_used_entry_goes_first(tmp_path):
     cache = DiskCache(tmp_path / "cache", 3 * 4500)
     for number in range(3):
         put(cache, {"n": number}, specs=[size])
-        entry = next(path for path in (tmp_path / "cache").iterdir() if f'"n": {number}' in (path / "entry.json").read_text())
+        entry = next(
+            path for path in (tmp_path / "cache").iterdir() if f'"n": {number}' in (path / "entry.json").read_text()
+        )
         os.utime(entry / "entry.json", (1000 + number, 1000 + number))
     assert cache.open("features", {"n": 0}) is not None  # used just now, so no longer the oldest
     put(cache, {"n": 3}, specs=[size])

@@ -1,0 +1,117 @@
+"""Small datasets and a shared workspace, so that each test trains in a second or two."""
+
+from __future__ import annotations
+
+import io
+import itertools
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tl_core.config import HeadConfig, TrainingConfig
+from tl_core.data import import_uploads
+from tl_core.data.dataset import Dataset
+from tl_core.runs import create_run, load_run, read_events
+from tl_core.workspace import Workspace
+
+COLOURS = {"blue": (40, 60, 200), "green": (50, 190, 60), "red": (210, 50, 50)}
+
+QUICK = TrainingConfig(
+    backbone="vgg16",
+    weights="random",
+    image_size=32,
+    head=HeadConfig(feature_normalization="layer", dropout=0.0),
+    epochs=4,
+    learning_rate=1e-2,
+    batch_size=8,
+    seed=7,
+)
+
+
+def png(pixels: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(pixels.astype(np.uint8)).save(file, "PNG")
+    return file.getvalue()
+
+
+def coloured(colour: tuple[int, int, int], seed: int) -> bytes:
+    noise = np.random.default_rng(seed).normal(0, 25, (40, 40, 3))
+    return png(np.clip(np.array(colour) + noise, 0, 255))
+
+
+def import_coloured(workspace: Workspace, colours: dict[str, tuple[int, int, int]], count: int = 14) -> Dataset:
+    seeds = itertools.count()
+    images = {
+        name: [(f"{number}.png", coloured(colour, next(seeds))) for number in range(count)]
+        for name, colour in colours.items()
+    }
+    return import_uploads(workspace, images, "Colours")
+
+
+@pytest.fixture(scope="session")
+def workspace(tmp_path_factory) -> Workspace:
+    """Shared: what the trunk says about the images is computed by the first test that needs it."""
+    return Workspace(tmp_path_factory.mktemp("workspace")).ensure()
+
+
+@pytest.fixture(scope="session")
+def dataset(workspace) -> Dataset:
+    """Three colours, easy to tell apart."""
+    return import_coloured(workspace, COLOURS)
+
+
+@pytest.fixture(scope="session")
+def two_classes(workspace) -> Dataset:
+    """Two colours, easy to tell apart."""
+    return import_coloured(workspace, {name: COLOURS[name] for name in ("blue", "red")})
+
+
+@pytest.fixture(scope="session")
+def noise(workspace) -> Dataset:
+    """Two classes of the same noise: nothing to learn, so a head can only learn by heart."""
+    grey = {"one": (120, 120, 120), "two": (121, 120, 120)}
+    return import_coloured(workspace, grey)
+
+
+class Trained:
+    """A run that has come to its end, however."""
+
+    def __init__(self, run_path):
+        self.record = load_run(run_path)
+        self.folder = self.record.folder
+        self.events = read_events(self.folder.events_file)
+
+    def of_kind(self, kind):
+        return [event for event in self.events if event["kind"] == kind]
+
+    @property
+    def epochs(self):
+        return self.of_kind("epoch")
+
+    @property
+    def phases(self):
+        return [event["phase"] for event in self.of_kind("phase")]
+
+    @property
+    def notes(self):
+        return [event["text"] for event in self.of_kind("note")]
+
+    def curve(self, name):
+        return [event[name] for event in self.epochs]
+
+
+@pytest.fixture
+def train_run(workspace):
+    """Train and give the finished run: ``train_run(dataset, epochs=2)``; errors are raised as by ``train``."""
+    from tl_core.training import train
+
+    def run(dataset, should_stop=lambda run_path: False, *, name=None, **changes):
+        config = replace(QUICK, **changes)
+        record = create_run(workspace, config, dataset, name)
+        run.path = record.path
+        train(config, dataset.path, record.path, lambda: should_stop(record.path))
+        return Trained(record.path)
+
+    return run
