@@ -70,6 +70,19 @@ def test_a_network_outlives_the_model_it_was_made_from(images):
     assert len(taken) == 499
 
 
+def test_openvino_gets_a_copy_of_the_weights(forward, images, monkeypatch):
+    """With shared weights a network answers rubbish as soon as the memory of its Keras model is used again.
+
+    When that happens depends on the allocator, so the test looks at what is asked for.
+    """
+    openvino = compiled.import_openvino()
+    convert, asked = openvino.convert_model, []
+    monkeypatch.setattr(openvino, "convert_model", lambda graph, **how: asked.append(how) or convert(graph, **how))
+    network = compile_network(forward, 32, CPU)
+    assert asked == [{"share_weights": False}]
+    assert_same(network(images), forward(images))
+
+
 def test_works_in_a_thread_that_is_not_the_main_one(forward, images):
     results = []
     thread = threading.Thread(target=lambda: results.append(compile_network(forward, 32, CPU)(images)))
