@@ -56,7 +56,7 @@ def describe_backbone(backbone: Backbone, *, here: bool) -> str:
     parts = [f"{backbone.parameters / 1e6:.1f} M parameters"]
     if backbone.top1 is not None:
         parts.append(f"{backbone.top1:g} % right on ImageNet")
-    parts.append(f"{backbone.image_size} px input")
+    parts.append(f"trained on {backbone.image_size} px images")
     parts.append(f"weights: {availability(backbone, here=here)}")
     return " · ".join(parts)
 

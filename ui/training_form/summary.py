@@ -16,6 +16,8 @@ from ui.training_form.values import CUSTOM_AUGMENTATION, augmentation_level
 def options_summary(values: Mapping[str, Any]) -> str:
     """What stands under *More options*, for someone who leaves it folded."""
     parts = [_optimizer(values), f"batches of {values['batch_size']}", _head(values), _augmentation(values)]
+    if values["image_size"]:
+        parts.insert(0, f"{values['image_size']} px images")
     if values["early_stopping_patience"]:
         parts.append(f"stops after {values['early_stopping_patience']} epochs without progress")
     if values["class_weights"]:

@@ -80,9 +80,10 @@ def test_the_folded_options_are_summed_up_in_one_line():
         augmentation=AUGMENTATION_LEVELS["strong"],
         early_stopping_patience=5,
         class_weights=True,
+        image_size=180,
     )
     assert options_summary(form_values(config)) == (
-        "RMSprop, cosine schedule · batches of 32 · flattened, hidden layers 256, dropout 0.5 · "
+        "180 px images · RMSprop, cosine schedule · batches of 32 · flattened, hidden layers 256, dropout 0.5 · "
         "strong augmentation · stops after 5 epochs without progress · balanced classes"
     )
 
