@@ -50,7 +50,7 @@ def _save() -> None:
 def _load() -> None:
     st.markdown("**Load**")
     st.caption("Fills in the form. Settings that the text leaves out take their defaults.")
-    uploaded = st.file_uploader(
+    st.file_uploader(
         "A saved file",
         type=["json", "txt"],
         key=_FILE_KEY,
@@ -66,8 +66,6 @@ def _load() -> None:
     if answer:
         loaded, sentence = answer
         (st.success if loaded else st.error)(sentence, icon=":material/check:" if loaded else ":material/error:")
-    elif uploaded is None and not st.session_state.get(_TEXT_KEY):
-        return
 
 
 def _load_file() -> None:
