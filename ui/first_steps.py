@@ -47,7 +47,7 @@ def show_first_steps(*, has_data: bool, has_model: bool) -> None:
     upcoming = 2 if has_model else 1 if has_data else 0
     for place, (column, step) in enumerate(zip(st.columns(len(STEPS)), STEPS, strict=True)):
         with column.container(border=True, height="stretch"):
-            st.subheader(f"{place + 1}. {step.title}", anchor=False)
+            st.header(f"{place + 1}. {step.title}", anchor=False)
             st.markdown(step.text)
             st.space("stretch")
             if st.button(

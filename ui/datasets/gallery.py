@@ -27,7 +27,7 @@ def show_gallery(dataset: Dataset) -> None:
 
 
 def _gallery(dataset: Dataset) -> None:
-    st.subheader("The images", anchor=False)
+    st.header("The images", anchor=False)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         label = st.selectbox(
             "Class",
@@ -36,11 +36,10 @@ def _gallery(dataset: Dataset) -> None:
             key=f"gallery-class-{dataset.id}",
             width=260,
         )
-        split = st.segmented_control(
+        split = st.radio(
             "Part",
             [ALL, *(split for split in SPLITS if dataset.of_split(split))],
-            default=ALL,
-            required=True,
+            horizontal=True,
             format_func=lambda name: SPLIT_TITLES.get(name, "All"),
             key=f"gallery-split-{dataset.id}",
         )

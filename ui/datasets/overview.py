@@ -39,7 +39,7 @@ def show_overview(dataset: Dataset) -> None:
     left, right = st.columns([3, 2], gap="large")
     with left:
         counts = dataset.counts()
-        st.subheader("Images per class", anchor=False)
+        st.header("Images per class", anchor=False)
         st.plotly_chart(
             class_counts_figure(counts),
             config={"displayModeBar": False},
@@ -47,7 +47,7 @@ def show_overview(dataset: Dataset) -> None:
             alt=describe_class_counts(counts),
         )
     with right:
-        st.subheader("Health", anchor=False)
+        st.header("Health", anchor=False)
         for finding in health_report(dataset):
             st.markdown(f"{_SIGNS[finding.level]} {plain(finding.text)}")
         _skipped(dataset)

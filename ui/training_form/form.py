@@ -40,7 +40,7 @@ def run_heading(workspace: Workspace, run_id: str) -> None:
     show_from_here(run_id, key="train_run_top")
     words, action = st.columns([3, 1], gap="medium", vertical_alignment="center")
     with words:
-        st.subheader(plain(run.name), anchor=False)
+        st.header(plain(run.name), anchor=False)
         st.caption(run_summary(run.config))
     action.button(
         "New training",
@@ -77,10 +77,10 @@ def training_form(workspace: Workspace) -> None:
         dataset = choose_dataset(datasets)
     with right:
         choose_preset()
-    st.subheader("Backbone", anchor=False)
+    st.header("Backbone", anchor=False)
     choose_backbone(workspace)
     freezing()
-    st.subheader("Training", anchor=False)
+    st.header("Training", anchor=False)
     phases()
     remarks(dataset)
     more_options(dataset)
