@@ -16,6 +16,7 @@ from ui.runs.words import model_words
 from ui.words import count, percent, plain
 
 CARDS_PER_PAGE = 12
+BARS_OF_ONE, BARS_OF_MANY = 5, 3
 NAMED_CLASSES = 12
 
 
@@ -41,7 +42,8 @@ def show(answers: list[Answer], run: RunRecord) -> None:
         first = (page - 1) * CARDS_PER_PAGE
     with st.grid(min(2, len(answers)), min_column_width=380, gap="medium"):
         for answer in answers[first : first + CARDS_PER_PAGE]:
-            prediction_card(answer, key=f"predict-{answer.picture.id}")
+            bars = BARS_OF_ONE if len(answers) == 1 else BARS_OF_MANY
+            prediction_card(answer, f"predict-{answer.picture.id}", bars)
 
 
 with page_setup("Predict", PREDICT.icon, lead="What does the model see in your picture?") as workspace:

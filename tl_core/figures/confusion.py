@@ -29,16 +29,19 @@ class MixUp:
     images: int  # images of `true` in all
 
 
-def confusion_figure(matrix: np.ndarray, classes: Sequence[str], numbers: Numbers = "count") -> go.Figure:
+def confusion_figure(
+    matrix: np.ndarray, classes: Sequence[str], numbers: Numbers = "count", ink: str = "#333333"
+) -> go.Figure:
     """Draw a confusion matrix; green on the diagonal is right, magenta beside it is a mix-up.
 
     The strength of a colour is the share of the row, so that rare classes are seen as well as frequent ones.
-    Colours are translucent and text takes the colour of the page, so one figure serves light and dark.
+    Colours are translucent, so one figure serves light and dark.
 
     Args:
         matrix: ``(k, k)`` integers; row = true class, column = predicted class.
         classes: the ``k`` class names.
-        numbers: what stands in the cells and first in the hover text: images, or percent of the row.
+        numbers: what stands in the cells: images, or percent of the row.
+        ink: colour of the text.
     """
     labels = axis_labels(classes)
     numbered = len(classes) <= MAX_NUMBERED_CLASSES
@@ -60,8 +63,8 @@ def confusion_figure(matrix: np.ndarray, classes: Sequence[str], numbers: Number
         )
     )
     if numbered:
-        figure.add_trace(_cell_numbers(matrix, labels, numbers))
-    return figure.update_layout(_layout(len(classes)))
+        figure.add_trace(_cell_numbers(matrix, labels, numbers, ink))
+    return figure.update_layout(_layout(len(classes), ink))
 
 
 def describe_confusion(matrix: np.ndarray, classes: Sequence[str]) -> str:
@@ -137,7 +140,7 @@ def _hover_text(classes: Sequence[str], row: int, column: int, count: int, image
     return f"<b>{_escape(classes[row])}</b>: {count:,} of {images:,} {verdict} ({count / images:.1%})"
 
 
-def _cell_numbers(matrix: np.ndarray, labels: Sequence[str], numbers: Numbers) -> go.Scatter:
+def _cell_numbers(matrix: np.ndarray, labels: Sequence[str], numbers: Numbers, ink: str) -> go.Scatter:
     rows, columns = np.nonzero(matrix)
     values = matrix if numbers == "count" else np.rint(_shares(matrix) * 100).astype(int)
     texts = [_cell_text(int(value), numbers) for value in values[rows, columns]]
@@ -146,7 +149,7 @@ def _cell_numbers(matrix: np.ndarray, labels: Sequence[str], numbers: Numbers) -
         y=[labels[row] for row in rows.tolist()],
         text=texts,
         mode="text",
-        textfont={"size": 14 if len(labels) <= 6 else 11},
+        textfont={"size": 14 if len(labels) <= 6 else 12, "color": ink},
         hoverinfo="skip",
         showlegend=False,
         cliponaxis=False,
@@ -157,22 +160,26 @@ def _cell_text(value: int, numbers: Numbers) -> str:
     return "<1" if numbers == "share" and value == 0 else f"{value:,}"
 
 
-def _layout(classes: int) -> dict[str, Any]:
+def _layout(classes: int, ink: str) -> dict[str, Any]:
     axis: dict[str, Any] = {
         "type": "category",
         "showgrid": False,
         "zeroline": False,
         "automargin": True,
-        "tickfont": {"size": 12 if classes <= MAX_NUMBERED_CLASSES else 10},
+        "tickfont": {"size": 12 if classes <= MAX_NUMBERED_CLASSES else 10, "color": ink},
         "ticks": "",
     }
     return {
-        "xaxis": {**axis, "title": {"text": "The model said", "standoff": 12}, "side": "bottom"},
-        "yaxis": {**axis, "title": {"text": "It really is", "standoff": 12}, "autorange": "reversed"},
+        "xaxis": {**axis, "title": _title("The model said", ink)},
+        "yaxis": {**axis, "title": _title("It really is", ink), "autorange": "reversed"},
         "height": min(860, max(340, 200 + 34 * classes)),
         "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
         "dragmode": "zoom" if classes > MAX_NUMBERED_CLASSES else False,
     }
+
+
+def _title(text: str, ink: str) -> dict[str, Any]:
+    return {"text": text, "standoff": 20, "font": {"size": 13, "color": ink}}
 
 
 def _escape(text: str) -> str:

@@ -14,12 +14,13 @@ TRACK: Final = "rgba(128, 140, 152, 0.18)"  # what a bar would fill at 100 %; on
 MAX_NAME: Final = 34  # characters that fit beside the percentage on a phone
 
 
-def probability_figure(top: Sequence[tuple[str, float]], right: str | None = None) -> go.Figure:
+def probability_figure(top: Sequence[tuple[str, float]], right: str | None = None, ink: str = "#333333") -> go.Figure:
     """Draw classes and their probabilities as bars from 0 to 100 %.
 
     Args:
         top: class name and probability (0-1), likeliest first.
         right: the true class where it is known; its bar is green.
+        ink: colour of the text.
     """
     names = [name for name, _ in top]
     values = [value for _, value in top]
@@ -35,7 +36,7 @@ def probability_figure(top: Sequence[tuple[str, float]], right: str | None = Non
             go.Bar(x=values, marker={"color": colors, "cornerradius": 4}, **bar),
         ]
     )
-    labels = [label for row, (name, value) in enumerate(top) for label in _labels(row, name, value)]
+    labels = [label for row, (name, value) in enumerate(top) for label in _labels(row, name, value, ink)]
     return figure.update_layout(
         barmode="overlay",
         annotations=labels,
@@ -60,10 +61,18 @@ def probability_text(value: float) -> str:
     return f"{value:.1%}".replace("%", " %")
 
 
-def _labels(row: int, name: str, value: float) -> list[dict[str, Any]]:
+def _labels(row: int, name: str, value: float, ink: str) -> list[dict[str, Any]]:
     shown = name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 1]}…"
     shown = shown.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    text = {"yref": "y", "y": row - 0.22, "yanchor": "bottom", "xref": "x", "showarrow": False, "borderpad": 0}
+    text = {
+        "yref": "y",
+        "y": row - 0.22,
+        "yanchor": "bottom",
+        "xref": "x",
+        "showarrow": False,
+        "borderpad": 0,
+        "font": {"color": ink, "size": 13},
+    }
     style = ("<b>", "</b>") if row == 0 else ("", "")
     return [
         {**text, "x": 0, "xanchor": "left", "text": f"{style[0]}{shown}{style[1]}"},

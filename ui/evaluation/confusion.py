@@ -9,6 +9,7 @@ import numpy as np
 import streamlit as st
 
 from tl_core.figures.confusion import MixUp, Numbers, confusion_figure, describe_confusion, mix_ups
+from ui.plotly_ink import INK
 from ui.words import count, plain
 
 NUMBERS: Final[dict[str, Numbers]] = {"Images": "count", "Percent of the row": "share"}
@@ -29,7 +30,7 @@ def confusion_view(matrix: np.ndarray, classes: Sequence[str], key: str) -> None
             "Numbers in the cells", list(NUMBERS), default="Images", required=True, key=f"{key}-numbers"
         )
         st.plotly_chart(
-            confusion_figure(matrix, classes, NUMBERS[numbers or "Images"]),
+            confusion_figure(matrix, classes, NUMBERS[numbers or "Images"], INK),
             key=f"{key}-matrix",
             config=WITHOUT_LOGO,
             alt=describe_confusion(matrix, classes),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from tl_core.errors import DatasetNotFoundError
 from tl_core.runs import RunRecord
 from tl_core.workspace import Workspace
 from ui.words import count
@@ -31,7 +32,13 @@ def evaluated(workspace: Workspace, run: RunRecord, split: str) -> Evaluation:
         if total:
             bar.progress(done / total, f"{done:,} of {count(total, 'image')}")
 
-    with st.spinner("Asking the model about each image …", show_time=True):
-        result = evaluate_run(run.path, workspace.datasets / run.dataset_id, split, progress)
-    bar.empty()
-    return result
+    try:
+        with st.spinner("Asking the model about each image …", show_time=True):
+            return evaluate_run(run.path, workspace.datasets / run.dataset_id, split, progress)
+    except DatasetNotFoundError as error:
+        raise DatasetNotFoundError(
+            f"The dataset “{run.dataset_name}” of this run was deleted, so there are no images to ask its model about. "
+            "Choose another run."
+        ) from error
+    finally:
+        bar.empty()

@@ -31,7 +31,7 @@ def evaluation_summary(confusion: np.ndarray, classes: Sequence[str], top_k: Map
     """
     right, images = int(np.trace(confusion)), int(confusion.sum())
     st.markdown(f"**{result_sentence(right, images, split)}** {HONESTY[split]}")
-    with st.grid(4, min_column_width=200, gap="medium"):
+    with st.grid(4, min_column_width=160, gap="medium"):
         for label, value, meaning in _figures(confusion, classes, top_k):
             with st.container(gap="xsmall"):
                 st.metric(label, value)

@@ -7,31 +7,32 @@ from typing import Final
 import streamlit as st
 
 from tl_core.figures.probabilities import describe_probabilities, probability_figure, probability_text
+from ui.plotly_ink import INK
 from ui.prediction.answers import Answer
 from ui.prediction.thumbnail import thumbnail
 from ui.words import plain
 
-SHOWN_CLASSES: Final = 5
 STATIC: Final = {"staticPlot": True}
-SURENESS: Final = ((0.9, "Almost certainly"), (0.7, "Probably"), (0.5, "Perhaps"), (0.0, "Not sure, at best"))
+SURENESS: Final = ((0.9, "Almost certainly"), (0.7, "Probably"), (0.5, "Perhaps"), (0.0, "Not sure, perhaps"))
 
 
-def prediction_card(answer: Answer, key: str) -> None:
+def prediction_card(answer: Answer, key: str, shown: int = 5) -> None:
     """Draw the picture, the answer in words, the likeliest classes as bars, and how long it took.
 
     Args:
         answer: the model's answer, or why there is none.
         key: names the card on its page.
+        shown: how many classes have a bar.
     """
+    if answer.error is not None:
+        st.warning(f"**{plain(answer.picture.name)}**: {answer.error}", icon=":material/broken_image:")
+        return
     with st.container(border=True):
-        if answer.error is not None:
-            st.warning(f"**{plain(answer.picture.name)}**: {answer.error}", icon=":material/broken_image:")
-            return
         left, right = st.columns([2, 3], gap="medium")
         with left:
             _picture(answer)
         with right:
-            _answer(answer, key)
+            _answer(answer, key, shown)
 
 
 def answer_in_words(answer: Answer) -> str:
@@ -49,12 +50,12 @@ def _picture(answer: Answer) -> None:
     )
 
 
-def _answer(answer: Answer, key: str) -> None:
+def _answer(answer: Answer, key: str, shown: int) -> None:
     st.markdown(f"##### {answer_in_words(answer)}")
     _verdict(answer)
-    top = answer.ranked[:SHOWN_CLASSES]
+    top = answer.ranked[:shown]
     st.plotly_chart(
-        probability_figure(top, answer.picture.truth),
+        probability_figure(top, answer.picture.truth, INK),
         key=f"{key}-bars",
         config=STATIC,
         alt=describe_probabilities(top),

@@ -72,7 +72,7 @@ def _row(answer: Answer) -> dict[str, Any]:
     best = answer.ranked[0] if answer.ranked else (None, None)
     return {
         "picture": answer.picture.name,
-        "answer": best[0] or answer.error,
+        "answer": best[0] or "cannot be used",
         "probability": None if best[1] is None else best[1] * 100,
         "milliseconds": answer.seconds * 1000 if answer.ranked else None,
     }

@@ -25,7 +25,7 @@ def runs_filter(key: str) -> Callable[[Sequence[RunRecord]], list[RunRecord]]:
     Args:
         key: prefix of the controls' keys.
     """
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(horizontal=True):
         words = st.text_input(
             "Search",
             type="search",

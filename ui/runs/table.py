@@ -16,11 +16,14 @@ from ui.runs.words import backbone_title, frozen_words, rates_words, run_seconds
 
 ALT: Final = "All runs, newest first: status, validation accuracy, dataset, backbone, settings and duration"
 ROW_HEIGHT: Final = 38  # px
+OPEN_WIDTH: Final = 76  # px
+NAME_WIDTH: Final = 250  # px
+STATUS_WIDTH: Final = 170  # px
 MAX_HEIGHT: Final = 620  # px; more runs scroll inside the table
 
 
 def runs_table(runs: Sequence[RunRecord], key: str, on_open: Callable[[str], None]) -> None:
-    """Draw the runs; a click on a name calls ``on_open`` with the id of that run.
+    """Draw the runs; a click on a row's *Open* calls ``on_open`` with the id of that run.
 
     Args:
         runs: in the order in which they are shown; at least one.
@@ -41,6 +44,7 @@ def runs_table(runs: Sequence[RunRecord], key: str, on_open: Callable[[str], Non
 
 def _row(run: RunRecord) -> dict[str, Any]:
     return {
+        "open": "Open",
         "run": f"★ {run.name}" if run.starred else run.name,
         "status": status_words(run),
         "accuracy": run.best.val_accuracy * 100 if run.best else None,
@@ -57,17 +61,11 @@ def _row(run: RunRecord) -> dict[str, Any]:
 def _columns(click_key: str, ids: tuple[str, ...], on_open: Callable[[str], None]) -> dict[str, Any]:
     column = st.column_config
     return {
-        "run": column.ButtonColumn(
-            "Run",
-            type="tertiary",
-            alignment="left",
-            width="medium",
-            help="Choose a name to open the run.",
-            key=click_key,
-            on_click=_open,
-            args=(click_key, ids, on_open),
+        "open": column.ButtonColumn(
+            "", width=OPEN_WIDTH, key=click_key, on_click=_open, args=(click_key, ids, on_open)
         ),
-        "status": column.TextColumn("Status"),
+        "run": column.TextColumn("Run", width=NAME_WIDTH),
+        "status": column.TextColumn("Status", width=STATUS_WIDTH),
         "accuracy": column.NumberColumn(
             "Accuracy",
             format="%.1f %%",
