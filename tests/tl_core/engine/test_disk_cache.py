@@ -48,7 +48,8 @@ def test_a_failed_writer_leaves_nothing(cache, tmp_path):
             array[:5] = 1
             raise KeyboardInterrupt
 
-    pytest.raises(KeyboardInterrupt, fail)
+    with pytest.raises(KeyboardInterrupt):
+        fail()
     assert cache.open("features", KEY) is None
     assert list((tmp_path / "cache").iterdir()) == []
 
@@ -56,7 +57,8 @@ def test_a_failed_writer_leaves_nothing(cache, tmp_path):
 def test_what_a_killed_writer_left_is_never_read_and_is_removed(cache, tmp_path):
     program = (
         "import os, sys; from pathlib import Path; from tl_core.engine.disk_cache import *\n"
-        f"with DiskCache(Path(sys.argv[1]), 10**7).making('features', {KEY!r}, [ArraySpec((10, 4), 'float32')]) as a:\n"
+        "cache = DiskCache(Path(sys.argv[1]), 10**7)\n"
+        f"with cache.making('features', {KEY!r}, [ArraySpec((10, 4), 'float32')]) as a:\n"
         "    a[0][:5] = 1; a[0].flush(); os.kill(os.getpid(), 9)"
     )
     folder = tmp_path / "cache"
