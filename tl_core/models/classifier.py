@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 
@@ -24,6 +25,16 @@ class Classifier:
     base: keras.Model  # the backbone: scaled images -> feature map (n, h, w, channels)
     head: keras.Model  # feature map -> probabilities
 
+    def __call__(self, images: Any, *, training: bool = False) -> Any:
+        """Compute probabilities with the backbone in inference mode, also where ``training`` is true.
+
+        Train through this (or call ``base`` with ``training=False`` yourself). ``model(images, training=True)`` is
+        not the same: Keras hands ``training=True`` of the outer model down to the nested backbone, and then its
+        BatchNormalization layers that are not frozen use and change their statistics, and its Dropout drops.
+        """
+        features = self.base(self.preprocess(images), training=False)
+        return self.head(features, training=training)
+
     @property
     def image_size(self) -> int:
         """Width and height of the images it takes, in pixels."""
@@ -33,9 +44,8 @@ class Classifier:
 def build_classifier(config: TrainingConfig, classes: int, base: keras.Model | None = None) -> Classifier:
     """Build scaling, backbone and head into one model, with the whole backbone frozen.
 
-    The backbone is called in inference mode, so its BatchNormalization and Dropout layers behave the same while
-    training, also when they are unfrozen later. The model is made of public Keras layers and operations alone:
-    ``keras.models.load_model`` opens the saved file without code of ours.
+    The model is made of Keras layers and operations alone: ``keras.models.load_model`` opens the saved file without
+    code of ours.
 
     Args:
         config: names the backbone, its weights, the image size and the head.

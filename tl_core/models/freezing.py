@@ -21,7 +21,7 @@ def freeze_layers(base: keras.Model, frozen: int | None = None) -> None:
     """Freeze the first ``frozen`` layers of ``base.layers`` and make the others trainable.
 
     BatchNormalization layers that become trainable learn their scale and offset; their statistics stay, because
-    a classifier calls its backbone with ``training=False``.
+    a `Classifier` calls its backbone with ``training=False``.
 
     Args:
         base: a backbone.

@@ -52,7 +52,8 @@ def served(url: str, **changes: object) -> Backbone:
 def unused_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def test_embedded_weights_are_here_and_need_no_download(workspace: Workspace):

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+
+from tl_core.config import TrainingConfig
+from tl_core.models.optimizers import build_optimizer
+
+
+def rate_after(optimizer: keras.Optimizer, steps: int) -> float:
+    weight = keras.Variable(np.ones(2, np.float32))
+    for _ in range(steps):
+        optimizer.apply([keras.ops.zeros_like(weight)], [weight])
+    return float(keras.ops.convert_to_numpy(optimizer.learning_rate))
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("adam", "Adam"), ("adamw", "AdamW"), ("rmsprop", "RMSprop"), ("sgd", "SGD")]
+)
+def test_every_name_gives_its_optimizer_with_the_given_rate(name: str, kind: str):
+    optimizer = build_optimizer(TrainingConfig(optimizer=name), 3e-4, 100)
+    assert type(optimizer).__name__ == kind
+    assert rate_after(optimizer, 3) == pytest.approx(3e-4)
+
+
+def test_sgd_has_momentum():
+    assert build_optimizer(TrainingConfig(optimizer="sgd"), 0.1, 1).momentum == 0.9
+
+
+def test_cosine_falls_to_zero_over_the_phase():
+    config = TrainingConfig(schedule="cosine")
+    half_way, end = (rate_after(build_optimizer(config, 1e-3, 10), steps) for steps in (5, 10))
+    assert half_way == pytest.approx(5e-4, rel=1e-4)
+    assert end == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize("schedule", ["constant", "plateau"])
+def test_the_other_schedules_can_be_lowered_from_outside(schedule: str):
+    optimizer = build_optimizer(TrainingConfig(schedule=schedule), 1e-3, 10)
+    optimizer.learning_rate = 1e-4
+    assert rate_after(optimizer, 5) == pytest.approx(1e-4)
+
+
+@pytest.mark.parametrize("name", ["adamw", "sgd"])
+def test_weight_decay_shrinks_kernels_but_neither_biases_nor_scales(name: str):
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2), keras.layers.BatchNormalization()])
+    optimizer = build_optimizer(TrainingConfig(optimizer=name, weight_decay=0.1), 0.5, 10)
+    weights = model.trainable_weights
+    for weight in weights:
+        weight.assign(np.ones(weight.shape))
+    optimizer.apply([keras.ops.zeros_like(weight) for weight in weights], weights)
+    smallest = {weight.name: float(keras.ops.min(weight)) for weight in weights}
+    assert smallest.pop("kernel") == pytest.approx(1 - 0.5 * 0.1)
+    assert set(smallest.values()) == {1.0}
+
+
+@pytest.mark.parametrize("name", ["adam", "rmsprop"])
+def test_weight_decay_is_left_out_where_it_does_not_belong(name: str):
+    assert build_optimizer(TrainingConfig(optimizer=name, weight_decay=0.1), 0.5, 10).weight_decay is None
