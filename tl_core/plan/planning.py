@@ -145,6 +145,5 @@ def _with_text(plan: TrainingPlan, *, early: bool) -> TrainingPlan:
     steps = ", then ".join(f"{phase.title} for {'up to ' * early}{phase.epochs} epochs" for phase in plan.phases)
     share = f"{count_in_words(plan.trainable_parameters)} of {count_in_words(plan.total_parameters)} parameters"
     download = f"{plan.download_mb:.0f} MB to download first" if plan.download_mb else "nothing to download"
-    most = "at most " if early else ""
-    time = f"{most}about {duration_in_words(plan.seconds)}" + ("" if plan.measured else " (a rough guess)")
+    time = f"{'at most ' * early}{duration_in_words(plan.seconds)}" + ("" if plan.measured else " (a rough guess)")
     return replace(plan, text=f"{steps} on {plan.images:,} images; trains {share}; {download}; {time}.")

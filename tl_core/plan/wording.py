@@ -4,16 +4,16 @@ from __future__ import annotations
 
 
 def duration_in_words(seconds: float) -> str:
-    """Round a duration the way people do: ``40 seconds``, ``3 minutes``, ``1 hour 20 minutes``."""
+    """Round a duration the way people do: ``about 40 seconds``, ``about 3 minutes``."""
     if seconds < 10:
         return "a few seconds"
     if seconds < 55:
-        return f"{round(seconds / 5) * 5} seconds"
+        return f"about {round(seconds / 5) * 5} seconds"
     minutes = max(1, round(seconds / 60))
     if minutes < 60:
-        return _counted(minutes, "minute")
+        return f"about {_counted(minutes, 'minute')}"
     hours, rest = divmod(round(minutes / 10) * 10, 60)
-    return _counted(hours, "hour") + (f" {rest} minutes" if rest else "")
+    return f"about {_counted(hours, 'hour')}" + (f" {rest} minutes" if rest else "")
 
 
 def count_in_words(number: int) -> str:
