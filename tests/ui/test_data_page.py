@@ -229,3 +229,25 @@ def test_the_gallery_has_pages(workspace):
 def test_train_on_these_images_leads_to_the_form(dataset):
     at = press(open_data(), "Train on these images")
     assert at.title[0].value == "Train"
+
+
+def start_failing_import(workspace):
+    at = open_data()
+    at.file_uploader(key="zip-0").upload("empty.zip", zip_of({}))
+    checked(at.run())
+    checked(at.button(key="import-zip").click().run())
+    return wait_for_import(at, workspace)
+
+
+def test_a_reloaded_page_still_tells_how_its_import_ended(workspace):
+    at = start_failing_import(workspace)
+    again = open_data(**{"import": at.query_params["import"]})
+    assert [error.value for error in again.error] == [error.value for error in at.error]
+
+
+def test_another_tab_stays_where_it_is(workspace, dataset):
+    other = open_data(dataset=dataset.id)
+    wait_for_import(press(open_data(), "Use surfaces"), workspace)
+    checked(other.run())
+    assert other.selectbox(key="dataset_choice").value == dataset.id
+    assert len(other.selectbox(key="dataset_choice").options) == 2

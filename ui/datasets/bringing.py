@@ -10,13 +10,18 @@ import streamlit as st
 from tl_core.data import SAMPLES, Sample, SplitConfig, import_folder, import_sample, import_uploads, import_zip
 from tl_core.data.file_kinds import IMAGE_SUFFIXES, OTHER_PICTURE_SUFFIXES
 from tl_core.data.folders import data_root, list_folders, resolve_folder
+from tl_core.data.normalise import MAX_IMAGE_BYTES
 from tl_core.workspace import Workspace
 from ui.datasets.import_progress import remember_import
 from ui.datasets.import_task import Work, start_import
 from ui.words import count, plain
 
 # Formats that cannot be read are let through as well: the import says what to do about each.
-PICTURE_TYPES: Final = sorted(suffix.removeprefix(".") for suffix in IMAGE_SUFFIXES | OTHER_PICTURE_SUFFIXES)
+_COMMON_TYPES: Final = ("jpg", "jpeg", "png", "webp", "gif", "bmp")
+_RARE_TYPES: Final = {suffix.removeprefix(".") for suffix in IMAGE_SUFFIXES | OTHER_PICTURE_SUFFIXES} - {
+    *_COMMON_TYPES
+}
+PICTURE_TYPES: Final = (*_COMMON_TYPES, *sorted(_RARE_TYPES))
 MAX_CLASSES: Final = 30  # one row each; whoever has more has a folder or a zip
 _UPLOADS: Final = "uploads_generation"  # in the session: counts up to empty the upload fields after an import
 
@@ -86,10 +91,12 @@ def _zip(workspace: Workspace, kind: ButtonType) -> None:
         "A zip file with one folder per class",
         type="zip",
         key=f"zip-{st.session_state.get(_UPLOADS, 0)}",
-        help="For example cats/…jpg and dogs/…jpg. If there are folders train, validation and test with the classes "
-        "inside, that split is kept. At most 200 MB.",
     )
-    name = _name(Path(file.name).stem if file else "", key="zip")
+    st.caption(
+        "For example cats/…jpg and dogs/…jpg. Where the classes lie in folders train, validation and test, that "
+        "division is kept."
+    )
+    name = _name(Path(file.name).stem if file else "as the file", key="zip")
     split = _split("zip")
     if st.button("Import", key="import-zip", type=kind, disabled=file is None) and file:
         _begin(
@@ -103,7 +110,7 @@ def _class_by_class(workspace: Workspace, kind: ButtonType) -> None:
     st.session_state.setdefault("class_rows", 2)
     rows = [_class_row(number) for number in range(st.session_state["class_rows"])]
     st.button("Add a class", icon=":material/add:", on_click=_add_row, disabled=len(rows) >= MAX_CLASSES)
-    name = _name("", key="uploads")
+    name = _name("made of the class names", key="uploads")
     split = _split("uploads")
     images: dict[str, list[tuple[str, bytes | BinaryIO]]] = {}
     for class_name, files in rows:
@@ -131,6 +138,7 @@ def _class_row(number: int) -> tuple[str, list[st.runtime.uploaded_file_manager.
         f"Images of {name.strip() or f'class {number + 1}'}",
         type=PICTURE_TYPES,
         accept_multiple_files=True,
+        max_upload_size=MAX_IMAGE_BYTES // 1_000_000,
         key=f"class-files-{number}-{generation}",
     )
     return name.strip(), files

@@ -12,12 +12,12 @@ from ui.errors import error_boundary
 from ui.words import plain
 
 REFRESH_SECONDS: Final = 0.5
-_LAST: Final = "last_import"  # in the session: id of the import whose end this tab tells
+_MINE: Final = "import"  # in the address, so that a reloaded page still tells how its import ended
 
 
 def remember_import(task_id: str) -> None:
-    """Let this browser tab tell how the import ends."""
-    st.session_state[_LAST] = task_id
+    """Let this browser tab, and no other, tell how the import ends."""
+    st.query_params[_MINE] = task_id
 
 
 def show_imports(workspace: Workspace) -> bool:
@@ -29,13 +29,13 @@ def show_imports(workspace: Workspace) -> bool:
 
 def take_outcome() -> str | None:
     """Tell how this tab's last import ended; returns the id of a dataset that has just been made."""
-    task = import_task(st.session_state.get(_LAST, ""))
+    task = import_task(st.query_params.get(_MINE, ""))
     if task is None or not task.ended:
         return None
     if task.state == "failed":  # stays until the next import, so that it can be read and acted on
         st.error(task.error, icon=":material/error:")
         return None
-    del st.session_state[_LAST]
+    del st.query_params[_MINE]
     if task.state == "stopped":
         st.toast("The import was cancelled; nothing of it was kept.")
     else:
@@ -48,7 +48,6 @@ def _progress(task_ids: tuple[str, ...]) -> None:
         tasks = [task for task_id in task_ids if (task := import_task(task_id))]
         for task in tasks:
             if task.ended:
-                st.session_state.setdefault(_LAST, task.id)
                 st.rerun()
             _one(task)
 
