@@ -14,9 +14,11 @@ from tl_core.figures.palette import RIGHT, WRONG, translucent
 Numbers = Literal["count", "share"]
 
 MAX_NUMBERED_CLASSES: Final = 15  # with more, a cell on a phone is too small for a number
-MAX_LABEL: Final = 16  # characters of a class name on an axis; the whole name is in the hover text
-OPACITY_UNDER_NUMBERS: Final = 0.55  # at most, so that the theme's text stays readable on it, light and dark
-FAINTEST: Final = 0.16  # opacity of the smallest share that is not zero: a single mistake must be seen
+MAX_LABEL: Final = 14  # characters of a class name on an axis; the whole name is in the hover text
+# Opacity of the smallest and of the largest share: a single mistake must be seen, and where there are numbers,
+# they must stay readable in light and dark.
+OPACITY_UNDER_NUMBERS: Final = (0.16, 0.55)
+OPACITY: Final = (0.5, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ def confusion_figure(
     """
     labels = axis_labels(classes)
     numbered = len(classes) <= MAX_NUMBERED_CLASSES
-    strongest = OPACITY_UNDER_NUMBERS if numbered else 1.0
+    opacity = OPACITY_UNDER_NUMBERS if numbered else OPACITY
     figure = go.Figure(
         go.Heatmap(
             z=_signed_shares(matrix),
@@ -53,13 +55,13 @@ def confusion_figure(
             y=labels,
             zmin=-1,
             zmax=1,
-            colorscale=_colors(strongest),
+            colorscale=_colors(*opacity),
             showscale=False,
             hovertext=_hover_texts(matrix, classes),
             hoverinfo="text",
             hoverongaps=False,
-            xgap=1,
-            ygap=1,
+            xgap=int(numbered),
+            ygap=int(numbered),
         )
     )
     if numbered:
@@ -93,15 +95,28 @@ def mix_ups(matrix: np.ndarray, classes: Sequence[str], limit: int = 5) -> list[
 
 
 def axis_labels(classes: Sequence[str]) -> list[str]:
-    """Class names shortened in the middle for an axis; all different, as the names are."""
-    labels: dict[str, None] = {}
-    for name in classes:
-        short = name if len(name) <= MAX_LABEL else f"{name[: MAX_LABEL // 2]}…{name[-(MAX_LABEL // 2 - 1) :]}"
-        label, copy = short, 2
-        while label in labels:
-            label, copy = f"{short} ({copy})", copy + 1
-        labels[label] = None
-    return list(labels)
+    """Class names short enough for an axis, and all different, as the names are.
+
+    What is left out is the end, the beginning or the middle, whichever keeps the names apart.
+    """
+    for shorten in (_without_end, _without_beginning, _without_middle):
+        labels = [name if len(name) <= MAX_LABEL else shorten(name) for name in classes]
+        if len(set(labels)) == len(classes):
+            return labels
+    return [f"{number}: {_without_end(name)}" for number, name in enumerate(classes, start=1)]
+
+
+def _without_end(name: str) -> str:
+    return f"{name[: MAX_LABEL - 1]}…"
+
+
+def _without_beginning(name: str) -> str:
+    return f"…{name[1 - MAX_LABEL :]}"
+
+
+def _without_middle(name: str) -> str:
+    half = MAX_LABEL // 2
+    return f"{name[:half]}…{name[1 - half :]}"
 
 
 def _shares(matrix: np.ndarray) -> np.ndarray:
@@ -115,11 +130,11 @@ def _signed_shares(matrix: np.ndarray) -> list[list[float | None]]:
     return [[round(value, 4) or None for value in row] for row in signed.tolist()]
 
 
-def _colors(strongest: float) -> list[list[Any]]:
+def _colors(faintest: float, strongest: float) -> list[list[Any]]:
     return [
         [0.0, translucent(WRONG, strongest)],
-        [0.499, translucent(WRONG, FAINTEST)],
-        [0.501, translucent(RIGHT, FAINTEST)],
+        [0.499, translucent(WRONG, faintest)],
+        [0.501, translucent(RIGHT, faintest)],
         [1.0, translucent(RIGHT, strongest)],
     ]
 
@@ -149,7 +164,7 @@ def _cell_numbers(matrix: np.ndarray, labels: Sequence[str], numbers: Numbers, i
         y=[labels[row] for row in rows.tolist()],
         text=texts,
         mode="text",
-        textfont={"size": 14 if len(labels) <= 6 else 12, "color": ink},
+        textfont={"size": 13 if len(labels) <= 10 else 10, "color": ink},
         hoverinfo="skip",
         showlegend=False,
         cliponaxis=False,

@@ -72,7 +72,7 @@ def _weakness(scores: ClassScores) -> tuple[bool, float]:
 def _columns() -> dict[str, Any]:
     column = st.column_config
     return {
-        "class": column.TextColumn("Class", width="medium"),
+        "class": column.TextColumn("Class"),
         "precision": column.NumberColumn(
             "Precision", format=PERCENT, help="When the model answers this class, how often that is true."
         ),

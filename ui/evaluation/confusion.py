@@ -8,7 +8,14 @@ from typing import Final
 import numpy as np
 import streamlit as st
 
-from tl_core.figures.confusion import MixUp, Numbers, confusion_figure, describe_confusion, mix_ups
+from tl_core.figures.confusion import (
+    MAX_NUMBERED_CLASSES,
+    MixUp,
+    Numbers,
+    confusion_figure,
+    describe_confusion,
+    mix_ups,
+)
 from ui.plotly_ink import INK
 from ui.words import count, plain
 
@@ -26,11 +33,9 @@ def confusion_view(matrix: np.ndarray, classes: Sequence[str], key: str) -> None
     """
     left, right = st.columns([3, 2], gap="large")
     with left:
-        numbers = st.segmented_control(
-            "Numbers in the cells", list(NUMBERS), default="Images", required=True, key=f"{key}-numbers"
-        )
+        numbers = _choose_numbers(key) if len(classes) <= MAX_NUMBERED_CLASSES else "count"
         st.plotly_chart(
-            confusion_figure(matrix, classes, NUMBERS[numbers or "Images"], INK),
+            confusion_figure(matrix, classes, numbers, INK),
             key=f"{key}-matrix",
             config=WITHOUT_LOGO,
             alt=describe_confusion(matrix, classes),
@@ -42,6 +47,13 @@ def confusion_view(matrix: np.ndarray, classes: Sequence[str], key: str) -> None
             "agree. Magenta beside it is a mix-up; the stronger, the larger its share of the row."
         )
         _mix_ups(matrix, classes)
+
+
+def _choose_numbers(key: str) -> Numbers:
+    chosen = st.segmented_control(
+        "Numbers in the cells", list(NUMBERS), default="Images", required=True, key=f"{key}-numbers"
+    )
+    return NUMBERS[chosen or "Images"]
 
 
 def _mix_ups(matrix: np.ndarray, classes: Sequence[str]) -> None:

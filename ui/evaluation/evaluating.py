@@ -37,8 +37,8 @@ def evaluated(workspace: Workspace, run: RunRecord, split: str) -> Evaluation:
             return evaluate_run(run.path, workspace.datasets / run.dataset_id, split, progress)
     except DatasetNotFoundError as error:
         raise DatasetNotFoundError(
-            f"The dataset “{run.dataset_name}” of this run was deleted, so there are no images to ask its model about. "
-            "Choose another run."
+            f"The dataset “{run.dataset_name}” of this run was deleted, so there are no images to measure its model "
+            "with: choose another run."
         ) from error
     finally:
         bar.empty()

@@ -58,12 +58,12 @@ def answers_csv(answers: Sequence[Answer], classes: Sequence[str]) -> bytes:
 
 
 def answers_in_words(answers: Sequence[Answer]) -> str:
-    """Such as ``12 pictures: 8 dog, 3 cat, 1 cannot be used.``, as Markdown."""
+    """Such as ``12 pictures: 8 × dog, 3 × cat, 1 cannot be used.``, as Markdown."""
     names = Counter(answer.ranked[0][0] for answer in answers if answer.ranked)
-    parts = [f"{amount:,} **{plain(name)}**" for name, amount in names.most_common(MOST_NAMED)]
+    parts = [f"{amount:,} × **{plain(name)}**" for name, amount in names.most_common(MOST_NAMED)]
     others = sum(names.values()) - sum(amount for _, amount in names.most_common(MOST_NAMED))
     unusable = sum(not answer.ranked for answer in answers)
-    parts += [f"{others:,} of other classes"] if others else []
+    parts += [f"{others:,} × other classes"] if others else []
     parts += [f"{unusable:,} cannot be used"] if unusable else []
     return f"{count(len(answers), 'picture')}: {', '.join(parts)}."
 
@@ -72,7 +72,7 @@ def _row(answer: Answer) -> dict[str, Any]:
     best = answer.ranked[0] if answer.ranked else (None, None)
     return {
         "picture": answer.picture.name,
-        "answer": best[0] or "cannot be used",
+        "answer": best[0] or "no answer",
         "probability": None if best[1] is None else best[1] * 100,
         "milliseconds": answer.seconds * 1000 if answer.ranked else None,
     }

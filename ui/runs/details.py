@@ -58,7 +58,7 @@ def _actions(workspace: Workspace, run: RunRecord, key: str) -> None:
             st.rerun()
         _rename(run, key)
         if st.button(
-            "Train again, changed",
+            "Train again with changes",
             key=f"{key}-again",
             icon=":material/model_training:",
             help="Opens the training form with the settings of this run, to change one of them and compare.",

@@ -34,7 +34,7 @@ def runs_filter(key: str) -> Callable[[Sequence[RunRecord]], list[RunRecord]]:
             key=f"{key}-search",
             width=320,
         )
-        shown = st.segmented_control("Show", list(SHOWN), default="All", required=True, key=f"{key}-shown")
+        shown = st.segmented_control("Show", list(SHOWN), default="All", required=True, key=f"{key}-shown", wrap=True)
     return lambda runs: matching(runs, shown or "All", words or "")
 
 

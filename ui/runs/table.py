@@ -16,9 +16,11 @@ from ui.runs.words import backbone_title, frozen_words, rates_words, run_seconds
 
 ALT: Final = "All runs, newest first: status, validation accuracy, dataset, backbone, settings and duration"
 ROW_HEIGHT: Final = 38  # px
-OPEN_WIDTH: Final = 76  # px
-NAME_WIDTH: Final = 250  # px
-STATUS_WIDTH: Final = 170  # px
+# In px; *Open*, the name and the accuracy fit side by side on a phone of 390 px.
+OPEN_WIDTH: Final = 66
+NAME_WIDTH: Final = 205
+ACCURACY_WIDTH: Final = 80
+STATUS_WIDTH: Final = 170
 MAX_HEIGHT: Final = 620  # px; more runs scroll inside the table
 
 
@@ -46,9 +48,9 @@ def _row(run: RunRecord) -> dict[str, Any]:
     return {
         "open": "Open",
         "run": f"★ {run.name}" if run.starred else run.name,
-        "status": status_words(run),
         "accuracy": run.best.val_accuracy * 100 if run.best else None,
         "curve": list(accuracy_sparkline(run)),
+        "status": status_words(run),
         "dataset": run.dataset_name,
         "backbone": backbone_title(run.config),
         "frozen": frozen_words(run.config),
@@ -65,9 +67,9 @@ def _columns(click_key: str, ids: tuple[str, ...], on_open: Callable[[str], None
             "", width=OPEN_WIDTH, key=click_key, on_click=_open, args=(click_key, ids, on_open)
         ),
         "run": column.TextColumn("Run", width=NAME_WIDTH),
-        "status": column.TextColumn("Status", width=STATUS_WIDTH),
         "accuracy": column.NumberColumn(
             "Accuracy",
+            width=ACCURACY_WIDTH,
             format="%.1f %%",
             help="Right answers among the validation images, by the model that is kept.",
         ),
@@ -78,6 +80,7 @@ def _columns(click_key: str, ids: tuple[str, ...], on_open: Callable[[str], None
             color=VALIDATION,
             help="Validation accuracy after each epoch, from 0 to 100 %.",
         ),
+        "status": column.TextColumn("Status", width=STATUS_WIDTH),
         "dataset": column.TextColumn("Dataset"),
         "backbone": column.TextColumn("Backbone"),
         "frozen": column.TextColumn("Frozen layers"),
