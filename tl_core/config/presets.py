@@ -1,6 +1,6 @@
 """Ready-made configurations: a good start, and seven published walk-throughs with their own settings.
 
-A setting that a walk-through leaves open has the value that Keras or `TrainingConfig` gives it.
+A setting that a walk-through leaves open has the value that Keras gives it, or else `TrainingConfig`.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from tl_core.config.augmentation import AugmentationConfig
 from tl_core.config.head import HeadConfig
@@ -40,6 +40,7 @@ _VGG16_BLOCK5_CONV1: Final = 15  # index of this layer in the backbone without i
 _BOOK_HEAD: Final = HeadConfig(
     pooling="flatten", dense_units=(256,), activation="linear", dropout=0.5, output="sigmoid"
 )
+_AS_PUBLISHED: Final[Mapping[str, Any]] = MappingProxyType({"schedule": "constant", "label_smoothing": 0.0})
 _BOOK_AUGMENTATION: Final = AugmentationConfig(horizontal_flip=True, rotation_degrees=36, zoom=0.2)
 
 _ALL: Final = (
@@ -59,6 +60,7 @@ _ALL: Final = (
         source_url=_BOOK,
         config=TrainingConfig(
             preset="vgg16_features",
+            **_AS_PUBLISHED,
             backbone="vgg16",
             image_size=180,
             head=_BOOK_HEAD,
@@ -77,6 +79,7 @@ _ALL: Final = (
         source_url=_BOOK,
         config=TrainingConfig(
             preset="vgg16_augmented",
+            **_AS_PUBLISHED,
             backbone="vgg16",
             image_size=180,
             head=_BOOK_HEAD,
@@ -96,6 +99,7 @@ _ALL: Final = (
         source_url=_BOOK,
         config=TrainingConfig(
             preset="vgg16_finetune",
+            **_AS_PUBLISHED,
             backbone="vgg16",
             image_size=180,
             frozen_layers=_VGG16_LAYERS - 4,
@@ -117,6 +121,7 @@ _ALL: Final = (
         ),
         config=TrainingConfig(
             preset="vgg16_two_dense",
+            **_AS_PUBLISHED,
             backbone="vgg16",
             image_size=150,
             frozen_layers=_VGG16_BLOCK5_CONV1,
@@ -137,6 +142,7 @@ _ALL: Final = (
         text="A small head with BatchNorm and dropout on the frozen VGG16, for a few hundred images in all.",
         config=TrainingConfig(
             preset="vgg16_small_data",
+            **_AS_PUBLISHED,
             backbone="vgg16",
             image_size=224,
             head=HeadConfig(pooling="flatten", dense_units=(64,), batch_norm=True, dropout=0.5),
@@ -156,6 +162,7 @@ _ALL: Final = (
         source_url=_GUIDE,
         config=TrainingConfig(
             preset="xception_guide",
+            **_AS_PUBLISHED,
             backbone="xception",
             image_size=150,
             frozen_layers=0,
@@ -174,6 +181,7 @@ _ALL: Final = (
         text="One layer on the averaged features of a frozen MobileNetV2: the shortest recipe there is.",
         config=TrainingConfig(
             preset="mobilenet_quick",
+            **_AS_PUBLISHED,
             backbone="mobilenet_v2",
             image_size=224,
             head=HeadConfig(pooling="average", dropout=0.0),

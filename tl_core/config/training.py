@@ -18,6 +18,8 @@ AUGMENTATION_MODES: Final = ("cached_views", "full")
 LEARNING_RATE_RANGE: Final = (1e-7, 1.0)
 MAX_EPOCHS: Final = 1000
 
+DEFAULT_HEAD: Final = HeadConfig(feature_normalization="layer", dense_units=(512,), dropout=0.5)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingConfig:
@@ -26,6 +28,8 @@ class TrainingConfig:
     Phase 1 (feature extraction) trains the head for ``epochs`` with the whole backbone frozen. Phase 2
     (fine-tuning) then trains the backbone's layers from ``frozen_layers`` on as well, for ``fine_tune_epochs``,
     with the lower rate. Without layers to unfreeze, or with ``fine_tune_epochs=0``, there is phase 1 alone.
+
+    The defaults were chosen by experiment: docs/defaults.md.
     """
 
     preset: str = "quick_start"  # the preset this began as; a label, changes nothing
@@ -33,20 +37,20 @@ class TrainingConfig:
     weights: str = "imagenet"  # imagenet (pretrained) or random (for tests and lessons)
     image_size: int | None = None  # pixels, width and height of what the backbone sees; None = its own size
     frozen_layers: int | None = None  # the first n layers of the backbone stay frozen; None = all of them
-    head: HeadConfig = field(default_factory=HeadConfig)
+    head: HeadConfig = DEFAULT_HEAD
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
     augmentation_mode: str = "full"  # full (new every epoch) or cached_views (drawn from `views` kept views)
     views: int = 8  # random views per image kept by cached_views
 
-    epochs: int = 20  # of feature extraction, 1-1000
+    epochs: int = 40  # of feature extraction, 1-1000
     learning_rate: float = 1e-3  # of feature extraction
     fine_tune_epochs: int = 0  # of fine-tuning, 0-1000
     fine_tune_learning_rate: float = 1e-5  # 10 to 100 times below `learning_rate`
     batch_size: int = 32  # images per step, 1-1024
     optimizer: str = "adam"  # adam, adamw, rmsprop, sgd (with momentum 0.9)
     weight_decay: float = 0.0  # decoupled, used by adamw and sgd alone, 0-1
-    schedule: str = "constant"  # of the learning rate within a phase: constant, cosine, plateau
-    label_smoothing: float = 0.0  # share of the target spread over the other classes, 0-0.5
+    schedule: str = "cosine"  # of the learning rate within a phase: constant, cosine, plateau
+    label_smoothing: float = 0.05  # share of the target spread over the other classes, 0-0.5
     class_weights: bool = False  # weigh rare classes up, so that each class counts the same
     early_stopping_patience: int | None = None  # epochs without a better val_loss before a phase ends; None = off
     precision: str = "auto"  # of computation: auto, float32, mixed_float16, mixed_bfloat16

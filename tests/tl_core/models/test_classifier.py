@@ -64,7 +64,7 @@ def test_raw_pixels_go_in_and_are_scaled_inside():
 
 
 def test_the_whole_backbone_begins_frozen():
-    classifier = build_classifier(random_config("efficientnet_lite0", 32), 3)
+    classifier = build_classifier(random_config("efficientnet_lite0", 32, head=HeadConfig()), 3)
     assert count_parameters(classifier.base) == (0, 3_413_024)
     assert count_parameters(classifier.model) == (1280 * 3 + 3, 3_413_024)
 

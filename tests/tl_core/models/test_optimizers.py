@@ -19,7 +19,7 @@ def rate_after(optimizer: keras.Optimizer, steps: int) -> float:
     ("name", "kind"), [("adam", "Adam"), ("adamw", "AdamW"), ("rmsprop", "RMSprop"), ("sgd", "SGD")]
 )
 def test_every_name_gives_its_optimizer_with_the_given_rate(name: str, kind: str):
-    optimizer = build_optimizer(TrainingConfig(optimizer=name), 3e-4, 100)
+    optimizer = build_optimizer(TrainingConfig(optimizer=name, schedule="constant"), 3e-4, 100)
     assert type(optimizer).__name__ == kind
     assert rate_after(optimizer, 3) == pytest.approx(3e-4)
 

@@ -90,7 +90,7 @@ def test_the_folded_options_are_summed_up_in_one_line():
 
 def test_the_summary_bears_half_typed_hidden_layers():
     values = {**form_values(TrainingConfig()), "head.dense_units": "25x"}
-    assert "average pooling, dropout 0.2" in options_summary(values)
+    assert "average pooling, dropout 0.5" in options_summary(values)
 
 
 def test_a_run_is_summed_up_in_one_line():

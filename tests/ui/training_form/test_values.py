@@ -88,7 +88,7 @@ def test_hidden_layers_that_are_no_numbers_are_explained(text):
 
 
 def test_changed_settings_names_what_differs_from_the_preset():
-    values = {**form_values(TrainingConfig()), "learning_rate": 0.01, "head.dropout": 0.5, "preset": "other"}
+    values = {**form_values(TrainingConfig()), "learning_rate": 0.01, "head.dropout": 0.3, "preset": "other"}
     assert changed_settings(values, TrainingConfig()) == ("learning_rate", "head.dropout")
 
 
