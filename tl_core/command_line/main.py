@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     output = Output(as_json=options.json)
     try:
-        return int(options.run(options, Workspace.from_environment().ensure(), output))
+        return int(options.act(options, Workspace.from_environment().ensure(), output))
     except StoppedError as error:
         output.say(str(error))
         return STOPPED
@@ -66,5 +66,5 @@ def _parser() -> argparse.ArgumentParser:
         own = verbs.add_parser(verb.name, help=verb.help, description=verb.help)
         own.add_argument("--json", action="store_true", help="print one JSON object on the last line")
         verb.add_arguments(own)
-        own.set_defaults(run=verb.run)
+        own.set_defaults(act=verb.run)
     return parser

@@ -6,7 +6,7 @@ import keras
 import pytest
 import tensorflow as tf
 
-from tests.tl_core.training.conftest import Trained
+from tests.tl_core.small_trainings import Trained
 from tl_core.config import HeadConfig
 from tl_core.errors import (
     ConfigError,

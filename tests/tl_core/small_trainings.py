@@ -1,13 +1,13 @@
-"""Small datasets and a shared workspace, so that each test trains in a second or two."""
+"""Datasets and settings so small that a test trains in a second or two."""
 
 from __future__ import annotations
 
 import io
 import itertools
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
-import pytest
 from PIL import Image
 
 from tl_core.config import HeadConfig, TrainingConfig
@@ -50,31 +50,6 @@ def import_coloured(workspace: Workspace, colours: dict[str, tuple[int, int, int
     return import_uploads(workspace, images, "Colours")
 
 
-@pytest.fixture(scope="session")
-def workspace(tmp_path_factory) -> Workspace:
-    """Shared: what the trunk says about the images is computed by the first test that needs it."""
-    return Workspace(tmp_path_factory.mktemp("workspace")).ensure()
-
-
-@pytest.fixture(scope="session")
-def dataset(workspace) -> Dataset:
-    """Three colours, easy to tell apart."""
-    return import_coloured(workspace, COLOURS)
-
-
-@pytest.fixture(scope="session")
-def two_classes(workspace) -> Dataset:
-    """Two colours, easy to tell apart."""
-    return import_coloured(workspace, {name: COLOURS[name] for name in ("blue", "red")})
-
-
-@pytest.fixture(scope="session")
-def noise(workspace) -> Dataset:
-    """Two classes of the same noise: nothing to learn, so a head can only learn by heart."""
-    grey = {"one": (120, 120, 120), "two": (121, 120, 120)}
-    return import_coloured(workspace, grey)
-
-
 class Trained:
     """A run that has come to its end, however."""
 
@@ -102,16 +77,17 @@ class Trained:
         return [event[name] for event in self.epochs]
 
 
-@pytest.fixture
-def train_run(workspace):
-    """Train and give the finished run: ``train_run(dataset, epochs=2)``; errors are raised as by ``train``."""
-    from tl_core.training import train
+class Trainer:
+    """Trains in a workspace: ``trainer(dataset, epochs=2)`` gives the finished run, or raises as ``train`` does."""
 
-    def run(dataset, should_stop=lambda run_path: False, *, name=None, **changes):
-        config = replace(QUICK, **changes)
-        record = create_run(workspace, config, dataset, name)
-        run.path = record.path
-        train(config, dataset.path, record.path, lambda: should_stop(record.path))
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self.path = workspace.runs  # of the latest run
+
+    def __call__(self, dataset: Dataset, should_stop=lambda run_path: False, **changes: Any) -> Trained:
+        from tl_core.training import train  # TensorFlow, which most tests of this folder do without
+
+        record = create_run(self._workspace, replace(QUICK, **changes), dataset)
+        self.path = record.path
+        train(record.config, dataset.path, record.path, lambda: should_stop(record.path))
         return Trained(record.path)
-
-    return run

@@ -1,0 +1,188 @@
+"""Every verb, as a script uses it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from tests.tl_core.small_trainings import COLOURS, coloured
+from tl_core.command_line import main
+from tl_core.command_line.main import _parser
+from tl_core.command_line.train import FINE_TUNE_EPOCHS, read_config
+from tl_core.config import AUGMENTATION_LEVELS
+from tl_core.config.presets import PRESETS
+from tl_core.runs import create_run, load_run, update_run
+from tl_core.runs.record import Owner
+
+QUICK = (
+    *("--backbone", "vgg16", "--weights", "random", "--image-size", "32"),
+    *("--learning-rate", "0.01", "--epochs", "2", "--batch-size", "8"),
+)
+
+
+@pytest.fixture
+def tl(workspace, monkeypatch, capsys):
+    """``tl("runs", "--json")`` -> exit code, the JSON of the last line (or the text), standard error."""
+    monkeypatch.setenv("TL_WORKSPACE", str(workspace.root))
+
+    def call(*words):
+        code = main([str(word) for word in words])
+        out, err = capsys.readouterr()
+        return code, (json.loads(out.splitlines()[-1]) if "--json" in words and out else out), err
+
+    return call
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name, colour in COLOURS.items():
+        (tmp_path / "pictures" / name).mkdir(parents=True)
+        for number in range(6):
+            (tmp_path / "pictures" / name / f"{number}.png").write_bytes(coloured(colour, 300 + number))
+    return tmp_path / "pictures"
+
+
+def test_backbones_are_listed(tl):
+    code, values, _ = tl("backbones", "--json")
+    assert code == 0
+    lite = next(row for row in values["backbones"] if row["name"] == "efficientnet_lite0")
+    assert lite["weights_here"] is True
+    assert len(values["backbones"]) > 30
+    assert "efficientnet_lite0" in tl("backbones")[1]
+
+
+def test_from_a_folder_to_a_prediction(tl, folder):
+    code, imported, _ = tl("import", folder, "--name", "Pictures", "--json")
+    assert code == 0
+    assert imported["classes"] == ["blue", "green", "red"]
+
+    code, trained, told = tl("train", "--data", imported["dataset_id"], *QUICK, "--json")
+    assert code == 0
+    assert trained["status"] == "done"
+    assert {"run_id", "run_dir", "val_accuracy", "test_accuracy", "epochs", "seconds"} <= trained.keys()
+    assert trained["epochs"] == 2
+    assert "Epoch 2 of 2" in told
+
+    code, measured, _ = tl("evaluate", trained["run_id"], "--json")
+    assert code == 0
+    assert measured["accuracy"] == trained["test_accuracy"]
+    code, on_folder, _ = tl("evaluate", trained["run_id"], "--data", folder, "--json")
+    assert on_folder["images"] == 18
+
+    picture = folder / "red" / "0.png"
+    code, predicted, _ = tl("predict", trained["run_id"], picture, "--json")
+    assert code == 0
+    assert predicted["predictions"][0]["top"][0]["probability"] > 0.3
+
+    code, listed, _ = tl("runs", "--json")
+    assert code == 0
+    assert trained["run_id"] in [run["run_id"] for run in listed["runs"]]
+
+
+def test_a_folder_can_be_trained_on_at_once(tl, folder):
+    code, trained, _ = tl("train", "--data", folder, *QUICK, "--json")
+    assert (code, trained["status"]) == (0, "done")
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (["train", "--data", "nowhere"], "no dataset, folder, zip file or sample set"),
+        (["train", "--data", "digits", "--learning-rate", "7"], "Learning rate must be"),
+        (["train", "--data", "digits", "--batch-size", "0"], "Batch size must be"),
+        (["train", "--data", "digits", "--config", "missing.json"], "missing"),
+        (["import", "nowhere"], "no dataset"),
+        (["predict", "nothing", "a.png"], "no run"),
+        (["evaluate", "nothing"], "no run"),
+        (["resume", "nothing"], "no run"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_bad_input_is_one_plain_sentence(tl, words, part):
+    code, out, err = tl(*words)
+    assert code == 2
+    assert part in err
+    assert len(err.strip().splitlines()) == 1
+    assert "Traceback" not in err
+    assert out == ""
+
+
+def test_more_layers_than_there_are(tl, dataset):
+    code, _, err = tl("train", "--data", dataset.id, *QUICK, "--frozen", "500", "--fine-tune-epochs", "1")
+    assert code == 2
+    assert "19 layers" in err.splitlines()[-1]
+
+
+def test_a_bad_image_among_good_ones(tl, folder, shared_run, tmp_path):
+    bad = tmp_path / "bad.png"
+    bad.write_bytes(b"text")
+    code, predicted, _ = tl("predict", shared_run.record.id, folder / "red" / "0.png", bad, "--json")
+    assert code == 0
+    assert [answer["error"] is None for answer in predicted["predictions"]] == [True, False]
+    code, _, err = tl("predict", shared_run.record.id, tmp_path / "missing.png")
+    assert code == 2
+    assert "cannot be read" in err
+
+
+def test_only_an_interrupted_run_can_be_resumed(tl, shared_run):
+    code, _, err = tl("resume", shared_run.record.id)
+    assert code == 2
+    assert "nothing to resume" in err
+
+
+def config_of(*words):
+    return read_config(_parser().parse_args(["train", "--data", "digits", *words]))
+
+
+def test_options_change_the_preset():
+    assert config_of() == PRESETS["quick_start"].config
+    assert config_of("--preset", "vgg16_finetune") == PRESETS["vgg16_finetune"].config
+    config = config_of("--dense", "64,32", "--dropout", "0.4", "--augmentation", "light", "--class-weights")
+    assert config.head.dense_units == (64, 32)
+    assert config.head.dropout == 0.4
+    assert config.augmentation == AUGMENTATION_LEVELS["light"]
+    assert config.class_weights
+    assert config_of("--frozen", "all").frozen_layers is None
+
+
+def test_unfreezing_layers_fine_tunes_them():
+    config = config_of("--preset", "mobilenet_quick", "--frozen", "100")
+    assert (config.frozen_layers, config.fine_tune_epochs) == (100, FINE_TUNE_EPOCHS)
+    assert (
+        config_of("--preset", "mobilenet_quick", "--frozen", "100", "--fine-tune-epochs", "3").fine_tune_epochs == 3
+    )
+
+
+def test_a_saved_configuration_can_be_used(tmp_path):
+    file = tmp_path / "config.json"
+    file.write_text(json.dumps(PRESETS["vgg16_features"].config.to_dict()))
+    assert config_of("--config", str(file)) == PRESETS["vgg16_features"].config
+
+
+def test_ctrl_c_keeps_the_best_model_and_exits_with_130(workspace, dataset):
+    words = [sys.executable, "-m", "tl_core", "train", "--data", dataset.id, *QUICK, "--epochs", "1000", "--json"]
+    environment = {**os.environ, "TL_WORKSPACE": str(workspace.root)}
+    process = subprocess.Popen(words, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    for line in process.stderr:
+        if line.startswith("Epoch 3 "):
+            process.send_signal(signal.SIGINT)
+            break
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 130, err
+    values = json.loads(out.splitlines()[-1])
+    assert values["status"] == "stopped"
+    assert load_run(workspace.runs / values["run_id"]).has_model
+
+
+def test_an_interrupted_run_is_resumed(tl, workspace, dataset, shared_run, monkeypatch):
+    run = create_run(workspace, shared_run.record.config, dataset)
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    owner = Owner(pid=process.pid, started=0.0)
+    process.wait()
+    update_run(run.path, status="running", owner=owner)
+    code, values, _ = tl("resume", run.id, "--json")
+    assert code == 0
+    assert values["status"] == "done"

@@ -1,0 +1,120 @@
+"""Asking a finished model, also beside a training."""
+
+import threading
+
+import numpy as np
+import pytest
+
+from tests.tl_core.small_trainings import COLOURS, coloured
+from tl_core import prediction
+from tl_core.data import read_image, resize_image
+from tl_core.data.progress import never, no_progress
+from tl_core.engine.disk_cache import open_cache
+from tl_core.engine.image_store import open_images
+from tl_core.errors import ModelUnavailableError, RunNotFoundError
+from tl_core.prediction import open_predictor, predict_images
+from tl_core.runs import create_run
+
+NAMES = tuple(COLOURS)
+
+
+@pytest.fixture(scope="module")
+def photos():
+    return [coloured(colour, 900 + index) for index, colour in enumerate(COLOURS.values())]
+
+
+def test_each_photograph_gets_its_class(shared_run, photos):
+    answers = predict_images(shared_run.record.path, photos)
+    assert [answer.top(1)[0][0] for answer in answers] == list(NAMES)
+    for answer in answers:
+        assert answer.error is None
+        assert answer.probabilities.shape == (3,)
+        assert answer.probabilities.sum() == pytest.approx(1, abs=1e-5)
+        assert [share for _, share in answer.top(3)] == sorted(answer.probabilities.tolist(), reverse=True)
+        assert answer.seconds > 0
+
+
+def test_a_bad_file_among_good_ones_gets_its_sentence(shared_run, photos):
+    answers = predict_images(shared_run.record.path, [photos[0], b"no image at all", photos[1]])
+    assert [answer.error is None for answer in answers] == [True, False, True]
+    assert answers[1].error.endswith(".")
+    assert answers[1].top(3) == []
+    assert answers[2].top(1)[0][0] == NAMES[1]
+
+
+def test_prediction_sees_what_training_saw(shared_run, dataset):
+    """The stored validation images, sent as uploads, get the probabilities that the training measured."""
+    kept = np.load(shared_run.folder.path / "evaluation-validation.npz")["probabilities"]
+    files = [dataset.path_of(record).read_bytes() for record in dataset.of_split("validation")]
+    answers = predict_images(shared_run.record.path, files)
+    assert np.abs(np.stack([answer.probabilities for answer in answers]) - kept).max() < 1e-5
+
+
+def test_many_photographs_and_none(shared_run, photos):
+    assert predict_images(shared_run.record.path, []) == []
+    answers = predict_images(shared_run.record.path, photos * 50)
+    assert [answer.top(1)[0][0] for answer in answers] == list(NAMES) * 50
+
+
+def test_the_predictor_is_loaded_once_and_kept_warm(shared_run, photos, monkeypatch):
+    predict_images(shared_run.record.path, photos)
+    monkeypatch.setattr(prediction, "_load", lambda _: pytest.fail("loaded again"))
+    assert len(predict_images(shared_run.record.path, photos)) == 3
+
+
+def test_the_pool_is_bounded_and_lets_the_oldest_go():
+    pool = prediction._Pool(2)
+    loads = []
+    for key in ("a", "b", "a", "c", "a", "b"):
+        pool.get(key, lambda key=key: loads.append(key) or f"predictor {key}")
+    assert loads == ["a", "b", "c", "b"]
+
+
+def test_a_run_without_a_model_says_so(workspace, dataset, shared_run):
+    waiting = create_run(workspace, shared_run.record.config, dataset)
+    with pytest.raises(ModelUnavailableError, match="no model yet"):
+        predict_images(waiting.path, [])
+    with pytest.raises(RunNotFoundError):
+        predict_images(workspace.runs / "nothing", [])
+
+
+@pytest.mark.parametrize("damage", ["cut", "changed"])
+def test_a_damaged_or_changed_model_is_not_used(train_run, dataset, photos, damage):
+    run = train_run(dataset, epochs=1)
+    data = bytearray(run.folder.model_file.read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    run.folder.model_file.write_bytes(data[: len(data) // 2] if damage == "cut" else data)
+    with pytest.raises(ModelUnavailableError, match="damaged"):
+        predict_images(run.record.path, photos)
+
+
+def test_predicting_while_another_model_trains(shared_run, train_run, dataset, photos):
+    answers, finished = [], threading.Event()
+
+    def ask():
+        while not finished.is_set():
+            answers.append([answer.top(1)[0][0] for answer in predict_images(shared_run.record.path, photos)])
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    trained = train_run(dataset, epochs=30)
+    finished.set()
+    thread.join()
+    assert trained.record.status == "done"
+    assert trained.record.best.val_accuracy == 1.0
+    assert answers
+    assert all(answer == list(NAMES) for answer in answers)
+
+
+def test_stored_and_predicted_pixels_are_equal(dataset, workspace):
+    images = open_images(open_cache(workspace), dataset, 32, no_progress, never)
+    for row, record in enumerate(dataset.images[:5]):
+        seen = resize_image(read_image(dataset.path_of(record).read_bytes()), 32)
+        assert np.array_equal(images.read(np.array([row]))[0], seen)
+
+
+def test_predictor_gives_probabilities_for_arrays(shared_run):
+    predictor = open_predictor(shared_run.record.path)
+    assert predictor.image_size == 32
+    assert predictor.predict(np.zeros((0, 32, 32, 3), np.uint8)).shape == (0, 3)
+    assert predictor.predict(np.zeros((2, 32, 32, 3), np.uint8)).shape == (2, 3)

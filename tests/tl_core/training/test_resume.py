@@ -1,0 +1,77 @@
+"""A training whose process was killed goes on from its last saved epoch."""
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.tl_core.small_trainings import Trained
+from tl_core.runs import create_run, load_run, read_events
+from tl_core.training import checkpoint, course, resume, train
+
+EPOCHS = {"epochs": 8, "frozen_layers": 15, "fine_tune_epochs": 3, "fine_tune_learning_rate": 1e-4}
+
+KILLED = """
+import sys
+from pathlib import Path
+from tl_core.runs import load_run
+from tl_core.training import course, train
+
+course.CHECKPOINT_INTERVAL = 0.0
+run = load_run(Path(sys.argv[1]))
+train(run.config, Path(sys.argv[2]), run.path, lambda: False)
+"""
+
+
+def wait_for_epoch(path, epoch, process):
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        told = [event["epoch"] for event in read_events(path / "events.jsonl") if event["kind"] == "epoch"]
+        if told and told[-1] >= epoch and (path / checkpoint.FILE).exists():
+            return
+    raise AssertionError("the epoch was not reached")
+
+
+@pytest.mark.parametrize("killed_in", [3, 9], ids=["feature extraction", "fine-tuning"])
+def test_a_killed_run_goes_on_and_ends_as_if_nothing_had_happened(train_run, workspace, dataset, killed_in):
+    expected = train_run(dataset, **EPOCHS)
+    run = create_run(workspace, expected.record.config, dataset)
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(run.path), str(dataset.path)], stderr=subprocess.DEVNULL
+    )
+    record = load_run(run.path)
+    wait_for_epoch(run.path, killed_in, process)
+    os.kill(process.pid, 9)
+    process.wait()
+    record = load_run(run.path)
+    assert record.status == "interrupted"
+
+    compared = []
+    resume(record.config, dataset.path, run.path, lambda: compared.append(1) and False)
+    again = Trained(run.path)
+    assert again.record.status == "done"
+    assert [event["epoch"] for event in again.epochs] == list(range(1, 12))
+    assert again.curve("val_loss") == pytest.approx(expected.curve("val_loss"), abs=1e-3)
+    assert any(note.startswith("Going on with epoch") for note in again.notes)
+    assert not (run.path / checkpoint.FILE).exists()
+
+
+def test_a_damaged_checkpoint_begins_the_training_anew(workspace, train_run, dataset, monkeypatch):
+    monkeypatch.setattr(course, "CHECKPOINT_INTERVAL", 0.0)
+    config = train_run(dataset, epochs=2).record.config
+    run = create_run(workspace, config, dataset)
+
+    def die(path):
+        if (run.path / checkpoint.FILE).exists():
+            raise SystemExit
+
+    with pytest.raises(SystemExit):
+        train(config, dataset.path, run.path, lambda: die(run.path) or False)
+    file = run.path / checkpoint.FILE
+    file.write_bytes(file.read_bytes()[:1000])
+    resume(config, dataset.path, run.path, lambda: False)
+    again = Trained(run.path)
+    assert again.record.status == "done"
+    assert [event["epoch"] for event in again.epochs] == [1, 2]
