@@ -11,62 +11,12 @@ import numpy.typing as npt
 from keras import layers
 
 from tl_core.config import AugmentationConfig
+from tl_core.models.random_moves import build_random_moves
 
 Augmentation = Callable[[Any], Any]
 
 _PIXELS: Final = (0.0, 255.0)
-_DEGREES: Final = 360  # Keras counts angles in turns
-
-
-def _horizontal_flip(_: AugmentationConfig, **shared: Any) -> keras.Layer:
-    return layers.RandomFlip("horizontal", **shared)
-
-
-def _vertical_flip(_: AugmentationConfig, **shared: Any) -> keras.Layer:
-    return layers.RandomFlip("vertical", **shared)
-
-
-def _rotation(config: AugmentationConfig, **shared: Any) -> keras.Layer:
-    return layers.RandomRotation(_either_way(config.rotation_degrees / _DEGREES), **shared)
-
-
-def _zoom(config: AugmentationConfig, **shared: Any) -> keras.Layer:
-    return layers.RandomZoom(_either_way(config.zoom), **shared)  # width and height alike
-
-
-def _shift(config: AugmentationConfig, **shared: Any) -> keras.Layer:
-    return layers.RandomTranslation(_either_way(config.shift), _either_way(config.shift), **shared)
-
-
-def _shear(config: AugmentationConfig, **shared: Any) -> keras.Layer:
-    return layers.RandomShear(x_factor=config.shear, **shared)  # either way; Keras refuses a negative bound
-
-
-def _brightness(config: AugmentationConfig, **shared: Any) -> keras.Layer:
-    return layers.RandomBrightness(_either_way(config.brightness), value_range=_PIXELS, **shared)
-
-
-def _contrast(config: AugmentationConfig, **shared: Any) -> keras.Layer:
-    # Of a pair, Keras subtracts the first from 1 and adds the second; a single number would only ever add.
-    return layers.RandomContrast((config.contrast, config.contrast), value_range=_PIXELS, **shared)
-
-
-def _either_way(amount: float) -> tuple[float, float]:
-    return (-amount, amount)
-
-
-# In this order; a step whose setting is zero or false is left out.
-_STEPS: Final[tuple[tuple[str, Callable[..., keras.Layer]], ...]] = (
-    ("horizontal_flip", _horizontal_flip),
-    ("vertical_flip", _vertical_flip),
-    ("rotation_degrees", _rotation),
-    ("zoom", _zoom),
-    ("shift", _shift),
-    ("shear", _shear),
-    ("brightness", _brightness),
-    ("contrast", _contrast),
-)
-_MOVING: Final = ("rotation_degrees", "zoom", "shift", "shear")  # leave places to fill
+_MOVES: Final = ("horizontal_flip", "vertical_flip", "rotation_degrees", "zoom", "shift", "shear")
 
 
 def build_augmentation(config: AugmentationConfig, seed: int) -> Augmentation:
@@ -80,18 +30,27 @@ def build_augmentation(config: AugmentationConfig, seed: int) -> Augmentation:
         A function from float32 batches ``(n, height, width, 3)`` in [0, 255] to the same; without any change
         switched on it gives the batch back.
     """
-    steps = [
-        build(config, seed=seed + number, dtype="float32", **_filling(config, name))
-        for number, (name, build) in enumerate(_STEPS)
-        if getattr(config, name)
-    ]
+    steps = _steps(config, seed)
 
     def augment(images: Any) -> Any:
         for step in steps:
-            images = step(images, training=True)
+            images = step(images)
         return images
 
     return augment
+
+
+def _steps(config: AugmentationConfig, seed: int) -> list[Augmentation]:
+    shared = {"value_range": _PIXELS, "dtype": "float32"}
+    steps: list[Augmentation] = []
+    if any(getattr(config, name) for name in _MOVES):
+        steps.append(build_random_moves(config, seed))
+    if config.brightness:
+        steps.append(layers.RandomBrightness((-config.brightness, config.brightness), seed=seed + 1, **shared))
+    if config.contrast:
+        # Of a pair, Keras subtracts the first from 1 and adds the second; a single number would only ever add.
+        steps.append(layers.RandomContrast((config.contrast, config.contrast), seed=seed + 2, **shared))
+    return steps
 
 
 def augment_preview(
@@ -100,7 +59,7 @@ def augment_preview(
     """Change one image in several random ways, as training would.
 
     Args:
-        image: uint8 RGB ``(height, width, 3)``; a few hundred pixels keep this under a tenth of a second.
+        image: uint8 RGB ``(height, width, 3)``; with 224 pixels nine views take about a tenth of a second.
         config: what may change.
         count: number of views.
         seed: the same seed gives the same views.
@@ -111,7 +70,3 @@ def augment_preview(
     batch = np.repeat(image[np.newaxis].astype(np.float32), count, axis=0)
     views = keras.ops.convert_to_numpy(build_augmentation(config, seed)(batch))
     return list(np.clip(np.rint(views), *_PIXELS).astype(np.uint8))
-
-
-def _filling(config: AugmentationConfig, name: str) -> dict[str, str]:
-    return {"fill_mode": config.fill_mode} if name in _MOVING else {}

@@ -105,17 +105,18 @@ def test_contrast_goes_both_ways_within_its_share():
 
 
 def test_shear_slants_along_the_rows_either_way():
-    """A vertical bar at the left stays a bar, its foot pushed to one side or out of the picture."""
+    """A vertical bar stays a bar: its head goes to one side as far as its foot goes to the other."""
     image = np.zeros((41, 41, 3), np.uint8)
     image[:, 20] = 255
     columns = np.arange(41)[:, None]
     found = views(40, image=image, shear=0.2, fill_mode="constant")
-    feet = np.array([(view[40] * columns).sum() / max(view[40].sum(), 1) for view in found]) - 20
+    heads, feet = (
+        np.array([(view[row] * columns).sum() / view[row].sum() for view in found]) - 20 for row in (0, 40)
+    )
     assert feet.min() < -2
     assert feet.max() > 2
-    assert np.abs(feet).max() <= 0.2 * 40 + 1
-    heads = [(view[0] * columns).sum() / view[0].sum() for view in found]
-    np.testing.assert_allclose(heads, 20, atol=0.5)
+    assert np.abs(feet).max() <= 0.2 * 20 + 0.1
+    np.testing.assert_allclose(heads, -feet, atol=0.1)
 
 
 def test_zoom_keeps_the_proportions():
@@ -124,6 +125,17 @@ def test_zoom_keeps_the_proportions():
     for view in views(30, image=image, zoom=0.4, fill_mode="constant"):
         inside = view[..., 0] > 128
         assert inside.any(axis=1).sum() == pytest.approx(inside.any(axis=0).sum(), abs=1)
+
+
+def test_shifts_go_by_a_share_of_width_and_of_height():
+    image = np.zeros((40, 80, 3), np.uint8)
+    image[18:22, 38:42] = 255
+    found = views(60, image=image, shift=0.2, fill_mode="constant")[..., 0]
+    down = np.array([(view * np.arange(40)[:, None]).sum() / view.sum() for view in found]) - 19.5
+    right = np.array([(view * np.arange(80)).sum() / view.sum() for view in found]) - 39.5
+    assert 5 < np.abs(down).max() <= 8.1
+    assert 11 < np.abs(right).max() <= 16.1
+    assert abs(np.corrcoef(down, right)[0, 1]) < 0.4
 
 
 def test_what_lies_outside_is_filled_as_chosen():
