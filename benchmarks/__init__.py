@@ -1,0 +1,1 @@
+"""The programs behind the claims of the documentation; each can be run again by anyone."""

@@ -1,0 +1,116 @@
+"""Runs candidates over sets, sizes and seeds."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+
+from benchmarks.defaults.features import Features, cache_folder, load_features
+from benchmarks.defaults.fine_tuning import TwoPhases, load_activations, try_both_phases
+from benchmarks.defaults.image_sets import SETS, ImageSet, load_set
+from benchmarks.defaults.record import Record, Trial
+from benchmarks.defaults.sampling import SEEDS, SIZES, draw, thinned
+from benchmarks.defaults.trials import Outcome, try_head
+from tl_core.config import TrainingConfig
+
+_VERSION: Final = 1  # of how a trial is carried out
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grid:
+    """The cells in which candidates are compared."""
+
+    sets: tuple[str, ...] = tuple(SETS)
+    sizes: tuple[int | None, ...] = SIZES
+    seeds: tuple[int, ...] = SEEDS
+    judged_by: str = "development"  # development, to choose; test, to report
+    unbalanced: bool = False  # whether rare classes have a tenth of the training images of common ones
+
+    def cells(self, candidates: Iterable[str]) -> list[tuple[int | None, int, str]]:
+        """Size, seed and candidate of every trial on one set."""
+        return list(itertools.product(self.sizes, self.seeds, candidates))
+
+
+def run_heads(candidates: Mapping[str, TrainingConfig], grid: Grid, tell: Tell = print) -> dict[Trial, Outcome]:
+    """Train every candidate's head in every cell.
+
+    Args:
+        candidates: configurations by name.
+        grid: sets, sizes and seeds.
+        tell: told each outcome in a line.
+    """
+    record = Record(cache_folder() / "heads.jsonl", Outcome.from_dict)
+    found: dict[Trial, Outcome] = {}
+    for set_name in grid.sets:
+        images, features = _material(set_name)
+        for size, seed, name in grid.cells(candidates):
+            config, drawn = replace(candidates[name], seed=seed), draw(images, size, seed)
+            drawn = thinned(images, drawn, seed) if grid.unbalanced else drawn
+            make = functools.partial(try_head, config, images, features, drawn, getattr(drawn, grid.judged_by))
+            trial = Trial(candidate=name, set_name=set_name, size=size, seed=seed)
+            found[trial] = record.outcome(_about(images, trial, config, grid), make)
+            tell(f"{trial}: {found[trial].accuracy:.3f} in {found[trial].seconds:.1f} s")
+    return found
+
+
+def run_fine_tuning(
+    candidates: Mapping[str, tuple[str, TrainingConfig]], grid: Grid, tell: Tell = print
+) -> dict[Trial, TwoPhases]:
+    """Train both phases of every candidate, a depth of `fine_tuning.DEPTHS` and a configuration, in every cell."""
+    record = Record(cache_folder() / "fine_tuning.jsonl", TwoPhases.from_dict)
+    found: dict[Trial, TwoPhases] = {}
+    for set_name in grid.sets:
+        images, features = _material(set_name)
+        for size, seed, name in grid.cells(candidates):
+            (depth, config), drawn = candidates[name], draw(images, size, seed)
+            config = replace(config, seed=seed)
+            make = functools.partial(_fine_tune, depth, config, images, features, drawn, grid.judged_by)
+            trial = Trial(candidate=name, set_name=set_name, size=size, seed=seed)
+            found[trial] = record.outcome(_about(images, trial, config, grid) | {"depth": depth}, make)
+            first, second = found[trial].head, found[trial].tuned
+            tell(f"{trial}: {first.accuracy:.3f} -> {second.accuracy:.3f} in {second.seconds:.1f} s")
+    return found
+
+
+@functools.lru_cache(maxsize=1)
+def _material(set_name: str) -> tuple[ImageSet, Features]:
+    images = load_set(set_name)
+    return images, load_features(images)
+
+
+def _about(images: ImageSet, trial: Trial, config: TrainingConfig, grid: Grid) -> dict[str, Any]:
+    return {
+        "version": _VERSION,
+        "set": images.fingerprint,
+        "size": trial.size,
+        "judged_by": grid.judged_by,
+        "unbalanced": grid.unbalanced,
+        "config": config.to_dict() | {"preset": ""},
+    }
+
+
+def _fine_tune(
+    depth: str, config: TrainingConfig, images: ImageSet, features: Features, drawn: Any, judged_by: str
+) -> TwoPhases:
+    judged = getattr(drawn, judged_by)
+    rows = np.concatenate([drawn.train, drawn.watched, judged])
+    return try_both_phases(config, images, features, load_activations(images, depth, rows), drawn, judged)
+
+
+def differences(
+    outcomes: Mapping[Trial, Outcome], candidate: str, reference: str, take: Callable[[Trial], bool] = lambda _: True
+) -> Sequence[float]:
+    """Accuracy of a candidate minus that of the reference in each cell that ``take`` keeps, in percentage points."""
+    by_cell = {trial.cell: outcome for trial, outcome in outcomes.items() if trial.candidate == reference}
+    return [
+        100 * (outcome.accuracy - by_cell[trial.cell].accuracy)
+        for trial, outcome in outcomes.items()
+        if trial.candidate == candidate and take(trial)
+    ]
