@@ -92,9 +92,12 @@ def handwriting() -> list[Picture]:
 
 
 def _product_sample(name: str) -> list[Picture]:
+    layout = SAMPLES[name].layout
+    if layout is None:
+        raise DataError(f"The sample set {name} is not built in.")
     return [
         Picture(entry.class_name, read_image(normalise_image(entry.file.read()).encoded), entry.split)
-        for entry in SAMPLES[name].layout().files
+        for entry in layout().files
     ]
 
 
