@@ -20,8 +20,9 @@ from tl_core.engine.partition import TrainedPart
 from tl_core.models.head import build_head
 from tl_core.models.optimizers import build_optimizer
 from tl_core.training.feeds import ArrayFeed
-from tl_core.training.fitter import Examples, Fitter
+from tl_core.training.fitter import Fitter
 from tl_core.training.losses import Objective, sample_weights
+from tl_core.training.passes import Examples
 from tl_core.training.phase import PhasePlan, PhaseState, run_phase
 from tl_core.training.reporter import HEAD, Reporter
 from tl_core.training.saving import restore, snapshot
@@ -128,7 +129,7 @@ def run_one_phase(
     last = fitter.evaluate(examples(judged)).accuracy
     restore(part.variables, state.weights)
     kept = fitter.evaluate(examples(judged))
-    if kept.probabilities is None or state.best is None:
+    if state.best is None:
         raise ValueError("a phase without an epoch")
     truth = examples(judged).labels
     return Outcome(
