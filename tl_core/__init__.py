@@ -6,7 +6,7 @@ Imports go downwards only (``tests/test_architecture.py`` holds this):
 layer packages                                                                        may import
 ===== =============================================================================== =======================
 0     ``errors``, ``files``, ``workspace``, ``config``, ``backbones.registry``        the standard library
-1     ``data``, ``runs``, ``jobs``, ``figures``, ``hardware``, ``plan``               NumPy, Pillow, Plotly
+1     ``data``, ``runs``, ``jobs``, ``figures``, ``hardware``, ``plan``, ``priority`` NumPy, Pillow, Plotly
 2     ``backbones``, ``models``, ``engine``, ``training``, ``evaluation``,            Keras, TensorFlow,
       ``prediction``, ``device``                                                      OpenVINO, scikit-learn
 3     ``command_line``, ``__main__``                                                  all of the above

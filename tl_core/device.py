@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tl_core.hardware import detect_hardware
+from tl_core.priority import call_with_low_priority
 
 logger = logging.getLogger(__name__)
 
@@ -95,7 +96,22 @@ def use_device(precision: str) -> Device:
 def find_device(precision: str) -> Device:
     """What `choose_device` decides for this machine."""
     hardware = detect_hardware()
+    _start_compute_threads()
     return choose_device(_find_gpus(), hardware.cpu, hardware.instruction_sets, precision)
+
+
+@functools.cache
+def _start_compute_threads() -> None:
+    """Have TensorFlow start its pools of threads, once, with a low priority: pages are answered first."""
+    import tensorflow as tf
+
+    _find_gpus()  # memory growth has to be set before anything is computed
+
+    def compute() -> object:
+        with tf.device("CPU"):
+            return tf.reduce_sum(tf.ones((256, 256)) @ tf.ones((256, 256)))
+
+    call_with_low_priority(compute)
 
 
 @functools.cache

@@ -16,7 +16,6 @@ from pathlib import Path
 
 from tl_core.config import TrainingConfig
 from tl_core.errors import StoppedError, TransferLearningError, WorkspaceError
-from tl_core.jobs.priority import give_way_to_pages
 from tl_core.runs import EventWriter, RunRecord, find_run, load_run, update_run
 from tl_core.runs.store import discard_folder, now, this_process
 from tl_core.workspace import Workspace
@@ -139,7 +138,6 @@ class JobManager:
         return True
 
     def _work(self) -> None:
-        give_way_to_pages()
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._waiting)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from typing import Final
 
+from tl_core.backbones.feature_size import feature_shape
 from tl_core.backbones.outline import BackboneOutline, load_outline
 from tl_core.backbones.record import Backbone
 from tl_core.backbones.registry import get_backbone
@@ -57,7 +57,7 @@ def plan_training(config: TrainingConfig, dataset: Dataset, workspace: Workspace
     backbone, outline = get_backbone(config.backbone), load_outline(config.backbone)
     per_image, measured = seconds_per_image(config, backbone, workspace)
     phases = _phases(config, dataset, outline, per_image)
-    head_trainable, head_frozen = _head_parameters(config, dataset, outline)
+    head_trainable, head_frozen = _head_parameters(config, dataset)
     download = weights_status(backbone, workspace).download_mb if config.weights == "imagenet" else 0.0
     seconds = sum(phase.seconds for phase in phases) + _START_SECONDS
     plan = TrainingPlan(
@@ -85,7 +85,7 @@ def _phases(
 ) -> tuple[PlannedPhase, ...]:
     train, held_out = len(dataset.of_split("train")), len(dataset.of_split("validation"))
     everything = len(dataset.images)
-    head = _head_parameters(config, dataset, outline)[0]
+    head = _head_parameters(config, dataset)[0]
     if not config.augmentation.enabled:
         seconds = everything * per_image + config.epochs * train * _HEAD_SECONDS_PER_IMAGE
     elif config.augmentation_mode == "cached_views":
@@ -104,21 +104,10 @@ def _phases(
     )
 
 
-def _head_parameters(config: TrainingConfig, dataset: Dataset, outline: BackboneOutline) -> tuple[int, int]:
+def _head_parameters(config: TrainingConfig, dataset: Dataset) -> tuple[int, int]:
     backbone = get_backbone(config.backbone)
-    shape = _feature_shape(backbone, outline, config.image_size or backbone.image_size)
+    shape = feature_shape(backbone, max(backbone.min_image_size, config.image_size or backbone.image_size))
     return config.head.parameters(shape, len(dataset.classes))
-
-
-def _feature_shape(backbone: Backbone, outline: BackboneOutline, size: int) -> tuple[int, int, int]:
-    """Shape of the feature map of images of ``size`` pixels, which matters to a head that flattens.
-
-    VGG halves with pooling that drops an odd row, the others with convolutions that keep it.
-    """
-    side, _, channels = outline.feature_shape
-    exact = size * side / backbone.image_size
-    scaled = max(1, math.floor(exact) if backbone.family == "VGG" else math.ceil(exact))
-    return scaled, scaled, channels
 
 
 def _problems(config: TrainingConfig, dataset: Dataset, backbone: Backbone, outline: BackboneOutline) -> list[str]:
