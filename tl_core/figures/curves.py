@@ -16,6 +16,7 @@ from tl_core.figures.palette import TRAINING, VALIDATION, translucent
 
 MAX_POINTS: Final = 2000  # drawn in all; longer series are decimated, never cut off
 POINTS_PER_EPOCH_SERIES: Final = 300
+MARKED_EPOCHS: Final = 24  # with more, their marks would hide which line is dashed
 LABEL_ROOM: Final = 0.3  # of a plot's width that the name of a phase needs
 HORIZONS: Final = (1, 2, 3, 5, 8, 12, 20, 30, 50, 80, 120, 200, 300, 500, 800, 1200, 2000)
 
@@ -103,12 +104,13 @@ def describe_curves(history: History) -> str:
 def _panel_traces(history: History, panel: Panel, batch_points: int) -> Iterable[dict[str, Any]]:
     x = list(history.epochs)
     first_panel = panel is PANELS[0]
+    mode = "lines+markers" if len(x) <= MARKED_EPOCHS else "lines"
     batches = decimate([point[panel.batch_place] for point in history.batches], batch_points)
     yield {
         **_trace(panel, "batch", "Training, per batch", first_panel),
         "x": [_short(history.batches[place][0]) for place in batches],
         "y": [_short(history.batches[place][panel.batch_place]) for place in batches],
-        "line": {"color": translucent(TRAINING, 0.45), "width": 1},
+        "line": {"color": translucent(TRAINING, 0.6), "width": 1},
         "mode": "lines",
         # Once there are epochs, the hover box speaks of epochs alone.
         **({"hoverinfo": "skip", "hovertemplate": None} if history.epochs else {}),
@@ -118,14 +120,14 @@ def _panel_traces(history: History, panel: Panel, batch_points: int) -> Iterable
         **_points(x, history.column(panel.metric)),
         "line": {"color": TRAINING, "width": 2, "dash": "dash"},
         "marker": {"color": TRAINING, "size": 5},
-        "mode": "lines+markers",
+        "mode": mode,
     }
     yield {
         **_trace(panel, "validation", "Validation", first_panel),
         **_points(x, history.column(f"val_{panel.metric}")),
         "line": {"color": VALIDATION, "width": 2.5, "dash": "solid"},
         "marker": {"color": VALIDATION, "size": 5},
-        "mode": "lines+markers",
+        "mode": mode,
     }
     yield {**_trace(panel, "best", "Best epoch", first_panel), **_best(history, panel)}
 

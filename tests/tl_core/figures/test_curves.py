@@ -45,6 +45,13 @@ def test_each_metric_is_drawn_on_its_own_axes():
     assert traces["accuracy-validation"]["y"][0] == 0.5
 
 
+def test_each_epoch_has_a_mark_while_there_are_few():
+    few = History().add([phase("head", 1, 30), *(epoch(number) for number in range(1, 25))])
+    assert traces_of(few)["loss-training"]["mode"] == "lines+markers"
+    many = few.add([epoch(25)])
+    assert traces_of(many)["loss-training"]["mode"] == "lines"
+
+
 def test_the_best_epoch_is_marked_at_its_validation_value():
     traces = traces_of(History().add(two_phase_run()[:-8]))  # the 7th epoch is not done yet, the 6th was not better
     assert (traces["loss-best"]["x"], traces["loss-best"]["y"]) == ([5], [0.4])
