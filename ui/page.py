@@ -35,9 +35,15 @@ def page_setup(title: str, icon: str, *, lead: str | None = None) -> Iterator[Wo
         page_title=title if title == PRODUCT else f"{title} · {PRODUCT}", page_icon=MARK, layout="wide"
     )
     st.logo(MARK, size="large")
-    with st.container(horizontal_alignment="center"), st.container(width=CONTENT_WIDTH), error_boundary():
-        draw_navigation()
-        st.title(title, anchor=False, icon=icon)
-        if lead:
-            st.markdown(lead)
-        yield Workspace.from_environment().ensure()
+    with st.container(horizontal_alignment="center"), st.container(width=CONTENT_WIDTH):
+        workspace = None
+        with error_boundary():
+            draw_navigation()
+            st.title(title, anchor=False, icon=icon)
+            if lead:
+                st.markdown(lead)
+            workspace = Workspace.from_environment().ensure()
+        if workspace is None:
+            st.stop()
+        with error_boundary():
+            yield workspace

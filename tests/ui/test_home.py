@@ -74,6 +74,14 @@ def test_a_step_leads_to_its_page(workspace):
     assert at.title[0].value == "Data"
 
 
+def test_a_workspace_that_cannot_be_written_is_a_sentence(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv("TL_WORKSPACE", str(tmp_path / "file" / "workspace"))
+    at = open_page()
+    assert "cannot be written" in at.error[0].value
+    assert len(at.sidebar.page_link) == 6
+
+
 def test_tensorflow_is_not_imported():
     code = (
         "import sys; from streamlit.testing.v1 import AppTest;"

@@ -10,6 +10,7 @@ import streamlit as st
 from tl_core.data import SPLITS, Dataset, health_report
 from tl_core.figures.class_counts import class_counts_figure, describe_class_counts
 from tl_core.figures.palette import SPLIT_TITLES
+from ui.plotly_ink import INK
 from ui.words import count, moment, plain
 
 _SIGNS: Final = {
@@ -41,7 +42,7 @@ def show_overview(dataset: Dataset) -> None:
         counts = dataset.counts()
         st.header("Images per class", anchor=False)
         st.plotly_chart(
-            class_counts_figure(counts),
+            class_counts_figure(counts).update_layout(font_color=INK),
             config={"displayModeBar": False},
             key=f"counts-{dataset.id}",
             alt=describe_class_counts(counts),
