@@ -15,7 +15,8 @@ import tensorflow as tf
 from tl_core.config import TrainingConfig
 from tl_core.errors import DivergedError, OutOfMemoryError
 from tl_core.runs import Best
-from tl_core.training.fitter import Examples, Fitter, NotFinite
+from tl_core.training.fitter import Fitter, NotFinite
+from tl_core.training.passes import Examples
 from tl_core.training.reporter import Reporter
 
 Array = npt.NDArray[Any]

@@ -16,8 +16,8 @@ from tl_core.engine.compiled import Network, compile_network
 from tl_core.engine.partition import Partition, partition_classifier, weights_fingerprint
 from tl_core.models.augmentation import build_augmentation
 from tl_core.training.feeds import ArrayFeed, Feed, ImageFeed
-from tl_core.training.fitter import Examples
 from tl_core.training.losses import sample_weights
+from tl_core.training.passes import Examples
 from tl_core.training.preparation import Prepared
 from tl_core.training.reporter import FEATURES
 
@@ -25,6 +25,7 @@ Images = npt.NDArray[np.uint8]
 Rows = npt.NDArray[np.int64]
 
 TRUNK_BATCH: Final = 32  # images at once through the trunk
+MAX_LIVE_BATCH: Final = 64  # as above, where the batches of the training go through it
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,7 @@ class _Builder:
         self._plain_rows = (
             prepared.rows_of("validation", "test") if self._augmented else np.arange(len(prepared.images))
         )
+        self._networks: dict[int, Network] = {}  # by batch size
         self._feed = self._make_feed()
 
     def examples(self, split: str) -> Examples:
@@ -139,7 +141,8 @@ class _Builder:
         return key
 
     def _live_feed(self) -> Feed:
-        network = None if self._partition.frozen is None else self._network()
+        batch_size = min(self._prepared.config.batch_size, MAX_LIVE_BATCH)
+        network = None if self._partition.frozen is None else self._network(batch_size)
         return ImageFeed(self._prepared.images, self._augment(), network)
 
     def _augment(self) -> Callable[[Images], Images]:
@@ -156,23 +159,21 @@ class _Builder:
         )
         return lambda images: graph(tf.constant(images)).numpy()
 
-    def _network(self) -> Network:
-        if self._compiled is None:
+    def _network(self, batch_size: int = TRUNK_BATCH) -> Network:
+        """The frozen part compiled for batches of this size."""
+        if batch_size not in self._networks:
             assert self._partition.frozen is not None  # noqa: S101  # the callers have looked
             prepared = self._prepared
-            sample = prepared.images.read(np.arange(min(TRUNK_BATCH, len(prepared.images))))
-            self._compiled = compile_network(
+            self._networks[batch_size] = compile_network(
                 self._partition.frozen,
                 prepared.images.size,
                 prepared.device,
-                batch_size=TRUNK_BATCH,
-                sample=sample,
+                batch_size=batch_size,
+                sample=prepared.images.read(np.arange(min(batch_size, len(prepared.images)))),
                 note=prepared.reporter.note,
             )
-            prepared.reporter.note(f"The frozen layers run on {self._compiled.text}.")
-        return self._compiled
-
-    _compiled: Network | None = None
+            prepared.reporter.note(f"The frozen layers run on {self._networks[batch_size].text}.")
+        return self._networks[batch_size]
 
 
 def _always(examples: Examples) -> Callable[[int], Examples]:

@@ -40,7 +40,7 @@ def test_sigmoid_for_two_classes(train_run, two_classes):
 
 
 def test_full_augmentation_shows_other_images_in_each_epoch(train_run, dataset):
-    run = train_run(dataset, augmentation=FLIP, epochs=3)
+    run = train_run(dataset, augmentation=FLIP, epochs=8)
     assert run.record.status == "done"
     assert run.record.best.val_accuracy == 1.0
     assert "over 12 images" in "".join(event["text"] for event in run.of_kind("phase"))  # validation and test alone
@@ -48,11 +48,11 @@ def test_full_augmentation_shows_other_images_in_each_epoch(train_run, dataset):
 
 def test_cached_views_run_through_the_trunk_once(train_run, dataset, monkeypatch):
     changes = {"augmentation": FLIP, "augmentation_mode": "cached_views", "views": 3}
-    run = train_run(dataset, epochs=3, **changes)
+    run = train_run(dataset, epochs=8, **changes)
     assert run.record.best.val_accuracy == 1.0
     train, rest = len(dataset.of_split("train")), len(dataset.images) - len(dataset.of_split("train"))
     assert f"{rest + 3 * train} images" in "".join(event["text"] for event in run.of_kind("phase"))
-    again = train_run(dataset, epochs=3, **changes)
+    again = train_run(dataset, epochs=8, **changes)
     assert again.curve("loss") == pytest.approx(run.curve("loss"), abs=1e-3)
 
 
