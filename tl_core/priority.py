@@ -12,7 +12,7 @@ from typing import Final
 
 logger = logging.getLogger(__name__)
 
-NICENESS: Final = 10  # of compute threads; ordinary threads have 0
+NICENESS: Final = 5  # of compute threads; ordinary threads have 0 and then get about three times the share
 
 
 def call_with_low_priority(start_threads: Callable[[], object]) -> None:
