@@ -45,7 +45,7 @@ def confusion_figure(
         numbers: what stands in the cells: images, or percent of the row.
         ink: colour of the text.
     """
-    labels = axis_labels(classes)
+    labels = [_escape(label) for label in axis_labels(classes)]
     numbered = len(classes) <= MAX_NUMBERED_CLASSES
     opacity = OPACITY_UNDER_NUMBERS if numbered else OPACITY
     figure = go.Figure(

@@ -17,13 +17,18 @@ KEPT: Final = 48  # about 2 MB in a browser tab's share of the memory
 
 @st.cache_data(scope="session", max_entries=KEPT, show_spinner=False)
 def thumbnail(picture_id: str, _data: bytes) -> bytes:
-    """Turn a picture into a small PNG or JPEG; the id stands for its bytes.
+    """`small_copy`, kept in this browser tab; the id stands for the bytes."""
+    del picture_id  # only tells one picture from another
+    return small_copy(_data)
+
+
+def small_copy(data: bytes) -> bytes:
+    """Turn a picture into a small PNG or JPEG.
 
     Raises:
         ImageError: it is no picture that can be read.
     """
-    del picture_id  # only tells one picture from another
-    with Image.open(io.BytesIO(normalise_image(_data).encoded)) as image:
+    with Image.open(io.BytesIO(normalise_image(data).encoded)) as image:
         small = max(image.size) < SMALLEST_SHOWN
         if small:
             factor = -(-SMALLEST_SHOWN // max(image.size))
