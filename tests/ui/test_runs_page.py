@@ -189,7 +189,7 @@ def test_without_a_model_there_is_nothing_to_download(workspace, dataset):
 def test_the_settings_are_those_of_the_run_in_words_and_as_text(workspace, dataset):
     run = ended_run(workspace, dataset, config=DEEPER)
     at = open_run(run)
-    shown = {title: rows for title, rows in settings_in_words(run.config).items()}
+    shown = settings_in_words(run.config)
     assert shown["What was trained"]["Fine-tuning rate"] == "2 × 10⁻⁵"
     assert shown["How it was trained"]["Optimizer"] == "Adam"
     assert "Augmentation" not in shown
