@@ -44,10 +44,9 @@ def choose_dataset(datasets: Sequence[Dataset], fresh: str | None = None) -> Dat
 
 def show_managing(dataset: Dataset) -> None:
     """Draw the ways to rename and to delete a dataset."""
-    with (
-        st.popover("Rename", icon=":material/edit:", key=f"rename-{dataset.id}"),
-        st.form(f"rename-form-{dataset.id}"),
-    ):
+    # The name is part of the key, so that the new name closes the field.
+    key = f"rename-{dataset.id}-{dataset.name}"
+    with st.popover("Rename", icon=":material/edit:", key=key), st.form(f"form-{key}", border=False):
         name = st.text_input("New name", dataset.name, max_chars=100)
         if st.form_submit_button("Rename"):
             _rename(dataset, name)

@@ -42,7 +42,9 @@ def show_overview(dataset: Dataset) -> None:
         counts = dataset.counts()
         st.header("Images per class", anchor=False)
         st.plotly_chart(
-            class_counts_figure(counts).update_layout(font_color=INK),
+            class_counts_figure(counts)
+            .update_xaxes(tickfont_color=INK, title_font_color=INK)
+            .update_yaxes(tickfont_color=INK),
             config={"displayModeBar": False},
             key=f"counts-{dataset.id}",
             alt=describe_class_counts(counts),
