@@ -90,7 +90,9 @@ def _phase_in_words(workspace: Workspace, run: RunRecord, progress: RunProgress)
 def _place_in_words(progress: RunProgress) -> str:
     now = time.time()
     parts = []
-    if progress.epoch and progress.epochs:
+    if progress.images_total:
+        parts.append(f"{progress.images:,} of {progress.images_total:,}")
+    elif progress.epoch and progress.epochs:
         parts.append(f"Epoch {progress.epoch} of {progress.epochs}")
         parts.append(f"batch {progress.batch} of {progress.batches}")
     if progress.images_per_second:

@@ -24,6 +24,8 @@ class RunProgress:
     epochs: int = 0  # last epoch of the current phase, if it runs to its end
     batch: int = 0
     batches: int = 0
+    images: int = 0  # done in this phase, where it goes through them once
+    images_total: int = 0  # 0 where the phase goes by epochs
     images_per_second: float | None = None
     current: dict[str, float] = field(default_factory=dict)  # latest value of each of `METRICS`
     best: dict[str, float] | None = None  # epoch, val_loss, val_accuracy of the model that would be kept
@@ -70,6 +72,7 @@ class RunProgress:
     def _on_phase(self, event: Event) -> None:
         self.phase, self.text = event["phase"], event.get("text", "")
         self.fraction, self.images_per_second, self.finished = 0.0, None, False  # a resumed run goes on after its end
+        self.images = self.images_total = 0
         self._phase_began = self._last
         if self.phase in TRAINING_PHASES:
             self._first_epoch = int(event.get("first_epoch", 1))
@@ -77,7 +80,8 @@ class RunProgress:
             self.batch, self.batches = 0, int(event.get("steps", 0))
 
     def _on_progress(self, event: Event) -> None:
-        self.fraction = min(1.0, event["done"] / max(1, event["total"]))
+        self.images, self.images_total = event["done"], event["total"]
+        self.fraction = min(1.0, self.images / max(1, self.images_total))
         self.images_per_second = event.get("images_per_second")
 
     def _on_batch(self, event: Event) -> None:

@@ -91,10 +91,11 @@ def _history() -> list[dict]:
 
 def test_progress_follows_the_events():
     progress = RunProgress().add(_history()[:2])
-    assert progress.fraction == 0.25
+    assert (progress.fraction, progress.images, progress.images_total) == (0.25, 30, 120)
     assert progress.remaining_seconds(now=101.0) == 3.0
     progress.add(_history()[2:4])
     assert (progress.epoch, progress.epochs, progress.batch, progress.fraction) == (1, 2, 2, 0.25)
+    assert progress.images_total == 0
     assert progress.current == {"loss": 1.0, "accuracy": 0.5}
     progress.add(_history()[4:])
     assert progress.best == {"epoch": 1, "val_loss": 0.9, "val_accuracy": 0.6}
