@@ -78,9 +78,9 @@ def _row(session: Session, case: Case, frozen: int, ours: list[Measured], theirs
         ours=mine,
         theirs=hand,
         note=(
-            f"{ours[0]['images']} images, a third of them for validation, the first {frozen} layers frozen, {case.weights} "
-            "weights. Seconds of an epoch with its validation, after the first epoch; the one pass of the images "
-            "through the frozen layers comes before and is not counted."
+            f"{ours[0]['images']} images, a third of them for validation, the first {frozen} layers frozen, "
+            f"{case.weights} weights. Seconds of an epoch with its validation, after the first epoch; the one pass "
+            "of the images through the frozen layers comes before and is not counted."
         ),
         estimates=(estimate_of(f"fine-tuning, {title}", ours),),
     )

@@ -1,0 +1,30 @@
+"""The benchmarks run and give figures; how good these are is not for a test to say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.__main__ import main
+from benchmarks.results import Results
+
+
+def test_a_smoke_test_of_the_benchmarks_gives_a_figure_for_every_row(tmp_path: Path):
+    assert main(["frozen", "trunk", "photo", "memory", "--quick", "--output", str(tmp_path)]) == 0
+    rows = Results(tmp_path).read()
+    assert rows.keys() >= {"frozen_end_to_end", "frozen_predict_once", "frozen_second_run", "photo", "memory"}
+    assert all(row.quick for row in rows.values())
+    assert all(row.unavailable or row.values for row in rows.values())
+    ratios = {name: row for name, row in rows.items() if row.unit == "x" and row.values}
+    assert ratios.keys() >= {"frozen_end_to_end", "trunk_efficientnet_lite0_float32", "photo", "estimate"}
+    assert all(value > 0 for row in ratios.values() for value in row.values)
+    report = (tmp_path / "RESULTS.md").read_text(encoding="utf-8")
+    assert all(f"| {name} |" in report for name in rows)
+    assert "smoke test" in report
+
+
+def test_an_unknown_benchmark_is_refused(capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit):
+        main(["faster_than_light"])
+    assert "faster_than_light" in capsys.readouterr().err
