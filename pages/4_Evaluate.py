@@ -23,11 +23,10 @@ def choose_split(run: RunRecord) -> str | None:
     if not splits:
         st.info("The dataset of this run has no test or validation images, so there is nothing to measure it by.")
         return None
-    return st.segmented_control(
+    return st.radio(
         "Asked about",
         splits,
-        default=splits[0],
-        required=True,
+        horizontal=True,
         format_func=lambda split: f"{SPLITS[split]} ({run.split_counts[split]:,})",
         key="evaluate-split",
         help="Validation images chose the best epoch. Test images were kept aside until now.",

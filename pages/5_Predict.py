@@ -35,6 +35,7 @@ def introduce(run: RunRecord) -> None:
 def show(answers: list[Answer], run: RunRecord) -> None:
     """Every picture with its answer; many also in one table."""
     first = 0
+    st.header("The answer" if len(answers) == 1 else "The answers", anchor=False)
     if len(answers) > 1:
         prediction_table(answers, run.classes, "predict", f"{run.id}-answers.csv")
         pages = math.ceil(len(answers) / CARDS_PER_PAGE)

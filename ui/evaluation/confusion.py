@@ -50,10 +50,7 @@ def confusion_view(matrix: np.ndarray, classes: Sequence[str], key: str) -> None
 
 
 def _choose_numbers(key: str) -> Numbers:
-    chosen = st.segmented_control(
-        "Numbers in the cells", list(NUMBERS), default="Images", required=True, key=f"{key}-numbers"
-    )
-    return NUMBERS[chosen or "Images"]
+    return NUMBERS[st.radio("Numbers in the cells", list(NUMBERS), horizontal=True, key=f"{key}-numbers")]
 
 
 def _mix_ups(matrix: np.ndarray, classes: Sequence[str]) -> None:

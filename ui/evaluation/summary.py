@@ -75,7 +75,11 @@ def _figures(confusion: np.ndarray, classes: Sequence[str], top_k: Mapping[int, 
     weakest = _weakest(confusion)
     recall = confusion[weakest, weakest] / per_class[weakest]
     figures.append(
-        ("Weakest class", percent(float(recall)), f"Of **{plain(classes[weakest])}**, the fewest are found.")
+        (
+            "Weakest class",
+            percent(float(recall)),
+            f"The share of **{plain(classes[weakest])}** that is found, the lowest of all classes.",
+        )
     )
     commonest = int(per_class.argmax())
     figures.append(

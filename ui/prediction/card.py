@@ -51,7 +51,7 @@ def _picture(answer: Answer) -> None:
 
 
 def _answer(answer: Answer, key: str, shown: int) -> None:
-    st.markdown(f"##### {answer_in_words(answer)}")
+    st.markdown(f"### {answer_in_words(answer)}")
     _verdict(answer)
     top = answer.ranked[:shown]
     st.plotly_chart(

@@ -34,8 +34,8 @@ def runs_filter(key: str) -> Callable[[Sequence[RunRecord]], list[RunRecord]]:
             key=f"{key}-search",
             width=320,
         )
-        shown = st.segmented_control("Show", list(SHOWN), default="All", required=True, key=f"{key}-shown", wrap=True)
-    return lambda runs: matching(runs, shown or "All", words or "")
+        shown = st.selectbox("Show", list(SHOWN), key=f"{key}-shown", width=180)
+    return lambda runs: matching(runs, shown, words or "")
 
 
 def matching(runs: Sequence[RunRecord], shown: str, words: str) -> list[RunRecord]:
