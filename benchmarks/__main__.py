@@ -20,7 +20,7 @@ from benchmarks.machine import busy, describe_machine, today
 from benchmarks.programs import ORDER, PROGRAMS
 from benchmarks.report import number, quantity, write_report
 from benchmarks.results import Result, Results
-from benchmarks.session import PAIRS, BenchmarkError, Session
+from benchmarks.session import PAIRS, BenchmarkError, Session, end_on_sigterm
 
 FOLDER: Final = Path(__file__).parent
 QUICK_FOLDER: Final = Path(tempfile.gettempdir()) / "benchmarks-quick"
@@ -59,6 +59,7 @@ def _run(names: Sequence[str], session: Session, results: Results, folder: Path)
         except BenchmarkError as error:
             session.say(str(error))
             failed.append(name)
+        session.tidy()
         session.say(f"done after {(time.monotonic() - began) / 60:.1f} minutes")
     return failed
 
@@ -93,4 +94,5 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
+    end_on_sigterm()
     sys.exit(main())

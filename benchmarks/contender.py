@@ -9,9 +9,12 @@ import importlib
 import json
 import sys
 
+from benchmarks.session import end_on_sigterm
+
 
 def main() -> None:
     """Run the function named on the command line."""
+    end_on_sigterm()
     module, function, arguments = sys.argv[1:]
     measured = getattr(importlib.import_module(module), function)(**json.loads(arguments))
     print()  # whatever a library left without an end of line

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from subprocess import PIPE
+from types import FrameType
 from typing import Any, Final, TypeVar
 
 from tl_core.workspace import Workspace, new_id
@@ -56,6 +60,12 @@ class Session:
         """A new workspace without datasets, runs or caches."""
         return Workspace(self.folder / new_id(self.program)).ensure()
 
+    def tidy(self) -> None:
+        """Remove what a benchmark left: gigabytes of caches. The datasets stay for the next."""
+        for path in self.folder.iterdir():
+            if path.is_dir() and path != self.store:
+                shutil.rmtree(path)
+
     def rounds(self) -> Iterator[int]:
         """Numbers of the rounds, from 0, told on the way."""
         for number in range(self.pairs):
@@ -87,12 +97,27 @@ def _in_fresh_process(contender: Contender, arguments: str) -> Measured:
     command = [
         sys.executable, "-m", "benchmarks.contender", contender.__module__, contender.__qualname__, arguments
     ]  # fmt: skip
-    done = subprocess.run(
-        command, cwd=REPOSITORY, env={**os.environ, **_QUIET}, capture_output=True, text=True, check=False
+    process = subprocess.Popen(
+        command, cwd=REPOSITORY, env={**os.environ, **_QUIET}, stdout=PIPE, stderr=PIPE, text=True
     )
-    if done.returncode:
+    try:
+        output, errors = process.communicate()
+    finally:
+        if process.poll() is None:  # interrupted: let the contender end what it has started
+            process.terminate()
+            process.wait()
+    if process.returncode:
         raise BenchmarkError(
-            f"{contender.__name__} failed with exit code {done.returncode}:\n{done.stderr[-_LAST_WORDS:]}"
+            f"{contender.__name__} failed with exit code {process.returncode}:\n{errors[-_LAST_WORDS:]}"
         )
-    measured: Measured = json.loads(done.stdout.splitlines()[-1])
+    measured: Measured = json.loads(output.splitlines()[-1])
     return measured
+
+
+def end_on_sigterm() -> None:
+    """Leave every ``with`` and ``finally`` block when this process is asked to end."""
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        sys.exit(128 + number)
+
+    signal.signal(signal.SIGTERM, end)

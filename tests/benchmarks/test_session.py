@@ -35,6 +35,15 @@ def test_a_smoke_test_stays_in_this_process(tmp_path: Path):
     assert Session(tmp_path, quick=True).measure(tell_process, word="same")["process"] == os.getpid()
 
 
+def test_only_the_datasets_stay_between_two_benchmarks(tmp_path: Path):
+    session = Session(tmp_path, program="photo")
+    dataset = make_dataset(session.store, KIND)
+    workspace = session.workspace()
+    session.tidy()
+    assert dataset.path.is_dir()
+    assert not workspace.root.exists()
+
+
 def test_a_broken_contender_is_told_with_its_last_words(tmp_path: Path):
     with pytest.raises(BenchmarkError, match="the contender is broken"):
         Session(tmp_path).measure(fail, _word="")
