@@ -73,9 +73,9 @@ def _verdict(test: Rows) -> str:
     better, worse = sum(cell > _TIE for cell in cells), sum(cell < -_TIE for cell in cells)
     everywhere = f"not as good on {' and '.join(behind)}" if behind else "at least as good on every set"
     return (
-        f"Quick start is {everywhere}, and {_signed(_difference(test))} points better on average. Of {len(cells)} cells "
-        f"it is better in {better}, equal in {len(cells) - better - worse} and worse in {worse}; its worst cell is "
-        f"{_signed(min(cells))} points."
+        f"Quick start is {everywhere}; the mean difference is {_signed(_difference(test))} points. Of {len(cells)} "
+        f"cells it is better in {better}, equal in {len(cells) - better - worse} and worse in {worse}; its worst cell "
+        f"is {_signed(min(cells))} points."
     )
 
 
