@@ -9,7 +9,7 @@ from ui.navigation import RUNS, TRAIN, go_to
 from ui.page import page_setup
 from ui.runs.details import run_details
 from ui.runs.filter import runs_filter
-from ui.runs.table import runs_table
+from ui.runs.table import run_chooser, runs_table
 
 REFRESH_SECONDS = 3.0
 
@@ -22,7 +22,9 @@ def show_all(workspace: Workspace) -> None:
         if st.button("Start a training", type="primary", icon=TRAIN.icon):
             go_to(TRAIN)
         return
-    pick = runs_filter("runs")
+    with st.container(horizontal=True):
+        pick = runs_filter("runs")
+        run_chooser(pick(runs), "runs-open", open_run)
 
     def table() -> None:
         with error_boundary():

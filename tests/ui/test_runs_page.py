@@ -83,6 +83,15 @@ def test_each_status_is_found_by_its_filter(workspace, dataset, run):
     assert matching(runs, "Starred", "") == []
 
 
+def test_a_run_is_opened_by_its_name_without_a_mouse(workspace, dataset, run):
+    ended_run(workspace, dataset, "Another")
+    at = open_page(PAGE)
+    checked(at.selectbox(key="runs-open").select(run.id).run())
+    assert at.query_params["run"] == run.id
+    assert at.header[0].value == "First try"
+    assert press(at, "All runs").selectbox(key="runs-open").value is None
+
+
 def test_an_opened_run_says_how_good_it_is_and_what_comes_next(run):
     at = open_run(run)
     assert at.header[0].value == "First try"

@@ -18,6 +18,7 @@ from tl_core.workspace import Workspace
 # Any image may come: a phone then offers its photos, and to a format that cannot be read the answer is a sentence.
 FILE_TYPES: Final = ("image",)
 MAX_PICTURES: Final = 200  # at once; a browser that holds many more becomes slow
+CAMERA_WIDTH: Final = 480  # px; narrower on a phone
 SPLITS_TO_TRY: Final = ("test", "validation")  # a training image would flatter the model
 
 
@@ -55,7 +56,7 @@ def choose_pictures(workspace: Workspace, run: RunRecord, key: str) -> list[Pict
     photo = None
     if camera.open:  # so that the browser does not ask for the camera before somebody wants it
         with camera:
-            photo = st.camera_input("Photo", key=f"{key}-photo", label_visibility="collapsed")
+            photo = st.camera_input("Photo", key=f"{key}-photo", label_visibility="collapsed", width=CAMERA_WIDTH)
     if len(files) > MAX_PICTURES:
         st.warning(f"Only the first {MAX_PICTURES} of {len(files):,} pictures are shown to the model at once.")
     uploaded = [*([photo] if photo else []), *files[:MAX_PICTURES]]

@@ -25,16 +25,15 @@ def runs_filter(key: str) -> Callable[[Sequence[RunRecord]], list[RunRecord]]:
     Args:
         key: prefix of the controls' keys.
     """
-    with st.container(horizontal=True):
-        words = st.text_input(
-            "Search",
-            type="search",
-            live=True,
-            placeholder="Name, dataset, backbone or note",
-            key=f"{key}-search",
-            width=320,
-        )
-        shown = st.selectbox("Show", list(SHOWN), key=f"{key}-shown", width=180)
+    words = st.text_input(
+        "Search",
+        type="search",
+        live=True,
+        placeholder="Name, dataset, backbone or note",
+        key=f"{key}-search",
+        width=280,
+    )
+    shown = st.selectbox("Show", list(SHOWN), key=f"{key}-shown", width=170)
     return lambda runs: matching(runs, shown, words or "")
 
 
