@@ -29,11 +29,11 @@ def runs_filter(key: str) -> Callable[[Sequence[RunRecord]], list[RunRecord]]:
         "Search",
         type="search",
         live=True,
-        placeholder="Name, dataset, backbone or note",
+        placeholder="Name, dataset, note …",
         key=f"{key}-search",
-        width=280,
+        width=200,
     )
-    shown = st.selectbox("Show", list(SHOWN), key=f"{key}-shown", width=170)
+    shown = st.selectbox("Show", list(SHOWN), key=f"{key}-shown", width=142)
     return lambda runs: matching(runs, shown, words or "")
 
 
