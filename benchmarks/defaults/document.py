@@ -72,10 +72,11 @@ def _verdict(test: Rows) -> str:
     cells = [row["quick_start"] - row["plain"] for row in test]
     better, worse = sum(cell > _TIE for cell in cells), sum(cell < -_TIE for cell in cells)
     everywhere = f"not as good on {' and '.join(behind)}" if behind else "at least as good on every set"
+    equal = len(cells) - better - worse
     return (
-        f"Quick start is {everywhere}; the mean difference is {_signed(_difference(test))} points. Of {len(cells)} "
-        f"cells it is better in {better}, equal in {len(cells) - better - worse} and worse in {worse}; its worst cell "
-        f"is {_signed(min(cells))} points."
+        f"Quick start is {everywhere}; its mean difference is {_signed(_difference(test))} points. Of {len(cells)} "
+        f"cells it is better in {better}, equal in {equal} and worse in {worse}; its worst cell is "
+        f"{_signed(min(cells))} points."
     )
 
 
