@@ -12,10 +12,13 @@ import streamlit as st
 from tl_core.workspace import Workspace
 from ui.errors import error_boundary
 from ui.navigation import draw_navigation
+from ui.script_cleanup import keep_keras_state
 
 PRODUCT: Final = "Transfer learning"
 MARK: Final = Path(__file__).parent / "assets" / "mark.svg"
 CONTENT_WIDTH: Final = 1120  # px; wider lines are harder to read and charts gain nothing
+
+keep_keras_state()
 
 
 @contextlib.contextmanager

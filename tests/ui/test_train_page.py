@@ -311,9 +311,7 @@ def test_start_makes_a_run_and_shows_it(workspace, dataset, training):
     assert at.query_params["run"] == run.id
     assert run.config.epochs == 3
     assert run.dataset_id == dataset.id
-    assert "Pets, EfficientNet-Lite0" in texts(at) + "".join(heading.value for heading in at.header).replace(
-        "\\", ""
-    )
+    assert "Pets, EfficientNet-Lite0" in texts(at) + "".join(heading.value for heading in at.header).replace("\\", "")
     assert [button.label for button in at.button if button.label == "New training"]
 
 
