@@ -31,7 +31,7 @@ class NotFinite(Exception):  # noqa: N818  # becomes a DivergedError with a sent
 
 @dataclass(frozen=True, slots=True)
 class Batches:
-    """What some consecutive batches gave; losses and accuracies are means per image."""
+    """What a batch gave; loss and accuracy are means per image."""
 
     done: int  # batches of this epoch so far
     total: int
@@ -52,8 +52,8 @@ class Result:
 class Fitter:
     """Trains one part of a model with one optimizer.
 
-    Stored inputs that are small go to the device as a whole, and many batches are trained in one call of a
-    TensorFlow graph: a head learns thousands of images in milliseconds. Others are read batch by batch.
+    Stored inputs that are small go to the device as a whole, and each batch is gathered from them inside the
+    graph that learns: a head learns thousands of images in a fraction of a second. Others are read batch by batch.
     """
 
     def __init__(
@@ -76,15 +76,15 @@ class Fitter:
 
         Args:
             order: a permutation of the examples.
-            report: told after every few batches.
+            report: told after every batch.
 
         Raises:
             Interrupted: the person asked to stop.
             NotFinite: the loss of a batch was not finite.
         """
         totals = _Totals(-(-len(order) // batch_size), report)
-        for batches, images, sums in self._passes_of(examples.feed).learn(examples, order, batch_size):
-            totals.add(batches, images, sums)
+        for images, sums in self._passes_of(examples.feed).learn(examples, order, batch_size):
+            totals.add(images, sums)
             if not np.isfinite(totals.loss):
                 raise NotFinite
             if self._should_stop():
@@ -127,8 +127,8 @@ class _Totals:
         self._batches = batches
         self._report = report
 
-    def add(self, batches: int, images: int, sums: Sums) -> None:
+    def add(self, images: int, sums: Sums) -> None:
         loss, correct = float(sums[0]), float(sums[1])
-        self.loss, self.correct, self._done = self.loss + loss, self.correct + correct, self._done + batches
+        self.loss, self.correct, self._done = self.loss + loss, self.correct + correct, self._done + 1
         if np.isfinite(loss):
             self._report(Batches(self._done, self._batches, loss / images, correct / images, images))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -21,7 +20,6 @@ Rows = npt.NDArray[np.int64]
 Sums = npt.NDArray[np.float32]
 """Sums over some images of loss and right answers, ``(2,)``."""
 
-_CHUNK_SECONDS: Final = 0.1  # of training without a look at what happens outside
 _RESIDENT_CHECKED: Final = 256  # images judged at once
 _STREAMED_CHECKED: Final = 32
 
@@ -42,8 +40,8 @@ class Examples:
 class Passes(Protocol):
     """Takes examples of one feed through the trained part, piece by piece."""
 
-    def learn(self, examples: Examples, order: Rows, batch_size: int) -> Iterator[tuple[int, int, Sums]]:
-        """Gives batches, images and sums of each piece."""
+    def learn(self, examples: Examples, order: Rows, batch_size: int) -> Iterator[tuple[int, Sums]]:
+        """Gives images and sums of each batch."""
 
     def judge(self, examples: Examples) -> Iterator[tuple[Array, Sums]]:
         """Gives probabilities and sums of each piece."""
@@ -58,6 +56,9 @@ class Step:
         self._objective = objective
         self._variables = part.trainable_variables
         optimizer.build(self._variables)
+        # Keras sums gradients over devices, of which there is one, with a custom gradient; TensorFlow registers
+        # that for ever, and with it the whole graph and the stored features: 20 MB lost with every run.
+        optimizer._all_reduce_sum_gradients = list
 
     def learn(self, inputs: list[tf.Tensor], labels: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
         """Learn from a batch; gives its sums."""
@@ -80,65 +81,39 @@ class Step:
 
 
 class ResidentPasses:
-    """All inputs lie on the device; one call of a graph gathers many batches from them and learns."""
+    """All inputs lie on the device; a graph gathers a batch from them and learns."""
 
     def __init__(self, feed: ArrayFeed, step: Step) -> None:
         self._tensors = [tf.convert_to_tensor(np.ascontiguousarray(array)) for array in feed.arrays]
         self._step = step
-        self._batches = 4  # per call, adapted to the speed seen
-        many, one = (None, None), (None,)
-        self._learn = _graph(
-            self._learn_batches,
-            tf.TensorSpec(many, tf.int32),
-            tf.TensorSpec(many, tf.int32),
-            tf.TensorSpec(many, tf.float32),
-        )
-        self._judge = _graph(self._judge_rows, tf.TensorSpec(one, tf.int32), tf.TensorSpec(one, tf.int32))
+        whole, real = tf.TensorSpec((None,), tf.int32), tf.TensorSpec((None,), tf.float32)
+        self._learn = _graph(self._learn_rows, whole, whole, real)
+        self._judge = _graph(self._judge_rows, whole, whole)
 
-    def learn(self, examples: Examples, order: Rows, batch_size: int) -> Iterator[tuple[int, int, Sums]]:
-        """As many batches per call as take a tenth of a second."""
-        start = 0
-        while start < len(order):
-            batches = max(1, min(self._batches, (len(order) - start) // batch_size))
-            chosen = order[start : start + batches * batch_size].reshape(batches, -1)
-            began = time.monotonic()
-            sums = self._learn(
-                tf.constant(examples.rows[chosen], tf.int32),
-                tf.constant(examples.labels[chosen], tf.int32),
-                tf.constant(examples.weights[chosen]),
-            ).numpy()
-            self._adapt(batches, time.monotonic() - began)
-            start += chosen.size
-            yield batches, chosen.size, sums
+    def learn(self, examples: Examples, order: Rows, batch_size: int) -> Iterator[tuple[int, Sums]]:
+        """One batch per call."""
+        # No loop inside the graph: TensorFlow never frees the body of a `tf.while_loop`, and saves little time.
+        for start in range(0, len(order), batch_size):
+            chosen = order[start : start + batch_size]
+            rows, labels = tf.constant(examples.rows[chosen], tf.int32), tf.constant(examples.labels[chosen])
+            yield len(chosen), self._learn(rows, labels, tf.constant(examples.weights[chosen])).numpy()
 
     def judge(self, examples: Examples) -> Iterator[tuple[Array, Sums]]:
         """A few hundred images per call."""
         for start in range(0, len(examples), _RESIDENT_CHECKED):
             some = slice(start, start + _RESIDENT_CHECKED)
-            rows, labels = tf.constant(examples.rows[some], tf.int32), tf.constant(examples.labels[some], tf.int32)
+            rows, labels = tf.constant(examples.rows[some], tf.int32), tf.constant(examples.labels[some])
             probabilities, sums = self._judge(rows, labels)
             yield probabilities.numpy(), sums.numpy()
-
-    def _adapt(self, batches: int, seconds: float) -> None:
-        wanted = int(batches * _CHUNK_SECONDS / max(seconds, 1e-6))
-        self._batches = min(max(1, wanted), 2 * self._batches)
 
     def _gather(self, rows: tf.Tensor) -> list[tf.Tensor]:
         return [tf.gather(tensor, rows) for tensor in self._tensors]
 
+    def _learn_rows(self, rows: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+        return self._step.learn(self._gather(rows), labels, weights)
+
     def _judge_rows(self, rows: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return self._step.judge(self._gather(rows), labels)
-
-    def _learn_batches(self, rows: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
-        """Learn from ``(batches, batch)`` rows; ends early, with sums that are not finite, at a broken loss."""
-
-        def still_sound(batch: tf.Tensor, sums: tf.Tensor) -> tf.Tensor:
-            return (batch < tf.shape(rows)[0]) & tf.reduce_all(tf.math.is_finite(sums))
-
-        def learn(batch: tf.Tensor, sums: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            return batch + 1, sums + self._step.learn(self._gather(rows[batch]), labels[batch], weights[batch])
-
-        return tf.while_loop(still_sound, learn, (tf.constant(0), tf.zeros(2)))[1]
 
 
 class StreamedPasses:
@@ -148,12 +123,12 @@ class StreamedPasses:
         self._step = step
         self._graphs: dict[Any, tuple[Any, Any]] = {}
 
-    def learn(self, examples: Examples, order: Rows, batch_size: int) -> Iterator[tuple[int, int, Sums]]:
+    def learn(self, examples: Examples, order: Rows, batch_size: int) -> Iterator[tuple[int, Sums]]:
         """One batch per call."""
         with prefetched(_read_batches(examples, order, batch_size)) as batches:
             for inputs, labels, weights in batches:
                 learn, _ = self._graphs_for(inputs)
-                yield 1, len(labels), learn(_tensors(inputs), tf.constant(labels), tf.constant(weights)).numpy()
+                yield len(labels), learn(_tensors(inputs), tf.constant(labels), tf.constant(weights)).numpy()
 
     def judge(self, examples: Examples) -> Iterator[tuple[Array, Sums]]:
         """One batch per call."""
@@ -177,8 +152,11 @@ class StreamedPasses:
 
 
 def _graph(function: Callable[..., Any], *signature: Any) -> Any:
-    """Trace once, for these shapes and no others."""
-    return tf.function(function, input_signature=signature, autograph=False).get_concrete_function()
+    """Trace once, for these shapes and no others.
+
+    A `tf.function` frees its graph when it goes; what `get_concrete_function` gives never does.
+    """
+    return tf.function(function, input_signature=signature, autograph=False)
 
 
 def _read_batches(examples: Examples, order: Rows, batch_size: int) -> Iterator[tuple[list[Array], Array, Array]]:

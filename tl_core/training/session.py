@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -61,6 +62,7 @@ def _run(
             status, best = course.run()
             word = {"done": "Done", "stopped": "Stopped"}[status]
             _close(run_path, reporter, status, f"{word}: {describe(best)}")
+    gc.collect()  # models refer to themselves in circles; their memory is for the next run
 
 
 @contextlib.contextmanager

@@ -1,13 +1,14 @@
 """However a training ends, its record says so and what was good is kept."""
 
 import dataclasses
+import gc
 
 import keras
 import pytest
 import tensorflow as tf
 
 from tests.tl_core.small_trainings import Trained
-from tl_core.config import HeadConfig
+from tl_core.config import AUGMENTATION_LEVELS, HeadConfig
 from tl_core.errors import (
     ConfigError,
     DivergedError,
@@ -214,3 +215,15 @@ def test_a_failed_write_leaves_the_last_good_model(train_run, dataset, monkeypat
         saving.save_classifier(run.folder.model_file, run.record.config, split_classifier(model), 3)
     assert run.folder.model_file.read_bytes() == before
     assert not list(run.folder.path.glob(".writing-*"))
+
+
+def test_a_finished_training_leaves_no_graph_and_no_model_in_memory(train_run, dataset):
+    def count():
+        gc.collect()
+        return sum(isinstance(thing, (tf.Graph, keras.Model)) for thing in gc.get_objects())
+
+    settings = {"epochs": 1, "frozen_layers": 15, "fine_tune_epochs": 1, "augmentation": AUGMENTATION_LEVELS["light"]}
+    train_run(dataset, **settings)
+    before = count()
+    train_run(dataset, **settings)
+    assert count() <= before
