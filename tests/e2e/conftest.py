@@ -3,51 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import socket
-import subprocess
-import sys
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from tests.e2e.application import CHROMIUM_ARGUMENTS, DESKTOP, App, serve
 from tests.e2e.browser import find_or_install_browser
-from tl_core.workspace import Workspace
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-START_SECONDS = 60
 WAIT_MILLISECONDS = 60_000
-PHONE = {"width": 390, "height": 844}
-DESKTOP = {"width": 1280, "height": 900}
-
-CHROMIUM_ARGUMENTS = (
-    "--no-sandbox",  # containers and root have no user namespaces
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-)
-
-
-@dataclass(frozen=True)
-class App:
-    """A running server."""
-
-    url: str
-    workspace: Workspace
-    process: subprocess.Popen[bytes]
-    log: Path
-
-    def at(self, page: str = "", **query: str) -> str:
-        """Address of one page, such as ``Train``, with its query."""
-        text = "&".join(f"{name}={value}" for name, value in query.items())
-        return f"{self.url}/{page}{'?' + text if text else ''}"
 
 
 @pytest.fixture(scope="session")
@@ -66,7 +30,7 @@ def start_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[...
 
         def start(**environment: str) -> App:
             folder = tmp_path_factory.mktemp("app")
-            return stack.enter_context(_serve(folder, environment))
+            return stack.enter_context(serve(folder, environment))
 
         yield start
 
@@ -84,54 +48,3 @@ def page(browser: Browser) -> Iterator[Page]:
     page.set_default_timeout(WAIT_MILLISECONDS)
     yield page
     context.close()
-
-
-@contextlib.contextmanager
-def _serve(folder: Path, environment: dict[str, str]) -> Iterator[App]:
-    port, log = _free_port(), folder / "server.log"
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true", f"--server.port={port}"]
-    workspace = Workspace(folder / "workspace")
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command,
-            cwd=REPOSITORY,
-            env={**os.environ, "TL_WORKSPACE": str(workspace.root), **environment},
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        app = App(f"http://localhost:{port}", workspace, process, log)
-        _wait_until_it_answers(app)
-        yield app
-    finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _wait_until_it_answers(app: App) -> None:
-    for _ in range(START_SECONDS * 10):
-        if app.process.poll() is not None:
-            pytest.fail(f"The server ended at once:\n{app.log.read_text(errors='replace')}")
-        if _answers(app.url):
-            return
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            app.process.wait(0.1)
-    pytest.fail(f"The server did not answer within {START_SECONDS} s:\n{app.log.read_text(errors='replace')}")
-
-
-def _answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"{url}/_stcore/health", timeout=5) as answer:
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, ConnectionError, TimeoutError):
-        return False
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

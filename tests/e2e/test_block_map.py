@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.conftest import PHONE, App
+from tests.e2e.application import PHONE, App
 from tl_core.data.samples import import_sample
 
 pytestmark = pytest.mark.e2e

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import ElementHandle, Page, expect
 
-from tests.e2e.conftest import App
+from tests.e2e.application import App
 from tl_core.data import Dataset, list_datasets
 from tl_core.runs import find_run, list_runs, read_events
 
