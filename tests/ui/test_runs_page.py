@@ -54,7 +54,7 @@ def test_every_run_has_a_row_with_what_it_was_and_how_good_it_is(workspace, data
     assert rows["accuracy"].tolist()[1:] == [pytest.approx(90), 87.5]
     assert rows["dataset"].tolist() == ["Pets"] * 3
     assert rows["frozen"].tolist()[1].startswith("120 of")
-    assert rows["rates"].tolist()[1] == "0.001, then 2 × 10⁻⁵"
+    assert rows["rates"].tolist()[1] == "0.002, then 2 × 10⁻⁵"
     assert len(rows["curve"].tolist()[1]) == 7
     assert list(rows["curve"].tolist()[0]) == []
 
@@ -213,10 +213,10 @@ def test_settings_that_took_no_part_are_left_out():
 @pytest.mark.parametrize(
     ("config", "frozen", "rates"),
     [
-        (TrainingConfig(), "all 141", "0.001"),
-        (TrainingConfig(frozen_layers=0, fine_tune_epochs=1), "none of 141", "0.001, then 10⁻⁵"),
-        (TrainingConfig(backbone="from_the_future"), "all", "0.001"),
-        (TrainingConfig(backbone="from_the_future", frozen_layers=7), "7", "0.001"),
+        (TrainingConfig(), "all 141", "0.002"),
+        (TrainingConfig(frozen_layers=0, fine_tune_epochs=1), "none of 141", "0.002, then 0.0001"),
+        (TrainingConfig(backbone="from_the_future"), "all", "0.002"),
+        (TrainingConfig(backbone="from_the_future", frozen_layers=7), "7", "0.002"),
     ],
 )
 def test_frozen_layers_and_rates_in_words(config, frozen, rates):

@@ -40,7 +40,9 @@ _VGG16_BLOCK5_CONV1: Final = 15  # index of this layer in the backbone without i
 _BOOK_HEAD: Final = HeadConfig(
     pooling="flatten", dense_units=(256,), activation="linear", dropout=0.5, output="sigmoid"
 )
-_AS_PUBLISHED: Final[Mapping[str, Any]] = MappingProxyType({"schedule": "constant", "label_smoothing": 0.0})
+_AS_PUBLISHED: Final[Mapping[str, Any]] = MappingProxyType(
+    {"schedule": "constant", "label_smoothing": 0.0, "fine_tune_learning_rate": 1e-5}
+)
 _BOOK_AUGMENTATION: Final = AugmentationConfig(horizontal_flip=True, rotation_degrees=36, zoom=0.2)
 
 _ALL: Final = (
@@ -109,7 +111,6 @@ _ALL: Final = (
             fine_tune_epochs=30,
             optimizer="rmsprop",
             learning_rate=1e-3,
-            fine_tune_learning_rate=1e-5,
         ),
     ),
     Preset(
@@ -133,7 +134,6 @@ _ALL: Final = (
             fine_tune_epochs=10,
             optimizer="rmsprop",
             learning_rate=1e-3,
-            fine_tune_learning_rate=1e-5,
         ),
     ),
     Preset(
@@ -172,7 +172,6 @@ _ALL: Final = (
             fine_tune_epochs=10,
             optimizer="adam",
             learning_rate=1e-3,
-            fine_tune_learning_rate=1e-5,
         ),
     ),
     Preset(

@@ -42,10 +42,10 @@ class TrainingConfig:
     augmentation_mode: str = "full"  # full (new every epoch) or cached_views (drawn from `views` kept views)
     views: int = 8  # random views per image kept by cached_views
 
-    epochs: int = 40  # of feature extraction, 1-1000
-    learning_rate: float = 1e-3  # of feature extraction
+    epochs: int = 60  # of feature extraction, 1-1000
+    learning_rate: float = 2e-3  # of feature extraction
     fine_tune_epochs: int = 0  # of fine-tuning, 0-1000
-    fine_tune_learning_rate: float = 1e-5  # 10 to 100 times below `learning_rate`
+    fine_tune_learning_rate: float = 1e-4  # 10 to 100 times below `learning_rate`
     batch_size: int = 32  # images per step, 1-1024
     optimizer: str = "adam"  # adam, adamw, rmsprop, sgd (with momentum 0.9)
     weight_decay: float = 0.0  # decoupled, used by adamw and sgd alone, 0-1

@@ -17,7 +17,7 @@ TROUBLE = {
     "nothing to tune": (Setting(config=TrainingConfig(fine_tune_epochs=5), layers=100), "all layers are frozen"),
     "too fast": (
         Setting(
-            config=TrainingConfig(frozen_layers=50, fine_tune_epochs=5, fine_tune_learning_rate=5e-4), layers=100
+            config=TrainingConfig(frozen_layers=50, fine_tune_epochs=5, fine_tune_learning_rate=1e-3), layers=100
         ),
         "2 times smaller than the head's",
     ),
@@ -94,8 +94,10 @@ def test_the_summary_bears_half_typed_hidden_layers():
 
 
 def test_a_run_is_summed_up_in_one_line():
-    assert run_summary(TrainingConfig()) == "EfficientNet-Lite0 · all layers frozen · learning rate 0.001"
-    fine_tuned = TrainingConfig(backbone="vgg16", frozen_layers=15, fine_tune_epochs=5)
+    assert run_summary(TrainingConfig()) == "EfficientNet-Lite0 · all layers frozen · learning rate 0.002"
+    fine_tuned = TrainingConfig(
+        backbone="vgg16", frozen_layers=15, fine_tune_epochs=5, learning_rate=1e-3, fine_tune_learning_rate=1e-5
+    )
     assert run_summary(fine_tuned) == (
         "VGG16 · the first 15 layers frozen · learning rate 0.001 · fine-tuning rate 10⁻⁵"
     )
