@@ -28,6 +28,7 @@ def write_document(found: Mapping[str, Any]) -> str:
     return _PAGE.read_text(encoding="utf-8").format(
         quick_start=describe(found["quick_start"]),
         plain=describe(found["plain_recipe"]),
+        first_guess=describe(found["first_guess"]),
         verdict=_verdict(test),
         by_set=_by_set(test),
         by_size=_by_size(test),
@@ -40,8 +41,10 @@ def write_document(found: Mapping[str, Any]) -> str:
         sets=_sets(found["sets"]),
         machine=found["machine"],
         date=found["date"],
-        choice_cells=found["changes"][0]["cells"],
-        changes=_changes(found["changes"]),
+        first_cells=found["first_round"][0]["cells"],
+        first_round=_changes(found["first_round"]),
+        second_cells=found["second_round"][0]["cells"],
+        second_round=_changes(found["second_round"]),
         class_weights=_class_weights(found["class_weights"]),
         tuning_epochs=found["fine_tuning_epochs"],
         fine_tuning=_fine_tuning(found["fine_tuning"]),
@@ -138,7 +141,7 @@ def _changes(changes: Rows) -> str:
             f"{row['log_loss']:+.3f}",
             f"{row['seconds']:.1f}",
         )
-        for row in sorted(changes[1:], key=lambda row: -row["mean"])
+        for row in sorted(changes, key=lambda row: -row["mean"])
     ]
     return _table(("change", "difference", "worst cell", "log loss", "seconds"), rows)
 

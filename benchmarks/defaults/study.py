@@ -20,6 +20,8 @@ from tl_core.config import TrainingConfig
 
 _VERSION: Final = 1  # of how a trial is carried out
 
+_SECOND_PHASE: Final = ("frozen_layers", "fine_tune_epochs", "fine_tune_learning_rate")  # a head knows nothing of it
+
 Tell = Callable[[str], None]
 
 
@@ -53,6 +55,7 @@ def run_heads(candidates: Mapping[str, TrainingConfig], grid: Grid, tell: Tell =
             for seed, drawn in draws.items():
                 trial = Trial(candidate=name, set_name=set_name, size=size, seed=seed)
                 about = _about(images, trial, replace(candidates[name], seed=seed), grid)
+                about["config"] = {key: value for key, value in about["config"].items() if key not in _SECOND_PHASE}
                 found[trial] = record.outcome(about, _run_one(trials, seed, drawn, getattr(drawn, grid.judged_by)))
                 tell(f"{trial}: {found[trial].accuracy:.3f} in {found[trial].seconds:.1f} s")
     return found
