@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from tl_core.engine.activations import TrunkRun, run_trunk
 from tl_core.engine.compiled import Network, compile_network
+from tl_core.engine.cut_choice import choose_cut
 from tl_core.engine.partition import Partition, partition_classifier, weights_fingerprint
 from tl_core.models.augmentation import build_augmentation
 from tl_core.training.feeds import ArrayFeed, Feed, ImageFeed
@@ -47,11 +48,26 @@ def build_stage(prepared: Prepared, frozen_layers: int) -> Stage:
     Raises:
         StoppedError: the person asked to stop.
     """
-    partition = partition_classifier(prepared.classifier, frozen_layers)
+    partition = partition_classifier(prepared.classifier, _cut(prepared, frozen_layers))
     builder = _Builder(prepared, partition)
     return Stage(
         partition, builder.training_examples(), builder.examples("validation"), builder.examples_or_none("test")
     )
+
+
+def _cut(prepared: Prepared, frozen_layers: int) -> int:
+    """How many layers run once: the frozen ones, or fewer where keeping their output is dear.
+
+    With full augmentation the training images' outputs are not kept, so there is nothing to weigh.
+    """
+    config, base = prepared.config, prepared.classifier.base
+    live = config.augmentation.enabled and config.augmentation_mode == "full"
+    if live or not 0 < frozen_layers < len(base.layers):
+        return frozen_layers
+    choice = choose_cut(base, frozen_layers)
+    if choice.text:
+        prepared.reporter.note(choice.text)
+    return choice.layers
 
 
 class _Builder:
