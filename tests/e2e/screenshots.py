@@ -81,6 +81,13 @@ def pages(app: App, run: RunRecord) -> dict[str, Callable[[Page], None]]:
 
         return visit
 
+    def curves(address: str) -> Callable[[Page], None]:
+        def visit(page: Page) -> None:
+            page.goto(address)
+            page.locator(".tlc-plot .main-svg").first.wait_for()
+
+        return visit
+
     def predict(page: Page) -> None:
         page.goto(app.at("Predict", run=run.id))
         page.get_by_role("button", name="Try with a test image").click()
@@ -91,9 +98,9 @@ def pages(app: App, run: RunRecord) -> dict[str, Callable[[Page], None]]:
         "home": go(app.at(), "This machine"),
         "data": go(app.at("Data", dataset=dataset.id), "Images per class"),
         "form": go(app.at("Train"), "Phase 1"),
-        "train": go(app.at("Train", run=run.id), "Done:"),
+        "train": curves(app.at("Train", run=run.id)),
         "runs": go(app.at("Runs"), "Search"),
-        "run": go(app.at("Runs", run=run.id), "Done:"),
+        "run": curves(app.at("Runs", run=run.id)),
         "evaluate": go(app.at("Evaluate", run=run.id), "How to read it"),
         "predict": predict,
     }
