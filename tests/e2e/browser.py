@@ -45,11 +45,11 @@ def find_or_install_browser() -> Path:
     Raises:
         NoBrowserError: there is none, and neither Playwright's download nor Debian's package could be had.
     """
-    if browser := next(_installed(), None):
-        return browser
+    if found := next(_installed(), None):
+        return found
     for install in (_debian_package, _playwright_download):
-        if browser := install():
-            return browser
+        if installed := install():
+            return installed
     raise NoBrowserError(NO_BROWSER)
 
 
