@@ -58,8 +58,8 @@ def _installed() -> Iterator[Path]:
         yield Path(named)
     yield from (Path(found) for name in INSTALLED_NAMES if (found := shutil.which(name)))
     yield from (path for name in INSTALLED_PATHS if (path := Path(name)).is_file())
-    if (path := _of_playwright()) is not None:
-        yield path
+    if downloaded := _of_playwright():
+        yield downloaded
 
 
 def _of_playwright() -> Path | None:
