@@ -108,7 +108,7 @@ def _cells(test: Rows) -> str:
 def _pair(test: Rows, name: str, take: Take = _everything) -> tuple[str, ...]:
     kept = list(filter(take, test))
     worst = min(row["quick_start"] - row["plain"] for row in kept)
-    numbers = (_mean(kept, "plain"), _mean(kept, "quick_start"))
+    numbers = (_mean_of_sizes(kept, "plain"), _mean_of_sizes(kept, "quick_start"))
     return (name, *(f"{number:.2f}" for number in numbers), _signed(numbers[1] - numbers[0]), _signed(worst))
 
 
@@ -190,8 +190,14 @@ def _mean(rows: Rows, key: str) -> float:
     return float(np.mean([row[key] for row in rows]))
 
 
+def _mean_of_sizes(rows: Rows, key: str) -> float:
+    """Every size counts the same, however many seeds it has."""
+    return float(np.mean([_mean(list(filter(_where(size=size), rows)), key) for size in _unique(rows, "size")]))
+
+
 def _difference(rows: Rows, take: Take = _everything) -> float:
-    return float(np.mean([row["quick_start"] - row["plain"] for row in rows if take(row)]))
+    kept = list(filter(take, rows))
+    return _mean_of_sizes(kept, "quick_start") - _mean_of_sizes(kept, "plain")
 
 
 def _unique(rows: Rows, key: str) -> list[Any]:

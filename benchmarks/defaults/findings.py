@@ -32,7 +32,7 @@ SECOND_ROUND_GRID: Final = replace(FIRST_ROUND_GRID, sets=("digits", "scenes", "
 
 TEST_GRIDS: Final = (
     Grid(judged_by="test", sizes=(10, 40)),
-    Grid(judged_by="test", sizes=(None,)),
+    Grid(judged_by="test", sizes=(None,), seeds=(1,)),
 )
 UNBALANCED_GRID: Final = Grid(sets=("digits", "scenes", "silhouettes"), sizes=(40,), seeds=(1, 2), unbalanced=True)
 FINE_TUNING_GRID: Final = Grid(sets=("scenes", "silhouettes"), sizes=(10,), seeds=(1,))

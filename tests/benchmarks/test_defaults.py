@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from benchmarks.defaults.array_pickle import read_array, unpickle_array
-from benchmarks.defaults.candidates import CHANGES, PLAIN_CONFIG, QUICK_CONFIG
+from benchmarks.defaults.candidates import CHANGES, CHOSEN, FIRST_CONFIG, PLAIN_CONFIG, QUICK_CONFIG
 from benchmarks.defaults.image_sets import SETS, ImageSet, load_set
 from benchmarks.defaults.sampling import IMBALANCE, SEEDS, SIZES, draw, thinned
 from tl_core.config import TrainingConfig
@@ -34,6 +35,12 @@ def test_quick_start_is_what_the_study_recommends():
     assert documented == PRESETS["quick_start"].config == TrainingConfig() == QUICK_CONFIG
 
 
+def test_quick_start_is_the_candidate_that_was_chosen():
+    fine_tuning_rate = QUICK_CONFIG.fine_tune_learning_rate
+    chosen = replace(CHANGES[CHOSEN], preset="quick_start", fine_tune_learning_rate=fine_tuning_rate)
+    assert chosen == QUICK_CONFIG
+
+
 def test_the_plain_recipe_is_the_one_that_was_asked_for():
     head = PLAIN_CONFIG.head
     assert (head.pooling, head.feature_normalization, head.dense_units) == ("average", "none", (256,))
@@ -44,7 +51,7 @@ def test_the_plain_recipe_is_the_one_that_was_asked_for():
 
 @pytest.mark.parametrize("name", CHANGES)
 def test_every_change_changes_something(name: str):
-    assert CHANGES[name] != QUICK_CONFIG
+    assert CHANGES[name] != FIRST_CONFIG
 
 
 def test_the_pools_of_a_set_have_the_promised_sizes(images: ImageSet):
