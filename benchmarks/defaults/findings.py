@@ -30,10 +30,7 @@ FIRST_ROUND_GRID: Final = Grid(sets=("digits", "scenes"), sizes=(10, 40), seeds=
 SECOND_ROUND_GRID: Final = replace(FIRST_ROUND_GRID, sets=("digits", "scenes", "silhouettes", "handwriting"))
 """Where settings are chosen: the sets on which heads differ (on faces and surfaces all are right)."""
 
-TEST_GRIDS: Final = (
-    Grid(judged_by="test", sizes=(10, 40)),
-    Grid(judged_by="test", sizes=(None,), seeds=(1,)),
-)
+TEST_GRID: Final = Grid(judged_by="test")
 UNBALANCED_GRID: Final = Grid(sets=("digits", "scenes", "silhouettes"), sizes=(40,), seeds=(1, 2), unbalanced=True)
 FINE_TUNING_GRID: Final = Grid(sets=("scenes", "silhouettes"), sizes=(10,), seeds=(1,))
 
@@ -58,7 +55,7 @@ def carry_out(tell: Tell) -> dict[str, Any]:
         "first_guess": FIRST_CONFIG.to_dict(),
         "first_round": _changes(tuple(CHANGES), FIRST_ROUND_GRID, tell),
         "second_round": _changes(SECOND_ROUND, SECOND_ROUND_GRID, tell),
-        "test": [row for grid in TEST_GRIDS for row in _test_rows(run_heads(FINALISTS, grid, tell))],
+        "test": _test_rows(run_heads(FINALISTS, TEST_GRID, tell)),
         "class_weights": _class_weights(tell),
         "fine_tuning_epochs": _FINE_TUNING_EPOCHS,
         "fine_tuning": _fine_tuning(tell),
