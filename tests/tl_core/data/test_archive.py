@@ -207,6 +207,7 @@ def test_tar_members_that_point_outside_or_are_links_are_skipped(tmp_path):
         (tar_of([("a/1.png", bytes(100)), ("a/2.png", b"")]), ArchiveLimits(members=1), "2 files"),
         (tar_of([("a/1.png", bytes(100))]), ArchiveLimits(unpacked_bytes=99), "unpack to"),
     ],
+    ids=["no archive", "cut off", "too many files", "too large"],
 )
 def test_bad_tar_archives_are_refused(tmp_path, content, limits, says):
     file = tmp_path / "bad.tgz"

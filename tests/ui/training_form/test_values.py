@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,6 +20,7 @@ from ui.training_form.values import (
     level_values,
 )
 
+PATH = attrgetter("path")
 EXAMPLES = [
     TrainingConfig(),
     TrainingConfig(
@@ -41,14 +44,14 @@ def test_no_two_controls_share_a_key():
     assert len({field.key for field in FIELDS.values()}) == len(FIELDS)
 
 
-@pytest.mark.parametrize("field", FIELDS.values(), ids=lambda field: field.path)
+@pytest.mark.parametrize("field", FIELDS.values(), ids=PATH)
 def test_every_control_explains_itself_in_a_sentence(field):
     assert field.label
     assert field.help.endswith(".")
     assert len(field.help) > 30
 
 
-@pytest.mark.parametrize("field", [field for field in FIELDS.values() if field.control == "choice"], ids=str)
+@pytest.mark.parametrize("field", [field for field in FIELDS.values() if field.control == "choice"], ids=PATH)
 def test_every_choice_is_one_that_the_configuration_takes(field):
     for choice in field.choices:
         values = {**form_values(TrainingConfig()), field.path: choice}
@@ -56,7 +59,7 @@ def test_every_choice_is_one_that_the_configuration_takes(field):
 
 
 @pytest.mark.parametrize(
-    "field", [field for field in FIELDS.values() if field.control in ("whole", "fraction")], ids=str
+    "field", [field for field in FIELDS.values() if field.control in ("whole", "fraction")], ids=PATH
 )
 def test_the_ends_of_every_range_are_ones_that_the_configuration_takes(field):
     for end in (field.low, field.high):
