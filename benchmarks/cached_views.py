@@ -39,7 +39,8 @@ def _speed(session: Session, config: TrainingConfig) -> Result:
     ours, theirs = [], []
     for _ in session.rounds():
         workspace, plain = session.workspace(), config.to_dict()
-        ours.append(session.measure(train_with_engine, dataset=dataset.path, workspace=workspace.root, config=plain))
+        room = {"dataset": dataset.path, "workspace": workspace.root, "calibrated": not session.quick}
+        ours.append(session.measure(train_with_engine, **room, config=plain))
         theirs.append(session.measure(fit_augmented, dataset=dataset.path, config=plain, measured=FIT_EPOCHS))
     mine, hand = (tuple(float(one["seconds"]) for one in runs) for runs in (ours, theirs))
     return Result(

@@ -55,7 +55,11 @@ def run(session: Session) -> Iterator[Result]:
             workspace = session.workspace()
             ours.append(
                 session.measure(
-                    train_with_engine, dataset=dataset.path, workspace=workspace.root, config=config.to_dict()
+                    train_with_engine,
+                    dataset=dataset.path,
+                    workspace=workspace.root,
+                    config=config.to_dict(),
+                    calibrated=not session.quick,
                 )
             )
             theirs.append(session.measure(fit_unfrozen, dataset=dataset.path, config=config.to_dict()))

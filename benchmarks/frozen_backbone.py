@@ -46,7 +46,7 @@ def run(session: Session) -> Iterator[Result]:
     ours, again, fits, once = [], [], [], []
     for _ in session.rounds():
         workspace = session.workspace()
-        room = {"dataset": dataset.path, "workspace": workspace.root}
+        room = {"dataset": dataset.path, "workspace": workspace.root, "calibrated": not session.quick}
         ours.append(session.measure(train_with_engine, **room, config=config.to_dict()))
         other = replace(config, learning_rate=OTHER_RATE)
         again.append(session.measure(train_with_engine, **room, config=other.to_dict()))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,15 +14,22 @@ from typing import Any
 from benchmarks.results import Estimate
 from benchmarks.session import Measured
 from tl_core.config import TrainingConfig
-from tl_core.data import load_dataset
-from tl_core.files import read_json
+from tl_core.data import Dataset, load_dataset
+from tl_core.files import read_json, write_json
 from tl_core.plan import plan_training
+from tl_core.plan.measurement import load_speed
 from tl_core.runs import RunRecord, create_run, read_events
 from tl_core.workspace import Workspace
 
 
-def train_with_engine(dataset: str, workspace: str, config: dict[str, Any]) -> Measured:
+def train_with_engine(dataset: str, workspace: str, config: dict[str, Any], calibrated: bool = False) -> Measured:
     """Train once; all libraries are imported before the clock starts, everything else is counted.
+
+    Args:
+        dataset: folder of the dataset.
+        workspace: its root.
+        config: plain values of the configuration.
+        calibrated: measure this kind of training first, as the form does, for the estimate.
 
     Returns:
         ``seconds`` of the whole training; ``first_epoch`` seconds from Start to the first epoch event; seconds of
@@ -31,6 +41,8 @@ def train_with_engine(dataset: str, workspace: str, config: dict[str, Any]) -> M
 
     settings, room = TrainingConfig.from_dict(config), Workspace(Path(workspace))
     images = load_dataset(Path(dataset))
+    if calibrated:
+        _calibrate(settings, images, room)
     plan = plan_training(settings, images, room)
     run = create_run(room, settings, images)
     started, began = time.time(), time.perf_counter()
@@ -39,6 +51,23 @@ def train_with_engine(dataset: str, workspace: str, config: dict[str, Any]) -> M
     estimate = {"estimated": plan.seconds, "seconds": seconds, "informed": plan.measured}
     about = {"seconds": seconds, "estimate": estimate, "run": str(run.path), "images": len(images.images)}
     return about | read_run(run, started)
+
+
+def _calibrate(config: TrainingConfig, dataset: Dataset, room: Workspace) -> None:
+    """Measure this kind of training as the form does, in a process of its own; once for all rounds of a session."""
+    kept = dataset.path.parent / "speeds"
+    kept.mkdir(exist_ok=True)
+    if not room.speeds.exists():
+        room.speeds.symlink_to(kept, target_is_directory=True)
+    if load_speed(room, config) is not None:
+        return
+    settings, images = room.root / "calibrate.json", room.datasets / dataset.path.name
+    write_json(settings, config.to_dict())
+    images.symlink_to(dataset.path, target_is_directory=True)
+    subprocess.run(
+        [sys.executable, "-m", "tl_core", "calibrate", "--config", str(settings), "--data", images.name],
+        env={**os.environ, "TL_WORKSPACE": str(room.root)}, capture_output=True, check=True,
+    )  # fmt: skip
 
 
 def read_run(run: RunRecord, started: float) -> Measured:

@@ -9,6 +9,7 @@ from ui.navigation import RUNS, TRAIN, go_to
 from ui.page import page_setup
 from ui.runs.details import run_details
 from ui.runs.filter import runs_filter
+from ui.runs.storage import kept_for_speed
 from ui.runs.table import run_chooser, runs_table
 
 REFRESH_SECONDS = 3.0
@@ -38,6 +39,7 @@ def show_all(workspace: Workspace) -> None:
 
     active = any(run.active for run in runs)
     st.fragment(table, run_every=REFRESH_SECONDS if active else None)()
+    kept_for_speed(workspace, "runs")
 
 
 def open_run(run_id: str) -> None:

@@ -37,6 +37,8 @@ LAYERS = {
     "tl_core.priority": 1,
     "tl_core.models": 2,
     "tl_core.engine": 2,
+    "tl_core.engine.disk_cache": 1,
+    "tl_core.engine.image_store": 1,
     "tl_core.training": 2,
     "tl_core.evaluation": 2,
     "tl_core.prediction": 2,

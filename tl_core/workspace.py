@@ -47,6 +47,11 @@ class Workspace:
         """Pretrained weights a person brought as files."""
         return self.root / "weights"
 
+    @property
+    def speeds(self) -> Path:
+        """How fast this machine trains; may be deleted at any time and is measured again."""
+        return self.root / "speeds"
+
     def ensure(self) -> Workspace:
         """Create the folders and prove that they can be written.
 

@@ -62,6 +62,11 @@ def megabytes(size: int) -> str:
     return f"{size / 1e6:.1f} MB"
 
 
+def size(amount: int) -> str:
+    """Bytes as ``0 MB``, ``340 MB`` or ``2.1 GB``."""
+    return f"{amount / 1e9:.1f} GB" if amount >= 1e9 else f"{amount / 1e6:.0f} MB"
+
+
 def plain(text: str) -> str:
     """Text from outside (a class, a file, a name), so that Markdown shows it as it is."""
     return "".join(f"\\{char}" if char in _MARKDOWN else char for char in text)

@@ -7,8 +7,11 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+from filelock import FileLock
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +32,7 @@ INSTALLED_PATHS = (
     r"C:\Program Files (x86)\Microsoft\Edge\Application\msedge.exe",
 )
 DOWNLOAD_SECONDS = 300
+LOCK = Path(tempfile.gettempdir()) / "transfer-learning-browser.lock"
 NO_BROWSER = (
     "The browser tests need Chrome, Chromium or Edge, and none was found or could be installed: install one of "
     "them (on Debian and Ubuntu: apt-get install chromium), or name its program in TL_BROWSER."
@@ -45,11 +49,12 @@ def find_or_install_browser() -> Path:
     Raises:
         NoBrowserError: there is none, and neither Playwright's download nor Debian's package could be had.
     """
-    if found := next(_installed(), None):
-        return found
-    for install in (_debian_package, _playwright_download):
-        if installed := install():
-            return installed
+    with FileLock(LOCK):  # tests run in two processes, of which one may install
+        if found := next(_installed(), None):
+            return found
+        for install in (_debian_package, _playwright_download):
+            if installed := install():
+                return installed
     raise NoBrowserError(NO_BROWSER)
 
 

@@ -4,6 +4,12 @@ from tl_core.data import import_uploads
 from tl_core.workspace import Workspace
 
 
+@pytest.fixture(autouse=True)
+def nothing_is_measured(monkeypatch):
+    """The time said before Start stays a guess: no process is started to measure it."""
+    monkeypatch.setattr("tl_core.jobs.measuring.SETTLED_SECONDS", float("inf"))
+
+
 @pytest.fixture
 def workspace(tmp_path, monkeypatch):
     monkeypatch.setenv("TL_WORKSPACE", str(tmp_path))

@@ -12,6 +12,7 @@ import pytest
 from tests.ui.pages_without_browser import checked, open_page, press, texts
 from tests.ui.trained_runs import ended_run
 from tl_core.config import HeadConfig, TrainingConfig
+from tl_core.engine.disk_cache import ArraySpec, open_cache
 from tl_core.errors import ModelUnavailableError
 from tl_core.runs import annotate_run, create_run, find_run, list_runs, update_run
 from tl_core.runs.bundle import bundle_model
@@ -240,3 +241,14 @@ def test_the_log_of_a_run_is_on_its_page(workspace, run):
     at = open_run(run)
     assert "something technical" in at.code[0].value
     assert "keras 3.15.1" in texts(at)
+
+
+def test_what_is_kept_for_speed_is_shown_and_can_be_freed(workspace, dataset, run):
+    cache = open_cache(workspace)
+    with cache.making("features", {"of": "the test"}, [ArraySpec((1000, 1000), "float32")]) as (array,):
+        array[:] = 1
+    at = open_page(PAGE)
+    assert "4 MB of at most 10.0 GB" in texts(at)
+    press(at, "Delete it")
+    assert cache.size_bytes() == 0
+    assert "0 MB of at most 10.0 GB" in texts(at)

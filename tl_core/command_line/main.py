@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from tl_core.command_line import backbones, evaluate, import_data, predict, resume, runs, train
+from tl_core.command_line import backbones, calibrate, evaluate, import_data, predict, resume, runs, train
 from tl_core.command_line.output import Output
 from tl_core.command_line.verb import BAD_INPUT, STOPPED, UNEXPECTED, Verb
 from tl_core.errors import StoppedError, TransferLearningError
@@ -25,6 +25,7 @@ VERBS: Final[tuple[Verb, ...]] = (
     predict.VERB,
     resume.VERB,
     runs.VERB,
+    calibrate.VERB,
 )
 
 

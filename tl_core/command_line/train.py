@@ -84,6 +84,11 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         "--data", required=True, metavar="DATASET|FOLDER", help="dataset id, folder, zip or sample set"
     )
     parser.add_argument("--name", help="name of the run")
+    add_config_arguments(parser)
+
+
+def add_config_arguments(parser: argparse.ArgumentParser) -> None:
+    """Everything that `read_config` reads."""
     parser.add_argument("--preset", choices=tuple(PRESETS), default=DEFAULT_PRESET, help="settings to begin with")
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings to begin with, saved from the form")
     # Left out means: as the preset has it.

@@ -25,6 +25,7 @@ Rows = npt.NDArray[np.int64]
 Progress = Callable[[int, int, float], None]
 """Told images done, images in all, and images/s."""
 
+FEATURES_KIND: Final = "features"  # of cache entries
 RESIDENT_BYTES: Final = 256 << 20  # up to this much is held in memory where the disk has no room
 
 
@@ -69,12 +70,12 @@ def run_trunk(
     Raises:
         StoppedError: ``should_stop`` said so.
     """
-    if kept := cache.open("features", run.key):
+    if kept := cache.open(FEATURES_KIND, run.key):
         return kept
     if cache.fits(run.specs):
-        with cache.making("features", run.key, run.specs) as arrays:
+        with cache.making(FEATURES_KIND, run.key, run.specs) as arrays:
             _fill(arrays, run, compile_trunk(), batch_size, progress, should_stop)
-        if kept := cache.open("features", run.key):
+        if kept := cache.open(FEATURES_KIND, run.key):
             return kept
     if sum(spec.bytes for spec in run.specs) > RESIDENT_BYTES:
         return None

@@ -60,13 +60,13 @@ class DiskCache:
 
     def __init__(self, folder: Path, limit_bytes: int) -> None:
         self._folder = folder
-        self._limit = limit_bytes
+        self.limit_bytes = limit_bytes
 
     def fits(self, specs: Sequence[ArraySpec]) -> bool:
         """Whether an entry of these arrays may be kept: within the bound, and with room on the disk."""
         self._folder.mkdir(parents=True, exist_ok=True)
         size = sum(spec.bytes for spec in specs)
-        return size <= self._limit and 2 * size <= shutil.disk_usage(self._folder).free + self.size_bytes()
+        return size <= self.limit_bytes and 2 * size <= shutil.disk_usage(self._folder).free + self.size_bytes()
 
     def open(self, kind: str, key: Key) -> list[Array] | None:
         """The arrays of an entry, memory-mapped and read-only, or None; a damaged entry is removed."""
@@ -81,6 +81,14 @@ class DiskCache:
             return None
         os.utime(path / _ENTRY_FILE)  # used now
         return arrays
+
+    def name_of(self, kind: str, key: Key) -> str:
+        """The name under which an entry is kept, for `holds`."""
+        return self._path(kind, key).name
+
+    def holds(self, name: str) -> bool:
+        """Whether there is an entry of this name; whether it is whole shows when it is opened."""
+        return (self._folder / name / _ENTRY_FILE).is_file()
 
     @contextlib.contextmanager
     def making(self, kind: str, key: Key, specs: Sequence[ArraySpec]) -> Iterator[list[Array]]:
@@ -129,7 +137,7 @@ class DiskCache:
         self._remove_abandoned()
         entries = sorted(self._entries(), key=_last_used)
         total = sum(_size(path) for path in entries)
-        while entries and total + needed > self._limit:
+        while entries and total + needed > self.limit_bytes:
             oldest = entries.pop(0)
             total -= _size(oldest)
             shutil.rmtree(oldest, ignore_errors=True)

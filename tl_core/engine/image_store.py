@@ -76,7 +76,7 @@ def open_images(
         StoppedError: ``should_stop`` said so.
     """
     spec = ArraySpec((len(dataset.images), size, size, 3), "uint8")
-    key = {"images": pixels_key(dataset.images), "size": size}
+    key = _key(dataset, size)
     if arrays := cache.open("images", key):
         return StoredImages(arrays[0])
     if not cache.fits([spec]):
@@ -85,6 +85,15 @@ def open_images(
         _fill(array, dataset, size, progress, should_stop)
     arrays = cache.open("images", key)
     return StoredImages(arrays[0]) if arrays else StreamedImages(dataset, size)
+
+
+def images_are_kept(cache: DiskCache, dataset: Dataset, size: int) -> bool:
+    """Whether the images have been resized to this size before."""
+    return cache.holds(cache.name_of("images", _key(dataset, size)))
+
+
+def _key(dataset: Dataset, size: int) -> dict[str, Any]:
+    return {"images": pixels_key(dataset.images), "size": size}
 
 
 def pixels_key(images: Iterable[ImageRecord]) -> str:

@@ -39,25 +39,25 @@ class TrainedPart:
     """
 
     def __init__(self, stages: Sequence[keras.Model], head: keras.Model) -> None:
-        self._stages = tuple(stages)
+        self.stages = tuple(stages)  # of the backbone; none where the head alone is trained
         self._head = head
 
     def __call__(self, inputs: Sequence[tf.Tensor], training: bool) -> tf.Tensor:
         """Probabilities ``(n, classes)`` or ``(n, 1)``, float32."""
         x: Any = list(inputs) if len(inputs) > 1 else inputs[0]
-        for stage in self._stages:
+        for stage in self.stages:
             x = stage(x, training=False)
         return self._head(x, training=training)
 
     @property
     def variables(self) -> list[keras.Variable]:
         """Every variable that training can change, random states included."""
-        return [variable for model in (*self._stages, self._head) for variable in model.variables]
+        return [variable for model in (*self.stages, self._head) for variable in model.variables]
 
     @property
     def trainable_variables(self) -> list[keras.Variable]:
         """The variables that get gradients."""
-        return [variable for model in (*self._stages, self._head) for variable in model.trainable_variables]
+        return [variable for model in (*self.stages, self._head) for variable in model.trainable_variables]
 
     @property
     def penalties(self) -> list[tf.Tensor]:

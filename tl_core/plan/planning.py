@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -12,15 +13,15 @@ from tl_core.backbones.registry import get_backbone
 from tl_core.backbones.weights import weights_status
 from tl_core.config import TrainingConfig
 from tl_core.data.dataset import Dataset
-from tl_core.plan.speed import seconds_per_image
+from tl_core.engine.disk_cache import open_cache
+from tl_core.engine.image_store import images_are_kept
+from tl_core.plan.kept import features_are_kept
+from tl_core.plan.measurement import PhaseSpeed, Speed
+from tl_core.plan.speed import known_speed
 from tl_core.plan.wording import count_in_words, duration_in_words
 from tl_core.workspace import Workspace
 
-# Costs relative to one pass through the frozen backbone, from measurements on two cores.
-_AUGMENTED_PASS: Final = 2.0  # TensorFlow instead of OpenVINO, and the random changes themselves
-_TRAINED_PASS: Final = 4.0  # forward and backward through unfrozen layers in TensorFlow
-_HEAD_SECONDS_PER_IMAGE: Final = 3e-5  # one image of one epoch on stored features
-_START_SECONDS: Final = 4.0  # building, compiling, saving
+_EPOCH_SECONDS: Final = 0.01  # of an epoch, whatever its images: events, the best weights set aside
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,8 @@ class TrainingPlan:
     total_parameters: int
     download_mb: float  # 10^6 bytes to fetch first, 0 if nothing
     seconds: float
-    measured: bool  # whether the time rests on an earlier run on this machine
+    measured: bool  # whether the time rests on a measurement on this machine ...
+    exact: bool  # ... of this very kind of training
     text: str  # all of it in one line
     problems: tuple[str, ...]  # sentences; with any of them Start makes no sense
 
@@ -55,11 +57,13 @@ def plan_training(config: TrainingConfig, dataset: Dataset, workspace: Workspace
         ConfigError: the backbone is unknown.
     """
     backbone, outline = get_backbone(config.backbone), load_outline(config.backbone)
-    per_image, measured = seconds_per_image(config, backbone, workspace)
-    phases = _phases(config, dataset, outline, per_image)
+    known = known_speed(config, workspace)
+    work = _Work.of(config, dataset, workspace)
+    phases = _phases(config, dataset, outline, known.speed, work)
     head_trainable, head_frozen = _head_parameters(config, dataset)
     download = weights_status(backbone, workspace).download_mb if config.weights == "imagenet" else 0.0
-    seconds = sum(phase.seconds for phase in phases) + _START_SECONDS
+    seconds = known.speed.build + work.decoding * known.speed.decode + known.speed.save
+    seconds += sum(phase.seconds for phase in phases)
     plan = TrainingPlan(
         phases=phases,
         images=len(dataset.of_split("train")),
@@ -67,7 +71,8 @@ def plan_training(config: TrainingConfig, dataset: Dataset, workspace: Workspace
         total_parameters=outline.parameters + head_trainable + head_frozen,
         download_mb=download,
         seconds=seconds,
-        measured=measured,
+        measured=known.measured,
+        exact=known.exact,
         text="",
         problems=tuple(_problems(config, dataset, backbone, outline)),
     )
@@ -80,28 +85,56 @@ def fine_tunes(config: TrainingConfig, outline: BackboneOutline) -> bool:
     return config.fine_tune_epochs > 0 and frozen is not None and frozen < len(outline.layers)
 
 
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """How much there is to do."""
+
+    train: int  # images
+    held_out: int  # validation images, judged in every epoch
+    judged: int  # validation and test images, judged at the end
+    decoding: float  # million pixels, 0 where the images are kept at this size
+    kept: Callable[[int], bool]  # whether what so many first layers say about the images is on the disk
+
+    @classmethod
+    def of(cls, config: TrainingConfig, dataset: Dataset, workspace: Workspace) -> _Work:
+        cache = open_cache(workspace)
+        size = config.image_size or get_backbone(config.backbone).image_size
+        pixels = sum(image.width * image.height for image in dataset.images) / 1e6
+        train, held_out, test = (len(dataset.of_split(split)) for split in ("train", "validation", "test"))
+        return cls(
+            train=train,
+            held_out=held_out,
+            judged=held_out + test,
+            decoding=0.0 if images_are_kept(cache, dataset, size) else pixels,
+            kept=lambda layers: features_are_kept(config, layers, dataset, workspace, cache),
+        )
+
+
 def _phases(
-    config: TrainingConfig, dataset: Dataset, outline: BackboneOutline, per_image: float
+    config: TrainingConfig, dataset: Dataset, outline: BackboneOutline, speed: Speed, work: _Work
 ) -> tuple[PlannedPhase, ...]:
-    train, held_out = len(dataset.of_split("train")), len(dataset.of_split("validation"))
-    everything = len(dataset.images)
     head = _head_parameters(config, dataset)[0]
-    if not config.augmentation.enabled:
-        seconds = everything * per_image + config.epochs * train * _HEAD_SECONDS_PER_IMAGE
-    elif config.augmentation_mode == "cached_views":
-        seconds = (train * config.views + everything) * per_image
-    else:
-        seconds = config.epochs * (train * _AUGMENTED_PASS + held_out) * per_image
+    seconds = _phase_seconds(config, speed.head, work, config.epochs, len(outline.layers))
     extraction = PlannedPhase("Feature extraction", config.epochs, head, seconds)
     if not fine_tunes(config, outline):
         return (extraction,)
-    above = 1 - (config.frozen_layers or 0) / len(outline.layers)
-    below = 0.0 if not config.augmentation.enabled else 1 - above
-    epoch = train * per_image * (above * _TRAINED_PASS + below * _AUGMENTED_PASS) + held_out * per_image
-    trainable = head + outline.trainable_parameters(config.frozen_layers)
-    return extraction, PlannedPhase(
-        "fine-tuning", config.fine_tune_epochs, trainable, config.fine_tune_epochs * epoch
-    )
+    frozen = config.frozen_layers or 0
+    seconds = _phase_seconds(config, speed.fine_tune or speed.head, work, config.fine_tune_epochs, frozen)
+    trainable = head + outline.trainable_parameters(frozen)
+    return extraction, PlannedPhase("fine-tuning", config.fine_tune_epochs, trainable, seconds)
+
+
+def _phase_seconds(config: TrainingConfig, speed: PhaseSpeed, work: _Work, epochs: int, frozen_layers: int) -> float:
+    """What runs once, unless it is kept, and what runs in every epoch."""
+    augmented = config.augmentation.enabled
+    views = config.views if augmented and config.augmentation_mode == "cached_views" else 0
+    live = augmented and not views
+    plain = work.judged if augmented else work.train + work.judged
+    once = speed.compile + plain * speed.frozen + views * work.train * speed.changed
+    if frozen_layers == 0 or work.kept(frozen_layers):
+        once = speed.compile if live and frozen_layers else 0.0
+    learning = work.train * (speed.learn + (speed.changed if live else 0.0))
+    return once + speed.trace + epochs * (learning + work.held_out * speed.check + _EPOCH_SECONDS)
 
 
 def _head_parameters(config: TrainingConfig, dataset: Dataset) -> tuple[int, int]:

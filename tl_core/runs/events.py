@@ -12,6 +12,7 @@ batch     ``phase``, ``epoch``, ``batch``, ``batches``, ``loss``, ``accuracy``, 
 epoch     ``phase``, ``epoch``, ``epochs``, ``loss``, ``accuracy``, ``val_loss``, ``val_accuracy``,
           ``learning_rate``, ``seconds``, ``best`` (whether its model is the best so far)
 note      ``text``: a decision or a warning, in words
+kept      ``entry`` of the cache with what the first ``frozen_layers`` layers say about the images
 end       ``status``, ``text``
 ========  ==================================================================================================
 

@@ -22,7 +22,7 @@ from tl_core.training.checkpoint import Checkpoint, remove_checkpoint, save_chec
 from tl_core.training.feeds import ArrayFeed
 from tl_core.training.fitter import Fitter, Interrupted, Result
 from tl_core.training.phase import PhasePlan, PhaseState, run_phase
-from tl_core.training.preparation import Prepared, prepare
+from tl_core.training.preparation import Prepared, give_back, prepare
 from tl_core.training.reporter import EVALUATE, FINE_TUNE, HEAD, SAVE, Reporter
 from tl_core.training.saving import require_room, restore, save_classifier, snapshot
 from tl_core.training.stage import Stage, build_stage
@@ -79,7 +79,9 @@ class Course:
             if self._state.best is not None:
                 self._keep_best(measure=False)
             raise
-        return status, self._keep_best(measure=status == "done" or isinstance(self._stage.validation.feed, ArrayFeed))
+        best = self._keep_best(measure=status == "done" or isinstance(self._stage.validation.feed, ArrayFeed))
+        give_back(self._prepared)
+        return status, best
 
     def improved(self, state: PhaseState) -> None:
         """The model is now the best so far: write it, if the last writing was long ago."""

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tl_core.backbones.build import build_backbone
+from tl_core.backbones.spare import keep_backbone, take_backbone
 from tl_core.config import TrainingConfig
 from tl_core.data.dataset import Dataset, load_dataset
 from tl_core.device import Device, use_device
@@ -74,8 +75,7 @@ def prepare(
     on_device(device)
     if device.note:
         reporter.note(device.note)
-    keras.utils.set_random_seed(config.seed)
-    base = build_backbone(config.backbone, config.image_size, config.weights, _download(reporter), should_stop)
+    base = _build_base(config, reporter, should_stop)
     if should_stop():
         raise StoppedError(STOPPED)
     frozen = len(base.layers) if config.frozen_layers is None else config.frozen_layers
@@ -97,6 +97,24 @@ def prepare(
         reporter=reporter,
         should_stop=should_stop,
     )
+
+
+def give_back(prepared: Prepared) -> None:
+    """Leave the backbone to the next training, if this one has not changed it; nothing may use it afterwards."""
+    config = prepared.config
+    if config.weights == "imagenet" and not prepared.fine_tunes:
+        keep_backbone(config.backbone, config.image_size, prepared.classifier.base)
+
+
+def _build_base(config: TrainingConfig, reporter: Reporter, should_stop: Callable[[], bool]) -> keras.Model:
+    """The backbone; what is drawn at random afterwards does not depend on where it came from."""
+    keras.utils.set_random_seed(config.seed)
+    if config.weights == "random":
+        base = build_backbone(config.backbone, config.image_size, config.weights)
+    else:
+        base = take_backbone(config.backbone, config.image_size, _download(reporter), should_stop)
+    keras.utils.set_random_seed(config.seed)
+    return base
 
 
 def _require_enough(dataset: Dataset) -> None:

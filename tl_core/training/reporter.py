@@ -53,6 +53,10 @@ class Reporter:
         """A decision or a warning, in words."""
         self._events.write("note", text=text)
 
+    def kept(self, entry: str, frozen_layers: int) -> None:
+        """What the first layers say about the images lies on the disk under this name."""
+        self._events.write("kept", entry=entry, frozen_layers=frozen_layers)
+
     def epoch(
         self, number: int, last: int, trained: Result, checked: Result, *, rate: float, seconds: float, best: bool
     ) -> None:

@@ -7,11 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+import keras
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tl_core.engine.activations import TrunkRun, run_trunk
+from tl_core.config import TrainingConfig
+from tl_core.engine.activations import FEATURES_KIND, TrunkRun, run_trunk
 from tl_core.engine.compiled import Network, compile_network
 from tl_core.engine.cut_choice import choose_cut
 from tl_core.engine.partition import Partition, partition_classifier, weights_fingerprint
@@ -48,31 +50,44 @@ def build_stage(prepared: Prepared, frozen_layers: int) -> Stage:
     Raises:
         StoppedError: the person asked to stop.
     """
-    partition = partition_classifier(prepared.classifier, _cut(prepared, frozen_layers))
-    builder = _Builder(prepared, partition)
+    layers, why = layers_to_run_once(prepared.config, prepared.classifier.base, frozen_layers)
+    if why:
+        prepared.reporter.note(why)
+    partition = partition_classifier(prepared.classifier, layers)
+    builder = _Builder(prepared, partition, frozen_layers)
     return Stage(
         partition, builder.training_examples(), builder.examples("validation"), builder.examples_or_none("test")
     )
 
 
-def _cut(prepared: Prepared, frozen_layers: int) -> int:
-    """How many layers run once: the frozen ones, or fewer where keeping their output is dear.
+def layers_to_run_once(config: TrainingConfig, base: keras.Model, frozen_layers: int) -> tuple[int, str | None]:
+    """How many layers run once, and why, in words: the frozen ones, or fewer where keeping their output is dear.
 
     With full augmentation the training images' outputs are not kept, so there is nothing to weigh.
     """
-    config, base = prepared.config, prepared.classifier.base
     live = config.augmentation.enabled and config.augmentation_mode == "full"
     if live or not 0 < frozen_layers < len(base.layers):
-        return frozen_layers
+        return frozen_layers, None
     choice = choose_cut(base, frozen_layers)
-    if choice.text:
-        prepared.reporter.note(choice.text)
-    return choice.layers
+    return choice.layers, choice.text
+
+
+def augmenter(config: TrainingConfig, size: int) -> Callable[[Images], Images]:
+    """Random changes, rounded to whole levels as every stored and predicted image is."""
+    change = build_augmentation(config.augmentation, config.seed)
+
+    def changed(images: tf.Tensor) -> tf.Tensor:
+        views = change(tf.cast(images, tf.float32))
+        return tf.cast(tf.round(tf.clip_by_value(views, 0.0, 255.0)), tf.uint8)
+
+    graph = tf.function(changed, input_signature=[tf.TensorSpec((None, size, size, 3), tf.uint8)], autograph=False)
+    return lambda images: graph(tf.constant(images)).numpy()
 
 
 class _Builder:
-    def __init__(self, prepared: Prepared, partition: Partition) -> None:
+    def __init__(self, prepared: Prepared, partition: Partition, frozen_layers: int) -> None:
         self._prepared = prepared
+        self._frozen_layers = frozen_layers
         self._partition = partition
         self._train_rows = prepared.rows_of("train")
         config = prepared.config
@@ -124,6 +139,7 @@ class _Builder:
             self._prepared.cache, run, self._network, TRUNK_BATCH, reporter.progress, self._prepared.should_stop
         )
         if arrays is not None:
+            reporter.kept(self._prepared.cache.name_of(FEATURES_KIND, run.key), self._frozen_layers)
             return ArrayFeed(arrays)
         reporter.note("What the frozen layers say is too large to keep, so they run again in every epoch.")
         return ImageFeed(self._prepared.images, None, self._network())
@@ -136,7 +152,7 @@ class _Builder:
             outputs=self._partition.outputs,
             key=self._key(views),
             plain=len(self._plain_rows),
-            augment=self._augment() if views else None,
+            augment=augmenter(self._prepared.config, self._prepared.images.size) if views else None,
         )
 
     def _key(self, views: int) -> dict[str, Any]:
@@ -159,21 +175,8 @@ class _Builder:
     def _live_feed(self) -> Feed:
         batch_size = min(self._prepared.config.batch_size, MAX_LIVE_BATCH)
         network = None if self._partition.frozen is None else self._network(batch_size)
-        return ImageFeed(self._prepared.images, self._augment(), network)
-
-    def _augment(self) -> Callable[[Images], Images]:
-        """Random changes, rounded to whole levels as every stored and predicted image is."""
-        change = build_augmentation(self._prepared.config.augmentation, self._prepared.config.seed)
-        size = self._prepared.images.size
-
-        def changed(images: tf.Tensor) -> tf.Tensor:
-            views = change(tf.cast(images, tf.float32))
-            return tf.cast(tf.round(tf.clip_by_value(views, 0.0, 255.0)), tf.uint8)
-
-        graph = tf.function(
-            changed, input_signature=[tf.TensorSpec((None, size, size, 3), tf.uint8)], autograph=False
-        )
-        return lambda images: graph(tf.constant(images)).numpy()
+        change = augmenter(self._prepared.config, self._prepared.images.size)
+        return ImageFeed(self._prepared.images, change, network)
 
     def _network(self, batch_size: int = TRUNK_BATCH) -> Network:
         """The frozen part compiled for batches of this size."""

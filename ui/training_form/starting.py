@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import streamlit as st
 
 from tl_core.backbones.registry import get_backbone
@@ -9,14 +11,18 @@ from tl_core.config import TrainingConfig
 from tl_core.data import Dataset
 from tl_core.errors import ConfigError
 from tl_core.jobs import manager
+from tl_core.jobs.measuring import speed_meter
 from tl_core.plan import TrainingPlan, plan_training
 from tl_core.runs import create_run, find_run
 from tl_core.workspace import Workspace
+from ui.errors import error_boundary
 from ui.navigation import TRAIN, page_link
 from ui.page import CONTENT_WIDTH
 from ui.training_form.advice import Advice, Setting, advise
 from ui.training_form.draft import Draft, draft
 from ui.words import count, plain
+
+MEASURING_SECONDS: Final = 1.0  # between two looks at a measurement
 
 
 def remarks(dataset: Dataset) -> None:
@@ -39,6 +45,8 @@ def start_bar(workspace: Workspace, dataset: Dataset) -> None:
         except ConfigError as error:
             _bar("", (str(error),))
             return
+        if not plan.exact and not plan.problems:
+            _wait_for_measurement(workspace, config, dataset)
         if _bar(_plan_text(plan, len(manager(workspace).jobs())), plan.problems):
             _start(workspace, config, dataset)
 
@@ -104,7 +112,21 @@ def _plan_text(plan: TrainingPlan, ahead: int) -> str:
     return plan.text + queue
 
 
+def _wait_for_measurement(workspace: Workspace, config: TrainingConfig, dataset: Dataset) -> None:
+    """Have the speed of such a training measured; the line says a better time as soon as it is."""
+    meter = speed_meter(workspace)
+
+    def watch() -> None:
+        with error_boundary():
+            if waiting and not meter.want(config, dataset.id):
+                st.rerun()
+
+    waiting = meter.want(config, dataset.id)
+    st.fragment(watch, run_every=MEASURING_SECONDS if waiting else None)()
+
+
 def _start(workspace: Workspace, config: TrainingConfig, dataset: Dataset) -> None:
+    speed_meter(workspace).stop()
     run = create_run(workspace, config, dataset, f"{dataset.name}, {get_backbone(config.backbone).title}")
     manager(workspace).submit(run.id)
     st.query_params["run"] = run.id

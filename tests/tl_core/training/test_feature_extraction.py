@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 
+from tl_core.backbones import spare
 from tl_core.config import HeadConfig
 from tl_core.files import sha256_of
 from tl_core.training import stage
@@ -92,7 +93,7 @@ def test_the_same_seed_gives_the_same_curve(train_run, dataset):
 
 @pytest.mark.parametrize("schedule", ["constant", "cosine", "plateau"])
 def test_the_learning_rate_follows_its_schedule(train_run, noise, schedule):
-    run = train_run(noise, epochs=12, schedule=schedule, learning_rate=0.05)
+    run = train_run(noise, epochs=40, schedule=schedule, learning_rate=0.05)
     rates = run.curve("learning_rate")
     assert rates[0] == pytest.approx(0.05)
     if schedule == "constant":
@@ -110,3 +111,14 @@ def test_early_stopping_ends_a_phase_that_no_longer_improves(train_run, noise):
     assert len(run.epochs) < 60
     assert len(run.epochs) == 1 + int(np.argmin(run.curve("val_loss"))) + 3
     assert any("ends early" in note for note in run.notes)
+
+
+def test_the_next_training_takes_the_backbone_of_the_last_and_learns_the_same(train_run, dataset):
+    spare._kept.clear()
+    settings = {"backbone": "efficientnet_lite0", "weights": "imagenet", "epochs": 3}
+    built = train_run(dataset, **settings)
+    assert len(spare._kept) == 1
+    taken = train_run(dataset, **settings)
+    assert taken.curve("val_loss") == pytest.approx(built.curve("val_loss"), abs=1e-5)
+    train_run(dataset, **settings, frozen_layers=130, fine_tune_epochs=1)
+    assert not spare._kept, "a backbone that was trained is nobody's spare one"

@@ -17,7 +17,10 @@ FLIP = AugmentationConfig(horizontal_flip=True, brightness=0.1, rotation_degrees
         {"optimizer": "sgd", "weight_decay": 1e-4},
         {"label_smoothing": 0.1},
         {"class_weights": True},
-        {"head": HeadConfig(pooling="max", dense_units=(16, 8), batch_norm=True, l2=0.001, dropout=0.1)},
+        {
+            "head": HeadConfig(pooling="max", dense_units=(16, 8), batch_norm=True, l2=0.001, dropout=0.1),
+            "epochs": 40,
+        },
         {"head": HeadConfig(pooling="flatten", feature_normalization="layer")},
         {"batch_size": 1000},
     ],
