@@ -32,6 +32,7 @@ LAYERS = {
     "tl_core.runs": 1,
     "tl_core.jobs": 1,
     "tl_core.figures": 1,
+    "tl_core.coach": 1,
     "tl_core.hardware": 1,
     "tl_core.plan": 1,
     "tl_core.priority": 1,

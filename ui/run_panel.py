@@ -12,6 +12,7 @@ from tl_core.figures.history import PHASE_TITLES
 from tl_core.jobs import manager
 from tl_core.runs import RunProgress, RunRecord, find_run
 from tl_core.workspace import Workspace
+from ui.coaching import coaching
 from ui.errors import error_boundary
 from ui.live_chart import live_chart
 from ui.machine_load import describe_load, machine_load
@@ -59,7 +60,7 @@ def _panel(workspace: Workspace, run_id: str, was_active: bool, key: str) -> Non
 
 def _draw(workspace: Workspace, run: RunRecord, feed: Feed, key: str) -> None:
     # Always the same places in the same order, so that nothing below moves when something above changes.
-    status, actions, figures, chart, footer = (st.container() for _ in range(5))
+    status, actions, figures, chart, coach, footer = (st.container() for _ in range(6))
     with status:
         _active_status(workspace, run, feed.progress) if run.active else _finished_status(run, feed.progress)
     with actions.container(horizontal=True, vertical_alignment="center"):
@@ -68,6 +69,8 @@ def _draw(workspace: Workspace, run: RunRecord, feed: Feed, key: str) -> None:
         _figures(run, feed)
     with chart:
         live_chart(feed.history, key=f"{key}-chart-{run.id}", title=run.name)
+    with coach:
+        coaching(workspace, run, feed.history, key)
     with footer:
         _footer(run, feed.progress)
 
