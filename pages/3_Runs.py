@@ -7,6 +7,7 @@ from tl_core.workspace import Workspace
 from ui.errors import error_boundary
 from ui.navigation import RUNS, TRAIN, go_to
 from ui.page import page_setup
+from ui.runs.comparing import begin_comparing, compare_runs, named_in_address
 from ui.runs.details import run_details
 from ui.runs.filter import runs_filter
 from ui.runs.storage import kept_for_speed
@@ -26,6 +27,10 @@ def show_all(workspace: Workspace) -> None:
     with st.container(horizontal=True):
         pick = runs_filter("runs")
         run_chooser(pick(runs), "runs-open", open_run)
+        if sum(run.best is not None for run in runs) >= 2 and st.button(
+            "Compare", icon=":material/compare_arrows:", help="Curves over each other, and what differs."
+        ):
+            begin_comparing(pick(runs))
 
     def table() -> None:
         with error_boundary():
@@ -50,10 +55,14 @@ def open_run(run_id: str) -> None:
 
 with page_setup("Runs", RUNS.icon, lead="How did each training go, and which one is best?") as workspace:
     opened = st.query_params.get("run")
-    if opened is None:
+    compared = named_in_address()
+    if opened is None and compared is None:
         show_all(workspace)
     else:
         if st.button("All runs", icon=":material/arrow_back:", key="runs-all"):
-            del st.query_params["run"]
+            st.query_params.clear()
             st.rerun()
-        run_details(workspace, opened, key="runs")
+        if opened is not None:
+            run_details(workspace, opened, key="runs")
+        elif compared is not None:
+            compare_runs(workspace, compared, key="compare")

@@ -56,7 +56,7 @@ def curves_payload(history: History, *, revision: str, title: str = "") -> dict[
         "traces": curve_traces(history),
         "layout": curve_layout(history),
         "columns": list(TABLE_COLUMNS),
-        "rows": [[_short(value) for value in row] for row in history.table()],
+        "rows": [[short_number(value) for value in row] for row in history.table()],
         "description": describe_curves(history),
     }
 
@@ -108,8 +108,8 @@ def _panel_traces(history: History, panel: Panel, batch_points: int) -> Iterable
     batches = decimate([point[panel.batch_place] for point in history.batches], batch_points)
     yield {
         **_trace(panel, "batch", "Training, per batch", first_panel),
-        "x": [_short(history.batches[place][0]) for place in batches],
-        "y": [_short(history.batches[place][panel.batch_place]) for place in batches],
+        "x": [short_number(history.batches[place][0]) for place in batches],
+        "y": [short_number(history.batches[place][panel.batch_place]) for place in batches],
         "line": {"color": translucent(TRAINING, 0.6), "width": 1},
         "mode": "lines",
         # Once there are epochs, the hover box speaks of epochs alone.
@@ -151,7 +151,7 @@ def _best(history: History, panel: Panel) -> dict[str, Any]:
     value = history.epochs[best].get(f"val_{panel.metric}") if best in history.epochs else None
     return {
         "x": [] if value is None else [best],
-        "y": [] if value is None else [_short(value)],
+        "y": [] if value is None else [short_number(value)],
         "mode": "markers",
         "marker": {"symbol": "star", "size": 15, "color": VALIDATION, "line": {"width": 1.5}},
     }
@@ -159,7 +159,7 @@ def _best(history: History, panel: Panel) -> dict[str, Any]:
 
 def _points(x: Sequence[int], y: Sequence[float | None]) -> dict[str, Any]:
     places = decimate(y, POINTS_PER_EPOCH_SERIES)
-    return {"x": [x[place] for place in places], "y": [_short(y[place]) for place in places]}
+    return {"x": [x[place] for place in places], "y": [short_number(y[place]) for place in places]}
 
 
 def _epoch_axis(upper: int, anchor: str) -> dict[str, Any]:
@@ -228,6 +228,6 @@ def _change(values: Sequence[float | None], *, percent: bool) -> str:
     return f"{'rose' if present[-1] > present[0] else 'fell'} from {first} to {last}"
 
 
-def _short(value: Any) -> Any:
+def short_number(value: Any) -> Any:
     """Five significant digits: more cannot be seen, and would double what is sent every second."""
     return float(f"{value:.5g}") if isinstance(value, float) else value

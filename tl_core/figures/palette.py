@@ -23,6 +23,10 @@ RIGHT: Final = "#4d9221"
 WRONG: Final = "#c51b7d"
 ANSWER: Final = "#7b6fb5"  # violet: a probability, where it is not known whether it is right
 
+# Runs beside each other, in this order and then again from the start; four hues in a darker and a lighter shade, so
+# that neighbours differ in lightness too. Blue and orange are left out: they mean training and validation.
+RUNS: Final = ("#0b7a75", "#b3408f", "#7a7a00", "#6554c0", "#3fa796", "#d96fb7", "#a8a431", "#9b8cf0")
+
 SPLIT_COLORS: Final = {"train": TRAINING, "validation": VALIDATION, "test": TEST}
 SPLIT_TITLES: Final = {"train": "Training", "validation": "Validation", "test": "Test"}
 

@@ -6,6 +6,6 @@ its smoothing. What it draws comes from `tl_core.figures.curves`; what only the 
 smoothing, logarithmic scale, downloads) is in ``live_chart.js`` and never runs the page again.
 """
 
-from ui.live_chart.component import live_chart
+from ui.live_chart.component import comparison_chart, live_chart
 
-__all__ = ["live_chart"]
+__all__ = ["comparison_chart", "live_chart"]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 import streamlit as st
 
+from tl_core.figures.comparison import ComparedRun, Progress, comparison_payload
 from tl_core.figures.curves import curves_payload
 from tl_core.figures.history import History
 from ui.live_chart.plotly_bundle import bundle_url
@@ -31,4 +33,16 @@ def live_chart(history: History, *, key: str, title: str = "") -> None:
         title: name of the run, for the names of downloaded files.
     """
     payload = curves_payload(history, revision=key, title=title)
+    _mount(key=key, data={**payload, "plotly_url": bundle_url()})
+
+
+def comparison_chart(runs: Sequence[ComparedRun], by: Progress, *, key: str) -> None:
+    """Draw the curves of several runs over each other.
+
+    Args:
+        runs: in the order of their colours.
+        by: what stands on the horizontal axis.
+        key: names the chart on its page.
+    """
+    payload = comparison_payload(runs, by, revision=f"{key}-{by}")
     _mount(key=key, data={**payload, "plotly_url": bundle_url()})

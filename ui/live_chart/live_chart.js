@@ -107,6 +107,7 @@ class Chart {
     const theme = this.theme()
     const narrow = width < NARROW
     const { xaxis, yaxis, xaxis2, yaxis2, shapes, annotations, ...rest } = this.data.layout
+    const legendAbove = { x: 0, xanchor: "left", y: 1, yref: "container", yanchor: "top" }
     const nothing = this.data.traces.every((trace) => trace.x.length === 0)
     return {
       ...rest,
@@ -117,8 +118,8 @@ class Chart {
       paper_bgcolor: theme.background,
       plot_bgcolor: theme.background,
       font: { family: theme.font, size: 13, color: theme.text },
-      margin: { l: 8, r: 8, t: narrow ? 86 : 64, b: 8 },
-      legend: { orientation: "h", x: 0, xanchor: "left", y: 1, yref: "container", yanchor: "top", font: { size: 13 } },
+      margin: { l: 8, r: 8, t: rest.legend ? 24 : narrow ? 86 : 64, b: 8 },
+      legend: { orientation: "h", font: { size: 13 }, ...(rest.legend ?? legendAbove) },
       hoverlabel: { bgcolor: theme.background, bordercolor: theme.line, font: { color: theme.text } },
       dragmode: narrow ? false : "zoom", // on a phone a finger scrolls the page
       shapes: shapes.map((shape) => ({ ...shape, line: { ...shape.line, color: theme.faded } })),
@@ -134,7 +135,7 @@ class Chart {
   axes({ xaxis, yaxis, xaxis2, yaxis2 }, theme, narrow, nothing) {
     const scale = this.controls.log.checked ? "log" : "linear"
     const common = { gridcolor: theme.grid, linecolor: theme.line, zeroline: false, automargin: true }
-    const epochs = { ...common, unifiedhovertitle: { text: "Epoch %{x}" }, ...fixed(nothing, [0, 5]) }
+    const epochs = { ...common, unifiedhovertitle: { text: this.data.hover_title ?? "Epoch %{x}" }, ...fixed(nothing, [0, 5]) }
     return {
       xaxis: { ...xaxis, ...epochs, title: narrow ? "" : title(xaxis), domain: narrow ? [0, 1] : [0, 0.455] },
       xaxis2: { ...xaxis2, ...epochs, title: title(xaxis2), domain: narrow ? [0, 1] : [0.545, 1] },

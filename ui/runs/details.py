@@ -7,18 +7,16 @@ from typing import Final
 
 import streamlit as st
 
-from tl_core.data import list_datasets
 from tl_core.runs import RunRecord, annotate_run, delete_run, find_run
 from tl_core.runs.bundle import bundle_model, bundle_name
 from tl_core.runs.store import MAX_NAME_LENGTH, MAX_NOTES_LENGTH
 from tl_core.workspace import Workspace
 from ui.errors import error_boundary
-from ui.navigation import TRAIN, go_to
 from ui.run_panel import run_panel
+from ui.runs.comparing import open_as_draft
 from ui.runs.log import run_log
 from ui.runs.settings import run_settings
 from ui.runs.words import run_line
-from ui.training_form.draft import draft
 from ui.words import megabytes, plain
 
 NOTES_HEIGHT: Final = 100  # px
@@ -63,7 +61,7 @@ def _actions(workspace: Workspace, run: RunRecord, key: str) -> None:
             icon=":material/model_training:",
             help="Opens the training form with the settings of this run, to change one of them and compare.",
         ):
-            _train_again(workspace, run)
+            open_as_draft(workspace, run)
         if not run.active:
             _delete(run, key)
 
@@ -100,14 +98,6 @@ def _delete(run: RunRecord, key: str) -> None:
             delete_run(run.path)
             del st.query_params["run"]
             st.rerun()
-
-
-def _train_again(workspace: Workspace, run: RunRecord) -> None:
-    form = draft()
-    form.fill(run.config)
-    if run.dataset_id in {dataset.id for dataset in list_datasets(workspace)}:
-        form.dataset_id = run.dataset_id
-    go_to(TRAIN)
 
 
 def _notes(run: RunRecord, key: str) -> None:
