@@ -42,6 +42,7 @@ LAYERS = {
     "tl_core.engine.image_store": 1,
     "tl_core.training": 2,
     "tl_core.evaluation": 2,
+    "tl_core.explanation": 2,
     "tl_core.prediction": 2,
     "tl_core.device": 2,
     "tl_core.command_line": 3,

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import keras
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
@@ -22,9 +21,9 @@ import tensorflow as tf
 from tl_core.data.normalise import normalise_image, read_image, resize_image
 from tl_core.device import find_device
 from tl_core.engine.compiled import Network, compile_network
-from tl_core.errors import ImageError, ModelUnavailableError
+from tl_core.errors import ImageError
 from tl_core.evaluation import as_class_probabilities
-from tl_core.files import sha256_of
+from tl_core.models.stored import load_stored
 from tl_core.runs import RunRecord, load_run
 
 Images = npt.NDArray[np.uint8]
@@ -101,9 +100,7 @@ def open_predictor(run_path: Path) -> Predictor:
     try:
         stamp = run.folder.model_file.stat()
     except FileNotFoundError:
-        raise ModelUnavailableError(
-            f"“{run.name}” has no model yet: wait for its first epochs, or choose another run."
-        ) from None
+        return _load(run)  # says what is missing
     return _pool.get((str(run_path), stamp.st_mtime_ns, stamp.st_ino), lambda: _load(run))
 
 
@@ -138,14 +135,7 @@ def _answer(predictor: Predictor, prepared: Sequence[_Prepared]) -> list[ImagePr
 
 
 def _load(run: RunRecord) -> Predictor:
-    path = run.folder.model_file
-    # While a run is active its model is replaced now and then, and the record follows a moment later.
-    if not run.active and sha256_of(path) != run.model_sha256:
-        raise _damaged(run)
-    try:
-        model = keras.models.load_model(path, compile=False, safe_mode=True)
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise _damaged(run) from error
+    model = load_stored(run)
     size = int(model.input_shape[1])
 
     def forward(images: tf.Tensor) -> list[tf.Tensor]:
@@ -153,12 +143,6 @@ def _load(run: RunRecord) -> Predictor:
 
     network = compile_network(forward, size, find_device("float32"), batch_size=None)
     return Predictor(run.classes, size, network)
-
-
-def _damaged(run: RunRecord) -> ModelUnavailableError:
-    return ModelUnavailableError(
-        f"The model file of “{run.name}” is damaged or was changed from outside, so it is not used: train it again."
-    )
 
 
 class _Pool:

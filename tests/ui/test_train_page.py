@@ -147,9 +147,8 @@ def test_the_line_above_start_says_what_will_happen(dataset):
 
 def test_every_control_explains_itself(dataset):
     at = open_page(unfolded=True)
-    kinds = ("selectbox", "slider", "select_slider", "number_input", "toggle", "text_input", "text_area")
+    kinds = ("selectbox", "slider", "select_slider", "number_input", "toggle", "text_input", "text_area", "radio")
     controls = [control for kind in kinds for control in at.get(kind)]
-    controls += [group for group in at.segmented_control if group.label != "Freeze"]
     assert len(controls) > 25
     assert [control.label for control in controls if not control.help] == []
 
@@ -183,11 +182,15 @@ def test_what_was_changed_since_the_preset_is_named_and_can_be_undone(dataset):
     assert "As the preset has it." in texts(at)
 
 
+def freeze(at, name):
+    checked(at.button(key=f"train_freeze_{name}").click().run())
+
+
 def test_the_buttons_freeze_all_the_last_blocks_half_or_nothing(dataset):
     at = open_page()
     places = load_outline(PRESETS[DEFAULT_PRESET].config.backbone).presets()
     for name in ("half", "none", "all_but_last_block", "all"):
-        checked(at.segmented_control(key="train_frozen_shortcut").set_value(name).run())
+        freeze(at, name)
         assert at.slider(key="train_frozen_layers").value == places[name]
 
 
@@ -204,7 +207,7 @@ def test_the_slider_moves_the_map_in_words(dataset):
     at = open_page()
     checked(at.slider(key="train_frozen_layers").set_value(0).run())
     assert "No block is frozen" in texts(at)
-    assert at.segmented_control(key="train_frozen_shortcut").value == "none"
+    assert [button.key for button in at.button if button.icon == ":material/check:"] == ["train_freeze_none"]
     checked(at.slider(key="train_frozen_layers").set_value(LAYERS).run())
     assert "only the head learns" in texts(at)
     assert "BatchNorm layers stay in inference mode" in texts(at)
@@ -212,15 +215,15 @@ def test_the_slider_moves_the_map_in_words(dataset):
 
 def test_fine_tuning_opens_when_layers_are_unfrozen(dataset):
     at = open_page()
-    checked(at.segmented_control(key="train_frozen_shortcut").set_value("all").run())
+    freeze(at, "all")
     assert at.select_slider(key="train_fine_tune_learning_rate").disabled
-    checked(at.segmented_control(key="train_frozen_shortcut").set_value("half").run())
+    freeze(at, "half")
     assert not at.select_slider(key="train_fine_tune_learning_rate").disabled
 
 
 def test_unfrozen_layers_without_epochs_are_remarked_on_and_put_right(dataset):
     at = open_page()
-    checked(at.segmented_control(key="train_frozen_shortcut").set_value("half").run())
+    freeze(at, "half")
     checked(at.number_input(key="train_fine_tune_epochs").set_value(0).run())
     assert "fine-tuning has 0 epochs" in texts(at)
     press(at, "Fine-tune for 10 epochs")
@@ -230,7 +233,7 @@ def test_unfrozen_layers_without_epochs_are_remarked_on_and_put_right(dataset):
 
 def test_a_fine_tuning_rate_that_is_too_large_is_remarked_on(dataset):
     at = open_page()
-    checked(at.segmented_control(key="train_frozen_shortcut").set_value("half").run())
+    freeze(at, "half")
     checked(at.number_input(key="train_fine_tune_epochs").set_value(5).run())
     rate = at.select_slider(key="train_learning_rate").value
     checked(at.select_slider(key="train_fine_tune_learning_rate").set_value(rate).run())
@@ -257,10 +260,10 @@ def test_hidden_layers_that_are_no_numbers_hold_start_back(dataset):
 
 def test_an_augmentation_level_sets_its_controls_and_a_changed_control_makes_it_custom(dataset):
     at = open_page(unfolded=True)
-    checked(at.segmented_control(key="train_augmentation_level").set_value("strong").run())
+    checked(at.radio(key="train_augmentation_level").set_value("strong").run())
     assert at.slider(key="train_augmentation_rotation_degrees").value == 36
     checked(at.slider(key="train_augmentation_rotation_degrees").set_value(90).run())
-    assert at.segmented_control(key="train_augmentation_level").value == "custom"
+    assert at.radio(key="train_augmentation_level").value == "custom"
 
 
 def test_choices_survive_a_visit_to_another_page(dataset):

@@ -39,9 +39,7 @@ def _choice(setting: Field, label: str, _value: Any, frame: Frame) -> None:
     if len(options) > _MOST_BUTTONS:
         st.selectbox(label, options, format_func=setting.choices.__getitem__, **frame)
     else:
-        st.segmented_control(
-            label, options, required=True, format_func=setting.choices.__getitem__, wrap=True, **frame
-        )
+        st.radio(label, options, format_func=setting.choices.__getitem__, horizontal=True, **frame)
 
 
 def _flag(_setting: Field, label: str, _value: Any, frame: Frame) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from functools import partial
 from itertools import accumulate
 from typing import Final
 
@@ -15,7 +14,6 @@ from ui.training_form.draft import draft, show_in_control
 from ui.training_form.fields import FIELDS
 
 _SETTING: Final = FIELDS["frozen_layers"]
-_SHORTCUTS_KEY: Final = "train_frozen_shortcut"
 _SHORTCUTS: Final = ("all", "all_but_last_block", "half", "none")
 
 
@@ -70,17 +68,15 @@ def _slid() -> None:
 def _shortcuts(outline: BackboneOutline) -> None:
     places = outline.presets()
     standing = next((name for name in _SHORTCUTS if places[name] == draft().frozen_layers), None)
-    if st.session_state.get(_SHORTCUTS_KEY, "") != standing:
-        st.session_state[_SHORTCUTS_KEY] = standing
-    st.segmented_control(
-        "Freeze",
-        _SHORTCUTS,
-        key=_SHORTCUTS_KEY,
-        format_func=partial(_shortcut_words, outline),
-        label_visibility="collapsed",
-        on_change=_jumped,
-        wrap=True,
-    )
+    with st.container(horizontal=True, gap="xsmall"):
+        for name in _SHORTCUTS:
+            st.button(
+                _shortcut_words(outline, name),
+                key=f"train_freeze_{name}",
+                icon=":material/check:" if name == standing else None,
+                on_click=draft().freeze,
+                args=(places[name],),
+            )
 
 
 def _shortcut_words(outline: BackboneOutline, name: str) -> str:
@@ -88,13 +84,6 @@ def _shortcut_words(outline: BackboneOutline, name: str) -> str:
     last_blocks = "the last block" if last == 1 else f"the last {last} blocks"
     words = {"all": "All", "all_but_last_block": f"All but {last_blocks}", "half": "Half", "none": "None"}
     return words[name]
-
-
-def _jumped() -> None:
-    form = draft()
-    chosen = st.session_state[_SHORTCUTS_KEY]
-    if chosen is not None:
-        form.freeze(form.outline.presets()[chosen])
 
 
 def _consequence(outline: BackboneOutline, frozen: int) -> str:

@@ -94,12 +94,11 @@ def _level() -> None:
     level = augmentation_level(draft().values)
     if st.session_state.get(_LEVEL_KEY) != level:
         st.session_state[_LEVEL_KEY] = level
-    st.segmented_control(
+    st.radio(
         "How much",
         [*AUGMENTATION_LEVELS, CUSTOM_AUGMENTATION],
         key=_LEVEL_KEY,
-        required=True,
-        wrap=True,
+        horizontal=True,
         format_func=str.capitalize,
         help="A level sets all controls below; changing one of them makes it your own mixture.",
         on_change=_level_chosen,

@@ -1,0 +1,35 @@
+"""Reading the model of a run from its checkpoint file, which must be the one that the training wrote."""
+
+from __future__ import annotations
+
+import keras
+
+from tl_core.errors import ModelUnavailableError
+from tl_core.files import sha256_of
+from tl_core.runs import RunRecord
+
+
+def load_stored(run: RunRecord) -> keras.Model:
+    """The model of a run as the training kept it.
+
+    Raises:
+        ModelUnavailableError: the run has no model yet, or its file is damaged or was changed from outside.
+    """
+    path = run.folder.model_file
+    if not run.has_model:
+        raise ModelUnavailableError(
+            f"“{run.name}” has no model yet: wait for its first epochs, or choose another run."
+        )
+    # While a run is active its model is replaced now and then, and the record follows a moment later.
+    if not run.active and sha256_of(path) != run.model_sha256:
+        raise _damaged(run)
+    try:
+        return keras.models.load_model(path, compile=False, safe_mode=True)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise _damaged(run) from error
+
+
+def _damaged(run: RunRecord) -> ModelUnavailableError:
+    return ModelUnavailableError(
+        f"The model file of “{run.name}” is damaged or was changed from outside, so it is not used: train it again."
+    )
