@@ -33,6 +33,7 @@ LAYERS = {
     "tl_core.jobs": 1,
     "tl_core.figures": 1,
     "tl_core.coach": 1,
+    "tl_core.confidence": 1,
     "tl_core.hardware": 1,
     "tl_core.plan": 1,
     "tl_core.priority": 1,

@@ -50,6 +50,11 @@ class RunFolder:
         return self.path / "metrics.json"
 
     @property
+    def confidence_file(self) -> Path:
+        """How doubtful answers of the kept model are given: temperature and threshold, chosen by a person."""
+        return self.path / "confidence.json"
+
+    @property
     def log_file(self) -> Path:
         """Technical log, with tracebacks."""
         return self.path / "log.txt"
