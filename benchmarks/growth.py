@@ -34,7 +34,9 @@ def run(session: Session) -> Iterator[Result]:
         rooms = [session.workspace().root for _ in counts]
         rounds.append(
             [
-                session.measure(train_and_divide, dataset=path, workspace=room, config=config)
+                session.measure(
+                    train_and_divide, dataset=path, workspace=room, config=config, calibrated=not session.quick
+                )
                 for path, room in zip(paths, rooms, strict=True)
             ]
         )
@@ -64,11 +66,11 @@ def run(session: Session) -> Iterator[Result]:
     )
 
 
-def train_and_divide(dataset: str, workspace: str, config: dict[str, Any]) -> Measured:
+def train_and_divide(dataset: str, workspace: str, config: dict[str, Any], calibrated: bool) -> Measured:
     """Train with empty caches; seconds per image of what depends on the number of images."""
     from pathlib import Path
 
-    measured = train_with_engine(dataset, workspace, config)
+    measured = train_with_engine(dataset, workspace, config, calibrated)
     images = load_dataset(Path(dataset)).images
     epochs = measured["epochs"]["head"][1:]
     folder = RunFolder(Path(measured["run"]))

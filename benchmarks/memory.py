@@ -28,8 +28,9 @@ def run(session: Session) -> Iterator[Result]:
     dataset = make_dataset(session.store, Kind(images=images, different=session.pick(FILES, 40)))
     config = TrainingConfig(epochs=session.pick(EPOCHS, 3), image_size=session.pick(224, 32))
     found = session.measure(
-        train_and_watch, dataset=dataset.path, workspace=session.workspace().root, config=config.to_dict()
-    )
+        train_and_watch, dataset=dataset.path, workspace=session.workspace().root, config=config.to_dict(),
+        calibrated=not session.quick,
+    )  # fmt: skip
     shared = (
         f"{images:,} images, {config.epochs} epochs, one run, looked at every {_INTERVAL} s in a fresh process after "
         "all libraries were imported."
@@ -53,14 +54,14 @@ def _row(session: Session, name: str, title: str, target: float, value: float, *
     )  # fmt: skip
 
 
-def train_and_watch(dataset: str, workspace: str, config: dict[str, Any]) -> Measured:
+def train_and_watch(dataset: str, workspace: str, config: dict[str, Any], calibrated: bool) -> Measured:
     """Train while another thread looks at the memory of this process; GiB above the start."""
     import openvino  # noqa: F401
 
     import tl_core.training  # noqa: F401
 
     with _Watch() as watch:
-        measured = train_with_engine(dataset, workspace, config)
+        measured = train_with_engine(dataset, workspace, config, calibrated)
     start = watch.looks[0]
     return {
         "estimate": measured["estimate"],
