@@ -10,6 +10,7 @@ from ui.page import page_setup
 from ui.runs.comparing import begin_comparing, compare_runs, named_in_address
 from ui.runs.details import run_details
 from ui.runs.filter import runs_filter
+from ui.runs.old_runs import offer_old_runs
 from ui.runs.storage import kept_for_speed
 from ui.runs.table import run_chooser, runs_table
 
@@ -45,6 +46,7 @@ def show_all(workspace: Workspace) -> None:
     active = any(run.active for run in runs)
     st.fragment(table, run_every=REFRESH_SECONDS if active else None)()
     kept_for_speed(workspace, "runs")
+    offer_old_runs(workspace, runs, "runs")
 
 
 def open_run(run_id: str) -> None:

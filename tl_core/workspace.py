@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import secrets
@@ -9,7 +10,7 @@ import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
-from tl_core.errors import WorkspaceError
+from tl_core.errors import ConfigError, WorkspaceError
 
 DEFAULT_WORKSPACE = "workspace"
 
@@ -52,6 +53,11 @@ class Workspace:
         """How fast this machine trains; may be deleted at any time and is measured again."""
         return self.root / "speeds"
 
+    @property
+    def logs(self) -> Path:
+        """What the server has to say about itself; each run has a log of its own."""
+        return self.root / "logs"
+
     def ensure(self) -> Workspace:
         """Create the folders and prove that they can be written.
 
@@ -70,6 +76,26 @@ class Workspace:
                 "program write access to it, or name another folder in TL_WORKSPACE."
             ) from error
         return self
+
+
+def gigabytes_from_environment(variable: str, default: float) -> int:
+    """A bound that the operator may set, in bytes.
+
+    Args:
+        variable: of the environment, a number of 10^9 bytes.
+        default: the number where it is not set.
+
+    Raises:
+        ConfigError: it is no number of at least 0.
+    """
+    text = os.environ.get(variable) or str(default)
+    try:
+        limit = float(text)
+    except ValueError:
+        limit = -1.0
+    if not 0 <= limit < math.inf:
+        raise ConfigError(f"{variable} must be a number of gigabytes, 0 or more. Received: {text!r}.")
+    return round(limit * 1e9)
 
 
 def new_id(name: str) -> str:

@@ -15,6 +15,7 @@ from typing import Final, TypeVar
 
 from tl_core.data.dataset import IMAGES
 from tl_core.errors import WorkspaceError
+from tl_core.quota import require_within_quota
 from tl_core.workspace import Workspace
 
 RESERVED_BYTES: Final = 2_000_000_000  # of the disk that an import leaves free, at most ...
@@ -32,10 +33,11 @@ def building(workspace: Workspace, source_bytes: int) -> Iterator[Path]:
     """A hidden folder beside the datasets, removed at the end of the block unless it was published.
 
     Raises:
-        WorkspaceError: the disk has no room for it, or the workspace cannot be written.
+        WorkspaceError: the disk or the workspace's quota has no room for it, or it cannot be written.
     """
     workspace.ensure()
     remove_stale(workspace)
+    require_within_quota(workspace, source_bytes)
     require_room(workspace.datasets, source_bytes)
     folder = workspace.datasets / f"{_PREFIX}{secrets.token_hex(8)}"
     try:

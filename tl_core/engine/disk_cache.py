@@ -24,9 +24,9 @@ import numpy as np
 import numpy.typing as npt
 import psutil
 
-from tl_core.errors import ConfigError, WorkspaceError
+from tl_core.errors import WorkspaceError
 from tl_core.files import read_json, write_json
-from tl_core.workspace import Workspace
+from tl_core.workspace import Workspace, gigabytes_from_environment
 
 logger = logging.getLogger(__name__)
 
@@ -158,14 +158,7 @@ def open_cache(workspace: Workspace) -> DiskCache:
     Raises:
         ConfigError: ``TL_CACHE_GB`` is no number of at least 0.
     """
-    text = os.environ.get("TL_CACHE_GB") or str(DEFAULT_LIMIT_GB)
-    try:
-        limit = float(text)
-    except ValueError:
-        limit = -1.0
-    if not 0 <= limit < math.inf:
-        raise ConfigError(f"TL_CACHE_GB must be a number of gigabytes, 0 or more. Received: {text!r}.")
-    return DiskCache(workspace.cache, round(limit * 1e9))
+    return DiskCache(workspace.cache, gigabytes_from_environment("TL_CACHE_GB", DEFAULT_LIMIT_GB))
 
 
 def _file_name(index: int) -> str:

@@ -19,6 +19,7 @@ import psutil
 from tl_core.config import TrainingConfig
 from tl_core.errors import ConfigError, RunNotFoundError, TransferLearningError, WorkspaceError
 from tl_core.files import read_json, write_json
+from tl_core.quota import require_within_quota
 from tl_core.runs.record import (
     ACTIVE,
     ANNOTATION_FIELDS,
@@ -64,7 +65,12 @@ class DatasetLike(Protocol):
 def create_run(
     workspace: Workspace, config: TrainingConfig, dataset: DatasetLike, name: str | None = None
 ) -> RunRecord:
-    """Make a new run folder with status ``queued``; the training itself is started elsewhere."""
+    """Make a new run folder with status ``queued``; the training itself is started elsewhere.
+
+    Raises:
+        WorkspaceError: the workspace has reached its quota, or cannot be written.
+    """
+    require_within_quota(workspace)
     name = (name or f"{dataset.name}, {config.backbone}").strip()[:MAX_NAME_LENGTH]
     run_id = new_id(name)
     path = workspace.runs / run_id
