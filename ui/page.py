@@ -10,9 +10,11 @@ from typing import Final
 import streamlit as st
 
 from tl_core.workspace import Workspace
+from ui.access import admitted
 from ui.errors import error_boundary
 from ui.navigation import draw_navigation
 from ui.script_cleanup import keep_keras_state
+from ui.server_log import keep_log
 
 PRODUCT: Final = "Transfer learning"
 MARK: Final = Path(__file__).parent / "assets" / "mark.svg"
@@ -28,6 +30,8 @@ def page_setup(title: str, icon: str, *, lead: str | None = None) -> Iterator[Wo
         with page_setup("Data", ":material/photo_library:", lead="Bring the images to learn from.") as workspace:
             ...
 
+    A visitor who is not let in (`ui.access`) sees the title and what to do, and nothing inside is run.
+
     Args:
         title: the heading, also the title of the browser tab.
         icon: a Material symbol, such as ``:material/home:``.
@@ -41,8 +45,11 @@ def page_setup(title: str, icon: str, *, lead: str | None = None) -> Iterator[Wo
     with st.container(horizontal_alignment="center"), st.container(width=CONTENT_WIDTH):
         workspace = None
         with error_boundary():
-            draw_navigation()
             st.title(title, anchor=False, icon=icon)
+            keep_log(Workspace.from_environment())
+            if not admitted():
+                st.stop()
+            draw_navigation()
             if lead:
                 st.markdown(lead)
             workspace = Workspace.from_environment().ensure()

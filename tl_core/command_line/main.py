@@ -9,7 +9,20 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from tl_core.command_line import backbones, calibrate, evaluate, import_data, predict, resume, runs, train
+from tl_core.command_line import (
+    backbones,
+    calibrate,
+    code,
+    doctor,
+    evaluate,
+    export,
+    import_data,
+    passcode,
+    predict,
+    resume,
+    runs,
+    train,
+)
 from tl_core.command_line.output import Output
 from tl_core.command_line.verb import BAD_INPUT, STOPPED, UNEXPECTED, Verb
 from tl_core.errors import StoppedError, TransferLearningError
@@ -26,6 +39,10 @@ VERBS: Final[tuple[Verb, ...]] = (
     resume.VERB,
     runs.VERB,
     calibrate.VERB,
+    export.VERB,
+    code.VERB,
+    passcode.VERB,
+    doctor.VERB,
 )
 
 
@@ -42,7 +59,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     output = Output(as_json=options.json)
     try:
-        return int(options.act(options, Workspace.from_environment().ensure(), output))
+        workspace = Workspace.from_environment()
+        verb: Verb = options.verb
+        return verb.run(options, workspace.ensure() if verb.needs_workspace else workspace, output)
     except StoppedError as error:
         output.say(str(error))
         return STOPPED
@@ -67,5 +86,5 @@ def _parser() -> argparse.ArgumentParser:
         own = verbs.add_parser(verb.name, help=verb.help, description=verb.help)
         own.add_argument("--json", action="store_true", help="print one JSON object on the last line")
         verb.add_arguments(own)
-        own.set_defaults(act=verb.run)
+        own.set_defaults(verb=verb)
     return parser

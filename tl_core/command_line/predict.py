@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tl_core.command_line.output import Output
 from tl_core.command_line.resume import add_run_argument
@@ -12,6 +13,9 @@ from tl_core.command_line.verb import BAD_INPUT, DONE, Verb
 from tl_core.errors import ImageError
 from tl_core.runs import find_run
 from tl_core.workspace import Workspace
+
+if TYPE_CHECKING:
+    from tl_core.prediction import ImagePrediction
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,9 +26,10 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _run(options: argparse.Namespace, workspace: Workspace, output: Output) -> int:
     run = find_run(workspace, options.run)
-    files = [_read(path) for path in options.images]
-    from tl_core.prediction import predict_images
+    files = [read_image_file(path) for path in options.images]
+    from tl_core.prediction import confidence_of, predict_images
 
+    confidence = confidence_of(run)
     answers = predict_images(run.path, files)
     values: list[dict[str, Any]] = []
     lines: list[str] = []
@@ -34,16 +39,30 @@ def _run(options: argparse.Namespace, workspace: Workspace, output: Output) -> i
             {
                 "image": str(path),
                 "error": answer.error,
+                "answer": top[0][0] if answer.answered else None,
                 "top": [{"class": name, "probability": round(probability, 6)} for name, probability in top],
                 "seconds": round(answer.seconds, 4),
             }
         )
-        lines.append(f"{path}: {answer.error or ', '.join(f'{name} {100 * share:.1f} %' for name, share in top)}")
-    output.result({"run_id": run.id, "predictions": values}, lines)
+        lines.append(f"{path}: {_in_words(answer, top)}")
+    chosen = {"temperature": confidence.temperature, "threshold": confidence.threshold}
+    output.result({"run_id": run.id, **chosen, "predictions": values}, lines)
     return BAD_INPUT if all(answer.error for answer in answers) else DONE
 
 
-def _read(path: Path) -> bytes:
+def _in_words(answer: ImagePrediction, top: Sequence[tuple[str, float]]) -> str:
+    if answer.error:
+        return answer.error
+    named = ", ".join(f"{name} {100 * share:.1f} %" for name, share in top)
+    return named if answer.answered else f"I don't know; best guess: {named}"
+
+
+def read_image_file(path: Path) -> bytes:
+    """The content of a file that the person has named.
+
+    Raises:
+        ImageError: it cannot be read.
+    """
     try:
         return path.read_bytes()
     except OSError as error:

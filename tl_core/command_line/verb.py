@@ -24,6 +24,7 @@ class Verb:
     help: str
     add_arguments: Callable[[argparse.ArgumentParser], None]
     run: Callable[[argparse.Namespace, Workspace, Output], int]  # gives the exit code
+    needs_workspace: bool = True  # whether the workspace must be there, and writable, before it begins
 
 
 def no_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,0 +1,30 @@
+import pytest
+from streamlit import config
+
+import ui.access.gate as gate
+from ui.access.attempts import Attempts
+
+SETTINGS = ("server.address", "server.allowedHosts", "server.enableCORS", "server.trustedUserHeaders")
+
+
+@pytest.fixture(autouse=True)
+def nobody_has_tried(monkeypatch):
+    """No pass-code, no login, and nothing counted from other tests."""
+    for name in ("TL_PASSCODE_HASH", "TL_ALLOWED_EMAILS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(gate, "_attempts", Attempts())
+    monkeypatch.setattr(gate, "_told", set())
+
+
+@pytest.fixture
+def setting():
+    """``setting("server.address", "0.0.0.0")``: as a flag, the environment or a file would set it."""
+    before = {name: config.get_option(name) for name in SETTINGS}
+
+    def change(name, value):
+        assert name in SETTINGS
+        config.set_option(name, value)
+
+    yield change
+    for name, value in before.items():
+        config.set_option(name, value)

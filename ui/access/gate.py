@@ -1,0 +1,96 @@
+"""The door in front of every page."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import math
+import secrets
+import time
+from typing import Final
+
+import streamlit as st
+
+from tl_core.passcode import MAX_LENGTH, StoredHash
+from ui.access.attempts import Attempts, TooManyAttemptsError
+from ui.access.login import objection
+from ui.access.protection import protection
+
+logger = logging.getLogger(__name__)
+
+_SESSION: Final = "access"
+_WORD: Final = secrets.token_hex(32)  # what a session that was let in holds; new with every start of the server
+_attempts = Attempts()
+_told: set[str] = set()
+
+
+def admitted() -> bool:
+    """Whether the visitor of this session may see the page; otherwise draw what they can do about it."""
+    door = protection()
+    if door.refusal is not None:
+        _refuse(door.refusal)
+        return False
+    if door.emails is not None:
+        return _logged_in(door.emails)
+    if door.passcode is not None:
+        return _knows_passcode(door.passcode)
+    return True
+
+
+def who_shares() -> str:
+    """Who sees the same datasets and runs, as the beginning of a sentence."""
+    door = protection()
+    if door.open:
+        return "Everyone at this machine"
+    return "Everyone who has the pass-code" if door.passcode is not None else "Everyone who is invited"
+
+
+def _refuse(sentence: str) -> None:
+    if sentence not in _told:  # the log has it once, not at every visit
+        _told.add(sentence)
+        logger.error("Nobody is let in: %s", sentence)
+    st.error(sentence, icon=":material/lock:")
+
+
+def _logged_in(emails: frozenset[str]) -> bool:
+    reason = objection(st.user, emails, time.time())
+    if reason is None:
+        return True
+    st.info(reason, icon=":material/lock:")
+    if st.user.get("is_logged_in"):
+        logger.warning("A login was not let in: %s", reason)
+        st.button("Log out", icon=":material/logout:", on_click=st.logout)
+    else:
+        st.button("Log in", icon=":material/login:", type="primary", on_click=st.login)
+    return False
+
+
+def _knows_passcode(stored: StoredHash) -> bool:
+    word = st.session_state.get(_SESSION)
+    if isinstance(word, str) and hmac.compare_digest(word, _WORD):
+        return True
+    with st.form("access-form", clear_on_submit=True, width=400):
+        typed = st.text_input(
+            "Pass-code",
+            type="password",
+            max_chars=MAX_LENGTH,
+            autocomplete="current-password",
+            help="Whoever runs this dashboard knows it. It is asked for once in each browser tab.",
+        )
+        if st.form_submit_button("Open the dashboard", type="primary", icon=":material/lock_open:") and typed:
+            _try(stored, typed)
+    return False
+
+
+def _try(stored: StoredHash, typed: str) -> None:
+    try:
+        right = _attempts.attempt(lambda: stored.matches(typed))
+    except TooManyAttemptsError as error:
+        seconds = math.ceil(error.seconds)
+        st.error(f"There were too many wrong pass-codes: wait {seconds} s, then try again.", icon=":material/timer:")
+        return
+    if right:
+        st.session_state[_SESSION] = _WORD
+        st.rerun()
+    logger.warning("A wrong pass-code was tried.")
+    st.error("This is not the pass-code: type it again.", icon=":material/lock:")
