@@ -26,12 +26,19 @@ class History:
     epochs: dict[int, dict[str, Any]] = field(default_factory=dict)  # epoch event by its number, in order
     batches: list[tuple[float, float | None, float | None]] = field(default_factory=list)  # (epoch, accuracy, loss)
     phases: list[Phase] = field(default_factory=list)
+    pinned: dict[int, list[list[float | None]]] = field(default_factory=dict)  # epoch: probabilities per picture
     best_epoch: int | None = None
     finished: bool = False
 
     def add(self, events: Iterable[dict[str, Any]]) -> History:
         """Take in further events; returns itself."""
-        handlers = {"phase": self._on_phase, "batch": self._on_batch, "epoch": self._on_epoch, "end": self._on_end}
+        handlers = {
+            "phase": self._on_phase,
+            "batch": self._on_batch,
+            "epoch": self._on_epoch,
+            "pinned": self._on_pinned,
+            "end": self._on_end,
+        }
         for event in events:
             if handler := handlers.get(event["kind"]):
                 handler(event)
@@ -79,6 +86,12 @@ class History:
         self.epochs[number] = event
         if event.get("best"):
             self.best_epoch = number
+
+    def _on_pinned(self, event: dict[str, Any]) -> None:
+        number = int(event["epoch"])
+        if next(reversed(self.pinned), 0) >= number:
+            self.pinned = {earlier: values for earlier, values in self.pinned.items() if earlier < number}
+        self.pinned[number] = event["probabilities"]
 
     def _on_end(self, _event: dict[str, Any]) -> None:
         self.finished = True

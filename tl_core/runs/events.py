@@ -11,6 +11,7 @@ progress  ``phase``, ``done``, ``total``, ``images_per_second``
 batch     ``phase``, ``epoch``, ``batch``, ``batches``, ``loss``, ``accuracy``, ``images_per_second``
 epoch     ``phase``, ``epoch``, ``epochs``, ``loss``, ``accuracy``, ``val_loss``, ``val_accuracy``,
           ``learning_rate``, ``seconds``, ``best`` (whether its model is the best so far)
+pinned    ``epoch``, ``probabilities``: of each pinned picture, in their order, one number per class (0-1)
 note      ``text``: a decision or a warning, in words
 kept      ``entry`` of the cache with what the first ``frozen_layers`` layers say about the images
 end       ``status``, ``text``

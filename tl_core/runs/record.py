@@ -55,6 +55,11 @@ class RunFolder:
         return self.path / "confidence.json"
 
     @property
+    def pinned_folder(self) -> Path:
+        """The pictures that are watched while the model learns, if any; see `tl_core.pinned`."""
+        return self.path / "pinned"
+
+    @property
     def log_file(self) -> Path:
         """Technical log, with tracebacks."""
         return self.path / "log.txt"

@@ -21,7 +21,7 @@ Array = npt.NDArray[Any]
 
 FILE: Final = "checkpoint.npz"
 _GROUPS: Final = ("variables", "optimizer", "best")
-_OF_EPOCHS: Final = ("batch", "epoch")
+_OF_EPOCHS: Final = ("batch", "epoch", "pinned")
 
 
 @dataclass(frozen=True, slots=True)

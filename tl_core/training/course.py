@@ -26,6 +26,7 @@ from tl_core.training.preparation import Prepared, give_back, prepare
 from tl_core.training.reporter import EVALUATE, FINE_TUNE, HEAD, SAVE, Reporter
 from tl_core.training.saving import require_room, restore, save_classifier, snapshot
 from tl_core.training.stage import Stage, build_stage
+from tl_core.training.watched import WatchedPictures, read_watched
 from tl_core.workspace import Workspace
 
 MODEL_INTERVAL: Final = 30.0  # seconds between two writings of the best model
@@ -54,6 +55,7 @@ class Course:
         self._prepared: Prepared
         self._stage: Stage
         self._fitter: Fitter
+        self._watched: WatchedPictures | None = None
         self._last_epoch = 0
         self._model_written = self._checkpoint_written = time.monotonic()
 
@@ -87,6 +89,11 @@ class Course:
         """The model is now the best so far: write it, if the last writing was long ago."""
         if state.best is not None and time.monotonic() - self._model_written >= MODEL_INTERVAL:
             self._write_model(state.best)
+
+    def epoch_told(self, epoch: int) -> None:
+        """Say what the model of this epoch makes of the pinned pictures."""
+        if self._watched is not None:
+            self._reporter.pinned(epoch, self._watched.ask())
 
     def epoch_ended(self, state: PhaseState) -> None:
         """Write what `resume` needs, if the last writing was long ago."""
@@ -135,6 +142,7 @@ class Course:
 
     def _fit(self, learning_rate: float, epochs: int, text: str) -> None:
         """Train the current stage; ends with the weights of the best epoch so far."""
+        self._look_at_pinned()
         state, trained, first = self._state, self._stage.partition.trained, self._state.next_epoch
         examples = self._stage.train(first)
         steps = -(-len(examples) // state.batch_size)
@@ -156,6 +164,10 @@ class Course:
         finally:
             if state.best is not None:
                 restore(trained.variables, state.weights)
+
+    def _look_at_pinned(self) -> None:
+        images = read_watched(self._folder, self._prepared.classifier.image_size, self._reporter)
+        self._watched = None if images is None else WatchedPictures(images, self._stage.partition)
 
     def _go_on_from(self, checkpoint: Checkpoint) -> None:
         restore(self._stage.partition.trained.variables, checkpoint.variables)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
 
 from tl_core.runs import Best, EventWriter
 from tl_core.training.fitter import Batches, Result
@@ -15,6 +19,8 @@ HEAD: Final = "head"
 FINE_TUNE: Final = "fine_tune"
 EVALUATE: Final = "evaluate"
 SAVE: Final = "save"
+
+PINNED_DIGITS: Final = 4  # of a probability; more would not be seen
 
 _INTERVAL: Final = 0.25  # seconds between two batch or progress events
 
@@ -74,6 +80,14 @@ class Reporter:
             seconds=seconds,
             best=best,
         )
+
+    def pinned(self, epoch: int, probabilities: npt.NDArray[np.float32]) -> None:
+        """What the model of this epoch says about the pinned pictures, ``(pictures, classes)``."""
+        rows = [
+            [round(value, PINNED_DIGITS) if math.isfinite(value) else None for value in row]
+            for row in probabilities.tolist()
+        ]
+        self._events.write("pinned", epoch=epoch, probabilities=rows)
 
     def batches(self, epoch: int) -> Callable[[Batches], None]:
         """A receiver for the batches of one epoch: sums them up and tells them at most four times a second."""

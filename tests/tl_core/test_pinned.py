@@ -1,0 +1,63 @@
+"""Pictures that are watched while a model learns, in the run folder."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from tests.tl_core.small_trainings import QUICK, coloured
+from tl_core.data import read_image, resize_image
+from tl_core.errors import ConfigError, ImageError
+from tl_core.pinned import LIST, MAX_PINNED, keep_pins, pin_of_dataset, pin_upload, pinned_pictures, read_pictures
+from tl_core.runs import create_run
+
+
+@pytest.fixture
+def folder(workspace, dataset):
+    return create_run(workspace, QUICK, dataset).folder
+
+
+def test_pictures_come_back_in_their_order_with_names_and_truth(folder, dataset):
+    record = dataset.of_split("test")[0]
+    pins = [pin_upload("../../Grüße.png", coloured((200, 0, 0), 1)), pin_of_dataset(dataset, record)]
+    keep_pins(folder, pins)
+    first, second = pinned_pictures(folder)
+    assert (first.name, first.truth) == ("../../Grüße.png", None)
+    assert (second.name, second.truth) == (record.source_name, dataset.classes[record.label])
+    assert {first.path.parent, second.path.parent} == {folder.pinned_folder}
+
+
+def test_the_network_sees_them_as_it_sees_every_image(folder, dataset):
+    record = dataset.of_split("test")[0]
+    keep_pins(folder, [pin_of_dataset(dataset, record)])
+    seen = read_pictures(pinned_pictures(folder), 32)
+    assert np.array_equal(seen[0], resize_image(read_image(dataset.path_of(record)), 32))
+
+
+def test_without_pictures_nothing_is_written(folder):
+    keep_pins(folder, [])
+    assert not folder.pinned_folder.exists()
+    assert pinned_pictures(folder) == ()
+
+
+def test_too_many_or_unreadable_pictures_are_a_sentence(folder):
+    pin = pin_upload("red.png", coloured((200, 0, 0), 1))
+    with pytest.raises(ConfigError, match="At most 8 pictures"):
+        keep_pins(folder, [pin] * (MAX_PINNED + 1))
+    with pytest.raises(ImageError):
+        pin_upload("text.png", b"text")
+
+
+@pytest.mark.parametrize("text", ["no json", "[1]", '[{"name": "a"}]', "7", '[{"name": "a", "file": 3}]'])
+def test_a_damaged_list_counts_as_none(folder, text):
+    keep_pins(folder, [pin_upload("red.png", coloured((200, 0, 0), 1))])
+    (folder.pinned_folder / LIST).write_text(text)
+    assert pinned_pictures(folder) == ()
+
+
+def test_the_list_leads_to_no_file_elsewhere(folder):
+    keep_pins(folder, [pin_upload("red.png", coloured((200, 0, 0), 1))])
+    (folder.pinned_folder / LIST).write_text(json.dumps([{"name": "a", "file": "../run.json"}]))
+    assert pinned_pictures(folder)[0].path == folder.pinned_folder / "run.json"

@@ -1,0 +1,113 @@
+"""Pictures that a person watches while a model learns; kept in the run folder, normalised as every image is.
+
+``runs/<id>/pinned/`` holds one file per picture and ``pictures.json`` with their names. They are never learned from.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from tl_core.data.class_names import clean_file_name
+from tl_core.data.dataset import Dataset, ImageRecord
+from tl_core.data.normalise import NormalisedImage, normalise_image, read_image, resize_image
+from tl_core.errors import ConfigError, ImageError, WorkspaceError
+from tl_core.files import read_json, write_bytes, write_json
+from tl_core.runs import RunFolder
+
+logger = logging.getLogger(__name__)
+
+Images = npt.NDArray[np.uint8]
+
+MAX_PINNED: Final = 8
+LIST: Final = "pictures.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """A picture that is to be watched."""
+
+    name: str  # as it came; shown to people, never used as a path
+    image: NormalisedImage
+    truth: str | None = None  # its class, where that is known
+
+
+@dataclass(frozen=True, slots=True)
+class PinnedPicture:
+    """A picture that is watched."""
+
+    name: str
+    path: Path
+    truth: str | None
+
+
+def pin_upload(name: str, data: bytes) -> Pin:
+    """A picture as a person brought it.
+
+    Raises:
+        ImageError: it is no picture that can be read.
+    """
+    return Pin(clean_file_name(name), normalise_image(data))
+
+
+def pin_of_dataset(dataset: Dataset, record: ImageRecord) -> Pin:
+    """One image of a dataset.
+
+    Raises:
+        ImageError: its file is missing or damaged.
+    """
+    try:
+        data = dataset.path_of(record).read_bytes()
+    except OSError as error:
+        raise ImageError(f"The image {record.source_name} is missing: import the dataset again.") from error
+    return Pin(record.source_name, normalise_image(data), dataset.classes[record.label])
+
+
+def keep_pins(folder: RunFolder, pins: Sequence[Pin]) -> None:
+    """Put the pictures into the folder of a run that has not begun; with none, nothing is written.
+
+    Raises:
+        ConfigError: there are too many.
+        WorkspaceError: the workspace cannot be written.
+    """
+    if len(pins) > MAX_PINNED:
+        raise ConfigError(f"At most {MAX_PINNED} pictures can be watched. Received: {len(pins)}.")
+    if not pins:
+        return
+    entries: list[dict[str, Any]] = []
+    for place, pin in enumerate(pins):
+        file = f"{place}{pin.image.suffix}"
+        write_bytes(folder.pinned_folder / file, pin.image.encoded)
+        entries.append({"file": file, "name": pin.name, "truth": pin.truth})
+    write_json(folder.pinned_folder / LIST, entries)
+
+
+def pinned_pictures(folder: RunFolder) -> tuple[PinnedPicture, ...]:
+    """The pictures watched in a run, in the order of its ``pinned`` events; none if their list is damaged."""
+    try:
+        entries = read_json(folder.pinned_folder / LIST)
+        # The name alone: the list may not lead to a file elsewhere.
+        return tuple(
+            PinnedPicture(str(entry["name"]), folder.pinned_folder / Path(entry["file"]).name, entry.get("truth"))
+            for entry in entries
+        )
+    except FileNotFoundError:
+        return ()
+    except (WorkspaceError, KeyError, TypeError, AttributeError) as error:
+        logger.warning("The watched pictures of the run %s are left out: %s", folder.path.name, error)
+        return ()
+
+
+def read_pictures(pictures: Iterable[PinnedPicture], size: int) -> Images:
+    """The pixels that a network of this image size sees, ``(n, size, size, 3)``.
+
+    Raises:
+        ImageError: a file is missing or damaged.
+    """
+    return np.stack([resize_image(read_image(picture.path), size) for picture in pictures])
