@@ -17,6 +17,7 @@ from ui.errors import error_boundary
 from ui.live_chart import live_chart
 from ui.machine_load import describe_load, machine_load
 from ui.navigation import EVALUATE, PREDICT, TRAIN, go_to, page_link
+from ui.pinned.component import pinned_charts
 from ui.run_feed import Feed, following
 from ui.words import MISSING, count, duration, number, percent
 
@@ -60,7 +61,7 @@ def _panel(workspace: Workspace, run_id: str, was_active: bool, key: str) -> Non
 
 def _draw(workspace: Workspace, run: RunRecord, feed: Feed, key: str) -> None:
     # Always the same places in the same order, so that nothing below moves when something above changes.
-    status, actions, figures, chart, coach, footer = (st.container() for _ in range(6))
+    status, actions, figures, chart, pinned, coach, footer = (st.container() for _ in range(7))
     with status:
         _active_status(workspace, run, feed.progress) if run.active else _finished_status(run, feed.progress)
     with actions.container(horizontal=True, vertical_alignment="center"):
@@ -69,6 +70,8 @@ def _draw(workspace: Workspace, run: RunRecord, feed: Feed, key: str) -> None:
         _figures(run, feed)
     with chart:
         live_chart(feed.history, key=f"{key}-chart-{run.id}", title=run.name)
+    with pinned:
+        pinned_charts(run, feed.history, key=f"{key}-pinned-{run.id}")
     with coach:
         coaching(workspace, run, feed.history, key)
     with footer:

@@ -22,8 +22,12 @@ def thumbnail(picture_id: str, _data: bytes) -> bytes:
     return small_copy(_data)
 
 
-def small_copy(data: bytes) -> bytes:
+def small_copy(data: bytes, longest: int = LONGEST_SIDE) -> bytes:
     """Turn a picture into a small PNG or JPEG.
+
+    Args:
+        data: a file as it came.
+        longest: side of the copy, in pixels, at most.
 
     Raises:
         ImageError: it is no picture that can be read.
@@ -35,7 +39,7 @@ def small_copy(data: bytes) -> bytes:
             shown = image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST)
         else:
             shown = image.copy()
-            shown.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
+            shown.thumbnail((longest, longest))
     encoded = io.BytesIO()
     shown.save(encoded, "PNG" if small else "JPEG", quality=88)
     return encoded.getvalue()

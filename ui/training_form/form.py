@@ -8,6 +8,7 @@ from tl_core.data import list_datasets
 from tl_core.runs import find_run
 from tl_core.workspace import Workspace
 from ui.navigation import DATA, page_link
+from ui.pinned.choosing import choose_pinned
 from ui.scrolling import show_from_here
 from ui.training_form.choosing import choose_backbone, choose_dataset, choose_preset
 from ui.training_form.draft import draft, has_draft
@@ -84,7 +85,7 @@ def training_form(workspace: Workspace) -> None:
     phases()
     remarks(dataset)
     more_options(dataset)
-    start_bar(workspace, dataset)
+    start_bar(workspace, dataset, choose_pinned(dataset))
 
 
 def _no_dataset() -> None:

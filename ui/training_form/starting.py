@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import streamlit as st
@@ -12,6 +13,7 @@ from tl_core.data import Dataset
 from tl_core.errors import ConfigError
 from tl_core.jobs import manager
 from tl_core.jobs.measuring import speed_meter
+from tl_core.pinned import Pin, keep_pins
 from tl_core.plan import TrainingPlan, plan_training
 from tl_core.runs import create_run, find_run
 from tl_core.workspace import Workspace
@@ -36,8 +38,14 @@ def remarks(dataset: Dataset) -> None:
         _remark(form, advice)
 
 
-def start_bar(workspace: Workspace, dataset: Dataset) -> None:
-    """The plan in one line and the Start button, always in sight at the bottom of the window."""
+def start_bar(workspace: Workspace, dataset: Dataset, pins: Sequence[Pin] = ()) -> None:
+    """The plan in one line and the Start button, always in sight at the bottom of the window.
+
+    Args:
+        workspace: where the run is made.
+        dataset: to learn from.
+        pins: pictures to watch while the model learns.
+    """
     with st.bottom, st.container(horizontal_alignment="center"), st.container(width=CONTENT_WIDTH):
         try:
             config = draft().config()
@@ -48,7 +56,7 @@ def start_bar(workspace: Workspace, dataset: Dataset) -> None:
         if not plan.exact and not plan.problems:
             _wait_for_measurement(workspace, config, dataset)
         if _bar(_plan_text(plan, len(manager(workspace).jobs())), plan.problems):
-            _start(workspace, config, dataset)
+            _start(workspace, config, dataset, pins)
 
 
 def running_now(workspace: Workspace) -> None:
@@ -125,9 +133,10 @@ def _wait_for_measurement(workspace: Workspace, config: TrainingConfig, dataset:
     st.fragment(watch, run_every=MEASURING_SECONDS if waiting else None)()
 
 
-def _start(workspace: Workspace, config: TrainingConfig, dataset: Dataset) -> None:
+def _start(workspace: Workspace, config: TrainingConfig, dataset: Dataset, pins: Sequence[Pin]) -> None:
     speed_meter(workspace).stop()
     run = create_run(workspace, config, dataset, f"{dataset.name}, {get_backbone(config.backbone).title}")
+    keep_pins(run.folder, pins)
     manager(workspace).submit(run.id)
     st.query_params["run"] = run.id
     st.rerun()

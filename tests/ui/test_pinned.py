@@ -1,0 +1,87 @@
+"""Pictures pinned before Start and watched under the curves, driven without a browser."""
+
+from __future__ import annotations
+
+import importlib
+import json
+
+import pytest
+
+from tests.ui.pages_without_browser import checked, open_page, picture, press, texts
+from tl_core.config import TrainingConfig
+from tl_core.jobs import JobManager
+from tl_core.pinned import keep_pins, pin_of_dataset, pinned_pictures
+from tl_core.runs import EventWriter, create_run, list_runs, update_run
+from ui.pinned.choosing import spread_over_classes
+
+PAGE = "pages/2_Train.py"
+
+
+@pytest.fixture
+def jobs(workspace, monkeypatch):
+    """A queue whose trainings end at once, as if stopped."""
+    queue = JobManager(workspace, train=lambda _config, _data, path, _stop: update_run(path, status="stopped"))
+    monkeypatch.setitem(importlib.import_module("tl_core.jobs.manager")._managers, workspace.root, queue)
+    yield queue
+    assert queue.wait_until_idle(20)
+
+
+def charts(at):
+    return [json.loads(part.proto.json) for part in at.get("bidi_component") if "pinned" in part.proto.component_name]
+
+
+def uploader(at):
+    return next(part for part in at.file_uploader if part.key == "train_pinned_files")
+
+
+def test_uploads_and_test_images_are_pinned_to_the_run(workspace, dataset, jobs):
+    at = open_page(PAGE)
+    uploader(at).upload("mine.png", picture(5)).upload("broken.png", b"text")
+    checked(at.run())
+    assert "broken" in at.warning[0].value
+    press(at, "Add test images")
+    assert "5 pictures will be watched." in texts(at)
+    checked(at.button(key="train_start").click().run())
+    (run,) = list_runs(workspace)
+    kept = pinned_pictures(run.folder)
+    assert [pin.name for pin in kept][:1] == ["mine.png"]
+    assert sorted(pin.truth for pin in kept[1:]) == ["cat", "cat", "dog", "dog"]
+
+
+def test_test_images_can_be_added_until_there_are_no_more_and_be_removed(dataset, jobs):
+    at = open_page(PAGE)
+    press(at, "Add test images")
+    press(at, "Add test images")
+    assert "6 pictures will be watched." in texts(at)
+    assert at.button(key="train_pinned_add").disabled, "there are no more test images"
+    press(at, "Remove them")
+    assert "will be watched" not in texts(at)
+
+
+def test_without_pictures_the_run_has_none(workspace, dataset, jobs):
+    at = open_page(PAGE)
+    checked(at.button(key="train_start").click().run())
+    (run,) = list_runs(workspace)
+    assert not run.folder.pinned_folder.exists()
+    assert not charts(at)
+
+
+def test_under_the_curves_each_picture_has_its_chart(workspace, dataset):
+    run = create_run(workspace, TrainingConfig(), dataset, "Watched")
+    keep_pins(run.folder, [pin_of_dataset(dataset, record) for record in dataset.of_split("test")[:2]])
+    update_run(run.path, status="stopped")
+    with EventWriter(run.folder.events_file) as events:
+        events.write("pinned", epoch=1, probabilities=[[0.9, 0.1], [0.2, 0.8]])
+    (shown,) = charts(open_page(PAGE, run=run.id))
+    assert shown["epochs"] == [1]
+    assert [entry["answers"][0]["name"] for entry in shown["pictures"]] == ["cat", "dog"]
+    assert all(entry["picture"].startswith("data:image/") for entry in shown["pictures"])
+
+
+def test_images_are_taken_of_each_class_in_turn(dataset):
+    rows = spread_over_classes(dataset, "train", [], 6)
+    labels = [dataset.images[row].label for row in rows]
+    assert sorted(labels) == [0, 0, 0, 1, 1, 1]
+    assert len(set(rows)) == 6
+    assert not set(spread_over_classes(dataset, "train", rows, 6)) & set(rows)
+    assert len(spread_over_classes(dataset, "test", [], 100)) == len(dataset.of_split("test"))

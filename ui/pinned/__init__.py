@@ -1,0 +1,1 @@
+"""Pinned pictures: chosen before a training starts, and watched while it learns."""

@@ -1,0 +1,52 @@
+"""The small charts under the live chart: one per pinned picture, growing in place."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import Final
+
+import streamlit as st
+
+from tl_core.errors import ImageError
+from tl_core.figures.history import History
+from tl_core.figures.pinned import pinned_payload
+from tl_core.pinned import pinned_pictures
+from tl_core.runs import RunRecord
+from ui.prediction.thumbnail import small_copy
+
+_HERE: Final = Path(__file__).parent
+SIDE: Final = 128  # px, of the longer edge of a thumbnail; twice what is shown, for sharp screens
+KEPT: Final = 64  # thumbnails of all runs that are looked at
+
+# Registered once, when the module is imported: a second registration would remount every chart on the screen.
+_MOUNT: Final = st.components.v2.component(
+    "pinned_pictures",
+    css=(_HERE / "pinned.css").read_text(encoding="utf-8"),
+    js=(_HERE / "pinned.js").read_text(encoding="utf-8"),
+)
+
+
+def pinned_charts(run: RunRecord, history: History, *, key: str) -> None:
+    """Draw what the model says about the run's pinned pictures by epoch; nothing where there are none.
+
+    Args:
+        run: whose pictures are drawn.
+        history: of the run so far.
+        key: names the charts on their page.
+    """
+    pictures = pinned_pictures(run.folder)
+    if pictures:
+        thumbnails = [_thumbnail(picture.path) for picture in pictures]
+        _MOUNT(key=key, data=pinned_payload(pictures, run.classes, history, thumbnails))
+
+
+@st.cache_data(max_entries=KEPT, show_spinner=False)
+def _thumbnail(path: Path) -> str:
+    """The picture as an address that holds it: it goes to the browser with the lines, and never flickers."""
+    try:
+        encoded = small_copy(path.read_bytes(), SIDE)
+    except (OSError, ImageError):
+        return ""
+    kind = "image/png" if encoded.startswith(b"\x89PNG") else "image/jpeg"
+    return f"data:{kind};base64,{base64.b64encode(encoded).decode()}"
