@@ -18,7 +18,7 @@ from tl_core.workspace import Workspace
 
 logger = logging.getLogger(__name__)
 
-_VERSION: Final = 1
+_VERSION: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class PhaseSpeed:
     compile: float  # the frozen layers
     frozen: float  # an image through the frozen layers
     changed: float  # an image changed at random and then through the frozen layers; 0 without augmentation
-    trace: float  # what the first batch takes longer than the others
+    trace: float  # what the first batches take longer than the others
     learn: float  # to learn from an image whose input is at hand
     check: float  # to judge an image whose input is at hand
 

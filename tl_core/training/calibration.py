@@ -102,9 +102,11 @@ class _Bench:
         few = np.arange(min(batch, len(examples)))
         first = _seconds(lambda: fitter.train_epoch(examples, few, batch, _ignore))
         learn = _repeated(lambda: fitter.train_epoch(examples, np.arange(len(examples)), batch, _ignore))
+        first += _seconds(lambda: fitter.evaluate(examples))
         check = _repeated(lambda: fitter.evaluate(examples))
         learn, check = learn / len(examples), check / len(examples)
-        return PhaseSpeed(compiling, frozen, changed, max(0.0, first - len(few) * learn), learn, check)
+        trace = max(0.0, first - len(few) * learn - len(examples) * check)
+        return PhaseSpeed(compiling, frozen, changed, trace, learn, check)
 
     def _stored_inputs(self) -> Feed:
         """Inputs of the trained part, as a training would have kept them."""
