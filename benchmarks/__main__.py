@@ -18,6 +18,7 @@ from typing import Final
 from benchmarks.estimate import estimate_row
 from benchmarks.machine import busy, describe_machine, today
 from benchmarks.programs import ORDER, PROGRAMS
+from benchmarks.readme import README, write_short_table
 from benchmarks.report import number, quantity, write_report
 from benchmarks.results import Result, Results
 from benchmarks.session import PAIRS, BenchmarkError, Session, end_on_sigterm
@@ -40,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             session = Session(Path(scratch), pairs=pairs, quick=options.quick)
             failed = _run(options.names or list(PROGRAMS), session, results, folder)
         return 1 if failed else 0
-    write_report(folder, list(results.read().values()))
+    _report(folder, results)
     return 0
 
 
@@ -68,12 +69,20 @@ def _keep(row: Result, session: Session, results: Results, folder: Path) -> None
     results.keep(row, ORDER)
     estimates = replace(estimate_row(results.read().values()), where=row.where, date=row.date, quick=row.quick)
     results.keep(estimates, ORDER)
-    write_report(folder, list(results.read().values()))
+    _report(folder, results)
     if not row.values:
         session.say(f"{row.name}: {row.unavailable}")
         return
     verdict = "met" if row.met else "missed"
     session.say(f"{row.name}: {quantity(row.median, row.unit)}, target {number(row.target)}: {verdict}")
+
+
+def _report(folder: Path, results: Results) -> None:
+    """The whole report, and, where the figures are those of the repository, the short table of the README."""
+    rows = results.read()
+    write_report(folder, list(rows.values()))
+    if folder == FOLDER:
+        write_short_table(README, rows)
 
 
 def _parser() -> argparse.ArgumentParser:

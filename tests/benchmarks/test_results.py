@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.__main__ import FOLDER
 from benchmarks.estimate import estimate_row
+from benchmarks.readme import BEGIN, END, README, SHORT, short_table, write_short_table
 from benchmarks.report import number, report
 from benchmarks.results import Estimate, Result, Results
 
@@ -87,3 +89,31 @@ def test_the_estimate_is_judged_by_its_worst_training():
 )
 def test_three_digits_are_enough(value: float, text: str):
     assert number(value) == text
+
+
+def test_the_readme_shows_what_was_measured():
+    rows = Results(FOLDER).read()
+    shown = README.read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0]
+    assert shown.strip() == short_table(rows)
+    assert set(SHORT) <= set(rows)
+    assert not any(row.quick for row in rows.values())
+
+
+def test_every_missed_target_of_the_repository_has_its_cause():
+    assert [row.name for row in Results(FOLDER).read().values() if row.values and not row.met and not row.cause] == []
+
+
+def test_the_short_table_replaces_only_its_place(tmp_path: Path):
+    readme = tmp_path / "README.md"
+    readme.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    row = replace(ROW, name="photo", where="a CPU; Python")
+    write_short_table(readme, {"photo": row})
+    text = readme.read_text()
+    assert text.startswith("before\n")
+    assert text.endswith(f"{END}\nafter\n")
+    assert "| 3x | at least 4x, **missed** |" in text
+    assert "Medians on a CPU." in text
+    assert "old" not in text
+    readme.write_text("no place")
+    with pytest.raises(ValueError, match="no place for the table"):
+        write_short_table(readme, {})
