@@ -14,6 +14,7 @@ traceback belongs in the log, never on the page::
     ├── WeightsUnavailableError     pretrained weights are neither here nor to be had
     ├── RunNotFoundError
     ├── ModelUnavailableError       a run has no usable model (yet), or its file is damaged
+    ├── ExportError                 a model cannot be taken elsewhere in this format
     ├── TrainingError               a training cannot go on
     │   ├── DivergedError           the loss became infinite or not a number
     │   └── OutOfMemoryError        a batch does not fit into memory
@@ -63,6 +64,10 @@ class RunNotFoundError(TransferLearningError):
 
 class ModelUnavailableError(TransferLearningError):
     """A run has no usable model (yet), or its model file is damaged."""
+
+
+class ExportError(TransferLearningError):
+    """A model cannot be written in a format, or what was written does not agree with the model."""
 
 
 class TrainingError(TransferLearningError):

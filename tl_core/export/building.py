@@ -1,0 +1,152 @@
+"""Turning a Keras model into the file of another runtime, by Keras' own export and the converters of each runtime.
+
+The input of every file is raw RGB in [0, 255] as float32, ``(n, size, size, 3)``: the scaling that the backbone wants
+is a part of the model. Packages are imported where they are used, since most formats need only some of them.
+"""
+
+from __future__ import annotations
+
+import functools
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from tl_core.data.dataset import load_dataset
+from tl_core.data.normalise import read_image, resize_image
+from tl_core.engine.openvino_runtime import import_openvino
+from tl_core.export.sampling import spread
+from tl_core.runs import RunRecord
+
+# Between the process that builds and the one that waits for it:
+CANNOT: Final = 2  # exit code: a sentence says why
+REASON: Final = "reason.txt"  # where it is, beside the target
+
+CALIBRATION_IMAGES: Final = 100
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a builder may use; read when it is used."""
+
+    run: RunRecord
+
+    @property
+    def model_file(self) -> Path:
+        """The checkpoint of the run."""
+        return self.run.folder.model_file
+
+    @functools.cached_property
+    def model(self) -> Any:
+        """The same, loaded: a ``keras.Model``."""
+        from tl_core.models.stored import load_stored
+
+        return load_stored(self.run)
+
+    def calibration(self) -> npt.NDArray[np.uint8]:
+        """Training images ``(n, size, size, 3)``, for the ranges of whole numbers."""
+        dataset = load_dataset(self.run.path.parent.parent / "datasets" / self.run.dataset_id)
+        paths = [dataset.path_of(image) for image in spread(dataset.of_split("train"), CALIBRATION_IMAGES)]
+        return np.stack([resize_image(read_image(path), int(self.model.input_shape[1])) for path in paths])
+
+
+Builder: TypeAlias = Callable[[Source, Path], None]
+"""Writes the file, or the folder, at the given path."""
+
+
+def build_keras(source: Source, target: Path) -> None:
+    """The checkpoint as it is."""
+    shutil.copyfile(source.model_file, target)
+
+
+def build_saved_model(source: Source, target: Path) -> None:
+    """A folder with the function ``serve``."""
+    source.model.export(target, format="tf_saved_model", verbose=False)
+
+
+def build_tflite_float32(source: Source, target: Path) -> None:
+    """All numbers as they were."""
+    target.write_bytes(_convert(source, lambda _converter: None))
+
+
+def build_tflite_float16(source: Source, target: Path) -> None:
+    """Weights of 16 bits; computed in 32 where the device has no fast 16."""
+
+    def settings(converter: Any) -> None:
+        import tensorflow as tf
+
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.target_spec.supported_types = [tf.float16]
+
+    target.write_bytes(_convert(source, settings))
+
+
+def build_tflite_int8(source: Source, target: Path) -> None:
+    """Weights and the values between layers as whole numbers of 8 bits; input and output stay float32.
+
+    Reference: https://ai.google.dev/edge/litert/conversion/tensorflow/quantization/post_training_quantization
+    """
+
+    def settings(converter: Any) -> None:
+        import tensorflow as tf
+
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.representative_dataset = lambda: _one_by_one(source.calibration())
+        # Operations without a whole-number form stay float.
+        converter.target_spec.supported_ops = [
+            tf.lite.OpsSet.TFLITE_BUILTINS_INT8,
+            tf.lite.OpsSet.TFLITE_BUILTINS,
+        ]
+
+    target.write_bytes(_convert(source, settings))
+
+
+def build_onnx(source: Source, target: Path) -> None:
+    """By tf2onnx, from a graph in which all values are constants.
+
+    Keras' own way through tf2onnx takes the mean and the variance of a Normalization layer for further inputs.
+    """
+    import tensorflow as tf
+    import tf2onnx
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    model = source.model
+    image = tf.TensorSpec(model.input_shape, tf.float32, name="image")
+    traced = tf.function(lambda image: model(image, training=False), autograph=False).get_concrete_function(image)
+    frozen = convert_variables_to_constants_v2(traced)
+    tf2onnx.convert.from_graph_def(
+        frozen.graph.as_graph_def(),
+        input_names=[tensor.name for tensor in frozen.inputs],
+        output_names=[tensor.name for tensor in frozen.outputs],
+        output_path=str(target),
+    )
+
+
+def build_openvino(source: Source, target: Path) -> None:
+    """``model.xml`` and, beside it, ``model.bin`` with the weights in float32."""
+    openvino = import_openvino()
+    assert openvino is not None  # noqa: S101  # the format says that it is needed
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+        build_saved_model(source, Path(folder) / "saved_model")
+        model = openvino.convert_model(str(Path(folder) / "saved_model"))
+        openvino.save_model(model, str(target), compress_to_fp16=False)
+
+
+def _convert(source: Source, settings: Callable[[Any], None]) -> bytes:
+    import tensorflow as tf
+
+    with tempfile.TemporaryDirectory() as folder:
+        build_saved_model(source, Path(folder) / "saved_model")
+        converter = tf.lite.TFLiteConverter.from_saved_model(str(Path(folder) / "saved_model"))
+        settings(converter)
+        return bytes(converter.convert())
+
+
+def _one_by_one(images: npt.NDArray[np.uint8]) -> Iterator[list[npt.NDArray[np.float32]]]:
+    for image in images:
+        yield [image[np.newaxis].astype(np.float32)]

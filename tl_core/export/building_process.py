@@ -1,0 +1,29 @@
+"""Builds one export in a process of its own: converters keep memory and global state, and can be ended at any time.
+
+``python -m tl_core.export.building_process RUN FORMAT TARGET``. Exit code `CANNOT`: the file `REASON` beside the
+target says why in a sentence.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from tl_core.errors import TransferLearningError
+from tl_core.export.building import CANNOT, REASON, Source
+from tl_core.export.formats import get_format
+from tl_core.runs import load_run
+
+
+def main(run_path: Path, format_name: str, target: Path) -> int:
+    """Build; returns the exit code."""
+    try:
+        get_format(format_name).build(Source(load_run(run_path)), target)
+    except TransferLearningError as error:
+        (target.parent / REASON).write_text(str(error), encoding="utf-8")
+        return CANNOT
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3])))

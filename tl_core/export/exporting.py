@@ -1,0 +1,291 @@
+"""From a finished run to a proven export in its folder: build, ask, judge, describe, pack."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+import tl_core
+from tl_core.confidence import Confidence, load_confidence, with_temperature
+from tl_core.config.validation import from_mapping
+from tl_core.data.dataset import Dataset, ImageRecord, load_dataset
+from tl_core.data.normalise import read_image, resize_image
+from tl_core.data.progress import ShouldStop, never
+from tl_core.errors import (
+    ConfigError,
+    DatasetNotFoundError,
+    ExportError,
+    ModelUnavailableError,
+    NotEnoughDataError,
+    StoppedError,
+    WorkspaceError,
+)
+from tl_core.export import card, script
+from tl_core.export.building import CANNOT, REASON
+from tl_core.export.formats import FORMATS, ExportFormat, get_format, missing_packages
+from tl_core.export.proof import Proof, images_for, judge
+from tl_core.export.sampling import spread
+from tl_core.files import read_json, replacing, write_json
+from tl_core.runs import RunRecord, load_run
+from tl_core.runs.store import now
+
+logger = logging.getLogger(__name__)
+
+Report = Callable[[float, str], None]  # how much is done, 0-1, and what goes on, in words
+
+FOLDER: Final = "exports"  # in the run's folder
+LABELS: Final = "labels.txt"
+
+_INTERVAL: Final = 0.2  # seconds between two looks at `should_stop`
+_LOG_END: Final = 4000  # characters of what a failed process said that go to the log
+_GRACE: Final = 5.0  # seconds to end in, once asked to
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Export:
+    """One export of a run, proven or refused."""
+
+    format: str  # key of `FORMATS`
+    path: Path  # of the zip; not there if the proof failed
+    proof: Proof
+    model_sha256: str  # of the model it was made from
+    temperature: float  # that its program applies
+    threshold: float
+    made: str  # ISO 8601, UTC
+    size: int  # bytes of the zip; 0 if the proof failed
+
+    @property
+    def file_name(self) -> str:
+        """A name for the download; ids are plain letters, digits and dashes."""
+        return f"{self.path.parent.parent.name[:-25]}-{self.format}.zip"
+
+
+def nobody(done: float, text: str) -> None:
+    """Report to nobody."""
+
+
+def export_run(run_path: Path, format_name: str, report: Report = nobody, should_stop: ShouldStop = never) -> Export:
+    """Build one format from a run's model, prove it, and keep it in the run's folder.
+
+    The zip has the model, ``labels.txt``, the program ``predict.py`` and a model card. The proof: in a process of its
+    own, that very program reads validation images and has to say what the dashboard says about them.
+
+    Args:
+        run_path: folder of the run.
+        format_name: key of `FORMATS`.
+        report: told about twice a stage.
+        should_stop: asked several times a second; what was built is then thrown away.
+
+    Returns:
+        The export; where it did not agree with the dashboard, ``proof.failure`` says so and there is no zip.
+
+    Raises:
+        ExportError: there is no such format, a package is missing, or the model cannot be converted.
+        ModelUnavailableError: the run has no finished model, or its file is damaged.
+        DatasetNotFoundError: the dataset of the run is gone, so nothing can be proven.
+        NotEnoughDataError: it has no validation images.
+        StoppedError: ``should_stop`` said so.
+    """
+    run, form = load_run(run_path), get_format(format_name)
+    if missing_packages(form):
+        raise ExportError(form.install)
+    if run.active or run.model_sha256 is None:
+        raise ModelUnavailableError(f"“{run.name}” has no finished model yet: wait until its training has ended.")
+    material = _Material.of(run, form)
+    folder = run.path / FOLDER
+    folder.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".making-", dir=folder) as temporary:
+        return _make(material, form, Path(temporary), report, should_stop)
+
+
+def kept_exports(run: RunRecord) -> dict[str, Export]:
+    """What was exported from this very model with the temperature and threshold of today, by format."""
+    confidence = load_confidence(run.folder, run.model_sha256)
+    found = (_read(run, name) for name in FORMATS)
+    return {
+        export.format: export
+        for export in found
+        if export is not None
+        and export.model_sha256 == run.model_sha256
+        and (export.temperature, export.threshold) == (confidence.temperature, confidence.threshold)
+        and (export.path.is_file() or not export.proof.passed)
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Material:
+    """What an export is made from and held against."""
+
+    run: RunRecord
+    dataset: Dataset
+    records: list[ImageRecord]  # validation images to ask about
+    labels: npt.NDArray[np.int64]  # as the model counts its classes
+    confidence: Confidence
+
+    @classmethod
+    def of(cls, run: RunRecord, form: ExportFormat) -> _Material:
+        try:
+            dataset = load_dataset(run.path.parent.parent / "datasets" / run.dataset_id)
+        except DatasetNotFoundError as error:
+            raise DatasetNotFoundError(
+                f"The dataset “{run.dataset_name}” of this run was deleted, so there are no validation images to "
+                "prove an export with: import it again and train again, or download best.keras as it is."
+            ) from error
+        records = spread(dataset.of_split("validation"), images_for(form))
+        if not records:
+            raise NotEnoughDataError(
+                f"The dataset “{dataset.name}” has no validation images, so an export cannot be proven: import it "
+                "again with a share for validation."
+            )
+        order = {name: index for index, name in enumerate(run.classes)}
+        labels = np.array([order.get(dataset.classes[record.label], -1) for record in records], np.int64)
+        return cls(run, dataset, records, labels, load_confidence(run.folder, run.model_sha256))
+
+
+def _make(material: _Material, form: ExportFormat, folder: Path, report: Report, should_stop: ShouldStop) -> Export:
+    from tl_core.prediction import open_predictor  # TensorFlow
+
+    run, confidence = material.run, material.confidence
+    report(0.05, f"Building the file for {form.title}")
+    content = folder / "content"
+    content.mkdir()
+    _build(run, form, content / form.model, should_stop)
+    report(0.5, f"Asking the dashboard's model about {len(material.records)} validation images")
+    predictor = open_predictor(run.path)
+    app = predictor.predict(_pictures(material, predictor.image_size))
+    report(0.6, f"Loading the file afresh and asking it about the same {len(material.records)} images")
+    (content / LABELS).write_text("".join(f"{name}\n" for name in run.classes), encoding="utf-8")
+    outputs = 1 if run.config.head.output == "sigmoid" else len(run.classes)
+    program = script.predict_script(form, predictor.image_size, outputs, confidence)
+    (content / script.NAME).write_text(program, encoding="utf-8")
+    answers = _ask(form, content, [material.dataset.path_of(record) for record in material.records], should_stop)
+    proof = judge(form, with_temperature(app, confidence.temperature), answers, material.labels)
+    report(0.95, "Packing")
+    described = card.model_card(run, material.dataset, form, proof, confidence, predictor.image_size)
+    (content / card.NAME).write_text(described, encoding="utf-8")
+    return _keep(run, form, confidence, proof, content)
+
+
+def _pictures(material: _Material, size: int) -> npt.NDArray[np.uint8]:
+    paths = (material.dataset.path_of(record) for record in material.records)
+    return np.stack([resize_image(read_image(path), size) for path in paths])
+
+
+def _build(run: RunRecord, form: ExportFormat, target: Path, should_stop: ShouldStop) -> None:
+    words = ("-m", "tl_core.export.building_process", str(run.path), form.name, str(target))
+    code = _run(words, should_stop, {"PYTHONPATH": str(Path(tl_core.__file__).parents[1])})
+    reason = target.parent / REASON
+    if code == CANNOT and reason.is_file():
+        raise ExportError(reason.read_text(encoding="utf-8"))
+    if code != 0:
+        raise ExportError(
+            f"The model of “{run.name}” could not be turned into {form.title}, because its converter refuses one of "
+            "its parts (the server's log says which): choose another format."
+        )
+
+
+def _ask(form: ExportFormat, folder: Path, pictures: Sequence[Path], should_stop: ShouldStop) -> npt.NDArray[Any]:
+    """What the program in ``folder`` says about the pictures, in a process that has nothing of ours."""
+    listed, answers = folder.parent / "pictures.json", folder.parent / "answers.npy"
+    listed.write_text(json.dumps([str(path) for path in pictures]), encoding="utf-8")
+    asking = Path(__file__).with_name("asking.py")
+    # -P: the folder of that file, where the rest of this package lies, is not searched for modules.
+    if _run(("-P", str(asking), str(folder), str(listed), str(answers)), should_stop, {}) != 0:
+        raise ExportError(
+            f"The file for {form.title} was built but cannot be loaded again (the server's log says why), so it is "
+            "not offered: choose another format."
+        )
+    return np.asarray(np.load(answers, allow_pickle=False))
+
+
+def _run(words: Sequence[str], should_stop: ShouldStop, environment: dict[str, str]) -> int:
+    """Run Python in another process, on the CPU, and return its exit code."""
+    # The GPU, if there is one, belongs to the training that may be going on.
+    settings = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "2", **environment}
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(  # noqa: S603  # our own program, no shell
+            [sys.executable, *words], stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT, env=settings
+        )
+        try:
+            while process.poll() is None:
+                if should_stop():
+                    raise StoppedError("The export was stopped; nothing of it was kept.")
+                _wait(process, _INTERVAL)
+        finally:
+            _end(process)
+        if process.returncode != 0:
+            said.seek(0)
+            logger.warning("An export failed: %s", said.read().decode("utf-8", "replace")[-_LOG_END:])
+        return process.returncode
+
+
+def _wait(process: subprocess.Popen[bytes], seconds: float) -> None:
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.terminate()
+        _wait(process, _GRACE)
+    if process.poll() is None:
+        process.kill()
+        process.wait()
+
+
+def _keep(run: RunRecord, form: ExportFormat, confidence: Confidence, proof: Proof, content: Path) -> Export:
+    path = run.path / FOLDER / f"{form.name}.zip"
+    if proof.passed:
+        _pack(content, path)
+    else:
+        path.unlink(missing_ok=True)
+    values = {
+        "format": form.name,
+        "proof": asdict(proof),
+        "model_sha256": run.model_sha256,
+        "temperature": confidence.temperature,
+        "threshold": confidence.threshold,
+        "made": now(),
+        "size": path.stat().st_size if proof.passed else 0,
+    }
+    write_json(path.with_suffix(".json"), values)
+    return _export(path, values)
+
+
+def _pack(content: Path, path: Path) -> None:
+    with (
+        replacing(path) as temporary,
+        zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as packed,
+    ):
+        for file in sorted(content.rglob("*")):
+            if file.is_file():
+                packed.write(file, file.relative_to(content))
+
+
+def _read(run: RunRecord, name: str) -> Export | None:
+    path = run.path / FOLDER / f"{name}.zip"
+    try:
+        return _export(path, read_json(path.with_suffix(".json")))
+    except FileNotFoundError:
+        return None
+    except (WorkspaceError, ConfigError, TypeError, KeyError) as error:
+        logger.warning("What is known about an export cannot be read, so it has to be made again: %s", error)
+        return None
+
+
+def _export(path: Path, values: dict[str, Any]) -> Export:
+    return from_mapping(Export, {**values, "path": path, "proof": Proof.from_dict(values["proof"])})

@@ -1,0 +1,85 @@
+"""Holding what an exported file says about validation images against what the dashboard says about them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from tl_core.config.validation import from_mapping
+from tl_core.export.formats import ExportFormat
+
+Probabilities = npt.NDArray[np.float32]
+
+IMAGES: Final = 32
+# Two points of accuracy cannot be seen on 32 images, where a single one is three.
+IMAGES_QUANTISED: Final = 200
+LARGEST_DIFFERENCE: Final = 1e-3  # in probability
+LARGEST_LOSS: Final = 0.02  # of accuracy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """What came out of asking an exported file."""
+
+    images: int  # validation images that both were asked about
+    max_difference: float  # the largest between two probabilities, 0-1
+    accuracy: float  # of the exported file on these images, 0-1
+    app_accuracy: float  # of the dashboard's own model on them, 0-1
+    failure: str | None = None  # one sentence, if the export is not good enough
+
+    @property
+    def passed(self) -> bool:
+        """Whether the export may be offered."""
+        return self.failure is None
+
+    @classmethod
+    def from_dict(cls, values: Any) -> Proof:
+        """Read plain values."""
+        return from_mapping(cls, values)
+
+
+def images_for(form: ExportFormat) -> int:
+    """How many validation images a format is asked about, if there are as many."""
+    return IMAGES_QUANTISED if form.quantised else IMAGES
+
+
+def judge(form: ExportFormat, app: Probabilities, export: Probabilities, labels: npt.NDArray[np.int64]) -> Proof:
+    """Decide whether an export is good enough.
+
+    Args:
+        form: float32 formats are judged by their probabilities, quantised ones by their accuracy.
+        app: what the dashboard says, ``(n, classes)``.
+        export: what the exported file says; any shape, if it is wrong.
+        labels: the true classes, ``(n,)``.
+    """
+    app_accuracy = float((app.argmax(axis=1) == labels).mean())
+    worst = Proof(images=len(labels), max_difference=1.0, accuracy=0.0, app_accuracy=app_accuracy)
+    if export.shape != app.shape:
+        what = f"The file gives {export.shape[-1]} numbers per image and should give {app.shape[-1]}"
+        return replace(worst, failure=f"{what}, so it is not offered.")
+    if not np.isfinite(export).all():
+        return replace(worst, failure="The file gives values that are no numbers, so it is not offered.")
+    proof = replace(
+        worst,
+        max_difference=float(np.abs(app - export).max()),
+        accuracy=float((export.argmax(axis=1) == labels).mean()),
+    )
+    return replace(proof, failure=_failure(form, proof))
+
+
+def _failure(form: ExportFormat, proof: Proof) -> str | None:
+    if not form.quantised and proof.max_difference > LARGEST_DIFFERENCE:
+        return (
+            f"Its probabilities differ from those of the dashboard by up to {proof.max_difference:.2g} on "
+            f"{proof.images} validation images, more than the {LARGEST_DIFFERENCE:g} allowed, so it is not offered."
+        )
+    if form.quantised and proof.app_accuracy - proof.accuracy > LARGEST_LOSS:
+        return (
+            f"It gets {100 * proof.accuracy:.1f} % of {proof.images} validation images right where the dashboard "
+            f"gets {100 * proof.app_accuracy:.1f} %, a loss of more than {100 * LARGEST_LOSS:.0f} points, so it is "
+            "not offered."
+        )
+    return None
