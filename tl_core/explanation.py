@@ -81,8 +81,11 @@ class Explainer:
         if label is not None and not 0 <= label < len(self._classes):
             raise ConfigError(f"The class must be 0 to {len(self._classes) - 1}. Received: {label}.")
         with self._lock:
-            graph = self._graphs.setdefault(block, self._graph(block))
-            heat, probabilities = graph(tf.constant(image[None]), tf.constant(-1 if label is None else label))
+            if block not in self._graphs:
+                self._graphs[block] = self._graph(block)
+            heat, probabilities = self._graphs[block](
+                tf.constant(image[None]), tf.constant(-1 if label is None else label)
+            )
         values = _per_class(probabilities.numpy()[0])
         label = int(values.argmax()) if label is None else label
         return Explanation(_scaled(heat.numpy()[0]), block, label, float(values[label]))

@@ -53,7 +53,9 @@ def something_detector(backbone):
     images = np.stack([with_patch(corner) for corner in CORNERS] + [np.full((SIZE, SIZE, 3), 128, np.uint8)])
     features = classifier.base(classifier.preprocess(images.astype("float32")), training=False).numpy()
     pooled = features.mean(axis=(1, 2))
+    nothing = pooled[4] / np.linalg.norm(pooled[4])
     change = pooled[:4].mean(axis=0) - pooled[4]
+    change -= min(0.0, change @ nothing) * nothing  # so that an empty place does not count against the thing
     change /= np.linalg.norm(change)
     classifier.head.layers[-1].set_weights([np.stack([-change, change], axis=1), np.zeros(2)])
     return classifier

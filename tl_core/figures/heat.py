@@ -28,7 +28,8 @@ def overlay(picture: npt.NDArray[np.uint8], heat: npt.NDArray[np.float32], side:
     ground = Image.fromarray(picture)
     scale = side / max(ground.size)
     size = (max(1, round(ground.width * scale)), max(1, round(ground.height * scale)))
-    ground = ground.resize(size, Image.Resampling.BILINEAR)
+    # A tiny picture keeps its pixels; a photograph is shrunk, or enlarged a little.
+    ground = ground.resize(size, Image.Resampling.NEAREST if scale > 4 else Image.Resampling.BILINEAR)
     # The centre of each cell lies where the cell does: bicubic, and no wrapped edges.
     levels = np.asarray(Image.fromarray(heat.astype(np.float32), mode="F").resize(size, Image.Resampling.BICUBIC))
     levels = np.clip(levels, 0, 1)[..., None]
