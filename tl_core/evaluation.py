@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+from sklearn.metrics import confusion_matrix, f1_score, precision_recall_fscore_support, recall_score
 
 from tl_core.data.dataset import SPLITS, Dataset, ImageRecord, load_dataset
 from tl_core.data.progress import Progress, ShouldStop, never, no_progress
@@ -50,6 +50,8 @@ class Evaluation:
     split: str
     classes: tuple[str, ...]
     accuracy: float  # 0-1
+    balanced_accuracy: float  # mean recall of the classes that have images, 0-1: rare ones count as much as frequent
+    macro_f1: float  # mean F1 of the same classes, 0-1
     top_k: dict[int, float]  # share of images whose class is among the k most probable, for k below the classes
     per_class: tuple[ClassReport, ...]
     confusion: npt.NDArray[np.int64]  # (classes, classes); rows are true, columns predicted
@@ -95,11 +97,14 @@ def measure(
     """Compute every figure from the probabilities."""
     every_class = np.arange(len(classes))
     predicted = probabilities.argmax(axis=1)
+    present: Any = {"labels": np.unique(labels), "average": "macro", "zero_division": 0.0}
     columns = precision_recall_fscore_support(labels, predicted, labels=every_class, zero_division=0.0)
     return Evaluation(
         split=split,
         classes=tuple(classes),
         accuracy=float((predicted == labels).mean()),
+        balanced_accuracy=float(recall_score(labels, predicted, **present)),
+        macro_f1=float(f1_score(labels, predicted, **present)),
         top_k={k: _top_k(labels, probabilities, k) for k in TOP_K if k < len(classes)},
         per_class=tuple(
             ClassReport(name, float(precision), float(recall), float(f1), int(support))

@@ -18,6 +18,8 @@ def test_every_figure_is_what_counting_gives():
     labels = np.array([0, 0, 1, 2, 2])
     found = measure(("a", "b", "c", "d"), labels, probabilities, "test", [])
     assert found.accuracy == pytest.approx(3 / 5)
+    assert found.balanced_accuracy == pytest.approx((0.5 + 1 + 0.5) / 3)  # d has no image
+    assert found.macro_f1 == pytest.approx((0.5 + 2 / 3 + 2 / 3) / 3)
     assert found.top_k == {1: pytest.approx(3 / 5), 2: pytest.approx(4 / 5), 3: pytest.approx(1.0)}
     assert found.confusion.tolist() == [[1, 1, 0, 0], [0, 1, 0, 0], [1, 0, 1, 0], [0, 0, 0, 0]]
     a, b, c, d = found.per_class

@@ -1,0 +1,151 @@
+"""ROC and precision-recall curves: what each class gains and loses as more or less is asked of an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import numpy as np
+import numpy.typing as npt
+import plotly.graph_objects as go
+
+from tl_core.figures.palette import RUNS, TEST, translucent
+
+Kind = Literal["roc", "precision_recall"]
+Values = npt.NDArray[np.floating[Any]]
+
+NAMED_CLASSES: Final = 6  # drawn in colour and named: the weakest; all others are thin and grey
+MAX_POINTS: Final = 6000  # in all
+MAX_NAME: Final = 24  # characters of a class in the legend
+MEAN: Final = "Mean of all classes"
+MEAN_WIDTH: Final = 3.5  # px
+
+
+@dataclass(frozen=True, slots=True)
+class ClassCurve:
+    """The curve of one class against all others; x never falls."""
+
+    name: str
+    x: Values  # ROC: share of the other classes' images called so; precision-recall: recall
+    y: Values  # ROC: recall; precision-recall: precision
+    area: float  # under the curve, 0-1: AUC, or average precision
+    images: int  # of the class
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What a kind of curve is called."""
+
+    title: str
+    x: str
+    y: str
+    area: str  # short name of the area under it
+    shape: str  # how Plotly joins two points
+
+
+WORDS: Final[dict[Kind, Words]] = {
+    "roc": Words("ROC curves", "False alarms: share of other images called so", "Found: recall", "AUC", "linear"),
+    "precision_recall": Words(
+        "Precision-recall curves", "Found: recall", "True: precision", "average precision", "vh"
+    ),
+}
+
+
+def class_curves_figure(
+    curves: Sequence[ClassCurve], mean: ClassCurve, kind: Kind, ink: str = "#333333"
+) -> go.Figure:
+    """Draw the weakest classes in colour, the others in grey, and the mean of all as a thick line.
+
+    Args:
+        curves: one per class, in any order.
+        mean: over the classes.
+        kind: which curves they are.
+        ink: colour of text and of the mean.
+    """
+    ordered = sorted(curves, key=lambda curve: curve.area)
+    points = max(24, MAX_POINTS // max(1, len(ordered)))
+    named = range(min(NAMED_CLASSES, len(ordered)))
+    traces = [_trace(curve, kind, points, place if place in named else None) for place, curve in enumerate(ordered)]
+    traces.reverse()  # the coloured lie over the grey
+    figure = go.Figure([*traces, _mean_trace(mean, kind, ink)])
+    if kind == "roc":
+        figure.add_shape(type="line", x0=0, y0=0, x1=1, y1=1, line={"color": TEST, "width": 1, "dash": "dot"})
+    return figure.update_layout(_layout(WORDS[kind], ink))
+
+
+def describe_class_curves(curves: Sequence[ClassCurve], mean: ClassCurve, kind: Kind) -> str:
+    """The curves in words, for those who do not see them."""
+    words = WORDS[kind]
+    weakest = min(curves, key=lambda curve: curve.area)
+    return (
+        f"{words.title} of {len(curves)} classes: the mean {words.area} is {mean.area:.3f}; "
+        f"the weakest class is {weakest.name} with {weakest.area:.3f}."
+    )
+
+
+def _trace(curve: ClassCurve, kind: Kind, points: int, place: int | None) -> go.Scatter:
+    places = _spread(len(curve.x), points)
+    color = translucent(TEST, 0.5) if place is None else RUNS[place % len(RUNS)]
+    words, name = WORDS[kind], _escape(_short(curve.name))
+    return go.Scatter(
+        x=np.round(curve.x[places], 4).tolist(),
+        y=np.round(curve.y[places], 4).tolist(),
+        name=f"{name} ({curve.area:.3f})",
+        mode="lines",
+        line={"color": color, "width": 1 if place is None else 2, "shape": words.shape},
+        showlegend=place is not None,
+        hovertemplate=f"<b>{name}</b><br>%{{x:.1%}}, %{{y:.1%}}<extra></extra>",
+    )
+
+
+def _mean_trace(mean: ClassCurve, kind: Kind, ink: str) -> go.Scatter:
+    return go.Scatter(
+        x=np.round(mean.x, 4).tolist(),
+        y=np.round(mean.y, 4).tolist(),
+        name=f"{MEAN} ({mean.area:.3f})",
+        mode="lines",
+        line={"color": ink, "width": MEAN_WIDTH, "shape": WORDS[kind].shape},
+        hovertemplate=f"<b>{MEAN}</b><br>%{{x:.1%}}, %{{y:.1%}}<extra></extra>",
+    )
+
+
+def _spread(length: int, points: int) -> npt.NDArray[np.int64]:
+    """Places spread evenly over a curve, its two ends among them."""
+    return np.unique(np.linspace(0, length - 1, min(length, points)).round().astype(np.int64))
+
+
+def _layout(words: Words, ink: str) -> dict[str, Any]:
+    axis: dict[str, Any] = {
+        "range": [-0.01, 1.02],
+        "tickformat": ".0%",
+        "zeroline": False,
+        "fixedrange": True,
+        "tickfont": {"color": ink},
+        "automargin": True,
+    }
+    return {
+        "xaxis": {**axis, "title": {"text": words.x, "font": {"color": ink, "size": 13}}},
+        "yaxis": {**axis, "title": {"text": words.y, "font": {"color": ink, "size": 13}}},
+        "legend": {
+            "orientation": "h",
+            "traceorder": "reversed",
+            "y": -0.22,
+            "yanchor": "top",
+            "x": 0,
+            "font": {"color": ink},
+        },
+        "height": 480,
+        "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
+        "hovermode": "closest",
+        "dragmode": False,
+    }
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 1]}…"
+
+
+def _escape(text: str) -> str:
+    """Class names come from people; Plotly reads a little HTML in its texts."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
