@@ -2,11 +2,14 @@
 
 import streamlit as st
 
+from tl_core.data import load_dataset
 from tl_core.runs import RunRecord
 from tl_core.workspace import Workspace
 from ui.evaluation.classes import class_table
-from ui.evaluation.confusion import confusion_view
+from ui.evaluation.doubt import doubt_section
 from ui.evaluation.evaluating import evaluated
+from ui.evaluation.images import forget_arrival, mix_ups_and_images
+from ui.evaluation.measures import more_measures
 from ui.evaluation.summary import evaluation_summary
 from ui.navigation import EVALUATE, PREDICT, RUNS, go_to, page_link
 from ui.page import page_setup
@@ -43,10 +46,12 @@ def show(workspace: Workspace, run: RunRecord, split: str) -> None:
         if st.button("Try it on a photo", type="primary", icon=PREDICT.icon):
             go_to(PREDICT, run=run.id)
         page_link(RUNS, "See its curves and settings", run=run.id)
-    st.header("What is mixed up with what", anchor=False)
-    confusion_view(result.confusion, run.classes, key)
+    forget_arrival(key)
+    mix_ups_and_images(load_dataset(workspace.datasets / run.dataset_id), run, result, key)
     st.header(f"Class by class: {count(len(run.classes), 'class', 'classes')}", anchor=False)
     class_table(result.per_class, key, f"{run.id}-{split}-classes.csv")
+    more_measures(result, key, f"{run.id}-{split}")
+    doubt_section(workspace, run, f"doubt-{run.id}")
 
 
 with page_setup("Evaluate", EVALUATE.icon, lead="How good is a model, and where does it go wrong?") as workspace:

@@ -57,15 +57,14 @@ def confusion_figure(
             zmax=1,
             colorscale=_colors(*opacity),
             showscale=False,
-            hovertext=_hover_texts(matrix, classes),
-            hoverinfo="text",
-            hoverongaps=False,
+            hoverinfo="skip",  # the targets have it
             xgap=int(numbered),
             ygap=int(numbered),
         )
     )
     if numbered:
         figure.add_trace(_cell_numbers(matrix, labels, numbers, ink))
+    figure.add_trace(_targets(matrix, classes, labels, ink, every_cell=numbered))
     return figure.update_layout(_layout(len(classes), ink))
 
 
@@ -139,19 +138,36 @@ def _colors(faintest: float, strongest: float) -> list[list[Any]]:
     ]
 
 
-def _hover_texts(matrix: np.ndarray, classes: Sequence[str]) -> list[list[str]]:
-    """One text per cell; empty where there is no image, which keeps a matrix of 100 classes small."""
-    totals = matrix.sum(axis=1).tolist()
-    return [
-        [_hover_text(classes, row, column, int(count), int(totals[row])) for column, count in enumerate(counts)]
-        for row, counts in enumerate(matrix.tolist())
-    ]
+def _targets(
+    matrix: np.ndarray, classes: Sequence[str], labels: Sequence[str], ink: str, *, every_cell: bool
+) -> go.Scatter:
+    """What is pointed at and clicked: an invisible mark on each cell, as cells of a heat-map cannot be selected.
+
+    Each carries its row and column. A matrix of many classes has marks only where there are images, which keeps it
+    small.
+    """
+    rows, columns = np.indices(matrix.shape).reshape(2, -1) if every_cell else np.nonzero(matrix)
+    totals = matrix.sum(axis=1)
+    cells = list(zip(rows.tolist(), columns.tolist(), strict=True))
+    return go.Scatter(
+        x=[labels[column] for _, column in cells],
+        y=[labels[row] for row, _ in cells],
+        customdata=[list(cell) for cell in cells],
+        hovertext=[_hover_text(classes, *cell, int(matrix[cell]), int(totals[cell[0]])) for cell in cells],
+        hoverinfo="text",
+        mode="markers",
+        marker={"symbol": "square-open", "size": 30 if every_cell else 12, "color": ink, "opacity": 0},
+        selected={"marker": {"opacity": 1}},
+        unselected={"marker": {"opacity": 0}},
+        showlegend=False,
+        cliponaxis=False,
+    )
 
 
 def _hover_text(classes: Sequence[str], row: int, column: int, count: int, images: int) -> str:
-    if not count:
-        return ""
     verdict = "recognised" if row == column else f"taken for <b>{_escape(classes[column])}</b>"
+    if not count:
+        return f"<b>{_escape(classes[row])}</b>: none {verdict}"
     return f"<b>{_escape(classes[row])}</b>: {count:,} of {images:,} {verdict} ({count / images:.1%})"
 
 
@@ -166,6 +182,7 @@ def _cell_numbers(matrix: np.ndarray, labels: Sequence[str], numbers: Numbers, i
         mode="text",
         textfont={"size": 13 if len(labels) <= 10 else 10, "color": ink},
         hoverinfo="skip",
+        unselected={"textfont": {"color": ink}},  # Plotly would let them fade once a cell is chosen
         showlegend=False,
         cliponaxis=False,
     )
@@ -183,6 +200,7 @@ def _layout(classes: int, ink: str) -> dict[str, Any]:
         "automargin": True,
         "tickfont": {"size": 12 if classes <= MAX_NUMBERED_CLASSES else 10, "color": ink},
         "ticks": "",
+        "fixedrange": classes <= MAX_NUMBERED_CLASSES,
     }
     return {
         "xaxis": {**axis, "title": _title("The model said", ink)},
@@ -190,6 +208,9 @@ def _layout(classes: int, ink: str) -> dict[str, Any]:
         "height": min(860, max(340, 200 + 34 * classes)),
         "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
         "dragmode": "zoom" if classes > MAX_NUMBERED_CLASSES else False,
+        "hovermode": "closest",
+        # Where every cell has a mark, the nearest one is that of the cell itself, however large cells are.
+        "hoverdistance": -1 if classes <= MAX_NUMBERED_CLASSES else 20,
     }
 
 

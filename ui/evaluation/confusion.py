@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
@@ -19,17 +19,21 @@ from tl_core.figures.confusion import (
 from ui.plotly_ink import INK
 from ui.words import count, plain
 
+OnCell = Callable[[int | None, int | None], None]
+"""Told the true and the predicted class of the cell; None and None where the choice was taken back."""
+
 NUMBERS: Final[dict[str, Numbers]] = {"Images": "count", "Percent of the row": "share"}
 WITHOUT_LOGO: Final = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
 
 
-def confusion_view(matrix: np.ndarray, classes: Sequence[str], key: str) -> None:
+def confusion_view(matrix: np.ndarray, classes: Sequence[str], key: str, on_cell: OnCell) -> None:
     """Draw the matrix, a switch between images and percent, and the most frequent mix-ups.
 
     Args:
         matrix: ``(k, k)`` integers; row = true class, column = predicted class.
         classes: the ``k`` class names.
         key: prefix of the controls' keys.
+        on_cell: called when a cell is clicked, before the page is drawn again.
     """
     left, right = st.columns([3, 2], gap="large")
     with left:
@@ -38,15 +42,26 @@ def confusion_view(matrix: np.ndarray, classes: Sequence[str], key: str) -> None
             confusion_figure(matrix, classes, numbers, INK),
             key=f"{key}-matrix",
             config=WITHOUT_LOGO,
+            on_select=lambda: on_cell(*_clicked(f"{key}-matrix")),
+            selection_mode="points",
             alt=describe_confusion(matrix, classes),
         )
     with right:
         st.markdown("**How to read it**")
         st.markdown(
             "Each row is one class as it really is, each column an answer of the model. On the green diagonal both "
-            "agree. Magenta beside it is a mix-up; the stronger, the larger its share of the row."
+            "agree. Magenta beside it is a mix-up; the stronger, the larger its share of the row. "
+            "**Click a cell** to see its images."
         )
         _mix_ups(matrix, classes)
+
+
+def _clicked(key: str) -> tuple[int | None, int | None]:
+    points = st.session_state[key].selection.points
+    if not points:
+        return None, None
+    row, column = points[-1]["customdata"]
+    return int(row), int(column)
 
 
 def _choose_numbers(key: str) -> Numbers:

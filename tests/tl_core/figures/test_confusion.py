@@ -24,8 +24,12 @@ MATRIX = np.array([[8, 2, 0], [1, 9, 0], [0, 0, 0]])
 
 
 def parts(figure):
-    heatmap, *numbers = figure.data
+    heatmap, *numbers, _ = figure.data
     return heatmap, numbers[0] if numbers else None
+
+
+def targets(figure):
+    return figure.data[-1]
 
 
 def random_matrix(classes, images, seed=0):
@@ -54,11 +58,23 @@ def test_a_share_below_half_a_percent_is_not_shown_as_nothing():
 
 
 def test_hover_tells_both_classes_the_images_and_the_share():
-    heatmap, _ = parts(confusion_figure(MATRIX, ("<script>", "dog", "owl")))
-    assert heatmap.hovertext[0][1] == "<b>&lt;script&gt;</b>: 2 of 10 taken for <b>dog</b> (20.0%)"
-    assert heatmap.hovertext[1][1] == "<b>dog</b>: 9 of 10 recognised (90.0%)"
-    assert heatmap.hovertext[2][2] == ""
-    assert heatmap.x[0] == "&lt;script&gt;"
+    figure = confusion_figure(MATRIX, ("<script>", "dog", "owl"))
+    told = dict(zip(map(tuple, targets(figure).customdata), targets(figure).hovertext, strict=True))
+    assert told[0, 1] == "<b>&lt;script&gt;</b>: 2 of 10 taken for <b>dog</b> (20.0%)"
+    assert told[1, 1] == "<b>dog</b>: 9 of 10 recognised (90.0%)"
+    assert told[1, 2] == "<b>dog</b>: none taken for <b>owl</b>"
+    assert told[2, 2] == "<b>owl</b>: none recognised"
+    assert figure.data[0].x[0] == "&lt;script&gt;"
+
+
+def test_what_is_clicked_lies_on_its_cell():
+    few, many = targets(confusion_figure(MATRIX, CLASSES)), random_matrix(30, 50)
+    assert len(few.customdata) == 9
+    for (row, column), x, y in zip(few.customdata, few.x, few.y, strict=True):
+        assert (x, y) == (CLASSES[column], CLASSES[row])
+    names = [str(number) for number in range(30)]
+    cells = {tuple(cell) for cell in targets(confusion_figure(many, names)).customdata}
+    assert cells == set(zip(*(places.tolist() for places in np.nonzero(many)), strict=True))
 
 
 @pytest.mark.parametrize("classes", [2, 15, 16, 100])
