@@ -69,6 +69,17 @@ FORBIDDEN_WORDS = (
     r"(?<![\w.])eval\(",
     r"clear_session\(",
     r"extractall\(",
+    r"\bh5py\b",
+    r"load_model\([^)]*(h5|hdf5)",
+    r"legacy_h5",
+    r"\bjoblib\.load\(",
+    r"allow_pickle\s*=\s*True",
+    r"\byaml\.load\(",
+    r"(?<![\w.])exec\(",
+    r"shell\s*=\s*True",
+    r"MAX_IMAGE_PIXELS\s*=\s*None",
+    r"LOAD_TRUNCATED_IMAGES\s*=\s*True",
+    r"add_script_run_ctx",
     r"unsafe_allow_html\s*=\s*True",
 )
 
