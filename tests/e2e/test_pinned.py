@@ -33,7 +33,7 @@ def test_the_lines_grow_in_place(page, app):
         assert panel.evaluate("panel => panel.isConnected")
         assert panel.evaluate("panel => panel.querySelectorAll('.line').length") == 6
         assert panel.evaluate("panel => panel.querySelector('.line').getAttribute('d')").count("L") == 2
-        expect(page.get_by_text("cat 60.0 %").first).to_be_visible()
+        expect(page.get_by_text("cat · 60.0 %").first).to_be_visible()
     update_run(run.path, status="done", finished=now())
     expect(page.get_by_role("button", name="Cancel")).to_have_count(0)
     assert panel.evaluate("panel => panel.isConnected")

@@ -44,9 +44,9 @@ def pinned_payload(
     }
 
 
-def class_color(index: int) -> str:
-    """The colour of a class in all small charts, the same in each epoch."""
-    return RUNS[index % len(RUNS)]
+def class_style(index: int) -> dict[str, Any]:
+    """How a class is drawn in all small charts, the same in each epoch; the colours come again, dashed."""
+    return {"color": RUNS[index % len(RUNS)], "dashed": index // len(RUNS) % 2 == 1}
 
 
 def _of_picture(rows: Sequence[Sequence[Probability]], classes: Sequence[str], truth: str | None) -> dict[str, Any]:
@@ -62,12 +62,11 @@ def _of_picture(rows: Sequence[Sequence[Probability]], classes: Sequence[str], t
         "truth": truth,
         "right": None if truth is None else truth == best[0],
         "answers": [
-            {"name": name, "text": text, "color": class_color(index)}
+            {"name": name, "text": text, **class_style(index)}
             for name, text, index in zip(best, texts, latest, strict=False)
         ],
         "lines": [
-            {"name": classes[index], "color": class_color(index), "values": [row[index] for row in rows]}
-            for index in drawn
+            {"name": classes[index], "values": [row[index] for row in rows], **class_style(index)} for index in drawn
         ],
         "description": _in_words(best, texts, truth, len(rows)),
     }

@@ -140,8 +140,8 @@ def _show(uploads: Sequence[tuple[str, bytes]], dataset: Dataset, rows: Sequence
         name = dataset.classes[record.label]
         pictures.append((name, f"{name}: {record.source_name}", dataset_thumbnail(dataset.path_of(record))))
     if pictures:
-        with st.grid("auto", min_column_width=96, gap="small"):
+        with st.grid("auto", min_column_width=80, gap="small"):
             for name, described, picture in pictures:
                 with st.container(gap="xxsmall"):
-                    st.image(picture, width=88, alt=described)
+                    st.image(picture, width=76, alt=described)
                     st.caption(plain(name))

@@ -37,6 +37,11 @@ def pinned_charts(run: RunRecord, history: History, *, key: str) -> None:
     """
     pictures = pinned_pictures(run.folder)
     if pictures:
+        st.markdown(
+            "**Pinned pictures**",
+            help="What the model thinks each of them is, epoch by epoch: the lines are the probabilities of the "
+            "classes. It does not learn from these pictures.",
+        )
         thumbnails = [_thumbnail(picture.path) for picture in pictures]
         _MOUNT(key=key, data=pinned_payload(pictures, run.classes, history, thumbnails))
 

@@ -55,7 +55,12 @@ class Card {
     const axis = element("div", "axis")
     axis.append(this.from, this.to)
     this.svg = drawing()
-    this.root.append(head, this.svg, axis, this.legend)
+    const [plot, scale] = [element("div", "plot"), element("div", "scale")]
+    for (const text of ["100 %", "50 %", "0 %"]) {
+      setText(scale.appendChild(element("span", "")), text)
+    }
+    plot.append(scale, this.svg)
+    this.root.append(head, plot, axis, this.legend)
   }
 
   update(picture, epochs, last) {
@@ -64,14 +69,14 @@ class Card {
     if (this.thumbnail.getAttribute("src") !== picture.picture) this.thumbnail.src = picture.picture
     this.thumbnail.alt = picture.name
     const best = picture.answers[0]
-    setText(this.answer, best ? `${best.name} ${best.text}` : "No answer yet")
+    setText(this.answer, best ? `${best.name} · ${best.text}` : "No answer yet")
     setText(this.name, picture.name)
     this.name.title = picture.name
     setText(this.verdict, verdict(picture))
     this.svg.setAttribute("aria-label", picture.description)
     this.drawLines(picture.lines, epochs, last)
     this.drawLegend(picture.answers)
-    setText(this.from, best ? "epoch 1" : "The lines begin with the first epoch.")
+    setText(this.from, best ? "epoch 1" : "After the first epoch")
     setText(this.to, best ? `epoch ${last}` : "")
   }
 
@@ -83,8 +88,9 @@ class Card {
       this.svg.append(line)
     }
     while (this.lines.length > lines.length) this.lines.pop().remove()
-    lines.forEach(({ color, values, name }, place) => {
+    lines.forEach(({ color, dashed, values, name }, place) => {
       const line = this.lines[place]
+      line.classList.toggle("dashed", dashed)
       line.setAttribute("d", path(epochs, values, last))
       line.setAttribute("stroke", color)
       line.dataset.name = name
@@ -98,9 +104,10 @@ class Card {
       this.legend.append(entry)
     }
     while (this.legend.children.length > answers.length) this.legend.lastChild.remove()
-    answers.forEach(({ name, text, color }, place) => {
+    answers.forEach(({ name, text, color, dashed }, place) => {
       const [swatch, label, value] = this.legend.children[place].children
-      swatch.style.background = color
+      swatch.style.borderColor = color
+      swatch.classList.toggle("dashed", dashed)
       setText(label, name)
       label.title = name
       setText(value, text)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.tl_core.figures.run_events import phase
 from tl_core.figures.history import History
-from tl_core.figures.pinned import MAX_LINES, MAX_POINTS, class_color, pinned_payload
+from tl_core.figures.pinned import MAX_LINES, MAX_POINTS, class_style, pinned_payload
 from tl_core.pinned import PinnedPicture
 
 CAT = PinnedPicture("a.png", Path("0.png"), "cat")
@@ -27,7 +27,7 @@ def test_each_picture_has_its_lines_and_the_answer_of_the_last_epoch():
     first, second = shown["pictures"]
     assert [line["values"] for line in first["lines"]] == [[0.4, 0.8], [0.6, 0.2]]
     assert [line["values"] for line in second["lines"]] == [[1, 0.5], [0, 0.5]]
-    assert first["answers"][0] == {"name": "cat", "text": "80.0 %", "color": class_color(0)}
+    assert first["answers"][0] == {"name": "cat", "text": "80.0 %", **class_style(0)}
     assert (first["right"], second["right"]) == (True, None)
     assert first["description"] == "Probabilities over 2 epochs, the last: cat 80.0 %, dog 20.0 %. It is cat."
 
@@ -53,7 +53,8 @@ def test_of_many_classes_those_that_were_ever_likely_are_drawn_in_colours_that_s
     after = payload([pinned(1, early), pinned(2, late)], (UNKNOWN,), classes)["pictures"][0]
     assert len(after["lines"]) == MAX_LINES
     colors = [{line["name"]: line["color"] for line in picture["lines"]} for picture in (before, after)]
-    assert colors[0]["class 13"] == colors[1]["class 13"] == class_color(13)
+    assert colors[0]["class 13"] == colors[1]["class 13"] == class_style(13)["color"]
+    assert class_style(13) != class_style(5), "a colour that comes again is dashed"
     assert after["answers"][0]["name"] == "class 2"
 
 
