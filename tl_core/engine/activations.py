@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ from tl_core.data.progress import ShouldStop
 from tl_core.engine.compiled import Network
 from tl_core.engine.disk_cache import ArraySpec, DiskCache, Key
 from tl_core.engine.image_store import STOPPED, ImageRows
+from tl_core.engine.prefetch import prefetched
 from tl_core.errors import StoppedError
 
 logger = logging.getLogger(__name__)
@@ -93,15 +94,20 @@ def _fill(
     should_stop: ShouldStop,
 ) -> None:
     began, total = time.monotonic(), len(run.rows)
-    for start, end in _pieces(run.plain, total, batch_size):
-        if should_stop():
-            raise StoppedError(STOPPED)
+    # Random changes keep one core busy, the network both: made ahead in another thread, they fill the gaps.
+    with prefetched(_read(run, batch_size)) as batches:
+        for start, end, images in batches:
+            if should_stop():
+                raise StoppedError(STOPPED)
+            for array, output in zip(arrays, network(images), strict=True):
+                array[start:end] = output
+            progress(end, total, end / (time.monotonic() - began))
+
+
+def _read(run: TrunkRun, batch_size: int) -> Iterator[tuple[int, int, Images]]:
+    for start, end in _pieces(run.plain, len(run.rows), batch_size):
         images = run.images.read(run.rows[start:end])
-        if run.augment is not None and start >= run.plain:
-            images = run.augment(images)
-        for array, output in zip(arrays, network(images), strict=True):
-            array[start:end] = output
-        progress(end, total, end / (time.monotonic() - began))
+        yield start, end, images if run.augment is None or start < run.plain else run.augment(images)
 
 
 def _pieces(plain: int, total: int, length: int) -> list[tuple[int, int]]:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import queue
-import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +14,6 @@ from tl_core.engine.image_store import ImageRows
 Array = npt.NDArray[Any]
 Rows = npt.NDArray[np.int64]
 Images = npt.NDArray[np.uint8]
-T = TypeVar("T")
 
 
 class Feed(Protocol):
@@ -59,44 +55,3 @@ class ImageFeed:
         if self._augment is not None:
             images = self._augment(images)
         return [images] if self._network is None else self._network(images)
-
-
-@contextlib.contextmanager
-def prefetched(items: Iterable[T], depth: int = 2) -> Iterator[Iterator[T]]:
-    """Make ``items`` in another thread, up to ``depth`` ahead; leaving the block ends that thread."""
-    ready: queue.Queue[tuple[bool, Any]] = queue.Queue(depth)
-    closed = threading.Event()
-
-    def offer(entry: tuple[bool, Any]) -> None:
-        while not closed.is_set():
-            with contextlib.suppress(queue.Full):
-                ready.put(entry, timeout=0.1)
-                return
-
-    def produce() -> None:
-        try:
-            for item in items:
-                offer((True, item))
-                if closed.is_set():
-                    return
-            offer((False, None))
-        except BaseException as error:  # noqa: BLE001  # handed to the consumer, which raises it
-            offer((False, error))
-
-    def consume() -> Iterator[T]:
-        while True:
-            more, value = ready.get()
-            if more:
-                yield value
-            elif value is None:
-                return
-            else:
-                raise value
-
-    producer = threading.Thread(target=produce, name="prefetch", daemon=True)
-    producer.start()
-    try:
-        yield consume()
-    finally:
-        closed.set()
-        producer.join()

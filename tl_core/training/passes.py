@@ -12,7 +12,8 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from tl_core.engine.partition import TrainedPart
-from tl_core.training.feeds import ArrayFeed, Feed, prefetched
+from tl_core.engine.prefetch import prefetched
+from tl_core.training.feeds import ArrayFeed, Feed
 from tl_core.training.losses import Objective
 
 Array = npt.NDArray[Any]
