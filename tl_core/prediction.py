@@ -5,23 +5,28 @@ A predictor is made from the checkpoint file, never from a model in training, co
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from tl_core.confidence import Confidence, load_confidence, with_temperature
+from tl_core.data.archive import zip_source
 from tl_core.data.normalise import normalise_image, read_image, resize_image
+from tl_core.data.progress import Progress, ShouldStop, never, no_progress
 from tl_core.device import find_device
 from tl_core.engine.compiled import Network, compile_network
-from tl_core.errors import ImageError
+from tl_core.errors import ImageError, StoppedError
 from tl_core.evaluation import as_class_probabilities
 from tl_core.models.stored import load_stored
 from tl_core.runs import RunRecord, load_run
@@ -30,6 +35,7 @@ Images = npt.NDArray[np.uint8]
 Probabilities = npt.NDArray[np.float32]
 
 POOL_SIZE: Final = 4  # predictors kept warm; each holds one model in memory
+NAMED: Final = 3  # classes named of each file of an archive
 _CHUNK: Final = 64  # photographs decoded at a time
 
 
@@ -41,11 +47,27 @@ class ImagePrediction:
     probabilities: Probabilities  # (classes,), of sum 1; empty if there is an error
     seconds: float  # decoding, and this image's share of the network's time
     error: str | None = None  # one sentence
+    threshold: float = 0.0  # below this probability the answer is *I don't know*; 0 = always answer
+
+    @property
+    def answered(self) -> bool:
+        """Whether there is an answer; a doubtful one is only a best guess."""
+        return self.error is None and float(self.probabilities.max()) >= self.threshold
 
     def top(self, count: int) -> list[tuple[str, float]]:
         """The most probable classes with their probabilities, best first."""
         order = np.argsort(-self.probabilities, kind="stable")[:count]
         return [(self.classes[index], float(self.probabilities[index])) for index in order]
+
+
+@dataclass(frozen=True, slots=True)
+class FileAnswer:
+    """What a model says about one of many files."""
+
+    name: str  # with its folders
+    top: tuple[tuple[str, float], ...]  # the three likeliest classes with their probabilities (0-1), best first
+    answered: bool  # whether the model is sure enough
+    error: str | None  # one sentence, if the file cannot be used
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +86,7 @@ class Predictor:
 
 
 def predict_images(run_path: Path, images: Sequence[bytes]) -> list[ImagePrediction]:
-    """Classify photographs with the model of a run.
+    """Classify photographs with the model of a run, doubting as was chosen for it (see `tl_core.confidence`).
 
     Args:
         run_path: folder of the run.
@@ -78,15 +100,57 @@ def predict_images(run_path: Path, images: Sequence[bytes]) -> list[ImagePredict
         ModelUnavailableError: the run has no model yet, or its file is damaged.
         RunNotFoundError: there is no such run.
     """
-    predictor = open_predictor(run_path)
-    predictions: list[ImagePrediction] = []
+    return list(itertools.chain.from_iterable(_in_chunks(run_path, [partial(bytes, data) for data in images])))
+
+
+def predict_archive(
+    run_path: Path,
+    archive: BinaryIO | Path,
+    progress: Progress = no_progress,
+    should_stop: ShouldStop = never,
+) -> list[FileAnswer]:
+    """Classify all images in a zip file, a few dozen in memory at a time.
+
+    Args:
+        run_path: folder of the run.
+        archive: within the limits of `tl_core.data.archive`; its folders do not matter.
+        progress: told images done and images in all.
+        should_stop: asked between batches.
+
+    Returns:
+        One answer per file in the order of their names; then those that were left out at first sight.
+
+    Raises:
+        ArchiveError: it is no zip, is damaged or empty, or is over a limit.
+        ModelUnavailableError: the run has no model yet, or its file is damaged.
+        StoppedError: ``should_stop`` said so.
+    """
+    answers: list[FileAnswer] = []
+    with zip_source(archive) as source:
+        names = [file.shown_name for file in source.files]
+        progress(0, len(names))
+        for predictions in _in_chunks(run_path, [file.read for file in source.files]):
+            for prediction in predictions:
+                top = tuple(prediction.top(NAMED))
+                answers.append(FileAnswer(names[len(answers)], top, prediction.answered, prediction.error))
+            progress(len(answers), len(names))
+            if should_stop():
+                raise StoppedError("The prediction was stopped; nothing of it was kept.")
+        return [*answers, *(FileAnswer(file.name, (), False, file.reason) for file in source.skipped)]
+
+
+def _in_chunks(run_path: Path, reads: Sequence[Callable[[], bytes]]) -> Iterator[list[ImagePrediction]]:
+    predictor, confidence = open_predictor(run_path), confidence_of(load_run(run_path))
     with ThreadPoolExecutor() as pool:
-        for start in range(0, len(images), _CHUNK):
-            prepared = list(
-                pool.map(lambda data: _prepare(data, predictor.image_size), images[start : start + _CHUNK])
-            )
-            predictions += _answer(predictor, prepared)
-    return predictions
+        for start in range(0, len(reads), _CHUNK):
+            chunk = reads[start : start + _CHUNK]
+            prepared = list(pool.map(lambda read: _prepare(read, predictor.image_size), chunk))
+            yield _answer(predictor, confidence, prepared)
+
+
+def confidence_of(run: RunRecord) -> Confidence:
+    """How doubtful answers of the run's model are given; plainly, unless a person has chosen otherwise."""
+    return load_confidence(run.folder, run.model_sha256)
 
 
 def open_predictor(run_path: Path) -> Predictor:
@@ -111,27 +175,33 @@ class _Prepared:
     error: str | None = None
 
 
-def _prepare(data: bytes, size: int) -> _Prepared:
+def _prepare(read: Callable[[], bytes], size: int) -> _Prepared:
     began = time.perf_counter()
     try:
-        image = resize_image(read_image(normalise_image(data).encoded), size)
+        image = resize_image(read_image(normalise_image(read()).encoded), size)
     except ImageError as error:
         return _Prepared(None, time.perf_counter() - began, str(error))
     return _Prepared(image, time.perf_counter() - began)
 
 
-def _answer(predictor: Predictor, prepared: Sequence[_Prepared]) -> list[ImagePrediction]:
+def _answer(predictor: Predictor, confidence: Confidence, prepared: Sequence[_Prepared]) -> list[ImagePrediction]:
     images = [entry.image for entry in prepared if entry.image is not None]
     began = time.perf_counter()
-    rows = iter(predictor.predict(np.stack(images)) if images else ())
+    rows = iter(_honest(predictor.predict(np.stack(images)), confidence) if images else ())
     share = (time.perf_counter() - began) / max(1, len(images))
     nothing = np.empty(0, np.float32)
     return [
         ImagePrediction(predictor.classes, nothing, entry.seconds, entry.error)
         if entry.image is None
-        else ImagePrediction(predictor.classes, next(rows), entry.seconds + share)
+        else ImagePrediction(predictor.classes, next(rows), entry.seconds + share, threshold=confidence.threshold)
         for entry in prepared
     ]
+
+
+def _honest(probabilities: Probabilities, confidence: Confidence) -> Probabilities:
+    if confidence.temperature == 1:
+        return probabilities
+    return np.asarray(with_temperature(probabilities, confidence.temperature), np.float32)
 
 
 def _load(run: RunRecord) -> Predictor:

@@ -1,18 +1,21 @@
 """Asking a finished model, also beside a training."""
 
+import io
 import threading
+import zipfile
 
 import numpy as np
 import pytest
 
 from tests.tl_core.small_trainings import COLOURS, coloured
 from tl_core import prediction
+from tl_core.confidence import Confidence, keep_confidence, with_temperature
 from tl_core.data import read_image, resize_image
 from tl_core.data.progress import never, no_progress
 from tl_core.engine.disk_cache import open_cache
 from tl_core.engine.image_store import open_images
-from tl_core.errors import ModelUnavailableError, RunNotFoundError
-from tl_core.prediction import open_predictor, predict_images
+from tl_core.errors import ArchiveError, ModelUnavailableError, RunNotFoundError, StoppedError
+from tl_core.prediction import open_predictor, predict_archive, predict_images
 from tl_core.runs import create_run
 
 NAMES = tuple(COLOURS)
@@ -111,6 +114,73 @@ def test_stored_and_predicted_pixels_are_equal(dataset, workspace):
     for row, record in enumerate(dataset.images[:5]):
         seen = resize_image(read_image(dataset.path_of(record).read_bytes()), 32)
         assert np.array_equal(images.read(np.array([row]))[0], seen)
+
+
+def choose(run, **values):
+    keep_confidence(run.folder, Confidence(model_sha256=run.record.model_sha256, **values))
+
+
+@pytest.fixture
+def chosen(shared_run):
+    """``chosen(threshold=0.9)`` for the shared run, undone afterwards."""
+    yield lambda **values: choose(shared_run, **values)
+    shared_run.folder.confidence_file.unlink(missing_ok=True)
+
+
+def test_the_chosen_temperature_makes_probabilities_calmer(shared_run, photos, chosen):
+    plain = np.stack([answer.probabilities for answer in predict_images(shared_run.record.path, photos)])
+    chosen(temperature=3.0)
+    calm = np.stack([answer.probabilities for answer in predict_images(shared_run.record.path, photos)])
+    assert calm == pytest.approx(with_temperature(plain, 3.0), abs=1e-6)
+    assert (calm.max(axis=1) < plain.max(axis=1)).all()
+    assert (calm.argmax(axis=1) == plain.argmax(axis=1)).all()
+
+
+def test_below_the_chosen_threshold_there_is_no_answer(shared_run, photos, chosen):
+    surest = max(answer.top(1)[0][1] for answer in predict_images(shared_run.record.path, photos))
+    chosen(threshold=(surest + 1) / 2)
+    doubtful = predict_images(shared_run.record.path, [*photos, b"text"])
+    assert not any(answer.answered for answer in doubtful)
+    assert [answer.top(1)[0][0] for answer in doubtful[:3]] == list(NAMES), "the best guess is still told"
+    chosen(threshold=0.01)
+    assert all(answer.answered for answer in predict_images(shared_run.record.path, photos))
+
+
+def test_what_was_chosen_for_another_model_does_not_count(shared_run, photos):
+    keep_confidence(shared_run.folder, Confidence(model_sha256="0" * 64, threshold=1.0))
+    assert all(answer.answered for answer in predict_images(shared_run.record.path, photos))
+    shared_run.folder.confidence_file.unlink()
+
+
+def zipped(files):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    packed.seek(0)
+    return packed
+
+
+def test_a_zip_is_answered_file_by_file(shared_run, photos, monkeypatch):
+    monkeypatch.setattr(prediction, "_CHUNK", 4)
+    names = [f"folder/{number}.png" for number in range(10)]
+    files = {name: photos[place % 3] for place, name in enumerate(names)}
+    told = []
+    archive = zipped({**files, "folder/notes.txt": b"text", "../evil.png": photos[0]})
+    answers = predict_archive(shared_run.record.path, archive, lambda *steps: told.append(steps))
+    by_name = {answer.name: answer for answer in answers}
+    assert [by_name[name].top[0][0] for name in names] == [NAMES[place % 3] for place in range(10)]
+    assert all(len(by_name[name].top) == 3 for name in names)
+    assert by_name["folder/notes.txt"].error.endswith(".")
+    assert sum("outside the archive" in (answer.error or "") for answer in answers) == 1
+    assert told == [(0, 11), (4, 11), (8, 11), (11, 11)]
+
+
+def test_a_zip_can_be_stopped_or_be_none(shared_run, photos):
+    with pytest.raises(StoppedError):
+        predict_archive(shared_run.record.path, zipped({"a.png": photos[0]}), should_stop=lambda: True)
+    with pytest.raises(ArchiveError, match="not a zip"):
+        predict_archive(shared_run.record.path, io.BytesIO(b"no zip at all"))
 
 
 def test_predictor_gives_probabilities_for_arrays(shared_run):

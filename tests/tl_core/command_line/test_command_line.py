@@ -7,11 +7,13 @@ import subprocess
 import sys
 
 import pytest
+from PIL import Image
 
 from tests.tl_core.small_trainings import COLOURS, coloured
 from tl_core.command_line import main
 from tl_core.command_line.main import _parser
 from tl_core.command_line.train import FINE_TUNE_EPOCHS, read_config
+from tl_core.confidence import Confidence, keep_confidence
 from tl_core.config import AUGMENTATION_LEVELS
 from tl_core.config.presets import PRESETS
 from tl_core.runs import create_run, load_run, update_run
@@ -125,6 +127,46 @@ def test_a_bad_image_among_good_ones(tl, folder, shared_run, tmp_path):
     code, _, err = tl("predict", shared_run.record.id, tmp_path / "missing.png")
     assert code == 2
     assert "cannot be read" in err
+
+
+def test_a_doubtful_answer_is_said_to_be_one(tl, folder, shared_run):
+    picture = folder / "red" / "0.png"
+    code, sure, _ = tl("predict", shared_run.record.id, picture, "--json")
+    assert (sure["threshold"], sure["predictions"][0]["answer"]) == (0.0, "red")
+    confidence = Confidence(model_sha256=shared_run.record.model_sha256, temperature=20.0, threshold=0.9)
+    keep_confidence(shared_run.folder, confidence)
+    try:
+        code, doubtful, _ = tl("predict", shared_run.record.id, picture, "--json")
+        assert (code, doubtful["temperature"], doubtful["predictions"][0]["answer"]) == (0, 20.0, None)
+        assert doubtful["predictions"][0]["top"][0]["class"] == "red"
+        assert "I don't know; best guess: red" in tl("predict", shared_run.record.id, picture)[1]
+    finally:
+        shared_run.folder.confidence_file.unlink()
+
+
+def test_an_image_is_explained_as_a_picture(tl, folder, shared_run, tmp_path):
+    target, picture = tmp_path / "why.png", folder / "red" / "0.png"
+    code, values, _ = tl("explain", shared_run.record.id, picture, "--output", target, "--json")
+    assert (code, values["class"], values["output"]) == (0, "red", str(target))
+    with Image.open(target) as drawn:
+        assert (drawn.format, max(drawn.size)) == ("PNG", 360)
+    code, values, _ = tl(
+        *("explain", shared_run.record.id, picture, "--output", target),
+        *("--class", "blue", "--block", values["blocks"][0], "--json"),
+    )
+    assert (values["class"], values["block"]) == ("blue", values["blocks"][0])
+    assert values["probability"] < 0.5
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [(["--class", "zebra"], "knows no class “zebra”"), (["--block", "Attic"], "no block"), ([], "cannot be written")],
+)
+def test_what_cannot_be_explained_is_a_sentence(tl, folder, shared_run, tmp_path, words, part):
+    target = tmp_path / "missing" / "why.png"
+    code, _, err = tl("explain", shared_run.record.id, folder / "red" / "0.png", "--output", target, *words)
+    assert code == 2
+    assert part in err
 
 
 def test_only_an_interrupted_run_can_be_resumed(tl, shared_run):
