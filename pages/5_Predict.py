@@ -1,17 +1,20 @@
 """Predict: ask a trained model what is in a picture."""
 
 import math
+from collections.abc import Sequence
 
 import streamlit as st
 
+from tl_core.confidence import load_confidence
 from tl_core.runs import RunRecord
 from ui.navigation import PREDICT
 from ui.page import page_setup
 from ui.prediction.answers import Answer, answers_to
+from ui.prediction.archive import predict_archive_section
 from ui.prediction.card import prediction_card
+from ui.prediction.comparing import agreement_in_words, pick_runs
 from ui.prediction.pictures import choose_pictures
 from ui.prediction.table import prediction_table
-from ui.runs.picker import best_of_last, pick_run
 from ui.runs.words import model_words
 from ui.words import count, percent, plain
 
@@ -26,30 +29,42 @@ def introduce(run: RunRecord) -> None:
     going_on = " The training still goes on: a better epoch takes over as soon as there is one." if run.active else ""
     named = ", ".join(plain(name) for name in run.classes[:NAMED_CLASSES])
     more = f" and {len(run.classes) - NAMED_CLASSES} more" if len(run.classes) > NAMED_CLASSES else ""
+    threshold = load_confidence(run.folder, run.model_sha256).threshold
+    always = f"answers “I don't know” below {percent(threshold, 0)}, else" if threshold else "always answers"
     st.caption(
         f"Answers come from {model_words(run)}{accuracy}.{going_on}  \n"
-        f"It knows {count(len(run.classes), 'class', 'classes')} and always answers one of them: {named}{more}."
+        f"It knows {count(len(run.classes), 'class', 'classes')} and {always} one of them: {named}{more}."
     )
 
 
-def show(answers: list[Answer], run: RunRecord) -> None:
-    """Every picture with its answer; many also in one table."""
-    first = 0
-    st.header("The answer" if len(answers) == 1 else "The answers", anchor=False)
-    if len(answers) > 1:
-        prediction_table(answers, run.classes, "predict", f"{run.id}-answers.csv")
-        pages = math.ceil(len(answers) / CARDS_PER_PAGE)
+def show(answers: Sequence[Sequence[Answer]], runs: Sequence[RunRecord]) -> None:
+    """Every picture with its answers; many also in one table.
+
+    Args:
+        answers: of each model to all pictures.
+        runs: whose models have answered.
+    """
+    pictures, first, compares = len(answers[0]), 0, len(runs) > 1
+    st.header("The answer" if pictures == len(runs) == 1 else "The answers", anchor=False)
+    if compares:
+        st.markdown(agreement_in_words(*answers))
+    if pictures > 1:
+        others = answers[1] if compares else ()
+        prediction_table(answers[0], runs[0].classes, "predict", f"{runs[0].id}-answers.csv", others)
+        pages = math.ceil(pictures / CARDS_PER_PAGE)
         page = st.pagination(pages, key="predict-page") if pages > 1 else 1
         first = (page - 1) * CARDS_PER_PAGE
-    with st.grid(min(2, len(answers)), min_column_width=380, gap="medium"):
-        for answer in answers[first : first + CARDS_PER_PAGE]:
-            bars = BARS_OF_ONE if len(answers) == 1 else BARS_OF_MANY
-            prediction_card(answer, f"predict-{answer.picture.id}", bars)
+    bars = BARS_OF_ONE if pictures == 1 else BARS_OF_MANY
+    with st.grid(1 if compares else min(2, pictures), min_column_width=380, gap="medium"):
+        for of_picture in list(zip(*answers, strict=True))[first : first + CARDS_PER_PAGE]:
+            prediction_card(of_picture, runs, f"predict-{of_picture[0].picture.id}", bars)
 
 
 with page_setup("Predict", PREDICT.icon, lead="What does the model see in your picture?") as workspace:
-    run = pick_run(workspace, best_of_last, key="predict-run")
-    if run is not None:
-        introduce(run)
-        if pictures := choose_pictures(workspace, run, key="predict"):
-            show(answers_to(pictures, run), run)
+    runs = pick_runs(workspace, "predict")
+    if runs:
+        introduce(runs[0])
+        pictures = choose_pictures(workspace, runs[0], key="predict")
+        predict_archive_section(runs[0], key="predict-zip")
+        if pictures:
+            show([answers_to(pictures, run) for run in runs], runs)

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import csv
 import io
+import threading
+import zipfile
+from dataclasses import replace
 
 import pytest
 from PIL import Image
 
-from tests.ui.pages_without_browser import checked, open_page, press, texts
+from tests.tl_core.small_trainings import QUICK
+from tests.ui.pages_without_browser import checked, open_page, press, run_until, texts
 from tests.ui.trained_runs import COLOURS, colour_dataset, coloured, ended_run
+from tl_core.confidence import Confidence, keep_confidence
 from tl_core.config import TrainingConfig
 from tl_core.data import delete_dataset
+from tl_core.errors import StoppedError
 from tl_core.files import write_bytes
+from tl_core.prediction import FileAnswer
 from tl_core.runs import create_run, update_run
 from ui.prediction.answers import Answer
+from ui.prediction.archive import archive_csv
 from ui.prediction.card import answer_in_words, milliseconds
 from ui.prediction.pictures import Picture
 from ui.prediction.table import answers_csv, answers_in_words
@@ -129,6 +137,132 @@ def test_a_damaged_model_is_a_sentence(run):
     run.folder.model_file.write_bytes(b"no model")
     at = upload(open_page(PAGE), ("photo.png", RED))
     assert "damaged" in at.error[0].value
+
+
+def test_below_the_threshold_the_answer_is_i_dont_know_with_the_best_guess(run):
+    keep_confidence(run.folder, Confidence(model_sha256=run.model_sha256, temperature=20, threshold=0.9))
+    at = upload(open_page(PAGE), ("photo.png", RED), ("b.png", BLUE))
+    shown = texts(at)
+    assert "### I don't know" in shown
+    assert "Its best guess is **red**, " in shown
+    assert "it answers from 90 % on." in shown
+    assert "answers “I don't know” below 90 %, else one of them" in shown
+    assert "2 pictures: 2 × “I don't know”." in shown
+    assert at.dataframe[0].value["answer"].tolist() == ["I don't know (red?)", "I don't know (blue?)"]
+
+
+def test_a_choice_made_meanwhile_is_applied_at_once(run):
+    at = upload(open_page(PAGE), ("photo.png", RED))
+    assert "I don't know" not in texts(at)
+    keep_confidence(run.folder, Confidence(model_sha256=run.model_sha256, temperature=20, threshold=0.9))
+    assert "### I don't know" in texts(checked(at.run()))
+
+
+def test_two_models_answer_side_by_side(workspace, dataset, run):
+    other = ended_run(workspace, dataset, "Calm", accuracy=0.5)
+    keep_confidence(other.folder, Confidence(model_sha256=other.model_sha256, temperature=20, threshold=0.9))
+    at = open_page(PAGE, run=run.id)
+    checked(at.selectbox(key="predict-with").set_value(other.id).run())
+    assert at.query_params["with"] == other.id
+    upload(at, ("photo.png", RED))
+    shown = texts(at)
+    assert "Almost certainly **red**" in shown
+    assert "### I don't know" in shown
+    assert "The two models say different things." in shown
+    assert len(bars(at)) == 2
+    upload(at, ("photo.png", RED), ("b.png", BLUE))
+    assert "Both models say the same about **0** of 2 pictures." in texts(at)
+    assert at.dataframe[0].value["second"].tolist() == ["I don't know (red?)", "I don't know (blue?)"]
+
+
+def test_with_one_model_there_is_nothing_to_compare_with(run):
+    assert "Compare with" not in [box.label for box in open_page(PAGE).selectbox]
+
+
+def test_where_it_looked_is_shown_on_demand(workspace, dataset):
+    from tl_core.training import train
+
+    run = create_run(workspace, replace(QUICK, epochs=3), dataset, "Real")
+    train(run.config, dataset.path, run.path, lambda: False)
+    at = upload(open_page(PAGE), ("photo.png", RED))
+    before = len(at.get("image"))
+    (switch,) = at.toggle
+    assert switch.label == "Where did it look?"
+    checked(switch.set_value(True).run())
+    assert len(at.get("image")) == before + 1
+    assert "speaks for" in texts(at)
+
+
+def zipped(files):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return packed.getvalue()
+
+
+def recognise(at, files):
+    (uploader,) = [part for part in at.file_uploader if part.key == "predict-zip-file"]
+    uploader.upload("many.zip", files)
+    checked(at.run())
+    return press(at, "Recognise all pictures")
+
+
+def test_a_whole_zip_becomes_a_table(run):
+    at = open_page(PAGE)
+    files = {f"{number}.png": coloured(COLOURS["red"], number) for number in range(5)}
+    recognise(at, zipped({**files, "b.png": BLUE, "notes.txt": b"text"}))
+    run_until(at, lambda at: at.get("download_button"))
+    assert "7 files: 5 × **red**, 1 × **blue**, 1 could not be used." in texts(at)
+    (unreadable,) = at.dataframe
+    assert unreadable.value["file"].tolist() == ["notes.txt"]
+    assert "image" in unreadable.value["reason"][0]
+    again = open_page(PAGE, zip=at.query_params["zip"])
+    assert "7 files" in texts(again), "a reloaded page finds it again"
+
+
+def test_a_broken_zip_is_a_sentence(run):
+    at = recognise(open_page(PAGE), b"no zip at all")
+    run_until(at, lambda at: at.error)
+    assert "not a zip file" in at.error[0].value
+
+
+def test_a_zip_can_be_cancelled(run, monkeypatch):
+    reached, asked = threading.Event(), threading.Event()
+
+    def wait(path, archive, progress, should_stop):
+        progress(1, 3)
+        reached.set()
+        while not should_stop():
+            asked.wait(0.01)
+        raise StoppedError("Stopped.")
+
+    monkeypatch.setattr("tl_core.prediction.predict_archive", wait)
+    at = recognise(open_page(PAGE), zipped({"a.png": RED}))
+    assert reached.wait(20)
+    checked(at.run())
+    assert at.progress[0].text == "many\\.zip: 1 of 3 files"
+    press(at, "Cancel")
+    run_until(at, lambda at: any("was cancelled" in info.value for info in at.info))
+
+
+def test_the_table_of_a_zip_has_the_three_likeliest_classes():
+    top = (("=dog", 0.6), ("cat", 0.3), ("owl", 0.1))
+    answers = [
+        FileAnswer("a.png", top, True, None),
+        FileAnswer("b.png", top[:2], False, None),
+        FileAnswer("c.txt", (), False, "This is not an image."),
+    ]
+    rows = list(csv.DictReader(io.StringIO(archive_csv(answers).decode("utf-8-sig"))))
+    assert [rows[0][name] for name in ("file", "answer", "class_1", "probability_1", "class_3")] == [
+        "a.png",
+        "'=dog",
+        "'=dog",
+        "0.600000",
+        "owl",
+    ]
+    assert (rows[1]["answer"], rows[1]["class_3"]) == ("I don't know", "")
+    assert (rows[2]["answer"], rows[2]["error"]) == ("", "This is not an image.")
 
 
 def test_class_names_are_shown_as_they_are():

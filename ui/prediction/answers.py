@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Final
 
 import streamlit as st
 
+from tl_core.errors import ModelUnavailableError
 from tl_core.runs import RunRecord
 from ui.prediction.pictures import MAX_PICTURES, Picture
 
@@ -27,6 +29,12 @@ class Answer:
     ranked: Ranked  # every class and its probability (0-1), likeliest first; empty where there is no answer
     seconds: float  # from the file to the probabilities
     error: str | None  # one sentence, if the picture cannot be used
+    threshold: float = 0.0  # the model answers from this probability on, and else says *I don't know*
+
+    @property
+    def answered(self) -> bool:
+        """Whether the model is sure enough; a doubtful answer is only a best guess."""
+        return bool(self.ranked) and self.ranked[0][1] >= self.threshold
 
 
 def answers_to(pictures: Sequence[Picture], run: RunRecord) -> list[Answer]:
@@ -37,7 +45,7 @@ def answers_to(pictures: Sequence[Picture], run: RunRecord) -> list[Answer]:
     Raises:
         ModelUnavailableError: the run has no usable model.
     """
-    version = run.folder.model_file.stat().st_mtime_ns
+    version = model_version(run)
     answers: list[Answer] = []
     began, place = time.monotonic(), st.empty()
     with st.spinner("Asking the model …", show_time=True):
@@ -49,12 +57,29 @@ def answers_to(pictures: Sequence[Picture], run: RunRecord) -> list[Answer]:
     return answers
 
 
+def model_version(run: RunRecord) -> tuple[int, ...]:
+    """Another one as soon as the model, or what was chosen for its doubtful answers, is another.
+
+    Raises:
+        ModelUnavailableError: the run has no model.
+    """
+    try:
+        stamps = [run.folder.model_file.stat().st_mtime_ns]
+    except FileNotFoundError:
+        raise ModelUnavailableError(f"“{run.name}” has no model any more: choose another run.") from None
+    with contextlib.suppress(FileNotFoundError):
+        stamps.append(run.folder.confidence_file.stat().st_mtime_ns)
+    return tuple(stamps)
+
+
 @st.cache_data(scope="session", max_entries=KEPT, show_spinner=False)
-def _ask(run_path: Path, version: int, picture_id: str, _data: bytes) -> tuple[Ranked, float, str | None]:
+def _ask(
+    run_path: Path, version: tuple[int, ...], picture_id: str, _data: bytes
+) -> tuple[Ranked, float, str | None, float]:
     """Plain values, so that nothing but names and numbers stays in memory; the picture's id stands for its bytes."""
     del version, picture_id  # only tell one question from another
     from tl_core.prediction import predict_images  # imports TensorFlow, so only when a question is asked
 
     (prediction,) = predict_images(run_path, [_data])
     ranked = () if prediction.error else tuple(prediction.top(len(prediction.classes)))
-    return ranked, prediction.seconds, prediction.error
+    return ranked, prediction.seconds, prediction.error, prediction.threshold

@@ -1,43 +1,55 @@
-"""One picture with what the model says about it."""
+"""One picture with what one model, or two, say about it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import streamlit as st
 
 from tl_core.figures.probabilities import describe_probabilities, probability_figure, probability_text
+from tl_core.runs import RunRecord
 from ui.plotly_ink import INK
 from ui.prediction.answers import Answer
+from ui.prediction.heat import where_it_looked
 from ui.prediction.thumbnail import thumbnail
-from ui.words import plain
+from ui.words import percent, plain
 
 STATIC: Final = {"staticPlot": True}
 SURENESS: Final = ((0.9, "Almost certainly"), (0.7, "Probably"), (0.5, "Perhaps"), (0.0, "Not sure, perhaps"))
+DOUBT: Final = "I don't know"
 
 
-def prediction_card(answer: Answer, key: str, shown: int = 5) -> None:
+def prediction_card(answers: Sequence[Answer], runs: Sequence[RunRecord], key: str, shown: int = 5) -> None:
     """Draw the picture, the answer in words, the likeliest classes as bars, and how long it took.
 
     Args:
-        answer: the model's answer, or why there is none.
+        answers: one per model to the same picture, or why there is none.
+        runs: whose models have answered.
         key: names the card on its page.
         shown: how many classes have a bar.
     """
-    if answer.error is not None:
-        st.warning(f"**{plain(answer.picture.name)}**: {answer.error}", icon=":material/broken_image:")
+    first = answers[0]
+    if first.error is not None:
+        st.warning(f"**{plain(first.picture.name)}**: {first.error}", icon=":material/broken_image:")
         return
     with st.container(border=True):
-        left, right = st.columns([2, 3], gap="medium")
-        with left:
-            _picture(answer)
-        with right:
-            _answer(answer, key, shown)
+        picture, *places = st.columns([2, *[3] * len(answers)], gap="medium")
+        with picture:
+            _picture(first)
+        for place, answer, run in zip(places, answers, runs, strict=True):
+            with place:
+                if len(answers) > 1:
+                    st.caption(f"**{plain(run.name)}**")
+                _answer(answer, f"{key}-{run.id}", shown)
+                where_it_looked(run, answer, f"{key}-{run.id}-heat")
 
 
 def answer_in_words(answer: Answer) -> str:
-    """The likeliest class and how sure the model is of it, as Markdown."""
+    """The likeliest class and how sure the model is of it, or that it does not know, as Markdown."""
     name, probability = answer.ranked[0]
+    if not answer.answered:
+        return DOUBT
     sureness = next(words for limit, words in SURENESS if probability >= limit)
     return f"{sureness} **{plain(name)}**"
 
@@ -46,12 +58,14 @@ def _picture(answer: Answer) -> None:
     st.image(
         thumbnail(answer.picture.id, answer.picture.data),
         width="stretch",
-        alt=f"{answer.picture.name}, recognised as {answer.ranked[0][0]}",
+        alt=f"{answer.picture.name}, recognised as {answer.ranked[0][0] if answer.answered else 'nothing it knows'}",
     )
 
 
 def _answer(answer: Answer, key: str, shown: int) -> None:
     st.markdown(f"### {answer_in_words(answer)}")
+    if not answer.answered:
+        st.markdown(best_guess(answer))
     _verdict(answer)
     top = answer.ranked[:shown]
     st.plotly_chart(
@@ -63,12 +77,25 @@ def _answer(answer: Answer, key: str, shown: int) -> None:
     st.caption(f"{plain(answer.picture.name)} · {milliseconds(answer.seconds)}")
 
 
+def best_guess(answer: Answer) -> str:
+    """What a model in doubt would have said, and how sure it would have to be, as Markdown."""
+    name, probability = answer.ranked[0]
+    return (
+        f"Its best guess is **{plain(name)}**, {probability_text(probability)}; it answers from "
+        f"{percent(answer.threshold, 0)} on."
+    )
+
+
 def _verdict(answer: Answer) -> None:
     """Whether the answer is right, where the truth is known."""
     truth, (name, _) = answer.picture.truth, answer.ranked[0]
     if truth is None:
         return
-    if truth == name:
+    if not answer.answered:
+        st.markdown(
+            f":material/help: It is **{plain(truth)}**: the guess is {'right' if truth == name else 'wrong'}."
+        )
+    elif truth == name:
         st.markdown(f":green[:material/check_circle:] Right: the dataset says **{plain(truth)}** too.")
     else:
         given = probability_text(dict(answer.ranked).get(truth, 0.0))

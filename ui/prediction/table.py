@@ -12,6 +12,7 @@ import streamlit as st
 from tl_core.figures.palette import ANSWER
 from ui.csv_text import to_csv
 from ui.prediction.answers import Answer
+from ui.prediction.card import DOUBT
 from ui.words import count, plain
 
 ROW_HEIGHT: Final = 35  # px
@@ -19,7 +20,13 @@ MAX_HEIGHT: Final = 420  # px
 MOST_NAMED: Final = 5  # classes named in the sentence
 
 
-def prediction_table(answers: Sequence[Answer], classes: Sequence[str], key: str, file_name: str) -> None:
+def prediction_table(
+    answers: Sequence[Answer],
+    classes: Sequence[str],
+    key: str,
+    file_name: str,
+    others: Sequence[Answer] = (),
+) -> None:
     """Draw one row per picture, and a button that downloads all probabilities.
 
     Args:
@@ -27,10 +34,11 @@ def prediction_table(answers: Sequence[Answer], classes: Sequence[str], key: str
         classes: the model's classes, in the order of the columns of the download.
         key: prefix of the controls' keys.
         file_name: of the download.
+        others: what a second model says about the same pictures, if one is asked.
     """
     st.markdown(answers_in_words(answers))
     st.dataframe(
-        pd.DataFrame([_row(answer) for answer in answers]),
+        pd.DataFrame(_rows(answers, others)),
         hide_index=True,
         column_config=_columns(),
         height=min(MAX_HEIGHT, ROW_HEIGHT * (len(answers) + 1) + 3),
@@ -41,7 +49,7 @@ def prediction_table(answers: Sequence[Answer], classes: Sequence[str], key: str
     )
     st.download_button(
         "Download the answers",
-        lambda: answers_csv(answers, classes),
+        lambda: answers_csv(answers, classes, others),
         file_name,
         "text/csv",
         key=f"{key}-csv",
@@ -51,43 +59,70 @@ def prediction_table(answers: Sequence[Answer], classes: Sequence[str], key: str
     )
 
 
-def answers_csv(answers: Sequence[Answer], classes: Sequence[str]) -> bytes:
+def answers_csv(answers: Sequence[Answer], classes: Sequence[str], others: Sequence[Answer] = ()) -> bytes:
     """One line per picture: answer, probability of each class (0-1), seconds, and the error where there is one."""
-    columns = ["picture", "answer", "probability", "truth", "seconds", "error", *(f"p({name})" for name in classes)]
-    return to_csv(columns, [_line(answer, classes) for answer in answers])
+    start = ["picture", "answer", "best_guess", "probability", "truth", "seconds", "error"]
+    second = ["second_answer", "second_best_guess", "second_probability"] if others else []
+    lines = [_line(answer, classes) for answer in answers]
+    for line, other in zip(lines, others, strict=False):
+        line[len(start) : len(start)] = _said(other)
+    return to_csv([*start, *second, *(f"p({name})" for name in classes)], lines)
 
 
 def answers_in_words(answers: Sequence[Answer]) -> str:
     """Such as ``12 pictures: 8 × dog, 3 × cat, 1 cannot be used.``, as Markdown."""
-    names = Counter(answer.ranked[0][0] for answer in answers if answer.ranked)
+    names = Counter(answer.ranked[0][0] for answer in answers if answer.answered)
     parts = [f"{amount:,} × **{plain(name)}**" for name, amount in names.most_common(MOST_NAMED)]
     others = sum(names.values()) - sum(amount for _, amount in names.most_common(MOST_NAMED))
+    doubtful = sum(bool(answer.ranked) and not answer.answered for answer in answers)
     unusable = sum(not answer.ranked for answer in answers)
     parts += [f"{others:,} × other classes"] if others else []
+    parts += [f"{doubtful:,} × “{DOUBT}”"] if doubtful else []
     parts += [f"{unusable:,} cannot be used"] if unusable else []
     return f"{count(len(answers), 'picture')}: {', '.join(parts)}."
 
 
+def _rows(answers: Sequence[Answer], others: Sequence[Answer]) -> list[dict[str, Any]]:
+    rows = [_row(answer) for answer in answers]
+    for row, other in zip(rows, others, strict=False):
+        row["second"] = _in_a_cell(other)
+        row["second_probability"] = other.ranked[0][1] * 100 if other.ranked else None
+    return rows
+
+
 def _row(answer: Answer) -> dict[str, Any]:
-    best = answer.ranked[0] if answer.ranked else (None, None)
     return {
         "picture": answer.picture.name,
-        "answer": best[0] or "no answer",
-        "probability": None if best[1] is None else best[1] * 100,
+        "answer": _in_a_cell(answer),
+        "probability": answer.ranked[0][1] * 100 if answer.ranked else None,
         "milliseconds": answer.seconds * 1000 if answer.ranked else None,
     }
 
 
+def _in_a_cell(answer: Answer) -> str:
+    if not answer.ranked:
+        return "no answer"
+    return answer.ranked[0][0] if answer.answered else f"{DOUBT} ({answer.ranked[0][0]}?)"
+
+
 def _line(answer: Answer, classes: Sequence[str]) -> list[Any]:
-    name, probability = answer.ranked[0] if answer.ranked else ("", "")
     of_class = dict(answer.ranked)
-    start = [answer.picture.name, name, _digits(probability), answer.picture.truth or ""]
     return [
-        *start,
+        answer.picture.name,
+        *_said(answer),
+        answer.picture.truth or "",
         f"{answer.seconds:.4f}",
         answer.error or "",
         *(_digits(of_class.get(name, "")) for name in classes),
     ]
+
+
+def _said(answer: Answer) -> list[str]:
+    """Answer, best guess and its probability."""
+    if not answer.ranked:
+        return ["", "", ""]
+    name, probability = answer.ranked[0]
+    return [name if answer.answered else DOUBT, name, _digits(probability)]
 
 
 def _digits(probability: float | str) -> str:
@@ -103,4 +138,6 @@ def _columns() -> dict[str, Any]:
             "Probability", format="%.1f %%", min_value=0, max_value=100, color=ANSWER, help="How sure the model is."
         ),
         "milliseconds": column.NumberColumn("Time", format="%.0f ms", help="From the file to the answer."),
+        "second": column.TextColumn("The other model"),
+        "second_probability": column.NumberColumn("Its probability", format="%.1f %%"),
     }

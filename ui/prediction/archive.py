@@ -1,0 +1,150 @@
+"""A whole zip of pictures to a table: upload, progress, cancel, download."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import pandas as pd
+import streamlit as st
+
+from tl_core.data.archive import LIMITS
+from tl_core.runs import RunRecord
+from ui.csv_text import to_csv
+from ui.errors import error_boundary
+from ui.prediction.archive_task import ArchiveTask, archive_task, cancel_archive, start_archive
+from ui.prediction.card import DOUBT
+from ui.words import count, plain
+
+if TYPE_CHECKING:
+    from tl_core.prediction import FileAnswer
+
+REFRESH_SECONDS: Final = 0.5
+MAX_HEIGHT: Final = 300  # px, of the table of unreadable files
+MOST_NAMED: Final = 5  # classes named in the sentence
+NAMED: Final = 3  # classes per line of the download
+_TASK: Final = "zip"  # in the address, so that a reloaded page finds its task again
+
+
+def predict_archive_section(run: RunRecord, key: str) -> None:
+    """Draw the folded section; what it is doing, or has done, stands in it until the next zip.
+
+    Args:
+        run: whose model answers.
+        key: prefix of the controls' keys.
+    """
+    with st.expander("A whole zip of pictures", icon=":material/folder_zip:", key=f"{key}-section"):
+        st.caption(
+            f"All pictures in a zip, up to {LIMITS.members:,} files and {LIMITS.file_bytes // 1_000_000} MB, are "
+            "recognised in the background. You get a table with the three likeliest classes of each. "
+            "The pictures are not kept."
+        )
+        file = st.file_uploader(
+            "Zip file", type=["zip"], max_upload_size=LIMITS.file_bytes // 1_000_000, key=f"{key}-file"
+        )
+        task = archive_task(st.query_params.get(_TASK))
+        working = task is not None and not task.ended
+        if st.button(
+            "Recognise all pictures",
+            key=f"{key}-start",
+            icon=":material/play_arrow:",
+            disabled=file is None or working,
+            help="The results stay here, also if you reload the page.",
+        ):
+            assert file is not None  # noqa: S101  # else the button is disabled
+            st.query_params[_TASK] = start_archive(run.path, file.name, file.getvalue())
+            st.rerun()
+        if task is not None:
+            st.fragment(_standing, run_every=REFRESH_SECONDS if working else None)(task.id, working, key)
+
+
+def _standing(task_id: str, was_working: bool, key: str) -> None:
+    with error_boundary():
+        task = archive_task(task_id)
+        if task is None:
+            return
+        if was_working and task.ended:
+            st.rerun()
+        _SHOWN.get(task.state, _progress)(task, key)
+
+
+def _progress(task: ArchiveTask, key: str) -> None:
+    if task.stopping:
+        words = "Stopping …"
+    elif task.total:
+        words = f"{plain(task.name)}: {task.done:,} of {count(task.total, 'file')}"
+    else:
+        words = "Getting ready …"
+    st.progress(task.fraction, text=words)
+    st.button(
+        "Cancel",
+        key=f"{key}-cancel",
+        icon=":material/close:",
+        disabled=task.stopping,
+        on_click=cancel_archive,
+        args=(task.id,),
+    )
+
+
+def _done(task: ArchiveTask, key: str) -> None:
+    st.markdown(f"**{plain(task.name)}**: {answers_in_words(task.answers)}")
+    st.download_button(
+        "Download the table",
+        lambda: archive_csv(task.answers),
+        f"{task.run_id}-zip.csv",
+        "text/csv",
+        key=f"{key}-csv",
+        type="primary",
+        icon=":material/download:",
+        on_click="ignore",
+        help="As CSV: one line per file, with its three likeliest classes and their probabilities.",
+    )
+    unreadable = [answer for answer in task.answers if answer.error]
+    if unreadable:
+        st.markdown(f"**{count(len(unreadable), 'file')} could not be used:**")
+        st.dataframe(
+            pd.DataFrame([{"file": answer.name, "reason": answer.error} for answer in unreadable]),
+            hide_index=True,
+            column_config={"file": st.column_config.TextColumn("File"), "reason": st.column_config.TextColumn("Why")},
+            height=min(MAX_HEIGHT, 35 * (len(unreadable) + 1) + 3),
+            key=f"{key}-unreadable",
+            alt="The files that could not be used, and why",
+        )
+
+
+def _failed(task: ArchiveTask, _key: str) -> None:
+    st.error(task.error or "", icon=":material/error:")
+
+
+def _stopped(task: ArchiveTask, _key: str) -> None:
+    st.info(f"{plain(task.name)} was cancelled; nothing of it was kept.")
+
+
+_SHOWN: Final = {"done": _done, "failed": _failed, "stopped": _stopped}
+
+
+def answers_in_words(answers: Sequence[FileAnswer]) -> str:
+    """Such as ``12 files: 8 × dog, 3 × “I don't know”, 1 could not be used.``, as Markdown."""
+    names = Counter(answer.top[0][0] for answer in answers if answer.answered)
+    parts = [f"{amount:,} × **{plain(name)}**" for name, amount in names.most_common(MOST_NAMED)]
+    others = sum(names.values()) - sum(amount for _, amount in names.most_common(MOST_NAMED))
+    doubtful = sum(bool(answer.top) and not answer.answered for answer in answers)
+    unusable = sum(not answer.top for answer in answers)
+    parts += [f"{others:,} × other classes"] if others else []
+    parts += [f"{doubtful:,} × “{DOUBT}”"] if doubtful else []
+    parts += [f"{unusable:,} could not be used"] if unusable else []
+    return f"{count(len(answers), 'file')}: {', '.join(parts)}."
+
+
+def archive_csv(answers: Sequence[FileAnswer]) -> bytes:
+    """One line per file: the answer, the three likeliest classes with their probabilities (0-1), and the error."""
+    ranks = range(1, NAMED + 1)
+    columns = ["file", "answer", *(f"{what}_{rank}" for rank in ranks for what in ("class", "probability")), "error"]
+    return to_csv(columns, [_line(answer) for answer in answers])
+
+
+def _line(answer: FileAnswer) -> list[Any]:
+    ranked: list[str] = [text for name, probability in answer.top for text in (name, f"{probability:.6f}")]
+    said = answer.top[0][0] if answer.answered else DOUBT if answer.top else ""
+    return [answer.name, said, *ranked, *[""] * (2 * NAMED - len(ranked)), answer.error or ""]

@@ -1,0 +1,65 @@
+"""Where a model looked: a heat-map of the picture, drawn once somebody asks for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import streamlit as st
+
+from tl_core.data.normalise import normalise_image, read_image, resize_image
+from tl_core.figures.heat import overlay
+from tl_core.runs import RunRecord
+from ui.errors import error_boundary
+from ui.prediction.answers import Answer, model_version
+from ui.words import plain
+
+OFFERED: Final = 10  # classes, likeliest first
+WIDTH: Final = 360  # px, as it is made
+KEPT: Final = 48  # heat-maps in a browser tab's share of the memory
+
+
+@st.fragment
+def where_it_looked(run: RunRecord, answer: Answer, key: str) -> None:
+    """A switch, and behind it the picture with the places that speak for a class; the rest of the page stays.
+
+    Args:
+        run: whose model is asked.
+        answer: of this model.
+        key: prefix of the controls' keys.
+    """
+    with error_boundary():
+        if not st.toggle(
+            "Where did it look?",
+            key=f"{key}-on",
+            help="Marks the places that speak for the answer (Grad-CAM). The first time takes some seconds.",
+        ):
+            return
+        name = st.selectbox(
+            "What speaks for",
+            [name for name, _ in answer.ranked[:OFFERED]],
+            key=f"{key}-class",
+            help="Any of its likeliest classes, not only the answer.",
+        )
+        with st.spinner("Looking …"):
+            label = run.classes.index(name)
+            png, block, found = _heat(run.path, model_version(run), answer.picture.id, label, answer.picture.data)
+        st.image(png, width=WIDTH, alt=f"{answer.picture.name} with the places marked that speak for {name}")
+        if found:
+            st.caption(f"The brighter a place, the more it speaks for **{plain(name)}**. Seen in {plain(block)}.")
+        else:
+            st.caption(f"No place in this picture speaks for **{plain(name)}**. Looked at in {plain(block)}.")
+
+
+@st.cache_data(scope="session", max_entries=KEPT, show_spinner=False)
+def _heat(
+    run_path: Path, version: tuple[int, ...], picture_id: str, label: int, _data: bytes
+) -> tuple[bytes, str, bool]:
+    """PNG, title of the block, and whether anything speaks for the class; the picture's id stands for its bytes."""
+    del version, picture_id  # only tell one question from another
+    from tl_core.explanation import open_explainer  # imports TensorFlow, so only when it is asked for
+
+    explainer = open_explainer(run_path)
+    picture = read_image(normalise_image(_data).encoded)
+    found = explainer.explain(resize_image(picture, explainer.image_size), label)
+    return overlay(picture, found.heat, WIDTH), found.block, bool(found.heat.any())
