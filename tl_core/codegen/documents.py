@@ -63,4 +63,4 @@ def _code(name: str, text: str) -> dict[str, Any]:
 
 def _harmless(text: str) -> str:
     """A name that cannot end the docstring it stands in."""
-    return text.replace("\\", "/").replace('"', "'")
+    return " ".join(text.replace("\\", "/").replace('"', "'").split())

@@ -20,6 +20,7 @@ _OPTIMIZERS: Final[Mapping[str, str]] = {
     "rmsprop": "keras.optimizers.RMSprop(rate)",
     "sgd": "keras.optimizers.SGD(rate, momentum={momentum!r}, weight_decay={decay_or_none!r})",
 }
+_DECAYING: Final = ("adamw", "sgd")
 _LOSSES: Final[Mapping[str, tuple[str, str, str]]] = {  # loss, metric, what the labels become
     "softmax": (
         "keras.losses.CategoricalCrossentropy",
@@ -233,10 +234,10 @@ def _objective(config: TrainingConfig) -> Iterator[str]:
 def _optimizer(config: TrainingConfig) -> str:
     decay = config.weight_decay
     built = _OPTIMIZERS[config.optimizer].format(decay=decay, decay_or_none=decay or None, momentum=_MOMENTUM)
-    lines = [f"result = {built}"]
-    if decay and config.optimizer in ("adamw", "sgd"):
-        lines.append('result.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])  # only kernels')
-    lines.append("return result")
+    lines = [f"return {built}"]
+    if decay and config.optimizer in _DECAYING:
+        only_kernels = 'result.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])  # only kernels decay'
+        lines = [f"result = {built}", only_kernels, "return result"]
     return "def optimizer(rate):\n" + indent("\n".join(lines), "    ") + "\n"
 
 

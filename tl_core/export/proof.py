@@ -18,6 +18,7 @@ IMAGES: Final = 32
 IMAGES_QUANTISED: Final = 200
 LARGEST_DIFFERENCE: Final = 1e-3  # in probability
 LARGEST_LOSS: Final = 0.02  # of accuracy
+_ROUNDING: Final = 1e-9  # of a difference between two shares
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +77,7 @@ def _failure(form: ExportFormat, proof: Proof) -> str | None:
             f"Its probabilities differ from those of the dashboard by up to {proof.max_difference:.2g} on "
             f"{proof.images} validation images, more than the {LARGEST_DIFFERENCE:g} allowed, so it is not offered."
         )
-    if form.quantised and proof.app_accuracy - proof.accuracy > LARGEST_LOSS:
+    if form.quantised and proof.app_accuracy - proof.accuracy > LARGEST_LOSS + _ROUNDING:
         return (
             f"It gets {100 * proof.accuracy:.1f} % of {proof.images} validation images right where the dashboard "
             f"gets {100 * proof.app_accuracy:.1f} %, a loss of more than {100 * LARGEST_LOSS:.0f} points, so it is "

@@ -14,6 +14,7 @@ from tl_core.workspace import Workspace
 from ui.errors import error_boundary
 from ui.run_panel import run_panel
 from ui.runs.comparing import open_as_draft
+from ui.runs.exporting import code_of_run, take_elsewhere
 from ui.runs.log import run_log
 from ui.runs.settings import run_settings
 from ui.runs.words import run_line
@@ -41,6 +42,11 @@ def run_details(workspace: Workspace, run_id: str, key: str) -> None:
     st.space("small")
     _actions(workspace, run, key)
     _notes(run, key)
+    if run.has_model and not run.active:
+        with st.expander("Take the model elsewhere", icon=":material/ios_share:"), error_boundary():
+            take_elsewhere(run, f"{key}-export")
+    with st.expander("The code of this run", icon=":material/code:"), error_boundary():
+        code_of_run(run, f"{key}-code")
     with st.expander("Settings of this run", icon=":material/tune:"), error_boundary():
         run_settings(run, f"{key}-settings")
     with st.expander("Technical log", icon=":material/terminal:"), error_boundary():
