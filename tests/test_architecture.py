@@ -191,6 +191,16 @@ def test_the_light_layers_really_leave_tensorflow_out():
     assert found.stdout.strip() == "[]"
 
 
+STARTS_THREADS = re.compile(r"\b(threading\.Thread|ThreadPoolExecutor)\(")
+
+
+def test_what_works_in_a_thread_of_its_own_never_speaks_to_streamlit():
+    sources = [path for path in python_files("ui", "pages") if STARTS_THREADS.search(path.read_text("utf-8"))]
+    assert sources
+    for path in sources:
+        assert not [found.imported for found in imports_of(path) if found.imported.startswith("streamlit")], path
+
+
 @pytest.mark.parametrize("path", python_files("tl_core", "ui", "pages", "benchmarks"), ids=module_name)
 def test_nothing_unsafe_or_vague(path: Path):
     assert not {"utils", "helpers", "common", "misc"} & set(path.relative_to(REPOSITORY).with_suffix("").parts)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import streamlit as st
+from streamlit.auth_util import get_secrets_auth_section
 
 from tl_core.errors import ConfigError
 from tl_core.passcode import StoredHash
@@ -15,6 +16,7 @@ from ui.access.exposure import reached_from_elsewhere
 from ui.access.login import VARIABLE, allowed_emails
 
 PASSCODE: Final = "TL_PASSCODE_HASH"
+MIN_SECRET_LENGTH: Final = 32  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,11 @@ def _problem_of_login() -> str | None:
         )
     if importlib.util.find_spec("authlib") is None:
         return f"{VARIABLE} is set, but logins need one more package: run “pip install Authlib” and start again."
+    if len(get_secrets_auth_section().get("cookie_secret", "")) < MIN_SECRET_LENGTH:
+        return (
+            f"The login needs a longer cookie_secret in the section [auth] of .streamlit/secrets.toml, at least "
+            f"{MIN_SECRET_LENGTH} random characters: with a short one, logins can be forged."
+        )
     if st.get_option("server.trustedUserHeaders"):
         return (
             f"{VARIABLE} is set together with server.trustedUserHeaders, by which a visitor could claim any address: "

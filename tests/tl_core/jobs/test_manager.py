@@ -67,6 +67,28 @@ def test_ten_clicks_make_ten_runs_one_after_the_other_in_order(workspace):
     assert trainer.most_at_once == 1
 
 
+def test_ten_starts_at_the_same_moment_make_one_training_and_nine_that_wait(workspace):
+    trainer = Trainer()
+    jobs = JobManager(workspace, train=trainer)
+    ids = [queued(workspace) for _ in range(10)]
+    together = threading.Barrier(10)
+
+    def start(run_id: str) -> None:
+        together.wait(PATIENCE)
+        jobs.submit(run_id)
+
+    with ThreadPoolExecutor(10) as pool:
+        list(pool.map(start, ids))
+    assert trainer.started.acquire(timeout=PATIENCE)
+    order = [job.run_id for job in jobs.jobs()]
+    assert sorted(order) == sorted(ids)
+    assert trainer.began == order[:1]
+    trainer.release.set()
+    assert jobs.wait_until_idle(PATIENCE)
+    assert trainer.began == order
+    assert trainer.most_at_once == 1
+
+
 def test_submitting_one_run_from_many_threads_trains_it_once(workspace):
     trainer = Trainer()
     jobs = JobManager(workspace, train=trainer)

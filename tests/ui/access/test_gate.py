@@ -145,6 +145,7 @@ def user(monkeypatch):
 
     find = importlib.util.find_spec
     monkeypatch.setattr("importlib.util.find_spec", lambda name, *more: name == "authlib" or find(name, *more))
+    monkeypatch.setattr("ui.access.protection.get_secrets_auth_section", lambda: {"cookie_secret": "x" * 32})
     return become
 
 
@@ -181,6 +182,18 @@ def test_a_login_without_a_list_is_no_protection(dataset, setting, user):
     setting("server.address", "0.0.0.0")
     user({"is_logged_in": True, "email": "eve@example.org"})
     assert "TL_ALLOWED_EMAILS" in shut(open_page(), dataset).error[0].value
+
+
+@pytest.mark.parametrize("section", [{}, {"cookie_secret": "short"}])
+def test_a_login_whose_cookie_could_be_forged_lets_nobody_in(dataset, monkeypatch, user, section):
+    monkeypatch.setenv("TL_ALLOWED_EMAILS", "ada@example.org")
+    user({"is_logged_in": True, "email": "ada@example.org"})
+    monkeypatch.setattr("ui.access.protection.get_secrets_auth_section", lambda: section)
+    assert "longer cookie_secret" in shut(open_page(), dataset).error[0].value
+
+
+def test_the_secrets_are_not_kept_in_the_repository():
+    assert ".streamlit/secrets.toml" in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
 
 
 def test_addresses_that_come_in_headers_are_not_believed(dataset, setting, monkeypatch, user):
