@@ -74,6 +74,22 @@ def lying_size(claimed: int) -> bytes:
     return bytes(data)
 
 
+def newer_version() -> bytes:
+    """An archive that says in its table of contents that it needs a zip program of the future."""
+    data = bytearray(with_good())
+    central = data.rindex(b"PK\x01\x02")
+    data[central + 6] = 84
+    return bytes(data)
+
+
+def damaged_lzma_member() -> bytes:
+    """An archive packed by LZMA, whose last member is damaged."""
+    data = bytearray(zip_of([*good_members(), ("dogs/hit.png", png(54))], zipfile.ZIP_LZMA))
+    start = data.rindex(b"PK\x03\x04") + 100
+    data[start : start + 20] = bytes(20)
+    return bytes(data)
+
+
 def damaged_member() -> bytes:
     """An archive whose last member no longer fits its checksum."""
     data = bytearray(zip_of([*good_members(), ("dogs/hit.png", png(54))], zipfile.ZIP_STORED))
@@ -142,6 +158,8 @@ BAD_ARCHIVES = (
     BadArchive("unknown compression", unknown_compression, skipped=1),
     BadArchive("smaller than it says", lambda: lying_size(10), skipped=1),
     BadArchive("damaged member", damaged_member, skipped=1),
+    BadArchive("damaged member packed by LZMA", damaged_lzma_member, skipped=1),
+    BadArchive("zip of the future", newer_version, says="not a zip"),
     BadArchive("archive within", lambda: with_good(("cats/more.zip", with_good())), skipped=1),
     BadArchive("text named jpg", lambda: with_good(("cats/a.jpg", b"only words")), skipped=1),
 )

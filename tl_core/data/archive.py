@@ -14,6 +14,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from lzma import LZMAError
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -52,6 +53,7 @@ _BROKEN_ZIP = (
     LookupError,
     OSError,
     OverflowError,
+    NotImplementedError,  # it asks for a newer zip program
 )
 
 
@@ -194,7 +196,7 @@ def _reader(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Callable[[], byt
         try:
             with archive.open(info) as member:
                 return read_limited(member)  # type: ignore[arg-type]  # read(n) is all that is used
-        except (*_BROKEN_ZIP, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        except (*_BROKEN_ZIP, zlib.error, LZMAError, EOFError, RuntimeError) as error:
             raise ImageError("It is damaged within the zip file, or packed in a way that cannot be read.") from error
 
     return read
