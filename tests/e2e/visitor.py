@@ -46,14 +46,25 @@ class Visit:
     def __init__(self, socket: ClientConnection) -> None:
         self._socket = socket
         self.session_id = ""
-        self._page = ""
+        self._page, self._query = "", ""
         self.elements = b""  # everything that is drawn, as it came
         self.widgets: dict[str, str] = {}  # label -> id
 
-    def open(self, page: str = "") -> Visit:
+    def open(self, page: str = "", query: str = "") -> Visit:
         """Run a page and take in what it draws, until it ends."""
-        self._page = page
+        self._page, self._query = page, query
         return self._send(BackMsg())
+
+    def press(self, button: str) -> Visit:
+        """Press a button."""
+        message = BackMsg()
+        pressed = message.rerun_script.widget_states.widgets.add()
+        pressed.id, pressed.trigger_value = self.widgets[button], True
+        return self._send(message)
+
+    def clear_cache(self) -> None:
+        """What the menu of a browser can ask for; it is for the whole server."""
+        self._socket.send(BackMsg(clear_cache=True).SerializeToString())
 
     def submit(self, field: str, text: str, button: str) -> Visit:
         """Type into a field and press the button of its form."""
@@ -66,7 +77,7 @@ class Visit:
 
     def _send(self, message: BackMsg) -> Visit:
         self.elements = b""
-        message.rerun_script.page_name = self._page
+        message.rerun_script.page_name, message.rerun_script.query_string = self._page, self._query
         self._socket.send(message.SerializeToString())
         while True:
             answer = ForwardMsg.FromString(self._socket.recv(ANSWER_SECONDS, decode=False))
