@@ -15,9 +15,11 @@ import pytest
 
 from tests.tl_core.small_trainings import QUICK, Trainer
 from tl_core.command_line import main
-from tl_core.confidence import Confidence, keep_confidence
+from tl_core.confidence import Confidence, keep_confidence, load_confidence, with_temperature
+from tl_core.data import read_image, resize_image
 from tl_core.errors import DatasetNotFoundError, ExportError, ModelUnavailableError, StoppedError
-from tl_core.export import FORMATS, export_run, exporting, kept_exports, missing_packages
+from tl_core.export import FORMATS, Proof, export_run, exporting, kept_exports, missing_packages
+from tl_core.export.card import model_card
 from tl_core.export.proof import LARGEST_DIFFERENCE, LARGEST_LOSS
 from tl_core.prediction import open_predictor
 from tl_core.runs import create_run, load_run, update_run
@@ -28,10 +30,33 @@ def run(shared_run):
     return shared_run.record
 
 
-def unpacked(export, folder):
-    with zipfile.ZipFile(export.path) as packed:
+@pytest.fixture
+def export_by_command(workspace, monkeypatch, capsys):
+    """``export`` with ``--json`` -> exit code, the JSON (empty if it failed), what was told meanwhile."""
+    monkeypatch.setenv("TL_WORKSPACE", str(workspace.root))
+
+    def call(run, name, folder):
+        code = main(["export", run.id, "--format", name, "--output", str(folder), "--json"])
+        out, err = capsys.readouterr()
+        return code, json.loads(out.splitlines()[-1]) if out else {}, err
+
+    return call
+
+
+def unpacked(path, folder):
+    with zipfile.ZipFile(path) as packed:
         packed.extractall(folder)
     return folder
+
+
+def pictures_of(dataset):
+    return [dataset.path_of(image) for image in dataset.of_split("test")]
+
+
+def asked(run, dataset):
+    """What the dashboard says about the test images."""
+    images = np.stack([resize_image(read_image(path), 32) for path in pictures_of(dataset)])
+    return open_predictor(run.path).predict(images)
 
 
 def told(folder, *pictures):
@@ -43,52 +68,54 @@ def told(folder, *pictures):
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_a_format_says_what_the_dashboard_says(run, dataset, tmp_path, name):
+def test_a_format_says_what_the_dashboard_says(run, dataset, tmp_path, export_by_command, name):
     form = FORMATS[name]
     assert missing_packages(form) == (), "requirements-dev.txt has what every format needs"
-    reports = []
-    export = export_run(run.path, name, lambda done, text: reports.append((done, text)))
+    code, values, told_meanwhile = export_by_command(run, name, tmp_path / "new")
+    assert code == 0
+    assert "Loading the file afresh" in told_meanwhile
+    export = kept_exports(load_run(run.path))[name]
+    assert export.proof == Proof.from_dict(values["proof"])
     assert export.proof.passed
     assert export.proof.images == len(dataset.of_split("validation"))
     if form.quantised:
         assert export.proof.app_accuracy - export.proof.accuracy <= LARGEST_LOSS
     else:
         assert 0 <= export.proof.max_difference <= LARGEST_DIFFERENCE
-    assert kept_exports(load_run(run.path))[name] == export
-    assert [done for done, _ in reports] == sorted(done for done, _ in reports)
 
-    folder = unpacked(export, tmp_path)
+    folder = unpacked(values["file"], tmp_path / "unpacked")
     assert (folder / form.model).exists()
     assert (folder / "labels.txt").read_text().splitlines() == list(run.classes)
-    pictures = [dataset.path_of(image) for image in dataset.of_split("test")]
-    images = np.stack([np.asarray(keras.utils.load_img(path, target_size=(32, 32))) for path in pictures])
-    expected = [run.classes[place] for place in open_predictor(run.path).predict(images).argmax(axis=1)]
-    assert [answer for answer, _ in told(folder, *pictures)] == expected
+    assert f"{export.proof.max_difference:.2g}" in (folder / "MODEL_CARD.md").read_text()
+    answers = told(folder, *pictures_of(dataset))
+    assert [answer for answer, _ in answers] == [run.classes[place] for place in asked(run, dataset).argmax(axis=1)]
 
 
-def test_the_card_tells_where_the_model_comes_from(run, dataset, tmp_path):
-    export = export_run(run.path, "keras")
-    text = (unpacked(export, tmp_path) / "MODEL_CARD.md").read_text()
+def test_the_card_tells_where_the_model_comes_from(run, dataset):
+    proof = Proof(images=32, max_difference=2e-5, accuracy=0.75, app_accuracy=0.75)
+    text = model_card(run, dataset, FORMATS["tflite"], proof, load_confidence(run.folder, run.model_sha256), 32)
     for words in ("## Proof", "## Data", "## Results", "### Epochs", "## Settings", "## Limits", "learning_rate"):
         assert words in text
     assert all(f"| {name} |" in text for name in run.classes)
-    assert f"{export.proof.max_difference:.2g}" in text
     assert dataset.fingerprint[:16] in text
+    assert "| **all** | 30 | 6 | 6 |" in text
+    assert "It always names one of its classes" in text
 
 
 def test_temperature_and_doubt_are_in_the_program(run, dataset, tmp_path):
-    pictures = [dataset.path_of(image) for image in dataset.of_split("test")]
-    plain = told(unpacked(export_run(run.path, "keras"), tmp_path / "plain"), *pictures)
+    before = kept_exports(run)
     keep_confidence(run.folder, Confidence(model_sha256=run.model_sha256, temperature=8.0, threshold=0.99))
     try:
         assert kept_exports(run) == {}, "what was made before answers in another way"
         export = export_run(run.path, "keras")
-        doubtful = told(unpacked(export, tmp_path / "doubtful"), *pictures)
     finally:
         run.folder.confidence_file.unlink()
+    assert before.keys() - {"keras"} == kept_exports(run).keys()
     assert export.proof.passed
-    assert {answer for answer, _ in doubtful} == {"I don't know"}
-    assert all(float(calm) < float(sure) for (_, calm), (_, sure) in zip(doubtful, plain, strict=True))
+    answers = told(unpacked(export.path, tmp_path), *pictures_of(dataset))
+    assert {answer for answer, _ in answers} == {"I don't know"}
+    calm = with_temperature(asked(run, dataset), 8.0).max(axis=1)
+    assert [float(share) for _, share in answers] == pytest.approx(100 * calm, abs=0.06)
 
 
 def test_a_sigmoid_gives_both_classes(two_classes, workspace, tmp_path):
@@ -96,29 +123,29 @@ def test_a_sigmoid_gives_both_classes(two_classes, workspace, tmp_path):
     run = Trainer(workspace)(two_classes, head=head, epochs=2).record
     export = export_run(run.path, "keras")
     assert export.proof.passed
-    pictures = [two_classes.path_of(image) for image in two_classes.of_split("test")]
-    assert {answer for answer, _ in told(unpacked(export, tmp_path), *pictures)} <= set(run.classes)
+    program = zipfile.ZipFile(export.path).read("predict.py").decode()
+    assert "1 - probabilities[0]" in program
 
 
-def test_a_damaged_export_is_refused_and_says_why(run, monkeypatch, capsys, workspace):
-    export_run(run.path, "keras")
-
+def test_a_damaged_export_is_refused_and_says_why(run, tmp_path, monkeypatch, export_by_command):
     def build_another(run, form, target, should_stop):
         model = keras.models.load_model(run.folder.model_file, compile=False)
         kernel, bias = model.layers[-1].layers[-1].get_weights()
         model.layers[-1].layers[-1].set_weights([-kernel, bias])
         model.save(target)
 
+    path = run.path / "exports" / "keras.zip"
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(b"the good one of before")
     monkeypatch.setattr(exporting, "_build", build_another)
-    export = export_run(run.path, "keras")
-    assert "differ from those of the dashboard" in export.proof.failure
-    assert export.proof.max_difference > LARGEST_DIFFERENCE
-    assert not export.path.exists(), "the good one of before is no longer offered either"
-    assert kept_exports(run)["keras"].proof == export.proof
-
-    monkeypatch.setenv("TL_WORKSPACE", str(workspace.root))
-    assert main(["export", run.id, "--format", "keras"]) == 2
-    assert "not offered" in capsys.readouterr().err
+    code, _, told_meanwhile = export_by_command(run, "keras", tmp_path)
+    assert code == 2
+    proof = kept_exports(run)["keras"].proof
+    assert "differ from those of the dashboard" in proof.failure
+    assert proof.failure in told_meanwhile
+    assert proof.max_difference > LARGEST_DIFFERENCE
+    assert not path.exists(), "what is there no longer belongs to this outcome"
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_file_that_cannot_be_loaded_is_refused(run, monkeypatch):
@@ -159,13 +186,3 @@ def test_a_missing_package_is_named(run, monkeypatch):
     monkeypatch.setattr(exporting, "missing_packages", lambda form: ("tf2onnx",))
     with pytest.raises(ExportError, match="pip install tf2onnx onnx onnxruntime"):
         export_run(run.path, "onnx")
-
-
-def test_from_the_command_line(run, workspace, tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv("TL_WORKSPACE", str(workspace.root))
-    assert main(["export", run.id, "--format", "keras", "--output", str(tmp_path / "new"), "--json"]) == 0
-    out, err = capsys.readouterr()
-    values = json.loads(out.splitlines()[-1])
-    assert zipfile.is_zipfile(values["file"])
-    assert values["proof"]["failure"] is None
-    assert "Loading the file afresh" in err
