@@ -17,6 +17,7 @@ EXPECTED = {
     "server.maxUploadSize": 200,
     "server.maxMessageSize": 50,
     "server.disconnectedSessionTTL": 30,
+    "runner.postScriptGC": False,
     "client.showErrorDetails": "none",
     "browser.gatherUsageStats": False,
 }
