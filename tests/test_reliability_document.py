@@ -32,7 +32,7 @@ def rows() -> list[Row]:
 
 
 @functools.cache
-def tests_in(file: str) -> frozenset[str]:
+def named_in(file: str) -> frozenset[str]:
     """The tests that pytest finds at the top of a file, or inside its test classes."""
     path = REPOSITORY / file
     if not path.is_file():
@@ -54,7 +54,7 @@ def test_a_row_says_what_it_is_and_names_tests_that_exist(row: Row):
     assert row.state in STATES
     named = NAMED_TEST.findall(row.text)
     assert row.text.count("::") == len(named), "a test is named as `tests/….py::test_…`"
-    missing = [f"{file}::{name}" for file, name in named if name not in tests_in(file)]
+    missing = [f"{file}::{name}" for file, name in named if name not in named_in(file)]
     assert missing == []
     said = NAMED_TEST.sub("", row.text)
     if row.state == "held":
@@ -67,6 +67,6 @@ def test_a_row_says_what_it_is_and_names_tests_that_exist(row: Row):
 
 
 def test_a_missing_test_would_be_noticed():
-    assert "test_a_missing_test_would_be_noticed" in tests_in("tests/test_reliability_document.py")
-    assert "test_that_was_never_written" not in tests_in("tests/test_reliability_document.py")
-    assert tests_in("tests/no_such_file.py") == frozenset()
+    assert "test_a_missing_test_would_be_noticed" in named_in("tests/test_reliability_document.py")
+    assert "test_that_was_never_written" not in named_in("tests/test_reliability_document.py")
+    assert named_in("tests/no_such_file.py") == frozenset()
