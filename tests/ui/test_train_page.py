@@ -318,6 +318,15 @@ def test_start_makes_a_run_and_shows_it(workspace, dataset, training):
     assert [button.label for button in at.button if button.label == "New training"]
 
 
+def test_runs_of_the_same_kind_have_different_names(workspace, dataset, training):
+    at = open_page()
+    for _ in range(3):
+        checked(start_button(at).click().run())
+        press(at, "New training")
+    name = "Pets, EfficientNet-Lite0"
+    assert sorted(run.name for run in list_runs(workspace)) == [name, f"{name} 2", f"{name} 3"]
+
+
 def test_new_training_brings_the_form_back_as_it_was(workspace, dataset, training):
     at = open_page()
     checked(at.number_input(key="train_epochs").set_value(3).run())

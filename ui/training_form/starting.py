@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Final
 
@@ -15,7 +16,7 @@ from tl_core.jobs import manager
 from tl_core.jobs.measuring import speed_meter
 from tl_core.pinned import Pin, keep_pins
 from tl_core.plan import TrainingPlan, plan_training
-from tl_core.runs import create_run, find_run
+from tl_core.runs import create_run, find_run, list_runs
 from tl_core.workspace import Workspace
 from ui.errors import error_boundary
 from ui.navigation import TRAIN, page_link
@@ -135,8 +136,16 @@ def _wait_for_measurement(workspace: Workspace, config: TrainingConfig, dataset:
 
 def _start(workspace: Workspace, config: TrainingConfig, dataset: Dataset, pins: Sequence[Pin]) -> None:
     speed_meter(workspace).stop()
-    run = create_run(workspace, config, dataset, f"{dataset.name}, {get_backbone(config.backbone).title}")
+    run = create_run(workspace, config, dataset, _unused_name(workspace, config, dataset))
     keep_pins(run.folder, pins)
     manager(workspace).submit(run.id)
     st.query_params["run"] = run.id
     st.rerun()
+
+
+def _unused_name(workspace: Workspace, config: TrainingConfig, dataset: Dataset) -> str:
+    """What is trained on what, with a number from the second such run on, so that runs can be told apart."""
+    name = f"{dataset.name}, {get_backbone(config.backbone).title}"
+    taken = {run.name for run in list_runs(workspace)}
+    numbered = (f"{name} {number}" for number in itertools.count(2))
+    return next(candidate for candidate in itertools.chain([name], numbered) if candidate not in taken)
