@@ -27,6 +27,7 @@ from ui.prediction.card import answer_in_words, milliseconds
 from ui.prediction.pictures import Picture
 from ui.prediction.table import answers_csv, answers_in_words
 from ui.prediction.thumbnail import small_copy
+from ui.runs.words import run_labels
 
 PAGE = "pages/5_Predict.py"
 RED, BLUE = (coloured(colour, 7) for colour in COLOURS.values())
@@ -122,6 +123,18 @@ def test_the_best_of_the_last_runs_on_the_newest_dataset_answers(workspace, data
     best = ended_run(workspace, dataset, "Best", accuracy=0.95)
     ended_run(workspace, dataset, "Newest", accuracy=0.9)
     assert open_page(PAGE).selectbox[0].value == best.id
+
+
+def test_runs_of_one_name_made_in_the_same_minute_can_be_told_apart(workspace, dataset):
+    runs = [ended_run(workspace, dataset, "Twin") for _ in range(3)]
+    labels = run_labels(runs)
+    assert len(set(labels.values())) == 3
+    for wanted in runs:
+        at = open_page(PAGE, run=wanted.id)
+        checked(at.run())
+        assert at.selectbox(key="predict-run").value == wanted.id
+        assert at.query_params["run"] == wanted.id
+    assert run_labels([*runs, ended_run(workspace, dataset, "Twin")]).items() >= labels.items(), "labels stay"
 
 
 def test_a_run_in_progress_answers_with_the_epoch_it_has(workspace, dataset, run):

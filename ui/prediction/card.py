@@ -13,6 +13,7 @@ from ui.plotly_ink import INK
 from ui.prediction.answers import Answer
 from ui.prediction.heat import where_it_looked
 from ui.prediction.thumbnail import thumbnail
+from ui.runs.words import run_labels
 from ui.words import percent, plain
 
 STATIC: Final = {"staticPlot": True}
@@ -35,13 +36,16 @@ def prediction_card(answers: Sequence[Answer], runs: Sequence[RunRecord], key: s
         return
     with st.container(border=True):
         picture, *places = st.columns([2, *[3] * len(answers)], gap="medium")
+        labels = run_labels(runs)
         with picture:
             _picture(first)
         for place, answer, run in zip(places, answers, runs, strict=True):
             with place:
                 if len(answers) > 1:
-                    st.caption(f"**{plain(run.name)}**")
+                    st.caption(f"**{plain(labels[run.id])}**")
                 _answer(answer, f"{key}-{run.id}", shown)
+            # Of one model it stands under the picture, at its size; of two each under what it explains.
+            with place if len(answers) > 1 else picture:
                 where_it_looked(run, answer, f"{key}-{run.id}-heat")
 
 

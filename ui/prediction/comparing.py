@@ -8,10 +8,10 @@ from typing import Final
 import streamlit as st
 
 from tl_core.runs import RunRecord, list_runs
-from tl_core.workspace import Workspace
+from tl_core.workspace import Workspace, is_id
 from ui.prediction.answers import Answer
 from ui.runs.picker import best_of_last, pick_run
-from ui.runs.words import run_label
+from ui.runs.words import run_labels
 from ui.words import count
 
 _PARAMETER: Final = "with"  # in the address, so that a link shows the same two models
@@ -40,10 +40,11 @@ def _pick_second(workspace: Workspace, first: RunRecord, key: str) -> RunRecord 
     named = st.query_params.get(_PARAMETER)
     # Set before it is drawn, each time: the address is the truth, the control only shows it.
     st.session_state[key] = named if named in others else _NOTHING
+    labels = run_labels(others.values())
     chosen = st.selectbox(
         "Compare with",
         [_NOTHING, *others],
-        format_func=lambda run_id: run_label(others[run_id]) if run_id else "no other model",
+        format_func=lambda run_id: labels[run_id] if run_id else "no other model",
         key=key,
         on_change=_remember,
         args=(key,),
@@ -66,7 +67,7 @@ def _said(answer: Answer) -> str | None:
 
 
 def _remember(key: str) -> None:
-    if chosen := st.session_state[key]:
+    if is_id(chosen := st.session_state[key]):
         st.query_params[_PARAMETER] = chosen
-    else:
+    elif chosen == _NOTHING:
         st.query_params.pop(_PARAMETER, None)

@@ -15,7 +15,7 @@ from ui.prediction.answers import Answer, model_version
 from ui.words import plain
 
 OFFERED: Final = 10  # classes, likeliest first
-WIDTH: Final = 360  # px, as it is made
+WIDTH: Final = 480  # px, as it is made; shown as wide as the picture
 KEPT: Final = 48  # heat-maps in a browser tab's share of the memory
 
 
@@ -44,7 +44,7 @@ def where_it_looked(run: RunRecord, answer: Answer, key: str) -> None:
         with st.spinner("Looking …"):
             label = run.classes.index(name)
             png, block, found = _heat(run.path, model_version(run), answer.picture.id, label, answer.picture.data)
-        st.image(png, width=WIDTH, alt=f"{answer.picture.name} with the places marked that speak for {name}")
+        st.image(png, width="stretch", alt=f"{answer.picture.name} with the places marked that speak for {name}")
         if found:
             st.caption(f"The brighter a place, the more it speaks for **{plain(name)}**. Seen in {plain(block)}.")
         else:

@@ -16,7 +16,7 @@ from ui.live_chart import comparison_chart
 from ui.navigation import TRAIN, go_to
 from ui.run_feed import following
 from ui.runs.settings import settings_in_words
-from ui.runs.words import run_label, run_seconds
+from ui.runs.words import run_labels, run_seconds
 from ui.training_form.draft import draft
 from ui.words import duration, percent
 
@@ -80,10 +80,11 @@ def _settings(run: RunRecord) -> Mapping[str, str]:
 def _choose(runs: Mapping[str, RunRecord], ids: list[str], key: str) -> list[RunRecord]:
     # Set before it is drawn: the address is the truth, the control only shows it.
     st.session_state[f"{key}-runs"] = ids
+    labels = run_labels(runs.values())
     chosen = st.multiselect(
         "Runs to compare",
         [run.id for run in runs.values() if run.best or run.id in ids],
-        format_func=lambda run_id: run_label(runs[run_id]),
+        format_func=labels.__getitem__,
         key=f"{key}-runs",
         on_change=_remember,
         args=(f"{key}-runs",),
@@ -117,8 +118,8 @@ def _differences(runs: Sequence[RunRecord]) -> None:
 
 def _clone(workspace: Workspace, runs: Sequence[RunRecord], key: str) -> None:
     best = max(runs, key=lambda run: run.best.val_accuracy if run.best else -1.0)
-    names = {run.id: run_label(run) for run in runs}
-    ids = list(names)
+    names = run_labels(runs)
+    ids = [run.id for run in runs]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.selectbox(
             "Go on from", ids, index=ids.index(best.id), format_func=names.__getitem__, key=f"{key}-clone-of"

@@ -8,9 +8,9 @@ from typing import Final
 import streamlit as st
 
 from tl_core.runs import RunRecord, list_runs
-from tl_core.workspace import Workspace
+from tl_core.workspace import Workspace, is_id
 from ui.navigation import TRAIN, go_to
-from ui.runs.words import run_label
+from ui.runs.words import run_labels
 
 LAST: Final = 10  # runs among which the best is looked for
 
@@ -40,10 +40,11 @@ def pick_run(
         st.warning("The run of this link has no model, or no longer exists. Another one is shown.")
     # Set before it is drawn, each time: the address is the truth, the control only shows it.
     st.session_state[key] = named if named in runs else default(list(runs.values())).id
+    labels = run_labels(runs.values())
     chosen = st.selectbox(
         label,
         list(runs),
-        format_func=lambda run_id: run_label(runs[run_id]),
+        format_func=labels.__getitem__,
         key=key,
         on_change=_remember,
         args=(key,),
@@ -67,7 +68,9 @@ def best_of_last(runs: Sequence[RunRecord]) -> RunRecord:
 
 
 def _remember(key: str) -> None:
-    st.query_params["run"] = st.session_state[key]
+    # An entry whose text has changed meanwhile, as its training ended, arrives as that text.
+    if is_id(chosen := st.session_state[key]):
+        st.query_params["run"] = chosen
 
 
 def _nothing_to_choose(key: str) -> None:

@@ -12,7 +12,7 @@ import streamlit as st
 from tl_core.figures.palette import VALIDATION
 from tl_core.figures.sparkline import accuracy_sparkline
 from tl_core.runs import RunRecord
-from ui.runs.words import backbone_title, frozen_words, rates_words, run_label, run_seconds, status_words
+from ui.runs.words import backbone_title, frozen_words, rates_words, run_labels, run_seconds, status_words
 
 ALT: Final = "All runs, newest first: status, validation accuracy, dataset, backbone, settings and duration"
 ROW_HEIGHT: Final = 38  # px
@@ -46,7 +46,7 @@ def runs_table(runs: Sequence[RunRecord], key: str, on_open: Callable[[str], Non
 
 def run_chooser(runs: Sequence[RunRecord], key: str, on_open: Callable[[str], None]) -> None:
     """Draw a list of names that opens a run as well: the buttons inside the table cannot be reached by keyboard."""
-    names = {run.id: run_label(run) for run in runs}
+    names = run_labels(runs)
 
     def chosen() -> None:
         if (run_id := st.session_state[key]) is not None:

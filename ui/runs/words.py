@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Final
 
@@ -77,12 +79,27 @@ def run_line(run: RunRecord) -> str:
     return " · ".join(parts)
 
 
-def run_label(run: RunRecord) -> str:
-    """A run as an entry of a list of choices, in plain text."""
+def run_labels(runs: Iterable[RunRecord]) -> dict[str, str]:
+    """Runs as entries of a list of choices, in plain text, by id.
+
+    Streamlit knows an entry by its text alone: so no two are equal, and none changes with the time of day.
+    """
+    labels: dict[str, str] = {}
+    seen: Counter[str] = Counter()
+    for run in sorted(runs, key=lambda run: run.created):  # a newer one with an equal label gets the number
+        label = _label(run)
+        seen[label] += 1
+        labels[run.id] = label if seen[label] == 1 else f"{label} ({seen[label]})"
+    return labels
+
+
+def _label(run: RunRecord) -> str:
     parts = [f"★ {run.name}" if run.starred else run.name]
-    if run.best:
+    if run.active:
+        parts.append("in training")
+    elif run.best:
         parts.append(percent(run.best.val_accuracy))
-    parts.append("in training" if run.active else moment(run.created))
+    parts.append(datetime.fromisoformat(run.created).astimezone().strftime("%d %b %Y, %H:%M"))
     return " · ".join(parts)
 
 
