@@ -107,7 +107,11 @@ def test_a_run_without_a_model_has_code_alone(workspace, dataset):
 
 @pytest.mark.parametrize(
     ("difference", "words"),
-    [(0.0, "no probability differs from those of this dashboard,"), (2.4e-6, "more than 3 × 10⁻⁶"), (0.0301, "0.04")],
+    [
+        (0.0, "it gives the same probabilities as here;"),
+        (2.4e-6, "within 3 × 10⁻⁶ of those"),
+        (0.0301, "within 0.04 "),
+    ],
 )
 def test_the_proof_in_words(tmp_path, difference, words):
     proof = Proof(images=32, max_difference=difference, accuracy=0.75, app_accuracy=0.75)
@@ -115,6 +119,6 @@ def test_the_proof_in_words(tmp_path, difference, words):
         format="keras", path=tmp_path, proof=proof, model_sha256="", temperature=1.0, threshold=0.0, made="", size=1
     )
     assert words in proof_in_words(export)
-    assert "75.0 % of the answers are right (as here)" in proof_in_words(export)
+    assert "75.0 % of its answers are right, as here" in proof_in_words(export)
     worse = replace(export, proof=replace(proof, app_accuracy=0.8))
     assert "here 80.0 %" in proof_in_words(worse)

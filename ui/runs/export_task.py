@@ -18,6 +18,7 @@ from tl_core.errors import StoppedError, TransferLearningError
 logger = logging.getLogger(__name__)
 
 REMEMBERED: Final = 50  # runs whose last task is known
+WAITING: Final = "Waiting for another export to end"
 UNEXPECTED: Final = "The export ended because of an unexpected error; nothing of it was kept. The log has more."
 
 
@@ -27,7 +28,7 @@ class ExportTask:
 
     format: str
     done: float = 0.0  # 0-1
-    text: str = "Waiting for another export to end"
+    text: str = "Getting ready"
     ended: bool = False
     stopping: bool = False
     error: str | None = None  # one sentence, if nothing could be made
@@ -81,6 +82,8 @@ def stop_export(run_path: Path) -> None:
 def _run(run_path: Path, work: _Work) -> None:
     from tl_core.export import export_run  # knows scikit-learn and TensorFlow's converters
 
+    if _turn.locked():
+        work.report(0.0, WAITING)
     with _turn:
         try:
             export_run(run_path, work.task.format, work.report, work.stop.is_set)

@@ -92,17 +92,15 @@ def code_of_run(run: RunRecord, key: str) -> None:
 def proof_in_words(export: Export) -> str:
     """What was asked, and what came of it."""
     proof = export.proof
-    largest = (
-        "no probability differs from those of this dashboard"
+    same = (
+        "it gives the same probabilities as here"
         if proof.max_difference < CLOSE
-        else f"no probability differs from those of this dashboard by more than {_rounded_up(proof.max_difference)}"
+        else f"its probabilities are within {_rounded_up(proof.max_difference)} of those here"
     )
-    here = "as here" if proof.accuracy == proof.app_accuracy else f"here {percent(proof.app_accuracy)}"
+    here = ", as here" if proof.accuracy == proof.app_accuracy else f" (here {percent(proof.app_accuracy)})"
     images = count(proof.images, "validation image")
-    return (
-        f"Proven: loaded afresh and asked about {images}, {largest}, and {percent(proof.accuracy)} of the answers "
-        f"are right ({here})."
-    )
+    right = f"{percent(proof.accuracy)} of its answers are right{here}"
+    return f"Proven: loaded afresh and asked about {images}, {same}; {right}."
 
 
 def _rounded_up(difference: float) -> str:
