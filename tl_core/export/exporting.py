@@ -101,8 +101,10 @@ def export_run(run_path: Path, format_name: str, report: Report = nobody, should
     run, form = load_run(run_path), get_format(format_name)
     if missing_packages(form):
         raise ExportError(form.install)
-    if run.active or run.model_sha256 is None:
+    if run.active:
         raise ModelUnavailableError(f"“{run.name}” has no finished model yet: wait until its training has ended.")
+    if not run.has_model:
+        raise ModelUnavailableError(f"“{run.name}” ended without a model, so there is nothing to export.")
     material = _Material.of(run, form)
     folder = run.path / FOLDER
     folder.mkdir(exist_ok=True)

@@ -178,6 +178,9 @@ def test_a_run_in_progress_has_nothing_to_export(workspace, dataset):
     waiting = create_run(workspace, QUICK, dataset)
     with pytest.raises(ModelUnavailableError, match="wait until"):
         export_run(waiting.path, "keras")
+    update_run(waiting.path, status="failed")
+    with pytest.raises(ModelUnavailableError, match="nothing to export"):
+        export_run(waiting.path, "keras")
     with pytest.raises(ExportError, match="no export format"):
         export_run(waiting.path, "pytorch")
 
