@@ -115,6 +115,7 @@ _RESULT = dedent('''\
         return float((probabilities.argmax(axis=1) == labels).mean())
 
 
+    print(f"validation loss {best.lowest:.4f}")
     print(f"validation accuracy {accuracy(validation_images, validation_labels):.4f}")
     if len(test_images):
         print(f"test accuracy {accuracy(test_images, test_labels):.4f}")
