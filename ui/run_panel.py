@@ -22,6 +22,7 @@ from ui.run_feed import Feed, following
 from ui.words import MISSING, count, duration, number, percent
 
 REFRESH_SECONDS: Final = 1.0
+MORE_EPOCHS: Final = 5
 
 VALIDATION_ACCURACY: Final = "Right answers among images it does not learn from."
 VALIDATION_LOSS: Final = "How far the probabilities are from the truth; lower is better."
@@ -161,8 +162,21 @@ def _finished_actions(workspace: Workspace, run: RunRecord, key: str) -> None:
         ):
             go_to(PREDICT, run=run.id)
         page_link(EVALUATE, "See how good it is, class by class", run=run.id)
+        if run.can_go_on:
+            st.button(
+                f"Train {MORE_EPOCHS} more epochs",
+                key=f"{key}-more",
+                icon=":material/forward_media:",
+                on_click=_train_more,
+                args=(workspace, run.id),
+                help="Goes on from its last epoch. If that makes it no better, the model stays as it is.",
+            )
     elif run.status != "interrupted":
         page_link(TRAIN, "Start another training")
+
+
+def _train_more(workspace: Workspace, run_id: str) -> None:
+    manager(workspace).extend(run_id, MORE_EPOCHS)
 
 
 def _stop(workspace: Workspace, run_id: str) -> None:

@@ -11,10 +11,12 @@ from streamlit.testing.v1 import AppTest
 
 from tests.tl_core.figures.run_events import two_phase_run
 from tests.ui.pages_without_browser import ROOT, checked, press, run_until, texts
+from tests.ui.trained_runs import ended_run
 from tl_core.config import TrainingConfig
 from tl_core.errors import RunNotFoundError
 from tl_core.jobs import JobManager
 from tl_core.runs import EventWriter, RunFolder, create_run, find_run, list_runs, update_run
+from tl_core.runs.record import CHECKPOINT_FILE
 from tl_core.runs.store import now
 
 SECONDS = 20
@@ -158,3 +160,20 @@ def test_an_unknown_run_is_a_sentence(workspace):
     at = open_panel("no-such-run")
     assert at.error[0].value == str(RunNotFoundError(at.error[0].value))
     assert "no run" in at.error[0].value
+
+
+def test_a_run_that_has_ended_can_be_given_more_epochs(workspace, dataset, monkeypatch):
+    asked = []
+
+    def extend(epochs, config, dataset_path, run_path, should_stop):
+        asked.append((epochs, config.epochs))
+        update_run(run_path, status="done")
+
+    jobs = JobManager(workspace, extend=extend)
+    monkeypatch.setitem(importlib.import_module("tl_core.jobs.manager")._managers, workspace.root, jobs)
+    run = ended_run(workspace, dataset, "Nearly there")
+    assert "Train 5 more epochs" not in [button.label for button in open_panel(run.id).button]
+    (run.path / CHECKPOINT_FILE).write_bytes(b"its last epoch")
+    press(open_panel(run.id), "Train 5 more epochs")
+    assert jobs.wait_until_idle(SECONDS)
+    assert asked == [(5, run.config.epochs + 5)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Final
 
 from tl_core.config.augmentation import AugmentationConfig
@@ -79,6 +79,16 @@ class TrainingConfig:
             require_number("Early stopping patience", self.early_stopping_patience, 1, MAX_EPOCHS, whole=True)
         require_choice("Precision", self.precision, PRECISIONS)
         require_number("Seed", self.seed, 0, 2**31 - 1, whole=True)
+
+    def with_more_epochs(self, epochs: int) -> TrainingConfig:
+        """The same training with so many epochs more in its last phase.
+
+        Raises:
+            ConfigError: that would be more than a phase may have.
+        """
+        name = "fine_tune_epochs" if self.fine_tune_epochs and self.frozen_layers is not None else "epochs"
+        change: dict[str, Any] = {name: getattr(self, name) + epochs}
+        return replace(self, **change)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; `from_dict` gives the same record back."""

@@ -7,6 +7,7 @@ that was cut off in this way shows as interrupted.
 
 from __future__ import annotations
 
+import functools
 import logging
 import threading
 from collections import deque
@@ -24,6 +25,9 @@ logger = logging.getLogger(__name__)
 
 TrainFunction = Callable[[TrainingConfig, Path, Path, Callable[[], bool]], None]
 """``train(config, dataset_path, run_path, should_stop)``: reports only through the run folder."""
+
+ExtendFunction = Callable[[int, TrainingConfig, Path, Path, Callable[[], bool]], None]
+"""As `TrainFunction`, with the number of further epochs before the rest."""
 
 UNEXPECTED = "The training ended because of an unexpected error; the details are in the run's log."
 
@@ -50,11 +54,16 @@ class JobManager:
     """The queue of one workspace and the thread that works it off."""
 
     def __init__(
-        self, workspace: Workspace, train: TrainFunction | None = None, resume: TrainFunction | None = None
+        self,
+        workspace: Workspace,
+        train: TrainFunction | None = None,
+        resume: TrainFunction | None = None,
+        extend: ExtendFunction | None = None,
     ) -> None:
         self._workspace = workspace
         self._train = train or _train
         self._resume = resume or _resume
+        self._extend = extend or _extend
         self._changed = threading.Condition()
         self._waiting: deque[_Entry] = deque()
         self._working: _Entry | None = None
@@ -84,6 +93,23 @@ class JobManager:
             raise WorkspaceError(f"“{run.name}” was not interrupted, so there is nothing to resume.")
         run = update_run(run.path, status="queued", owner=this_process(), finished=None, error=None)
         self._enqueue(run, self._resume)
+
+    def extend(self, run_id: str, epochs: int) -> None:
+        """Queue a run that has ended for so many epochs more, with the state of its optimizer.
+
+        Raises:
+            RunNotFoundError: there is no such run.
+            WorkspaceError: its last epoch is not kept.
+            ConfigError: that would be more epochs than a phase may have.
+        """
+        run = find_run(self._workspace, run_id)
+        if not run.can_go_on:
+            raise WorkspaceError(
+                f"“{run.name}” cannot go on from its last epoch, which is not kept: train again with more epochs."
+            )
+        config = run.config.with_more_epochs(epochs)
+        run = update_run(run.path, status="queued", owner=this_process(), finished=None, error=None, config=config)
+        self._enqueue(run, functools.partial(self._extend, epochs))
 
     def stop(self, run_id: str) -> bool:
         """Ask a run to end and keep its best model so far; returns whether the run was in progress."""
@@ -204,3 +230,9 @@ def _resume(config: TrainingConfig, dataset: Path, run: Path, should_stop: Calla
     from tl_core.training import resume
 
     resume(config, dataset, run, should_stop)
+
+
+def _extend(epochs: int, config: TrainingConfig, dataset: Path, run: Path, should_stop: Callable[[], bool]) -> None:
+    from tl_core.training import extend
+
+    extend(config, dataset, run, should_stop, epochs)

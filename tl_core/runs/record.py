@@ -13,6 +13,9 @@ Status = Literal["queued", "running", "done", "stopped", "cancelled", "failed", 
 ACTIVE: Final[frozenset[str]] = frozenset({"queued", "running"})
 
 
+CHECKPOINT_FILE: Final = "checkpoint.npz"
+
+
 @dataclass(frozen=True, slots=True)
 class RunFolder:
     """The files of ``workspace/runs/<run_id>/``."""
@@ -133,6 +136,11 @@ class RunRecord:
     def has_model(self) -> bool:
         """Whether there is a model to predict with, also while the run still goes on."""
         return self.folder.model_file.is_file()
+
+    @property
+    def can_go_on(self) -> bool:
+        """Whether the run has ended well and its last epoch is kept, so that more epochs can follow."""
+        return self.status in ("done", "stopped") and self.has_model and (self.path / CHECKPOINT_FILE).is_file()
 
 
 # Fields of `RunRecord` that are not in run.json: where it lies, and what a person may change at any time.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import zipfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -13,13 +13,13 @@ import numpy.typing as npt
 
 from tl_core.files import replacing, write_bytes
 from tl_core.runs import Best, RunFolder, read_events
+from tl_core.runs.record import CHECKPOINT_FILE
 from tl_core.training.phase import PhaseState
 
 logger = logging.getLogger(__name__)
 
 Array = npt.NDArray[Any]
 
-FILE: Final = "checkpoint.npz"
 _GROUPS: Final = ("variables", "optimizer", "best")
 _OF_EPOCHS: Final = ("batch", "epoch", "pinned")
 
@@ -46,14 +46,20 @@ def save_checkpoint(folder: RunFolder, checkpoint: Checkpoint) -> None:
         "last_epoch": checkpoint.last_epoch,
         "counts": {name: len(groups[name]) for name in _GROUPS},
     }
-    with replacing(folder.path / FILE) as temporary, temporary.open("wb") as file:
+    with replacing(folder.path / CHECKPOINT_FILE) as temporary, temporary.open("wb") as file:
         np.savez(file, head=np.array(json.dumps(head)), **arrays)
+
+
+def with_more_epochs(checkpoint: Checkpoint, epochs: int) -> Checkpoint:
+    """The same state with so many epochs more to go; patience begins anew."""
+    state = replace(checkpoint.state, waited=0, flat=0)
+    return replace(checkpoint, state=state, last_epoch=state.next_epoch - 1 + epochs)
 
 
 def load_checkpoint(folder: RunFolder) -> Checkpoint | None:
     """The run's checkpoint; None, so that the training begins anew, if there is none or it is damaged."""
     try:
-        with np.load(folder.path / FILE, allow_pickle=False) as file:
+        with np.load(folder.path / CHECKPOINT_FILE, allow_pickle=False) as file:
             head = json.loads(str(file["head"]))
             groups = [_group(file, name, head["counts"][name]) for name in _GROUPS]
     except FileNotFoundError:
@@ -68,8 +74,8 @@ def load_checkpoint(folder: RunFolder) -> Checkpoint | None:
 
 
 def remove_checkpoint(folder: RunFolder) -> None:
-    """Remove it once the training has come to its end."""
-    (folder.path / FILE).unlink(missing_ok=True)
+    """Remove it: no further epoch can follow."""
+    (folder.path / CHECKPOINT_FILE).unlink(missing_ok=True)
 
 
 def forget_epochs_from(folder: RunFolder, epoch: int) -> None:

@@ -31,6 +31,7 @@ from tl_core.workspace import Workspace
 
 MODEL_INTERVAL: Final = 30.0  # seconds between two writings of the best model
 CHECKPOINT_INTERVAL: Final = 10.0  # seconds between two writings of what `resume` needs
+MAX_LAST_CHECKPOINT: Final = 200 << 20  # bytes kept of a run that has ended, so that more epochs can follow
 
 
 class Course:
@@ -80,6 +81,7 @@ class Course:
         except TrainingError:
             if self._state.best is not None:
                 self._keep_best(measure=False)
+            remove_checkpoint(self._folder)  # nothing good could follow
             raise
         best = self._keep_best(measure=status == "done" or isinstance(self._stage.validation.feed, ArrayFeed))
         give_back(self._prepared)
@@ -95,12 +97,14 @@ class Course:
         if self._watched is not None:
             self._reporter.pinned(epoch, self._watched.ask())
 
-    def epoch_ended(self, state: PhaseState) -> None:
-        """Write what `resume` needs, if the last writing was long ago."""
-        if time.monotonic() - self._checkpoint_written < CHECKPOINT_INTERVAL:
+    def epoch_ended(self, state: PhaseState, *, last: bool) -> None:
+        """Write what `resume` and `extend` need, if the last writing was long ago or this is the end."""
+        if not last and time.monotonic() - self._checkpoint_written < CHECKPOINT_INTERVAL:
             return
         variables = snapshot(self._stage.partition.trained.variables)
         optimizer = snapshot(self._fitter.optimizer.variables)
+        if last and sum(array.nbytes for array in (*variables, *optimizer)) > MAX_LAST_CHECKPOINT:
+            return
         save_checkpoint(self._folder, Checkpoint(state, self._last_epoch, variables, optimizer))
         self._checkpoint_written = time.monotonic()
 
@@ -195,7 +199,6 @@ class Course:
             keep_probabilities(self._folder, sha256, self._prepared.dataset, split, probabilities)
         self._reporter.close_stage()
         write_json(self._folder.metrics_file, {**metrics, "seconds": self._reporter.seconds})
-        remove_checkpoint(self._folder)
         return best
 
     def _measure(self) -> dict[str, Result]:

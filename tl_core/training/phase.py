@@ -58,8 +58,8 @@ class Keeper(Protocol):
     def epoch_told(self, epoch: int) -> None:
         """The figures of this epoch are told, and its weights are in place."""
 
-    def epoch_ended(self, state: PhaseState) -> None:
-        """The state could be saved now."""
+    def epoch_ended(self, state: PhaseState, *, last: bool) -> None:
+        """The state could be saved now, and should be if it is the last of the phase."""
 
 
 def run_phase(
@@ -101,10 +101,11 @@ def run_phase(
             keeper.improved(state)
         if config.early_stopping_patience is not None and state.waited >= config.early_stopping_patience:
             reporter.note(f"No better validation loss for {state.waited} epochs, so this phase ends early.")
+            keeper.epoch_ended(state, last=True)
             return
         if config.schedule == "plateau":
             _slow_down(state, fitter, reporter)
-        keeper.epoch_ended(state)
+        keeper.epoch_ended(state, last=state.next_epoch > plan.last_epoch)
 
 
 def _train(config: TrainingConfig, plan: PhasePlan, state: PhaseState, fitter: Fitter, reporter: Reporter) -> Any:

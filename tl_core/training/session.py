@@ -13,7 +13,7 @@ from tl_core.config import TrainingConfig
 from tl_core.errors import StoppedError, TransferLearningError
 from tl_core.runs import EventWriter, RunFolder, load_run, update_run
 from tl_core.runs.store import now, this_process
-from tl_core.training.checkpoint import forget_epochs_from, load_checkpoint
+from tl_core.training.checkpoint import forget_epochs_from, load_checkpoint, with_more_epochs
 from tl_core.training.course import Course
 from tl_core.training.reporter import Reporter, describe
 from tl_core.training.run_log import logging_to
@@ -46,13 +46,29 @@ def resume(config: TrainingConfig, dataset_path: Path, run_path: Path, should_st
     _run(config, dataset_path, run_path, should_stop, resuming=True)
 
 
+def extend(config: TrainingConfig, dataset_path: Path, run_path: Path, should_stop: ShouldStop, epochs: int) -> None:
+    """Train so many epochs more, from the last epoch of a run that has ended, with the state of its optimizer.
+
+    The epochs belong to the phase that the run has ended in; otherwise as `train`.
+    """
+    _run(config, dataset_path, run_path, should_stop, resuming=True, more=epochs)
+
+
 def _run(
-    config: TrainingConfig, dataset_path: Path, run_path: Path, should_stop: ShouldStop, *, resuming: bool
+    config: TrainingConfig,
+    dataset_path: Path,
+    run_path: Path,
+    should_stop: ShouldStop,
+    *,
+    resuming: bool,
+    more: int = 0,
 ) -> None:
     folder = RunFolder(run_path)
     began = load_run(run_path).started if resuming else None
     update_run(run_path, status="running", started=began or now(), finished=None, error=None, owner=this_process())
     checkpoint = load_checkpoint(folder) if resuming else None
+    if checkpoint is not None and more:
+        checkpoint = with_more_epochs(checkpoint, more)
     if resuming:
         forget_epochs_from(folder, checkpoint.state.next_epoch if checkpoint else 1)
     with logging_to(folder.log_file), EventWriter(folder.events_file) as events:

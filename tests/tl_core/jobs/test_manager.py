@@ -10,9 +10,10 @@ import pytest
 
 from tests.tl_core.runs.conftest import FakeDataset
 from tl_core.config import TrainingConfig
-from tl_core.errors import DivergedError, RunNotFoundError, StoppedError, WorkspaceError
+from tl_core.errors import ConfigError, DivergedError, RunNotFoundError, StoppedError, WorkspaceError
 from tl_core.jobs import JobManager, manager
 from tl_core.runs import create_run, find_run, list_runs, load_run, read_events, update_run
+from tl_core.runs.record import CHECKPOINT_FILE
 from tl_core.workspace import Workspace
 
 PATIENCE = 30  # seconds until a condition that should come at once counts as never coming
@@ -187,6 +188,29 @@ def test_an_interrupted_run_is_resumed_and_no_other(workspace):
     assert jobs.wait_until_idle(PATIENCE)
     assert resumed == [run_id]
     assert find_run(workspace, run_id).status == "done"
+
+
+def test_more_epochs_are_for_a_run_that_has_ended_and_whose_last_epoch_is_kept(workspace):
+    extended = []
+
+    def extend(epochs, config, dataset, run, should_stop) -> None:
+        extended.append((epochs, config.epochs))
+        update_run(run, status="done")
+
+    jobs = JobManager(workspace, extend=extend)
+    run_id = queued(workspace)
+    with pytest.raises(WorkspaceError, match="not kept: train again"):
+        jobs.extend(run_id, 5)
+    folder = update_run(workspace.runs / run_id, status="stopped").folder
+    folder.model_file.write_bytes(b"a model")
+    (folder.path / CHECKPOINT_FILE).write_bytes(b"its last epoch")
+    with pytest.raises(ConfigError, match="Epochs must be"):
+        jobs.extend(run_id, 1000)
+    before = find_run(workspace, run_id).config.epochs
+    jobs.extend(run_id, 5)
+    assert jobs.wait_until_idle(PATIENCE)
+    assert extended == [(5, before + 5)]
+    assert find_run(workspace, run_id).config.epochs == before + 5
 
 
 def test_only_a_waiting_run_can_be_submitted(workspace):

@@ -9,7 +9,8 @@ import pytest
 
 from tests.tl_core.small_trainings import Trained
 from tl_core.runs import create_run, load_run, read_events
-from tl_core.training import checkpoint, course, resume, train
+from tl_core.runs.record import CHECKPOINT_FILE
+from tl_core.training import course, extend, resume, train
 
 EPOCHS = {"epochs": 8, "frozen_layers": 15, "fine_tune_epochs": 3, "fine_tune_learning_rate": 1e-4}
 
@@ -29,7 +30,7 @@ def wait_for_epoch(path, epoch, process):
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and process.poll() is None:
         told = [event["epoch"] for event in read_events(path / "events.jsonl") if event["kind"] == "epoch"]
-        if told and told[-1] >= epoch and (path / checkpoint.FILE).exists():
+        if told and told[-1] >= epoch and (path / CHECKPOINT_FILE).exists():
             return
     raise AssertionError("the epoch was not reached")
 
@@ -55,7 +56,6 @@ def test_a_killed_run_goes_on_and_ends_as_if_nothing_had_happened(train_run, wor
     assert [event["epoch"] for event in again.epochs] == list(range(1, 12))
     assert again.curve("val_loss") == pytest.approx(expected.curve("val_loss"), abs=1e-3)
     assert any(note.startswith("Going on with epoch") for note in again.notes)
-    assert not (run.path / checkpoint.FILE).exists()
 
 
 def test_a_damaged_checkpoint_begins_the_training_anew(workspace, train_run, dataset, monkeypatch):
@@ -64,14 +64,37 @@ def test_a_damaged_checkpoint_begins_the_training_anew(workspace, train_run, dat
     run = create_run(workspace, config, dataset)
 
     def die(path):
-        if (run.path / checkpoint.FILE).exists():
+        if (run.path / CHECKPOINT_FILE).exists():
             raise SystemExit
 
     with pytest.raises(SystemExit):
         train(config, dataset.path, run.path, lambda: die(run.path) or False)
-    file = run.path / checkpoint.FILE
+    file = run.path / CHECKPOINT_FILE
     file.write_bytes(file.read_bytes()[:1000])
     resume(config, dataset.path, run.path, lambda: False)
     again = Trained(run.path)
     assert again.record.status == "done"
     assert [event["epoch"] for event in again.epochs] == [1, 2]
+
+
+@pytest.mark.parametrize("tuned", [False, True], ids=["feature extraction", "fine-tuning"])
+def test_more_epochs_are_as_if_the_run_had_not_ended(train_run, dataset, tuned):
+    phases = {"frozen_layers": 15, "epochs": 3, "fine_tune_epochs": 2} if tuned else {"epochs": 4}
+    settings = {**phases, "schedule": "constant", "learning_rate": 1e-3, "fine_tune_learning_rate": 1e-4}
+    run = train_run(dataset, **settings)
+    assert run.record.can_go_on
+    longer = run.record.config.with_more_epochs(3)
+    extend(longer, dataset.path, run.record.path, lambda: False, 3)
+    again = Trained(run.record.path)
+    name = "fine_tune_epochs" if tuned else "epochs"
+    expected = train_run(dataset, **{**settings, name: settings[name] + 3})
+    assert again.record.status == "done"
+    assert [event["epoch"] for event in again.epochs] == [event["epoch"] for event in expected.epochs]
+    assert again.curve("val_loss") == pytest.approx(expected.curve("val_loss"), abs=1e-4)
+    assert again.record.best.epoch == expected.record.best.epoch
+    assert again.record.can_go_on
+
+
+def test_a_last_epoch_that_is_too_large_is_not_kept(train_run, dataset, monkeypatch):
+    monkeypatch.setattr(course, "MAX_LAST_CHECKPOINT", 1000)
+    assert not train_run(dataset, epochs=2).record.can_go_on
