@@ -29,23 +29,21 @@ def test_a_training_image_is_not_its_own_neighbour(shared_run, dataset):
     assert image not in [neighbour.record for neighbour in nearest(features, dataset, image, count=100)]
 
 
-def test_computed_once_with_progress_and_kept_for_this_model_and_dataset(train_run, workspace):
+def test_computed_with_progress_and_kept_for_this_model_and_dataset(shared_run, train_run, workspace):
     own = import_coloured(workspace, {name: COLOURS[name] for name in ("green", "red")}, count=8)
-    run = train_run(own)
-    assert kept_features(run.record.path, own) is None
+    assert kept_features(shared_run.record.path, own) is None
     told = []
-    features = compute_features(run.record.path, own, progress=lambda done, total: told.append((done, total)))
+    features = compute_features(shared_run.record.path, own, lambda done, total: told.append((done, total)))
     assert told[-1] == (16, 16)
-    np.testing.assert_array_equal(kept_features(run.record.path, own), features)
-    assert kept_features(train_run(own, seed=8, learning_rate=5e-3).record.path, own) is None
+    np.testing.assert_array_equal(kept_features(shared_run.record.path, own), features)
+    assert kept_features(train_run(own, epochs=1).record.path, own) is None
 
 
-def test_what_is_stopped_leaves_nothing_behind(train_run, workspace):
+def test_what_is_stopped_leaves_nothing_behind(shared_run, workspace):
     own = import_coloured(workspace, {name: COLOURS[name] for name in ("blue", "red")}, count=6)
-    run = train_run(own)
     with pytest.raises(StoppedError):
-        compute_features(run.record.path, own, should_stop=lambda: True)
-    assert kept_features(run.record.path, own) is None
+        compute_features(shared_run.record.path, own, should_stop=lambda: True)
+    assert kept_features(shared_run.record.path, own) is None
 
 
 def test_an_image_that_is_gone_is_a_sentence(shared_run, dataset, workspace):

@@ -52,7 +52,7 @@ def result(run, trained):
 
 def cards(at):
     """The texts under the images."""
-    return [caption.value for caption in at.caption if caption.value.startswith((":red[", ":green["))]
+    return [text.value for text in at.markdown if text.value.startswith(":small[")]
 
 
 def order(at, value):
@@ -78,8 +78,8 @@ def test_the_worst_mistakes_come_first_with_answer_and_truth(run, result):
     worst = worst_mistakes(result.probabilities, result.labels)
     assert len(cards(at)) == min(12, len(worst))
     said, truth = result.probabilities[worst[0]].argmax(), result.labels[worst[0]]
-    assert cards(at)[0].startswith(f":red[:material/cancel:] **{run.classes[said]}**")
-    assert cards(at)[0].endswith(f"really **{run.classes[truth]}**")
+    assert cards(at)[0].startswith(f":small[:red[:material/cancel:] **{run.classes[said]}**")
+    assert cards(at)[0].endswith(f"really **{run.classes[truth]}**]")
 
 
 def test_the_least_certain_are_all_images_a_page_at_a_time(run, result):

@@ -92,7 +92,7 @@ def _layout(lowest: float, ink: str) -> dict[str, Any]:
         "xaxis": {**axis, "range": [0, 1.02], "title": {"text": "Share of images it answers", "font": font}},
         "yaxis": {
             **axis,
-            "range": [max(0.0, lowest - 0.05), 1.01],
+            "range": [max(0.0, lowest - 0.05), 1.004],
             "title": {"text": "Share of these answers that is right", "font": font},
         },
         "height": 380,

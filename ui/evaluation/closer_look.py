@@ -41,7 +41,7 @@ class MeasuredImage:
         return self.probabilities.index(max(self.probabilities))
 
 
-@st.dialog("A closer look", width="large", icon=":material/search:")
+@st.dialog("A closer look", width="medium", icon=":material/search:")
 def look_closer(dataset: Dataset, run: RunRecord, image: MeasuredImage) -> None:
     """Open one image over the page; see `one_image`."""
     one_image(dataset, run, image)
@@ -86,7 +86,8 @@ def _why(run: RunRecord, image: MeasuredImage, key: str) -> None:
         explainer = _explainer(run)
     pictures = st.columns(2, gap="medium")
     label, block = _choose(run, image, explainer.blocks, key)
-    found = _explain(explainer, image, label, block)
+    with pictures[1], st.spinner("Looking …", show_time=True):  # the first look at a block takes a few seconds
+        found = _explain(explainer, image, label, block)
     picture = read_image(image.path)
     name = run.classes[label]
     with pictures[0]:
@@ -98,14 +99,14 @@ def _why(run: RunRecord, image: MeasuredImage, key: str) -> None:
             width="stretch",
             alt=f"Heat-map over the photo: what speaks for {name}, brightest {brightest_place(found.heat)}",
         )
-        st.caption(heat_in_words(found, name))
+        st.caption(heat_in_words(found, name, image.probabilities[label]))
 
 
-def heat_in_words(found: Explanation, name: str) -> str:
-    """What the colours of a heat-map say, as Markdown."""
+def heat_in_words(found: Explanation, name: str, probability: float) -> str:
+    """What the colours of a heat-map say, as Markdown; the probability is the one that was measured."""
     if not found.heat.any():
-        return f"Nothing that this block sees speaks for **{plain(name)}** ({probability_text(found.probability)})."
-    return f"The yellower, the more speaks for **{plain(name)}** ({probability_text(found.probability)})."
+        return f"Nothing that this block sees speaks for **{plain(name)}** ({probability_text(probability)})."
+    return f"The yellower, the more speaks for **{plain(name)}** ({probability_text(probability)})."
 
 
 def brightest_place(heat: np.ndarray) -> str:

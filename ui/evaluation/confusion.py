@@ -42,7 +42,7 @@ def confusion_view(matrix: np.ndarray, classes: Sequence[str], key: str, on_cell
             confusion_figure(matrix, classes, numbers, INK),
             key=f"{key}-matrix",
             config=WITHOUT_LOGO,
-            on_select=lambda: on_cell(*_clicked(f"{key}-matrix")),
+            on_select=(lambda: on_cell(*_clicked(f"{key}-matrix"))) if _has_a_mouse() else "ignore",
             selection_mode="points",
             alt=describe_confusion(matrix, classes),
         )
@@ -50,10 +50,11 @@ def confusion_view(matrix: np.ndarray, classes: Sequence[str], key: str, on_cell
         st.markdown("**How to read it**")
         st.markdown(
             "Each row is one class as it really is, each column an answer of the model. On the green diagonal both "
-            "agree. Magenta beside it is a mix-up; the stronger, the larger its share of the row. "
-            "**Click a cell** to see its images."
+            "agree. Magenta beside it is a mix-up; the stronger, the larger its share of the row."
+            + " **Click a cell** to see its images."
+            * _has_a_mouse()
         )
-        _mix_ups(matrix, classes)
+        _mix_ups(matrix, classes, key, on_cell)
 
 
 def _clicked(key: str) -> tuple[int | None, int | None]:
@@ -68,15 +69,30 @@ def _choose_numbers(key: str) -> Numbers:
     return NUMBERS[st.radio("Numbers in the cells", list(NUMBERS), horizontal=True, key=f"{key}-numbers")]
 
 
-def _mix_ups(matrix: np.ndarray, classes: Sequence[str]) -> None:
+def _has_a_mouse() -> bool:
+    """Whether cells can be clicked. A figure that can be selected in lets no finger scroll over it."""
+    return "Mobi" not in (st.context.headers.get("User-Agent") or "")
+
+
+def _mix_ups(matrix: np.ndarray, classes: Sequence[str], key: str, on_cell: OnCell) -> None:
     st.markdown("**Most frequent mix-ups**")
     found = mix_ups(matrix, classes)
     if not found:
         st.markdown("None: every image got its right class.")
         return
-    st.markdown("\n".join(_line(mixed) for mixed in found))
+    with st.container(gap="xsmall"):
+        for place, mixed in enumerate(found):
+            st.button(
+                _line(mixed),
+                key=f"{key}-mix-up-{place}",
+                type="tertiary",
+                icon=":material/photo_library:",
+                help="Shows these images.",
+                on_click=on_cell,
+                args=(classes.index(mixed.true), classes.index(mixed.predicted)),
+            )
 
 
 def _line(mixed: MixUp) -> str:
     how_many = f"{mixed.count:,} of {count(mixed.images, 'image')}"
-    return f"- **{plain(mixed.true)}** taken for **{plain(mixed.predicted)}**: {how_many}"
+    return f"**{plain(mixed.true)}** taken for **{plain(mixed.predicted)}**: {how_many}"

@@ -73,7 +73,7 @@ def _images(dataset: Dataset, run: RunRecord, result: Evaluation, key: str) -> N
         format_func=ORDERS.__getitem__,
         horizontal=True,
         key=f"{key}-order",
-        help="Worst: where the model was surest and wrong (highest loss). Least certain: where its two likeliest "
+        help="Worst: wrong answers with the highest loss. Least certain: where its two likeliest "
         "classes are nearly equal. Or choose a cell, here or by a click on the matrix.",
     )
     if order == "cell":
@@ -112,7 +112,10 @@ def _order_sentence(order: Order, images: int) -> str:
         return "The images over which the model hesitates most come first, right or wrong."
     if not images:
         return "There are none: every image got its right class. Look at the least certain ones instead."
-    return f"{count(images, 'mistake')}, the surest first: often a wrong label, a strange photo, or two look-alikes."
+    return (
+        f"{count(images, 'mistake')}, those first that gave least to the right class: often a wrong label, a strange "
+        "photo, or two look-alikes."
+    )
 
 
 def _cell_controls(result: Evaluation, key: str) -> tuple[int, int]:
@@ -138,7 +141,7 @@ def _pages(dataset: Dataset, run: RunRecord, result: Evaluation, rows: Sequence[
     pages = -(-len(rows) // PER_PAGE)
     grid = st.container()
     page = st.pagination(pages, key=f"{key}-page") if pages > 1 else 1
-    with grid, st.grid("auto", min_column_width=150, gap="small"):
+    with grid, st.grid("auto", min_column_width=120, gap="small"):
         for row in rows[(page - 1) * PER_PAGE : page * PER_PAGE]:
             _card(dataset, run, measured_image(dataset, result, row), f"{key}-{row}")
 
@@ -162,6 +165,6 @@ def _card(dataset: Dataset, run: RunRecord, image: MeasuredImage, key: str) -> N
         st.image(thumbnail(image.path), width="stretch", alt=f"{really}, the model said {answer}, {sure}")
         mark = ":green[:material/check_circle:]" if right else ":red[:material/cancel:]"
         said = f"{mark} **{plain(answer)}**, {sure}"
-        st.caption(said if right else f"{said}  \nreally **{plain(really)}**")
+        st.markdown(f":small[{said}]" if right else f":small[{said}]  \n:small[really **{plain(really)}**]")
         if st.button("Look closer", icon=":material/search:", key=key, type="tertiary", help="Why did it say that?"):
             look_closer(dataset, run, image)

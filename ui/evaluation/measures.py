@@ -9,7 +9,7 @@ import streamlit as st
 
 from tl_core.confidence import calibration_bins, expected_calibration_error
 from tl_core.figures.calibration import calibration_figure, describe_calibration
-from tl_core.figures.class_curves import Kind, class_curves_figure, describe_class_curves
+from tl_core.figures.class_curves import NAMED_CLASSES, Kind, class_curves_figure, describe_class_curves
 from ui.csv_text import to_csv
 from ui.errors import error_boundary
 from ui.plotly_ink import INK
@@ -82,7 +82,10 @@ def _class_curves(kind: Kind) -> Callable[[Evaluation, str, str], None]:
         from tl_core.class_curves import class_curves  # scikit-learn
 
         curves, mean = class_curves(result.probabilities, result.labels, result.classes, kind)
-        st.caption(READING[kind])
+        others = (
+            f" The weakest {NAMED_CLASSES} have a colour, the others are grey." if len(curves) > NAMED_CLASSES else ""
+        )
+        st.caption(READING[kind] + others)
         st.plotly_chart(
             class_curves_figure(curves, mean, kind, INK),
             key=f"{key}-{kind}",

@@ -1,0 +1,82 @@
+"""From a cell of the confusion matrix to its images, and from an image to the places that speak for a class."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.application import App
+from tests.tl_core.small_trainings import COLOURS, Trainer, import_coloured
+from tl_core.evaluation import evaluate_run
+from tl_core.image_order import of_cell
+from ui.evaluation.images import cell_sentence
+
+pytestmark = pytest.mark.e2e
+
+PLOT = ".js-plotly-plot"
+
+
+@pytest.fixture(scope="module")
+def run(app: App):
+    dataset = import_coloured(app.workspace.ensure(), COLOURS)
+    return Trainer(app.workspace)(dataset).record
+
+
+@pytest.fixture(scope="module")
+def mixed_up(app: App):
+    """A run on two classes that cannot be told apart."""
+    dataset = import_coloured(app.workspace.ensure(), {"one": (120, 120, 120), "two": (121, 120, 120)})
+    return Trainer(app.workspace)(dataset, epochs=1).record
+
+
+def click_cell(page: Page, classes: Sequence[str], row: int, column: int) -> None:
+    """Click somewhere in a cell, not on its middle, once the matrix says that this cell lies under the pointer."""
+    chart = page.locator(PLOT).first
+    verdict = "recognised" if row == column else f"taken for {classes[column]}"
+    told = chart.locator(".hovertext").filter(has_text=re.compile(f"^{classes[row]}: .*{verdict}"))
+    area = chart.locator(".nsewdrag")
+    for attempt in range(300):
+        area.scroll_into_view_if_needed()
+        box = area.bounding_box()
+        assert box
+        x = box["x"] + box["width"] * (column + 0.3) / len(classes)
+        y = box["y"] + box["height"] * (row + 0.7) / len(classes)
+        page.mouse.move(x + attempt % 2, y)
+        if told.count() and area.bounding_box() == box:
+            page.mouse.click(x, y)
+            return
+        page.wait_for_timeout(100)
+    pytest.fail("the matrix did not say what lies under the pointer")
+
+
+def test_a_cell_opens_its_images_and_an_image_its_heat_map(app: App, page: Page, run):
+    result = evaluate_run(run.path, app.workspace.datasets / run.dataset_id, "test")
+    page.goto(app.at("Evaluate", run=run.id))
+    for true, said in ((0, 0), (0, 2), (1, 1)):
+        images = len(of_cell(result.probabilities, result.labels, true, said))
+        click_cell(page, run.classes, true, said)
+        expect(page.get_by_text(cell_sentence(run.classes, true, said, images).replace("*", ""))).to_be_visible()
+        expect(page.get_by_role("button", name="Look closer")).to_have_count(images)
+    page.get_by_role("button", name="Look closer").first.click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("img", name=f"what speaks for {run.classes[1]}")).to_be_visible()
+    dialog.get_by_role("combobox").first.click()
+    page.get_by_role("option", name=run.classes[0]).click()
+    expect(dialog.get_by_role("img", name=f"what speaks for {run.classes[0]}")).to_be_visible()
+    dialog.get_by_role("button", name="Find them").click()
+    expect(dialog.get_by_role("img", name=f"Training image of {run.classes[1]}").first).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+
+
+def test_a_mix_up_in_words_opens_its_images_with_the_keyboard(app: App, page: Page, mixed_up):
+    page.goto(app.at("Evaluate", run=mixed_up.id))
+    button = page.get_by_role("button", name="taken for").first
+    button.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("taken for").last).to_be_visible()
+    expect(page.get_by_role("radio", name="One cell of the matrix")).to_be_checked()
+    expect(page.get_by_role("button", name="Look closer").first).to_be_visible()
