@@ -79,6 +79,12 @@ def test_from_a_folder_to_a_prediction(tl, folder):
     assert code == 0
     assert predicted["predictions"][0]["top"][0]["probability"] > 0.3
 
+    code, longer, _ = tl("resume", trained["run_id"], "--more", "2", "--json")
+    assert code == 0
+    assert longer["epochs"] == 4
+    code, _, said = tl("resume", trained["run_id"], "--more", "0")
+    assert (code, "at least 1" in said) == (2, True)
+
     code, listed, _ = tl("runs", "--json")
     assert code == 0
     assert trained["run_id"] in [run["run_id"] for run in listed["runs"]]
