@@ -34,7 +34,9 @@ def predict_archive_section(run: RunRecord, key: str) -> None:
         run: whose model answers.
         key: prefix of the controls' keys.
     """
-    with st.expander("A whole zip of pictures", icon=":material/folder_zip:", key=f"{key}-section"):
+    task = archive_task(st.query_params.get(_TASK))
+    title = "A whole zip of pictures"
+    with st.expander(title, expanded=task is not None, icon=":material/folder_zip:", key=f"{key}-section"):
         st.caption(
             f"All pictures in a zip, up to {LIMITS.members:,} files and {LIMITS.file_bytes // 1_000_000} MB, are "
             "recognised in the background. You get a table with the three likeliest classes of each. "
@@ -43,7 +45,6 @@ def predict_archive_section(run: RunRecord, key: str) -> None:
         file = st.file_uploader(
             "Zip file", type=["zip"], max_upload_size=LIMITS.file_bytes // 1_000_000, key=f"{key}-file"
         )
-        task = archive_task(st.query_params.get(_TASK))
         working = task is not None and not task.ended
         if st.button(
             "Recognise all pictures",

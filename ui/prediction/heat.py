@@ -15,7 +15,7 @@ from ui.prediction.answers import Answer, model_version
 from ui.words import plain
 
 OFFERED: Final = 10  # classes, likeliest first
-WIDTH: Final = 480  # px, as it is made; shown as wide as the picture
+WIDTH: Final = 360  # px, as it is made; shown as wide as the picture
 KEPT: Final = 48  # heat-maps in a browser tab's share of the memory
 
 

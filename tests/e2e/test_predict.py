@@ -1,0 +1,61 @@
+"""The Predict page in a real browser: where a model looked, two models on one picture, a whole zip."""
+
+from __future__ import annotations
+
+import csv
+import io
+import zipfile
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.tl_core.small_trainings import COLOURS, Trainer, coloured, import_coloured
+from tl_core.confidence import Confidence, keep_confidence
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(scope="module")
+def runs(app):
+    """A model that always answers, and one that never does."""
+    train = Trainer(app.workspace.ensure())
+    dataset = import_coloured(app.workspace, COLOURS)
+    sure, doubtful = (train(dataset, epochs=epochs).record for epochs in (6, 1))
+    keep_confidence(doubtful.folder, Confidence(model_sha256=doubtful.model_sha256, threshold=1.0))
+    return sure, doubtful
+
+
+def test_two_models_answer_side_by_side_and_show_where_they_looked(page, app, runs):
+    sure, doubtful = runs
+    page.goto(app.at("Predict", run=sure.id, **{"with": doubtful.id}))
+    page.get_by_role("button", name="Try with a test image").click()
+    expect(page.get_by_text("Right: the dataset says")).to_be_visible()
+    expect(page.get_by_role("heading", name="I don't know")).to_be_visible()
+    expect(page.get_by_text("Its best guess is")).to_be_visible()
+    page.get_by_text("Where did it look?").first.click()
+    expect(page.get_by_alt_text("that speak for")).to_have_count(1)
+    page.get_by_role("combobox", name="What speaks for").click()
+    unlikely = page.get_by_role("option").nth(2)
+    name = unlikely.inner_text()
+    unlikely.click()
+    expect(page.get_by_alt_text(f"that speak for {name}")).to_have_count(1)
+
+
+def test_a_zip_goes_in_and_a_table_comes_out(page, app, runs):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for place, (name, colour) in enumerate(COLOURS.items()):
+            archive.writestr(f"many/{name}.png", coloured(colour, 700 + place))
+        archive.writestr("many/notes.txt", "no picture")
+    page.goto(app.at("Predict", run=runs[0].id))
+    page.get_by_text("A whole zip of pictures").click()
+    upload = {"name": "many.zip", "mimeType": "application/zip", "buffer": packed.getvalue()}
+    page.locator(".st-key-predict-zip-file input[type=file]").set_input_files(upload)
+    page.get_by_role("button", name="Recognise all pictures").click()
+    expect(page.get_by_text("4 files: 1 ×")).to_be_visible()
+    page.reload()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download the table").click()
+    rows = {row["file"]: row for row in csv.DictReader(download.value.path().read_text("utf-8-sig").splitlines())}
+    assert {name: rows[f"many/{name}.png"]["answer"] for name in COLOURS} == {name: name for name in COLOURS}
+    assert rows["many/notes.txt"]["error"]
