@@ -14,6 +14,7 @@ from tl_core.data import import_uploads
 from tl_core.evaluation import evaluate_run
 from tl_core.image_order import of_cell, worst_mistakes
 from tl_core.workspace import Workspace
+from ui.evaluation.answers import answer_rows
 from ui.evaluation.closer_look import brightest_place
 from ui.evaluation.doubt import effect_sentence, kept_words
 from ui.evaluation.images import cell_sentence
@@ -114,6 +115,18 @@ def opened(run):
         one_image(dataset, run, measured_image(dataset, evaluate_run(run.path, dataset.path, "test"), row))
 
     return checked(AppTest.from_function(page, args=(str(run.path), 0), default_timeout=60).run())
+
+
+def test_all_answers_are_a_table_with_a_row_per_image(result):
+    rows = list(answer_rows(result))
+    assert len(rows) == len(result.labels)
+    for row, probabilities, label in zip(rows, result.probabilities, result.labels, strict=True):
+        name, truth, answer, right, loss, *given = row
+        assert name.endswith(".png")
+        assert truth == result.classes[label]
+        assert right == ("yes" if truth == answer else "no")
+        assert loss == pytest.approx(-np.log(probabilities[label]), abs=1e-4)
+        assert sum(given) == pytest.approx(1, abs=1e-5)
 
 
 def test_an_image_opens_from_the_page(run, result):

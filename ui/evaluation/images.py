@@ -15,6 +15,7 @@ from tl_core.image_order import least_certain, of_cell, worst_mistakes
 from tl_core.runs import RunRecord
 from ui.datasets.gallery import thumbnail
 from ui.errors import error_boundary
+from ui.evaluation.answers import answers_download
 from ui.evaluation.closer_look import MeasuredImage, look_closer
 from ui.evaluation.confusion import confusion_view
 from ui.scrolling import show_from_here
@@ -50,6 +51,7 @@ def mix_ups_and_images(dataset: Dataset, run: RunRecord, result: Evaluation, key
             show_from_here(str(arrived), key=f"{key}-here")
         st.header("The images behind it", anchor=False)
         _images(dataset, run, result, key)
+        answers_download(result, f"{key}-answers", f"{run.id}-{result.split}-answers.csv")
 
 
 def forget_arrival(key: str) -> None:
