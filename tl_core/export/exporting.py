@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import os
-import subprocess
-import sys
+import shutil
 import tempfile
+import time
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -29,12 +29,12 @@ from tl_core.errors import (
     ExportError,
     ModelUnavailableError,
     NotEnoughDataError,
-    StoppedError,
     WorkspaceError,
 )
 from tl_core.export import card, script
 from tl_core.export.building import CANNOT, REASON
 from tl_core.export.formats import FORMATS, ExportFormat, get_format, missing_packages
+from tl_core.export.process import run_python
 from tl_core.export.proof import Proof, images_for, judge
 from tl_core.export.sampling import spread
 from tl_core.files import read_json, replacing, write_json
@@ -48,9 +48,8 @@ Report = Callable[[float, str], None]  # how much is done, 0-1, and what goes on
 FOLDER: Final = "exports"  # in the run's folder
 LABELS: Final = "labels.txt"
 
-_INTERVAL: Final = 0.2  # seconds between two looks at `should_stop`
-_LOG_END: Final = 4000  # characters of what a failed process said that go to the log
-_GRACE: Final = 5.0  # seconds to end in, once asked to
+_MAKING: Final = ".making-"  # what the name of a folder begins with in which an export is made
+_ABANDONED: Final = 6 * 3600.0  # seconds after which nobody can be making an export any more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +107,8 @@ def export_run(run_path: Path, format_name: str, report: Report = nobody, should
     material = _Material.of(run, form)
     folder = run.path / FOLDER
     folder.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".making-", dir=folder) as temporary:
+    _remove_abandoned(folder)
+    with tempfile.TemporaryDirectory(prefix=_MAKING, dir=folder) as temporary:
         return _make(material, form, Path(temporary), report, should_stop)
 
 
@@ -180,6 +180,13 @@ def _make(material: _Material, form: ExportFormat, folder: Path, report: Report,
     return _keep(run, form, confidence, proof, content)
 
 
+def _remove_abandoned(folder: Path) -> None:
+    """Remove what a server that was ended in the middle of an export has left."""
+    for left in folder.glob(f"{_MAKING}*"):
+        if time.time() - left.stat().st_mtime > _ABANDONED:
+            shutil.rmtree(left, ignore_errors=True)
+
+
 def _pictures(material: _Material, size: int) -> npt.NDArray[np.uint8]:
     paths = (material.dataset.path_of(record) for record in material.records)
     return np.stack([resize_image(read_image(path), size) for path in paths])
@@ -187,7 +194,7 @@ def _pictures(material: _Material, size: int) -> npt.NDArray[np.uint8]:
 
 def _build(run: RunRecord, form: ExportFormat, target: Path, should_stop: ShouldStop) -> None:
     words = ("-m", "tl_core.export.building_process", str(run.path), form.name, str(target))
-    code = _run(words, should_stop, {"PYTHONPATH": str(Path(tl_core.__file__).parents[1])})
+    code = run_python(words, should_stop, {"PYTHONPATH": _with_our_code()})
     reason = target.parent / REASON
     if code == CANNOT and reason.is_file():
         raise ExportError(reason.read_text(encoding="utf-8"))
@@ -198,55 +205,24 @@ def _build(run: RunRecord, form: ExportFormat, target: Path, should_stop: Should
         )
 
 
+def _with_our_code() -> str:
+    """Where Python looks for modules, wherever this process was started."""
+    ours = str(Path(tl_core.__file__).parents[1])
+    return os.pathsep.join([ours, *filter(None, [os.environ.get("PYTHONPATH")])])
+
+
 def _ask(form: ExportFormat, folder: Path, pictures: Sequence[Path], should_stop: ShouldStop) -> npt.NDArray[Any]:
     """What the program in ``folder`` says about the pictures, in a process that has nothing of ours."""
     listed, answers = folder.parent / "pictures.json", folder.parent / "answers.npy"
     listed.write_text(json.dumps([str(path) for path in pictures]), encoding="utf-8")
     asking = Path(__file__).with_name("asking.py")
     # -P: the folder of that file, where the rest of this package lies, is not searched for modules.
-    if _run(("-P", str(asking), str(folder), str(listed), str(answers)), should_stop, {}) != 0:
+    if run_python(("-P", str(asking), str(folder), str(listed), str(answers)), should_stop, {}) != 0:
         raise ExportError(
             f"The file for {form.title} was built but cannot be loaded again (the server's log says why), so it is "
             "not offered: choose another format."
         )
     return np.asarray(np.load(answers, allow_pickle=False))
-
-
-def _run(words: Sequence[str], should_stop: ShouldStop, environment: dict[str, str]) -> int:
-    """Run Python in another process, on the CPU, and return its exit code."""
-    # The GPU, if there is one, belongs to the training that may be going on.
-    settings = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "2", **environment}
-    with tempfile.TemporaryFile() as said:
-        process = subprocess.Popen(  # noqa: S603  # our own program, no shell
-            [sys.executable, *words], stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT, env=settings
-        )
-        try:
-            while process.poll() is None:
-                if should_stop():
-                    raise StoppedError("The export was stopped; nothing of it was kept.")
-                _wait(process, _INTERVAL)
-        finally:
-            _end(process)
-        if process.returncode != 0:
-            said.seek(0)
-            logger.warning("An export failed: %s", said.read().decode("utf-8", "replace")[-_LOG_END:])
-        return process.returncode
-
-
-def _wait(process: subprocess.Popen[bytes], seconds: float) -> None:
-    try:
-        process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        return
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is None:
-        process.terminate()
-        _wait(process, _GRACE)
-    if process.poll() is None:
-        process.kill()
-        process.wait()
 
 
 def _keep(run: RunRecord, form: ExportFormat, confidence: Confidence, proof: Proof, content: Path) -> Export:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from tests.tl_core.small_trainings import QUICK, Trainer
@@ -104,17 +105,60 @@ def test_every_preset_gives_a_whole_program(preset, level):
     ast.parse(script_of(config))
 
 
+def run_cells(config, *titles):
+    """The names that some cells of the program define."""
+    parts = {cell.title: cell.code for cell in write_program(config, ("a", "b"))}
+    space = {}
+    for title in ("Packages", "Settings", *titles):
+        exec(compile(parts[title], title, "exec"), space)
+    return space
+
+
+@pytest.mark.parametrize("backbone", {record.scaling: name for name, record in BACKBONES.items()}.values())
+def test_the_generated_scaling_is_ours(backbone):
+    from tl_core.backbones.scaling import build_scaling
+
+    images = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3)).astype(np.float32)
+    generated = run_cells(replace(TrainingConfig(), backbone=backbone, image_size=32), "Scaling")["preprocess"]
+    ours = build_scaling(BACKBONES[backbone].scaling, 32)
+    assert np.array_equal(np.asarray(generated(images)), np.asarray(ours(images)))
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_the_generated_head_is_ours(name):
+    from tl_core.models.head import build_head
+
+    generated = run_cells(replace(VARIANTS[name], seed=3), "Scaling", "Backbone", "Head")["head"]
+    ours = build_head(VARIANTS[name].head, (1, 1, 512), 2)
+    assert [type(layer) for layer in generated.layers] == [type(layer) for layer in ours.layers]
+    assert [weight.shape for weight in generated.weights] == [weight.shape for weight in ours.weights]
+
+
+def test_efficientnet_without_pretrained_weights_is_frozen_at_the_same_layer():
+    from tl_core.backbones.build import build_backbone
+
+    config = replace(
+        TrainingConfig(),
+        backbone="efficientnet_b0",
+        weights="random",
+        image_size=32,
+        frozen_layers=200,
+        fine_tune_epochs=1,
+    )
+    generated = run_cells(config, "Backbone")["base"]
+    (frozen,) = re.findall(r"FROZEN_LAYERS = (\d+)", script_of(config))
+    ours = build_backbone("efficientnet_b0", 32, "random")
+    first_to_learn = generated.layers[int(frozen)]
+    assert first_to_learn.name == ours.layers[200].name
+
+
 def test_the_generated_efficientnet_lite_has_the_same_layers_and_weights():
     from tl_core.backbones.build import build_backbone
 
     backbone = "efficientnet_lite2"  # both wider and deeper than the first
-    cells = write_program(replace(TrainingConfig(), backbone=backbone, image_size=64), ("a", "b"))
-    parts = {cell.title: cell.code for cell in cells}
-    space = {"DATA": "data"}
-    for title in ("Packages", "Settings", "Backbone", "Pretrained weights"):
-        exec(compile(parts[title], title, "exec"), space)
+    config = replace(TrainingConfig(), backbone=backbone, image_size=64)
+    generated = run_cells(config, "Backbone", "Pretrained weights")["base"]
     ours = build_backbone(backbone, 64)
-    generated = space["base"]
     assert [type(layer) for layer in generated.layers] == [type(layer) for layer in ours.layers]
     for one, other in zip(generated.get_weights(), ours.get_weights(), strict=True):
         assert (one == other).all()

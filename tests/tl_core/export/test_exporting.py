@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -159,9 +160,14 @@ def test_a_file_that_cannot_be_loaded_is_refused(run, monkeypatch):
 
 
 def test_it_can_be_stopped(run):
+    left, fresh = (run.path / "exports" / f".making-{name}" for name in ("left", "fresh"))
+    for folder in (left, fresh):
+        folder.mkdir(parents=True)
+    os.utime(left, (0, 0))
     with pytest.raises(StoppedError):
         export_run(run.path, "saved_model", should_stop=lambda: True)
-    assert not list((run.path / "exports").glob(".making-*"))
+    assert list((run.path / "exports").glob(".making-*")) == [fresh], "nothing of it, nor of one that was cut off"
+    fresh.rmdir()
 
 
 def test_without_the_data_nothing_can_be_proven(run, workspace, tmp_path):
