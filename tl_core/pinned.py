@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from tl_core.data.class_names import clean_file_name
 from tl_core.data.dataset import Dataset, ImageRecord
-from tl_core.data.normalise import NormalisedImage, normalise_image, read_image, resize_image
+from tl_core.data.normalise import normalise_image, read_image, resize_image
 from tl_core.errors import ConfigError, ImageError, WorkspaceError
 from tl_core.files import read_json, write_bytes, write_json
 from tl_core.runs import RunFolder
@@ -34,7 +34,8 @@ class Pin:
     """A picture that is to be watched."""
 
     name: str  # as it came; shown to people, never used as a path
-    image: NormalisedImage
+    encoded: bytes  # a file in the stored form (see `tl_core.data.normalise`)
+    suffix: str  # ".png" or ".jpg"
     truth: str | None = None  # its class, where that is known
 
 
@@ -53,20 +54,22 @@ def pin_upload(name: str, data: bytes) -> Pin:
     Raises:
         ImageError: it is no picture that can be read.
     """
-    return Pin(clean_file_name(name), normalise_image(data))
+    image = normalise_image(data)
+    return Pin(clean_file_name(name), image.encoded, image.suffix)
 
 
 def pin_of_dataset(dataset: Dataset, record: ImageRecord) -> Pin:
-    """One image of a dataset.
+    """One image of a dataset; its file is in the stored form already, and to encode it anew would change it.
 
     Raises:
-        ImageError: its file is missing or damaged.
+        ImageError: its file is missing.
     """
+    path = dataset.path_of(record)
     try:
-        data = dataset.path_of(record).read_bytes()
+        encoded = path.read_bytes()
     except OSError as error:
         raise ImageError(f"The image {record.source_name} is missing: import the dataset again.") from error
-    return Pin(record.source_name, normalise_image(data), dataset.classes[record.label])
+    return Pin(record.source_name, encoded, path.suffix, dataset.classes[record.label])
 
 
 def keep_pins(folder: RunFolder, pins: Sequence[Pin]) -> None:
@@ -82,8 +85,8 @@ def keep_pins(folder: RunFolder, pins: Sequence[Pin]) -> None:
         return
     entries: list[dict[str, Any]] = []
     for place, pin in enumerate(pins):
-        file = f"{place}{pin.image.suffix}"
-        write_bytes(folder.pinned_folder / file, pin.image.encoded)
+        file = f"{place}{pin.suffix}"
+        write_bytes(folder.pinned_folder / file, pin.encoded)
         entries.append({"file": file, "name": pin.name, "truth": pin.truth})
     write_json(folder.pinned_folder / LIST, entries)
 

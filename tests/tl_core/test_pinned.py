@@ -7,8 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from tests.tl_core.small_trainings import QUICK, coloured
-from tl_core.data import read_image, resize_image
+from tests.tl_core.small_trainings import QUICK, coloured, png
+from tl_core.data import import_uploads, read_image, resize_image
 from tl_core.errors import ConfigError, ImageError
 from tl_core.pinned import LIST, MAX_PINNED, keep_pins, pin_of_dataset, pin_upload, pinned_pictures, read_pictures
 from tl_core.runs import create_run
@@ -29,11 +29,22 @@ def test_pictures_come_back_in_their_order_with_names_and_truth(folder, dataset)
     assert {first.path.parent, second.path.parent} == {folder.pinned_folder}
 
 
-def test_the_network_sees_them_as_it_sees_every_image(folder, dataset):
-    record = dataset.of_split("test")[0]
-    keep_pins(folder, [pin_of_dataset(dataset, record)])
+def test_the_network_sees_them_as_it_sees_every_image(folder, workspace, dataset):
+    noise = np.random.default_rng(1).integers(0, 256, (8, 300, 300, 3))
+    photos = import_uploads(
+        workspace,
+        {
+            name: [(f"{place}.png", png(image)) for place, image in enumerate(noise[start::2])]
+            for start, name in enumerate("ab")
+        },
+        "Photos",
+    )
+    pairs = [(images, images.images[0]) for images in (dataset, photos)]
+    assert photos.images[0].file.endswith(".jpg"), "not to be encoded a second time"
+    keep_pins(folder, [pin_of_dataset(images, record) for images, record in pairs])
     seen = read_pictures(pinned_pictures(folder), 32)
-    assert np.array_equal(seen[0], resize_image(read_image(dataset.path_of(record)), 32))
+    for pixels, (images, record) in zip(seen, pairs, strict=True):
+        assert np.array_equal(pixels, resize_image(read_image(images.path_of(record)), 32))
 
 
 def test_without_pictures_nothing_is_written(folder):

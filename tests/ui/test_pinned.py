@@ -9,6 +9,7 @@ import pytest
 
 from tests.ui.pages_without_browser import checked, open_page, picture, press, texts
 from tl_core.config import TrainingConfig
+from tl_core.errors import WorkspaceError
 from tl_core.jobs import JobManager
 from tl_core.pinned import keep_pins, pin_of_dataset, pinned_pictures
 from tl_core.runs import EventWriter, create_run, list_runs, update_run
@@ -85,3 +86,14 @@ def test_images_are_taken_of_each_class_in_turn(dataset):
     assert len(set(rows)) == 6
     assert not set(spread_over_classes(dataset, "train", rows, 6)) & set(rows)
     assert len(spread_over_classes(dataset, "test", [], 100)) == len(dataset.of_split("test"))
+
+
+def test_pictures_that_cannot_be_kept_leave_no_run_behind(workspace, dataset, jobs, monkeypatch):
+    def full(folder, pins):
+        raise WorkspaceError("The workspace cannot be written (No space left): free some disk space.")
+
+    monkeypatch.setattr("ui.training_form.starting.keep_pins", full)
+    at = open_page(PAGE)
+    checked(at.button(key="train_start").click().run())
+    assert "free some disk space" in at.error[0].value
+    assert list_runs(workspace) == []

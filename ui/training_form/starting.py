@@ -11,12 +11,13 @@ import streamlit as st
 from tl_core.backbones.registry import get_backbone
 from tl_core.config import TrainingConfig
 from tl_core.data import Dataset
-from tl_core.errors import ConfigError
+from tl_core.errors import ConfigError, WorkspaceError
 from tl_core.jobs import manager
 from tl_core.jobs.measuring import speed_meter
 from tl_core.pinned import Pin, keep_pins
 from tl_core.plan import TrainingPlan, plan_training
 from tl_core.runs import create_run, find_run, list_runs
+from tl_core.runs.store import discard_folder
 from tl_core.workspace import Workspace
 from ui.errors import error_boundary
 from ui.navigation import TRAIN, page_link
@@ -137,7 +138,11 @@ def _wait_for_measurement(workspace: Workspace, config: TrainingConfig, dataset:
 def _start(workspace: Workspace, config: TrainingConfig, dataset: Dataset, pins: Sequence[Pin]) -> None:
     speed_meter(workspace).stop()
     run = create_run(workspace, config, dataset, _unused_name(workspace, config, dataset))
-    keep_pins(run.folder, pins)
+    try:
+        keep_pins(run.folder, pins)
+    except WorkspaceError:
+        discard_folder(run.path)  # else it would wait for ever
+        raise
     manager(workspace).submit(run.id)
     st.query_params["run"] = run.id
     st.rerun()
