@@ -24,7 +24,8 @@ READING: Final[dict[Kind, str]] = {
     "model tells the class apart; the dotted diagonal is guessing. AUC is the area under the line: 1 is perfect, 0.5 "
     "is guessing.",
     "precision_recall": "Each line is one class: the more of its images shall be found (to the right), the more "
-    "false ones come along (down). A line along the top is perfect. Made for classes with few images.",
+    "false ones come along (down). A line along the top is perfect. The number is the "
+    "average precision; look here where classes have few images.",
 }
 CSV_COLUMNS: Final[dict[Kind, tuple[str, ...]]] = {
     "roc": ("class", "false_positive_rate", "true_positive_rate", "auc"),
