@@ -12,7 +12,7 @@ from tests.ui.trained_runs import colour_dataset, ended_run
 from tl_core.confidence import load_confidence
 from tl_core.data import import_uploads
 from tl_core.evaluation import evaluate_run
-from tl_core.image_order import of_cell, worst_mistakes
+from tl_core.image_order import least_certain, of_cell, worst_mistakes
 from tl_core.workspace import Workspace
 from ui.evaluation.answers import answer_rows
 from ui.evaluation.closer_look import brightest_place
@@ -83,9 +83,16 @@ def test_the_worst_mistakes_come_first_with_answer_and_truth(run, result):
     assert cards(at)[0].endswith(f"really **{run.classes[truth]}**]")
 
 
-def test_the_least_certain_are_all_images_a_page_at_a_time(run, result):
+def test_the_least_certain_are_all_images_a_page_at_a_time(run, result, monkeypatch):
+    monkeypatch.setattr("ui.evaluation.images.PER_PAGE", 5)
     at = order(open_page(PAGE, run=run.id), "uncertain")
-    assert len(cards(at)) == min(12, len(result.labels))
+    shown = cards(at)
+    for page in range(2, 2 + (len(result.labels) - 1) // 5):
+        at.session_state[f"evaluate-{run.id}-test-uncertain-page"] = page
+        shown += cards(checked(at.run()))
+    first = least_certain(result.probabilities)[0]
+    assert len(shown) == len(result.labels)
+    assert f"{100 * result.probabilities[first].max():.1f} %" in shown[0]
 
 
 def test_a_cell_shows_its_images_alone(run, result):
