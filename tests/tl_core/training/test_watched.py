@@ -11,7 +11,8 @@ from tests.tl_core.small_trainings import QUICK, Trained
 from tl_core.config import AUGMENTATION_LEVELS, HeadConfig
 from tl_core.pinned import keep_pins, pin_of_dataset
 from tl_core.runs import create_run, load_run
-from tl_core.training import checkpoint, course, resume, train
+from tl_core.runs.record import CHECKPOINT_FILE
+from tl_core.training import course, extend, resume, train
 
 CUT = {"frozen_layers": 15, "fine_tune_epochs": 2, "fine_tune_learning_rate": 1e-4}
 SETTINGS = {
@@ -62,7 +63,7 @@ def test_watching_changes_nothing_that_is_learned(workspace, dataset, train_run)
     ]
 
 
-def test_a_resumed_run_tells_each_epoch_once(workspace, dataset, monkeypatch):
+def test_a_resumed_or_longer_run_tells_each_epoch_once(workspace, dataset, monkeypatch):
     monkeypatch.setattr(course, "CHECKPOINT_INTERVAL", 0.0)
     run = pinned_run(workspace, dataset, {"epochs": 6})
 
@@ -73,9 +74,11 @@ def test_a_resumed_run_tells_each_epoch_once(workspace, dataset, monkeypatch):
 
     with pytest.raises(SystemExit):
         train(run.config, dataset.path, run.path, die)
-    assert (run.path / checkpoint.FILE).exists()
+    assert (run.path / CHECKPOINT_FILE).exists()
     resume(load_run(run.path).config, dataset.path, run.path, lambda: False)
     assert [event["epoch"] for event in Trained(run.path).of_kind("pinned")] == [1, 2, 3, 4, 5, 6]
+    extend(run.config.with_more_epochs(2), dataset.path, run.path, lambda: False, 2)
+    assert [event["epoch"] for event in Trained(run.path).of_kind("pinned")] == [1, 2, 3, 4, 5, 6, 7, 8]
 
 
 def test_a_picture_that_is_gone_is_no_reason_not_to_train(workspace, dataset):
