@@ -11,6 +11,7 @@ import streamlit as st
 
 from tl_core.workspace import Workspace
 from ui.access import admitted
+from ui.closed_tabs import forget_closed_tabs
 from ui.errors import error_boundary
 from ui.navigation import draw_navigation
 from ui.script_cleanup import keep_keras_state
@@ -47,6 +48,7 @@ def page_setup(title: str, icon: str, *, lead: str | None = None) -> Iterator[Wo
         with error_boundary():
             st.title(title, anchor=False, icon=icon)
             keep_log(Workspace.from_environment())
+            forget_closed_tabs()
             if not admitted():
                 st.stop()
             draw_navigation()

@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable
 
+import psutil
 import pytest
 
 from tests.e2e.application import REPOSITORY, App
@@ -165,3 +166,36 @@ def test_the_pass_code_lets_in_one_tab_and_is_written_nowhere(guarded: App):
     logs = guarded.log.read_text() + (guarded.workspace.logs / "server.log").read_text()
     assert "wrong pass-code was tried" in logs
     assert not [word for word in (PASSCODE, "wrong 0", "scrypt:") if word in logs]
+
+
+UPLOAD_BYTES = 20_000_000
+CYCLES = 10
+KEPT_BYTES = 60_000_000  # of the 200 MB: what the first upload loads stays, and is part of it
+
+
+def test_what_closed_tabs_have_uploaded_is_let_go_while_nobody_comes(start_app: Callable[..., App]):
+    app = start_app(STREAMLIT_SERVER_DISCONNECTED_SESSION_TTL="4")
+    server = psutil.Process(app.process.pid)
+    with visiting(app.url) as visit:  # what is loaded for the first visitor stays
+        visit.open("Data")
+    before, most = server.memory_info().rss, 0
+    for _ in range(CYCLES):
+        with visiting(app.url) as visit:
+            assert upload(app, visit.open("Data").session_id, bytes(UPLOAD_BYTES)) == 204
+        most = max(most, server.memory_info().rss)
+    assert most - before > 0.7 * CYCLES * UPLOAD_BYTES, "it really was in memory"
+    deadline = time.monotonic() + 60
+    while server.memory_info().rss - before > KEPT_BYTES:
+        assert time.monotonic() < deadline, f"{(server.memory_info().rss - before) / 1e6:.0f} MB are still in memory"
+        time.sleep(0.1)  # between two looks: the condition decides
+
+
+def upload(app: App, session_id: str, content: bytes) -> int:
+    """Upload as the page's own script does, with its token; the status of the answer."""
+    _, _, headers = ask(f"{app.url}/_stcore/health")
+    (token,) = re.findall(r"_streamlit_xsrf=([^;]+)", headers["set-cookie"])
+    head = b'--x\r\nContent-Disposition: form-data; name="f"; filename="a.zip"\r\n\r\n'
+    tokens = {"Cookie": f"_streamlit_xsrf={token}", "X_Xsrftoken": token}
+    place = f"{app.url}/_stcore/upload_file/{session_id}/some-file"
+    kind = {"Content_Type": "multipart/form-data; boundary=x"}
+    return ask(place, "PUT", head + content + b"\r\n--x--\r\n", **kind, **tokens)[0]

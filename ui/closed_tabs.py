@@ -1,0 +1,60 @@
+"""Letting go of what closed browser tabs have uploaded, also while nobody comes.
+
+Streamlit remembers a closed tab for ``server.disconnectedSessionTTL`` seconds, with all it has uploaded, but forgets
+it only when the next tab is opened or closed: https://github.com/streamlit/streamlit/issues/5806.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import functools
+import gc
+import logging
+import sys
+from collections.abc import Callable
+from typing import Any, Final
+
+import streamlit as st
+from streamlit import runtime
+
+logger = logging.getLogger(__name__)
+
+LEAST_SECONDS: Final = 1.0  # between two looks
+
+
+@functools.cache
+def forget_closed_tabs() -> None:
+    """Begin to forget closed tabs in time; may be called any number of times, and does nothing without a server."""
+    if not runtime.exists():
+        return
+    found = _expiry(runtime.get_instance())
+    if found is None:
+        logger.warning("This version of Streamlit may keep the uploads of closed tabs in memory for a while.")
+        return
+    loop, expire = found
+    seconds = max(LEAST_SECONDS, float(st.get_option("server.disconnectedSessionTTL")))
+
+    def look_again() -> None:
+        if expire():
+            _give_back_memory()
+        loop.call_later(seconds, look_again)
+
+    loop.call_soon_threadsafe(look_again)  # in the server's own loop, where Streamlit itself changes its sessions
+
+
+def _give_back_memory() -> None:
+    """Free what the forgotten tabs held; a fraction of a second, and only after one was forgotten."""
+    gc.collect()  # a tab refers to itself in circles
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):  # another C library than GNU's has no such function
+            ctypes.CDLL(None).malloc_trim(0)  # else freed memory stays with the process: see malloc_trim(3)
+
+
+def _expiry(server: Any) -> tuple[asyncio.AbstractEventLoop, Callable[[], object]] | None:
+    """The server's loop, and what forgets the tabs whose time is over; there is no public way to either."""
+    try:
+        return server._get_async_objs().eventloop, server._session_mgr._session_storage._cache.expire
+    except (AttributeError, RuntimeError):
+        return None
