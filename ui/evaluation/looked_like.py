@@ -31,9 +31,13 @@ def looked_like(dataset: Dataset, run: RunRecord, image: ImageRecord, key: str) 
     st.markdown("**It looked like these**")
     features = kept_features(run.path, dataset)
     if features is None:
-        st.caption("The training images that are most alike to this model often tell why it answers as it does.")
-        if not st.button("Find them", key=f"{key}-find", icon=":material/image_search:"):
+        place = st.empty()
+        with place.container():
+            st.caption("The training images that are most alike to this model often tell why it answers as it does.")
+            wanted = st.button("Find them", key=f"{key}-find", icon=":material/image_search:")
+        if not wanted:
             return
+        place.empty()
         features = _compute(dataset, run)
     _show(features, dataset, image)
 
