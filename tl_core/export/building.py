@@ -115,9 +115,14 @@ def build_onnx(source: Source, target: Path) -> None:
     import tf2onnx
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
+    from tl_core.export import onnx_operations  # noqa: F401  # makes them known
+
     model = source.model
     image = tf.TensorSpec(model.input_shape, tf.float32, name="image")
-    traced = tf.function(lambda image: model(image, training=False), autograph=False).get_concrete_function(image)
+    # Keras hides convolutions in groups in functions of their own; called eagerly, they are traced as they are. The
+    # setting holds for the whole process, which builds this file alone.
+    tf.config.run_functions_eagerly(True)
+    traced = tf.compat.v1.wrap_function(lambda image: model(image, training=False), [image])
     frozen = convert_variables_to_constants_v2(traced)
     tf2onnx.convert.from_graph_def(
         frozen.graph.as_graph_def(),

@@ -119,10 +119,10 @@ def test_temperature_and_doubt_are_in_the_program(run, dataset, tmp_path):
     assert [float(share) for _, share in answers] == pytest.approx(100 * calm, abs=0.06)
 
 
-def test_a_sigmoid_gives_both_classes(two_classes, workspace, tmp_path):
-    head = replace(QUICK.head, output="sigmoid")
+def test_a_sigmoid_gives_both_classes_and_onnx_knows_gelu(two_classes, workspace):
+    head = replace(QUICK.head, output="sigmoid", dense_units=(8,), activation="gelu")
     run = Trainer(workspace)(two_classes, head=head, epochs=2).record
-    export = export_run(run.path, "keras")
+    export = export_run(run.path, "onnx")
     assert export.proof.passed
     program = zipfile.ZipFile(export.path).read("predict.py").decode()
     assert "1 - probabilities[0]" in program
