@@ -92,6 +92,12 @@ def test_an_upload_needs_the_token_of_the_page(app: App):
     assert ask(nobody, "PUT", body, **kind, **cookie, X_Xsrftoken=token)[0] == 400
 
 
+def test_no_program_drives_the_pages_in_place_of_a_browser(app: App):
+    status, body, _ = ask(f"{app.url}/_stcore/agent/interact", "POST", b"{}", Content_Type="application/json")
+    assert status >= 400
+    assert b"does not serve the agent API" in body
+
+
 def test_other_websites_may_read_nothing(app: App):
     for path in ("/", "/_stcore/health", "/_stcore/host-config"):
         _, _, headers = ask(app.url + path, Origin="http://evil.example")
