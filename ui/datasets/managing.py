@@ -9,6 +9,7 @@ import streamlit as st
 
 from tl_core.data import Dataset, delete_dataset, rename_dataset
 from tl_core.errors import TransferLearningError
+from ui.datasets.labels import dataset_labels
 from ui.words import count, plain
 
 REMEMBERED: Final = "dataset"  # in the session: id of the dataset looked at last
@@ -32,10 +33,11 @@ def choose_dataset(datasets: Sequence[Dataset], fresh: str | None = None) -> Dat
     current = next((name for name in wanted if name in by_id), datasets[0].id)
     st.session_state[_CHOICE] = current
     _remember(current)
+    labels = dataset_labels(datasets)
     st.selectbox(
         "Dataset",
         list(by_id),
-        format_func=lambda name: f"{by_id[name].name} ({count(len(by_id[name].images), 'image')})",
+        format_func=lambda name: f"{labels[name]} ({count(len(by_id[name].images), 'image')})",
         key=_CHOICE,
         on_change=_chosen,
     )
