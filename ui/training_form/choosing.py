@@ -13,6 +13,7 @@ from tl_core.backbones.weights import weights_status
 from tl_core.config.presets import PRESETS
 from tl_core.data import Dataset
 from tl_core.workspace import Workspace
+from ui.datasets.labels import dataset_labels
 from ui.training_form.backbone_table import (
     COLUMN_HELP,
     COLUMNS,
@@ -48,7 +49,7 @@ def choose_dataset(datasets: Sequence[Dataset]) -> Dataset:
         "Dataset",
         list(by_id),
         key=_DATASET_KEY,
-        format_func=lambda dataset_id: by_id[dataset_id].name,
+        format_func=dataset_labels(datasets).__getitem__,
         help="The images to learn from. Bring your own or take a sample on the Data page.",
         on_change=_dataset_chosen,
     )
