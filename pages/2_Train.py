@@ -2,6 +2,8 @@
 
 import streamlit as st
 
+from tl_core.runs import run_exists
+from ui.navigation import RUNS, TRAIN, page_link
 from ui.page import page_setup
 from ui.run_panel import run_panel
 from ui.training_form import open_from_link, run_heading, training_form
@@ -14,6 +16,10 @@ with page_setup("Train", ":material/model_training:", lead=ASK if run_id is None
     if run_id is None:
         open_from_link(workspace)
         training_form(workspace)
-    else:
+    elif run_exists(workspace, run_id):
         run_heading(workspace, run_id)
         run_panel(workspace, run_id)
+    else:
+        st.info("There is no run of this id here: it may have been deleted.", icon=":material/link_off:")
+        page_link(RUNS, "See all runs")
+        page_link(TRAIN, "Start another training")

@@ -25,7 +25,7 @@ def show_all(workspace: Workspace) -> None:
         if st.button("Start a training", type="primary", icon=TRAIN.icon):
             go_to(TRAIN)
         return
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, vertical_alignment="bottom"):
         pick = runs_filter("runs")
         run_chooser(pick(runs), "runs-open", open_run)
         if sum(run.best is not None for run in runs) >= 2 and st.button(

@@ -15,6 +15,7 @@ from ui.run_feed import following
 from ui.words import moment, percent, plain
 
 REFRESH_SECONDS = 2.0
+MOST_CUT_OFF = 3
 
 
 def show_activity(workspace: Workspace, runs: Sequence[RunRecord]) -> None:
@@ -22,6 +23,8 @@ def show_activity(workspace: Workspace, runs: Sequence[RunRecord]) -> None:
     st.header("Running now", anchor=False)
     active = tuple(run.id for run in reversed(runs) if run.active)
     st.fragment(_activity, run_every=REFRESH_SECONDS if active else None)(workspace, active)
+    for run in [run for run in runs if run.status == "interrupted"][:MOST_CUT_OFF]:
+        _cut_off(run)
     finished = next((run for run in runs if run.has_model and not run.active), None)
     if finished:
         _last_finished(finished)
@@ -51,6 +54,12 @@ def _active(run: RunRecord) -> None:
         st.markdown(f"**{plain(run.name)}**")
         st.progress(progress.fraction, text=f"{words}{epochs}")
         page_link(TRAIN, "Watch it", run=run.id)
+
+
+def _cut_off(run: RunRecord) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f":material/power_off: Cut off while it worked: **{plain(run.name)}**.")
+        page_link(RUNS, "Resume it", run=run.id)
 
 
 def _last_finished(run: RunRecord) -> None:

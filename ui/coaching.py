@@ -5,16 +5,14 @@ from __future__ import annotations
 import streamlit as st
 
 from tl_core.coach import Remark, curves_of, remark_on
-from tl_core.data import list_datasets
 from tl_core.figures.history import History
 from tl_core.runs import RunRecord
-from tl_core.workspace import Workspace
 from ui.navigation import TRAIN, go_to
 from ui.training_form.draft import draft
 from ui.words import plain
 
 
-def coaching(workspace: Workspace, run: RunRecord, history: History, key: str) -> None:
+def coaching(run: RunRecord, history: History, key: str) -> None:
     """Draw the most urgent remark; nothing where there is nothing to say."""
     remark = remark_on(curves_of(run, history))
     if remark is None:
@@ -28,13 +26,12 @@ def coaching(workspace: Workspace, run: RunRecord, history: History, key: str) -
             width="stretch",
             help="Opens the training form with the settings of this run and this one change. Nothing starts yet.",
         ):
-            _open_form(workspace, run, remark)
+            _open_form(run, remark)
 
 
-def _open_form(workspace: Workspace, run: RunRecord, remark: Remark) -> None:
+def _open_form(run: RunRecord, remark: Remark) -> None:
     form = draft()
     assert remark.config is not None  # noqa: S101  # there is a button for it
     form.fill(remark.config)
-    if run.dataset_id in {dataset.id for dataset in list_datasets(workspace)}:
-        form.dataset_id = run.dataset_id
+    form.dataset_id = run.dataset_id  # the form says so if these images are gone
     go_to(TRAIN)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 from typing import Final
 
 import streamlit as st
@@ -19,7 +20,7 @@ from ui.machine_load import describe_load, machine_load
 from ui.navigation import EVALUATE, PREDICT, TRAIN, go_to, page_link
 from ui.pinned.component import pinned_charts
 from ui.run_feed import Feed, following
-from ui.words import MISSING, count, duration, number, percent
+from ui.words import MISSING, count, duration, number, percent, plain, seconds_between
 
 REFRESH_SECONDS: Final = 1.0
 MORE_EPOCHS: Final = 5
@@ -74,14 +75,14 @@ def _draw(workspace: Workspace, run: RunRecord, feed: Feed, key: str) -> None:
     with pinned:
         pinned_charts(run, feed.history, key=f"{key}-pinned-{run.id}")
     with coach:
-        coaching(workspace, run, feed.history, key)
+        coaching(run, feed.history, key)
     with footer:
         _footer(run, feed.progress)
 
 
 def _active_status(workspace: Workspace, run: RunRecord, progress: RunProgress) -> None:
     st.markdown(f"**{_phase_in_words(workspace, run, progress)}**")
-    st.progress(progress.fraction, text=_place_in_words(progress))
+    st.progress(progress.fraction, text=_place_in_words(run, progress))
 
 
 def _phase_in_words(workspace: Workspace, run: RunRecord, progress: RunProgress) -> str:
@@ -91,10 +92,12 @@ def _phase_in_words(workspace: Workspace, run: RunRecord, progress: RunProgress)
     if run.status == "queued" and job and job.position > 0:
         ahead = count(job.position, "training", "trainings")
         return f"Waiting in the queue: {ahead} before this one."
+    if run.status == "queued":
+        return "Starting up: the first training after the program was started takes some seconds longer."
     return progress.text or PHASE_TITLES.get(progress.phase or "", "Getting ready …").capitalize()
 
 
-def _place_in_words(progress: RunProgress) -> str:
+def _place_in_words(run: RunRecord, progress: RunProgress) -> str:
     now = time.time()
     parts = []
     if progress.images_total:
@@ -104,7 +107,8 @@ def _place_in_words(progress: RunProgress) -> str:
         parts.append(f"batch {progress.batch} of {progress.batches}")
     if progress.images_per_second:
         parts.append(f"{progress.images_per_second:,.0f} images/s")
-    parts.append(f"{duration(progress.elapsed_seconds(now))} so far")
+    waited = seconds_between(run.created, datetime.now(UTC).isoformat()) if run.status == "queued" else None
+    parts.append(f"{duration(waited if waited is not None else progress.elapsed_seconds(now))} so far")
     remaining = progress.remaining_seconds(now)
     if remaining is not None and remaining > 1:
         parts.append(f"about {duration(round(remaining))} left of this phase")
@@ -222,5 +226,6 @@ def _footer(run: RunRecord, progress: RunProgress) -> None:
     else:
         took = duration(progress.elapsed_seconds(time.time()))
         st.caption(f"Took {took}" + (f" on {run.device}." if run.device else "."))
-    for note in progress.notes:
-        st.caption(f":material/info: {note}")
+    if progress.notes:
+        with st.expander("What was decided on the way", icon=":material/info:"):
+            st.markdown("\n".join(f"- {plain(note)}" for note in dict.fromkeys(progress.notes)))

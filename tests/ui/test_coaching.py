@@ -29,7 +29,7 @@ def overfitted(workspace, dataset):
 def test_a_remark_leads_to_the_form_with_the_change(overfitted, page):
     at = open_page(page, run=overfitted.id)
     assert OVERFIT in texts(at).replace("\\", "")
-    at = press(at, "Try with augmentation")
+    at = press(at, "Try augmentation")
     assert "run" not in at.query_params
     draft = at.session_state["train_draft"]
     config = draft.config()

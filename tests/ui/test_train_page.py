@@ -323,8 +323,8 @@ def test_runs_of_the_same_kind_have_different_names(workspace, dataset, training
     for _ in range(3):
         checked(start_button(at).click().run())
         press(at, "New training")
-    name = "Pets, EfficientNet-Lite0"
-    assert sorted(run.name for run in list_runs(workspace)) == [name, f"{name} 2", f"{name} 3"]
+    names = ["Pets 2, EfficientNet-Lite0", "Pets 3, EfficientNet-Lite0", "Pets, EfficientNet-Lite0"]
+    assert sorted(run.name for run in list_runs(workspace)) == names
 
 
 def test_new_training_brings_the_form_back_as_it_was(workspace, dataset, training):
@@ -364,7 +364,7 @@ def test_a_link_can_ask_for_the_settings_of_a_run(workspace, dataset):
 
 def test_a_link_to_a_run_that_is_gone_is_explained(workspace):
     at = open_page(run="gone")
-    assert "names no run" in texts(at)
+    assert "no run of this id" in "".join(info.value for info in at.info)
 
 
 def test_the_page_does_not_import_tensorflow(workspace, dataset):
@@ -381,3 +381,21 @@ def test_the_page_does_not_import_tensorflow(workspace, dataset):
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
     )
     assert result.returncode == 0, result.stderr
+
+
+def test_images_that_are_gone_are_not_replaced_in_silence(workspace, dataset):
+    at = open_page(dataset=f"gone-{'0' * 32}")
+    assert "are gone" in "".join(warning.value for warning in at.warning)
+    checked(at.selectbox(key="train_dataset").set_value(dataset.id).run())
+    make_dataset(workspace, "Another")
+    other = checked(at.run()).selectbox(key="train_dataset").options[0]
+    assert other
+    assert not checked(open_page(dataset=dataset.id)).warning
+
+
+def test_a_rate_far_too_high_is_remarked_on(dataset):
+    at = open_page()
+    checked(at.select_slider(key="train_learning_rate").set_value(1.0).run())
+    assert "far too high" in texts(at)
+    press(at, "Use 0.002")
+    assert "far too high" not in texts(at)

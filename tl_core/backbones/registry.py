@@ -45,5 +45,6 @@ def get_backbone(name: str) -> Backbone:
     try:
         return BACKBONES[name]
     except KeyError:
-        near = difflib.get_close_matches(name, BACKBONES, n=3, cutoff=0.4) or sorted(BACKBONES)
-        raise ConfigError(f"There is no backbone named “{name}”. Similar names are: {', '.join(near)}.") from None
+        near = difflib.get_close_matches(name, BACKBONES, n=3, cutoff=0.4)
+        names = f"Similar names are: {', '.join(near)}." if near else f"There are: {', '.join(sorted(BACKBONES))}."
+        raise ConfigError(f"There is no backbone named “{name}”. {names}") from None

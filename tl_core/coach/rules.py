@@ -23,6 +23,8 @@ STILL_FALLING: Final = 0.02  # share that the validation loss fell over the last
 FEW_VALIDATION_IMAGES: Final = 30
 FINE_TUNE_EPOCHS: Final = 10
 DROPOUT: Final = 0.5
+WILD: Final = 4  # times the loss of guessing; a first epoch above it was thrown about by its own steps
+SAFE_RATE: Final = 2e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,16 +97,31 @@ def _lower_the_rate(curves: Curves) -> Advice:
     return Advice(text, f"Try {_rate(curves) / 10:.3g}", _with_rate(curves, 0.1))
 
 
+# Off from the start: the first epoch was far worse than guessing.
+
+
+def _starts_wild(curves: Curves) -> bool:
+    guessing = float(np.log(max(2, curves.classes)))
+    first = curves.loss[curves.phase_start]
+    return bool(first > WILD * guessing and curves.accuracy[-1] < GOOD)
+
+
+def _much_lower_rate(curves: Curves) -> Advice:
+    rate = min(SAFE_RATE, _rate(curves) / 10)
+    text = (
+        f"The loss began at {curves.loss[curves.phase_start]:,.0f}, far above that of guessing "
+        f"({np.log(max(2, curves.classes)):.1f}): the learning rate is far too high. Try {rate:.3g}."
+    )
+    return Advice(text, f"Try {rate:.3g}", _with_rate(curves, rate / _rate(curves)))
+
+
 # Nothing learned: no better than guessing.
 
 
 def _learns_nothing(curves: Curves) -> bool:
     guessing = 1 / max(2, curves.classes) + CLOSE
     return bool(
-        curves.epochs >= 2 * MIN_EPOCHS
-        and curves.val_accuracy.max() < guessing
-        and curves.accuracy[-1] < guessing
-        and curves.loss[-1] > FALL * curves.loss[0]
+        curves.epochs >= 2 * MIN_EPOCHS and curves.val_accuracy.max() < guessing and curves.accuracy[-1] < guessing
     )
 
 
@@ -115,7 +132,7 @@ def _look_at_the_images(curves: Curves) -> Advice:
         f"{curves.classes} classes). Check that the folders hold what their names say, and try a "
         f"{'larger' if larger else 'smaller'} learning rate."
     )
-    return Advice(text, "Try another learning rate", _with_rate(curves, 10 if larger else 0.1))
+    return Advice(text, "Try that rate", _with_rate(curves, 10 if larger else 0.1))
 
 
 # Fine-tuning in vain.
@@ -164,12 +181,12 @@ def _what_was_not_tried(curves: Curves) -> tuple[str, str, TrainingConfig]:
     config = curves.config
     if not config.augmentation.enabled:
         change = replace(config, augmentation=AUGMENTATION_LEVELS["medium"], augmentation_mode="cached_views")
-        return "Try augmentation: more views of each image.", "Try with augmentation", change
+        return "Try augmentation: more views of each image.", "Try augmentation", change
     if config.head.dropout < DROPOUT:
         change = replace(config, head=replace(config.head, dropout=DROPOUT))
         return f"Try a dropout of {DROPOUT}.", f"Try dropout {DROPOUT}", change
     if curves.fine_tuning:
-        return "Try it with more frozen layers.", "Try with all layers frozen", replace(config, frozen_layers=None)
+        return "Try it with more frozen layers.", "Freeze all layers", replace(config, frozen_layers=None)
     change = replace(config, early_stopping_patience=10)
     return "More images would help most, then early stopping.", "Try early stopping", change
 
@@ -192,7 +209,7 @@ def _more_epochs(curves: Curves) -> Advice:
         "done learning. Give it twice as many epochs."
     )
     change: dict[str, Any] = {name: min(MAX_EPOCHS, 2 * getattr(config, name))}
-    return Advice(text, "Try twice as many epochs", replace(config, **change))
+    return Advice(text, "Twice the epochs", replace(config, **change))
 
 
 # Too little to learn with: even the training images are not told apart.
@@ -214,7 +231,7 @@ def _unfreeze(curves: Curves) -> Advice:
     )
     frozen = curves.outline.presets()["all_but_last_block"]
     deeper = replace(curves.config, frozen_layers=frozen, fine_tune_epochs=FINE_TUNE_EPOCHS)
-    return Advice(text, "Try fine-tuning the last block", deeper)
+    return Advice(text, "Fine-tune it", deeper)
 
 
 # Too few to judge by.
@@ -234,6 +251,7 @@ def _mind_the_noise(curves: Curves) -> Advice:
 
 RULES: Final[tuple[Rule, ...]] = (
     Rule("loss blows up", _blows_up, _lower_the_rate),
+    Rule("wild start", _starts_wild, _much_lower_rate),
     Rule("nothing learned", _learns_nothing, _look_at_the_images),
     Rule("fine-tuning in vain", _fine_tunes_in_vain, _tune_more_gently),
     Rule("over-fitting", _overfits, _hold_against_it),

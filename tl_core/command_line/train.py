@@ -16,6 +16,7 @@ from tl_core.config import AUGMENTATION_LEVELS, AugmentationConfig, HeadConfig, 
 from tl_core.config.presets import DEFAULT_PRESET, PRESETS
 from tl_core.errors import ConfigError, WorkspaceError
 from tl_core.files import read_json
+from tl_core.plan import plan_training
 from tl_core.runs import create_run
 from tl_core.workspace import Workspace
 
@@ -134,6 +135,8 @@ def _read_file(path: Path) -> TrainingConfig:
 def _run(options: argparse.Namespace, workspace: Workspace, output: Output) -> int:
     config = read_config(options)
     dataset = find_or_import(workspace, options.data, output)
+    if problems := plan_training(config, dataset, workspace).problems:
+        raise ConfigError(problems[0])
     run = create_run(workspace, config, dataset, options.name)
     from tl_core.training import train
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
@@ -21,6 +22,7 @@ from tl_core.plan.speed import known_speed
 from tl_core.plan.wording import count_in_words, duration_in_words
 from tl_core.workspace import Workspace
 
+_LOADING_SECONDS: Final = 4.0  # TensorFlow, Keras and OpenVINO, once per process
 _AROUND_SECONDS: Final = 0.5  # of every training: reading the dataset, writing the record, freeing memory
 _EPOCH_SECONDS: Final = 0.01  # of an epoch, whatever its images: events, the best weights set aside
 
@@ -63,7 +65,8 @@ def plan_training(config: TrainingConfig, dataset: Dataset, workspace: Workspace
     phases = _phases(config, dataset, outline, known.speed, work)
     head_trainable, head_frozen = _head_parameters(config, dataset)
     download = weights_status(backbone, workspace).download_mb if config.weights == "imagenet" else 0.0
-    seconds = _AROUND_SECONDS + known.speed.build + work.decoding * known.speed.decode + known.speed.save
+    loading = 0.0 if "tensorflow" in sys.modules else _LOADING_SECONDS
+    seconds = loading + _AROUND_SECONDS + known.speed.build + work.decoding * known.speed.decode + known.speed.save
     seconds += sum(phase.seconds for phase in phases)
     plan = TrainingPlan(
         phases=phases,

@@ -14,6 +14,7 @@ from tl_core.runs.store import (
     find_run,
     list_runs,
     load_run,
+    run_exists,
     update_run,
 )
 
@@ -35,5 +36,6 @@ __all__ = [
     "load_run",
     "read_events",
     "read_progress",
+    "run_exists",
     "update_run",
 ]

@@ -126,8 +126,13 @@ def find_run(workspace: Workspace, run_id: str) -> RunRecord:
         RunNotFoundError: there is none.
     """
     if not is_id(run_id):
-        raise RunNotFoundError("The link names no run of this dashboard; choose one from the list of runs.")
+        raise RunNotFoundError("There is no run of this id; choose one from the list of runs.")
     return load_run(workspace.runs / run_id)
+
+
+def run_exists(workspace: Workspace, run_id: str) -> bool:
+    """Whether there is a run with the id ``run_id``, which may come from outside."""
+    return is_id(run_id) and RunFolder(workspace.runs / run_id).record_file.is_file()
 
 
 def list_runs(workspace: Workspace) -> list[RunRecord]:

@@ -8,7 +8,7 @@ from typing import BinaryIO, Final, Literal
 import streamlit as st
 
 from tl_core.data import SAMPLES, Sample, SplitConfig, import_folder, import_sample, import_uploads, import_zip
-from tl_core.data.file_kinds import IMAGE_SUFFIXES, OTHER_PICTURE_SUFFIXES
+from tl_core.data.archive import LIMITS
 from tl_core.data.folders import data_root, list_folders, resolve_folder
 from tl_core.data.normalise import MAX_IMAGE_BYTES
 from tl_core.workspace import Workspace
@@ -16,12 +16,8 @@ from ui.datasets.import_progress import remember_import
 from ui.datasets.import_task import Work, start_import
 from ui.words import count, plain
 
-# Formats that cannot be read are let through as well: the import says what to do about each.
-_COMMON_TYPES: Final = ("jpg", "jpeg", "png", "webp", "gif", "bmp")
-_RARE_TYPES: Final = {suffix.removeprefix(".") for suffix in IMAGE_SUFFIXES | OTHER_PICTURE_SUFFIXES} - {
-    *_COMMON_TYPES
-}
-PICTURE_TYPES: Final = (*_COMMON_TYPES, *sorted(_RARE_TYPES))
+# Any image may come; the content decides, and the import says what to do about formats that cannot be read.
+FILE_TYPES: Final = ("image",)
 MAX_CLASSES: Final = 30  # one row each; whoever has more has a folder or a zip
 _UPLOADS: Final = "uploads_generation"  # in the session: counts up to empty the upload fields after an import
 
@@ -94,7 +90,8 @@ def _zip(workspace: Workspace, kind: ButtonType) -> None:
     )
     st.caption(
         "For example cats/…jpg and dogs/…jpg. Where the classes lie in folders train, validation and test, that "
-        "division is kept."
+        f"division is kept. At most {LIMITS.file_bytes / 1e6:.0f} MB, and {LIMITS.unpacked_bytes / 1e9:.0f} GB in "
+        f"{LIMITS.members:,} files unpacked."
     )
     name = _name(Path(file.name).stem if file else "as the file", key="zip")
     split = _split("zip")
@@ -136,7 +133,7 @@ def _class_row(number: int) -> tuple[str, list[st.runtime.uploaded_file_manager.
     )
     files = right.file_uploader(
         f"Images of {name.strip() or f'class {number + 1}'}",
-        type=PICTURE_TYPES,
+        type=FILE_TYPES,
         accept_multiple_files=True,
         max_upload_size=MAX_IMAGE_BYTES // 1_000_000,
         key=f"class-files-{number}-{generation}",

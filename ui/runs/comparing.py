@@ -8,7 +8,6 @@ from typing import Final, cast
 import pandas as pd
 import streamlit as st
 
-from tl_core.data import list_datasets
 from tl_core.figures.comparison import ComparedRun, Progress
 from tl_core.runs import RunRecord, list_runs
 from tl_core.workspace import Workspace
@@ -58,7 +57,7 @@ def compare_runs(workspace: Workspace, ids: Sequence[str], key: str) -> None:
     st.caption("Dashed: the images it learns from. Solid: validation images.")
     st.header("What differs", anchor=False)
     _differences(chosen)
-    _clone(workspace, chosen, key)
+    _clone(chosen, key)
 
 
 def differing_settings(runs: Sequence[RunRecord]) -> dict[str, list[str]]:
@@ -116,7 +115,7 @@ def _differences(runs: Sequence[RunRecord]) -> None:
         st.caption("All settings are the same; only chance and the machine differ.")
 
 
-def _clone(workspace: Workspace, runs: Sequence[RunRecord], key: str) -> None:
+def _clone(runs: Sequence[RunRecord], key: str) -> None:
     best = max(runs, key=lambda run: run.best.val_accuracy if run.best else -1.0)
     names = run_labels(runs)
     ids = [run.id for run in runs]
@@ -130,15 +129,14 @@ def _clone(workspace: Workspace, runs: Sequence[RunRecord], key: str) -> None:
             icon=":material/content_copy:",
             help="Opens the training form with the settings of this run, to change one of them and compare again.",
         ):
-            open_as_draft(workspace, next(run for run in runs if run.id == chosen))
+            open_as_draft(next(run for run in runs if run.id == chosen))
 
 
-def open_as_draft(workspace: Workspace, run: RunRecord) -> None:
+def open_as_draft(run: RunRecord) -> None:
     """Leave for the form, filled with the settings and the images of a run."""
     form = draft()
     form.fill(run.config)
-    if run.dataset_id in {dataset.id for dataset in list_datasets(workspace)}:
-        form.dataset_id = run.dataset_id
+    form.dataset_id = run.dataset_id  # the form says so if these images are gone
     go_to(TRAIN)
 
 

@@ -40,7 +40,7 @@ def run_details(workspace: Workspace, run_id: str, key: str) -> None:
     st.caption(run_line(run))
     run_panel(workspace, run.id, key=key)
     st.space("small")
-    _actions(workspace, run, key)
+    _actions(run, key)
     _notes(run, key)
     if run.has_model and not run.active:
         with st.expander("Take the model elsewhere", icon=":material/ios_share:"), error_boundary():
@@ -53,7 +53,7 @@ def run_details(workspace: Workspace, run_id: str, key: str) -> None:
         run_log(run, f"{key}-log")
 
 
-def _actions(workspace: Workspace, run: RunRecord, key: str) -> None:
+def _actions(run: RunRecord, key: str) -> None:
     with st.container(horizontal=True), error_boundary():
         if run.has_model:
             _download(run, key)
@@ -67,7 +67,7 @@ def _actions(workspace: Workspace, run: RunRecord, key: str) -> None:
             icon=":material/model_training:",
             help="Opens the training form with the settings of this run, to change one of them and compare.",
         ):
-            open_as_draft(workspace, run)
+            open_as_draft(run)
         if not run.active:
             _delete(run, key)
 

@@ -13,6 +13,9 @@ from ui.training_form.learning_rates import compare_rates, format_rate
 SUGGESTED_FINE_TUNE_EPOCHS: Final = 10
 SAFE_RATIO: Final = 10  # the fine-tuning rate should be at least so many times smaller, at most 100 (recipes)
 FEW_IMAGES_PER_CLASS: Final = 20
+# Above these a head on frozen features was never seen to learn; below is where most trainings are at home.
+HIGHEST_RATES: Final[Mapping[str, float]] = {"adam": 0.05, "adamw": 0.05, "rmsprop": 0.05, "sgd": 0.5}
+SOUND_RATES: Final[Mapping[str, float]] = {"adam": 2e-3, "adamw": 2e-3, "rmsprop": 1e-3, "sgd": 1e-2}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +84,18 @@ def _fine_tuning_too_fast(setting: Setting) -> Iterator[Advice]:
         )
 
 
+def _head_too_fast(setting: Setting) -> Iterator[Advice]:
+    config = setting.config
+    if config.learning_rate > HIGHEST_RATES[config.optimizer]:
+        rate = SOUND_RATES[config.optimizer]
+        yield Advice(
+            text=f"A learning rate of {format_rate(config.learning_rate)} is far too high for this optimizer: the "
+            "first steps would throw the head out of every good place.",
+            action=f"Use {format_rate(rate)}",
+            changes={"learning_rate": rate},
+        )
+
+
 def _random_weights_stay_random(setting: Setting) -> Iterator[Advice]:
     config = setting.config
     if config.weights == "random" and not (setting.unfrozen == setting.layers and config.fine_tune_epochs):
@@ -126,6 +141,7 @@ _RULES: Final[tuple[Callable[[Setting], Iterator[Advice]], ...]] = (
     _sigmoid_needs_two_classes,
     _unfrozen_but_never_trained,
     _epochs_but_nothing_to_tune,
+    _head_too_fast,
     _fine_tuning_too_fast,
     _random_weights_stay_random,
     _unbalanced_classes,

@@ -150,7 +150,9 @@ def _start(workspace: Workspace, config: TrainingConfig, dataset: Dataset, pins:
 
 def _unused_name(workspace: Workspace, config: TrainingConfig, dataset: Dataset) -> str:
     """What is trained on what, with a number from the second such run on, so that runs can be told apart."""
-    name = f"{dataset.name}, {get_backbone(config.backbone).title}"
+    title = get_backbone(config.backbone).title
     taken = {run.name for run in list_runs(workspace)}
-    numbered = (f"{name} {number}" for number in itertools.count(2))
-    return next(candidate for candidate in itertools.chain([name], numbered) if candidate not in taken)
+    # The number stands where a narrow table does not cut it off.
+    numbers = itertools.chain([""], (f" {number}" for number in itertools.count(2)))
+    names = (f"{dataset.name}{number}, {title}" for number in numbers)
+    return next(name for name in names if name not in taken)

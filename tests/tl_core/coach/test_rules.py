@@ -46,6 +46,15 @@ def overfitting(**changes):
 BLOWN_UP = np.concatenate([falling(1.0, 0.5, 6), [0.8, 1.4, 2.3]])
 EXAMPLES = {
     "loss blows up": curves(9, loss=BLOWN_UP, val_loss=BLOWN_UP),
+    "wild start": curves(
+        12,
+        loss=np.concatenate([[32_000.0], np.full(11, 2.3)]),
+        val_loss=np.concatenate([[900.0], np.full(11, 2.31)]),
+        accuracy=np.full(12, 0.11),
+        val_accuracy=np.full(12, 0.1),
+        classes=10,
+        config=replace(PLAIN, learning_rate=1.0),
+    ),
     "nothing learned": curves(
         10,
         loss=np.full(10, 1.1),
@@ -97,7 +106,9 @@ def test_a_run_in_progress_is_not_judged_by_its_end(name):
     assert remark_on(replace(EXAMPLES[name], finished=False)) is None
 
 
-@pytest.mark.parametrize("name", ["loss blows up", "nothing learned", "fine-tuning in vain", "over-fitting"])
+@pytest.mark.parametrize(
+    "name", ["loss blows up", "wild start", "nothing learned", "fine-tuning in vain", "over-fitting"]
+)
 def test_what_is_wrong_now_is_said_while_it_runs(name):
     remark = remark_on(replace(EXAMPLES[name], finished=False))
     assert remark is not None
@@ -128,6 +139,12 @@ def test_the_rate_that_is_lowered_is_that_of_the_phase():
     tuned = remark_on(EXAMPLES["fine-tuning in vain"]).config
     assert tuned.fine_tune_learning_rate == pytest.approx(1e-5)
     assert tuned.learning_rate == PLAIN.learning_rate
+
+
+def test_a_rate_far_too_high_gets_a_sound_one():
+    remark = remark_on(EXAMPLES["wild start"])
+    assert "began at 32,000, far above that of guessing (2.3)" in remark.text
+    assert remark.config.learning_rate == pytest.approx(2e-3)
 
 
 def test_advice_that_changes_nothing_has_no_button():
