@@ -29,6 +29,7 @@ from ui.training_form.values import changed_settings
 from ui.words import count
 
 _DATASET_KEY: Final = "train_dataset"
+_GONE_KEY: Final = "train_dataset_gone"  # whether other images are shown than were asked for
 _TABLES_KEY: Final = "train_backbone_tables"  # how many tables there have been
 _MARKED_KEY: Final = "train_backbone_marked"  # what the table on the screen shows as chosen, and its rows
 _SEARCH_KEY: Final = "train_backbone_search"
@@ -42,7 +43,11 @@ def choose_dataset(datasets: Sequence[Dataset]) -> Dataset:
     form = draft()
     by_id = {dataset.id: dataset for dataset in datasets}
     if form.dataset_id not in by_id:
+        if form.dataset_id is not None:
+            st.session_state[_GONE_KEY] = True
         form.dataset_id = datasets[0].id
+    if st.session_state.get(_GONE_KEY):
+        st.warning("The images of that link or run are gone. These are others.", icon=":material/link_off:")
     if st.session_state.get(_DATASET_KEY) != form.dataset_id:
         st.session_state[_DATASET_KEY] = form.dataset_id
     st.selectbox(
@@ -169,6 +174,7 @@ def _columns() -> dict[str, Any]:
 
 
 def _dataset_chosen() -> None:
+    st.session_state.pop(_GONE_KEY, None)
     draft().dataset_id = st.session_state[_DATASET_KEY]
 
 
