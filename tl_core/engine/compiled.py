@@ -81,7 +81,9 @@ def _compile_with_openvino(
     try:
         graph = _graph(forward, image_size, batch_size).get_concrete_function()
         # A copy of the weights: those of the Keras model may be freed, or trained on, while the network still runs.
-        model = openvino.convert_model(graph, share_weights=False)
+        # Its outputs are named: else inner values with a gradient of their own (of swish) would become outputs, too.
+        outputs = [tensor.name for tensor in graph.outputs]
+        model = openvino.convert_model(graph, share_weights=False, output=outputs)
         network = _OpenVINONetwork(_compile(model, "f32"), batch_size, "float32")
         if device.trunk_precision == "bfloat16" and sample is not None:
             faster = _OpenVINONetwork(_compile(model, "bf16"), batch_size, "bfloat16")
