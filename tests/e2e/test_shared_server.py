@@ -14,7 +14,7 @@ from tests.ui.pages_without_browser import pictures
 from tl_core.config import AugmentationConfig, TrainingConfig
 from tl_core.data import import_uploads
 from tl_core.runs import RunRecord, create_run, load_run, read_events, update_run
-from tl_core.training.checkpoint import FILE as CHECKPOINT
+from tl_core.runs.record import CHECKPOINT_FILE
 from tl_core.workspace import Workspace
 
 PATIENCE = 120  # seconds until what should come counts as never coming
@@ -84,7 +84,7 @@ def test_a_training_outlives_a_cleared_cache_and_an_ended_server_can_resume_it(l
         told = epochs_told(run)
         assert told == list(range(1, len(told) + 1)), "no epoch is missing, none is told twice"
 
-        wait_for(lambda: (run.path / CHECKPOINT).exists())
+        wait_for(lambda: (run.path / CHECKPOINT_FILE).exists())
         assert load_run(run.path).status == "running", "the end comes in the middle of the work"
         app.process.terminate()
         assert _seconds(lambda: app.process.wait(2 * ENDS_WITHIN)) < ENDS_WITHIN
