@@ -91,3 +91,10 @@ def test_tensorflow_is_not_imported():
     )
     answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert answer.stdout.strip().splitlines()[-1] == "[]"
+
+
+def test_a_run_that_was_cut_off_can_be_resumed_from_here(workspace, dataset):
+    make_run(workspace, dataset, "Cut short", "interrupted")
+    at = open_page()
+    assert "Cut off while it worked: **Cut short**" in texts(at)
+    assert "Resume it" in [link.value for link in at.page_link]

@@ -47,7 +47,7 @@ def choose_dataset(datasets: Sequence[Dataset]) -> Dataset:
             st.session_state[_GONE_KEY] = True
         form.dataset_id = datasets[0].id
     if st.session_state.get(_GONE_KEY):
-        st.warning("The images of that link or run are gone. These are others.", icon=":material/link_off:")
+        st.warning("The images chosen before are gone. These are others.", icon=":material/link_off:")
     if st.session_state.get(_DATASET_KEY) != form.dataset_id:
         st.session_state[_DATASET_KEY] = form.dataset_id
     st.selectbox(
