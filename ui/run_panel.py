@@ -44,10 +44,16 @@ def run_panel(workspace: Workspace, run_id: str, *, key: str = "run") -> None:
     """
     run = find_run(workspace, run_id)
     # The same fragment whether or not it refreshes itself: so the chart stays in place when the run ends.
-    st.fragment(_panel, run_every=REFRESH_SECONDS if run.active else None)(workspace, run_id, run.active, key)
+    changes = may_change(workspace, run)
+    st.fragment(_panel, run_every=REFRESH_SECONDS if changes else None)(workspace, run_id, changes, key)
 
 
-def _panel(workspace: Workspace, run_id: str, was_active: bool, key: str) -> None:
+def may_change(workspace: Workspace, run: RunRecord) -> bool:
+    """Whether more will happen to a run: one that has been cancelled ends first, and is thrown away after that."""
+    return run.active or manager(workspace).job(run.id) is not None
+
+
+def _panel(workspace: Workspace, run_id: str, changed: bool, key: str) -> None:
     with error_boundary():
         try:
             run = find_run(workspace, run_id)
@@ -55,7 +61,7 @@ def _panel(workspace: Workspace, run_id: str, was_active: bool, key: str) -> Non
             st.info("This run was thrown away.", icon=":material/delete:")
             page_link(TRAIN, "Start another training")
             return
-        if was_active and not run.active:
+        if changed and not may_change(workspace, run):
             st.rerun()  # the whole page: the refreshing ends, and what else the page shows of the run is new
         with following(run) as feed:
             _draw(workspace, run, feed, key)

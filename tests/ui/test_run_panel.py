@@ -17,6 +17,7 @@ from tl_core.jobs import JobManager
 from tl_core.runs import EventWriter, RunFolder, create_run, find_run, list_runs, update_run
 from tl_core.runs.record import CHECKPOINT_FILE
 from tl_core.runs.store import now
+from ui.run_panel import may_change
 
 SECONDS = 20
 
@@ -124,6 +125,30 @@ def test_cancel_asks_and_throws_the_run_away(workspace, dataset, training):
     assert "Throw this run away?" in texts(at)
     press(at, "Throw it away")
     assert training.jobs.wait_until_idle(SECONDS)
+    checked(at.run())
+    assert list_runs(workspace) == []
+    assert not at.metric
+
+
+def test_a_cancelled_run_is_watched_until_it_is_gone(workspace, dataset, monkeypatch):
+    ended, go_on = threading.Event(), threading.Event()
+
+    def end_and_tidy_up(config, dataset_path, run_path, should_stop):
+        update_run(run_path, status="stopped")
+        ended.set()
+        go_on.wait(SECONDS)
+
+    jobs = JobManager(workspace, train=end_and_tidy_up)
+    monkeypatch.setitem(importlib.import_module("tl_core.jobs.manager")._managers, workspace.root, jobs)
+    run = create_run(workspace, TrainingConfig(), dataset, "Cancelled")
+    jobs.submit(run.id)
+    assert ended.wait(SECONDS)
+    jobs.cancel(run.id)
+    assert not find_run(workspace, run.id).active
+    assert may_change(workspace, find_run(workspace, run.id))
+    at = open_panel(run.id)
+    go_on.set()
+    assert jobs.wait_until_idle(SECONDS)
     checked(at.run())
     assert list_runs(workspace) == []
     assert not at.metric
