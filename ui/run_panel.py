@@ -61,10 +61,11 @@ def _panel(workspace: Workspace, run_id: str, changed: bool, key: str) -> None:
             st.info("This run was thrown away.", icon=":material/delete:")
             page_link(TRAIN, "Start another training")
             return
-        if changed and not may_change(workspace, run):
-            st.rerun()  # the whole page: the refreshing ends, and what else the page shows of the run is new
         with following(run) as feed:
             _draw(workspace, run, feed, key)
+        # Only after what was drawn has taken the click that may have brought us here.
+        if changed and not may_change(workspace, run):
+            st.rerun()  # the whole page: the refreshing ends, and what else the page shows of the run is new
 
 
 def _draw(workspace: Workspace, run: RunRecord, feed: Feed, key: str) -> None:

@@ -49,7 +49,7 @@ def test_the_model_comes_as_one_zip(app, page, runs, tmp_path):
 
 def test_a_photo_of_ones_own_gets_its_class(app, page, runs):
     page.goto(app.at("Predict", run=runs[1].id))
-    expect(page.get_by_text("Upload", exact=True)).to_be_visible()
+    expect(page.get_by_text("Upload", exact=True).first).to_be_visible()
     photo = {"name": "photo.png", "mimeType": "image/png", "buffer": coloured(COLOURS["red"], 5)}
     page.locator("input[type=file]").first.set_input_files(photo)
     expect(page.get_by_role("heading", name="Almost certainly red")).to_be_visible()
