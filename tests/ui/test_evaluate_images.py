@@ -234,3 +234,13 @@ def test_what_a_threshold_does_in_words():
     assert effect_sentence(Coverage(0.0, 1.0, 0.93), 100) == "It always answers, and 93.0 % of its answers are right."
     assert effect_sentence(Coverage(0.99, 0.0, 1.0), 100) == "With a threshold of 99.0 % it never answers."
     assert "**87.0 %** of the images, and **98.0 %** of these" in effect_sentence(Coverage(0.7, 0.87, 0.98), 100)
+
+
+def test_an_empty_cell_says_so_and_shows_nothing(workspace):
+    all_right = ended_run(workspace, colour_dataset(workspace))
+    at = open_page(PAGE, run=all_right.id)
+    assert cards(cell(at, 0, 0))
+    at = cell(at, 0, 1)
+    assert "No image of" in texts(at)
+    assert not cards(at)
+    assert not [button for button in at.button if button.label == "Look closer"]
