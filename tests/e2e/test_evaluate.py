@@ -55,11 +55,11 @@ def click_cell(page: Page, classes: Sequence[str], row: int, column: int) -> Non
 def test_a_cell_opens_its_images_and_an_image_its_heat_map(app: App, page: Page, run):
     result = evaluate_run(run.path, app.workspace.datasets / run.dataset_id, "test")
     page.goto(app.at("Evaluate", run=run.id))
-    for true, said in ((0, 0), (1, 1)):
-        images = len(of_cell(result.probabilities, result.labels, true, said))
-        click_cell(page, run.classes, true, said)
-        expect(page.get_by_text(cell_sentence(run.classes, true, said, images).replace("*", ""))).to_be_visible()
-        expect(page.get_by_role("button", name="Look closer")).to_have_count(images)
+    assert result.accuracy == 1  # so no mistake is shown yet, and the first image to look at is one of the cell
+    images = len(of_cell(result.probabilities, result.labels, 1, 1))
+    click_cell(page, run.classes, 1, 1)
+    expect(page.get_by_text(cell_sentence(run.classes, 1, 1, images).replace("*", ""))).to_be_visible()
+    expect(page.get_by_role("button", name="Look closer")).to_have_count(images)
     page.get_by_role("button", name="Look closer").first.click()
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_role("img", name=f"what speaks for {run.classes[1]}")).to_be_visible()
