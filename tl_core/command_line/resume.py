@@ -9,6 +9,7 @@ from tl_core.command_line.verb import Verb
 from tl_core.command_line.watching import run_and_report
 from tl_core.errors import ConfigError, WorkspaceError
 from tl_core.runs import RunRecord, find_run, update_run
+from tl_core.runs.store import with_more_epochs
 from tl_core.workspace import Workspace
 
 
@@ -39,11 +40,7 @@ def _run(options: argparse.Namespace, workspace: Workspace, output: Output) -> i
 def _extend(run: RunRecord, epochs: int, workspace: Workspace, output: Output) -> int:
     if epochs < 1:
         raise ConfigError(f"--more takes a number of epochs of at least 1. Received: {epochs}.")
-    if not run.can_go_on:
-        raise WorkspaceError(
-            f"“{run.name}” cannot go on from its last epoch, which is not kept: train again with more epochs."
-        )
-    run = update_run(run.path, config=run.config.with_more_epochs(epochs))
+    run = update_run(run.path, config=with_more_epochs(run, epochs))
     from tl_core.training import extend
 
     dataset = workspace.datasets / run.dataset_id

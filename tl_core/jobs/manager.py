@@ -18,7 +18,7 @@ from pathlib import Path
 from tl_core.config import TrainingConfig
 from tl_core.errors import StoppedError, TransferLearningError, WorkspaceError
 from tl_core.runs import EventWriter, RunRecord, find_run, load_run, update_run
-from tl_core.runs.store import discard_folder, now, this_process
+from tl_core.runs.store import discard_folder, now, this_process, with_more_epochs
 from tl_core.workspace import Workspace
 
 logger = logging.getLogger(__name__)
@@ -103,11 +103,7 @@ class JobManager:
             ConfigError: that would be more epochs than a phase may have.
         """
         run = find_run(self._workspace, run_id)
-        if not run.can_go_on:
-            raise WorkspaceError(
-                f"“{run.name}” cannot go on from its last epoch, which is not kept: train again with more epochs."
-            )
-        config = run.config.with_more_epochs(epochs)
+        config = with_more_epochs(run, epochs)
         run = update_run(run.path, status="queued", owner=this_process(), finished=None, error=None, config=config)
         self._enqueue(run, functools.partial(self._extend, epochs))
 

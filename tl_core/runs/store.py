@@ -135,6 +135,20 @@ def run_exists(workspace: Workspace, run_id: str) -> bool:
     return is_id(run_id) and RunFolder(workspace.runs / run_id).record_file.is_file()
 
 
+def with_more_epochs(run: RunRecord, epochs: int) -> TrainingConfig:
+    """The settings of a run that goes on from its last epoch for so many more.
+
+    Raises:
+        WorkspaceError: its last epoch is not kept.
+        ConfigError: that would be more epochs than a phase may have.
+    """
+    if not run.can_go_on:
+        raise WorkspaceError(
+            f"“{run.name}” cannot go on from its last epoch, which is not kept: train again with more epochs."
+        )
+    return run.config.with_more_epochs(epochs)
+
+
 def list_runs(workspace: Workspace) -> list[RunRecord]:
     """All runs, newest first; one that cannot be read is logged and left out."""
     if not workspace.runs.is_dir():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,6 +14,7 @@ from ui.csv_text import to_csv
 from ui.errors import error_boundary
 from ui.prediction.archive_task import ArchiveTask, archive_task, cancel_archive, start_archive
 from ui.prediction.card import DOUBT
+from ui.prediction.table import tally
 from ui.words import count, plain
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 REFRESH_SECONDS: Final = 0.5
 MAX_HEIGHT: Final = 300  # px, of the table of unreadable files
-MOST_NAMED: Final = 5  # classes named in the sentence
 NAMED: Final = 3  # classes per line of the download
 _TASK: Final = "zip"  # in the address, so that a reloaded page finds its task again
 
@@ -127,15 +126,9 @@ _SHOWN: Final = {"done": _done, "failed": _failed, "stopped": _stopped}
 
 def answers_in_words(answers: Sequence[FileAnswer]) -> str:
     """Such as ``12 files: 8 × dog, 3 × “I don't know”, 1 could not be used.``, as Markdown."""
-    names = Counter(answer.top[0][0] for answer in answers if answer.answered)
-    parts = [f"{amount:,} × **{plain(name)}**" for name, amount in names.most_common(MOST_NAMED)]
-    others = sum(names.values()) - sum(amount for _, amount in names.most_common(MOST_NAMED))
-    doubtful = sum(bool(answer.top) and not answer.answered for answer in answers)
+    named = [answer.top[0][0] for answer in answers if answer.answered]
     unusable = sum(not answer.top for answer in answers)
-    parts += [f"{others:,} × other classes"] if others else []
-    parts += [f"{doubtful:,} × “{DOUBT}”"] if doubtful else []
-    parts += [f"{unusable:,} could not be used"] if unusable else []
-    return f"{count(len(answers), 'file')}: {', '.join(parts)}."
+    return f"{count(len(answers), 'file')}: {tally(named, unusable, len(answers), 'could not be used')}."
 
 
 def archive_csv(answers: Sequence[FileAnswer]) -> bytes:

@@ -71,15 +71,29 @@ def answers_csv(answers: Sequence[Answer], classes: Sequence[str], others: Seque
 
 def answers_in_words(answers: Sequence[Answer]) -> str:
     """Such as ``12 pictures: 8 × dog, 3 × cat, 1 cannot be used.``, as Markdown."""
-    names = Counter(answer.ranked[0][0] for answer in answers if answer.answered)
-    parts = [f"{amount:,} × **{plain(name)}**" for name, amount in names.most_common(MOST_NAMED)]
-    others = sum(names.values()) - sum(amount for _, amount in names.most_common(MOST_NAMED))
-    doubtful = sum(bool(answer.ranked) and not answer.answered for answer in answers)
+    named = [answer.ranked[0][0] for answer in answers if answer.answered]
     unusable = sum(not answer.ranked for answer in answers)
+    return f"{count(len(answers), 'picture')}: {tally(named, unusable, len(answers), 'cannot be used')}."
+
+
+def tally(named: Sequence[str], unusable: int, asked: int, unusable_words: str) -> str:
+    """How often each class was answered, the most frequent first, as Markdown.
+
+    Args:
+        named: the class of each answer that was given.
+        unusable: how many pictures could not be read.
+        asked: all of them; the others are doubtful.
+        unusable_words: what is said of the unusable ones.
+    """
+    names = Counter(named)
+    common = names.most_common(MOST_NAMED)
+    others = len(named) - sum(amount for _, amount in common)
+    doubtful = asked - len(named) - unusable
+    parts = [f"{amount:,} × **{plain(name)}**" for name, amount in common]
     parts += [f"{others:,} × other classes"] if others else []
     parts += [f"{doubtful:,} × “{DOUBT}”"] if doubtful else []
-    parts += [f"{unusable:,} cannot be used"] if unusable else []
-    return f"{count(len(answers), 'picture')}: {', '.join(parts)}."
+    parts += [f"{unusable:,} {unusable_words}"] if unusable else []
+    return ", ".join(parts)
 
 
 def _rows(answers: Sequence[Answer], others: Sequence[Answer]) -> list[dict[str, Any]]:
