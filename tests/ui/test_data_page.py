@@ -15,7 +15,7 @@ from tl_core.data.health import health_report
 from tl_core.errors import StoppedError
 
 PAGE = "pages/1_Data.py"
-tasks = importlib.import_module("ui.datasets.import_task")
+imports = importlib.import_module("ui.datasets.imports")
 
 
 def open_data(**parameters):
@@ -32,7 +32,7 @@ def zip_of(images):
 
 
 def wait_for_import(at, workspace):
-    run_until(at, lambda _: not tasks.running_imports(workspace))
+    run_until(at, lambda _: not imports.running_imports(workspace))
     return checked(at.run())
 
 

@@ -10,10 +10,9 @@ import pytest
 from tests.ui.pages_without_browser import checked, open_page, press, run_until
 from tests.ui.trained_runs import colour_dataset, ended_run
 from tl_core.confidence import load_confidence
+from tl_core.errors import WorkspaceError
 from tl_core.export import FORMATS, Export, Proof
-from ui.runs import export_task as tasks
-from ui.runs.export_task import ExportTask, export_task, start_export
-from ui.runs.exporting import proof_in_words
+from ui.runs.exporting import EXPORTS, proof_in_words
 
 PAGE = "pages/3_Runs.py"
 PATIENCE = 20_000  # refreshes
@@ -43,7 +42,7 @@ def test_every_format_is_offered_with_what_it_is_for(run):
 def test_an_export_is_made_proven_and_offered(run):
     at = press(open_page(PAGE, run=run.id), "Make and prove it")
     assert "Stop" in labels(at)
-    run_until(at, lambda at: export_task(run.path).ended, PATIENCE)
+    run_until(at, lambda at: EXPORTS.latest(str(run.path)).ended, PATIENCE)
     checked(at.run())
     assert "Proven: loaded afresh and asked about" in at.success[-1].value
     assert any(label.startswith("Download Keras") for label in labels(at, "download_button"))
@@ -54,7 +53,7 @@ def test_an_export_is_made_proven_and_offered(run):
 def test_an_export_can_be_stopped(run, monkeypatch):
     at = press(open_page(PAGE, run=run.id), "Make and prove it")
     press(at, "Stop")
-    run_until(at, lambda at: export_task(run.path).ended, PATIENCE)
+    run_until(at, lambda at: EXPORTS.latest(str(run.path)).ended, PATIENCE)
     checked(at.run())
     assert not (run.path / "exports" / "keras.zip").exists()
     assert "Make and prove it" in labels(at)
@@ -85,17 +84,16 @@ def test_a_missing_package_is_named(run, monkeypatch):
     assert "Make and prove it" not in labels(at)
 
 
-def test_what_goes_wrong_is_said_in_a_sentence(run):
-    tasks._works[run.path] = tasks._Work(ExportTask("keras", ended=True, error="The disk is full."))
-    at = open_page(PAGE, run=run.id)
+def test_what_goes_wrong_is_said_in_a_sentence(run, monkeypatch):
+    def fail(*_):
+        raise WorkspaceError("The disk is full.")
+
+    monkeypatch.setattr("tl_core.export.export_run", fail)
+    at = press(open_page(PAGE, run=run.id), "Make and prove it")
+    run_until(at, lambda at: EXPORTS.latest(str(run.path)).ended, PATIENCE)
+    checked(at.run())
     assert at.error[-1].value == "The disk is full."
     assert "Make and prove it" in labels(at)
-
-
-def test_a_second_start_waits_for_nothing_new(run):
-    tasks._works[run.path] = tasks._Work(ExportTask("onnx"))
-    start_export(run.path, "keras")
-    assert export_task(run.path).format == "onnx"
 
 
 def test_a_run_without_a_model_has_code_alone(workspace, dataset):

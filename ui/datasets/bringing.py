@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final, Literal
 
@@ -13,7 +14,7 @@ from tl_core.data.folders import data_root, list_folders, resolve_folder
 from tl_core.data.normalise import MAX_IMAGE_BYTES
 from tl_core.workspace import Workspace
 from ui.datasets.import_progress import remember_import
-from ui.datasets.import_task import Work, start_import
+from ui.datasets.imports import DOWNLOADING, Work, start_import
 from ui.words import count, plain
 
 # Any image may come; the content decides, and the import says what to do about formats that cannot be read.
@@ -78,7 +79,9 @@ def _sample(workspace: Workspace, sample: Sample, kind: ButtonType) -> None:
         _begin(
             workspace,
             sample.title,
-            lambda to: import_sample(workspace, name, to.progress, to.should_stop, to.download_progress),
+            lambda to: import_sample(
+                workspace, name, to.progress, to.should_stop, partial(to.progress, stage=DOWNLOADING)
+            ),
         )
 
 

@@ -7,7 +7,7 @@ from typing import Final
 import streamlit as st
 
 from tl_core.workspace import Workspace
-from ui.datasets.import_task import ImportTask, cancel_import, import_task, running_imports
+from ui.datasets.imports import DOWNLOADING, IMPORTS, ImportTask, running_imports
 from ui.errors import error_boundary
 from ui.words import plain
 
@@ -29,7 +29,7 @@ def show_imports(workspace: Workspace) -> bool:
 
 def take_outcome() -> str | None:
     """Tell how this tab's last import ended; returns the id of a dataset that has just been made."""
-    task = import_task(st.query_params.get(_MINE, ""))
+    task = IMPORTS.find(st.query_params.get(_MINE))
     if task is None or not task.ended:
         return None
     if task.state == "failed":  # stays until the next import, so that it can be read and acted on
@@ -40,12 +40,12 @@ def take_outcome() -> str | None:
         st.toast("The import was cancelled; nothing of it was kept.")
     else:
         st.toast(f"{plain(task.title)} is here.", icon=":material/check_circle:")
-    return task.dataset_id
+    return task.result
 
 
 def _progress(task_ids: tuple[str, ...]) -> None:
     with error_boundary():
-        tasks = [task for task_id in task_ids if (task := import_task(task_id))]
+        tasks = [task for task_id in task_ids if (task := IMPORTS.find(task_id))]
         for task in tasks:
             if task.ended:
                 st.rerun()
@@ -61,7 +61,7 @@ def _one(task: ImportTask) -> None:
             key=f"cancel-{task.id}",
             icon=":material/close:",
             disabled=task.stopping,
-            on_click=cancel_import,
+            on_click=IMPORTS.cancel,
             args=(task.id,),
         )
 
@@ -69,8 +69,8 @@ def _one(task: ImportTask) -> None:
 def _in_words(task: ImportTask) -> str:
     if task.stopping:
         return "Cancelling …"
-    if task.state == "downloading":
+    if task.stage == DOWNLOADING:
         return f"Downloading: {task.done / 1e6:.0f} of {task.total / 1e6:.0f} MB"
-    if task.state == "importing" and task.total:
-        return f"{task.done:,} of {task.total:,} images"
+    if task.total:
+        return f"{task.done:,.0f} of {task.total:,.0f} images"
     return "Waiting for another import to end" if task.state == "waiting" else "Getting ready …"

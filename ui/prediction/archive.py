@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import io
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
@@ -10,9 +12,9 @@ import streamlit as st
 
 from tl_core.data.archive import LIMITS
 from tl_core.runs import RunRecord
+from ui.background_tasks import BackgroundTasks, Reporter, Task
 from ui.csv_text import to_csv
 from ui.errors import error_boundary
-from ui.prediction.archive_task import ArchiveTask, archive_task, cancel_archive, start_archive
 from ui.prediction.card import DOUBT
 from ui.prediction.table import tally
 from ui.words import count, plain
@@ -20,10 +22,20 @@ from ui.words import count, plain
 if TYPE_CHECKING:
     from tl_core.prediction import FileAnswer
 
+    Answers = tuple[FileAnswer, ...]
+    ArchiveTask = Task[Answers]
+
 REFRESH_SECONDS: Final = 0.5
 MAX_HEIGHT: Final = 300  # px, of the table of unreadable files
 NAMED: Final = 3  # classes per line of the download
 _TASK: Final = "zip"  # in the address, so that a reloaded page finds its task again
+
+ARCHIVES: Final[BackgroundTasks[Answers]] = BackgroundTasks(
+    "prediction",
+    at_a_time=1,  # each holds an upload of up to 200 MB in memory
+    remembered=8,  # with their answers
+    unexpected="The prediction ended because of an unexpected error; the server's log has the details.",
+)
 
 
 def predict_archive_section(run: RunRecord, key: str) -> None:
@@ -33,7 +45,7 @@ def predict_archive_section(run: RunRecord, key: str) -> None:
         run: whose model answers.
         key: prefix of the controls' keys.
     """
-    task = archive_task(st.query_params.get(_TASK))
+    task = ARCHIVES.find(st.query_params.get(_TASK))
     title = "A whole zip of pictures"
     with st.expander(title, expanded=task is not None, icon=":material/folder_zip:", key=f"{key}-section"):
         st.caption(
@@ -53,15 +65,24 @@ def predict_archive_section(run: RunRecord, key: str) -> None:
             help="The results stay here, also if you reload the page.",
         ):
             assert file is not None  # noqa: S101  # else the button is disabled
-            st.query_params[_TASK] = start_archive(run.path, file.name, file.getvalue())
+            st.query_params[_TASK] = ARCHIVES.start(file.name, _work(run.path, file.getvalue()), run.id)
             st.rerun()
         if task is not None:
             st.fragment(_standing, run_every=REFRESH_SECONDS if working else None)(task.id, working, key)
 
 
+def _work(run_path: Path, data: bytes) -> Callable[[Reporter[Answers]], Answers]:
+    def work(to: Reporter[Answers]) -> Answers:
+        from tl_core.prediction import predict_archive  # imports TensorFlow, so only in the task's thread
+
+        return tuple(predict_archive(run_path, io.BytesIO(data), to.progress, to.should_stop))
+
+    return work
+
+
 def _standing(task_id: str, was_working: bool, key: str) -> None:
     with error_boundary():
-        task = archive_task(task_id)
+        task = ARCHIVES.find(task_id)
         if task is None:
             return
         if was_working and task.ended:
@@ -73,7 +94,7 @@ def _progress(task: ArchiveTask, key: str) -> None:
     if task.stopping:
         words = "Stopping …"
     elif task.total:
-        words = f"{plain(task.name)}: {task.done:,} of {count(task.total, 'file')}"
+        words = f"{plain(task.title)}: {task.done:,.0f} of {count(int(task.total), 'file')}"
     else:
         words = "Getting ready …"
     st.progress(task.fraction, text=words)
@@ -82,17 +103,18 @@ def _progress(task: ArchiveTask, key: str) -> None:
         key=f"{key}-cancel",
         icon=":material/close:",
         disabled=task.stopping,
-        on_click=cancel_archive,
+        on_click=ARCHIVES.cancel,
         args=(task.id,),
     )
 
 
 def _done(task: ArchiveTask, key: str) -> None:
-    st.markdown(f"**{plain(task.name)}**: {answers_in_words(task.answers)}")
+    answers = task.result or ()
+    st.markdown(f"**{plain(task.title)}**: {answers_in_words(answers)}")
     st.download_button(
         "Download the table",
-        lambda: archive_csv(task.answers),
-        f"{task.run_id}-zip.csv",
+        lambda: archive_csv(answers),
+        f"{task.subject}-zip.csv",
         "text/csv",
         key=f"{key}-csv",
         type="primary",
@@ -100,7 +122,7 @@ def _done(task: ArchiveTask, key: str) -> None:
         on_click="ignore",
         help="As CSV: one line per file, with its three likeliest classes and their probabilities.",
     )
-    unreadable = [answer for answer in task.answers if answer.error]
+    unreadable = [answer for answer in answers if answer.error]
     if unreadable:
         st.markdown(f"**{count(len(unreadable), 'file')} could not be used:**")
         st.dataframe(
@@ -118,7 +140,7 @@ def _failed(task: ArchiveTask, _key: str) -> None:
 
 
 def _stopped(task: ArchiveTask, _key: str) -> None:
-    st.info(f"{plain(task.name)} was cancelled; nothing of it was kept.")
+    st.info(f"{plain(task.title)} was cancelled; nothing of it was kept.")
 
 
 _SHOWN: Final = {"done": _done, "failed": _failed, "stopped": _stopped}

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import streamlit as st
 
 from tl_core.codegen import as_notebook, as_script, write_program
 from tl_core.runs import RunRecord
+from ui.background_tasks import BackgroundTasks, Reporter, Task
 from ui.errors import error_boundary
-from ui.runs.export_task import ExportTask, export_task, start_export, stop_export
 from ui.training_form.learning_rates import format_rate
 from ui.words import count, megabytes, percent
 
@@ -19,6 +20,13 @@ if TYPE_CHECKING:
 
 REFRESH_SECONDS: Final = 0.5
 CLOSE: Final = 1e-7  # a difference below this is rounding
+
+EXPORTS: Final = BackgroundTasks[None](  # titled by their format; what they make lies in the run's folder
+    "export",
+    at_a_time=1,  # each holds a model or two in memory
+    remembered=50,
+    unexpected="The export ended because of an unexpected error; nothing of it was kept. The log has more.",
+)
 
 
 def take_elsewhere(run: RunRecord, key: str) -> None:
@@ -31,7 +39,7 @@ def take_elsewhere(run: RunRecord, key: str) -> None:
     from tl_core.export import FORMATS, kept_exports
 
     kept = kept_exports(run)
-    task = export_task(run.path)
+    task = EXPORTS.latest(str(run.path))
     at_work = task is not None and not task.ended
     st.caption(
         "The model as one file for another program, phone or language. It is offered once it has proven to say what "
@@ -42,7 +50,7 @@ def take_elsewhere(run: RunRecord, key: str) -> None:
         list(FORMATS),
         format_func=lambda name: f"{FORMATS[name].title}{' ✓' if name in kept and kept[name].proof.passed else ''}",
         captions=[form.purpose for form in FORMATS.values()],
-        index=list(FORMATS).index(task.format) if task else 0,
+        index=list(FORMATS).index(task.title) if task else 0,
         disabled=at_work,
         key=f"{key}-format",
         help="With each come the class names, a program of few lines that uses the file, and a model card.",
@@ -54,6 +62,17 @@ def take_elsewhere(run: RunRecord, key: str) -> None:
         _outcome(run, form, kept[name], key)
     else:
         _offer(run, form, task, key)
+
+
+def start_export(run_path: Path, format_name: str) -> None:
+    """Begin an export; nothing happens while the same run is being exported already."""
+
+    def work(to: Reporter[None]) -> None:
+        from tl_core.export import export_run  # knows scikit-learn and TensorFlow's converters
+
+        export_run(run_path, format_name, lambda done, stage: to.progress(done, 1.0, stage), to.should_stop)
+
+    EXPORTS.start(format_name, work, str(run_path), alone=True)
 
 
 def code_of_run(run: RunRecord, key: str) -> None:
@@ -109,13 +128,13 @@ def _rounded_up(difference: float) -> str:
     return format_rate(float(f"{math.ceil(difference / step) * step:.1g}"))
 
 
-def _offer(run: RunRecord, form: ExportFormat, task: ExportTask | None, key: str) -> None:
+def _offer(run: RunRecord, form: ExportFormat, task: Task[None] | None, key: str) -> None:
     from tl_core.export import missing_packages
 
     if missing_packages(form):
         st.info(form.install, icon=":material/extension:")
         return
-    if task is not None and task.format == form.name and task.error:
+    if task is not None and task.title == form.name and task.error:
         st.error(task.error, icon=":material/error:")
     _make_button("Make and prove it", run, form, key)
 
@@ -152,15 +171,23 @@ def _make_button(label: str, run: RunRecord, form: ExportFormat, key: str) -> No
 
 def _progress(run: RunRecord, key: str) -> None:
     with error_boundary():
-        task = export_task(run.path)
+        task = EXPORTS.latest(str(run.path))
         if task is None or task.ended:
             st.rerun()
-        st.progress(task.done, text="Stopping …" if task.stopping else f"{task.text} …")
+        st.progress(task.fraction, text=_in_words(task))
         st.button(
             "Stop",
             key=f"{key}-stop",
             icon=":material/close:",
             disabled=task.stopping,
-            on_click=stop_export,
-            args=(run.path,),
+            on_click=EXPORTS.cancel,
+            args=(task.id,),
         )
+
+
+def _in_words(task: Task[None]) -> str:
+    if task.stopping:
+        return "Stopping …"
+    if task.state == "waiting":
+        return "Waiting for another export to end …"
+    return f"{task.stage or 'Getting ready'} …"
