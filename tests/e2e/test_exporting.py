@@ -25,7 +25,7 @@ def test_a_model_is_proven_downloaded_and_used_elsewhere(app, page, run, tmp_pat
     page.get_by_text("Take the model elsewhere").click()
     page.get_by_text("LiteRT (TFLite)", exact=True).click()
     page.get_by_role("button", name="Make and prove it").click()
-    expect(page.get_by_role("button", name="Stop")).to_be_visible()
+    expect(page.get_by_role("button", name="Cancel")).to_be_visible()
     expect(page.get_by_text(re.compile("Proven: loaded afresh"))).to_be_visible()
     with page.expect_download() as download:
         page.get_by_role("button", name="Download LiteRT").click()

@@ -41,7 +41,7 @@ def test_every_format_is_offered_with_what_it_is_for(run):
 
 def test_an_export_is_made_proven_and_offered(run):
     at = press(open_page(PAGE, run=run.id), "Make and prove it")
-    assert "Stop" in labels(at)
+    assert "Cancel" in labels(at)
     run_until(at, lambda at: EXPORTS.latest(str(run.path)).ended, PATIENCE)
     checked(at.run())
     assert "Proven: loaded afresh and asked about" in at.success[-1].value
@@ -50,9 +50,9 @@ def test_an_export_is_made_proven_and_offered(run):
     assert "Make and prove it" in labels(choose(at, run, "tflite"))
 
 
-def test_an_export_can_be_stopped(run, monkeypatch):
+def test_an_export_can_be_cancelled(run, monkeypatch):
     at = press(open_page(PAGE, run=run.id), "Make and prove it")
-    press(at, "Stop")
+    press(at, "Cancel")
     run_until(at, lambda at: EXPORTS.latest(str(run.path)).ended, PATIENCE)
     checked(at.run())
     assert not (run.path / "exports" / "keras.zip").exists()

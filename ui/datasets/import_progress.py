@@ -9,6 +9,7 @@ import streamlit as st
 from tl_core.workspace import Workspace
 from ui.datasets.imports import DOWNLOADING, IMPORTS, ImportTask, running_imports
 from ui.errors import error_boundary
+from ui.task_progress import task_progress
 from ui.words import plain
 
 REFRESH_SECONDS: Final = 0.5
@@ -55,20 +56,10 @@ def _progress(task_ids: tuple[str, ...]) -> None:
 def _one(task: ImportTask) -> None:
     with st.container(border=True):
         st.markdown(f"**Importing {plain(task.title)}**")
-        st.progress(task.fraction, text=_in_words(task))
-        st.button(
-            "Cancel",
-            key=f"cancel-{task.id}",
-            icon=":material/close:",
-            disabled=task.stopping,
-            on_click=IMPORTS.cancel,
-            args=(task.id,),
-        )
+        task_progress(IMPORTS, task, _in_words(task), f"cancel-{task.id}")
 
 
 def _in_words(task: ImportTask) -> str:
-    if task.stopping:
-        return "Cancelling …"
     if task.stage == DOWNLOADING:
         return f"Downloading: {task.done / 1e6:.0f} of {task.total / 1e6:.0f} MB"
     if task.total:

@@ -17,6 +17,7 @@ from ui.csv_text import to_csv
 from ui.errors import error_boundary
 from ui.prediction.card import DOUBT
 from ui.prediction.table import tally
+from ui.task_progress import task_progress
 from ui.words import count, plain
 
 if TYPE_CHECKING:
@@ -91,21 +92,11 @@ def _standing(task_id: str, was_working: bool, key: str) -> None:
 
 
 def _progress(task: ArchiveTask, key: str) -> None:
-    if task.stopping:
-        words = "Stopping …"
-    elif task.total:
+    if task.total:
         words = f"{plain(task.title)}: {task.done:,.0f} of {count(int(task.total), 'file')}"
     else:
         words = "Getting ready …"
-    st.progress(task.fraction, text=words)
-    st.button(
-        "Cancel",
-        key=f"{key}-cancel",
-        icon=":material/close:",
-        disabled=task.stopping,
-        on_click=ARCHIVES.cancel,
-        args=(task.id,),
-    )
+    task_progress(ARCHIVES, task, words, f"{key}-cancel")
 
 
 def _done(task: ArchiveTask, key: str) -> None:

@@ -12,6 +12,7 @@ from tl_core.codegen import as_notebook, as_script, write_program
 from tl_core.runs import RunRecord
 from ui.background_tasks import BackgroundTasks, Reporter, Task
 from ui.errors import error_boundary
+from ui.task_progress import task_progress
 from ui.training_form.learning_rates import format_rate
 from ui.words import count, megabytes, percent
 
@@ -174,20 +175,10 @@ def _progress(run: RunRecord, key: str) -> None:
         task = EXPORTS.latest(str(run.path))
         if task is None or task.ended:
             st.rerun()
-        st.progress(task.fraction, text=_in_words(task))
-        st.button(
-            "Stop",
-            key=f"{key}-stop",
-            icon=":material/close:",
-            disabled=task.stopping,
-            on_click=EXPORTS.cancel,
-            args=(task.id,),
-        )
+        task_progress(EXPORTS, task, _in_words(task), f"{key}-cancel")
 
 
 def _in_words(task: Task[None]) -> str:
-    if task.stopping:
-        return "Stopping …"
     if task.state == "waiting":
         return "Waiting for another export to end …"
     return f"{task.stage or 'Getting ready'} …"
