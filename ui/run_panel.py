@@ -12,6 +12,8 @@ from tl_core.errors import RunNotFoundError
 from tl_core.figures.history import PHASE_TITLES
 from tl_core.jobs import manager
 from tl_core.runs import RunProgress, RunRecord, find_run
+from tl_core.runs.heartbeat import GIVEN_UP_AFTER, silent_seconds
+from tl_core.runs.store import hangs
 from tl_core.workspace import Workspace
 from ui.coaching import coaching
 from ui.errors import error_boundary
@@ -49,8 +51,11 @@ def run_panel(workspace: Workspace, run_id: str, *, key: str = "run") -> None:
 
 
 def may_change(workspace: Workspace, run: RunRecord) -> bool:
-    """Whether more will happen to a run: one that has been cancelled ends first, and is thrown away after that."""
-    return run.active or manager(workspace).job(run.id) is not None
+    """Whether more will happen to a run.
+
+    One that has been cancelled ends first, and is thrown away after that; one that hangs may wake up.
+    """
+    return run.active or manager(workspace).job(run.id) is not None or hangs(run)
 
 
 def _panel(workspace: Workspace, run_id: str, changed: bool, key: str) -> None:
@@ -88,7 +93,11 @@ def _draw(workspace: Workspace, run: RunRecord, feed: Feed, key: str) -> None:
 
 
 def _active_status(workspace: Workspace, run: RunRecord, progress: RunProgress) -> None:
-    st.markdown(f"**{_phase_in_words(workspace, run, progress)}**")
+    silent = silent_seconds(run, time.time())
+    if silent is None:
+        st.markdown(f"**{_phase_in_words(workspace, run, progress)}**")
+    else:
+        st.warning(_stalled(workspace, run, silent), icon=":material/hourglass_disabled:")
     st.progress(progress.fraction, text=_place_in_words(run, progress))
 
 
@@ -102,6 +111,17 @@ def _phase_in_words(workspace: Workspace, run: RunRecord, progress: RunProgress)
     if run.status == "queued":
         return "Starting up: the first training after the program was started takes some seconds longer."
     return progress.text or PHASE_TITLES.get(progress.phase or "", "Getting ready …").capitalize()
+
+
+def _stalled(workspace: Workspace, run: RunRecord, silent: float) -> str:
+    said = f"**Stalled: no sign of life for {duration(round(silent))}.** Perhaps a disk or a driver does not answer. "
+    job = manager(workspace).job(run.id)
+    if job is None:
+        return said + "It may go on by itself; else end it where it was started."
+    then = f"If this stays so for {duration(GIVEN_UP_AFTER)}, the run is given up, and what waits behind it begins."
+    if job.stopping:
+        return said + f"It cannot hear that it is to stop before it goes on. {then}"
+    return said + f"It may go on by itself. If you do not want to wait, press Stop or Cancel. {then}"
 
 
 def _place_in_words(run: RunRecord, progress: RunProgress) -> str:
@@ -126,6 +146,8 @@ def _finished_status(run: RunRecord, progress: RunProgress) -> None:
     text = run.error or progress.text or "This run has ended."
     if run.status == "failed":
         st.error(text, icon=":material/error:")
+    elif hangs(run):
+        st.warning(text, icon=":material/hourglass_disabled:")
     elif run.status == "interrupted":
         st.warning("This run was cut off: the program was ended while it worked.", icon=":material/power_off:")
     elif run.has_model:
@@ -160,8 +182,15 @@ def _active_actions(workspace: Workspace, run: RunRecord, key: str) -> None:
 
 def _finished_actions(workspace: Workspace, run: RunRecord, key: str) -> None:
     if run.status == "interrupted":
-        again = st.button("Resume from the last epoch", key=f"{key}-resume", icon=":material/resume:", type="primary")
-        if again:
+        held = hangs(run)
+        if st.button(
+            "Resume from the last epoch",
+            key=f"{key}-resume",
+            icon=":material/resume:",
+            type="primary",
+            disabled=held,
+            help="Possible once the program was ended and started again." if held else None,
+        ):
             manager(workspace).resume(run.id)
             st.rerun()
     if run.has_model:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import threading
+import time
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -14,6 +15,7 @@ from tests.ui.pages_without_browser import ROOT, checked, press, run_until, text
 from tests.ui.trained_runs import ended_run
 from tl_core.config import TrainingConfig
 from tl_core.jobs import JobManager
+from tl_core.jobs.manager import HUNG
 from tl_core.runs import EventWriter, RunFolder, create_run, find_run, list_runs, update_run
 from tl_core.runs.record import CHECKPOINT_FILE
 from tl_core.runs.store import now
@@ -164,12 +166,45 @@ def test_a_waiting_run_says_how_many_are_before_it(workspace, dataset, training)
 
 def test_an_interrupted_run_can_be_resumed(workspace, dataset, training):
     run = create_run(workspace, TrainingConfig(), dataset, "Cut off")
-    update_run(run.path, status="interrupted")
+    update_run(run.path, status="interrupted", owner=None)
     at = open_panel(run.id)
     assert "cut off" in at.warning[0].value
     press(at, "Resume from the last epoch")
     assert training.reached.wait(SECONDS)
     assert find_run(workspace, run.id).status == "running"
+
+
+def test_a_training_without_a_sign_of_life_is_stalled_and_then_goes_on(workspace, dataset, training):
+    run = start(workspace, dataset, training)
+    assert training.reached.wait(SECONDS)
+    heartbeat = run.folder.heartbeat_file
+    heartbeat.write_text(json.dumps({"t": time.time() - 45, "allowed": 30}))
+    at = open_panel(run.id)
+    (warning,) = at.warning
+    assert warning.value.startswith("**Stalled: no sign of life for 45 s.**")
+    assert "press Stop or Cancel" in warning.value
+    assert at.progress, "where it stands stays in sight"
+    press(at, "Stop and keep the best epoch")
+    assert training.jobs.wait_until_idle(SECONDS)
+
+    again = start(workspace, dataset, training, "Fine")
+    heartbeat = again.folder.heartbeat_file
+    heartbeat.write_text(json.dumps({"t": time.time() - 45, "allowed": 180}))
+    assert not open_panel(again.id).warning
+
+
+def test_a_run_that_was_given_up_says_what_to_do(workspace, dataset):
+    run = create_run(workspace, TrainingConfig(), dataset, "Hangs")
+    update_run(run.path, status="interrupted", error=HUNG)
+    at = open_panel(run.id)
+    assert at.warning[0].value == HUNG
+    (resume,) = [button for button in at.button if button.label == "Resume from the last epoch"]
+    assert resume.disabled
+    update_run(run.path, owner=None)  # the program that held it has ended
+    at = open_panel(run.id)
+    assert "cut off" in at.warning[0].value
+    (resume,) = [button for button in at.button if button.label == "Resume from the last epoch"]
+    assert not resume.disabled
 
 
 def test_a_failed_run_says_why(workspace, dataset):

@@ -7,9 +7,9 @@ import argparse
 from tl_core.command_line.output import Output
 from tl_core.command_line.verb import Verb
 from tl_core.command_line.watching import run_and_report
-from tl_core.errors import ConfigError, WorkspaceError
+from tl_core.errors import ConfigError
 from tl_core.runs import RunRecord, find_run, update_run
-from tl_core.runs.store import with_more_epochs
+from tl_core.runs.store import require_resumable, with_more_epochs
 from tl_core.workspace import Workspace
 
 
@@ -29,8 +29,7 @@ def _run(options: argparse.Namespace, workspace: Workspace, output: Output) -> i
     run = find_run(workspace, options.run)
     if options.more is not None:
         return _extend(run, options.more, workspace, output)
-    if run.status != "interrupted":
-        raise WorkspaceError(f"“{run.name}” was not interrupted ({run.status}), so there is nothing to resume.")
+    require_resumable(run)
     from tl_core.training import resume
 
     dataset = workspace.datasets / run.dataset_id

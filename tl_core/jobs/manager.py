@@ -2,7 +2,8 @@
 
 The manager is one object of the process, not of a browser session: reloading a page, a second browser or a
 cleared cache must not lose a training. The thread is a daemon, so that the server can always be stopped; a run
-that was cut off in this way shows as interrupted.
+that was cut off in this way shows as interrupted. A training that hangs cannot be ended, because a thread cannot be
+killed: it is given up, another thread takes what waits, and should it wake up again, it finds that it is to stop.
 """
 
 from __future__ import annotations
@@ -10,15 +11,18 @@ from __future__ import annotations
 import functools
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from tl_core.config import TrainingConfig
 from tl_core.errors import StoppedError, TransferLearningError, WorkspaceError
 from tl_core.runs import EventWriter, RunRecord, find_run, load_run, update_run
-from tl_core.runs.store import discard_folder, now, this_process, with_more_epochs
+from tl_core.runs.heartbeat import Heartbeat, Silence
+from tl_core.runs.store import discard_folder, now, require_resumable, this_process, with_more_epochs
 from tl_core.workspace import Workspace
 
 logger = logging.getLogger(__name__)
@@ -29,7 +33,13 @@ TrainFunction = Callable[[TrainingConfig, Path, Path, Callable[[], bool]], None]
 ExtendFunction = Callable[[int, TrainingConfig, Path, Path, Callable[[], bool]], None]
 """As `TrainFunction`, with the number of further epochs before the rest."""
 
+LOOK_EVERY: Final = 5.0  # seconds between two looks for a sign of life
+
 UNEXPECTED = "The training ended because of an unexpected error; the details are in the run's log."
+HUNG = (
+    "This training hangs: it gave no sign of life for minutes, and what waits behind it goes on without it. "
+    "It cannot be ended from here: end the program that serves this page and start it again, then press Resume."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +57,7 @@ class _Entry:
     path: Path
     train: TrainFunction
     stop: threading.Event = field(default_factory=threading.Event)
+    silence: Silence | None = None  # once it works
     discard: bool = False  # cancelled: the run folder is thrown away afterwards
 
 
@@ -59,11 +70,13 @@ class JobManager:
         train: TrainFunction | None = None,
         resume: TrainFunction | None = None,
         extend: ExtendFunction | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._workspace = workspace
         self._train = train or _train
         self._resume = resume or _resume
         self._extend = extend or _extend
+        self._clock = clock
         self._changed = threading.Condition()
         self._waiting: deque[_Entry] = deque()
         self._working: _Entry | None = None
@@ -86,11 +99,10 @@ class JobManager:
 
         Raises:
             RunNotFoundError: there is no such run.
-            WorkspaceError: the run was not interrupted.
+            WorkspaceError: the run was not interrupted, or still hangs in a program.
         """
         run = find_run(self._workspace, run_id)
-        if run.status != "interrupted":
-            raise WorkspaceError(f"“{run.name}” was not interrupted, so there is nothing to resume.")
+        require_resumable(run)
         run = update_run(run.path, status="queued", owner=this_process(), finished=None, error=None)
         self._enqueue(run, self._resume)
 
@@ -138,9 +150,13 @@ class JobManager:
                 return
             self._waiting.append(_Entry(run.id, run.path, train))
             if self._worker is None:
-                self._worker = threading.Thread(target=self._work, name="training", daemon=True)
-                self._worker.start()
+                self._start_worker()
+                threading.Thread(target=self._watch, name="training-watch", daemon=True).start()
             self._changed.notify_all()
+
+    def _start_worker(self) -> None:
+        self._worker = threading.Thread(target=self._work, name="training", daemon=True)
+        self._worker.start()
 
     def _end(self, run_id: str, *, discard: bool) -> bool:
         with self._changed:
@@ -159,21 +175,57 @@ class JobManager:
             _close(entry.path, "stopped", "Stopped while it was waiting; nothing was trained.")
         return True
 
+    def give_up_if_silent(self) -> bool:
+        """Look for a sign of life of the run at work; the queue looks every few seconds, and tests do.
+
+        Returns:
+            Whether it has been silent for so long that it was given up.
+        """
+        with self._changed:
+            entry = self._working
+        if entry is None or entry.silence is None or not entry.silence.too_long(self._clock()):
+            return False
+        with self._changed:
+            if self._working is not entry:
+                return False
+            entry.stop.set()  # for the case that it wakes up
+            self._working = None
+            self._start_worker()
+            self._changed.notify_all()
+        logger.error("Run %s gave no sign of life for %.0f s and was given up", entry.run_id, entry.silence.seconds)
+        self._try_close(entry, "interrupted", HUNG)
+        if entry.discard:
+            self._try_discard(entry)
+        return True
+
+    def _watch(self) -> None:
+        pause = threading.Event()
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._working)
+            pause.wait(LOOK_EVERY)
+            self.give_up_if_silent()
+
     def _work(self) -> None:
         while True:
             with self._changed:
+                if self._worker is not threading.current_thread():
+                    return  # given up, and awake again: another thread has taken its place
                 self._changed.wait_for(lambda: self._waiting)
                 entry = self._working = self._waiting.popleft()
             try:
                 self._run(entry)
             finally:
                 with self._changed:
-                    self._working = None
+                    if self._working is entry:
+                        self._working = None
                     self._changed.notify_all()
 
     def _run(self, entry: _Entry) -> None:
         try:
             run = load_run(entry.path)
+            Heartbeat(run.folder, self._clock).slow_step()  # TensorFlow may have to be loaded first
+            entry.silence = Silence(run.folder, LOOK_EVERY, self._clock())
             entry.train(run.config, self._workspace.datasets / run.dataset_id, run.path, entry.stop.is_set)
         except StoppedError as error:
             self._try_close(entry, "stopped", str(error))
@@ -211,7 +263,8 @@ def manager(workspace: Workspace) -> JobManager:
 
 
 def _close(path: Path, status: str, text: str) -> None:
-    update_run(path, status=status, finished=now(), error=text if status == "failed" else None)
+    error = text if status in ("failed", "interrupted") else None
+    update_run(path, status=status, finished=now(), error=error)
     with EventWriter(load_run(path).folder.events_file) as events:
         events.write("end", status=status, text=text)
 

@@ -38,6 +38,11 @@ class RunFolder:
         return self.path / "events.jsonl"
 
     @property
+    def heartbeat_file(self) -> Path:
+        """When the training gave its latest sign of life; see `tl_core.runs.heartbeat`."""
+        return self.path / "heartbeat.json"
+
+    @property
     def model_file(self) -> Path:
         """The best model so far, with its input scaling inside."""
         return self.path / "best.keras"

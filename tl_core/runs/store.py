@@ -149,6 +149,25 @@ def with_more_epochs(run: RunRecord, epochs: int) -> TrainingConfig:
     return run.config.with_more_epochs(epochs)
 
 
+def hangs(run: RunRecord) -> bool:
+    """Whether a run was given up for its silence, in a program that still goes on and may still hold it."""
+    return run.status == "interrupted" and is_alive(run.owner)
+
+
+def require_resumable(run: RunRecord) -> None:
+    """Check that a run was interrupted and that nothing holds it any more.
+
+    Raises:
+        WorkspaceError: it cannot be resumed, or not yet.
+    """
+    if run.status != "interrupted":
+        raise WorkspaceError(f"“{run.name}” was not interrupted ({run.status}), so there is nothing to resume.")
+    if hangs(run):
+        raise WorkspaceError(
+            f"“{run.name}” still hangs in the program that trained it: end that program, start it again, then resume."
+        )
+
+
 def list_runs(workspace: Workspace) -> list[RunRecord]:
     """All runs, newest first; one that cannot be read is logged and left out."""
     if not workspace.runs.is_dir():

@@ -106,6 +106,7 @@ class Course:
         if last and sum(array.nbytes for array in (*variables, *optimizer)) > MAX_LAST_CHECKPOINT:
             return
         save_checkpoint(self._folder, Checkpoint(state, self._last_epoch, variables, optimizer))
+        self._reporter.slow_step()
         self._checkpoint_written = time.monotonic()
 
     def _prepare(self) -> None:
@@ -221,3 +222,4 @@ class Course:
 
 def _size(variables: list[Any]) -> int:
     return sum(math.prod(variable.shape) for variable in variables)
+        self._reporter.slow_step()

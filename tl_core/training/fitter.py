@@ -102,7 +102,7 @@ class Fitter:
         for answers, sums in self._passes_of(examples.feed).judge(examples):
             totals += sums
             probabilities.append(answers)
-            if interruptible and self._should_stop():
+            if self._should_stop() and interruptible:  # asked in any case: it is heard as a sign of life
                 raise Interrupted
         loss, accuracy = totals / len(examples)
         penalty = float(sum(self._part.penalties, start=tf.constant(0.0)))

@@ -78,9 +78,12 @@ def run_phase(
         DivergedError: the loss was not finite.
         OutOfMemoryError: not even half a batch fits into memory.
     """
+    first = state.next_epoch
     while state.next_epoch <= plan.last_epoch:
         began, rate = time.monotonic(), _rate(fitter)
         trained = _train(config, plan, state, fitter, reporter)
+        if state.next_epoch == first:
+            reporter.slow_step()  # the graph that checks is traced
         checked = fitter.evaluate(plan.validation)
         if not math.isfinite(checked.loss):
             raise _diverged(config, state)

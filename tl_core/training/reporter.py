@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tl_core.runs import Best, EventWriter
+from tl_core.runs.heartbeat import Heartbeat
 from tl_core.training.fitter import Batches, Result
 
 PREPARE: Final = "prepare"
@@ -22,15 +23,22 @@ SAVE: Final = "save"
 
 PINNED_DIGITS: Final = 4  # of a probability; more would not be seen
 
+_WITHOUT_BATCHES: Final = (PREPARE, EVALUATE, SAVE)
 _INTERVAL: Final = 0.25  # seconds between two batch or progress events
 
 
 class Reporter:
-    """Writes the events of one run."""
+    """Writes the events of one run, and tells its heartbeat where no sign is to be expected for a while."""
 
-    def __init__(self, events: EventWriter, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        events: EventWriter,
+        clock: Callable[[], float] = time.monotonic,
+        heartbeat: Heartbeat | None = None,
+    ) -> None:
         self._events = events
         self._clock = clock
+        self._heartbeat = heartbeat
         self._phase = PREPARE
         self._phase_began = clock()
         self._last = -_INTERVAL
@@ -41,6 +49,13 @@ class Reporter:
         self.close_stage()
         self._phase = phase
         self._events.write("phase", phase=phase, text=text, **values)
+        if self._heartbeat is not None:
+            self._heartbeat.enter(slow=phase in _WITHOUT_BATCHES)
+
+    def slow_step(self) -> None:
+        """What comes next takes a while and can give no sign of life: compiling, a first batch, writing a file."""
+        if self._heartbeat is not None:
+            self._heartbeat.slow_step()
 
     def close_stage(self) -> None:
         """Add the time since the last stage began to that stage."""
@@ -54,6 +69,8 @@ class Reporter:
             self._events.write(
                 "progress", phase=self._phase, done=done, total=total, images_per_second=images_per_second
             )
+        if done >= total:
+            self.slow_step()  # what was made is now written to the disk
 
     def note(self, text: str) -> None:
         """A decision or a warning, in words."""

@@ -12,6 +12,7 @@ from typing import Final
 from tl_core.config import TrainingConfig
 from tl_core.errors import StoppedError, TransferLearningError
 from tl_core.runs import EventWriter, RunFolder, load_run, update_run
+from tl_core.runs.heartbeat import Heartbeat
 from tl_core.runs.store import now, this_process
 from tl_core.training.checkpoint import forget_epochs_from, load_checkpoint, with_more_epochs
 from tl_core.training.course import Course
@@ -64,6 +65,13 @@ def _run(
     more: int = 0,
 ) -> None:
     folder = RunFolder(run_path)
+    heartbeat = Heartbeat(folder)
+    heartbeat.enter(slow=True)
+
+    def alive_and_asked() -> bool:
+        heartbeat.beat()
+        return should_stop()
+
     began = load_run(run_path).started if resuming else None
     update_run(run_path, status="running", started=began or now(), finished=None, error=None, owner=this_process())
     checkpoint = load_checkpoint(folder) if resuming else None
@@ -72,9 +80,9 @@ def _run(
     if resuming:
         forget_epochs_from(folder, checkpoint.state.next_epoch if checkpoint else 1)
     with logging_to(folder.log_file), EventWriter(folder.events_file) as events:
-        reporter = Reporter(events)
+        reporter = Reporter(events, heartbeat=heartbeat)
         with _ending(run_path, reporter):
-            course = Course(config, dataset_path, run_path, reporter, should_stop, checkpoint)
+            course = Course(config, dataset_path, run_path, reporter, alive_and_asked, checkpoint)
             status, best = course.run()
             word = {"done": "Done", "stopped": "Stopped"}[status]
             _close(run_path, reporter, status, f"{word}: {describe(best)}")

@@ -183,6 +183,7 @@ class _Builder:
         if batch_size not in self._networks:
             assert self._partition.frozen is not None  # noqa: S101  # the callers have looked
             prepared = self._prepared
+            prepared.reporter.slow_step()
             self._networks[batch_size] = compile_network(
                 self._partition.frozen,
                 prepared.images.size,
