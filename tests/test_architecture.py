@@ -37,6 +37,7 @@ LAYERS = {
     "tl_core.coach": 1,
     "tl_core.confidence": 1,
     "tl_core.pinned": 1,
+    "tl_core.kept_epochs": 1,
     "tl_core.hardware": 1,
     "tl_core.doctor": 1,
     "tl_core.image_order": 1,

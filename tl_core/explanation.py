@@ -21,6 +21,7 @@ import tensorflow as tf
 
 from tl_core.backbones.outline import load_outline
 from tl_core.errors import ConfigError
+from tl_core.kept_epochs import find_epoch
 from tl_core.models.classifier import Classifier, split_classifier
 from tl_core.models.stored import load_stored
 from tl_core.runs import RunRecord, load_run
@@ -111,8 +112,12 @@ class Explainer:
         return graph
 
 
-def open_explainer(run_path: Path) -> Explainer:
+def open_explainer(run_path: Path, epoch: int | None = None) -> Explainer:
     """The explainer of a run's model, kept in memory for the next question.
+
+    Args:
+        run_path: folder of the run.
+        epoch: one of its kept epochs; None = the best one.
 
     Raises:
         ModelUnavailableError: the run has no model yet, its file is damaged, or its backbone is unknown here.
@@ -120,16 +125,18 @@ def open_explainer(run_path: Path) -> Explainer:
     """
     run = load_run(run_path)
     with _opening:
-        key = (str(run_path), run.folder.model_file.stat().st_mtime_ns if run.has_model else 0)
+        changed = run.folder.model_file.stat().st_mtime_ns if run.has_model else 0
+        version = changed if epoch is None else find_epoch(run, epoch).sha256
+        key = (str(run_path), epoch, version)
         if key not in _explainers:
-            _explainers[key] = Explainer(run, split_classifier(load_stored(run)))
+            _explainers[key] = Explainer(run, split_classifier(load_stored(run, epoch)))
             while len(_explainers) > KEPT:
                 _explainers.popitem(last=False)
         _explainers.move_to_end(key)
         return _explainers[key]
 
 
-_explainers: OrderedDict[tuple[str, int], Explainer] = OrderedDict()
+_explainers: OrderedDict[tuple[str, int | None, int | str], Explainer] = OrderedDict()
 _opening = threading.Lock()
 
 

@@ -28,6 +28,7 @@ from tl_core.device import find_device
 from tl_core.engine.compiled import Network, compile_network
 from tl_core.errors import ImageError, StoppedError
 from tl_core.evaluation import as_class_probabilities
+from tl_core.kept_epochs import find_epoch
 from tl_core.models.stored import load_stored
 from tl_core.runs import RunRecord, load_run
 
@@ -85,22 +86,24 @@ class Predictor:
         return as_class_probabilities(self.network(images)[0])
 
 
-def predict_images(run_path: Path, images: Sequence[bytes]) -> list[ImagePrediction]:
+def predict_images(run_path: Path, images: Sequence[bytes], epoch: int | None = None) -> list[ImagePrediction]:
     """Classify photographs with the model of a run, doubting as was chosen for it (see `tl_core.confidence`).
 
     Args:
         run_path: folder of the run.
         images: files as they were uploaded, in any accepted format.
+        epoch: one of its kept epochs; None = the best one.
 
     Returns:
         One prediction per file, in the same order; a file that cannot be used has a sentence in place of
         probabilities.
 
     Raises:
-        ModelUnavailableError: the run has no model yet, or its file is damaged.
+        ModelUnavailableError: the run has no model yet, the epoch is not kept, or a file is damaged.
         RunNotFoundError: there is no such run.
     """
-    return list(itertools.chain.from_iterable(_in_chunks(run_path, [partial(bytes, data) for data in images])))
+    reads = [partial(bytes, data) for data in images]
+    return list(itertools.chain.from_iterable(_in_chunks(run_path, reads, epoch)))
 
 
 def predict_archive(
@@ -108,6 +111,7 @@ def predict_archive(
     archive: BinaryIO | Path,
     progress: Progress = no_progress,
     should_stop: ShouldStop = never,
+    epoch: int | None = None,
 ) -> list[FileAnswer]:
     """Classify all images in a zip file, a few dozen in memory at a time.
 
@@ -116,20 +120,21 @@ def predict_archive(
         archive: within the limits of `tl_core.data.archive`; its folders do not matter.
         progress: told images done and images in all.
         should_stop: asked between batches.
+        epoch: one of the run's kept epochs; None = the best one.
 
     Returns:
         One answer per file in the order of their names; then those that were left out at first sight.
 
     Raises:
         ArchiveError: it is no zip, is damaged or empty, or is over a limit.
-        ModelUnavailableError: the run has no model yet, or its file is damaged.
+        ModelUnavailableError: the run has no model yet, the epoch is not kept, or a file is damaged.
         StoppedError: ``should_stop`` said so.
     """
     answers: list[FileAnswer] = []
     with zip_source(archive) as source:
         names = [file.shown_name for file in source.files]
         progress(0, len(names))
-        for predictions in _in_chunks(run_path, [file.read for file in source.files]):
+        for predictions in _in_chunks(run_path, [file.read for file in source.files], epoch):
             for prediction in predictions:
                 top = tuple(prediction.top(NAMED))
                 answers.append(FileAnswer(names[len(answers)], top, prediction.answered, prediction.error))
@@ -139,8 +144,10 @@ def predict_archive(
         return [*answers, *(FileAnswer(file.name, (), False, file.reason) for file in source.skipped)]
 
 
-def _in_chunks(run_path: Path, reads: Sequence[Callable[[], bytes]]) -> Iterator[list[ImagePrediction]]:
-    predictor, confidence = open_predictor(run_path), confidence_of(load_run(run_path))
+def _in_chunks(
+    run_path: Path, reads: Sequence[Callable[[], bytes]], epoch: int | None
+) -> Iterator[list[ImagePrediction]]:
+    predictor, confidence = open_predictor(run_path, epoch), confidence_of(load_run(run_path), epoch)
     with ThreadPoolExecutor() as pool:
         for start in range(0, len(reads), _CHUNK):
             chunk = reads[start : start + _CHUNK]
@@ -148,19 +155,28 @@ def _in_chunks(run_path: Path, reads: Sequence[Callable[[], bytes]]) -> Iterator
             yield _answer(predictor, confidence, prepared)
 
 
-def confidence_of(run: RunRecord) -> Confidence:
-    """How doubtful answers of the run's model are given; plainly, unless a person has chosen otherwise."""
-    return load_confidence(run.folder, run.model_sha256)
+def confidence_of(run: RunRecord, epoch: int | None = None) -> Confidence:
+    """How doubtful answers of the run's model are given; plainly, unless a person has chosen otherwise for it.
+
+    The choice was measured on the best epoch, so another kept one always answers.
+    """
+    return load_confidence(run.folder, run.model_sha256 if epoch is None else find_epoch(run, epoch).sha256)
 
 
-def open_predictor(run_path: Path) -> Predictor:
+def open_predictor(run_path: Path, epoch: int | None = None) -> Predictor:
     """The compiled model of a run, from the pool if it is warm.
 
+    Args:
+        run_path: folder of the run.
+        epoch: one of its kept epochs; None = the best one.
+
     Raises:
-        ModelUnavailableError: the run has no model yet, or its file is damaged.
+        ModelUnavailableError: the run has no model yet, the epoch is not kept, or a file is damaged.
         RunNotFoundError: there is no such run.
     """
     run = load_run(run_path)
+    if epoch is not None:  # the epoch's weights are the whole difference: another best model makes no other answer
+        return _pool.get((str(run_path), epoch, find_epoch(run, epoch).sha256), lambda: _load(run, epoch))
     try:
         stamp = run.folder.model_file.stat()
     except FileNotFoundError:
@@ -204,8 +220,8 @@ def _honest(probabilities: Probabilities, confidence: Confidence) -> Probabiliti
     return np.asarray(with_temperature(probabilities, confidence.temperature), np.float32)
 
 
-def _load(run: RunRecord) -> Predictor:
-    model = load_stored(run)
+def _load(run: RunRecord, epoch: int | None = None) -> Predictor:
+    model = load_stored(run, epoch)
     size = int(model.input_shape[1])
 
     def forward(images: tf.Tensor) -> list[tf.Tensor]:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     add_run_argument(parser)
     parser.add_argument("images", metavar="IMAGE", nargs="+", type=Path, help="an image file")
+    parser.add_argument(
+        "--epoch", type=int, metavar="N", help="an epoch that the run has kept; by default the best one"
+    )
     parser.add_argument("--top", type=int, default=3, help="how many classes to name (3)")
 
 
@@ -29,8 +32,10 @@ def _run(options: argparse.Namespace, workspace: Workspace, output: Output) -> i
     files = [read_image_file(path) for path in options.images]
     from tl_core.prediction import confidence_of, predict_images
 
-    confidence = confidence_of(run)
-    answers = predict_images(run.path, files)
+    best = run.best is not None and options.epoch == run.best.epoch
+    epoch = None if best else options.epoch
+    confidence = confidence_of(run, epoch)
+    answers = predict_images(run.path, files, epoch)
     values: list[dict[str, Any]] = []
     lines: list[str] = []
     for path, answer in zip(options.images, answers, strict=True):
@@ -46,7 +51,9 @@ def _run(options: argparse.Namespace, workspace: Workspace, output: Output) -> i
         )
         lines.append(f"{path}: {_in_words(answer, top)}")
     chosen = {"temperature": confidence.temperature, "threshold": confidence.threshold}
-    output.result({"run_id": run.id, **chosen, "predictions": values}, lines)
+    output.result(
+        {"run_id": run.id, "epoch": epoch or (run.best and run.best.epoch), **chosen, "predictions": values}, lines
+    )
     return BAD_INPUT if all(answer.error for answer in answers) else DONE
 
 

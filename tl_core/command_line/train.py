@@ -66,6 +66,9 @@ _OPTIONS: Final = (
     _Option("--views", "views", "random views per image for cached_views", int),
     _Option("--label-smoothing", "label_smoothing", "0 to 0.5", float),
     _Option("--patience", "early_stopping_patience", "epochs without improvement before a phase ends", int),
+    _Option(
+        "--keep-last-epochs", "keep_last_epochs", "how many of the last epochs are kept beside the best, 0 to 10", int
+    ),
     _Option("--precision", "precision", "auto, float32, mixed_float16 or mixed_bfloat16"),
     _Option("--seed", "seed", "of everything random", int),
 )

@@ -17,6 +17,7 @@ PRECISIONS: Final = ("auto", "float32", "mixed_float16", "mixed_bfloat16")
 AUGMENTATION_MODES: Final = ("cached_views", "full")
 LEARNING_RATE_RANGE: Final = (1e-7, 1.0)
 MAX_EPOCHS: Final = 1000
+MAX_KEPT_EPOCHS: Final = 10
 
 DEFAULT_HEAD: Final = HeadConfig(feature_normalization="layer", dense_units=(512,), dropout=0.5)
 
@@ -53,6 +54,7 @@ class TrainingConfig:
     label_smoothing: float = 0.05  # share of the target spread over the other classes, 0-0.5
     class_weights: bool = False  # weigh rare classes up, so that each class counts the same
     early_stopping_patience: int | None = None  # epochs without a better val_loss before a phase ends; None = off
+    keep_last_epochs: int = 0  # how many of the last epochs are kept beside the best one, 0-10
     precision: str = "auto"  # of computation: auto, float32, mixed_float16, mixed_bfloat16
     seed: int = 42  # of everything random: the same seed gives the same curve on a CPU
 
@@ -77,6 +79,7 @@ class TrainingConfig:
         require_flag("Class weights", self.class_weights)
         if self.early_stopping_patience is not None:
             require_number("Early stopping patience", self.early_stopping_patience, 1, MAX_EPOCHS, whole=True)
+        require_number("Epochs to keep", self.keep_last_epochs, 0, MAX_KEPT_EPOCHS, whole=True)
         require_choice("Precision", self.precision, PRECISIONS)
         require_number("Seed", self.seed, 0, 2**31 - 1, whole=True)
 

@@ -1,4 +1,4 @@
-"""Reading the model of a run from its checkpoint file, which must be the one that the training wrote."""
+"""Reading the model of a run from its checkpoint files, which must be those that the training wrote."""
 
 from __future__ import annotations
 
@@ -6,15 +6,33 @@ import keras
 
 from tl_core.errors import ModelUnavailableError
 from tl_core.files import sha256_of
+from tl_core.kept_epochs import read_epoch
+from tl_core.models.classifier import split_classifier
+from tl_core.models.epoch_weights import put_weights
 from tl_core.runs import RunRecord
 
 
-def load_stored(run: RunRecord) -> keras.Model:
+def load_stored(run: RunRecord, epoch: int | None = None) -> keras.Model:
     """The model of a run as the training kept it.
 
+    Args:
+        run: whose model.
+        epoch: one of its kept epochs; None = the best one.
+
     Raises:
-        ModelUnavailableError: the run has no model yet, or its file is damaged or was changed from outside.
+        ModelUnavailableError: the run has no model yet, the epoch is not kept, or a file is damaged or was changed
+            from outside.
     """
+    model = _load_best(run)
+    if epoch is not None:
+        try:
+            put_weights(split_classifier(model), read_epoch(run, epoch))
+        except ValueError as error:
+            raise _damaged(run) from error
+    return model
+
+
+def _load_best(run: RunRecord) -> keras.Model:
     path = run.folder.model_file
     if not run.has_model:
         raise ModelUnavailableError(

@@ -19,11 +19,12 @@ from tl_core.engine.image_store import images_are_kept
 from tl_core.plan.kept import features_are_kept
 from tl_core.plan.measurement import PhaseSpeed, Speed
 from tl_core.plan.speed import known_speed
-from tl_core.plan.wording import count_in_words, duration_in_words
+from tl_core.plan.wording import count_in_words, duration_in_words, size_in_words
 from tl_core.workspace import Workspace
 
 _LOADING_SECONDS: Final = 4.0  # TensorFlow, Keras and OpenVINO, once per process
 _AROUND_SECONDS: Final = 0.5  # of every training: reading the dataset, writing the record, freeing memory
+_WEIGHT_BYTES: Final = 4  # float32, also where the training calculates with fewer bits
 _EPOCH_SECONDS: Final = 0.01  # of an epoch, whatever its images: events, the best weights set aside
 
 
@@ -46,6 +47,7 @@ class TrainingPlan:
     trainable_parameters: int  # of the phase that trains the most
     total_parameters: int
     download_mb: float  # 10^6 bytes to fetch first, 0 if nothing
+    kept_mb: float  # 10^6 bytes on the disk of the last epochs, at most; 0 if the best alone is kept
     seconds: float
     measured: bool  # whether the time rests on a measurement on this machine ...
     exact: bool  # ... of this very kind of training
@@ -74,13 +76,14 @@ def plan_training(config: TrainingConfig, dataset: Dataset, workspace: Workspace
         trainable_parameters=max(phase.trainable_parameters for phase in phases),
         total_parameters=outline.parameters + head_trainable + head_frozen,
         download_mb=download,
+        kept_mb=_kept_bytes(config, outline, head_trainable + head_frozen) / 1e6,
         seconds=seconds,
         measured=known.measured,
         exact=known.exact,
         text="",
         problems=tuple(_problems(config, dataset, backbone, outline)),
     )
-    return _with_text(plan, early=config.early_stopping_patience is not None)
+    return _with_text(plan, config)
 
 
 def fine_tunes(config: TrainingConfig, outline: BackboneOutline) -> bool:
@@ -147,6 +150,13 @@ def _head_parameters(config: TrainingConfig, dataset: Dataset) -> tuple[int, int
     return config.head.parameters(shape, len(dataset.classes))
 
 
+def _kept_bytes(config: TrainingConfig, outline: BackboneOutline, head: int) -> int:
+    """Of an epoch the head, and the layers that fine-tuning changes; these once more as they were before."""
+    opened = outline.layers[config.frozen_layers :] if fine_tunes(config, outline) else ()
+    tail = sum(layer.parameters for layer in opened)
+    return _WEIGHT_BYTES * (config.keep_last_epochs * (head + tail) + (tail if config.keep_last_epochs else 0))
+
+
 def _problems(config: TrainingConfig, dataset: Dataset, backbone: Backbone, outline: BackboneOutline) -> list[str]:
     layers = len(outline.layers)
     size = config.image_size or backbone.image_size
@@ -167,9 +177,11 @@ def _problems(config: TrainingConfig, dataset: Dataset, backbone: Backbone, outl
     return [sentence for sentence, applies in wrong.items() if applies]
 
 
-def _with_text(plan: TrainingPlan, *, early: bool) -> TrainingPlan:
+def _with_text(plan: TrainingPlan, config: TrainingConfig) -> TrainingPlan:
+    early = config.early_stopping_patience is not None
     steps = ", then ".join(f"{phase.title} for {'up to ' * early}{phase.epochs} epochs" for phase in plan.phases)
     share = f"{count_in_words(plan.trainable_parameters)} of {count_in_words(plan.total_parameters)} parameters"
     download = f"{plan.download_mb:.0f} MB to download first" if plan.download_mb else "nothing to download"
     time = f"{'at most ' * early}{duration_in_words(plan.seconds)}" + ("" if plan.measured else " (a rough guess)")
-    return replace(plan, text=f"{steps} on {plan.images:,} images; trains {share}; {download}; {time}.")
+    room = f"; {size_in_words(plan.kept_mb)} for the epochs kept" if plan.kept_mb else ""
+    return replace(plan, text=f"{steps} on {plan.images:,} images; trains {share}; {download}; {time}{room}.")

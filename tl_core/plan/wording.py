@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 
 def duration_in_words(seconds: float) -> str:
     """Round a duration the way people do: ``about 40 seconds``, ``about 3 minutes``."""
@@ -19,6 +21,11 @@ def duration_in_words(seconds: float) -> str:
 def count_in_words(number: int) -> str:
     """Shorten a large count: ``12,810``, ``3.4 million``."""
     return f"{number / 1e6:.1f} million" if number >= 1_000_000 else f"{number:,}"
+
+
+def size_in_words(megabytes: float) -> str:
+    """So much room on the disk: ``up to 3 MB``, ``up to 1.2 GB``."""
+    return f"up to {megabytes / 1000:.1f} GB" if megabytes >= 1000 else f"up to {max(1, math.ceil(megabytes))} MB"
 
 
 def _counted(number: int, noun: str) -> str:

@@ -68,6 +68,11 @@ class RunFolder:
         return self.path / "pinned"
 
     @property
+    def epochs_folder(self) -> Path:
+        """The last epochs, where they are kept beside the best one; see `tl_core.kept_epochs`."""
+        return self.path / "epochs"
+
+    @property
     def log_file(self) -> Path:
         """Technical log, with tracebacks."""
         return self.path / "log.txt"

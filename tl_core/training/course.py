@@ -21,6 +21,7 @@ from tl_core.runs import Best, RunFolder, update_run
 from tl_core.training.checkpoint import Checkpoint, remove_checkpoint, save_checkpoint
 from tl_core.training.feeds import ArrayFeed
 from tl_core.training.fitter import Fitter, Interrupted, Result
+from tl_core.training.keeping import EpochKeeper, bytes_to_keep
 from tl_core.training.phase import PhasePlan, PhaseState, run_phase
 from tl_core.training.preparation import Prepared, give_back, prepare
 from tl_core.training.reporter import EVALUATE, FINE_TUNE, HEAD, SAVE, Reporter
@@ -57,6 +58,7 @@ class Course:
         self._stage: Stage
         self._fitter: Fitter
         self._watched: WatchedPictures | None = None
+        self._kept = EpochKeeper(self._folder, config.keep_last_epochs, self._state.next_epoch)
         self._last_epoch = 0
         self._model_written = self._checkpoint_written = time.monotonic()
 
@@ -89,13 +91,16 @@ class Course:
 
     def improved(self, state: PhaseState) -> None:
         """The model is now the best so far: write it, if the last writing was long ago."""
-        if state.best is not None and time.monotonic() - self._model_written >= MODEL_INTERVAL:
+        due = time.monotonic() - self._model_written >= MODEL_INTERVAL or self._kept.needs_model
+        if state.best is not None and due:
             self._write_model(state.best)
 
-    def epoch_told(self, epoch: int) -> None:
-        """Say what the model of this epoch makes of the pinned pictures."""
+    def epoch_told(self, epoch: int, val_accuracy: float) -> None:
+        """Say what the model of this epoch makes of the pinned pictures, and keep it if it is to be kept."""
         if self._watched is not None:
             self._reporter.pinned(epoch, self._watched.ask())
+        prepared = self._prepared
+        self._kept.add(prepared.classifier, prepared.frozen_layers, epoch, self._state.phase, val_accuracy)
 
     def epoch_ended(self, state: PhaseState, *, last: bool) -> None:
         """Write what `resume` and `extend` need, if the last writing was long ago or this is the end."""
@@ -117,7 +122,10 @@ class Course:
         self._prepared = prepare(
             self._config, self._dataset_path, workspace, self._reporter, self._should_stop, record_device
         )
-        require_room(self._folder.path, self._prepared.classifier)
+        classifier = self._prepared.classifier
+        changed_from = self._prepared.frozen_layers if self._prepared.fine_tunes else len(classifier.base.layers)
+        more = bytes_to_keep(classifier, changed_from, self._config.keep_last_epochs)
+        require_room(self._folder.path, classifier, more)
         write_json(self._folder.labels_file, {"classes": list(self._prepared.dataset.classes)})
 
     def _train(self) -> None:
@@ -141,6 +149,7 @@ class Course:
 
     def _enter_fine_tuning(self) -> None:
         """The best of feature extraction is where fine-tuning starts, and what it has to beat."""
+        self._kept.fine_tuning_begins(self._prepared.classifier, self._prepared.frozen_layers)
         before = self._state
         self._state = PhaseState(FINE_TUNE, before.next_epoch, before.batch_size, best=before.best)
         self._state.weights = snapshot(self._stage.partition.trained.variables)
@@ -195,6 +204,7 @@ class Course:
             }
         self._reporter.phase(SAVE, "Saving the best model")
         sha256 = self._write_model(best)
+        self._kept.write()
         for split, result in results.items():
             probabilities = as_class_probabilities(result.probabilities)
             keep_probabilities(self._folder, sha256, self._prepared.dataset, split, probabilities)

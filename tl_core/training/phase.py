@@ -55,7 +55,7 @@ class Keeper(Protocol):
     def improved(self, state: PhaseState) -> None:
         """The model is now the best so far."""
 
-    def epoch_told(self, epoch: int) -> None:
+    def epoch_told(self, epoch: int, val_accuracy: float) -> None:
         """The figures of this epoch are told, and its weights are in place."""
 
     def epoch_ended(self, state: PhaseState, *, last: bool) -> None:
@@ -97,7 +97,7 @@ def run_phase(
             state.next_epoch, plan.last_epoch, trained, checked,
             rate=rate, seconds=time.monotonic() - began, best=better,
         )  # fmt: skip
-        keeper.epoch_told(state.next_epoch)
+        keeper.epoch_told(state.next_epoch, checked.accuracy)
         _count(state, checked.loss)
         state.next_epoch += 1
         if better:

@@ -22,13 +22,18 @@ Array = npt.NDArray[Any]
 _ROOM: Final = 3  # times the model's size must be free on the disk
 
 
-def require_room(path: Path, classifier: Classifier) -> None:
+def require_room(path: Path, classifier: Classifier, more: int = 0) -> None:
     """Check that the model will fit on the disk, before hours are spent on it.
+
+    Args:
+        path: on the disk in question.
+        classifier: to be saved.
+        more: bytes that will be written besides.
 
     Raises:
         WorkspaceError: it would not.
     """
-    needed = _ROOM * sum(variable.value.shape.num_elements() or 1 for variable in classifier.model.weights) * 4
+    needed = _ROOM * sum(variable.value.shape.num_elements() or 1 for variable in classifier.model.weights) * 4 + more
     free = shutil.disk_usage(path).free
     if free < needed:
         raise WorkspaceError(

@@ -86,6 +86,7 @@ _OWN_WORDS: Final[Mapping[str, Callable[[TrainingConfig], str]]] = {
     "early_stopping_patience": lambda config: (
         f"{config.early_stopping_patience} epochs" if config.early_stopping_patience else "off"
     ),
+    "keep_last_epochs": lambda config: f"{config.keep_last_epochs or 'none'} beside the best",
 }
 
 _WORDS: Final[Mapping[str, Callable[[Field, Any], str]]] = {

@@ -116,6 +116,7 @@ def _machine() -> None:
     with left:
         _image_size()
         control("weights")
+        control("keep_last_epochs")
     with right:
         control("precision")
         control("seed")

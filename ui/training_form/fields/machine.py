@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from tl_core.config.training import MAX_KEPT_EPOCHS
 from ui.training_form.fields.field import Field
 
 MACHINE: Final[tuple[Field, ...]] = (
@@ -22,6 +23,17 @@ MACHINE: Final[tuple[Field, ...]] = (
         section="machine",
         control="choice",
         choices={"imagenet": "ImageNet", "random": "Random"},
+    ),
+    Field(
+        path="keep_last_epochs",
+        label="Keep the last epochs",
+        help="Keeps the models of the last few epochs (checkpoints) beside the best one: the Predict page can ask each "
+        "of them, also while the training goes on. Only the weights that learn take space on the disk. "
+        "0 = keep the best epoch alone.",
+        section="machine",
+        control="whole",
+        low=0,
+        high=MAX_KEPT_EPOCHS,
     ),
     Field(
         path="precision",
