@@ -18,6 +18,7 @@ from tl_core.files import read_json
 from tl_core.runs import RunRecord, read_events
 
 NAME: Final = "MODEL_CARD.md"
+CURVES: Final = "curves.svg"  # beside it, `still_curves`
 MOST_EPOCHS: Final = 25  # rows of the table of epochs
 
 
@@ -132,6 +133,8 @@ def _epochs(run: RunRecord) -> Iterator[str]:
         return
     step = -(-len(epochs) // MOST_EPOCHS)
     shown = [event for place, event in enumerate(epochs) if place % step == 0 or event is epochs[-1]]
+    yield f"![Accuracy and loss per epoch: training dashed, validation solid, the kept epoch as a dot]({CURVES})"
+    yield ""
     yield "### Epochs" if step == 1 else f"### Epochs (every {step}th)"
     yield ""
     columns = ("loss", "accuracy", "val_loss", "val_accuracy")

@@ -37,8 +37,10 @@ from tl_core.export.formats import FORMATS, ExportFormat, get_format, missing_pa
 from tl_core.export.process import run_python
 from tl_core.export.proof import Proof, images_for, judge
 from tl_core.export.sampling import spread
+from tl_core.figures.history import History
+from tl_core.figures.still_curves import still_curves
 from tl_core.files import read_json, replacing, write_json
-from tl_core.runs import RunRecord, load_run
+from tl_core.runs import RunRecord, load_run, read_events
 from tl_core.runs.store import now
 
 logger = logging.getLogger(__name__)
@@ -78,8 +80,8 @@ def nobody(done: float, text: str) -> None:
 def export_run(run_path: Path, format_name: str, report: Report = nobody, should_stop: ShouldStop = never) -> Export:
     """Build one format from a run's model, prove it, and keep it in the run's folder.
 
-    The zip has the model, ``labels.txt``, the program ``predict.py`` and a model card. The proof: in a process of its
-    own, that very program reads validation images and has to say what the dashboard says about them.
+    The zip has the model, ``labels.txt``, the program ``predict.py`` and a model card with the curves. The proof: in
+    a process of its own, that very program reads validation images and has to say what the dashboard says about them.
 
     Args:
         run_path: folder of the run.
@@ -177,6 +179,8 @@ def _make(material: _Material, form: ExportFormat, folder: Path, report: Report,
     report(0.95, "Packing")
     described = card.model_card(run, material.dataset, form, proof, confidence, predictor.image_size)
     (content / card.NAME).write_text(described, encoding="utf-8")
+    curves = still_curves(History().add(read_events(run.folder.events_file)))
+    (content / card.CURVES).write_text(curves, encoding="utf-8")
     return _keep(run, form, confidence, proof, content)
 
 

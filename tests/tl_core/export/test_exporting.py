@@ -87,7 +87,10 @@ def test_a_format_says_what_the_dashboard_says(run, dataset, tmp_path, export_by
     folder = unpacked(values["file"], tmp_path / "unpacked")
     assert (folder / form.model).exists()
     assert (folder / "labels.txt").read_text().splitlines() == list(run.classes)
-    assert f"{export.proof.max_difference:.2g}" in (folder / "MODEL_CARD.md").read_text()
+    card = (folder / "MODEL_CARD.md").read_text()
+    assert f"{export.proof.max_difference:.2g}" in card
+    assert "(curves.svg)" in card
+    assert (folder / "curves.svg").read_text().count("<polyline") == 4
     answers = told(folder, *pictures_of(dataset))
     assert [answer for answer, _ in answers] == [run.classes[place] for place in asked(run, dataset).argmax(axis=1)]
 
