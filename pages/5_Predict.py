@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from tl_core.confidence import load_confidence
+from tl_core.kept_epochs import KeptEpoch
 from tl_core.runs import RunRecord
 from ui.navigation import PREDICT
 from ui.page import page_setup
@@ -13,6 +14,7 @@ from ui.prediction.answers import Answer, answers_to
 from ui.prediction.archive import predict_archive_section
 from ui.prediction.card import prediction_card
 from ui.prediction.comparing import agreement_in_words, pick_runs
+from ui.prediction.epochs import epoch_in_words, pick_epoch
 from ui.prediction.pictures import choose_pictures
 from ui.prediction.table import prediction_table
 from ui.runs.words import model_words
@@ -23,16 +25,18 @@ BARS_OF_ONE, BARS_OF_MANY = 5, 3
 NAMED_CLASSES = 12
 
 
-def introduce(run: RunRecord) -> None:
+def introduce(run: RunRecord, epoch: KeptEpoch | None) -> None:
     """Which model answers, how good it is, and what it can answer at all."""
-    accuracy = f", right for {percent(run.best.val_accuracy)} of its validation images" if run.best else ""
-    going_on = " The training still goes on: a better epoch takes over as soon as there is one." if run.active else ""
+    measured = epoch or run.best
+    accuracy = f", right for {percent(measured.val_accuracy)} of its validation images" if measured else ""
+    goes_on = run.active and epoch is None
+    going_on = " The training still goes on: a better epoch takes over as soon as there is one." if goes_on else ""
     named = ", ".join(plain(name) for name in run.classes[:NAMED_CLASSES])
     more = f" and {len(run.classes) - NAMED_CLASSES} more" if len(run.classes) > NAMED_CLASSES else ""
-    threshold = load_confidence(run.folder, run.model_sha256).threshold
+    threshold = load_confidence(run.folder, epoch.sha256 if epoch else run.model_sha256).threshold
     always = f"answers “I don't know” below {percent(threshold, 0)}, else" if threshold else "always answers"
     st.caption(
-        f"Answers come from {model_words(run)}{accuracy}.{going_on}  \n"
+        f"Answers come from {epoch_in_words(epoch) if epoch else model_words(run)}{accuracy}.{going_on}  \n"
         f"It knows {count(len(run.classes), 'class', 'classes')} and {always} one of them: {named}{more}."
     )
 
@@ -63,8 +67,10 @@ def show(answers: Sequence[Sequence[Answer]], runs: Sequence[RunRecord]) -> None
 with page_setup("Predict", PREDICT.icon, lead="What does the model see in your picture?") as workspace:
     runs = pick_runs(workspace, "predict")
     if runs:
-        introduce(runs[0])
+        kept = pick_epoch(runs[0], key="predict-epoch")
+        epoch = kept.epoch if kept else None
+        introduce(runs[0], kept)
         pictures = choose_pictures(workspace, runs[0], key="predict")
-        predict_archive_section(runs[0], key="predict-zip")
+        predict_archive_section(runs[0], key="predict-zip", epoch=epoch)
         if pictures:
-            show([answers_to(pictures, run) for run in runs], runs)
+            show([answers_to(pictures, run, None if place else epoch) for place, run in enumerate(runs)], runs)

@@ -243,7 +243,7 @@ def test_a_broken_zip_is_a_sentence(run):
 def test_a_zip_can_be_cancelled(run, monkeypatch):
     reached, asked = threading.Event(), threading.Event()
 
-    def wait(path, archive, progress, should_stop):
+    def wait(path, archive, progress, should_stop, epoch):
         progress(1, 3)
         reached.set()
         while not should_stop():

@@ -12,6 +12,7 @@ from typing import Final
 import streamlit as st
 
 from tl_core.errors import ModelUnavailableError
+from tl_core.kept_epochs import epoch_file
 from tl_core.runs import RunRecord
 from ui.prediction.pictures import MAX_PICTURES, Picture
 
@@ -30,6 +31,7 @@ class Answer:
     seconds: float  # from the file to the probabilities
     error: str | None  # one sentence, if the picture cannot be used
     threshold: float = 0.0  # the model answers from this probability on, and else says *I don't know*
+    epoch: int | None = None  # the kept epoch that has answered; None = the best one
 
     @property
     def answered(self) -> bool:
@@ -37,35 +39,44 @@ class Answer:
         return bool(self.ranked) and self.ranked[0][1] >= self.threshold
 
 
-def answers_to(pictures: Sequence[Picture], run: RunRecord) -> list[Answer]:
+def answers_to(pictures: Sequence[Picture], run: RunRecord, epoch: int | None = None) -> list[Answer]:
     """Ask the run's model about each picture, with a bar if it takes long.
 
     The first question to a model loads it, which takes some seconds.
 
+    Args:
+        pictures: to ask about.
+        run: whose model is asked.
+        epoch: one of its kept epochs; None = the best one.
+
     Raises:
         ModelUnavailableError: the run has no usable model.
     """
-    version = model_version(run)
+    version = model_version(run, epoch)
     answers: list[Answer] = []
     began, place = time.monotonic(), st.empty()
     with st.spinner("Asking the model …", show_time=True):
         for picture in pictures:
-            answers.append(Answer(picture, *_ask(run.path, version, picture.id, picture.data)))
+            said = _ask(run.path, epoch, version, picture.id, picture.data)
+            answers.append(Answer(picture, *said, epoch))
             if len(pictures) > 1 and time.monotonic() - began > PATIENCE_SECONDS:
                 place.progress(len(answers) / len(pictures), f"{len(answers):,} of {len(pictures):,} pictures")
     place.empty()
     return answers
 
 
-def model_version(run: RunRecord) -> tuple[int, ...]:
+def model_version(run: RunRecord, epoch: int | None = None) -> tuple[int, ...]:
     """Another one as soon as the model, or what was chosen for its doubtful answers, is another.
 
     Raises:
         ModelUnavailableError: the run has no model.
     """
     try:
-        stamps = [run.folder.model_file.stat().st_mtime_ns]
+        file = run.folder.model_file if epoch is None else epoch_file(run.folder, epoch)
+        stamps = [file.stat().st_mtime_ns]
     except FileNotFoundError:
+        if epoch is not None:
+            raise ModelUnavailableError(f"Epoch {epoch} of “{run.name}” is no longer kept: choose another.") from None
         raise ModelUnavailableError(f"“{run.name}” has no model any more: choose another run.") from None
     with contextlib.suppress(FileNotFoundError):
         stamps.append(run.folder.confidence_file.stat().st_mtime_ns)
@@ -74,12 +85,12 @@ def model_version(run: RunRecord) -> tuple[int, ...]:
 
 @st.cache_data(scope="session", max_entries=KEPT, show_spinner=False)
 def _ask(
-    run_path: Path, version: tuple[int, ...], picture_id: str, _data: bytes
+    run_path: Path, epoch: int | None, version: tuple[int, ...], picture_id: str, _data: bytes
 ) -> tuple[Ranked, float, str | None, float]:
     """Plain values, so that nothing but names and numbers stays in memory; the picture's id stands for its bytes."""
     del version, picture_id  # only tell one question from another
     from tl_core.prediction import predict_images  # imports TensorFlow, so only when a question is asked
 
-    (prediction,) = predict_images(run_path, [_data])
+    (prediction,) = predict_images(run_path, [_data], epoch)
     ranked = () if prediction.error else tuple(prediction.top(len(prediction.classes)))
     return ranked, prediction.seconds, prediction.error, prediction.threshold

@@ -39,12 +39,13 @@ ARCHIVES: Final[BackgroundTasks[Answers]] = BackgroundTasks(
 )
 
 
-def predict_archive_section(run: RunRecord, key: str) -> None:
+def predict_archive_section(run: RunRecord, key: str, epoch: int | None = None) -> None:
     """Draw the folded section; what it is doing, or has done, stands in it until the next zip.
 
     Args:
         run: whose model answers.
         key: prefix of the controls' keys.
+        epoch: one of its kept epochs; None = the best one.
     """
     task = ARCHIVES.find(st.query_params.get(_TASK))
     title = "A whole zip of pictures"
@@ -66,17 +67,17 @@ def predict_archive_section(run: RunRecord, key: str) -> None:
             help="The results stay here, also if you reload the page.",
         ):
             assert file is not None  # noqa: S101  # else the button is disabled
-            st.query_params[_TASK] = ARCHIVES.start(file.name, _work(run.path, file.getvalue()), run.id)
+            st.query_params[_TASK] = ARCHIVES.start(file.name, _work(run.path, epoch, file.getvalue()), run.id)
             st.rerun()
         if task is not None:
             st.fragment(_standing, run_every=REFRESH_SECONDS if working else None)(task.id, working, key)
 
 
-def _work(run_path: Path, data: bytes) -> Callable[[Reporter[Answers]], Answers]:
+def _work(run_path: Path, epoch: int | None, data: bytes) -> Callable[[Reporter[Answers]], Answers]:
     def work(to: Reporter[Answers]) -> Answers:
         from tl_core.prediction import predict_archive  # imports TensorFlow, so only in the task's thread
 
-        return tuple(predict_archive(run_path, io.BytesIO(data), to.progress, to.should_stop))
+        return tuple(predict_archive(run_path, io.BytesIO(data), to.progress, to.should_stop, epoch))
 
     return work
 

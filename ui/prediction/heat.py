@@ -43,7 +43,8 @@ def where_it_looked(run: RunRecord, answer: Answer, key: str) -> None:
         )
         with st.spinner("Looking …"):
             label = run.classes.index(name)
-            png, block, found = _heat(run.path, model_version(run), answer.picture.id, label, answer.picture.data)
+            version = model_version(run, answer.epoch)
+            png, block, found = _heat(run.path, answer.epoch, version, answer.picture.id, label, answer.picture.data)
         st.image(png, width="stretch", alt=f"{answer.picture.name} with the places marked that speak for {name}")
         if found:
             st.caption(f"The brighter a place, the more it speaks for **{plain(name)}**. Seen in {plain(block)}.")
@@ -53,13 +54,13 @@ def where_it_looked(run: RunRecord, answer: Answer, key: str) -> None:
 
 @st.cache_data(scope="session", max_entries=KEPT, show_spinner=False)
 def _heat(
-    run_path: Path, version: tuple[int, ...], picture_id: str, label: int, _data: bytes
+    run_path: Path, epoch: int | None, version: tuple[int, ...], picture_id: str, label: int, _data: bytes
 ) -> tuple[bytes, str, bool]:
     """PNG, title of the block, and whether anything speaks for the class; the picture's id stands for its bytes."""
     del version, picture_id  # only tell one question from another
     from tl_core.explanation import open_explainer  # imports TensorFlow, so only when it is asked for
 
-    explainer = open_explainer(run_path)
+    explainer = open_explainer(run_path, epoch)
     picture = read_image(normalise_image(_data).encoded)
     found = explainer.explain(resize_image(picture, explainer.image_size), label)
     return overlay(picture, found.heat, WIDTH), found.block, bool(found.heat.any())

@@ -27,8 +27,8 @@ MACHINE: Final[tuple[Field, ...]] = (
     Field(
         path="keep_last_epochs",
         label="Keep the last epochs",
-        help="Keeps the models of the last few epochs (checkpoints) beside the best one: the Predict page can ask each "
-        "of them, also while the training goes on. Only the weights that learn take space on the disk. "
+        help="Keeps the models of the last few epochs (checkpoints) beside the best one: the Predict page can ask "
+        "each of them, also while the training goes on. Only the weights that learn take space on the disk. "
         "0 = keep the best epoch alone.",
         section="machine",
         control="whole",
