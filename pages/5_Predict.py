@@ -8,6 +8,7 @@ import streamlit as st
 from tl_core.confidence import load_confidence
 from tl_core.kept_epochs import KeptEpoch
 from tl_core.runs import RunRecord
+from ui.live_camera import live_camera
 from ui.navigation import PREDICT
 from ui.page import page_setup
 from ui.prediction.answers import Answer, answers_to
@@ -71,6 +72,7 @@ with page_setup("Predict", PREDICT.icon, lead="What does the model see in your p
         epoch = kept.epoch if kept else None
         introduce(runs[0], kept)
         pictures = choose_pictures(workspace, runs[0], key="predict")
+        live_camera(runs[0], key="predict-live", epoch=epoch)
         predict_archive_section(runs[0], key="predict-zip", epoch=epoch)
         if pictures:
             show([answers_to(pictures, run, None if place else epoch) for place, run in enumerate(runs)], runs)

@@ -54,8 +54,12 @@ def answer_in_words(answer: Answer) -> str:
     name, probability = answer.ranked[0]
     if not answer.answered:
         return DOUBT
-    sureness = next(words for limit, words in SURENESS if probability >= limit)
-    return f"{sureness} **{plain(name)}**"
+    return f"{sureness(probability)} **{plain(name)}**"
+
+
+def sureness(probability: float) -> str:
+    """How sure a model is of its answer, before the name of the class."""
+    return next(words for limit, words in SURENESS if probability >= limit)
 
 
 def _picture(answer: Answer) -> None:

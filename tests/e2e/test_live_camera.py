@@ -1,0 +1,189 @@
+"""The live camera in a real browser, whose camera shows a film of one class."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from PIL import Image
+from playwright.sync_api import expect
+from streamlit.proto.BackMsg_pb2 import BackMsg
+
+from tests.e2e.application import CHROMIUM_ARGUMENTS, DESKTOP
+from tests.e2e.browser import find_or_install_browser
+from tests.tl_core.small_trainings import COLOURS, Trainer, coloured, import_coloured
+
+pytestmark = pytest.mark.e2e
+
+SHOWN = "red"  # the class that the camera sees
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory):
+    """Motion JPEG: one picture after the other, played again and again."""
+    path = tmp_path_factory.mktemp("film") / "camera.mjpeg"
+    with path.open("wb") as file:
+        for seed in range(10):
+            frame = io.BytesIO()
+            with Image.open(io.BytesIO(coloured(COLOURS[SHOWN], 800 + seed))) as picture:
+                picture.resize((640, 480)).save(frame, "JPEG", quality=90)
+            file.write(frame.getvalue())
+    return path
+
+
+@pytest.fixture(scope="module")
+def camera_browser(browser, film):
+    running = browser.browser_type.launch(
+        executable_path=find_or_install_browser(),
+        args=[
+            *CHROMIUM_ARGUMENTS,
+            "--use-fake-device-for-media-stream",
+            f"--use-file-for-fake-video-capture={film}",
+        ],
+    )
+    yield running
+    running.close()
+
+
+@pytest.fixture(scope="module")
+def run(app):
+    train = Trainer(app.workspace.ensure())
+    return train(import_coloured(app.workspace, COLOURS), epochs=6, keep_last_epochs=2).record
+
+
+@pytest.fixture
+def look(camera_browser, app, run):
+    """``look("camera")`` -> the Predict page with the section open, allowed to use the camera."""
+    contexts = []
+
+    def open_page(*permissions, script="", viewport=DESKTOP):
+        context = camera_browser.new_context(viewport=viewport, permissions=list(permissions))
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(60_000)
+        page.sent = []
+        page.on("websocket", lambda socket: socket.on("framesent", lambda data: page.sent.append(data)))
+        if script:
+            page.add_init_script(script)
+        page.goto(app.at("Predict", run=run.id))
+        page.get_by_text("Live camera").click()
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+def start(page):
+    page.get_by_role("button", name="Start").click()
+
+
+def wait_for_answers(page, amount):
+    camera = page.locator(".camera").element_handle()
+    page.wait_for_function("([camera, amount]) => Number(camera.dataset.answers) >= amount", arg=[camera, amount])
+
+
+def remember_track(page):
+    page.locator("video").evaluate("video => { window.track = video.srcObject.getVideoTracks()[0] }")
+    assert page.evaluate("window.track.readyState") == "live"
+
+
+def frames(page):
+    """The pictures of the camera among what the browser has sent."""
+    asked = [BackMsg.FromString(data).rerun_script for data in page.sent if isinstance(data, bytes)]
+    found = []
+    for message in asked:
+        values = [widget.json_trigger_value for widget in message.widget_states.widgets if widget.json_trigger_value]
+        if values:
+            found.append((message.fragment_id, len(values[0])))
+    return found
+
+
+def test_what_the_camera_sees_is_named_again_and_again(look):
+    page = look("camera")
+    assert not frames(page)
+    start(page)
+    wait_for_answers(page, 6)
+    expect(page.locator(".headline")).to_contain_text(SHOWN)
+    expect(page.locator(".bar.first .name")).to_have_text(SHOWN)
+    expect(page.locator(".pace")).to_contain_text("answers per second")
+    assert page.locator(".bar .name").all_inner_texts() == list(COLOURS), "each class keeps its row"
+    sent = frames(page)
+    assert len(sent) >= 6
+    assert all(fragment for fragment, _ in sent), "only the camera is run again, not the whole page"
+    assert max(size for _, size in sent) < 30_000 * 4 / 3 + 200
+    assert int(page.locator(".camera").get_attribute("data-bytes")) <= 30_000
+
+
+def test_stop_turns_the_camera_off_and_nothing_more_is_sent(look):
+    page = look("camera")
+    start(page)
+    wait_for_answers(page, 1)
+    remember_track(page)
+    page.get_by_role("button", name="Stop").click()
+    assert page.evaluate("window.track.readyState") == "ended"
+    expect(page.get_by_text("The camera is off.")).to_be_visible()
+    answers, sent = page.locator(".camera").get_attribute("data-answers"), len(frames(page))
+    start(page)
+    wait_for_answers(page, int(answers) + 2)
+    assert len(frames(page)) > sent
+    remember_track(page)
+    page.get_by_role("link", name="Evaluate").click()
+    page.wait_for_function("window.track.readyState === 'ended'")
+
+
+def test_a_tab_that_is_not_in_front_has_the_camera_off(look):
+    page = look("camera")
+    start(page)
+    wait_for_answers(page, 1)
+    remember_track(page)
+    change = """hidden => {
+        Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden })
+        document.dispatchEvent(new Event("visibilitychange"))
+    }"""
+    page.evaluate(change, True)
+    assert page.evaluate("window.track.readyState") == "ended"
+    expect(page.get_by_text("Paused: the camera is off")).to_be_visible()
+    page.evaluate(change, False)
+    wait_for_answers(page, 3)
+
+
+def test_a_refusal_says_what_to_do(look):
+    page = look()
+    start(page)
+    expect(page.get_by_text("The camera is blocked for this page")).to_be_visible()
+    expect(page.get_by_role("button", name="Start")).to_be_enabled()
+    assert not frames(page)
+
+
+FAILS = "navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', '{}'))"
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        (FAILS.format("NotFoundError"), "No camera was found."),
+        (FAILS.format("NotReadableError"), "perhaps because another program has it"),
+        ("Object.defineProperty(window, 'isSecureContext', { get: () => false })", "ask for its https address"),
+    ],
+    ids=["no camera", "in use", "no https"],
+)
+def test_without_a_camera_it_says_why(look, script, words):
+    page = look("camera", script=script)
+    button = page.get_by_role("button", name="Start")
+    expect(button).to_be_visible()
+    if button.is_enabled():
+        button.click()
+    expect(page.get_by_text(words)).to_be_visible()
+    assert not frames(page)
+
+
+def test_another_epoch_is_asked_while_the_camera_goes_on(look, run):
+    page = look("camera")
+    start(page)
+    wait_for_answers(page, 2)
+    page.locator(".st-key-predict-epoch input").click()
+    page.get_by_role("option").nth(1).click()
+    expect(page.get_by_text("Answers come from the model of epoch")).to_be_visible()
+    wait_for_answers(page, 2)
+    expect(page.locator(".headline")).to_contain_text(SHOWN)
