@@ -22,6 +22,7 @@ LAYERS = {
     "tl_core.workspace": 0,
     "tl_core.quota": 0,
     "tl_core.passcode": 0,
+    "tl_core.child_process": 0,
     "tl_core.config": 0,
     "tl_core.backbones": 2,
     "tl_core.backbones.record": 0,
@@ -30,6 +31,9 @@ LAYERS = {
     "tl_core.backbones.feature_size": 0,
     "tl_core.backbones.outline": 1,
     "tl_core.backbones.weights": 1,
+    "tl_core.brought": 1,
+    "tl_core.brought.answering": 2,
+    "tl_core.brought.child": 2,
     "tl_core.data": 1,
     "tl_core.runs": 1,
     "tl_core.jobs": 1,
@@ -49,6 +53,7 @@ LAYERS = {
     "tl_core.engine.image_store": 1,
     "tl_core.training": 2,
     "tl_core.evaluation": 2,
+    "tl_core.report": 2,
     "tl_core.class_curves": 2,
     "tl_core.explanation": 2,
     "tl_core.export": 2,
@@ -83,6 +88,8 @@ FORBIDDEN_WORDS = (
     r"add_script_run_ctx",
     r"unsafe_allow_html\s*=\s*True",
 )
+# In the process that opens a model from a file, and nowhere else, its weights are looked at before Keras reads them.
+ALLOWED_WORDS = {"tl_core.brought.weights": {r"\bh5py\b"}}
 
 
 @dataclass(frozen=True)
@@ -206,7 +213,8 @@ def test_what_works_in_a_thread_of_its_own_never_speaks_to_streamlit():
 def test_nothing_unsafe_or_vague(path: Path):
     assert not {"utils", "helpers", "common", "misc"} & set(path.relative_to(REPOSITORY).with_suffix("").parts)
     text = path.read_text(encoding="utf-8")
-    assert [pattern for pattern in FORBIDDEN_WORDS if re.search(pattern, text)] == []
+    found = {pattern for pattern in FORBIDDEN_WORDS if re.search(pattern, text)}
+    assert found == ALLOWED_WORDS.get(module_name(path), set())
 
 
 @pytest.mark.parametrize("folder", ["tl_core", "ui"])

@@ -66,12 +66,13 @@ def test_the_audit_can_be_run():
 
 
 OPENS_MODELS = re.compile(r"(^|\.)(load_model|load_weights|model_from_json|deserialize_keras_object)$")
-# Our own model, checked by its sha256 before; and pretrained weights, checked by the published sum.
-OPENED_HERE = {"tl_core.models.stored", "tl_core.backbones.build"}
+# Our own model, checked by its sha256 before; pretrained weights, checked by the published sum; and, in a process of
+# its own that may do nothing but compute, a model from a file that has passed the static check.
+OPENED_HERE = {"tl_core.models.stored", "tl_core.backbones.build", "tl_core.brought.child"}
 
 
 @pytest.mark.parametrize("path", python_files("tl_core", "ui", "pages"), ids=module_name)
-def test_models_are_opened_in_two_places_alone(path: Path):
+def test_models_are_opened_in_three_places_alone(path: Path):
     opened = [name for call in calls_in(path) if OPENS_MODELS.search(name := ast.unparse(call.func))]
     assert not opened or module_name(path) in OPENED_HERE
 

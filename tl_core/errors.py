@@ -14,6 +14,7 @@ traceback belongs in the log, never on the page::
     ├── WeightsUnavailableError     pretrained weights are neither here nor to be had
     ├── RunNotFoundError
     ├── ModelUnavailableError       a run has no usable model (yet), or its file is damaged
+    ├── ModelFileError              a model brought as a file is not accepted, or cannot be opened
     ├── ExportError                 a model cannot be taken elsewhere in this format
     ├── TrainingError               a training cannot go on
     │   ├── DivergedError           the loss became infinite or not a number
@@ -64,6 +65,10 @@ class RunNotFoundError(TransferLearningError):
 
 class ModelUnavailableError(TransferLearningError):
     """A run has no usable model (yet), or its model file is damaged."""
+
+
+class ModelFileError(TransferLearningError):
+    """A model that a person brings as a file is refused, or could not be opened."""
 
 
 class ExportError(TransferLearningError):

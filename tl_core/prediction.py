@@ -86,6 +86,10 @@ class Predictor:
         return as_class_probabilities(self.network(images)[0])
 
 
+Answerer = Callable[[], tuple[Predictor, Confidence]]
+"""Opens a model, with how doubtful answers of it are given; called once the pictures are known to be there."""
+
+
 def predict_images(run_path: Path, images: Sequence[bytes], epoch: int | None = None) -> list[ImagePrediction]:
     """Classify photographs with the model of a run, doubting as was chosen for it (see `tl_core.confidence`).
 
@@ -102,8 +106,13 @@ def predict_images(run_path: Path, images: Sequence[bytes], epoch: int | None = 
         ModelUnavailableError: the run has no model yet, the epoch is not kept, or a file is damaged.
         RunNotFoundError: there is no such run.
     """
+    return predict_with(lambda: _of_run(run_path, epoch), images)
+
+
+def predict_with(answerer: Answerer, images: Sequence[bytes]) -> list[ImagePrediction]:
+    """As `predict_images`, with a model that need not be that of a run."""
     reads = [partial(bytes, data) for data in images]
-    return list(itertools.chain.from_iterable(_in_chunks(run_path, reads, epoch)))
+    return list(itertools.chain.from_iterable(_in_chunks(answerer, reads)))
 
 
 def predict_archive(
@@ -130,11 +139,18 @@ def predict_archive(
         ModelUnavailableError: the run has no model yet, the epoch is not kept, or a file is damaged.
         StoppedError: ``should_stop`` said so.
     """
+    return predict_archive_with(lambda: _of_run(run_path, epoch), archive, progress, should_stop)
+
+
+def predict_archive_with(
+    answerer: Answerer, archive: BinaryIO | Path, progress: Progress = no_progress, should_stop: ShouldStop = never
+) -> list[FileAnswer]:
+    """As `predict_archive`, with a model that need not be that of a run."""
     answers: list[FileAnswer] = []
     with zip_source(archive) as source:
         names = [file.shown_name for file in source.files]
         progress(0, len(names))
-        for predictions in _in_chunks(run_path, [file.read for file in source.files], epoch):
+        for predictions in _in_chunks(answerer, [file.read for file in source.files]):
             for prediction in predictions:
                 top = tuple(prediction.top(NAMED))
                 answers.append(FileAnswer(names[len(answers)], top, prediction.answered, prediction.error))
@@ -144,10 +160,12 @@ def predict_archive(
         return [*answers, *(FileAnswer(file.name, (), False, file.reason) for file in source.skipped)]
 
 
-def _in_chunks(
-    run_path: Path, reads: Sequence[Callable[[], bytes]], epoch: int | None
-) -> Iterator[list[ImagePrediction]]:
-    predictor, confidence = open_predictor(run_path, epoch), confidence_of(load_run(run_path), epoch)
+def _of_run(run_path: Path, epoch: int | None) -> tuple[Predictor, Confidence]:
+    return open_predictor(run_path, epoch), confidence_of(load_run(run_path), epoch)
+
+
+def _in_chunks(answerer: Answerer, reads: Sequence[Callable[[], bytes]]) -> Iterator[list[ImagePrediction]]:
+    predictor, confidence = answerer()
     with ThreadPoolExecutor() as pool:
         for start in range(0, len(reads), _CHUNK):
             chunk = reads[start : start + _CHUNK]

@@ -49,6 +49,11 @@ class Workspace:
         return self.root / "weights"
 
     @property
+    def models(self) -> Path:
+        """Models a person brought as files: one folder per model, named by its id."""
+        return self.root / "models"
+
+    @property
     def speeds(self) -> Path:
         """How fast this machine trains; may be deleted at any time and is measured again."""
         return self.root / "speeds"
@@ -65,7 +70,7 @@ class Workspace:
             WorkspaceError: a folder cannot be created or written.
         """
         try:
-            for folder in (self.datasets, self.runs, self.cache, self.weights):
+            for folder in (self.datasets, self.runs, self.cache, self.weights, self.models):
                 folder.mkdir(parents=True, exist_ok=True)
                 probe = folder / f".probe-{secrets.token_hex(4)}"
                 probe.touch()

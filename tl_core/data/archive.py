@@ -45,7 +45,7 @@ _TAIL: Final = 65_557 + 76  # the end record lies in the last 64 KB, a zip64 end
 _ENCRYPTED: Final = 0x1
 _UTF8: Final = 0x800
 _DRIVE = re.compile(r"^[A-Za-z]:")
-_BROKEN_ZIP = (
+BROKEN_ZIP: Final = (  # what `zipfile` raises on a damaged file
     zipfile.BadZipFile,
     zipfile.LargeZipFile,
     struct.error,
@@ -69,7 +69,7 @@ def zip_source(file: BinaryIO | Path, limits: ArchiveLimits = LIMITS) -> Iterato
         _check_file(stream, limits)
         try:
             archive = stack.enter_context(zipfile.ZipFile(stream))
-        except _BROKEN_ZIP as error:
+        except BROKEN_ZIP as error:
             raise ArchiveError(_NOT_A_ZIP) from error
         members = [info for info in archive.infolist() if not info.is_dir() and not _is_junk(info)]
         if not members:
@@ -123,17 +123,24 @@ def _check_file(stream: BinaryIO, limits: ArchiveLimits) -> None:
             f"The zip file has {_megabytes(size)}, more than the {_megabytes(limits.file_bytes)} allowed: "
             "bring smaller images or fewer of them."
         )
+    claimed = claimed_directory_bytes(stream)
+    if claimed is None:
+        raise ArchiveError(_NOT_A_ZIP)
+    if claimed > limits.directory_bytes:
+        raise ArchiveError(f"The zip file lists more than the {limits.members:,} files allowed: bring it in parts.")
+
+
+def claimed_directory_bytes(stream: BinaryIO) -> int | None:
+    """How large a zip says its table of contents is, before that is read; None if this is no zip.
+
+    It is the largest size that any end record claims, however many there are.
+    """
+    size = stream.seek(0, 2)
     stream.seek(max(0, size - _TAIL))
     tail = stream.read()
     stream.seek(0)
     if _END not in tail:
-        raise ArchiveError(_NOT_A_ZIP)
-    if _directory_bytes(tail) > limits.directory_bytes:
-        raise ArchiveError(f"The zip file lists more than the {limits.members:,} files allowed: bring it in parts.")
-
-
-def _directory_bytes(tail: bytes) -> int:
-    """The largest size of the table of contents that any end record in ``tail`` claims, however many there are."""
+        return None
     claims = [0]
     for signature, offset, form in ((_END, 12, "<L"), (_END_64, 40, "<Q")):
         for match in re.finditer(re.escape(signature), tail):
@@ -196,7 +203,7 @@ def _reader(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Callable[[], byt
         try:
             with archive.open(info) as member:
                 return read_limited(member)  # type: ignore[arg-type]  # read(n) is all that is used
-        except (*_BROKEN_ZIP, zlib.error, LZMAError, EOFError, RuntimeError) as error:
+        except (*BROKEN_ZIP, zlib.error, LZMAError, EOFError, RuntimeError) as error:
             raise ImageError("It is damaged within the zip file, or packed in a way that cannot be read.") from error
 
     return read

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import shutil
 import tempfile
 import time
@@ -17,7 +16,9 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-import tl_core
+from tl_core.brought import manifest
+from tl_core.brought.manifest import LABELS, Manifest
+from tl_core.child_process import with_our_code
 from tl_core.confidence import Confidence, load_confidence, with_temperature
 from tl_core.config.validation import from_mapping
 from tl_core.data.dataset import Dataset, ImageRecord, load_dataset
@@ -48,7 +49,6 @@ logger = logging.getLogger(__name__)
 Report = Callable[[float, str], None]  # how much is done, 0-1, and what goes on, in words
 
 FOLDER: Final = "exports"  # in the run's folder
-LABELS: Final = "labels.txt"
 
 _MAKING: Final = ".making-"  # what the name of a folder begins with in which an export is made
 _ABANDONED: Final = 6 * 3600.0  # seconds after which nobody can be making an export any more
@@ -177,6 +177,7 @@ def _make(material: _Material, form: ExportFormat, folder: Path, report: Report,
     answers = _ask(form, content, [material.dataset.path_of(record) for record in material.records], should_stop)
     proof = judge(form, with_temperature(app, confidence.temperature), answers, material.labels)
     report(0.95, "Packing")
+    (content / manifest.NAME).write_text(_manifest(run, form, confidence, predictor.image_size).to_json(), "utf-8")
     described = card.model_card(run, material.dataset, form, proof, confidence, predictor.image_size)
     (content / card.NAME).write_text(described, encoding="utf-8")
     curves = still_curves(History().add(read_events(run.folder.events_file)))
@@ -198,7 +199,7 @@ def _pictures(material: _Material, size: int) -> npt.NDArray[np.uint8]:
 
 def _build(run: RunRecord, form: ExportFormat, target: Path, should_stop: ShouldStop) -> None:
     words = ("-m", "tl_core.export.building_process", str(run.path), form.name, str(target))
-    code = run_python(words, should_stop, {"PYTHONPATH": _with_our_code()})
+    code = run_python(words, should_stop, {"PYTHONPATH": with_our_code()})
     reason = target.parent / REASON
     if code == CANNOT and reason.is_file():
         raise ExportError(reason.read_text(encoding="utf-8"))
@@ -207,12 +208,6 @@ def _build(run: RunRecord, form: ExportFormat, target: Path, should_stop: Should
             f"The model of “{run.name}” could not be turned into {form.title}, because its converter refuses one of "
             "its parts (the server's log says which): choose another format."
         )
-
-
-def _with_our_code() -> str:
-    """Where Python looks for modules, wherever this process was started."""
-    ours = str(Path(tl_core.__file__).parents[1])
-    return os.pathsep.join([ours, *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
 def _ask(form: ExportFormat, folder: Path, pictures: Sequence[Path], should_stop: ShouldStop) -> npt.NDArray[Any]:
@@ -227,6 +222,21 @@ def _ask(form: ExportFormat, folder: Path, pictures: Sequence[Path], should_stop
             "not offered: choose another format."
         )
     return np.asarray(np.load(answers, allow_pickle=False))
+
+
+def _manifest(run: RunRecord, form: ExportFormat, confidence: Confidence, image_size: int) -> Manifest:
+    """The same for a program: with it another dashboard opens the Keras export without a question."""
+    return Manifest(
+        name=run.name,
+        classes=run.classes,
+        image_size=image_size,
+        model_sha256=run.model_sha256 if form.name == "keras" else None,
+        temperature=confidence.temperature,
+        threshold=confidence.threshold,
+        backbone=run.config.backbone,
+        trained=run.finished or run.created,
+        made_with=", ".join(f"{name} {version}" for name, version in run.versions.items()),
+    )
 
 
 def _keep(run: RunRecord, form: ExportFormat, confidence: Confidence, proof: Proof, content: Path) -> Export:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from typing import Final
 
+from tl_core.child_process import end_process, start_python, wait_for
 from tl_core.data.progress import ShouldStop
 from tl_core.errors import StoppedError
 
@@ -17,7 +17,6 @@ logger = logging.getLogger(__name__)
 
 _INTERVAL: Final = 0.2  # seconds between two looks at `should_stop`
 _LOG_END: Final = 4000  # characters of what a failed process said that go to the log
-_GRACE: Final = 5.0  # seconds to end in, once asked to
 
 
 def run_python(words: Sequence[str], should_stop: ShouldStop, environment: dict[str, str]) -> int:
@@ -34,36 +33,18 @@ def run_python(words: Sequence[str], should_stop: ShouldStop, environment: dict[
     Raises:
         StoppedError: ``should_stop`` said so.
     """
-    # The GPU, if there is one, belongs to the training that may be going on.
-    settings = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "2", **environment}
     with tempfile.TemporaryFile() as said:
-        process = subprocess.Popen(  # noqa: S603  # our own program, no shell
-            [sys.executable, *words], stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT, env=settings
+        process = start_python(
+            words, {**os.environ, **environment}, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT
         )
         try:
             while process.poll() is None:
                 if should_stop():
                     raise StoppedError("The export was stopped; nothing of it was kept.")
-                _wait(process, _INTERVAL)
+                wait_for(process, _INTERVAL)
         finally:
-            _end(process)
+            end_process(process)
         if process.returncode != 0:
             said.seek(0)
             logger.warning("An export failed: %s", said.read().decode("utf-8", "replace")[-_LOG_END:])
         return process.returncode
-
-
-def _wait(process: subprocess.Popen[bytes], seconds: float) -> None:
-    try:
-        process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        return
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is None:
-        process.terminate()
-        _wait(process, _GRACE)
-    if process.poll() is None:
-        process.kill()
-        process.wait()

@@ -1,0 +1,6 @@
+"""Stands in for the process that opens a model, and never says a word."""
+
+import sys
+
+if __name__ == "__main__":
+    sys.stdin.read()

@@ -1,0 +1,82 @@
+"""What a model file is refused for before Keras sees it: fast, in one sentence, leaving nothing behind."""
+
+from __future__ import annotations
+
+import io
+import time
+
+import pytest
+
+from tests.hostile.bad_models import BAD_MODELS, BadModel
+from tests.hostile.models import CLASSES, exported, good_model, manifest, packed
+from tl_core.brought import bring_model, list_brought, look_at
+from tl_core.brought.known_parts import KNOWN
+from tl_core.errors import ModelFileError
+from tl_core.workspace import Workspace
+
+STATIC = [bad for bad in BAD_MODELS if not bad.child]
+SECONDS = 0.1
+ALLOWED_NAMES = 60
+
+
+@pytest.fixture
+def room(tmp_path) -> Workspace:
+    return Workspace(tmp_path / "workspace").ensure()
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+@pytest.mark.parametrize("bad", STATIC, ids=str)
+def test_a_bad_model_is_refused_before_keras_sees_it(room, bad: BadModel):
+    data = bad.make()
+    started = time.process_time()
+    with pytest.raises(ModelFileError, match=bad.says) as caught:
+        bring_model(room, io.BytesIO(data), "bad.keras", bad.names)
+    assert time.process_time() - started < SECONDS
+    said = str(caught.value)
+    assert said.endswith(".")
+    assert "\n" not in said
+    assert "Error" not in said
+    assert len(said) < 400
+    assert list(room.models.iterdir()) == []
+    assert list(room.root.parent.iterdir()) == [room.root]
+
+
+def test_the_corpus_is_as_large_as_promised():
+    assert len(STATIC) >= 20
+    assert len({bad.name for bad in BAD_MODELS}) == len(BAD_MODELS)
+
+
+def test_few_kinds_of_parts_are_allowed():
+    assert len({name for _, name in KNOWN}) <= ALLOWED_NAMES
+    assert all(module is None or module.split(".")[0] == "keras" for module, _ in KNOWN)
+
+
+def test_a_good_model_is_kept_with_what_is_known_of_it(room):
+    model = bring_model(room, io.BytesIO(good_model()), "folder/Red or blue.keras", ["blue", " red "])
+    assert (model.name, model.file_name, model.classes) == ("Red or blue", "Red or blue.keras", CLASSES)
+    assert (model.image_size, model.outputs, model.parameters) == (32, 2, 8)
+    assert model.model_file.read_bytes() == good_model()
+    assert list_brought(room) == [model]
+    assert bring_model(room, io.BytesIO(good_model()), "again.keras", CLASSES) == model, "once is enough"
+
+
+def test_an_exported_zip_says_itself_what_its_classes_are_called(room):
+    model = bring_model(room, io.BytesIO(exported()), "export.zip", None)
+    assert model.classes == CLASSES
+    assert not model.has_manifest
+    said = manifest(name="Colours *of* mine", temperature=2.0, threshold=0.8, later_versions="say more")
+    told = bring_model(room, io.BytesIO(said), "export.zip", None)
+    assert (told.name, told.temperature, told.threshold) == ("Colours *of* mine", 2.0, 0.8)
+
+
+def test_a_zip_packed_anew_on_a_mac_is_read_too(room):
+    parts = {"export/model.keras": good_model(), "export/labels.txt": b"blue\nred\n"}
+    junk = {"__MACOSX/export/._model.keras": b"x"}
+    assert bring_model(room, io.BytesIO(packed(parts | junk)), "export.zip").classes == CLASSES
+
+
+def test_a_bare_model_tells_how_many_names_it_needs():
+    looked = look_at(io.BytesIO(good_model()))
+    assert looked.needs_names
+    assert looked.architecture.classes == 2
+    assert not look_at(io.BytesIO(exported())).needs_names
