@@ -9,9 +9,11 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, Final
 
 from tl_core.errors import WorkspaceError
+
+WRITING: Final = ".writing-"  # begins the name of a file that is not complete; the writer's pid follows
 
 
 @contextlib.contextmanager
@@ -26,7 +28,7 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(prefix=".writing-", suffix=path.suffix, dir=path.parent)
+        descriptor, name = tempfile.mkstemp(prefix=f"{WRITING}{os.getpid()}-", suffix=path.suffix, dir=path.parent)
         os.close(descriptor)
     except OSError as error:
         raise WorkspaceError(_cannot_write(path, error)) from error
@@ -40,6 +42,24 @@ def replacing(path: Path) -> Iterator[Path]:
         raise WorkspaceError(_cannot_write(path, error)) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def overwriting(path: Path) -> Iterator[BinaryIO]:
+    """Give a file to be written anew in its place, which is several times as fast as a new file each time.
+
+    A crash leaves a mixture of old and new, so whoever reads it has to be able to tell. Not flushed to the disk: what
+    is written outlives the process, but not a power cut.
+
+    Raises:
+        WorkspaceError: the disk is full or the file cannot be written.
+    """
+    try:
+        with path.open("r+b" if path.exists() else "w+b") as file:
+            yield file
+            file.truncate(file.seek(0, os.SEEK_CUR))
+    except OSError as error:
+        raise WorkspaceError(_cannot_write(path, error)) from error
 
 
 def write_bytes(path: Path, data: bytes) -> None:

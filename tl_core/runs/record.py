@@ -14,6 +14,7 @@ ACTIVE: Final[frozenset[str]] = frozenset({"queued", "running"})
 
 
 CHECKPOINT_FILE: Final = "checkpoint.npz"
+LATEST_FILES: Final = ("latest-0.npz", "latest-1.npz")  # of later epochs, in turns; a power cut may take them
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,19 @@ class Best:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeptModel:
+    """What a model file is; written down before the file takes its place, because both cannot change at once."""
+
+    best: Best
+    sha256: str
+
+    @classmethod
+    def from_dict(cls, values: Any) -> KeptModel:
+        """Read plain values."""
+        return from_mapping(cls, {**values, "best": Best.from_dict(values["best"])})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
     """One run as its folder tells it; a snapshot, read again to see what has changed."""
 
@@ -128,6 +142,7 @@ class RunRecord:
     best: Best | None = None
     error: str | None = None  # one sentence, if the run failed
     model_sha256: str | None = None  # of best.keras
+    next_model: KeptModel | None = None  # about to become best.keras; known of a run in progress alone
     owner: Owner | None = None
     starred: bool = False
     notes: str = ""

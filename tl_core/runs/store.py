@@ -20,12 +20,14 @@ from tl_core.config import TrainingConfig
 from tl_core.errors import ConfigError, RunNotFoundError, TransferLearningError, WorkspaceError
 from tl_core.files import read_json, write_json
 from tl_core.quota import require_within_quota
+from tl_core.runs.leftovers import with_its_model
 from tl_core.runs.record import (
     ACTIVE,
     ANNOTATION_FIELDS,
     PATH_FIELD,
     RECORD_FIELDS,
     Best,
+    KeptModel,
     Owner,
     RunFolder,
     RunRecord,
@@ -43,6 +45,7 @@ _READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "config": TrainingConfig.from_dict,
     "classes": tuple,
     "best": lambda values: values and Best.from_dict(values),
+    "next_model": lambda values: values and KeptModel.from_dict(values),
     "owner": lambda values: values and Owner.from_dict(values),
 }
 
@@ -115,8 +118,8 @@ def load_run(path: Path) -> RunRecord:
     except (TypeError, ConfigError) as error:
         raise WorkspaceError(f"The record of the run {path.name} is damaged and cannot be read.") from error
     if record.status in ACTIVE and not is_alive(record.owner):
-        return replace(record, status="interrupted")
-    return record
+        record = replace(record, status="interrupted")
+    return record if record.active else with_its_model(record)
 
 
 def find_run(workspace: Workspace, run_id: str) -> RunRecord:
@@ -238,12 +241,13 @@ def this_process() -> Owner:
 
 
 def is_alive(owner: Owner | None) -> bool:
-    """Whether the process that owned a run still exists."""
+    """Whether the process that owned a run still works; one that is dead and not yet buried does not."""
     if owner is None:
         return False
     try:
+        process = psutil.Process(owner.pid)
         # Clock adjustments move the reported start by fractions of a second.
-        return bool(abs(psutil.Process(owner.pid).create_time() - owner.started) < 2)
+        return bool(abs(process.create_time() - owner.started) < 2 and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
 

@@ -18,7 +18,8 @@ from tl_core.files import write_json
 from tl_core.models.freezing import freeze_layers
 from tl_core.models.optimizers import build_optimizer
 from tl_core.runs import Best, RunFolder, update_run
-from tl_core.training.checkpoint import Checkpoint, remove_checkpoint, save_checkpoint
+from tl_core.runs.record import KeptModel
+from tl_core.training.checkpoint import Checkpoint, keep_latest, remove_checkpoint, save_checkpoint
 from tl_core.training.feeds import ArrayFeed
 from tl_core.training.fitter import Fitter, Interrupted, Result
 from tl_core.training.keeping import EpochKeeper, bytes_to_keep
@@ -31,7 +32,7 @@ from tl_core.training.watched import WatchedPictures, read_watched
 from tl_core.workspace import Workspace
 
 MODEL_INTERVAL: Final = 30.0  # seconds between two writings of the best model
-CHECKPOINT_INTERVAL: Final = 10.0  # seconds between two writings of what `resume` needs
+CHECKPOINT_INTERVAL: Final = 10.0  # seconds between two checkpoints that outlive a power cut; others: every epoch
 MAX_LAST_CHECKPOINT: Final = 200 << 20  # bytes kept of a run that has ended, so that more epochs can follow
 
 
@@ -60,6 +61,7 @@ class Course:
         self._watched: WatchedPictures | None = None
         self._kept = EpochKeeper(self._folder, config.keep_last_epochs, self._state.next_epoch)
         self._last_epoch = 0
+        self._checkpoint_bytes = 0
         self._model_written = self._checkpoint_written = time.monotonic()
 
     def run(self) -> tuple[str, Best]:
@@ -86,6 +88,10 @@ class Course:
             remove_checkpoint(self._folder)  # nothing good could follow
             raise
         best = self._keep_best(measure=status == "done" or isinstance(self._stage.validation.feed, ArrayFeed))
+        if self._checkpoint_bytes > MAX_LAST_CHECKPOINT:
+            remove_checkpoint(self._folder)
+        else:
+            keep_latest(self._folder)
         give_back(self._prepared)
         return status, best
 
@@ -103,16 +109,16 @@ class Course:
         self._kept.add(prepared.classifier, prepared.frozen_layers, epoch, self._state.phase, val_accuracy)
 
     def epoch_ended(self, state: PhaseState, *, last: bool) -> None:
-        """Write what `resume` and `extend` need, if the last writing was long ago or this is the end."""
-        if not last and time.monotonic() - self._checkpoint_written < CHECKPOINT_INTERVAL:
-            return
-        variables = snapshot(self._stage.partition.trained.variables)
-        optimizer = snapshot(self._fitter.optimizer.variables)
-        if last and sum(array.nbytes for array in (*variables, *optimizer)) > MAX_LAST_CHECKPOINT:
-            return
-        save_checkpoint(self._folder, Checkpoint(state, self._last_epoch, variables, optimizer))
-        self._reporter.slow_step()
-        self._checkpoint_written = time.monotonic()
+        """Write what `resume` and `extend` need, every epoch; flushed to the disk now and then, and at the end."""
+        flush = last or time.monotonic() - self._checkpoint_written >= CHECKPOINT_INTERVAL
+        if flush:
+            self._reporter.slow_step()
+        variables = [variable.value.numpy() for variable in self._stage.partition.trained.variables]
+        optimizer = [variable.value.numpy() for variable in self._fitter.optimizer.variables]
+        save_checkpoint(self._folder, Checkpoint(state, self._last_epoch, variables, optimizer), flush=flush)
+        if flush:
+            self._checkpoint_written = time.monotonic()
+        self._checkpoint_bytes = sum(array.nbytes for array in (*variables, *optimizer))
 
     def _prepare(self) -> None:
         def record_device(device: Device) -> None:
@@ -222,14 +228,18 @@ class Course:
 
     def _write_model(self, best: Best) -> str:
         prepared = self._prepared
+        self._reporter.slow_step()
+
+        def announce(sha256: str) -> None:
+            update_run(self._folder.path, next_model=KeptModel(best=best, sha256=sha256))
+
         sha256 = save_classifier(
-            self._folder.model_file, self._config, prepared.classifier, len(prepared.dataset.classes)
+            self._folder.model_file, self._config, prepared.classifier, len(prepared.dataset.classes), announce
         )
-        update_run(self._folder.path, best=best, model_sha256=sha256)
+        update_run(self._folder.path, best=best, model_sha256=sha256, next_model=None)
         self._model_written = time.monotonic()
         return sha256
 
 
 def _size(variables: list[Any]) -> int:
     return sum(math.prod(variable.shape) for variable in variables)
-        self._reporter.slow_step()

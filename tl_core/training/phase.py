@@ -100,15 +100,16 @@ def run_phase(
         keeper.epoch_told(state.next_epoch, checked.accuracy)
         _count(state, checked.loss)
         state.next_epoch += 1
+        ends_early = config.early_stopping_patience is not None and state.waited >= config.early_stopping_patience
+        if ends_early:
+            reporter.note(f"No better validation loss for {state.waited} epochs, so this phase ends early.")
+        elif config.schedule == "plateau":
+            _slow_down(state, fitter, reporter)
+        keeper.epoch_ended(state, last=ends_early or state.next_epoch > plan.last_epoch)
         if better:
             keeper.improved(state)
-        if config.early_stopping_patience is not None and state.waited >= config.early_stopping_patience:
-            reporter.note(f"No better validation loss for {state.waited} epochs, so this phase ends early.")
-            keeper.epoch_ended(state, last=True)
+        if ends_early:
             return
-        if config.schedule == "plateau":
-            _slow_down(state, fitter, reporter)
-        keeper.epoch_ended(state, last=state.next_epoch > plan.last_epoch)
 
 
 def _train(config: TrainingConfig, plan: PhasePlan, state: PhaseState, fitter: Fitter, reporter: Reporter) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -42,10 +42,23 @@ def require_room(path: Path, classifier: Classifier, more: int = 0) -> None:
         )
 
 
-def save_classifier(path: Path, config: TrainingConfig, classifier: Classifier, classes: int) -> str:
+def save_classifier(
+    path: Path,
+    config: TrainingConfig,
+    classifier: Classifier,
+    classes: int,
+    announce: Callable[[str], None] | None = None,
+) -> str:
     """Write the model to ``path`` in one step.
 
     The file is checked before it takes the place of an older one: all weights finite, every part readable.
+
+    Args:
+        path: of the file.
+        config: of the training.
+        classifier: to be written.
+        classes: how many.
+        announce: told the file's sha256 when it is complete, before it takes its place.
 
     Returns:
         The file's sha256.
@@ -62,7 +75,10 @@ def save_classifier(path: Path, config: TrainingConfig, classifier: Classifier, 
     with replacing(path) as temporary:
         model.save(temporary)
         _require_readable(temporary)
-        return sha256_of(temporary)
+        sha256 = sha256_of(temporary)
+        if announce is not None:
+            announce(sha256)
+    return sha256
 
 
 def snapshot(variables: Sequence[keras.Variable]) -> list[Array]:

@@ -13,6 +13,7 @@ from tl_core.config import TrainingConfig
 from tl_core.errors import StoppedError, TransferLearningError
 from tl_core.runs import EventWriter, RunFolder, load_run, update_run
 from tl_core.runs.heartbeat import Heartbeat
+from tl_core.runs.leftovers import remove_half_written
 from tl_core.runs.store import now, this_process
 from tl_core.training.checkpoint import forget_epochs_from, load_checkpoint, with_more_epochs
 from tl_core.training.course import Course
@@ -73,6 +74,7 @@ def _run(
         return should_stop()
 
     began = load_run(run_path).started if resuming else None
+    remove_half_written(run_path)
     update_run(run_path, status="running", started=began or now(), finished=None, error=None, owner=this_process())
     checkpoint = load_checkpoint(folder) if resuming else None
     if checkpoint is not None and more:
