@@ -13,6 +13,7 @@ from typing import Final
 logger = logging.getLogger(__name__)
 
 NICENESS: Final = 5  # of compute threads; ordinary threads have 0 and then get about three times the share
+LOCK_SECONDS: Final = 0.001  # that a thread may keep Python's lock while another waits for it
 
 
 def call_with_low_priority(start_threads: Callable[[], object]) -> None:
@@ -26,6 +27,16 @@ def call_with_low_priority(start_threads: Callable[[], object]) -> None:
     """
     with ThreadPoolExecutor(1, "start-compute-threads", initializer=_lower_priority) as thread:
         thread.submit(start_threads).result()
+
+
+def share_the_lock() -> None:
+    """Have Python's lock change hands sooner, for the whole process.
+
+    A head learns in steps of a millisecond, and between two of them its thread needs the lock for a moment. By default
+    (5 ms, https://docs.python.org/3/library/sys.html#sys.setswitchinterval) it could wait for several steps' time
+    whenever a page is being drawn, and the page as long for it.
+    """
+    sys.setswitchinterval(min(LOCK_SECONDS, sys.getswitchinterval()))
 
 
 def _lower_priority() -> None:

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from tl_core.priority import NICENESS, call_with_low_priority
+from tl_core.priority import LOCK_SECONDS, NICENESS, call_with_low_priority, share_the_lock
 
 # Prints the niceness of TensorFlow's compute threads and of the thread that asked for them.
 POOLS = """
@@ -44,3 +44,16 @@ def test_compute_threads_give_way_and_the_training_thread_does_not():
     assert values["caller"] == before
     if sys.platform == "linux":
         assert values["pool"] == max(before, NICENESS)
+
+
+def test_the_lock_of_python_changes_hands_sooner_and_never_later():
+    before = sys.getswitchinterval()
+    try:
+        sys.setswitchinterval(0.005)
+        share_the_lock()
+        assert sys.getswitchinterval() == pytest.approx(LOCK_SECONDS)
+        sys.setswitchinterval(LOCK_SECONDS / 10)
+        share_the_lock()
+        assert sys.getswitchinterval() == pytest.approx(LOCK_SECONDS / 10)
+    finally:
+        sys.setswitchinterval(before)

@@ -20,6 +20,7 @@ from typing import Final
 
 from tl_core.config import TrainingConfig
 from tl_core.errors import StoppedError, TransferLearningError, WorkspaceError
+from tl_core.priority import share_the_lock
 from tl_core.runs import EventWriter, RunRecord, find_run, load_run, update_run
 from tl_core.runs.heartbeat import Heartbeat, Silence
 from tl_core.runs.store import discard_folder, now, require_resumable, this_process, with_more_epochs
@@ -155,6 +156,7 @@ class JobManager:
             self._changed.notify_all()
 
     def _start_worker(self) -> None:
+        share_the_lock()
         self._worker = threading.Thread(target=self._work, name="training", daemon=True)
         self._worker.start()
 

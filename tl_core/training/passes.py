@@ -23,7 +23,7 @@ Sums = npt.NDArray[np.float32]
 
 _RESIDENT_CHECKED: Final = 256  # images judged at once
 _GROUP: Final = 5  # batches learned from in one call, where ...
-_GROUPED_FROM: Final = 20  # ... an epoch has so many, because the longer graph takes a fifth of a second to trace
+_GROUPED_FROM: Final = 10  # ... an epoch has so many, because the longer graph takes a fifth of a second to trace
 _STREAMED_CHECKED: Final = 32
 
 
