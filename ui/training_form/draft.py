@@ -99,9 +99,12 @@ def has_draft() -> bool:
 
 
 def show_in_control(setting: Field, value: Any) -> None:
-    """Put ``value`` into the control of ``setting``, before it is drawn."""
-    if setting.key not in st.session_state or st.session_state[setting.key] != value:
-        st.session_state[setting.key] = value
+    """Put ``value`` into the control of ``setting``, before it is drawn.
+
+    Every time, also where nothing has changed: the browser is told a value only in the run in which it is put, and if
+    that run is cut short before the browser has drawn the control, it would show, and send, the lowest value.
+    """
+    st.session_state[setting.key] = value
 
 
 def keep_from_control(setting: Field) -> None:

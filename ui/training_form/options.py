@@ -91,9 +91,7 @@ def _augmentation(dataset: Dataset) -> None:
 
 
 def _level() -> None:
-    level = augmentation_level(draft().values)
-    if st.session_state.get(_LEVEL_KEY) != level:
-        st.session_state[_LEVEL_KEY] = level
+    st.session_state[_LEVEL_KEY] = augmentation_level(draft().values)  # each time, as `show_in_control` does
     st.radio(
         "How much",
         [*AUGMENTATION_LEVELS, CUSTOM_AUGMENTATION],
