@@ -8,22 +8,26 @@ import streamlit as st
 from tl_core.confidence import load_confidence
 from tl_core.kept_epochs import KeptEpoch
 from tl_core.runs import RunRecord
+from tl_core.workspace import Workspace
+from ui.brought.answers import brought_answers_to
+from ui.brought.choosing import asks_a_file, pick_brought
+from ui.brought.openings import being_opened, opened
 from ui.live_camera import live_camera
 from ui.navigation import PREDICT
 from ui.page import page_setup
 from ui.prediction.answers import Answer, answers_to
 from ui.prediction.archive import predict_archive_section
-from ui.prediction.card import prediction_card
+from ui.prediction.card import Asked, prediction_card
 from ui.prediction.comparing import agreement_in_words, pick_runs
 from ui.prediction.epochs import epoch_in_words, pick_epoch
+from ui.prediction.knowing import knows_in_words
 from ui.prediction.pictures import choose_pictures
 from ui.prediction.table import prediction_table
 from ui.runs.words import model_words
-from ui.words import count, percent, plain
+from ui.words import percent
 
 CARDS_PER_PAGE = 12
 BARS_OF_ONE, BARS_OF_MANY = 5, 3
-NAMED_CLASSES = 12
 
 
 def introduce(run: RunRecord, epoch: KeptEpoch | None) -> None:
@@ -32,22 +36,19 @@ def introduce(run: RunRecord, epoch: KeptEpoch | None) -> None:
     accuracy = f", right for {percent(measured.val_accuracy)} of its validation images" if measured else ""
     goes_on = run.active and epoch is None
     going_on = " The training still goes on: a better epoch takes over as soon as there is one." if goes_on else ""
-    named = ", ".join(plain(name) for name in run.classes[:NAMED_CLASSES])
-    more = f" and {len(run.classes) - NAMED_CLASSES} more" if len(run.classes) > NAMED_CLASSES else ""
     threshold = load_confidence(run.folder, epoch.sha256 if epoch else run.model_sha256).threshold
-    always = f"answers “I don't know” below {percent(threshold, 0)}, else" if threshold else "always answers"
     st.caption(
         f"Answers come from {epoch_in_words(epoch) if epoch else model_words(run)}{accuracy}.{going_on}  \n"
-        f"It knows {count(len(run.classes), 'class', 'classes')} and {always} one of them: {named}{more}."
+        f"{knows_in_words(run.classes, threshold)}"
     )
 
 
-def show(answers: Sequence[Sequence[Answer]], runs: Sequence[RunRecord]) -> None:
+def show(answers: Sequence[Sequence[Answer]], runs: Sequence[Asked]) -> None:
     """Every picture with its answers; many also in one table.
 
     Args:
         answers: of each model to all pictures.
-        runs: whose models have answered.
+        runs: whose models have answered, or the model from a file that has.
     """
     pictures, first, compares = len(answers[0]), 0, len(runs) > 1
     st.header("The answer" if pictures == len(runs) == 1 else "The answers", anchor=False)
@@ -65,14 +66,35 @@ def show(answers: Sequence[Sequence[Answer]], runs: Sequence[RunRecord]) -> None
             prediction_card(of_picture, runs, f"predict-{of_picture[0].picture.id}", bars)
 
 
-with page_setup("Predict", PREDICT.icon, lead="What does the model see in your picture?") as workspace:
+def ask_a_file(workspace: Workspace) -> None:
+    """A model from a file answers."""
+    model = pick_brought(workspace, key="predict-brought")
+    if model is None:
+        return
+    waiting = being_opened(model) and not opened(model, key="predict-opening")
+    pictures = choose_pictures(workspace, None, key="predict")
+    predict_archive_section(model, key="predict-zip")
+    if pictures and not waiting and opened(model, key="predict-asking"):
+        show([brought_answers_to(pictures, model)], [model])
+
+
+def ask_a_run(workspace: Workspace) -> None:
+    """The model of a run answers, or the models of two."""
     runs = pick_runs(workspace, "predict")
-    if runs:
-        kept = pick_epoch(runs[0], key="predict-epoch")
-        epoch = kept.epoch if kept else None
-        introduce(runs[0], kept)
-        pictures = choose_pictures(workspace, runs[0], key="predict")
-        live_camera(runs[0], key="predict-live", epoch=epoch)
-        predict_archive_section(runs[0], key="predict-zip", epoch=epoch)
-        if pictures:
-            show([answers_to(pictures, run, None if place else epoch) for place, run in enumerate(runs)], runs)
+    if not runs:
+        return
+    kept = pick_epoch(runs[0], key="predict-epoch")
+    epoch = kept.epoch if kept else None
+    introduce(runs[0], kept)
+    pictures = choose_pictures(workspace, runs[0], key="predict")
+    live_camera(runs[0], key="predict-live", epoch=epoch)
+    predict_archive_section(runs[0], key="predict-zip", epoch=epoch)
+    if pictures:
+        show([answers_to(pictures, run, None if place else epoch) for place, run in enumerate(runs)], runs)
+
+
+with page_setup("Predict", PREDICT.icon, lead="What does the model see in your picture?") as workspace:
+    if asks_a_file(workspace, key="predict-kind"):
+        ask_a_file(workspace)
+    else:
+        ask_a_run(workspace)

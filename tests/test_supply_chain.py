@@ -12,7 +12,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
 
-from tests.test_architecture import REPOSITORY, module_name, python_files
+from tests.test_architecture import REPOSITORY, imports_of, module_name, python_files
 
 # The first version in which the advisories that concern us are mended. Keras: CVE-2024-3660, -55459; CVE-2025-1550,
 # -8747, -9905, -9906, -12058, -12060, -49655; CVE-2026-0897, -1462, -1669, -9335, -11816, -12479 to -12484, -12570,
@@ -77,15 +77,29 @@ def test_models_are_opened_in_three_places_alone(path: Path):
     assert not opened or module_name(path) in OPENED_HERE
 
 
-NO_PICTURE = {"keras", "h5", "hdf5", "pkl", "pickle", "pt", "pth", "onnx", "npz", "tflite", "py", "html"}
+NO_PICTURE = {"h5", "hdf5", "pkl", "pickle", "pt", "pth", "onnx", "npz", "tflite", "py", "html"}
+TAKES_MODELS = "ui.brought.bringing"
 
 
-def test_what_can_be_uploaded_is_a_zip_a_picture_or_settings_and_never_a_model():
+def test_what_can_be_uploaded_is_a_zip_a_picture_or_settings_and_a_model_in_one_place_alone():
     taken = {
-        kind for path in python_files("ui", "pages") for call in uploads_in(path) for kind in kinds_of(path, call)
+        module_name(path): {kind for call in uploads_in(path) for kind in kinds_of(path, call)}
+        for path in python_files("ui", "pages")
     }
-    assert {"zip", "json"} <= taken
-    assert not NO_PICTURE & taken
+    assert {"zip", "json"} <= set().union(*taken.values())
+    assert not NO_PICTURE & set().union(*taken.values())
+    assert {module for module, kinds in taken.items() if "keras" in kinds} == {TAKES_MODELS}
+
+
+def test_an_uploaded_model_goes_nowhere_but_to_the_check():
+    """What takes the upload hands it to the static check; Keras is reached only by a process that opens what passed."""
+    (path,) = [path for path in python_files("ui") if module_name(path) == TAKES_MODELS]
+    given = [ast.unparse(call.func) for call in calls_in(path) if "file" in {ast.unparse(word) for word in call.args}]
+    assert set(given) == {"_accept", "look_at", "bring_model"}
+    for checked in python_files("tl_core/brought"):
+        names = {found.imported.split(".")[0] for found in imports_of(checked)}
+        assert "keras" not in names or module_name(checked) == "tl_core.brought.child"
+        assert "tensorflow" not in names
 
 
 def test_every_upload_says_what_it_takes():

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 import streamlit as st
 
+from tl_core.brought import BroughtModel
 from tl_core.data.archive import LIMITS
-from tl_core.runs import RunRecord
 from ui.background_tasks import BackgroundTasks, Reporter, Task
 from ui.csv_text import to_csv
 from ui.errors import error_boundary
-from ui.prediction.card import DOUBT
+from ui.prediction.card import DOUBT, Asked
 from ui.prediction.table import tally
 from ui.task_progress import task_progress
 from ui.words import count, plain
@@ -39,11 +38,11 @@ ARCHIVES: Final[BackgroundTasks[Answers]] = BackgroundTasks(
 )
 
 
-def predict_archive_section(run: RunRecord, key: str, epoch: int | None = None) -> None:
+def predict_archive_section(run: Asked, key: str, epoch: int | None = None) -> None:
     """Draw the folded section; what it is doing, or has done, stands in it until the next zip.
 
     Args:
-        run: whose model answers.
+        run: whose model answers, or the model from a file that does.
         key: prefix of the controls' keys.
         epoch: one of its kept epochs; None = the best one.
     """
@@ -67,19 +66,28 @@ def predict_archive_section(run: RunRecord, key: str, epoch: int | None = None) 
             help="The results stay here, also if you reload the page.",
         ):
             assert file is not None  # noqa: S101  # else the button is disabled
-            st.query_params[_TASK] = ARCHIVES.start(file.name, _work(run.path, epoch, file.getvalue()), run.id)
+            st.query_params[_TASK] = ARCHIVES.start(file.name, _work(run, epoch, file.getvalue()), run.id)
             st.rerun()
         if task is not None:
             st.fragment(_standing, run_every=REFRESH_SECONDS if working else None)(task.id, working, key)
 
 
-def _work(run_path: Path, epoch: int | None, data: bytes) -> Callable[[Reporter[Answers]], Answers]:
+def _work(run: Asked, epoch: int | None, data: bytes) -> Callable[[Reporter[Answers]], Answers]:
     def work(to: Reporter[Answers]) -> Answers:
         from tl_core.prediction import predict_archive  # imports TensorFlow, so only in the task's thread
 
-        return tuple(predict_archive(run_path, io.BytesIO(data), to.progress, to.should_stop, epoch))
+        if isinstance(run, BroughtModel):
+            return _ask_a_file(run, data, to)
+        return tuple(predict_archive(run.path, io.BytesIO(data), to.progress, to.should_stop, epoch))
 
     return work
+
+
+def _ask_a_file(model: BroughtModel, data: bytes, to: Reporter[Answers]) -> Answers:
+    from tl_core.brought.answering import answerer_of
+    from tl_core.prediction import predict_archive_with
+
+    return tuple(predict_archive_with(answerer_of(model), io.BytesIO(data), to.progress, to.should_stop))
 
 
 def _standing(task_id: str, was_working: bool, key: str) -> None:

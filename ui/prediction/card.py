@@ -7,6 +7,7 @@ from typing import Final
 
 import streamlit as st
 
+from tl_core.brought import BroughtModel
 from tl_core.figures.probabilities import describe_probabilities, probability_figure, probability_text
 from tl_core.runs import RunRecord
 from ui.plotly_ink import INK
@@ -20,13 +21,16 @@ STATIC: Final = {"staticPlot": True}
 SURENESS: Final = ((0.9, "Almost certainly"), (0.7, "Probably"), (0.5, "Perhaps"), (0.0, "Not sure, perhaps"))
 DOUBT: Final = "I don't know"
 
+Asked = RunRecord | BroughtModel
+"""Whose model answers."""
 
-def prediction_card(answers: Sequence[Answer], runs: Sequence[RunRecord], key: str, shown: int = 5) -> None:
+
+def prediction_card(answers: Sequence[Answer], runs: Sequence[Asked], key: str, shown: int = 5) -> None:
     """Draw the picture, the answer in words, the likeliest classes as bars, and how long it took.
 
     Args:
         answers: one per model to the same picture, or why there is none.
-        runs: whose models have answered.
+        runs: whose models have answered, or the model from a file that has.
         key: names the card on its page.
         shown: how many classes have a bar.
     """
@@ -36,7 +40,7 @@ def prediction_card(answers: Sequence[Answer], runs: Sequence[RunRecord], key: s
         return
     with st.container(border=True):
         picture, *places = st.columns([2, *[3] * len(answers)], gap="medium")
-        labels = run_labels(runs)
+        labels = run_labels(run for run in runs if isinstance(run, RunRecord))
         with picture:
             _picture(first)
         for place, answer, run in zip(places, answers, runs, strict=True):
@@ -45,6 +49,8 @@ def prediction_card(answers: Sequence[Answer], runs: Sequence[RunRecord], key: s
                     st.caption(f"**{plain(labels[run.id])}**")
                 _answer(answer, f"{key}-{run.id}", shown)
             # Of one model it stands under the picture, at its size; of two each under what it explains.
+            if not isinstance(run, RunRecord):
+                continue  # its process can do nothing but answer
             with place if len(answers) > 1 else picture:
                 where_it_looked(run, answer, f"{key}-{run.id}-heat")
 

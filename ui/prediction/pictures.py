@@ -32,12 +32,12 @@ class Picture:
     truth: str | None = None  # its class, where that is known
 
 
-def choose_pictures(workspace: Workspace, run: RunRecord, key: str) -> list[Picture]:
+def choose_pictures(workspace: Workspace, run: RunRecord | None, key: str) -> list[Picture]:
     """Draw the ways to bring pictures; returns those that are there, the newest way first.
 
     Args:
         workspace: where the run's dataset lies.
-        run: whose test images are offered.
+        run: whose test images are offered; None = there are none.
         key: prefix of the controls' keys.
     """
     files = st.file_uploader(
@@ -49,7 +49,7 @@ def choose_pictures(workspace: Workspace, run: RunRecord, key: str) -> list[Pict
         help="One or many. They stay on this machine and are not kept.",
     )
     with st.container(horizontal=True, vertical_alignment="center"):
-        sample = _test_image(workspace, run, key)
+        sample = _test_image(workspace, run, key) if run else None
     camera = st.expander(
         "Take one with the camera", icon=":material/photo_camera:", on_change="rerun", key=f"{key}-camera"
     )
