@@ -92,7 +92,7 @@ def test_what_can_be_uploaded_is_a_zip_a_picture_or_settings_and_a_model_in_one_
 
 
 def test_an_uploaded_model_goes_nowhere_but_to_the_check():
-    """What takes the upload hands it to the static check; Keras is reached only by a process that opens what passed."""
+    """What takes the upload hands it to the static check; Keras comes in only in the process that opens it."""
     (path,) = [path for path in python_files("ui") if module_name(path) == TAKES_MODELS]
     given = [ast.unparse(call.func) for call in calls_in(path) if "file" in {ast.unparse(word) for word in call.args}]
     assert set(given) == {"_accept", "look_at", "bring_model"}

@@ -1,16 +1,18 @@
-"""``predict``: ask a model about image files."""
+"""``predict``: ask a model about image files; that of a run, or one from a file that nobody vouches for."""
 
 from __future__ import annotations
 
 import argparse
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tl_core.brought import bring_model, names_in_lines
 from tl_core.command_line.output import Output
 from tl_core.command_line.resume import add_run_argument
 from tl_core.command_line.verb import BAD_INPUT, DONE, Verb
-from tl_core.errors import ImageError
+from tl_core.errors import ConfigError, ImageError, ModelFileError
 from tl_core.runs import find_run
 from tl_core.workspace import Workspace
 
@@ -20,7 +22,17 @@ if TYPE_CHECKING:
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     add_run_argument(parser)
-    parser.add_argument("images", metavar="IMAGE", nargs="+", type=Path, help="an image file")
+    parser.add_argument("images", metavar="IMAGE", nargs="*", type=Path, help="an image file")
+    parser.add_argument(
+        "--model",
+        type=Path,
+        metavar="FILE",
+        help="ask a model from a file in place of RUN: the zip of a Keras export, or a .keras file. It is checked, "
+        "opened in a process of its own, and not kept",
+    )
+    parser.add_argument(
+        "--labels", type=Path, metavar="TEXT", help="class names for a .keras file, one per line, in their order"
+    )
     parser.add_argument(
         "--epoch", type=int, metavar="N", help="an epoch that the run has kept; by default the best one"
     )
@@ -28,17 +40,69 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace, workspace: Workspace, output: Output) -> int:
+    if options.model:
+        paths = [Path(options.run), *options.images]  # no run is named, so the first word is an image, too
+        asked, answers = _ask_file(options, [read_image_file(path) for path in paths])
+    else:
+        paths = options.images
+        asked, answers = _ask_run(options, workspace)
+    return _tell(options, output, paths, asked, answers)
+
+
+def _ask_run(options: argparse.Namespace, workspace: Workspace) -> tuple[dict[str, Any], list[ImagePrediction]]:
     run = find_run(workspace, options.run)
+    if not options.images:
+        raise ConfigError("There is no image to ask about: name at least one image file after the run.")
     files = [read_image_file(path) for path in options.images]
     from tl_core.prediction import confidence_of, predict_images
 
     best = run.best is not None and options.epoch == run.best.epoch
     epoch = None if best else options.epoch
     confidence = confidence_of(run, epoch)
-    answers = predict_images(run.path, files, epoch)
+    asked = {
+        "run_id": run.id,
+        "epoch": epoch or (run.best and run.best.epoch),
+        "temperature": confidence.temperature,
+        "threshold": confidence.threshold,
+    }
+    return asked, predict_images(run.path, files, epoch)
+
+
+def _ask_file(options: argparse.Namespace, images: list[bytes]) -> tuple[dict[str, Any], list[ImagePrediction]]:
+    names = names_in_lines(_read_text(options.labels)) if options.labels else None
+    if not options.model.is_file():
+        raise ModelFileError(f"The model file {options.model} cannot be read: check its name and its permissions.")
+    with tempfile.TemporaryDirectory() as folder:
+        model = bring_model(Workspace(Path(folder)), options.model, options.model.name, names)
+        from tl_core.brought.answering import answerer_of
+        from tl_core.brought.process import close_brought
+        from tl_core.prediction import predict_with
+
+        try:
+            answers = predict_with(answerer_of(model), images)
+        finally:
+            close_brought()
+    said = {name: getattr(model, name) for name in ("name", "sha256", "temperature", "threshold")}
+    return {**said, "classes": list(model.classes)}, answers
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeError) as error:
+        raise ModelFileError(f"The class names in {path} cannot be read: give a text file in UTF-8.") from error
+
+
+def _tell(
+    options: argparse.Namespace,
+    output: Output,
+    paths: Sequence[Path],
+    asked: dict[str, Any],
+    answers: Sequence[ImagePrediction],
+) -> int:
     values: list[dict[str, Any]] = []
     lines: list[str] = []
-    for path, answer in zip(options.images, answers, strict=True):
+    for path, answer in zip(paths, answers, strict=True):
         top = answer.top(options.top)
         values.append(
             {
@@ -50,10 +114,7 @@ def _run(options: argparse.Namespace, workspace: Workspace, output: Output) -> i
             }
         )
         lines.append(f"{path}: {_in_words(answer, top)}")
-    chosen = {"temperature": confidence.temperature, "threshold": confidence.threshold}
-    output.result(
-        {"run_id": run.id, "epoch": epoch or (run.best and run.best.epoch), **chosen, "predictions": values}, lines
-    )
+    output.result({**asked, "predictions": values}, lines)
     return BAD_INPUT if all(answer.error for answer in answers) else DONE
 
 
@@ -76,4 +137,4 @@ def read_image_file(path: Path) -> bytes:
         raise ImageError(f"The image {path} cannot be read: {error.strerror}.") from error
 
 
-VERB = Verb("predict", "Classify image files with the model of a run.", _add_arguments, _run)
+VERB = Verb("predict", "Classify image files with the model of a run, or with one from a file.", _add_arguments, _run)
