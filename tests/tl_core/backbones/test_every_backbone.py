@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 import keras
 import pytest
@@ -14,6 +15,10 @@ from tl_core.backbones.feature_size import feature_shape
 from tl_core.backbones.make_outlines import outline_of
 from tl_core.backbones.outline import OUTLINES
 from tl_core.backbones.registry import BACKBONES, Backbone
+from tl_core.brought.architecture import read_architecture
+from tl_core.brought.limits import LIMITS
+from tl_core.config import TrainingConfig
+from tl_core.models.classifier import build_classifier
 
 SIZE = 77  # odd, so that rounding shows, and enough for all of them
 
@@ -39,6 +44,17 @@ def test_its_outline_is_up_to_date(built: tuple[Backbone, keras.Model]):
     kept = json.loads((OUTLINES / f"{backbone.name}.json").read_text())
     expected = {**kept, "feature_shape": list(feature_shape(backbone, SIZE))}
     assert outline_of(backbone.name, base) == expected, "run python -m tl_core.backbones.make_outlines"
+
+
+def test_a_model_on_it_may_be_taken_to_another_machine(built: tuple[Backbone, keras.Model]):
+    backbone, base = built
+    config = TrainingConfig(backbone=backbone.name, weights="random", image_size=SIZE)
+    model = build_classifier(config, 3, base).model
+    text = json.dumps(keras.saving.serialize_keras_object(model)).encode()
+    found = read_architecture(text, replace(LIMITS, parameters=1_000_000_000))
+    assert (found.image_size, found.outputs) == (SIZE, 3)
+    assert found.parameters == pytest.approx(model.count_params(), rel=0.02)
+    assert 3 * len(text) < LIMITS.config_bytes
 
 
 def test_there_is_no_outline_of_something_else():

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import io
+import json
 import time
 
 import pytest
 
 from tests.hostile.bad_models import BAD_MODELS, BadModel
-from tests.hostile.models import CLASSES, exported, good_model, manifest, packed
-from tl_core.brought import bring_model, list_brought, look_at
+from tests.hostile.models import CLASSES, config, exported, good_model, head_layers, manifest, packed
+from tl_core.brought import LIMITS, bring_model, list_brought, look_at
+from tl_core.brought.architecture import read_architecture
 from tl_core.brought.known_parts import KNOWN
+from tl_core.config import HeadConfig, TrainingConfig
+from tl_core.config.head import FEATURE_NORMALIZATIONS, HIDDEN_ACTIVATIONS, OUTPUTS, POOLINGS
 from tl_core.errors import ModelFileError
 from tl_core.workspace import Workspace
 
@@ -49,6 +53,44 @@ def test_the_corpus_is_as_large_as_promised():
 def test_few_kinds_of_parts_are_allowed():
     assert len({name for _, name in KNOWN}) <= ALLOWED_NAMES
     assert all(module is None or module.split(".")[0] == "keras" for module, _ in KNOWN)
+
+
+HEADS = [
+    HeadConfig(pooling=pooling, feature_normalization=normalization, output=output, dense_units=(8,), **more)
+    for pooling, normalization, output, more in zip(
+        POOLINGS,
+        FEATURE_NORMALIZATIONS,
+        (*OUTPUTS, "softmax"),
+        [{"activation": name, "batch_norm": True, "l2": 0.01} for name in HIDDEN_ACTIVATIONS],
+        strict=True,
+    )
+]
+
+
+@pytest.mark.parametrize("head", HEADS, ids=lambda head: f"{head.pooling}-{head.output}")
+def test_every_kind_of_head_passes_with_what_its_file_holds(room, tmp_path, head):
+    from tl_core.models.classifier import build_classifier  # TensorFlow, which the other tests do without
+
+    settings = TrainingConfig(backbone="mobilenet_v2", weights="random", image_size=32, head=head)
+    path = tmp_path / "own.keras"
+    build_classifier(settings, 2).model.save(path)
+    model = bring_model(room, path, "own.keras", CLASSES)
+    assert model.outputs == (1 if head.output == "sigmoid" else 2)
+    assert model.classes == CLASSES
+
+
+def test_a_large_description_is_checked_in_no_time():
+    """The largest of our own has 1.1 MB."""
+    layer = head_layers(config())[2]
+    values = config()
+    head = values["config"]["layers"][2]["config"]["layers"]
+    copies = [{**layer, "name": f"a{number}"} for number in range(1_500_000 // len(json.dumps(layer)))]
+    head[2:2] = copies
+    text = json.dumps(values).encode()
+    assert len(text) > 1_100_000
+    started = time.process_time()
+    read_architecture(text, LIMITS)
+    assert time.process_time() - started < SECONDS
 
 
 def test_a_good_model_is_kept_with_what_is_known_of_it(room):
