@@ -32,9 +32,9 @@ def call_with_low_priority(start_threads: Callable[[], object]) -> None:
 def share_the_lock() -> None:
     """Have Python's lock change hands sooner, for the whole process.
 
-    A head learns in steps of a millisecond, and between two of them its thread needs the lock for a moment. By default
-    (5 ms, https://docs.python.org/3/library/sys.html#sys.setswitchinterval) it could wait for several steps' time
-    whenever a page is being drawn, and the page as long for it.
+    A head learns in steps of a millisecond, and between two of them its thread needs the lock for a moment. By
+    default (5 ms, https://docs.python.org/3/library/sys.html#sys.setswitchinterval) it could wait for several steps'
+    time whenever a page is being drawn, and the page as long for it.
     """
     sys.setswitchinterval(min(LOCK_SECONDS, sys.getswitchinterval()))
 

@@ -51,9 +51,9 @@ def test_the_lock_of_python_changes_hands_sooner_and_never_later():
     try:
         sys.setswitchinterval(0.005)
         share_the_lock()
-        assert sys.getswitchinterval() == pytest.approx(LOCK_SECONDS)
+        assert sys.getswitchinterval() == pytest.approx(LOCK_SECONDS, rel=0.05)
         sys.setswitchinterval(LOCK_SECONDS / 10)
         share_the_lock()
-        assert sys.getswitchinterval() == pytest.approx(LOCK_SECONDS / 10)
+        assert sys.getswitchinterval() == pytest.approx(LOCK_SECONDS / 10, rel=0.05)
     finally:
         sys.setswitchinterval(before)
