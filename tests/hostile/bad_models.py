@@ -65,6 +65,7 @@ class BadModel:
     make: Callable[[], bytes]
     says: str
     child: bool = False  # found out by the process that opens it, because the weights have to be read for it
+    by_keras: bool = False  # only once Keras has been loaded there
     names: tuple[str, ...] | None = CLASSES  # given by the person
 
     def __str__(self) -> str:
@@ -118,7 +119,7 @@ BAD_MODELS = (
     BadModel("images of 100 megapixels", lambda: with_images(10_000, 10_000, 3), "square colour images"),
     BadModel("no probabilities", lambda: with_value("activation", "linear"), "probability per class"),
     BadModel("bomb of a description", bomb, "compressed"),
-    BadModel("padding bomb", padding_bomb, "memory", child=True),
+    BadModel("padding bomb", padding_bomb, "memory", child=True, by_keras=True),
     # The archive
     BadModel("nothing", lambda: b"", "empty"),
     BadModel("no zip", lambda: b"I am no model" * 100, _NO_MODEL),
@@ -159,6 +160,6 @@ BAD_MODELS = (
     BadModel("never written", lambda: weights(never_written), "Keras never does", child=True),
     BadModel("words as weights", lambda: weights(words), "else than numbers", child=True),
     BadModel("not a number as weight", lambda: weights(not_numbers), "NaN", child=True),
-    BadModel("weights of another shape", lambda: weights(another_shape), "cannot open", child=True),
-    BadModel("missing weights", lambda: weights(missing), "cannot open", child=True),
+    BadModel("weights of another shape", lambda: weights(another_shape), "cannot open", child=True, by_keras=True),
+    BadModel("missing weights", lambda: weights(missing), "cannot open", child=True, by_keras=True),
 )
