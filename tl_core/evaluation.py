@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import threading
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -29,7 +31,11 @@ Labels = npt.NDArray[np.int64]
 
 TOP_K: Final = (1, 2, 3, 5)
 ALL: Final = "all"  # in place of a split: every image of the dataset
+STOPPED: Final = "The evaluation was stopped."
 _BATCH: Final = 64
+_LOOK_SECONDS: Final = 0.2  # between two looks at a wish to stop, while another makes the same figures
+
+_at_work: dict[Path, threading.Lock] = {}  # by the file to be made: ten visitors may want the same figures at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +92,12 @@ def evaluate_run(
     labels = _labels(run, dataset)[rows]
     probabilities = _read_kept(run, dataset, split, len(rows))
     if probabilities is None:
-        probabilities = _predict(run, dataset, rows, progress, should_stop)
-        keep_probabilities(run.folder, _model_sha256(run), dataset, split, probabilities)
+        with _alone(_kept_file(run.folder, split), lambda: progress(0, len(rows)), should_stop):
+            # Whoever had to wait finds what the other has kept.
+            probabilities = _read_kept(run, dataset, split, len(rows))
+            if probabilities is None:
+                probabilities = _predict(run, dataset, rows, progress, should_stop)
+                keep_probabilities(run.folder, _model_sha256(run), dataset, split, probabilities)
     return measure(run.classes, labels, probabilities, split, [dataset.images[row] for row in rows])
 
 
@@ -131,6 +141,20 @@ def keep_probabilities(
         np.savez(
             file, probabilities=probabilities, model=np.array(model_sha256), dataset=np.array(dataset.fingerprint)
         )
+
+
+@contextlib.contextmanager
+def _alone(kept: Path, wait: Callable[[], None], should_stop: ShouldStop) -> Iterator[None]:
+    """Hold everybody else who wants the same figures until the block is left."""
+    lock = _at_work.setdefault(kept, threading.Lock())
+    while not lock.acquire(timeout=_LOOK_SECONDS):
+        wait()
+        if should_stop():
+            raise StoppedError(STOPPED)
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _read_kept(run: RunRecord, dataset: Dataset, split: str, count: int) -> Probabilities | None:
@@ -198,7 +222,7 @@ def _predict(
     pieces: list[Any] = []
     for start in range(0, len(rows), _BATCH):
         if should_stop():
-            raise StoppedError("The evaluation was stopped.")
+            raise StoppedError(STOPPED)
         pieces.append(predictor.predict(images.read(rows[start : start + _BATCH])))
         progress(min(start + _BATCH, len(rows)), len(rows))
     return np.concatenate(pieces)

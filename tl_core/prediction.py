@@ -194,12 +194,13 @@ def open_predictor(run_path: Path, epoch: int | None = None) -> Predictor:
     """
     run = load_run(run_path)
     if epoch is not None:  # the epoch's weights are the whole difference: another best model makes no other answer
-        return _pool.get((str(run_path), epoch, find_epoch(run, epoch).sha256), lambda: _load(run, epoch))
+        sha256 = find_epoch(run, epoch).sha256
+        return _pool.get((str(run_path), epoch), sha256, lambda: _load(run, epoch))
     try:
         stamp = run.folder.model_file.stat()
     except FileNotFoundError:
         return _load(run)  # says what is missing
-    return _pool.get((str(run_path), stamp.st_mtime_ns, stamp.st_ino), lambda: _load(run))
+    return _pool.get((str(run_path), None), (stamp.st_mtime_ns, stamp.st_ino), lambda: _load(run))
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,30 +251,36 @@ def _load(run: RunRecord, epoch: int | None = None) -> Predictor:
 
 
 class _Pool:
-    """Predictors by model file; the least recently used goes first."""
+    """The latest version of each model; the least recently used goes first.
+
+    A run in progress writes its best model again and again: the older versions would fill the memory.
+    """
 
     def __init__(self, size: int) -> None:
         self._size = size
         self._lock = threading.Lock()
         self._loading = threading.Lock()  # one model is loaded at a time, and none twice
-        self._predictors: OrderedDict[Any, Predictor] = OrderedDict()
+        self._predictors: OrderedDict[Any, tuple[Any, Predictor]] = OrderedDict()
 
-    def get(self, key: Any, load: Callable[[], Predictor]) -> Predictor:
-        if found := self._find(key):
+    def get(self, model: Any, version: Any, load: Callable[[], Predictor]) -> Predictor:
+        if found := self._find(model, version):
             return found
         with self._loading:
-            found = self._find(key) or load()
+            found = self._find(model, version) or load()
             with self._lock:
-                self._predictors[key] = found
+                self._predictors[model] = (version, found)
+                self._predictors.move_to_end(model)
                 while len(self._predictors) > self._size:
                     self._predictors.popitem(last=False)
         return found
 
-    def _find(self, key: Any) -> Predictor | None:
+    def _find(self, model: Any, version: Any) -> Predictor | None:
         with self._lock:
-            if key in self._predictors:
-                self._predictors.move_to_end(key)
-            return self._predictors.get(key)
+            here, predictor = self._predictors.get(model, (None, None))
+            if predictor is None or here != version:
+                return None
+            self._predictors.move_to_end(model)
+            return predictor
 
 
 _pool = _Pool(POOL_SIZE)

@@ -38,7 +38,7 @@ def forget_closed_tabs() -> None:
 
     def look_again() -> None:
         if expire():
-            _give_back_memory()
+            loop.run_in_executor(None, _give_back_memory)  # everybody is served by the loop, and would wait for it
         loop.call_later(seconds, look_again)
 
     loop.call_soon_threadsafe(look_again)  # in the server's own loop, where Streamlit itself changes its sessions

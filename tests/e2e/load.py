@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import sys
 import tempfile
@@ -64,6 +65,7 @@ class Figures:
     lost: list[str] = field(default_factory=list)  # what never came, and errors that a page showed
     probes: list[float] = field(default_factory=list)  # of /_stcore/health
     memory: list[tuple[float, int]] = field(default_factory=list)  # second, resident bytes of the server
+    cores: dict[str, float] = field(default_factory=dict)  # kept busy on average, by whom
     log_errors: list[str] = field(default_factory=list)
     epochs: int = 0  # that the training made meanwhile
 
@@ -92,6 +94,7 @@ class Figures:
             *((f"  on {page}", _spread(waits)) for page, waits in sorted(self.interactions.items())),
             ("health", f"p99 {percentile(self.probes, 99):.3f} s of {len(self.probes)}"),
             ("server's memory", f"{self.memory_growth / 1e6:+.0f} MB after {WARMED_UP:.0%} of the time"),
+            ("cores kept busy", ", ".join(f"{name} {busy:.2f}" for name, busy in self.cores.items())),
             ("errors in the log", str(len(self.log_errors))),
         ]
         return "\n".join(f"{name:26} {value}" for name, value in [*rows, *(("lost", text) for text in self.lost[:5])])
@@ -132,11 +135,23 @@ def visit_together(app: App, run: RunRecord, visitors: int, seconds: float) -> F
 
 def _watch_server(app: App, figures: Figures, over: threading.Event) -> None:
     server, began = psutil.Process(app.process.pid), time.monotonic()
+    before, busy = _processor_seconds(server), {"server": 0.0, "browsers": 0.0}
     while not over.wait(PROBE_EVERY):
         asked = time.monotonic()
         status, _, _ = ask(f"{app.url}/_stcore/health")
         figures.probes.append(time.monotonic() - asked if status == 200 else float("inf"))
         figures.memory.append((time.monotonic() - began, server.memory_info().rss))
+        browsers = [entry for entry in psutil.Process().children(recursive=True) if entry.pid != server.pid]
+        busy["browsers"] = max(busy["browsers"], sum(_processor_seconds(browser) for browser in browsers))
+    busy["server"] = _processor_seconds(server) - before
+    figures.cores = {name: seconds / (time.monotonic() - began) for name, seconds in busy.items()}
+
+
+def _processor_seconds(process: psutil.Process) -> float:
+    with contextlib.suppress(psutil.Error):  # ended
+        times = process.cpu_times()
+        return float(times.user + times.system)
+    return 0.0
 
 
 def _drive(app: App, run: RunRecord, figures: Figures, outcome: list[BaseException]) -> None:
@@ -233,7 +248,7 @@ class _Visitor:
 
     async def _search_runs(self) -> None:
         await self._move("Runs")
-        field = self._page.get_by_label("Search")
+        field = self._page.get_by_role("searchbox", name="Search")
         for text in ("no such run", ""):
             await field.fill(text)
             await self._interact("Runs", "No run matches", lambda: field.press("Enter"))

@@ -1,12 +1,15 @@
 """Figures of a finished model, held against counting by hand."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
 from tests.tl_core.small_trainings import COLOURS, coloured, import_coloured
 from tl_core import evaluation
 from tl_core.data import SplitConfig, import_uploads
-from tl_core.errors import ConfigError, DataError, NotEnoughDataError
+from tl_core.errors import ConfigError, DataError, NotEnoughDataError, StoppedError
 from tl_core.evaluation import as_class_probabilities, evaluate_run, measure
 
 
@@ -54,6 +57,35 @@ def test_measured_once_per_model_dataset_and_split(shared_run, dataset, monkeypa
     evaluate_run(shared_run.record.path, dataset.path, "test")
     monkeypatch.setattr(evaluation, "_predict", lambda *arguments: pytest.fail("measured again"))
     evaluate_run(shared_run.record.path, dataset.path, "test")
+
+
+def test_ten_who_ask_at_once_wait_for_one_measurement(shared_run, dataset, monkeypatch):
+    (shared_run.folder.path / "evaluation-test.npz").unlink(missing_ok=True)
+    predict, measured, together = evaluation._predict, [], threading.Barrier(10)
+
+    def counted(*arguments):
+        measured.append(1)
+        return predict(*arguments)
+
+    def ask(_):
+        together.wait(60)
+        return evaluate_run(shared_run.record.path, dataset.path, "test").accuracy
+
+    monkeypatch.setattr(evaluation, "_predict", counted)
+    with ThreadPoolExecutor(10) as pool:
+        assert list(pool.map(ask, range(10))) == [1.0] * 10
+    assert len(measured) == 1
+
+
+def test_whoever_waits_for_another_measurement_can_stop(shared_run, dataset):
+    file = shared_run.folder.path / "evaluation-test.npz"
+    file.unlink(missing_ok=True)
+    told = []
+    with evaluation._alone(file, lambda: None, lambda: False), pytest.raises(StoppedError):
+        evaluate_run(
+            shared_run.record.path, dataset.path, "test", lambda done, _: told.append(done), should_stop=lambda: True
+        )
+    assert told == [0], "a page is asked whether it is still there"
 
 
 def test_a_damaged_file_is_measured_again(shared_run, dataset):

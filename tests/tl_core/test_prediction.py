@@ -69,8 +69,17 @@ def test_the_pool_is_bounded_and_lets_the_oldest_go():
     pool = prediction._Pool(2)
     loads = []
     for key in ("a", "b", "a", "c", "a", "b"):
-        pool.get(key, lambda key=key: loads.append(key) or f"predictor {key}")
+        pool.get(key, 1, lambda key=key: loads.append(key) or f"predictor {key}")
     assert loads == ["a", "b", "c", "b"]
+
+
+def test_a_newer_version_of_a_model_takes_the_place_of_the_older_one():
+    pool = prediction._Pool(2)
+    pool.get("other", 1, lambda: "other")
+    for version in range(5):
+        assert pool.get("in training", version, lambda version=version: f"version {version}") == f"version {version}"
+    assert pool.get("other", 1, lambda: pytest.fail("loaded again")) == "other"
+    assert len(pool._predictors) == 2
 
 
 def test_a_run_without_a_model_says_so(workspace, dataset, shared_run):
