@@ -10,6 +10,7 @@ from tl_core.kept_epochs import KeptEpoch
 from tl_core.runs import RunRecord
 from tl_core.workspace import Workspace
 from ui.brought.answers import brought_answers_to
+from ui.brought.bringing import bring_section
 from ui.brought.choosing import asks_a_file, pick_brought
 from ui.brought.openings import being_opened, opened
 from ui.live_camera import live_camera
@@ -70,8 +71,10 @@ def ask_a_file(workspace: Workspace) -> None:
     """A model from a file answers."""
     model = pick_brought(workspace, key="predict-brought")
     if model is None:
+        bring_section(workspace, key="predict-brought", first=True)
         return
     waiting = being_opened(model) and not opened(model, key="predict-opening")
+    bring_section(workspace, key="predict-brought", first=False)
     pictures = choose_pictures(workspace, None, key="predict")
     predict_archive_section(model, key="predict-zip")
     if pictures and not waiting and opened(model, key="predict-asking"):

@@ -11,8 +11,8 @@ from tests.hostile.models import CLASSES, exported, good_model, lambda_of_keras,
 from tests.tl_core.brought import small_child
 from tests.ui.pages_without_browser import checked, open_page, press, run_until, texts
 from tests.ui.trained_runs import COLOURS, colour_dataset, coloured, ended_run
-from tl_core.brought import bring_model, list_brought, process
-from tl_core.brought.process import close_brought
+from tl_core.brought import bring_model, keeping, list_brought, process
+from tl_core.brought.keeping import close_brought
 
 PAGE = "pages/5_Predict.py"
 RED, BLUE = (coloured(colour, 7) for colour in COLOURS.values())
@@ -75,7 +75,7 @@ def test_an_exported_zip_is_opened_asked_kept_and_forgotten(workspace):
     assert "My colours" in texts(again), "a reload keeps it"
     press(again, "Forget it")
     assert list_brought(workspace) == []
-    assert not process.is_open(model)
+    assert not keeping.is_open(model)
     assert "My colours" not in texts(checked(again.run()))
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from tl_core.brought.process import Report, ask, keep_open, nobody
+from tl_core.brought.keeping import ask, keep_open
+from tl_core.brought.process import Report, nobody
 from tl_core.brought.store import BroughtModel
 from tl_core.confidence import Confidence
 from tl_core.data.progress import ShouldStop, never
@@ -13,7 +14,7 @@ from tl_core.prediction import Answerer, Predictor
 
 
 def open_brought(model: BroughtModel, report: Report = nobody, should_stop: ShouldStop = never) -> Predictor:
-    """Open a model from a file in its process, unless it is open already; see `tl_core.brought.process.keep_open`.
+    """Open a model from a file in its process, unless it is open already; see `tl_core.brought.keeping.keep_open`.
 
     Returns:
         A predictor that asks the process, and starts it again where it has ended.

@@ -1,4 +1,4 @@
-"""The process in which a model from a file is open: one at a time, ended when idle, asked in turn.
+"""The process in which a model from a file is open, as the server sees it.
 
 The server never opens such a file in Keras. It sends pixels to the process, takes numbers back, believes neither
 their size nor their form, and ends the process when it takes too long, takes too much, or is no longer needed.
@@ -6,7 +6,6 @@ their size nor their form, and ends the process when it takes too long, takes to
 
 from __future__ import annotations
 
-import atexit
 import logging
 import os
 import queue
@@ -35,10 +34,8 @@ Array = npt.NDArray[np.float32]
 Report = Callable[[float, str], None]  # how much is done, 0-1, and what goes on, in words
 
 PROGRAM: Final = "tl_core.brought.child"
-IDLE_SECONDS: Final = 120.0  # without a question, after which the process is ended
-AT_ONCE: Final = 8  # images; what lies between the layers of a large network takes 100 MB each
 
-_INTERVAL: Final = 0.1  # seconds between two looks at the clock, the memory and `should_stop`
+INTERVAL: Final = 0.1  # seconds between two looks at the clock, the memory and `should_stop`
 _LIBRARIES: Final = 1_500_000_000  # bytes that TensorFlow may take by itself
 _LOG_END: Final = 4000  # characters of what an ended process said that go to the log
 _STEPS: Final = 4.0  # that the process reports until it is ready
@@ -59,60 +56,6 @@ _VARIABLES: Final = (
 
 def nobody(done: float, text: str) -> None:
     """Report to nobody."""
-
-
-def keep_open(model: BroughtModel, report: Report = nobody, should_stop: ShouldStop = never) -> None:
-    """Open a model from a file in its process, unless it is open already.
-
-    Args:
-        model: from `tl_core.brought.store`.
-        report: told what goes on.
-        should_stop: asked several times a second.
-
-    Raises:
-        ModelFileError: the process refuses the model, or could not open it within its time and memory.
-        StoppedError: ``should_stop`` said so.
-    """
-    with _kept.turn(should_stop):
-        _kept.opened(model, report, should_stop)
-
-
-def ask(model: BroughtModel, images: Images) -> Array:
-    """What the model says; its process is started again where it has ended.
-
-    Args:
-        model: from `tl_core.brought.store`.
-        images: ``(n, s, s, 3)``, at least one.
-
-    Returns:
-        ``(n, outputs)``, finite.
-
-    Raises:
-        ModelFileError: it cannot be opened, or gave no proper answer within its time and memory.
-    """
-    parts = []
-    for start in range(0, len(images), AT_ONCE):
-        with _kept.turn(never):
-            process = _kept.opened(model, nobody, never)
-            parts.append(process.ask(images[start : start + AT_ONCE]))
-    return np.concatenate(parts)
-
-
-def is_open(model: BroughtModel) -> bool:
-    """Whether the model answers at once."""
-    return _kept.has(model)
-
-
-def end_if_open(model: BroughtModel) -> None:
-    """End the process of this model at once, also while it is asked."""
-    if _kept.has(model):
-        _kept.end()
-
-
-def close_brought() -> None:
-    """End the process, if there is one."""
-    with _kept.turn(never):
-        _kept.close()
 
 
 class BroughtProcess:
@@ -136,11 +79,6 @@ class BroughtProcess:
     def alive(self) -> bool:
         """Whether it can be asked."""
         return self._process.poll() is None
-
-    @property
-    def pid(self) -> int:
-        """Of the process."""
-        return self._process.pid
 
     def wait_until_ready(self, report: Report, should_stop: ShouldStop) -> None:
         """Wait until the model is open.
@@ -196,7 +134,7 @@ class BroughtProcess:
     def _next(self, deadline: float, should_stop: ShouldStop) -> Frame:
         while True:
             try:
-                frame = self._frames.get(timeout=_INTERVAL)
+                frame = self._frames.get(timeout=INTERVAL)
             except queue.Empty:
                 self._watch(deadline, should_stop)
                 continue
@@ -231,79 +169,6 @@ class BroughtProcess:
         )
 
 
-class _Kept:
-    """The one process of this server."""
-
-    def __init__(self) -> None:
-        self._turn = threading.Lock()
-        self._process: BroughtProcess | None = None
-        self._timer: threading.Timer | None = None
-
-    def turn(self, should_stop: ShouldStop) -> _Turn:
-        return _Turn(self._turn, should_stop)
-
-    def has(self, model: BroughtModel) -> bool:
-        process = self._process
-        return process is not None and process.model == model and process.alive
-
-    def opened(self, model: BroughtModel, report: Report, should_stop: ShouldStop) -> BroughtProcess:
-        """The process with this model; the caller holds the turn."""
-        if self._timer is not None:
-            self._timer.cancel()
-        if self._process is None or not self.has(model):
-            self.close()
-            process = BroughtProcess(model)
-            try:
-                process.wait_until_ready(report, should_stop)
-            except BaseException:
-                process.end()
-                raise
-            self._process = process
-        self._timer = threading.Timer(IDLE_SECONDS, self._close_if_idle)
-        self._timer.daemon = True
-        self._timer.start()
-        return self._process
-
-    def end(self) -> None:
-        """End the process without waiting for the turn; who has the turn will notice."""
-        process = self._process
-        if process is not None:
-            process.end()
-
-    def close(self) -> None:
-        if self._process is not None:
-            self._process.end()
-            self._process = None
-
-    def _close_if_idle(self) -> None:
-        # Whoever has the turn just now sets a new timer.
-        if self._turn.acquire(blocking=False):
-            try:
-                self.close()
-            finally:
-                self._turn.release()
-
-
-class _Turn:
-    """A lock that can be waited for without deafness."""
-
-    def __init__(self, lock: threading.Lock, should_stop: ShouldStop) -> None:
-        self._lock = lock
-        self._should_stop = should_stop
-
-    def __enter__(self) -> None:
-        while not self._lock.acquire(timeout=_INTERVAL):
-            if self._should_stop():
-                raise StoppedError("Opening the model was stopped.")
-
-    def __exit__(self, *_: object) -> None:
-        self._lock.release()
-
-
 def _environment() -> dict[str, str]:
     kept = {name: os.environ[name] for name in _VARIABLES if name in os.environ}
     return {**kept, "PYTHONPATH": with_our_code(), "KERAS_BACKEND": "tensorflow", "MALLOC_ARENA_MAX": "2"}
-
-
-_kept = _Kept()
-atexit.register(_kept.close)

@@ -75,7 +75,7 @@ def _ask_file(options: argparse.Namespace, images: list[bytes]) -> tuple[dict[st
     with tempfile.TemporaryDirectory() as folder:
         model = bring_model(Workspace(Path(folder)), options.model, options.model.name, names)
         from tl_core.brought.answering import answerer_of
-        from tl_core.brought.process import close_brought
+        from tl_core.brought.keeping import close_brought
         from tl_core.prediction import predict_with
 
         try:

@@ -16,22 +16,23 @@ PARAMETER: Final = "model"  # in the address: the id of the model from a file th
 _GENERATION: Final = "brought-generation"  # a new one empties the form
 
 
-def bring_section(workspace: Workspace, key: str, *, unfolded: bool) -> None:
+def bring_section(workspace: Workspace, key: str, *, first: bool) -> None:
     """Draw the form; a model that was accepted is in the address afterwards, and is being opened.
 
     Args:
         workspace: where the model is kept.
         key: prefix of the controls' keys.
-        unfolded: whether it is the only thing to do here.
+        first: whether there is no other model from a file yet.
     """
-    with st.expander("Open a model from a file", expanded=unfolded, icon=":material/upload_file:", key=f"{key}-form"):
+    generation = st.session_state.get(_GENERATION, 0)
+    title = "Open a model from a file" if first else "Open another model from a file"
+    with st.expander(title, expanded=first, icon=":material/upload_file:", key=f"{key}-form-{first}-{generation}"):
         st.caption(
             "A model that was trained on another machine: in its run there, *Take the model elsewhere*, *Keras* "
             "gives the zip to bring here. A .keras file alone will do, too. At most "
             f"{LIMITS.file_bytes // 1_000_000} MB. The file is checked, and opened in a process of its own that can "
             "do nothing but answer."
         )
-        generation = st.session_state.get(_GENERATION, 0)
         file = st.file_uploader(
             "Model file",
             type=FILE_TYPES,

@@ -11,10 +11,10 @@ import streamlit as st
 from tl_core.brought import BroughtModel, forget_brought, list_brought
 from tl_core.runs import list_runs
 from tl_core.workspace import Workspace
-from ui.brought.bringing import PARAMETER, bring_section
+from ui.brought.bringing import PARAMETER
 from ui.brought.openings import give_up, why_gone
 from ui.prediction.knowing import knows_in_words
-from ui.words import megabytes, moment, plain
+from ui.words import count, megabytes, moment, plain
 
 TRAINED_HERE: Final = "Trained here"
 FROM_A_FILE: Final = "From a file"
@@ -39,7 +39,7 @@ def asks_a_file(workspace: Workspace, key: str) -> bool:
 
 
 def pick_brought(workspace: Workspace, key: str) -> BroughtModel | None:
-    """Draw the models from files, what is known of the chosen one, and the form that brings another.
+    """Draw the models from files, and what is known of the chosen one.
 
     Returns:
         The chosen one; None where there is none yet.
@@ -51,7 +51,6 @@ def pick_brought(workspace: Workspace, key: str) -> BroughtModel | None:
     model = _choose(models, named, key) if models else None
     if model is not None:
         _describe(model, key)
-    bring_section(workspace, key, unfolded=model is None)
     return model
 
 
@@ -94,7 +93,7 @@ def _facts(model: BroughtModel) -> Iterable[str]:
     yield knows_in_words(model.classes, model.threshold)
     parts = [
         f"{plain(model.file_name)}, brought {moment(model.brought)}",
-        f"{megabytes(model.size)}, {model.parameters / 1e6:,.1f} million weights",
+        f"{megabytes(model.size)}, {_weights_in_words(model.parameters)}",
         f"images of {model.image_size} × {model.image_size} pixels",
     ]
     yield " · ".join(parts)
@@ -103,6 +102,10 @@ def _facts(model: BroughtModel) -> Iterable[str]:
             "The file did not say how sure the model has to be, so it always answers. It is given colours as they "
             "are, 0 to 255: a model that was made elsewhere and wants others answers nonsense."
         )
+
+
+def _weights_in_words(amount: int) -> str:
+    return f"{amount / 1e6:,.1f} million weights" if amount >= 100_000 else count(amount, "weight")
 
 
 def _labels(models: Iterable[BroughtModel]) -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import Final
 import streamlit as st
 
 from tl_core.brought import BroughtModel, forget_brought
-from tl_core.brought.process import end_if_open, is_open, keep_open
+from tl_core.brought.keeping import end_if_open, is_open, keep_open
 from tl_core.errors import ModelFileError
 from ui.background_tasks import BackgroundTasks, Reporter, Task
 from ui.errors import error_boundary

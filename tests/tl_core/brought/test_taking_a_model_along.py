@@ -13,7 +13,7 @@ from tests.hostile.models import good_model, lambda_of_keras
 from tests.tl_core.small_trainings import COLOURS, coloured
 from tl_core.brought import bring_model
 from tl_core.brought.answering import answerer_of
-from tl_core.brought.process import close_brought
+from tl_core.brought.keeping import close_brought
 from tl_core.command_line import main
 from tl_core.confidence import Confidence, keep_confidence
 from tl_core.errors import ModelFileError

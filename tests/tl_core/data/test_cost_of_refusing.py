@@ -23,7 +23,7 @@ TRY_EACH = """
 import json, sys, time, warnings
 from pathlib import Path
 from tl_core.brought import bring_model
-from tl_core.brought.process import close_brought, keep_open
+from tl_core.brought.keeping import close_brought, keep_open
 from tl_core.data.importing import import_zip
 from tl_core.data.normalise import normalise_image
 from tl_core.errors import TransferLearningError
