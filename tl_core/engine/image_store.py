@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, Protocol
 
@@ -20,7 +21,7 @@ from tl_core.errors import StoppedError
 Images = npt.NDArray[np.uint8]
 Rows = npt.NDArray[Any]
 
-_CHUNK: Final = 64  # images decoded between two looks at `should_stop`
+_CHUNK: Final = 64  # images decoded between two words about the progress
 STOPPED: Final = "Stopped before the first epoch was finished, so there is no model to keep."
 
 
@@ -104,15 +105,18 @@ def pixels_key(images: Iterable[ImageRecord]) -> str:
 def _fill(array: Images, dataset: Dataset, size: int, progress: Progress, should_stop: ShouldStop) -> None:
     total = len(dataset.images)
     for start in range(0, total, _CHUNK):
-        if should_stop():
-            raise StoppedError(STOPPED)
-        records = dataset.images[start : start + _CHUNK]
-        for row, image in enumerate(_decode(dataset, records, size), start):
-            array[row] = image
+        with contextlib.closing(_decode(dataset, dataset.images[start : start + _CHUNK], size)) as images:
+            for row, image in enumerate(images, start):
+                array[row] = image
+                if should_stop():
+                    raise StoppedError(STOPPED)
         progress(min(start + _CHUNK, total), total)
 
 
-def _decode(dataset: Dataset, records: Sequence[ImageRecord], size: int) -> Iterator[Images]:
-    """Decode and resize in parallel; Pillow lets other threads run meanwhile."""
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+def _decode(dataset: Dataset, records: Sequence[ImageRecord], size: int) -> Generator[Images]:
+    """Decode and resize in parallel; Pillow lets other threads run meanwhile. Closed early it begins no more."""
+    pool = ThreadPoolExecutor(os.cpu_count())
+    try:
         yield from pool.map(lambda record: resize_image(read_image(dataset.path_of(record)), size), records)
+    finally:
+        pool.shutdown(cancel_futures=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import Callable
@@ -12,12 +13,12 @@ from typing import Any, Final
 from tl_core.config import TrainingConfig
 from tl_core.device import Device
 from tl_core.engine.image_store import STOPPED
-from tl_core.errors import StoppedError, TrainingError
+from tl_core.errors import StoppedError, TrainingError, WorkspaceError
 from tl_core.evaluation import as_class_probabilities, keep_probabilities
 from tl_core.files import write_json
 from tl_core.models.freezing import freeze_layers
 from tl_core.models.optimizers import build_optimizer
-from tl_core.runs import Best, RunFolder, update_run
+from tl_core.runs import Best, RunFolder, load_run, update_run
 from tl_core.runs.record import KeptModel
 from tl_core.training.checkpoint import Checkpoint, keep_latest, remove_checkpoint, save_checkpoint
 from tl_core.training.feeds import ArrayFeed
@@ -33,6 +34,7 @@ from tl_core.workspace import Workspace
 
 MODEL_INTERVAL: Final = 30.0  # seconds between two writings of the best model
 CHECKPOINT_INTERVAL: Final = 10.0  # seconds between two checkpoints that outlive a power cut; others: every epoch
+MEASURED_AFTER_STOP: Final = 1.0  # seconds: once asked to stop, a measurement that takes longer is left out
 MAX_LAST_CHECKPOINT: Final = 200 << 20  # bytes kept of a run that has ended, so that more epochs can follow
 
 
@@ -62,17 +64,21 @@ class Course:
         self._kept = EpochKeeper(self._folder, config.keep_last_epochs, self._state.next_epoch)
         self._last_epoch = 0
         self._checkpoint_bytes = 0
+        self._best_in_place = False  # the weights of the best epoch are those of the classifier
+        self._written: KeptModel | None = None
         self._model_written = self._checkpoint_written = time.monotonic()
 
     def run(self) -> tuple[str, Best]:
         """Train.
 
         Returns:
-            ``done`` or ``stopped``, and the epoch whose model was saved.
+            ``done`` or ``stopped``, and the epoch whose model was saved; ``interrupted`` if a resumed training was
+            stopped before it went on: its best epoch is in the checkpoint alone.
 
         Raises:
             StoppedError: stopped before there was a model to keep.
             TrainingError: it cannot go on; the best model so far, if there is one, was saved.
+            WorkspaceError: the workspace cannot be written; as much as could be was saved.
         """
         status = "done"
         try:
@@ -81,11 +87,22 @@ class Course:
         except (Interrupted, StoppedError) as error:
             if self._state.best is None:
                 raise StoppedError(STOPPED) from error
+            if not self._best_in_place:
+                return self._leave_as_it_was(self._state.best)
             status = "stopped"
+            self._reporter.note(
+                f"Stopped in epoch {self._state.next_epoch}; the model of epoch {self._state.best.epoch} is kept."
+            )
         except TrainingError:
-            if self._state.best is not None:
+            if self._best_in_place:
                 self._keep_best(measure=False)
             remove_checkpoint(self._folder)  # nothing good could follow
+            raise
+        except WorkspaceError:
+            remove_checkpoint(self._folder)  # makes room for the model
+            if self._best_in_place:
+                with contextlib.suppress(WorkspaceError):
+                    self._keep_best(measure=False)
             raise
         best = self._keep_best(measure=status == "done" or isinstance(self._stage.validation.feed, ArrayFeed))
         if self._checkpoint_bytes > MAX_LAST_CHECKPOINT:
@@ -184,6 +201,7 @@ class Course:
         finally:
             if state.best is not None:
                 restore(trained.variables, state.weights)
+                self._best_in_place = True
 
     def _look_at_pinned(self) -> None:
         images = read_watched(self._folder, self._prepared.classifier.image_size, self._reporter)
@@ -209,7 +227,8 @@ class Course:
                 split: {"loss": result.loss, "accuracy": result.accuracy} for split, result in results.items()
             }
         self._reporter.phase(SAVE, "Saving the best model")
-        sha256 = self._write_model(best)
+        written = self._written
+        sha256 = written.sha256 if written is not None and written.best == best else self._write_model(best)
         self._kept.write()
         for split, result in results.items():
             probabilities = as_class_probabilities(result.probabilities)
@@ -220,11 +239,25 @@ class Course:
 
     def _measure(self) -> dict[str, Result]:
         splits = {"validation": self._stage.validation, "test": self._stage.test}
-        return {
-            split: self._fitter.evaluate(examples, interruptible=False)
-            for split, examples in splits.items()
-            if examples is not None
-        }
+        began = time.monotonic()
+
+        def too_long() -> bool:
+            return self._should_stop() and time.monotonic() - began > MEASURED_AFTER_STOP
+
+        try:
+            return {
+                split: self._fitter.evaluate(examples, should_stop=too_long)
+                for split, examples in splits.items()
+                if examples is not None
+            }
+        except Interrupted:
+            self._reporter.note("The kept model is not measured any further; that is done when it is evaluated.")
+            return {}
+
+    def _leave_as_it_was(self, best: Best) -> tuple[str, Best]:
+        """End a resumed training that has not gone on: its model may be there, or it can be resumed again."""
+        run = load_run(self._folder.path)
+        return "stopped" if run.has_model and run.best == best else "interrupted", best
 
     def _write_model(self, best: Best) -> str:
         prepared = self._prepared
@@ -238,6 +271,7 @@ class Course:
         )
         update_run(self._folder.path, best=best, model_sha256=sha256, next_model=None)
         self._model_written = time.monotonic()
+        self._written = KeptModel(best=best, sha256=sha256)
         return sha256
 
 

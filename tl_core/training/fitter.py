@@ -91,8 +91,12 @@ class Fitter:
                 raise Interrupted
         return Result(totals.loss / len(order), totals.correct / len(order), np.empty(0))
 
-    def evaluate(self, examples: Examples, *, interruptible: bool = True) -> Result:
+    def evaluate(self, examples: Examples, *, should_stop: Callable[[], bool] | None = None) -> Result:
         """Loss, accuracy and probabilities without learning; the loss is not weighted.
+
+        Args:
+            examples: to check against.
+            should_stop: asked after every batch in place of the training's own.
 
         Raises:
             Interrupted: the person asked to stop.
@@ -102,7 +106,7 @@ class Fitter:
         for answers, sums in self._passes_of(examples.feed).judge(examples):
             totals += sums
             probabilities.append(answers)
-            if self._should_stop() and interruptible:  # asked in any case: it is heard as a sign of life
+            if (should_stop or self._should_stop)():
                 raise Interrupted
         loss, accuracy = totals / len(examples)
         penalty = float(sum(self._part.penalties, start=tf.constant(0.0)))

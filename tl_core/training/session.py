@@ -24,6 +24,11 @@ logger = logging.getLogger(__name__)
 
 ShouldStop = Callable[[], bool]
 
+_ENDINGS: Final = {
+    "done": "Done: {}",
+    "stopped": "Stopped: {}",
+    "interrupted": "Stopped before it went on; press Resume to go on from its last epoch.",
+}
 UNEXPECTED: Final = "The training ended because of an unexpected error; the details are in the run's log."
 
 
@@ -86,8 +91,7 @@ def _run(
         with _ending(run_path, reporter):
             course = Course(config, dataset_path, run_path, reporter, alive_and_asked, checkpoint)
             status, best = course.run()
-            word = {"done": "Done", "stopped": "Stopped"}[status]
-            _close(run_path, reporter, status, f"{word}: {describe(best)}")
+            _close(run_path, reporter, status, _ENDINGS[status].format(describe(best)))
     gc.collect()  # models refer to themselves in circles; their memory is for the next run
 
 
@@ -111,5 +115,6 @@ def _ending(run_path: Path, reporter: Reporter) -> Iterator[None]:
 
 def _close(run_path: Path, reporter: Reporter, status: str, text: str) -> None:
     error = text if status == "failed" else None
-    update_run(run_path, status=status, finished=now(), error=error)
+    gone = {"owner": None} if status == "interrupted" else {}  # nobody holds it: it can be resumed at once
+    update_run(run_path, status=status, finished=now(), error=error, **gone)
     reporter.end(status, text)

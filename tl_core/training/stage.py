@@ -16,7 +16,9 @@ from tl_core.config import TrainingConfig
 from tl_core.engine.activations import FEATURES_KIND, TrunkRun, run_trunk
 from tl_core.engine.compiled import Network, compile_network
 from tl_core.engine.cut_choice import choose_cut
+from tl_core.engine.image_store import STOPPED
 from tl_core.engine.partition import Partition, partition_classifier, weights_fingerprint
+from tl_core.errors import StoppedError
 from tl_core.models.augmentation import build_augmentation
 from tl_core.training.feeds import ArrayFeed, Feed, ImageFeed
 from tl_core.training.losses import sample_weights
@@ -50,6 +52,8 @@ def build_stage(prepared: Prepared, frozen_layers: int) -> Stage:
     Raises:
         StoppedError: the person asked to stop.
     """
+    if prepared.should_stop():
+        raise StoppedError(STOPPED)
     layers, why = layers_to_run_once(prepared.config, prepared.classifier.base, frozen_layers)
     if why:
         prepared.reporter.note(why)
@@ -183,6 +187,8 @@ class _Builder:
         if batch_size not in self._networks:
             assert self._partition.frozen is not None  # noqa: S101  # the callers have looked
             prepared = self._prepared
+            if prepared.should_stop():
+                raise StoppedError(STOPPED)
             prepared.reporter.slow_step()
             self._networks[batch_size] = compile_network(
                 self._partition.frozen,
