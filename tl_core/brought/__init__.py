@@ -2,8 +2,8 @@
 
 ``bringing`` looks at a file and keeps it in the workspace, ``model_file`` and ``architecture`` decide from its table
 of contents and its description whether it may be opened at all, ``store`` has the records. Keras sees such a file
-only in a process of its own: ``keeping`` and ``process`` are the server's side of it, ``child`` the other, ``weights``
-and ``locking`` belong to that process. ``answering`` lets `tl_core.prediction` ask it.
+only in a process of its own: ``keeping`` and ``process`` are the server's side of it, ``child`` the other, to which
+``weights`` and ``locking`` belong, too. ``answering`` lets `tl_core.prediction` ask it.
 """
 
 from tl_core.brought.bringing import Looked, bring_model, look_at

@@ -10,12 +10,13 @@ import pytest
 
 from tests.hostile.bad_models import BAD_MODELS, BadModel
 from tests.hostile.models import CLASSES, config, exported, good_model, head_layers, manifest, packed
-from tl_core.brought import LIMITS, bring_model, list_brought, look_at
+from tl_core.brought import LIMITS, bring_model, forget_brought, list_brought, load_brought, look_at
 from tl_core.brought.architecture import read_architecture
 from tl_core.brought.known_parts import KNOWN
 from tl_core.config import HeadConfig, TrainingConfig
 from tl_core.config.head import FEATURE_NORMALIZATIONS, HIDDEN_ACTIVATIONS, OUTPUTS, POOLINGS
-from tl_core.errors import ModelFileError
+from tl_core.errors import ModelFileError, WorkspaceError
+from tl_core.quota import usage
 from tl_core.workspace import Workspace
 
 STATIC = [bad for bad in BAD_MODELS if not bad.child]
@@ -122,3 +123,24 @@ def test_a_bare_model_tells_how_many_names_it_needs():
     assert looked.needs_names
     assert looked.architecture.classes == 2
     assert not look_at(io.BytesIO(exported())).needs_names
+
+
+def test_a_model_counts_for_the_quota_and_a_full_workspace_takes_none(room, monkeypatch):
+    model = bring_model(room, io.BytesIO(good_model()), "a.keras", CLASSES)
+    assert usage(room).parts["models"] >= len(good_model())
+    monkeypatch.setenv("TL_WORKSPACE_GB", "0.00004")
+    with pytest.raises(WorkspaceError, match="models from files 0 MB.*forget models you no longer need"):
+        bring_model(room, io.BytesIO(good_model()), "b.keras", ("one", "two"))
+    assert list_brought(room) == [model]
+    forget_brought(model)
+    assert usage(room).parts["models"] == 0
+    forget_brought(model)
+
+
+def test_what_is_no_record_any_more_is_no_model(room):
+    model = bring_model(room, io.BytesIO(good_model()), "a.keras", CLASSES)
+    (model.path / "model.json").write_text("[]", encoding="utf-8")
+    assert list_brought(room) == []
+    for gone in (model.id, "../../etc", "nothing"):
+        with pytest.raises(ModelFileError, match="no such model"):
+            load_brought(room, gone)
