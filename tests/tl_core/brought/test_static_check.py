@@ -129,7 +129,7 @@ def test_a_model_counts_for_the_quota_and_a_full_workspace_takes_none(room, monk
     model = bring_model(room, io.BytesIO(good_model()), "a.keras", CLASSES)
     assert usage(room).parts["models"] >= len(good_model())
     monkeypatch.setenv("TL_WORKSPACE_GB", "0.00004")
-    with pytest.raises(WorkspaceError, match="models from files 0 MB.*forget models you no longer need"):
+    with pytest.raises(WorkspaceError, match=r"models from files 0 MB.*forget models you no longer need"):
         bring_model(room, io.BytesIO(good_model()), "b.keras", ("one", "two"))
     assert list_brought(room) == [model]
     forget_brought(model)
