@@ -39,6 +39,9 @@ def go_to(page: Page, *, run: str | None = None, dataset: str | None = None) -> 
 
 def draw_navigation() -> None:
     """The list of pages in the sidebar."""
+    if not st.query_params:
+        # A link to the page one is on leaves ?run=... in the browser's address, and the next click would lead back.
+        st.query_params.clear()
     with st.sidebar:
         for page in PAGES:
             st.page_link(page.path, label=page.title, icon=page.icon, width="stretch")

@@ -1,0 +1,31 @@
+"""The address of the browser always leads to what is shown."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.ui.pages_without_browser import pictures
+from tl_core.config import TrainingConfig
+from tl_core.data import import_uploads
+from tl_core.runs import create_run, update_run
+
+pytestmark = pytest.mark.e2e
+
+
+def test_from_a_run_the_page_at_the_side_is_opened_anew_and_stays(page, app):
+    dataset = import_uploads(app.workspace.ensure(), pictures(each=12), "Pets")
+    run = create_run(app.workspace, TrainingConfig(), dataset, "Ended")
+    update_run(run.path, status="stopped")
+    page.goto(app.at("Train", run=run.id))
+    expect(page.get_by_text("This run has ended.")).to_be_visible()
+    page.get_by_test_id("stSidebar").get_by_role("link", name="Train").click()
+    none = page.get_by_role("button", name="None", exact=True)
+    expect(none).to_be_visible()
+    page.wait_for_url(lambda url: "run=" not in url)
+    none.click()
+    expect(page.get_by_text("Everything is open for fine-tuning")).to_be_visible()
+    expect(none).to_be_visible()
+
+    page.go_back()
+    expect(page.get_by_text("This run has ended.")).to_be_visible()
