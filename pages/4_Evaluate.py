@@ -10,6 +10,7 @@ from ui.evaluation.doubt import doubt_section
 from ui.evaluation.evaluating import evaluated
 from ui.evaluation.images import forget_arrival, mix_ups_and_images
 from ui.evaluation.measures import more_measures
+from ui.evaluation.report import report_download
 from ui.evaluation.summary import evaluation_summary
 from ui.navigation import EVALUATE, PREDICT, RUNS, go_to, page_link
 from ui.page import page_setup
@@ -39,15 +40,17 @@ def choose_split(run: RunRecord) -> str | None:
 def show(workspace: Workspace, run: RunRecord, split: str) -> None:
     """The evaluation of one run on one split, from the whole to the single class."""
     result = evaluated(workspace, run, split)
+    dataset = load_dataset(workspace.datasets / run.dataset_id)
     key = f"evaluate-{run.id}-{split}"
     evaluation_summary(result.confusion, run.classes, result.top_k, split)
     st.caption(f"Measured on {model_words(run)}.")
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button("Try it on a photo", type="primary", icon=PREDICT.icon):
             go_to(PREDICT, run=run.id)
+        report_download(run, dataset, result, f"{key}-report")
         page_link(RUNS, "See its curves and settings", run=run.id)
     forget_arrival(key)
-    mix_ups_and_images(load_dataset(workspace.datasets / run.dataset_id), run, result, key)
+    mix_ups_and_images(dataset, run, result, key)
     st.header(f"Class by class: {count(len(run.classes), 'class', 'classes')}", anchor=False)
     class_table(result.per_class, key, f"{run.id}-{split}-classes.csv")
     more_measures(result, key, f"{run.id}-{split}")

@@ -1,12 +1,14 @@
 """How far a model's probabilities can be trusted, and from which one on it had better say *I don't know*.
 
-All of it is measured on validation images: a temperature that makes the probabilities honest, and a threshold below
-which no answer is given. Both are kept beside the model and belong to that model alone.
+A measured accuracy gets the range in which it lies. All else is measured on validation images: a temperature that
+makes the probabilities honest, and a threshold below which no answer is given. Both are kept beside the model and
+belong to that model alone.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -27,6 +29,7 @@ Labels = npt.NDArray[np.integer[Any]]
 
 TEMPERATURES: Final = (0.05, 20.0)  # looked at; outside, the figures say something else is wrong
 BINS: Final = 10
+Z_95: Final = 1.959964  # quantile of the normal distribution for a two-sided interval of 95 %
 _SMALLEST: Final = 1e-12  # probability; its logarithm is finite
 _GOLDEN: Final = (5**0.5 - 1) / 2
 _STEPS: Final = 60  # of the golden-section search: the temperature is then known to 12 digits
@@ -66,6 +69,22 @@ class Coverage:
     threshold: float
     coverage: float  # share of images that get an answer, 0-1
     accuracy: float  # share of these answers that is right, 0-1; 1 where there is none
+
+
+def likely_range(right: int, images: int) -> tuple[float, float]:
+    """The range in which the true accuracy lies with 95 % confidence (Wilson, JASA 22, 1927).
+
+    Args:
+        right: images that were right, at most ``images``.
+        images: at least 1.
+
+    Returns:
+        Lower and upper end, 0-1.
+    """
+    share, z2 = right / images, Z_95**2
+    middle = (share + z2 / (2 * images)) / (1 + z2 / images)
+    half = Z_95 / (1 + z2 / images) * math.sqrt(share * (1 - share) / images + z2 / (4 * images**2))
+    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def with_temperature(probabilities: Probabilities, temperature: float) -> Probabilities:

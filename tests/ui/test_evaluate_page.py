@@ -9,9 +9,10 @@ import pytest
 
 from tests.ui.pages_without_browser import checked, open_page, press, texts
 from tests.ui.trained_runs import colour_dataset, ended_run
+from tl_core.confidence import likely_range
 from tl_core.data import delete_dataset
 from ui.csv_text import to_csv
-from ui.evaluation.summary import likely_range, result_sentence
+from ui.evaluation.summary import result_sentence
 
 PAGE = "pages/4_Evaluate.py"
 

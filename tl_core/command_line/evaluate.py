@@ -5,15 +5,20 @@ from __future__ import annotations
 import argparse
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from tl_core.command_line.import_data import find_or_import
 from tl_core.command_line.output import Output, table
 from tl_core.command_line.resume import add_run_argument
 from tl_core.command_line.verb import DONE, Verb
-from tl_core.data import SPLITS
-from tl_core.runs import find_run
+from tl_core.confidence import load_confidence
+from tl_core.data import SPLITS, load_dataset
+from tl_core.errors import WorkspaceError
+from tl_core.runs import RunRecord, find_run
 from tl_core.workspace import Workspace, is_id
+
+if TYPE_CHECKING:
+    from tl_core.report import Measures
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,46 +27,71 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         "--data", metavar="DATASET|FOLDER", help="another dataset, or a folder or zip whose images are all used"
     )
     parser.add_argument("--split", choices=(*SPLITS, "all"), help="which images; by default test, of a folder all")
+    parser.add_argument(
+        "--report",
+        type=Path,
+        metavar="FILE",
+        help="write all measures into one file: a web page with charts (.html), or Markdown (.md)",
+    )
 
 
 def _run(options: argparse.Namespace, workspace: Workspace, output: Output) -> int:
     run = find_run(workspace, options.run)
+    if options.report is not None:
+        _suffix_of(options.report)  # a wrong name is said before the images are looked at
     if options.data is None or is_id(options.data):
         path = workspace.datasets / (options.data or run.dataset_id)
-        return _evaluate(run.path, path, options.split or "test", output)
+        return _evaluate(run, path, options.split or "test", options.report, output)
     with tempfile.TemporaryDirectory() as folder:
         dataset = find_or_import(Workspace(Path(folder)).ensure(), options.data, output)
-        return _evaluate(run.path, dataset.path, options.split or "all", output)
+        return _evaluate(run, dataset.path, options.split or "all", options.report, output)
 
 
-def _evaluate(run_path: Path, dataset_path: Path, split: str, output: Output) -> int:
+def _evaluate(run: RunRecord, dataset_path: Path, split: str, report: Path | None, output: Output) -> int:
     from tl_core.evaluation import evaluate_run
+    from tl_core.report import as_values, take_measures, write_report
 
-    measured = evaluate_run(run_path, dataset_path, split, output.progress)
-    values: dict[str, Any] = {
-        "run_id": run_path.name,
-        "split": split,
-        "images": len(measured.labels),
-        "accuracy": measured.accuracy,
-        "top_k": {str(k): share for k, share in measured.top_k.items()},
-        "per_class": [
-            {"class": row.name, "precision": row.precision, "recall": row.recall, "f1": row.f1, "images": row.support}
-            for row in measured.per_class
-        ],
-        "confusion": measured.confusion.tolist(),
-    }
+    measured = evaluate_run(run.path, dataset_path, split, output.progress)
+    confidence = load_confidence(run.folder, run.model_sha256)
+    measures = take_measures(measured, confidence)
+    written = {}
+    if report is not None:
+        dataset = load_dataset(dataset_path)
+        _write(report, write_report(run, dataset, measured, confidence, _suffix_of(report)))
+        written["report"] = str(report)
+    output.result({"run_id": run.id, **as_values(measures), **written}, [*_in_words(measures), *written.values()])
+    return DONE
+
+
+def _in_words(measures: Measures) -> list[str]:
+    found = measures.evaluation
+    low, high = measures.accuracy_range
     figures = [
         [row.name, f"{row.precision:.3f}", f"{row.recall:.3f}", f"{row.f1:.3f}", row.support]
-        for row in measured.per_class
+        for row in found.per_class
     ]
-    output.result(
-        values,
-        [
-            f"{100 * measured.accuracy:.1f} % of {len(measured.labels):,} {split} images right",
-            *table(["class", "precision", "recall", "F1", "images"], figures),
-        ],
-    )
-    return DONE
+    return [
+        f"{100 * found.accuracy:.1f} % of {measures.images:,} {found.split} images right "
+        f"({100 * low:.1f} to {100 * high:.1f} % with 95 % confidence)",
+        f"Balanced accuracy {100 * found.balanced_accuracy:.1f} %, macro F1 {100 * found.macro_f1:.1f} %, "
+        f"expected calibration error {100 * measures.calibration_error:.1f} %",
+        *table(["class", "precision", "recall", "F1", "images"], figures),
+    ]
+
+
+def _suffix_of(path: Path) -> str:
+    from tl_core.report import suffix_of
+
+    return suffix_of(path)
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise WorkspaceError(
+            f"The report {path} cannot be written ({error.strerror}): name another file with --report."
+        ) from error
 
 
 VERB = Verb(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
 import streamlit as st
 
+from tl_core.confidence import likely_range
 from ui.words import count, percent, plain
 
 SPLIT_WORDS: Final = {"test": "test", "validation": "validation"}
@@ -17,7 +17,6 @@ HONESTY: Final = {
     "validation": "The best epoch was chosen by these images, so the true accuracy is a little lower. "
     "The test images give the honest figure.",
 }
-Z_95: Final = 1.959964  # quantile of the normal distribution for a two-sided interval of 95 %
 
 
 def evaluation_summary(confusion: np.ndarray, classes: Sequence[str], top_k: Mapping[int, float], split: str) -> None:
@@ -41,22 +40,6 @@ def evaluation_summary(confusion: np.ndarray, classes: Sequence[str], top_k: Map
 def result_sentence(right: int, images: int, split: str) -> str:
     """Such as ``Of 270 test images the model gets 262 right: 97.0 %.``"""
     return f"Of {count(images, f'{split} image')} the model gets {right:,} right: {percent(right / max(1, images))}."
-
-
-def likely_range(right: int, images: int) -> tuple[float, float]:
-    """The range in which the true accuracy lies with 95 % confidence (Wilson, JASA 22, 1927).
-
-    Args:
-        right: images that were right, at most ``images``.
-        images: at least 1.
-
-    Returns:
-        Lower and upper end, 0-1.
-    """
-    share, z2 = right / images, Z_95**2
-    middle = (share + z2 / (2 * images)) / (1 + z2 / images)
-    half = Z_95 / (1 + z2 / images) * math.sqrt(share * (1 - share) / images + z2 / (4 * images**2))
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def _figures(confusion: np.ndarray, classes: Sequence[str], top_k: Mapping[int, float]) -> list[tuple[str, str, str]]:

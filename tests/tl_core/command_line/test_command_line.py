@@ -73,6 +73,11 @@ def test_from_a_folder_to_a_prediction(tl, folder):
     assert measured["accuracy"] == trained["test_accuracy"]
     code, on_folder, _ = tl("evaluate", trained["run_id"], "--data", folder, "--json")
     assert on_folder["images"] == 18
+    report = folder.parent / "report.html"
+    code, written, _ = tl("evaluate", trained["run_id"], "--report", report, "--json")
+    assert (code, written["report"]) == (0, str(report))
+    assert written["calibration"]["expected_error"] >= 0
+    assert f"{100 * measured['accuracy']:.1f} %" in report.read_text("utf-8")
 
     picture = folder / "red" / "0.png"
     code, predicted, _ = tl("predict", trained["run_id"], picture, "--json")
@@ -116,6 +121,13 @@ def test_bad_input_is_one_plain_sentence(tl, words, part):
     assert len(err.strip().splitlines()) == 1
     assert "Traceback" not in err
     assert out == ""
+
+
+def test_a_report_that_cannot_be_written_is_a_sentence(tl, shared_run, tmp_path):
+    for name, said in (("report.pdf", "something.html"), ("missing/report.html", "name another file")):
+        code, out, err = tl("evaluate", shared_run.record.id, "--report", tmp_path / name)
+        assert (code, out) == (2, "")
+        assert said in err
 
 
 def test_more_layers_than_there_are(tl, dataset):

@@ -1,0 +1,41 @@
+"""The whole evaluation as one file to keep, to send or to hand in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from tl_core.confidence import load_confidence
+from tl_core.data import Dataset
+from tl_core.runs import RunRecord
+
+if TYPE_CHECKING:
+    from tl_core.evaluation import Evaluation
+
+
+def report_download(run: RunRecord, dataset: Dataset, result: Evaluation, key: str) -> None:
+    """Draw the button; the report is written when somebody presses it.
+
+    Args:
+        run: whose model was measured.
+        dataset: that it was measured on.
+        result: what was measured.
+        key: of the button.
+    """
+    st.download_button(
+        "Download report",
+        lambda: _report(run, dataset, result),
+        f"{run.id}-{result.split}.html",
+        "text/html",
+        key=key,
+        icon=":material/lab_profile:",
+        on_click="ignore",
+        help="All measures and charts of this page in one file (HTML) that any browser opens, also offline.",
+    )
+
+
+def _report(run: RunRecord, dataset: Dataset, result: Evaluation) -> bytes:
+    from tl_core.report import write_report  # scikit-learn
+
+    return write_report(run, dataset, result, load_confidence(run.folder, run.model_sha256))
