@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score, roc_curve
+from sklearn.metrics import auc, average_precision_score, precision_recall_curve, roc_curve
 
 from tl_core.errors import NotEnoughDataError
 from tl_core.figures.class_curves import MEAN, ClassCurve, Kind, Values
@@ -47,7 +47,7 @@ def class_curves(
 
 def _roc(name: str, is_it: npt.NDArray[np.bool_], sure: Values) -> ClassCurve:
     alarms, found, _ = roc_curve(is_it, sure)
-    return ClassCurve(name, alarms, found, float(roc_auc_score(is_it, sure)), int(is_it.sum()))
+    return ClassCurve(name, alarms, found, float(auc(alarms, found)), int(is_it.sum()))
 
 
 def _precision_recall(name: str, is_it: npt.NDArray[np.bool_], sure: Values) -> ClassCurve:

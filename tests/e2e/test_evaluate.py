@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.application import App
+from tests.e2e.application import PHONE, App
 from tests.tl_core.small_trainings import COLOURS, Trainer, import_coloured
 from tl_core.evaluation import evaluate_run
 from tl_core.image_order import of_cell
@@ -80,3 +81,23 @@ def test_a_mix_up_in_words_opens_its_images_with_the_keyboard(app: App, page: Pa
     expect(page.get_by_text("taken for").last).to_be_visible()
     expect(page.get_by_role("radio", name="One cell of the matrix")).to_be_checked()
     expect(page.get_by_role("button", name="Look closer").first).to_be_visible()
+
+
+def test_the_report_is_read_without_a_network(app: App, page: Page, run, tmp_path: Path):
+    page.goto(app.at("Evaluate", run=run.id))
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download report").click()
+    report = tmp_path / download.value.suggested_filename
+    download.value.save_as(report)
+    page.context.set_offline(True)
+    asked, told = [], []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda message: told.append(message.text))
+    page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    page.goto(report.as_uri())
+    expect(page.locator(f"{PLOT} .main-svg").first).to_be_visible()
+    expect(page.locator(PLOT)).to_have_count(5)  # matrix, ROC, precision-recall, calibration, coverage
+    expect(page.get_by_role("cell", name="100.0 %").first).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
+    assert told == []

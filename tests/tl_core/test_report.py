@@ -13,6 +13,7 @@ from tl_core.evaluation import measure
 from tl_core.report import as_values, suffix_of, take_measures, write_report
 
 HOSTILE = "</script><img src=x onerror=alert(1)>|*b*"
+PLAIN = Confidence(model_sha256="")
 LABELS = np.array([0, 0, 0, 1, 1, 2, 2, 2])
 PROBABILITIES = np.array(
     [
@@ -71,12 +72,12 @@ def test_all_measures_are_plain_values_that_follow_from_the_answers(measured):
 
 def test_images_of_one_class_have_no_curves_and_still_a_report(run, dataset, measured):
     alone = measure(measured.classes, LABELS[5:], PROBABILITIES[5:], "test", measured.records[5:])
-    assert as_values(take_measures(alone, Confidence(model_sha256="")))["roc_auc"] is None
-    assert "these are of one" in write_report(run, dataset, alone, Confidence(model_sha256=""), ".md").decode()
+    assert as_values(take_measures(alone, PLAIN))["roc_auc"] is None
+    assert "these are of one" in write_report(run, dataset, take_measures(alone, PLAIN), ".md").decode()
 
 
 def test_the_page_is_whole_and_names_stay_names(run, dataset, measured):
-    text = write_report(run, dataset, measured, Confidence(model_sha256="")).decode()
+    text = write_report(run, dataset, take_measures(measured, PLAIN)).decode()
     page = Elements(text)
     shown = "".join(page.texts)
     assert page.fetched == []
@@ -91,7 +92,7 @@ def test_the_page_is_whole_and_names_stay_names(run, dataset, measured):
 
 def test_markdown_says_the_same_in_words(run, dataset, measured):
     kept = Confidence(model_sha256="", temperature=1.5, threshold=0.65)
-    lines = write_report(run, dataset, measured, kept, ".md").decode().splitlines()
+    lines = write_report(run, dataset, take_measures(measured, kept), ".md").decode().splitlines()
     for words in ("Balanced accuracy", "ROC curves of 3 classes", "Calibration curve", "temperature of 1.5"):
         assert any(words in line for line in lines)
     assert not any("<img" in line.replace("\\<", "") for line in lines)
@@ -103,7 +104,7 @@ def test_markdown_says_the_same_in_words(run, dataset, measured):
 def test_other_images_are_not_called_the_ones_it_learned_from(run, dataset, measured):
     learned = "has learned from these images"
     own, other = (
-        write_report(run, data, replace(measured, split="train"), Confidence(model_sha256=""), ".md").decode()
+        write_report(run, data, take_measures(replace(measured, split="train"), PLAIN), ".md").decode()
         for data in (dataset, replace(dataset, name="Others", fingerprint="0" * 64))
     )
     assert learned in own

@@ -52,12 +52,11 @@ def _evaluate(run: RunRecord, dataset_path: Path, split: str, report: Path | Non
     from tl_core.report import as_values, take_measures, write_report
 
     measured = evaluate_run(run.path, dataset_path, split, output.progress)
-    confidence = load_confidence(run.folder, run.model_sha256)
-    measures = take_measures(measured, confidence)
+    measures = take_measures(measured, load_confidence(run.folder, run.model_sha256))
     written = {}
     if report is not None:
         dataset = load_dataset(dataset_path)
-        _write(report, write_report(run, dataset, measured, confidence, _suffix_of(report)))
+        _write(report, write_report(run, dataset, measures, _suffix_of(report)))
         written["report"] = str(report)
     output.result({"run_id": run.id, **as_values(measures), **written}, [*_in_words(measures), *written.values()])
     return DONE

@@ -6,14 +6,12 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
-from tl_core.confidence import Confidence
 from tl_core.data import Dataset
 from tl_core.errors import ConfigError
-from tl_core.evaluation import Evaluation
 from tl_core.report.blocks import Block
 from tl_core.report.html import as_html
 from tl_core.report.markdown import as_markdown
-from tl_core.report.measures import take_measures
+from tl_core.report.measures import Measures
 from tl_core.report.parts import all_parts, title
 from tl_core.runs import RunRecord
 
@@ -24,20 +22,16 @@ FORMATS: Final[dict[str, Callable[[str, Iterable[Block]], str]]] = {
 }
 
 
-def write_report(
-    run: RunRecord, dataset: Dataset, evaluation: Evaluation, confidence: Confidence, suffix: str = ".html"
-) -> bytes:
+def write_report(run: RunRecord, dataset: Dataset, measures: Measures, suffix: str = ".html") -> bytes:
     """The report as a file's content, UTF-8.
 
     Args:
         run: whose model was measured.
         dataset: that it was measured on.
-        evaluation: what was measured.
-        confidence: what is kept with the model for doubtful answers.
+        measures: what was measured.
         suffix: one of `FORMATS`.
     """
-    parts = all_parts(run, dataset, take_measures(evaluation, confidence))
-    return FORMATS[suffix](title(run), parts).encode()
+    return FORMATS[suffix](title(run), all_parts(run, dataset, measures)).encode()
 
 
 def suffix_of(path: Path) -> str:

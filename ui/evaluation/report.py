@@ -36,6 +36,7 @@ def report_download(run: RunRecord, dataset: Dataset, result: Evaluation, key: s
 
 
 def _report(run: RunRecord, dataset: Dataset, result: Evaluation) -> bytes:
-    from tl_core.report import write_report  # scikit-learn
+    from tl_core.report import take_measures, write_report  # scikit-learn
 
-    return write_report(run, dataset, result, load_confidence(run.folder, run.model_sha256))
+    measures = take_measures(result, load_confidence(run.folder, run.model_sha256))
+    return write_report(run, dataset, measures)
