@@ -30,6 +30,7 @@ from tl_core.errors import ModelFileError
 from tl_core.files import sha256_of
 from tl_core.quota import forget_usage, require_within_quota
 from tl_core.runs.store import now
+from tl_core.sharing import claim
 from tl_core.workspace import Workspace, new_id
 
 _BRINGING: Final = ".bringing-"  # what the name of a folder begins with that is not a model yet
@@ -239,6 +240,7 @@ def _kept(workspace: Workspace, model: BroughtModel) -> BroughtModel:
     place = workspace.models / new_id(model.name)
     settled = replace(model, id=place.name, path=place)
     keep_record(model)
+    claim(workspace, model.path)
     shutil.move(model.path, place)
     forget_usage(workspace)
     return settled

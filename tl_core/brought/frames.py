@@ -8,7 +8,7 @@ from typing import IO, Any, Final
 
 _HEAD: Final = struct.Struct("<II")  # lengths of the values as JSON, and of the bytes
 MOST_VALUES: Final = 100_000  # bytes of JSON
-MOST_BYTES: Final = 256_000_000
+MOST_BYTES: Final = 256_000_000  # of a question
 
 Frame = tuple[dict[str, Any], bytes]
 
@@ -25,13 +25,18 @@ def write_frame(stream: IO[bytes], values: dict[str, Any], data: bytes = b"") ->
     stream.flush()
 
 
-def read_frame(stream: IO[bytes]) -> Frame | None:
-    """The next frame; None where the other side has ended, or does not keep to the form."""
+def read_frame(stream: IO[bytes], most_bytes: int = MOST_BYTES) -> Frame | None:
+    """The next frame; None where the other side has ended, or does not keep to the form.
+
+    Args:
+        stream: what the other side writes to.
+        most_bytes: an array may have.
+    """
     head = stream.read(_HEAD.size)
     if len(head) < _HEAD.size:
         return None
     length, size = _HEAD.unpack(head)
-    if length > MOST_VALUES or size > MOST_BYTES:
+    if length > MOST_VALUES or size > most_bytes:
         return None
     text, data = stream.read(length), stream.read(size)
     if len(text) < length or len(data) < size:

@@ -6,6 +6,7 @@ their size nor their form, and ends the process when it takes too long, takes to
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import queue
@@ -38,6 +39,8 @@ PROGRAM: Final = "tl_core.brought.child"
 INTERVAL: Final = 0.1  # seconds between two looks at the clock, the memory and `should_stop`
 _LIBRARIES: Final = 1_500_000_000  # bytes that TensorFlow may take by itself
 _LOG_END: Final = 4000  # characters of what an ended process said that go to the log
+MOST_BYTES: Final = 1_000_000  # of an answer: 8 pictures, 10,000 classes
+_UNREAD: Final = 4  # frames
 _STEPS: Final = 4.0  # that the process reports until it is ready
 
 # All that Python and TensorFlow want to know; no key, token or password of the server goes along.
@@ -72,7 +75,8 @@ class BroughtProcess:
             stderr=self._said,
         )
         self._most = _LIBRARIES + LIMITS.memory_bytes + 4 * model.size
-        self._frames: queue.SimpleQueue[Frame | None] = queue.SimpleQueue()
+        self._frames: queue.Queue[Frame | None] = queue.Queue(maxsize=_UNREAD)
+        self._over = False
         threading.Thread(target=self._listen, name="brought-listen", daemon=True).start()
 
     @property
@@ -115,14 +119,19 @@ class BroughtProcess:
 
     def end(self) -> None:
         """End it at once; there is nothing to save."""
+        self._over = True
         end_process(self._process, grace=0)
+        with contextlib.suppress(queue.Empty):  # whoever listens may wait for room to put something
+            while True:
+                self._frames.get_nowait()
 
     def _listen(self) -> None:
         assert self._process.stdout is not None  # noqa: S101  # a pipe, as asked for
         with self._process.stdout as stream:
-            while (frame := read_frame(stream)) is not None:
+            frame: Frame | None = ({}, b"")
+            while frame is not None and not self._over:
+                frame = read_frame(stream, MOST_BYTES)
                 self._frames.put(frame)
-        self._frames.put(None)
 
     def _send(self, values: dict[str, Any], data: bytes) -> None:
         assert self._process.stdin is not None  # noqa: S101  # a pipe, as asked for
@@ -133,10 +142,10 @@ class BroughtProcess:
 
     def _next(self, deadline: float, should_stop: ShouldStop) -> Frame:
         while True:
+            self._watch(deadline, should_stop)  # each time: it could go on and on saying things
             try:
                 frame = self._frames.get(timeout=INTERVAL)
             except queue.Empty:
-                self._watch(deadline, should_stop)
                 continue
             if frame is None:
                 raise self._ended("It ended by itself")

@@ -11,6 +11,7 @@ from typing import Any, Final
 from tl_core.config.validation import from_mapping
 from tl_core.errors import ConfigError, ModelFileError, WorkspaceError
 from tl_core.files import read_json, write_json
+from tl_core.sharing import may_see, require_visible
 from tl_core.workspace import Workspace, is_id
 
 logger = logging.getLogger(__name__)
@@ -62,8 +63,11 @@ def load_brought(workspace: Workspace, model_id: str) -> BroughtModel:
 
     Raises:
         ModelFileError: there is none (any more), or its record is damaged.
+        NotYoursError: it is somebody else's.
     """
     found = _read(workspace.models / model_id) if is_id(model_id) else None
+    if found is not None:
+        require_visible(workspace, found.path, "model")
     if found is None:
         raise ModelFileError("There is no such model from a file any more: open its file again.")
     return found
@@ -71,7 +75,7 @@ def load_brought(workspace: Workspace, model_id: str) -> BroughtModel:
 
 def list_brought(workspace: Workspace) -> list[BroughtModel]:
     """All of them, the latest first; one whose record is damaged is left out."""
-    folders = [path for path in workspace.models.glob("*") if is_id(path.name)]
+    folders = [path for path in workspace.models.glob("*") if is_id(path.name) and may_see(workspace, path)]
     found = [model for path in folders if (model := _read(path)) is not None]
     return sorted(found, key=lambda model: (model.brought, model.id), reverse=True)
 

@@ -93,7 +93,7 @@ def _facts(model: BroughtModel) -> Iterable[str]:
     yield knows_in_words(model.classes, model.threshold)
     parts = [
         f"{plain(model.file_name)}, brought {moment(model.brought)}",
-        f"{megabytes(model.size)}, {_weights_in_words(model.parameters)}",
+        f"{_size_in_words(model.size)}, {_weights_in_words(model.parameters)}",
         f"images of {model.image_size} × {model.image_size} pixels",
     ]
     yield " · ".join(parts)
@@ -102,6 +102,10 @@ def _facts(model: BroughtModel) -> Iterable[str]:
             "The file did not say how sure the model has to be, so it always answers. It is given colours as they "
             "are, 0 to 255: a model that was made elsewhere and wants others answers nonsense."
         )
+
+
+def _size_in_words(amount: int) -> str:
+    return megabytes(amount) if amount >= 100_000 else f"{amount / 1000:.0f} KB"
 
 
 def _weights_in_words(amount: int) -> str:

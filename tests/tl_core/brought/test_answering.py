@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import psutil
@@ -126,11 +127,16 @@ def test_a_process_that_hangs_is_ended(small, monkeypatch):
     assert not psutil.pid_exists(pid)
 
 
-def test_a_process_that_does_not_open_the_model_in_time_is_ended(good, monkeypatch):
-    monkeypatch.setattr(process, "LIMITS", process.LIMITS.__class__(load_seconds=0.0))
-    monkeypatch.setattr(process, "PROGRAM", "tests.tl_core.brought.silent_child")
+@pytest.mark.parametrize("program", ["silent_child", "flooding_child"])
+def test_a_process_that_does_not_open_the_model_in_time_is_ended(good, monkeypatch, program):
+    monkeypatch.setattr(process, "LIMITS", process.LIMITS.__class__(load_seconds=1.0))
+    monkeypatch.setattr(process, "PROGRAM", f"tests.tl_core.brought.{program}")
     with pytest.raises(ModelFileError, match="It took too long"):
         open_brought(good)
+    for thread in threading.enumerate():
+        if thread.name == "brought-listen":
+            thread.join(20)
+            assert not thread.is_alive()
 
 
 def test_a_process_that_takes_too_much_memory_is_ended(small, monkeypatch):
