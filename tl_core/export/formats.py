@@ -90,7 +90,7 @@ _ALL: Final = (
     ExportFormat(
         name="keras",
         title="Keras",
-        purpose="To go on in Python: load it, look into it, train it further.",
+        purpose="To go on in Python, or in this dashboard on another machine: its Predict page opens the zip.",
         model="model.keras",
         build=building.build_keras,
         runtime=_KERAS,
