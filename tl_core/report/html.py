@@ -18,12 +18,13 @@ POLICY: Final = (
 STYLE: Final = """
 :root { color-scheme: light; }
 body { font: 16px/1.5 system-ui, sans-serif; color: #10171f; background: #fff; max-width: 60rem; margin: 0 auto;
-  padding: 1.5rem 1rem 4rem; overflow-wrap: anywhere; }
+  padding: 1.5rem 1rem 4rem; overflow-wrap: break-word; }
 h1 { font-size: 1.8rem; line-height: 1.2; } h2 { font-size: 1.25rem; margin: 2.5rem 0 0.5rem; }
 .table { overflow-x: auto; }
 table { border-collapse: collapse; margin: 1rem 0; font-variant-numeric: tabular-nums; }
-th, td { text-align: left; padding: 0.3rem 1rem 0.3rem 0; border-bottom: 1px solid #d5dde3; vertical-align: top; }
+th, td { text-align: left; padding: 0.3rem 0.8rem 0.3rem 0; border-bottom: 1px solid #d5dde3; vertical-align: top; }
 th { font-weight: 600; }
+td { white-space: nowrap; } td:last-child { white-space: normal; overflow-wrap: anywhere; min-width: 6.5rem; }
 figure { margin: 1rem 0; } figcaption { color: #45515d; font-size: 0.9rem; }
 """
 PAGE: Final = """<!DOCTYPE html>

@@ -59,7 +59,7 @@ def _result(run: RunRecord, dataset: Dataset, measures: Measures) -> Iterator[Bl
     )
     rows = [
         ("Accuracy", _percent(found.accuracy), "share of right answers"),
-        ("… with 95 % confidence", f"{_percent(low)} to {_percent(high)}", "Wilson interval of the accuracy"),
+        ("Its likely range", f"{100 * low:.1f}–{_percent(high)}", "with 95 % confidence (Wilson interval)"),
         *(
             (f"Top {k}", _percent(share), f"the class is among the first {k} answers")
             for k, share in found.top_k.items()
