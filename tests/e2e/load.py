@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import random
 import sys
 import tempfile
@@ -24,12 +25,14 @@ from playwright.async_api import Error as BrowserError
 from tests.e2e.application import CHROMIUM_ARGUMENTS, DESKTOP, App
 from tests.e2e.browser import find_or_install_browser
 from tests.e2e.long_run import epochs_told, training_server
-from tests.e2e.visitor import ask
+from tests.e2e.visitor import ask, visiting
 from tl_core.runs import RunRecord, load_run
 
-PAUSES = (1.0, 4.0)  # seconds a visitor looks at a page before doing the next thing
+UNHURRIED = (2.0, 8.0)  # seconds a visitor looks at a page before doing the next thing
 WARMED_UP = 0.25  # of the time: what is loaded once has been loaded
 PROBE_EVERY = 0.25  # seconds
+RERUN_EVERY = 1.0  # seconds
+RERUN_PAGES = ("", "Data", "Train", "Runs")
 TAIL = 0.1  # of the time, over which memory is averaged
 LOST_AFTER = 30_000  # ms until what a visitor waits for counts as never coming
 UNHANDLED = ("Traceback", "Uncaught", "Unhandled", "did not expect")
@@ -59,9 +62,11 @@ class Figures:
 
     visitors: int
     seconds: float
+    pauses: tuple[float, float]  # seconds between two things a visitor does
     loads: list[float] = field(default_factory=list)  # an address opened
     moves: list[float] = field(default_factory=list)  # a page chosen at the side
     interactions: dict[str, list[float]] = field(default_factory=dict)  # by page
+    reruns: list[float] = field(default_factory=list)  # a page run by the server, for a visitor without a browser
     lost: list[str] = field(default_factory=list)  # what never came, and errors that a page showed
     probes: list[float] = field(default_factory=list)  # of /_stcore/health
     memory: list[tuple[float, int]] = field(default_factory=list)  # second, resident bytes of the server
@@ -92,6 +97,7 @@ class Figures:
             ("load, chosen at the side", _spread(self.moves)),
             ("interaction", _spread(self.waits)),
             *((f"  on {page}", _spread(waits)) for page, waits in sorted(self.interactions.items())),
+            ("rerun, without a browser", _spread(self.reruns)),
             ("health", f"p99 {percentile(self.probes, 99):.3f} s of {len(self.probes)}"),
             ("server's memory", f"{self.memory_growth / 1e6:+.0f} MB after {WARMED_UP:.0%} of the time"),
             ("cores kept busy", ", ".join(f"{name} {busy:.2f}" for name, busy in self.cores.items())),
@@ -110,12 +116,15 @@ def _spread(values: list[float]) -> str:
     return f"p50 {middle:.3f} s, p95 {high:.3f} s, most {most:.3f} s of {len(values)}"
 
 
-def visit_together(app: App, run: RunRecord, visitors: int, seconds: float) -> Figures:
+def visit_together(
+    app: App, run: RunRecord, visitors: int, seconds: float, pauses: tuple[float, float] = UNHURRIED
+) -> Figures:
     """Let so many visitors use the server for so long, beside the training of ``run``."""
-    figures = Figures(visitors, seconds)
+    figures = Figures(visitors, seconds, pauses)
     before, over = len(epochs_told(run)), threading.Event()
-    watch = threading.Thread(target=_watch_server, args=(app, figures, over))
-    watch.start()
+    watchers = [threading.Thread(target=watch, args=(app, figures, over)) for watch in (_watch_server, _rerun_pages)]
+    for watcher in watchers:
+        watcher.start()
     try:  # in a thread of its own, because a test may hold Playwright's other interface in this one
         outcome: list[BaseException] = []
         driver = threading.Thread(target=_drive, args=(app, run, figures, outcome))
@@ -123,7 +132,8 @@ def visit_together(app: App, run: RunRecord, visitors: int, seconds: float) -> F
         driver.join()
     finally:
         over.set()
-        watch.join()
+        for watcher in watchers:
+            watcher.join()
     if outcome:
         raise outcome[0]
     figures.epochs = len(epochs_told(run)) - before
@@ -145,6 +155,17 @@ def _watch_server(app: App, figures: Figures, over: threading.Event) -> None:
         busy["browsers"] = max(busy["browsers"], sum(_processor_seconds(browser) for browser in browsers))
     busy["server"] = _processor_seconds(server) - before
     figures.cores = {name: seconds / (time.monotonic() - began) for name, seconds in busy.items()}
+
+
+def _rerun_pages(app: App, figures: Figures, over: threading.Event) -> None:
+    """What an interaction takes where the visitor's browser is on another machine, apart from that browser."""
+    with visiting(app.url) as visit:
+        for page in itertools.cycle(RERUN_PAGES):
+            if over.wait(RERUN_EVERY):
+                return
+            began = time.monotonic()
+            visit.open(page)
+            figures.reruns.append(time.monotonic() - began)
 
 
 def _processor_seconds(process: psutil.Process) -> float:
@@ -182,9 +203,10 @@ class _Visitor:
 
     async def stay(self, browser: Browser, until: float) -> None:
         """Do one thing after the other, with pauses, until it is time to go."""
-        context = await browser.new_context(viewport=DESKTOP)  # type: ignore[arg-type]
+        context = await browser.new_context(viewport=DESKTOP, reduced_motion="reduce")  # type: ignore[arg-type]
         self._page = await context.new_page()
         self._page.set_default_timeout(LOST_AFTER)
+        await self._pause()
         await self._do("Home", self._open_home)
         things: list[tuple[str, Callable[[], Awaitable[None]]]] = [
             ("Data", self._browse_images),
@@ -209,7 +231,7 @@ class _Visitor:
         await self._pause()
 
     async def _pause(self) -> None:
-        await asyncio.sleep(self._chance.uniform(*PAUSES))
+        await asyncio.sleep(self._chance.uniform(*self._figures.pauses))
 
     async def _open(self, title: str, address: str) -> None:
         began = time.monotonic()
