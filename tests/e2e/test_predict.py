@@ -1,4 +1,4 @@
-"""The Predict page in a real browser: where a model looked, two models on one picture, a whole zip."""
+"""The Predict page in a real browser: where a model looked, two models, a whole zip, a model from a file."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import zipfile
 import pytest
 from playwright.sync_api import expect
 
+from tests.hostile.models import exported
 from tests.tl_core.small_trainings import COLOURS, Trainer, coloured, import_coloured
 from tl_core.confidence import Confidence, keep_confidence
 
@@ -59,3 +60,18 @@ def test_a_zip_goes_in_and_a_table_comes_out(page, app, runs):
     rows = {row["file"]: row for row in csv.DictReader(download.value.path().read_text("utf-8-sig").splitlines())}
     assert {name: rows[f"many/{name}.png"]["answer"] for name in COLOURS} == {name: name for name in COLOURS}
     assert rows["many/notes.txt"]["error"]
+
+
+def test_a_model_from_a_file_is_brought_asked_and_still_there_after_a_reload(page, app):
+    page.goto(app.at("Predict"))
+    page.get_by_role("radio", name="From a file").click()
+    upload = {"name": "colours.zip", "mimeType": "application/zip", "buffer": exported()}
+    page.locator("[class*=st-key-predict-brought-file] input[type=file]").set_input_files(upload)
+    page.get_by_role("button", name="Open this model").click()
+    expect(page.get_by_text("It knows 2 classes and always answers one of them: blue, red.")).to_be_visible()
+    page.reload()
+    picture = {"name": "red.png", "mimeType": "image/png", "buffer": coloured(COLOURS["red"], 7)}
+    page.locator(".st-key-predict-files input[type=file]").set_input_files(picture)
+    expect(page.get_by_role("heading", name="red", exact=False)).to_be_visible()
+    page.get_by_role("button", name="Forget it").click()
+    expect(page.get_by_text("Model file", exact=True)).to_be_visible()
