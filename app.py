@@ -5,7 +5,7 @@ import streamlit as st
 from tl_core.data import list_datasets
 from tl_core.hardware import detect_hardware
 from tl_core.runs import list_runs
-from ui.access import who_shares
+from ui.access import who_sees
 from ui.activity import show_activity
 from ui.first_steps import show_first_steps
 from ui.navigation import HOME
@@ -26,5 +26,5 @@ with page_setup("Transfer learning", HOME.icon, lead=LEAD) as workspace:
         st.caption(f":material/memory: This machine: {detect_hardware().summary}.")
         st.caption(
             ":material/lock: Your images stay on this machine. They are sent nowhere, and no account is needed. "
-            f"{who_shares()} shares one workspace."
+            f"{who_sees()}"
         )

@@ -10,6 +10,7 @@ from ui.datasets.managing import choose_dataset, show_managing
 from ui.datasets.overview import show_overview
 from ui.navigation import DATA, TRAIN, go_to
 from ui.page import page_setup
+from ui.sharing import sharing_switch
 
 with page_setup("Data", DATA.icon, lead="Which images shall the model learn from?") as workspace:
     importing = show_imports(workspace)
@@ -27,6 +28,7 @@ with page_setup("Data", DATA.icon, lead="Which images shall the model learn from
         with st.container(horizontal=True, vertical_alignment="center"):
             if st.button("Train on these images", type="primary", icon=TRAIN.icon):
                 go_to(TRAIN, dataset=dataset.id)
-            show_managing(dataset)
+            show_managing(workspace, dataset)
+        sharing_switch(workspace, dataset.path, "dataset", f"share-{dataset.id}")
         show_overview(dataset)
         show_gallery(dataset)

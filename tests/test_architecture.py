@@ -22,6 +22,7 @@ LAYERS = {
     "tl_core.workspace": 0,
     "tl_core.quota": 0,
     "tl_core.passcode": 0,
+    "tl_core.sharing": 0,
     "tl_core.child_process": 0,
     "tl_core.config": 0,
     "tl_core.backbones": 2,

@@ -59,6 +59,10 @@ class WeightsUnavailableError(TransferLearningError):
     """Pretrained weights are not on this machine and cannot be downloaded."""
 
 
+class NotYoursError(TransferLearningError):
+    """A run, dataset or model belongs to somebody else."""
+
+
 class RunNotFoundError(TransferLearningError):
     """No run has the given id."""
 

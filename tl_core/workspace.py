@@ -7,7 +7,7 @@ import os
 import re
 import secrets
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tl_core.errors import ConfigError, WorkspaceError
@@ -22,6 +22,8 @@ class Workspace:
     """One folder with everything in it; copy it and you have copied all your work."""
 
     root: Path
+    # For whom it is asked, where people log in (see `tl_core.sharing`); None = for all. It is the same workspace.
+    person: str | None = field(default=None, compare=False)
 
     @classmethod
     def from_environment(cls) -> Workspace:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import streamlit as st
 
 from tl_core.errors import TransferLearningError
+from ui.access import leave_if_login_ran_out
 
 logger = logging.getLogger(__name__)
 
@@ -19,9 +20,10 @@ def error_boundary() -> Iterator[None]:
     """Show an error of the block as one sentence, and let the rest of the page go on.
 
     Put it round a page, and round the body of each fragment and dialog: those run on their own, outside the
-    page's boundary. Errors of this product carry their sentence; of any other the page shows an error id, and the
-    log has the traceback under the same id.
+    page's boundary. It is not entered once the login of the session has run out. Errors of this product carry their
+    sentence; of any other the page shows an error id, and the log has the traceback under the same id.
     """
+    leave_if_login_ran_out()
     try:
         yield
     except TransferLearningError as error:

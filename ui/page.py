@@ -10,7 +10,7 @@ from typing import Final
 import streamlit as st
 
 from tl_core.workspace import Workspace
-from ui.access import admitted
+from ui.access import admitted, seen_by_visitor
 from ui.closed_tabs import forget_closed_tabs
 from ui.errors import error_boundary
 from ui.navigation import draw_navigation
@@ -54,7 +54,7 @@ def page_setup(title: str, icon: str, *, lead: str | None = None) -> Iterator[Wo
             draw_navigation()
             if lead:
                 st.markdown(lead)
-            workspace = Workspace.from_environment().ensure()
+            workspace = seen_by_visitor(Workspace.from_environment().ensure())
         if workspace is None:
             st.stop()
         with error_boundary():

@@ -14,6 +14,7 @@ from tl_core.jobs import manager
 from tl_core.runs import RunProgress, RunRecord, find_run
 from tl_core.runs.heartbeat import GIVEN_UP_AFTER, silent_seconds
 from tl_core.runs.store import hangs
+from tl_core.sharing import is_mine
 from tl_core.workspace import Workspace
 from ui.coaching import coaching
 from ui.errors import error_boundary
@@ -79,7 +80,7 @@ def _draw(workspace: Workspace, run: RunRecord, feed: Feed, key: str) -> None:
     with status:
         _active_status(workspace, run, feed.progress) if run.active else _finished_status(run, feed.progress)
     with actions.container(horizontal=True, vertical_alignment="center"):
-        _active_actions(workspace, run, key) if run.active else _finished_actions(workspace, run, key)
+        _actions(workspace, run, key)
     with figures:
         _figures(run, feed)
     with chart:
@@ -156,6 +157,14 @@ def _finished_status(run: RunRecord, progress: RunProgress) -> None:
         st.info(text, icon=":material/info:")
 
 
+def _actions(workspace: Workspace, run: RunRecord, key: str) -> None:
+    mine = is_mine(workspace, run.path)
+    if not run.active:
+        _finished_actions(workspace, run, key, mine=mine)
+    elif mine:
+        _active_actions(workspace, run, key)
+
+
 def _active_actions(workspace: Workspace, run: RunRecord, key: str) -> None:
     job = manager(workspace).job(run.id)
     stopping = job is None or job.stopping
@@ -180,8 +189,8 @@ def _active_actions(workspace: Workspace, run: RunRecord, key: str) -> None:
         )
 
 
-def _finished_actions(workspace: Workspace, run: RunRecord, key: str) -> None:
-    if run.status == "interrupted":
+def _finished_actions(workspace: Workspace, run: RunRecord, key: str, *, mine: bool) -> None:
+    if run.status == "interrupted" and mine:
         held = hangs(run)
         if st.button(
             "Resume from the last epoch",
@@ -202,7 +211,7 @@ def _finished_actions(workspace: Workspace, run: RunRecord, key: str) -> None:
         ):
             go_to(PREDICT, run=run.id)
         page_link(EVALUATE, "See how good it is, class by class", run=run.id)
-        if run.can_go_on:
+        if run.can_go_on and mine:
             st.button(
                 f"Train {MORE_EPOCHS} more epochs",
                 key=f"{key}-more",

@@ -16,6 +16,7 @@ from typing import Final, TypeVar
 from tl_core.data.dataset import IMAGES
 from tl_core.errors import WorkspaceError
 from tl_core.quota import require_within_quota
+from tl_core.sharing import claim
 from tl_core.workspace import Workspace
 
 RESERVED_BYTES: Final = 2_000_000_000  # of the disk that an import leaves free, at most ...
@@ -42,6 +43,7 @@ def building(workspace: Workspace, source_bytes: int) -> Iterator[Path]:
     folder = workspace.datasets / f"{_PREFIX}{secrets.token_hex(8)}"
     try:
         (folder / IMAGES).mkdir(parents=True)
+        claim(workspace, folder)
         yield folder
     except OSError as error:
         reason = error.strerror or type(error).__name__

@@ -20,6 +20,7 @@ from typing import Any, Final
 from tl_core.data.class_names import clean_text
 from tl_core.errors import DataError, DatasetNotFoundError, TransferLearningError, WorkspaceError
 from tl_core.files import read_json, write_json
+from tl_core.sharing import may_see
 from tl_core.workspace import Workspace, is_id
 
 SPLITS: Final = ("train", "validation", "test")
@@ -110,12 +111,13 @@ def load_dataset(path: Path) -> Dataset:
 
 
 def list_datasets(workspace: Workspace) -> list[Dataset]:
-    """All datasets of the workspace, newest first; a damaged one is left out and logged."""
+    """All datasets that the person may see, newest first; a damaged one is left out and logged."""
     datasets = []
     for path in workspace.datasets.glob("*"):
         if is_id(path.name):
             try:
-                datasets.append(load_dataset(path))
+                if may_see(workspace, path):
+                    datasets.append(load_dataset(path))
             except TransferLearningError as error:
                 _log.warning("dataset %s is left out: %s", path.name, error)
     return sorted(datasets, key=lambda dataset: (dataset.created, dataset.id), reverse=True)

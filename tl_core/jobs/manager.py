@@ -261,7 +261,7 @@ _managers_lock = threading.Lock()
 def manager(workspace: Workspace) -> JobManager:
     """The one job manager of this process for a workspace."""
     with _managers_lock:
-        return _managers.setdefault(workspace.root, JobManager(workspace))
+        return _managers.setdefault(workspace.root, JobManager(Workspace(workspace.root)))
 
 
 def _close(path: Path, status: str, text: str) -> None:

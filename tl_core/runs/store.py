@@ -33,6 +33,7 @@ from tl_core.runs.record import (
     RunFolder,
     RunRecord,
 )
+from tl_core.sharing import claim, may_see, require_visible
 from tl_core.workspace import Workspace, is_id, new_id
 
 logger = logging.getLogger(__name__)
@@ -69,7 +70,7 @@ class DatasetLike(Protocol):
 def create_run(
     workspace: Workspace, config: TrainingConfig, dataset: DatasetLike, name: str | None = None
 ) -> RunRecord:
-    """Make a new run folder with status ``queued``; the training itself is started elsewhere.
+    """Make a new run folder with status ``queued``, of the person the workspace is asked for; nothing starts here.
 
     Raises:
         WorkspaceError: the workspace has reached its quota, or cannot be written.
@@ -93,6 +94,7 @@ def create_run(
         versions=_versions(),
         owner=this_process(),
     )
+    claim(workspace, path)  # first, so that nobody else sees it for a moment
     _write(record)
     return record
 
@@ -128,14 +130,17 @@ def find_run(workspace: Workspace, run_id: str) -> RunRecord:
 
     Raises:
         RunNotFoundError: there is none.
+        NotYoursError: it is somebody else's, who has not shared it.
     """
     if not is_id(run_id):
         raise RunNotFoundError("There is no run of this id; choose one from the list of runs.")
-    return load_run(workspace.runs / run_id)
+    found = load_run(workspace.runs / run_id)
+    require_visible(workspace, found.path, "run")
+    return found
 
 
 def run_exists(workspace: Workspace, run_id: str) -> bool:
-    """Whether there is a run with the id ``run_id``, which may come from outside."""
+    """Whether there is a run with the id ``run_id``, which may come from outside, whoever's it is."""
     return is_id(run_id) and RunFolder(workspace.runs / run_id).record_file.is_file()
 
 
@@ -173,7 +178,7 @@ def require_resumable(run: RunRecord) -> None:
 
 
 def list_runs(workspace: Workspace) -> list[RunRecord]:
-    """All runs, newest first; one that cannot be read is logged and left out."""
+    """All runs that the person may see, newest first; one that cannot be read is logged and left out."""
     if not workspace.runs.is_dir():
         return []
     records = []
@@ -181,7 +186,8 @@ def list_runs(workspace: Workspace) -> list[RunRecord]:
         if not is_id(path.name):
             continue
         try:
-            records.append(load_run(path))
+            if may_see(workspace, path):
+                records.append(load_run(path))
         except TransferLearningError as error:
             logger.warning("Left out of the list of runs: %s (%s)", path.name, error)
     return sorted(records, key=lambda record: record.created, reverse=True)

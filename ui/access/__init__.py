@@ -1,5 +1,5 @@
 """Who may see the dashboard: everybody at this machine, or whoever has the pass-code or an invited login."""
 
-from ui.access.gate import admitted, who_shares
+from ui.access.gate import admitted, leave_if_login_ran_out, seen_by_visitor, who_sees
 
-__all__ = ["admitted", "who_shares"]
+__all__ = ["admitted", "leave_if_login_ran_out", "seen_by_visitor", "who_sees"]

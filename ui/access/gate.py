@@ -7,11 +7,14 @@ import logging
 import math
 import secrets
 import time
+from dataclasses import replace
 from typing import Final
 
 import streamlit as st
 
 from tl_core.passcode import MAX_LENGTH, StoredHash
+from tl_core.sharing import person_id
+from tl_core.workspace import Workspace
 from ui.access.attempts import Attempts, TooManyAttemptsError
 from ui.access.login import objection
 from ui.access.protection import protection
@@ -19,6 +22,7 @@ from ui.access.protection import protection
 logger = logging.getLogger(__name__)
 
 _SESSION: Final = "access"
+_EXPIRES: Final = "access-expires"  # Unix seconds at which the login of this session is over
 _WORD: Final = secrets.token_hex(32)  # what a session that was let in holds; new with every start of the server
 _attempts = Attempts()
 _told: set[str] = set()
@@ -37,12 +41,32 @@ def admitted() -> bool:
     return True
 
 
-def who_shares() -> str:
-    """Who sees the same datasets and runs, as the beginning of a sentence."""
+def who_sees() -> str:
+    """Who sees the same datasets and runs, as a sentence."""
     door = protection()
     if door.open:
-        return "Everyone at this machine"
-    return "Everyone who has the pass-code" if door.passcode is not None else "Everyone who is invited"
+        return "Everyone at this machine shares one workspace."
+    if door.passcode is not None:
+        return "Everyone who has the pass-code shares one workspace."
+    return "You see your own datasets and runs, and those that others have shared."
+
+
+def seen_by_visitor(workspace: Workspace) -> Workspace:
+    """The workspace as the visitor of this session may see it; they have been let in."""
+    if protection().emails is None:
+        return workspace
+    return replace(workspace, person=person_id(workspace, str(st.user["email"])))
+
+
+def leave_if_login_ran_out() -> None:
+    """Draw the whole page anew, which asks to log in, as soon as the login of this session is over.
+
+    A part of a page that refreshes itself would else go on without end: only the whole page asks who is there.
+    """
+    expires = st.session_state.get(_EXPIRES)
+    if expires is not None and time.time() >= expires:
+        del st.session_state[_EXPIRES]
+        st.rerun()
 
 
 def _refuse(sentence: str) -> None:
@@ -55,6 +79,8 @@ def _refuse(sentence: str) -> None:
 def _logged_in(emails: frozenset[str]) -> bool:
     reason = objection(st.user, emails, time.time())
     if reason is None:
+        if (expires := st.user.get("exp")) is not None:
+            st.session_state[_EXPIRES] = float(str(expires))
         return True
     st.info(reason, icon=":material/lock:")
     if st.user.get("is_logged_in"):

@@ -24,9 +24,13 @@ IMPORTS: Final = BackgroundTasks[str](
 
 def start_import(workspace: Workspace, title: str, work: Work) -> str:
     """Begin an import into a workspace; returns the task's id."""
-    return IMPORTS.start(title, lambda to: work(to).id, str(workspace.root))
+    return IMPORTS.start(title, lambda to: work(to).id, _subject(workspace))
 
 
 def running_imports(workspace: Workspace) -> tuple[ImportTask, ...]:
-    """The imports into a workspace that have not ended, oldest first."""
-    return IMPORTS.running(str(workspace.root))
+    """The imports of the person into a workspace that have not ended, oldest first."""
+    return IMPORTS.running(_subject(workspace))
+
+
+def _subject(workspace: Workspace) -> str:
+    return f"{workspace.root} {workspace.person or ''}"  # each person sees their own

@@ -9,6 +9,8 @@ import streamlit as st
 
 from tl_core.data import Dataset, delete_dataset, rename_dataset
 from tl_core.errors import TransferLearningError
+from tl_core.sharing import is_mine
+from tl_core.workspace import Workspace
 from ui.datasets.labels import dataset_labels
 from ui.words import count, plain
 
@@ -44,8 +46,10 @@ def choose_dataset(datasets: Sequence[Dataset], fresh: str | None = None) -> Dat
     return by_id[current]
 
 
-def show_managing(dataset: Dataset) -> None:
-    """Draw the ways to rename and to delete a dataset."""
+def show_managing(workspace: Workspace, dataset: Dataset) -> None:
+    """Draw the ways to rename and to delete a dataset, where it is the person's."""
+    if not is_mine(workspace, dataset.path):
+        return
     # The name is part of the key, so that the new name closes the field.
     key = f"rename-{dataset.id}-{dataset.name}"
     with st.popover("Rename", icon=":material/edit:", key=key), st.form(f"form-{key}", border=False):

@@ -10,6 +10,7 @@ import streamlit as st
 from tl_core.runs import RunRecord, annotate_run, delete_run, find_run
 from tl_core.runs.bundle import bundle_model, bundle_name
 from tl_core.runs.store import MAX_NAME_LENGTH, MAX_NOTES_LENGTH
+from tl_core.sharing import is_mine
 from tl_core.workspace import Workspace
 from ui.errors import error_boundary
 from ui.run_panel import run_panel
@@ -18,6 +19,7 @@ from ui.runs.exporting import code_of_run, take_elsewhere
 from ui.runs.log import run_log
 from ui.runs.settings import run_settings
 from ui.runs.words import run_line
+from ui.sharing import sharing_switch
 from ui.words import megabytes, plain
 
 NOTES_HEIGHT: Final = 100  # px
@@ -40,8 +42,11 @@ def run_details(workspace: Workspace, run_id: str, key: str) -> None:
     st.caption(run_line(run))
     run_panel(workspace, run.id, key=key)
     st.space("small")
-    _actions(run, key)
-    _notes(run, key)
+    mine = is_mine(workspace, run.path)
+    _actions(run, key, mine=mine)
+    sharing_switch(workspace, run.path, "run", f"{key}-share", " with its model and its images")
+    if mine:
+        _notes(run, key)
     if run.has_model and not run.active:
         with st.expander("Take the model elsewhere", icon=":material/ios_share:"), error_boundary():
             take_elsewhere(run, f"{key}-export")
@@ -53,14 +58,15 @@ def run_details(workspace: Workspace, run_id: str, key: str) -> None:
         run_log(run, f"{key}-log")
 
 
-def _actions(run: RunRecord, key: str) -> None:
+def _actions(run: RunRecord, key: str, *, mine: bool) -> None:
     with st.container(horizontal=True), error_boundary():
         if run.has_model:
             _download(run, key)
-        if st.button("Unstar" if run.starred else "Star", key=f"{key}-star", icon=":material/star:"):
+        if mine and st.button("Unstar" if run.starred else "Star", key=f"{key}-star", icon=":material/star:"):
             annotate_run(run.path, starred=not run.starred)
             st.rerun()
-        _rename(run, key)
+        if mine:
+            _rename(run, key)
         if st.button(
             "Train again with changes",
             key=f"{key}-again",
@@ -68,7 +74,7 @@ def _actions(run: RunRecord, key: str) -> None:
             help="Opens the training form with the settings of this run, to change one of them and compare.",
         ):
             open_as_draft(run)
-        if not run.active:
+        if mine and not run.active:
             _delete(run, key)
 
 

@@ -11,6 +11,7 @@ import streamlit as st
 from tl_core.errors import RunNotFoundError
 from tl_core.quota import enough_of, folder_bytes, forget_usage, recent_usage
 from tl_core.runs import RunRecord, delete_run, find_run
+from tl_core.sharing import is_mine
 from tl_core.workspace import Workspace
 from ui.errors import error_boundary
 from ui.words import count, moment, plain, size
@@ -35,7 +36,7 @@ def offer_old_runs(workspace: Workspace, runs: Sequence[RunRecord], key: str) ->
     found = recent_usage(workspace)
     if not found.nearly_full:
         return
-    old = _to_delete(runs, found.excess)
+    old = _to_delete([run for run in runs if is_mine(workspace, run.path)], found.excess)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(
             f"The workspace is nearly full: {size(found.total)} of {size(found.limit)}.",
@@ -82,6 +83,6 @@ def _delete(workspace: Workspace, run_id: str) -> None:
         run = find_run(workspace, run_id)
     except RunNotFoundError:
         return  # somebody else was faster
-    if run.status in _ENDED and not run.starred:  # a star given since then counts
+    if run.status in _ENDED and not run.starred and is_mine(workspace, run.path):  # a star given since then counts
         delete_run(run.path)
         logger.info("Deleted on request, to make room: %s", run_id)

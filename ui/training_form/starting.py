@@ -11,12 +11,12 @@ import streamlit as st
 from tl_core.backbones.registry import get_backbone
 from tl_core.config import TrainingConfig
 from tl_core.data import Dataset
-from tl_core.errors import ConfigError, WorkspaceError
+from tl_core.errors import ConfigError, NotYoursError, WorkspaceError
 from tl_core.jobs import manager
 from tl_core.jobs.measuring import speed_meter
 from tl_core.pinned import Pin, keep_pins
 from tl_core.plan import TrainingPlan, plan_training
-from tl_core.runs import create_run, find_run, list_runs
+from tl_core.runs import RunRecord, create_run, find_run, list_runs
 from tl_core.runs.store import discard_folder
 from tl_core.workspace import Workspace
 from ui.errors import error_boundary
@@ -66,11 +66,20 @@ def running_now(workspace: Workspace) -> None:
     jobs = manager(workspace).jobs()
     if not jobs:
         return
-    run = find_run(workspace, jobs[0].run_id)
+    run = _visible(workspace, jobs[0].run_id)
+    words = f"**{plain(run.name)}**" if run else "somebody else's model"
     waiting = f", {count(len(jobs) - 1, 'more is', 'more are')} waiting" if len(jobs) > 1 else ""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(f":material/autorenew: In training now: **{plain(run.name)}**{waiting}.", width="content")
-        page_link(TRAIN, "Watch it", run=run.id)
+        st.markdown(f":material/autorenew: In training now: {words}{waiting}.", width="content")
+        if run is not None:
+            page_link(TRAIN, "Watch it", run=run.id)
+
+
+def _visible(workspace: Workspace, run_id: str) -> RunRecord | None:
+    try:
+        return find_run(workspace, run_id)
+    except NotYoursError:
+        return None
 
 
 def _setting(form: Draft, config: TrainingConfig, dataset: Dataset) -> Setting:

@@ -1,4 +1,7 @@
+import importlib.util
+
 import pytest
+import streamlit as st
 from streamlit import config
 
 import ui.access.gate as gate
@@ -28,3 +31,16 @@ def setting():
     yield change
     for name, value in before.items():
         config.set_option(name, value)
+
+
+@pytest.fixture
+def user(monkeypatch):
+    """``user(email=...)``: what ``st.user`` says of the visitor; None = no login is configured."""
+
+    def become(claims):
+        monkeypatch.setattr(st, "user", claims)
+
+    find = importlib.util.find_spec
+    monkeypatch.setattr("importlib.util.find_spec", lambda name, *more: name == "authlib" or find(name, *more))
+    monkeypatch.setattr("ui.access.protection.get_secrets_auth_section", lambda: {"cookie_secret": "x" * 32})
+    return become

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
 import logging
 from pathlib import Path
 
 import pytest
-import streamlit as st
 
 from tests.ui.pages_without_browser import ENTRY, ROOT, open_page, texts
 from tl_core.passcode import hash_passcode
@@ -136,19 +134,6 @@ def test_a_hash_that_cannot_be_read_lets_nobody_in(dataset, monkeypatch):
     at = shut(open_page(), dataset)
     assert "python -m tl_core passcode" in at.error[0].value
     assert controls(at) == []
-
-
-@pytest.fixture
-def user(monkeypatch):
-    """``user(email=...)``: what ``st.user`` says of the visitor; None = no login is configured."""
-
-    def become(claims):
-        monkeypatch.setattr(st, "user", claims)
-
-    find = importlib.util.find_spec
-    monkeypatch.setattr("importlib.util.find_spec", lambda name, *more: name == "authlib" or find(name, *more))
-    monkeypatch.setattr("ui.access.protection.get_secrets_auth_section", lambda: {"cookie_secret": "x" * 32})
-    return become
 
 
 def test_an_invited_login_comes_in_from_anywhere(dataset, setting, monkeypatch, user):
