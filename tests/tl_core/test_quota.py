@@ -8,7 +8,9 @@ from tests.tl_core.small_trainings import COLOURS, import_coloured
 from tl_core.config import TrainingConfig
 from tl_core.errors import ConfigError, WorkspaceError
 from tl_core.quota import enough_of, folder_bytes, require_within_quota, usage
-from tl_core.runs import create_run, list_runs
+from tl_core.runs import create_run, list_runs, update_run
+from tl_core.runs.record import CHECKPOINT_FILE
+from tl_core.runs.store import require_resumable, with_more_epochs
 from tl_core.workspace import Workspace
 
 MEGABYTE = 1_000_000
@@ -76,6 +78,23 @@ def test_a_full_workspace_starts_no_training(room, monkeypatch):
     with pytest.raises(WorkspaceError, match="delete runs"):
         create_run(room, TrainingConfig(), dataset)
     assert list_runs(room) == []
+
+
+def test_a_full_workspace_goes_on_with_no_training(room, monkeypatch):
+    dataset = import_coloured(room, COLOURS)
+    cut_off, ended = (create_run(room, TrainingConfig(), dataset) for _ in range(2))
+    cut_off = update_run(cut_off.path, status="interrupted", owner=None)
+    ended = update_run(ended.path, status="done")
+    for file in (ended.folder.model_file, ended.path / CHECKPOINT_FILE):
+        file.touch()
+    require_resumable(cut_off)
+    assert with_more_epochs(ended, 5).epochs == ended.config.epochs + 5
+    fill(room.runs, 10 * MEGABYTE)
+    monkeypatch.setenv("TL_WORKSPACE_GB", "0.01")
+    with pytest.raises(WorkspaceError, match="delete runs"):
+        require_resumable(cut_off)
+    with pytest.raises(WorkspaceError, match="delete runs"):
+        with_more_epochs(ended, 5)
 
 
 @pytest.mark.parametrize("text", ["much", "-1", "nan", "inf"])

@@ -148,13 +148,14 @@ def with_more_epochs(run: RunRecord, epochs: int) -> TrainingConfig:
     """The settings of a run that goes on from its last epoch for so many more.
 
     Raises:
-        WorkspaceError: its last epoch is not kept.
+        WorkspaceError: its last epoch is not kept, or the workspace has reached its quota.
         ConfigError: that would be more epochs than a phase may have.
     """
     if not run.can_go_on:
         raise WorkspaceError(
             f"“{run.name}” cannot go on from its last epoch, which is not kept: train again with more epochs."
         )
+    require_within_quota(_workspace_of(run))
     return run.config.with_more_epochs(epochs)
 
 
@@ -164,10 +165,10 @@ def hangs(run: RunRecord) -> bool:
 
 
 def require_resumable(run: RunRecord) -> None:
-    """Check that a run was interrupted and that nothing holds it any more.
+    """Check that a run was interrupted, that nothing holds it any more, and that there is room for it.
 
     Raises:
-        WorkspaceError: it cannot be resumed, or not yet.
+        WorkspaceError: it cannot be resumed, or not yet, or the workspace has reached its quota.
     """
     if run.status != "interrupted":
         raise WorkspaceError(f"“{run.name}” was not interrupted ({run.status}), so there is nothing to resume.")
@@ -175,6 +176,7 @@ def require_resumable(run: RunRecord) -> None:
         raise WorkspaceError(
             f"“{run.name}” still hangs in the program that trained it: end that program, start it again, then resume."
         )
+    require_within_quota(_workspace_of(run))
 
 
 def list_runs(workspace: Workspace) -> list[RunRecord]:
@@ -285,6 +287,10 @@ def _annotations(folder: RunFolder) -> dict[str, Any]:
         logger.warning("The name and notes of the run %s are damaged and left out.", folder.path.name)
         return {}
     return {name: value for name, value in values.items() if name in ANNOTATION_FIELDS}
+
+
+def _workspace_of(run: RunRecord) -> Workspace:
+    return Workspace(run.path.parents[1])
 
 
 def _same(value: Any) -> Any:
