@@ -7,6 +7,7 @@ made in a hidden folder and renamed when complete, so a reader meets a whole ent
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import logging
@@ -166,7 +167,21 @@ def _file_name(index: int) -> str:
 
 
 def _create(path: Path, spec: ArraySpec) -> Array:
-    return np.lib.format.open_memmap(path, mode="w+", dtype=spec.dtype, shape=spec.shape)
+    array = np.lib.format.open_memmap(path, mode="w+", dtype=spec.dtype, shape=spec.shape)
+    _reserve(path)
+    return array
+
+
+def _reserve(path: Path) -> None:
+    """Have the disk set the room aside; without, a disk that is full while the array is filled ends the process."""
+    if not hasattr(os, "posix_fallocate"):
+        return
+    with path.open("r+b") as file:
+        try:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise  # other reasons: the file system cannot set room aside
 
 
 def _seal(folder: Path, key: Key, count: int) -> None:

@@ -23,6 +23,7 @@ from tl_core.errors import StoppedError, TransferLearningError, WorkspaceError
 from tl_core.priority import share_the_lock
 from tl_core.runs import EventWriter, RunRecord, find_run, load_run, update_run
 from tl_core.runs.heartbeat import Heartbeat, Silence
+from tl_core.runs.last_words import say_last
 from tl_core.runs.store import discard_folder, now, require_resumable, this_process, with_more_epochs
 from tl_core.workspace import Workspace
 
@@ -266,9 +267,13 @@ def manager(workspace: Workspace) -> JobManager:
 
 def _close(path: Path, status: str, text: str) -> None:
     error = text if status in ("failed", "interrupted") else None
-    update_run(path, status=status, finished=now(), error=error)
-    with EventWriter(load_run(path).folder.events_file) as events:
-        events.write("end", status=status, text=text)
+
+    def words() -> None:
+        update_run(path, status=status, finished=now(), error=error)
+        with EventWriter(load_run(path).folder.events_file) as events:
+            events.write("end", status=status, text=text)
+
+    say_last(path, words)
 
 
 def _train(config: TrainingConfig, dataset: Path, run: Path, should_stop: Callable[[], bool]) -> None:

@@ -5,13 +5,11 @@ from __future__ import annotations
 import functools
 import logging
 import os
-import platform
 import shutil
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -21,6 +19,7 @@ from tl_core.config import TrainingConfig
 from tl_core.errors import ConfigError, RunNotFoundError, TransferLearningError, WorkspaceError
 from tl_core.files import read_json, write_json
 from tl_core.quota import require_within_quota
+from tl_core.runs.last_words import keep_room
 from tl_core.runs.leftovers import with_its_model
 from tl_core.runs.record import (
     ACTIVE,
@@ -33,12 +32,12 @@ from tl_core.runs.record import (
     RunFolder,
     RunRecord,
 )
+from tl_core.runs.versions import installed_versions
 from tl_core.sharing import claim, may_see, require_visible
 from tl_core.workspace import Workspace, is_id, new_id
 
 logger = logging.getLogger(__name__)
 
-_RECORDED_PACKAGES: Final = ("tensorflow", "keras", "openvino", "numpy", "pillow", "streamlit", "scikit-learn")
 MAX_NAME_LENGTH: Final = 80
 MAX_NOTES_LENGTH: Final = 10_000
 
@@ -91,11 +90,12 @@ def create_run(
         classes=dataset.classes,
         split_counts=_per_split(dataset.counts()),
         created=now(),
-        versions=_versions(),
+        versions=installed_versions(),
         owner=this_process(),
     )
     claim(workspace, path)  # first, so that nobody else sees it for a moment
     _write(record)
+    keep_room(path)
     return record
 
 
@@ -302,13 +302,3 @@ def _per_split(counts: dict[str, dict[str, int]]) -> dict[str, int]:
     for of_class in counts.values():
         totals.update(of_class)
     return dict(totals)
-
-
-def _versions() -> dict[str, str]:
-    versions = {"python": platform.python_version()}
-    for package in _RECORDED_PACKAGES:
-        try:
-            versions[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return versions

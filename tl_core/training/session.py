@@ -13,6 +13,7 @@ from tl_core.config import TrainingConfig
 from tl_core.errors import StoppedError, TransferLearningError
 from tl_core.runs import EventWriter, RunFolder, load_run, update_run
 from tl_core.runs.heartbeat import Heartbeat
+from tl_core.runs.last_words import keep_room, say_last
 from tl_core.runs.leftovers import remove_half_written
 from tl_core.runs.store import now, this_process
 from tl_core.training.checkpoint import forget_epochs_from, load_checkpoint, with_more_epochs
@@ -80,6 +81,7 @@ def _run(
 
     began = load_run(run_path).started if resuming else None
     remove_half_written(run_path)
+    keep_room(run_path)
     update_run(run_path, status="running", started=began or now(), finished=None, error=None, owner=this_process())
     checkpoint = load_checkpoint(folder) if resuming else None
     if checkpoint is not None and more:
@@ -116,5 +118,9 @@ def _ending(run_path: Path, reporter: Reporter) -> Iterator[None]:
 def _close(run_path: Path, reporter: Reporter, status: str, text: str) -> None:
     error = text if status == "failed" else None
     gone = {"owner": None} if status == "interrupted" else {}  # nobody holds it: it can be resumed at once
-    update_run(run_path, status=status, finished=now(), error=error, **gone)
-    reporter.end(status, text)
+
+    def words() -> None:
+        update_run(run_path, status=status, finished=now(), error=error, **gone)
+        reporter.end(status, text)
+
+    say_last(run_path, words)
