@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import signal
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.application import App, serve
-from tests.e2e.long_run import epochs_told, prepare_run, resumed, wait_for
+from tests.e2e.long_run import PATIENCE, epochs_told, prepare_run, resumed, wait_for
 from tests.e2e.visitor import ask, visiting
-from tl_core.runs import RunRecord, load_run, read_events
+from tests.ui.pages_without_browser import pictures
+from tl_core.data import import_uploads
+from tl_core.runs import RunRecord, list_runs, load_run, read_events
 from tl_core.runs.record import CHECKPOINT_FILE
 from tl_core.workspace import Workspace
 
@@ -65,6 +69,30 @@ def test_a_training_outlives_a_cleared_cache_and_an_ended_server_can_resume_it(l
             visit.open("Train", f"run={run.id}").press("Stop and keep the best epoch")
         wait_for(lambda: load_run(run.path).status == "stopped")
     assert load_run(run.path).has_model
+
+
+def test_ten_visitors_who_press_start_at_once_make_one_training_and_nine_that_wait(start_app: Callable[..., App]):
+    app = start_app()
+    import_uploads(app.workspace.ensure(), pictures(each=12), "Pets")
+    together = threading.Barrier(10)
+
+    def start(_: int) -> bytes:
+        with visiting(app.url) as visit:
+            visit.open("Train")
+            together.wait(PATIENCE)
+            return visit.press("Start training").elements
+
+    with ThreadPoolExecutor(10) as pool:
+        shown = list(pool.map(start, range(10)))
+    runs = list_runs(app.workspace)
+    assert len(runs) == 10
+    assert sum(b"before this one" in page for page in shown) >= 9, "whoever waits is told so"
+    wait_for(lambda: "running" in statuses(app))
+    assert statuses(app) == ["queued"] * 9 + ["running"]
+
+
+def statuses(app: App) -> list[str]:
+    return sorted(run.status for run in list_runs(app.workspace))
 
 
 def end_in_mid_run(app: App, run: RunRecord, how: signal.Signals) -> None:
