@@ -5,6 +5,7 @@ const LONGEST = 480 // px, of what is sent; the network sees fewer
 const MOST_BYTES = 30_000
 const QUALITIES = [0.8, 0.65, 0.5, 0.35, 0.2]
 const LEAST_INTERVAL = 200 // ms between two pictures: five a second are as many as a person can follow
+const AGAIN = 3_000 // ms after which a picture is sent anew: a run of the whole page may have taken its place
 const PATIENCE = 30_000 // ms for an answer, ...
 const FIRST_PATIENCE = 120_000 // ... and for the first, for which the model is loaded
 const RETRY = 2_000 // ms after a picture that could not be read
@@ -58,8 +59,9 @@ class Camera {
     this.bars = new Bars(find(".bars"))
     this.words = { headline: find(".headline"), detail: find(".detail"), pace: find(".pace") }
     this.quality = 0
-    this.number = Date.now() // no answer to an earlier camera is taken for one to this
-    this.waiting = null // the picture that is not answered yet
+    this.number = Date.now() // of the last picture; no answer to an earlier camera is taken for one to this
+    this.drawn = this.number // of the last one that was answered, or whose answer is of no use any more
+    this.waiting = null // when the question was put that is not answered yet, and how long that may take
     this.times = [] // of the last answers, in ms
     this.button.onclick = () => (ON.has(this.state) ? this.stop("idle") : this.start())
     this.select.onchange = () => this.start(this.select.value)
@@ -137,12 +139,18 @@ class Camera {
   next() {
     if (this.state !== "running" || this.waiting) return
     if (!this.video.videoWidth) return this.after(100, () => this.next())
-    const sent = performance.now()
     const first = this.root.dataset.answers === undefined
-    this.waiting = { id: ++this.number, sent }
-    this.send({ id: this.waiting.id, jpeg: this.picture() })
     if (first) setText(this.words.pace, "Getting the model ready …")
-    this.after(first ? FIRST_PATIENCE : PATIENCE, () => this.stop("silent"))
+    this.waiting = { since: performance.now(), patience: first ? FIRST_PATIENCE : PATIENCE }
+    this.ask(AGAIN)
+  }
+
+  ask(again) {
+    const { since, patience } = this.waiting
+    if (performance.now() - since > patience) return this.stop("silent")
+    this.waiting.sent = performance.now()
+    this.send({ id: ++this.number, jpeg: this.picture() })
+    this.after(again, () => this.ask(2 * again))
   }
 
   after(delay, then) {
@@ -174,8 +182,9 @@ class Camera {
     this.root.style.setProperty("--answer", color)
     if (model !== this.model) this.forget(model)
     this.bars.prepare(names, rows)
-    if (!answer || !this.waiting || answer.id !== this.waiting.id) return
+    if (!answer || !this.waiting || answer.id <= this.drawn) return
     const { sent } = this.waiting
+    this.drawn = answer.id
     this.waiting = null
     clearTimeout(this.timer)
     if (answer.error) return this.failed(answer)
@@ -187,13 +196,17 @@ class Camera {
     this.after(Math.max(0, LEAST_INTERVAL - (now - sent)), () => this.next())
   }
 
-  // Another model is asked from now on; a picture on its way is still answered by the one before, or by neither.
+  // Another model is asked from now on; a picture on its way is answered by the one before, or by neither.
   forget(model) {
     this.model = model
+    this.drawn = this.number
     this.bars.clear()
     delete this.root.dataset.answers
     setText(this.words.headline, "–")
     setText(this.words.detail, "")
+    if (!this.waiting) return
+    this.waiting = null
+    this.after(LEAST_INTERVAL, () => this.next())
   }
 
   failed({ error, over }) {
