@@ -40,6 +40,8 @@ LAYERS = {
     "tl_core.jobs": 1,
     "tl_core.figures": 1,
     "tl_core.coach": 1,
+    "tl_core.settings": 1,
+    "tl_core.comparison": 1,
     "tl_core.confidence": 1,
     "tl_core.pinned": 1,
     "tl_core.kept_epochs": 1,

@@ -9,8 +9,9 @@ import pytest
 
 from tests.ui.pages_without_browser import open_page, press, texts
 from tests.ui.trained_runs import ended_run
+from tl_core.comparison import differing_settings
 from tl_core.config import HeadConfig, TrainingConfig
-from ui.runs.comparing import differing_settings
+from tl_core.files import write_json
 
 PAGE = "pages/3_Runs.py"
 PLAIN = TrainingConfig()
@@ -21,6 +22,8 @@ CHANGED = replace(PLAIN, learning_rate=1e-4, batch_size=8)
 def runs(workspace, dataset):
     first = ended_run(workspace, dataset, "Plain", accuracy=0.8, config=PLAIN)
     second = ended_run(workspace, dataset, "Changed", accuracy=0.9, config=CHANGED)
+    write_json(second.folder.metrics_file, {"test": {"accuracy": 0.85}})
+    first.folder.metrics_file.write_text("damaged")
     ended_run(workspace, dataset, "Nothing kept", status="stopped", model=False)
     return first, second
 
@@ -47,6 +50,7 @@ def test_from_the_list_to_the_comparison_to_the_form(runs):
     table = at.dataframe[0].value
     assert list(table.columns) == ["Changed", "Plain"]
     assert table.loc["Validation accuracy"].tolist() == ["90.0 %", "80.0 %"]
+    assert table.loc["Test accuracy"].tolist() == ["85.0 %", "–"]
     assert table.loc["Batch size"].tolist() == ["8", "32"]
     at = press(at, "Clone with a change")
     assert at.session_state["train_draft"].config() == CHANGED  # of the better one

@@ -16,10 +16,10 @@ from tl_core.engine.disk_cache import ArraySpec, open_cache
 from tl_core.errors import ModelUnavailableError
 from tl_core.runs import annotate_run, create_run, find_run, list_runs, update_run
 from tl_core.runs.bundle import bundle_model
+from tl_core.settings import frozen_words, rates_words, settings_in_words
 from ui.runs.filter import matching
 from ui.runs.log import log_end
-from ui.runs.settings import settings_in_words
-from ui.runs.words import frozen_words, rates_words, status_words
+from ui.runs.words import status_words
 from ui.training_form.text_version import from_text
 
 PAGE = "pages/3_Runs.py"

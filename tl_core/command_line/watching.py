@@ -13,8 +13,8 @@ from typing import Any
 
 from tl_core.command_line.output import Output
 from tl_core.command_line.verb import DONE, STOPPED
-from tl_core.files import read_json
 from tl_core.runs import Event, EventReader, RunRecord, load_run
+from tl_core.runs.metrics import read_metrics
 
 Train = Callable[[Callable[[], bool]], None]
 
@@ -40,7 +40,7 @@ def run_and_report(run: RunRecord, train: Train, output: Output) -> int:
 
 def outcome(run: RunRecord) -> dict[str, Any]:
     """What came out of a run, in plain values."""
-    metrics = _metrics(run)
+    metrics = read_metrics(run)
     best = run.best
     return {
         "run_id": run.id,
@@ -53,13 +53,6 @@ def outcome(run: RunRecord) -> dict[str, Any]:
         "epochs": metrics.get("epochs", 0),
         "seconds": {stage: round(seconds, 3) for stage, seconds in metrics.get("seconds", {}).items()},
     }
-
-
-def _metrics(run: RunRecord) -> dict[str, Any]:
-    with contextlib.suppress(FileNotFoundError):
-        values: dict[str, Any] = read_json(run.folder.metrics_file)
-        return values
-    return {}
 
 
 def _in_words(run: RunRecord, values: dict[str, Any]) -> list[str]:

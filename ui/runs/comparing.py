@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, cast
 
 import pandas as pd
 import streamlit as st
 
+from tl_core.comparison import ResultKind, differing_settings, results_of, unique_names
 from tl_core.figures.comparison import ComparedRun, Progress
 from tl_core.runs import RunRecord, list_runs
 from tl_core.workspace import Workspace
 from ui.live_chart import comparison_chart
 from ui.navigation import TRAIN, go_to
 from ui.run_feed import following
-from ui.runs.settings import settings_in_words
-from ui.runs.words import run_labels, run_seconds
+from ui.runs.words import run_labels
 from ui.training_form.draft import draft
-from ui.words import duration, percent
+from ui.words import MISSING, duration, number, percent
 
 PARAMETER: Final = "compare"  # of the address: ids with commas between them
 MOST: Final = 20
@@ -60,22 +60,6 @@ def compare_runs(workspace: Workspace, ids: Sequence[str], key: str) -> None:
     _clone(chosen, key)
 
 
-def differing_settings(runs: Sequence[RunRecord]) -> dict[str, list[str]]:
-    """Settings that are not the same in all runs: label -> one value per run; ``–`` where it took no part."""
-    all_of = [_settings(run) for run in runs]
-    labels = dict.fromkeys(label for settings in all_of for label in settings)
-    rows = {label: [settings.get(label, "–") for settings in all_of] for label in labels}
-    return {label: values for label, values in rows.items() if len(set(values)) > 1}
-
-
-def _settings(run: RunRecord) -> Mapping[str, str]:
-    words = {"Dataset": run.dataset_name}
-    for title, rows in settings_in_words(run.config).items():
-        for label, value in rows.items():
-            words[label if label not in words else f"{title}: {label}"] = value.replace("\\", "")
-    return words
-
-
 def _choose(runs: Mapping[str, RunRecord], ids: list[str], key: str) -> list[RunRecord]:
     # Set before it is drawn: the address is the truth, the control only shows it.
     st.session_state[f"{key}-runs"] = ids
@@ -103,16 +87,21 @@ def _compared(run: RunRecord) -> ComparedRun:
 
 
 def _differences(runs: Sequence[RunRecord]) -> None:
-    names = _unique([run.name for run in runs])
-    results = {
-        "Validation accuracy": [percent(run.best.val_accuracy) if run.best else "–" for run in runs],
-        "Duration": [duration(run_seconds(run)) for run in runs],
-    }
+    results = {result.label: [_SHOWN[result.kind](value) for value in values] for result, values in results_of(runs)}
     differing = differing_settings(runs)
-    table = pd.DataFrame({**results, **differing}, index=pd.Index(names, name="Run")).T
+    names = pd.Index(unique_names(runs), name="Run")
+    table = pd.DataFrame({**results, **differing}, index=names).T
     st.dataframe(table, alt="Results and differing settings, one column per run", key="compare-table")
     if not differing:
         st.caption("All settings are the same; only chance and the machine differ.")
+
+
+_SHOWN: Final[dict[ResultKind, Callable[[float | None], str]]] = {
+    "share": percent,
+    "loss": number,
+    "whole": lambda value: MISSING if value is None else f"{value:,.0f}",
+    "seconds": duration,
+}
 
 
 def _clone(runs: Sequence[RunRecord], key: str) -> None:
@@ -138,8 +127,3 @@ def open_as_draft(run: RunRecord) -> None:
     form.fill(run.config)
     form.dataset_id = run.dataset_id  # the form says so if these images are gone
     go_to(TRAIN)
-
-
-def _unique(names: Sequence[str]) -> list[str]:
-    """Names with a number where two runs share one, for the columns of a table."""
-    return [name if names.count(name) == 1 else f"{name} ({place})" for place, name in enumerate(names, start=1)]

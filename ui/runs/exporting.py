@@ -10,10 +10,10 @@ import streamlit as st
 
 from tl_core.codegen import as_notebook, as_script, write_program
 from tl_core.runs import RunRecord
+from tl_core.settings import format_rate
 from ui.background_tasks import BackgroundTasks, Reporter, Task
 from ui.errors import error_boundary
 from ui.task_progress import task_progress
-from ui.training_form.learning_rates import format_rate
 from ui.words import count, megabytes, percent
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from typing import Final
 import streamlit as st
 
 from tl_core.runs import RunRecord
-from ui.runs.words import backbone_title, status_words
+from tl_core.settings import backbone_title
+from ui.runs.words import status_words
 
 SHOWN: Final[dict[str, Callable[[RunRecord], bool]]] = {
     "All": lambda _: True,

@@ -9,10 +9,12 @@ from typing import Any, Final
 import pandas as pd
 import streamlit as st
 
+from tl_core.comparison import run_seconds
 from tl_core.figures.palette import VALIDATION
 from tl_core.figures.sparkline import accuracy_sparkline
 from tl_core.runs import RunRecord
-from ui.runs.words import backbone_title, frozen_words, rates_words, run_labels, run_seconds, status_words
+from tl_core.settings import backbone_title, frozen_words, rates_words
+from ui.runs.words import run_labels, status_words
 
 ALT: Final = "All runs, newest first: status, validation accuracy, dataset, backbone, settings and duration"
 ROW_HEIGHT: Final = 38  # px

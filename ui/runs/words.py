@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
-from tl_core.backbones.outline import BackboneOutline, load_outline
-from tl_core.backbones.registry import BACKBONES
-from tl_core.config import TrainingConfig
-from tl_core.errors import TransferLearningError
 from tl_core.runs import RunRecord, Status
-from ui.training_form.learning_rates import format_rate
-from ui.words import moment, percent, plain, seconds_between
+from tl_core.settings import backbone_title, frozen_words, rates_words
+from ui.words import moment, percent, plain
 
 STATUS_WORDS: Final[dict[Status, str]] = {
     "queued": "Waiting",
@@ -30,41 +26,6 @@ def status_words(run: RunRecord) -> str:
     """How a run stands, such as ``Stopped by you, no model``."""
     words = STATUS_WORDS[run.status]
     return words if run.has_model or run.active or run.status == "failed" else f"{words}, no model"
-
-
-def backbone_title(config: TrainingConfig) -> str:
-    """The backbone's name for people; its identifier where this version does not know it."""
-    backbone = BACKBONES.get(config.backbone)
-    return backbone.title if backbone else config.backbone
-
-
-def frozen_words(config: TrainingConfig) -> str:
-    """How much of the backbone stays frozen: ``all 151``, ``120 of 151``, ``none of 151``."""
-    outline = _outline(config)
-    frozen = config.frozen_layers
-    if outline is None:
-        return "all" if frozen is None else str(frozen)
-    layers = len(outline.layers)
-    if frozen is None or frozen >= layers:
-        return f"all {layers}"
-    return f"{frozen or 'none'} of {layers}"
-
-
-def fine_tunes(config: TrainingConfig) -> bool:
-    """Whether there is a second phase, in which layers of the backbone learn too."""
-    return config.fine_tune_epochs > 0 and config.frozen_layers is not None
-
-
-def rates_words(config: TrainingConfig) -> str:
-    """The learning rate, and that of fine-tuning where there is one: ``0.001, then 10⁻⁵``."""
-    rate = format_rate(config.learning_rate)
-    return f"{rate}, then {format_rate(config.fine_tune_learning_rate)}" if fine_tunes(config) else rate
-
-
-def run_seconds(run: RunRecord, now: datetime | None = None) -> float | None:
-    """How long the run has taken so far; None before it began, or where nobody wrote down when it ended."""
-    end = run.finished or ((now or datetime.now(UTC)).isoformat() if run.status == "running" else None)
-    return seconds_between(run.started, end)
 
 
 def run_line(run: RunRecord) -> str:
@@ -109,10 +70,3 @@ def model_words(run: RunRecord) -> str:
         return "the model kept so far"
     phase = {"head": "feature extraction", "fine_tune": "fine-tuning"}.get(run.best.phase, run.best.phase)
     return f"the model of epoch {run.best.epoch} ({phase})"
-
-
-def _outline(config: TrainingConfig) -> BackboneOutline | None:
-    try:
-        return load_outline(config.backbone)
-    except (TransferLearningError, FileNotFoundError):
-        return None  # a run of a version that knew other backbones is still worth showing

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from tl_core.config import TrainingConfig
 from tl_core.config.training import LEARNING_RATE_RANGE
-from ui.training_form.learning_rates import compare_rates, format_rate
+from tl_core.settings import format_rate
+from ui.training_form.learning_rates import compare_rates
 
 SUGGESTED_FINE_TUNE_EPOCHS: Final = 10
 SAFE_RATIO: Final = 10  # the fine-tuning rate should be at least so many times smaller, at most 100 (recipes)

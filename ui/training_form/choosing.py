@@ -12,6 +12,7 @@ from tl_core.backbones.registry import BACKBONES, Backbone, get_backbone
 from tl_core.backbones.weights import weights_status
 from tl_core.config.presets import PRESETS
 from tl_core.data import Dataset
+from tl_core.settings import FIELDS
 from tl_core.workspace import Workspace
 from ui.datasets.labels import dataset_labels
 from ui.training_form.backbone_table import (
@@ -24,7 +25,6 @@ from ui.training_form.backbone_table import (
     search,
 )
 from ui.training_form.draft import Draft, draft, show_in_control
-from ui.training_form.fields import FIELDS
 from ui.training_form.values import changed_settings
 from ui.words import count
 

@@ -7,9 +7,9 @@ from typing import Any, Final, TypedDict
 
 import streamlit as st
 
+from tl_core.settings import FIELDS, Field, format_rate
 from ui.training_form.draft import draft, keep_from_control, show_in_control
-from ui.training_form.fields import FIELDS, Field
-from ui.training_form.learning_rates import format_rate, rate_options
+from ui.training_form.learning_rates import rate_options
 
 _UNITS_PATTERN: Final = r"^\s*(\d{1,4}(\s*[,;\s]\s*\d{1,4}){0,3})?[,;\s]*$"
 _MOST_BUTTONS: Final = 4  # more choices than this go into a drop-down list

@@ -17,7 +17,7 @@ from tl_core.backbones.registry import get_backbone
 from tl_core.config import TrainingConfig
 from tl_core.config.presets import DEFAULT_PRESET, PRESETS
 from tl_core.errors import ConfigError
-from ui.training_form.fields import Field
+from tl_core.settings import Field
 from ui.training_form.values import FormValues, config_of, form_values
 
 _KEY: Final = "train_draft"

@@ -9,9 +9,9 @@ from typing import Final
 import streamlit as st
 
 from tl_core.backbones.outline import BackboneOutline, load_outline
+from tl_core.settings import FIELDS
 from ui.block_map import block_map, describe_map
 from ui.training_form.draft import draft, show_in_control
-from ui.training_form.fields import FIELDS
 
 _SETTING: Final = FIELDS["frozen_layers"]
 _SHORTCUTS: Final = ("all", "all_but_last_block", "half", "none")

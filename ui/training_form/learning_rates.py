@@ -7,8 +7,6 @@ from typing import Final
 from tl_core.config.training import LEARNING_RATE_RANGE
 
 STEPS: Final = (1, 2, 5)  # of each power of ten: even distances on a log scale
-_SUPERSCRIPTS: Final = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-_SMALLEST_DECIMAL: Final = 1e-4  # below this, counting zeros is harder than reading a power of ten
 
 
 def rate_options(*current: float) -> list[float]:
@@ -16,16 +14,6 @@ def rate_options(*current: float) -> list[float]:
     low, high = LEARNING_RATE_RANGE
     grid = (float(f"{step}e{power}") for power in range(-7, 1) for step in STEPS)
     return sorted({rate for rate in grid if low <= rate <= high} | set(current))
-
-
-def format_rate(rate: float) -> str:
-    """A rate for the eye: ``0.001``, or ``2 × 10⁻⁵`` where decimals would be a row of zeros."""
-    if rate == 0 or rate >= _SMALLEST_DECIMAL:
-        return f"{rate:.10f}".rstrip("0").rstrip(".") or "0"
-    factor, power = f"{rate:.3e}".split("e")
-    factor = factor.rstrip("0").rstrip(".")
-    ten = f"10{str(int(power)).translate(_SUPERSCRIPTS)}"
-    return ten if factor == "1" else f"{factor} × {ten}"
 
 
 def compare_rates(rate: float, reference: float) -> str:

@@ -7,9 +7,9 @@ import streamlit as st
 from tl_core.backbones.registry import get_backbone
 from tl_core.config import AUGMENTATION_LEVELS
 from tl_core.data import Dataset
+from tl_core.settings import FIELDS
 from ui.training_form.controls import control
 from ui.training_form.draft import draft, show_in_control
-from ui.training_form.fields import FIELDS
 from ui.training_form.preview import augmentation_preview
 from ui.training_form.saving import save_and_load
 from ui.training_form.summary import options_summary

@@ -8,8 +8,7 @@ from typing import Any
 from tl_core.backbones.registry import get_backbone
 from tl_core.config import TrainingConfig
 from tl_core.errors import ConfigError
-from ui.training_form.fields import FIELDS, parse_units
-from ui.training_form.learning_rates import format_rate
+from tl_core.settings import FIELDS, format_rate, parse_units
 from ui.training_form.values import CUSTOM_AUGMENTATION, augmentation_level
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from tl_core.config import AUGMENTATION_LEVELS, AugmentationConfig, TrainingConfig
 from tl_core.errors import ConfigError
-from ui.training_form.fields import FIELDS
+from tl_core.settings import FIELDS, flatten
 
 FormValues = dict[str, Any]
 
@@ -32,15 +32,6 @@ def config_of(values: Mapping[str, Any]) -> TrainingConfig:
         place = nested.setdefault(group, {}) if group else nested
         place[name] = field.from_form(values[path])
     return TrainingConfig.from_dict(nested)
-
-
-def flatten(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """``{"head": {"dropout": 0.2}}`` becomes ``{"head.dropout": 0.2}``."""
-    flat: dict[str, Any] = {}
-    for name, value in nested.items():
-        path = f"{prefix}{name}"
-        flat.update(flatten(value, f"{path}.") if isinstance(value, Mapping) else {path: value})
-    return flat
 
 
 def changed_settings(values: Mapping[str, Any], start: TrainingConfig) -> tuple[str, ...]:

@@ -14,9 +14,9 @@ from tl_core.command_line import main
 from tl_core.command_line.main import _parser
 from tl_core.command_line.train import FINE_TUNE_EPOCHS, read_config
 from tl_core.confidence import Confidence, keep_confidence
-from tl_core.config import AUGMENTATION_LEVELS
+from tl_core.config import AUGMENTATION_LEVELS, TrainingConfig
 from tl_core.config.presets import PRESETS
-from tl_core.runs import create_run, load_run, update_run
+from tl_core.runs import Best, create_run, load_run, update_run
 from tl_core.runs.record import Owner
 
 QUICK = (
@@ -61,7 +61,7 @@ def test_from_a_folder_to_a_prediction(tl, folder):
     assert code == 0
     assert imported["classes"] == ["blue", "green", "red"]
 
-    code, trained, told = tl("train", "--data", imported["dataset_id"], *QUICK, "--json")
+    code, trained, told = tl("train", "--data", imported["dataset_id"], *QUICK, "--keep-last-epochs", 2, "--json")
     assert code == 0
     assert trained["status"] == "done"
     assert {"run_id", "run_dir", "val_accuracy", "test_accuracy", "epochs", "seconds"} <= trained.keys()
@@ -83,6 +83,15 @@ def test_from_a_folder_to_a_prediction(tl, folder):
     code, predicted, _ = tl("predict", trained["run_id"], picture, "--json")
     assert code == 0
     assert predicted["predictions"][0]["top"][0]["probability"] > 0.3
+    tops = []
+    for epoch in (1, 2):
+        code, of_epoch, _ = tl("predict", trained["run_id"], picture, "--epoch", epoch, "--json")
+        assert (code, of_epoch["epoch"]) == (0, epoch)
+        tops.append(of_epoch["predictions"][0]["top"])
+    assert tops[0] != tops[1]
+    assert tops[predicted["epoch"] - 1] == predicted["predictions"][0]["top"]
+    code, _, said = tl("predict", trained["run_id"], picture, "--epoch", 9)
+    assert (code, "Epoch 9" in said) == (2, True)
 
     code, longer, _ = tl("resume", trained["run_id"], "--more", "2", "--json")
     assert code == 0
@@ -111,6 +120,7 @@ def test_a_folder_can_be_trained_on_at_once(tl, folder):
         (["predict", "nothing", "a.png"], "no run"),
         (["evaluate", "nothing"], "no run"),
         (["resume", "nothing"], "no run"),
+        (["compare", "nothing", "nothing"], "no run"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
@@ -121,6 +131,20 @@ def test_bad_input_is_one_plain_sentence(tl, words, part):
     assert len(err.strip().splitlines()) == 1
     assert "Traceback" not in err
     assert out == ""
+
+
+def test_runs_are_compared_side_by_side(tl, workspace, dataset):
+    plain, calm = (create_run(workspace, TrainingConfig(learning_rate=rate), dataset) for rate in (0.002, 0.0001))
+    update_run(calm.path, status="done", best=Best(epoch=3, phase="head", val_loss=0.25, val_accuracy=0.9))
+    code, found, _ = tl("compare", plain.id, calm.id, "--json")
+    assert code == 0
+    assert found["differing"] == {"Learning rate": ["0.002", "0.0001"]}
+    assert [run["val_accuracy"] for run in found["runs"]] == [None, 0.9]
+    assert TrainingConfig.from_dict(found["runs"][1]["config"]) == calm.config
+    lines = tl("compare", plain.id, calm.id)[1].splitlines()
+    assert lines[0].split() == [*f"{plain.name} (1)".split(), *f"{plain.name} (2)".split()]  # no two columns alike
+    assert lines[1].split() == ["Validation", "accuracy", "–", "90.0", "%"]
+    assert lines[-1].split() == ["Learning", "rate", "0.002", "0.0001"]
 
 
 def test_a_report_that_cannot_be_written_is_a_sentence(tl, shared_run, tmp_path):

@@ -7,7 +7,8 @@ from itertools import pairwise
 import pytest
 
 from tl_core.config.training import LEARNING_RATE_RANGE, TrainingConfig
-from ui.training_form.learning_rates import compare_rates, format_rate, rate_options
+from tl_core.settings import format_rate
+from ui.training_form.learning_rates import compare_rates, rate_options
 
 
 def test_the_scale_goes_from_the_smallest_to_the_largest_rate_that_is_allowed():

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tl_core.config import AUGMENTATION_LEVELS, HeadConfig, TrainingConfig
 from tl_core.errors import ConfigError
-from ui.training_form.fields import FIELDS, fields_of
+from tl_core.settings import FIELDS, fields_of
 from ui.training_form.values import (
     augmentation_level,
     changed_settings,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from tl_core.config.training import MAX_EPOCHS
-from ui.training_form.fields.field import Field
+from tl_core.settings.field import Field
 
 ESSENTIALS: Final[tuple[Field, ...]] = (
     Field(

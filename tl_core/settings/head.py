@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ui.training_form.fields.field import Field, parse_units, units_text
+from tl_core.settings.field import Field, parse_units, units_text
 
 HEAD: Final[tuple[Field, ...]] = (
     Field(

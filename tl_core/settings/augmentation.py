@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ui.training_form.fields.field import Field
+from tl_core.settings.field import Field
 
 AUGMENTATION: Final[tuple[Field, ...]] = (
     Field(

@@ -1,4 +1,4 @@
-"""What the form knows about one setting, and how some settings are written in a text box."""
+"""What is known about one setting, and how some settings are written in a text box."""
 
 from __future__ import annotations
 
@@ -55,5 +55,5 @@ class Field:
 
     @property
     def key(self) -> str:
-        """The control's key in the session."""
+        """A name without dots, for its control."""
         return f"train_{self.path.replace('.', '_')}"
