@@ -15,6 +15,7 @@ from tl_core.runs.record import CHECKPOINT_FILE
 from tl_core.training import course, resume
 
 WITHIN = 2.0  # seconds
+NOTICED = 0.5  # seconds until what was said is read, where one step takes longer than 2 s
 SPAN = 0.25  # seconds after a stage began
 
 
@@ -34,7 +35,7 @@ def test_a_stop_in_every_stage_is_heard(workspace, dataset, stage):
     stop = stop_in(workspace, dataset, stage, random.Random(STAGES.index(stage)).uniform(0, SPAN / 2))
     require_kept(stop)
     assert stop.seconds is not None
-    assert stop.seconds <= max(WITHIN, stop.longest)
+    assert stop.seconds <= max(WITHIN, stop.longest + NOTICED)
 
 
 @pytest.mark.long
@@ -54,7 +55,7 @@ def test_100_stops_at_random_moments_are_heard(workspace, dataset, say):
     assert sum(stages[stage] for stage in BEFORE_THE_FIRST_BATCH) >= 10
     assert all(stages[stage] for stage in STAGES[:4])
     assert stages["evaluate"] + stages["save"] >= 5
-    assert all(stop.seconds <= max(WITHIN, stop.longest) for stop in asked)
+    assert all(stop.seconds <= max(WITHIN, stop.longest + NOTICED) for stop in asked)
 
 
 def test_a_training_that_does_not_hear_is_noticed(workspace, dataset):
