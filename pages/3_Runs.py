@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from tl_core.runs import list_runs
+from tl_core.runs import list_runs, tags_of
 from tl_core.workspace import Workspace
 from ui.errors import error_boundary
 from ui.navigation import RUNS, TRAIN, go_to
@@ -26,7 +26,7 @@ def show_all(workspace: Workspace) -> None:
             go_to(TRAIN)
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        pick = runs_filter("runs")
+        pick = runs_filter("runs", tags_of(runs))
         run_chooser(pick(runs), "runs-open", open_run)
         if sum(run.best is not None for run in runs) >= 2 and st.button(
             "Compare", icon=":material/compare_arrows:", help="Curves over each other, and what differs."

@@ -76,6 +76,34 @@ def test_search_and_status_choose_among_the_runs(workspace, dataset):
     assert "No run matches" in at.info[0].value
 
 
+def test_tags_are_added_on_the_page_of_a_run_and_choose_among_the_runs(workspace, dataset, run):
+    ended_run(workspace, dataset, "Untagged")
+    at = open_page(PAGE)
+    assert not at.multiselect  # nothing to choose among yet
+    assert "tags" not in table(at).columns
+    at = open_run(run)
+    at.multiselect(key=f"runs-{run.id}-tags").set_value(["Baseline", "group 3"])
+    checked(at.run())
+    assert find_run(workspace, run.id).tags == ("Baseline", "group 3")
+    at = press(at, "All runs")
+    assert [list(tags) for tags in table(at)["tags"]] == [[], ["Baseline", "group 3"]]
+    checked(at.multiselect(key="runs-tags").set_value(["group 3"]).run())
+    assert table(at)["run"].tolist() == ["First try"]
+    annotate_run(run.path, tags=["Baseline"])  # meanwhile, elsewhere: nobody has the chosen one any more
+    assert len(table(checked(at.run()))) == 2
+    checked(at.text_input(key="runs-search").set_value("baseline").run())
+    assert table(at)["run"].tolist() == ["First try"]
+
+
+def test_a_tag_that_is_too_long_is_refused_in_a_sentence(workspace, run):
+    at = open_run(run)
+    at.multiselect(key=f"runs-{run.id}-tags").set_value(["x" * 30])
+    checked(at.run())
+    assert "at most 24 characters" in at.error[0].value
+    assert at.multiselect(key=f"runs-{run.id}-tags").value == []
+    assert find_run(workspace, run.id).tags == ()
+
+
 def test_each_status_is_found_by_its_filter(workspace, dataset, run):
     waiting = create_run(workspace, TrainingConfig(), dataset, "Waiting")
     runs = list_runs(workspace)

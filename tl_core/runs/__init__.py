@@ -4,6 +4,7 @@ The run folder is the truth. The training writes it, every page only reads it, s
 browser and a restarted server all show the same run.
 """
 
+from tl_core.runs.annotations import has_tags, tags_of
 from tl_core.runs.events import Event, EventReader, EventWriter, read_events
 from tl_core.runs.progress import RunProgress, read_progress
 from tl_core.runs.record import ACTIVE, Best, RunFolder, RunRecord, Status
@@ -32,10 +33,12 @@ __all__ = [
     "create_run",
     "delete_run",
     "find_run",
+    "has_tags",
     "list_runs",
     "load_run",
     "read_events",
     "read_progress",
     "run_exists",
+    "tags_of",
     "update_run",
 ]

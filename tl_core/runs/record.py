@@ -146,6 +146,7 @@ class RunRecord:
     owner: Owner | None = None
     starred: bool = False
     notes: str = ""
+    tags: tuple[str, ...] = ()  # short words of one's own, to find runs again
 
     @property
     def folder(self) -> RunFolder:
@@ -170,5 +171,5 @@ class RunRecord:
 
 # Fields of `RunRecord` that are not in run.json: where it lies, and what a person may change at any time.
 PATH_FIELD: Final = "path"
-ANNOTATION_FIELDS: Final = ("name", "starred", "notes")
+ANNOTATION_FIELDS: Final = ("name", "starred", "notes", "tags")
 RECORD_FIELDS: Final = frozenset(entry.name for entry in fields(RunRecord)) - {PATH_FIELD}

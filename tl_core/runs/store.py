@@ -7,7 +7,7 @@ import logging
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,11 +19,11 @@ from tl_core.config import TrainingConfig
 from tl_core.errors import ConfigError, RunNotFoundError, TransferLearningError, WorkspaceError
 from tl_core.files import read_json, write_json
 from tl_core.quota import require_within_quota
+from tl_core.runs.annotations import MAX_NAME_LENGTH, changed_annotations, read_annotations
 from tl_core.runs.last_words import keep_room
 from tl_core.runs.leftovers import with_its_model
 from tl_core.runs.record import (
     ACTIVE,
-    ANNOTATION_FIELDS,
     PATH_FIELD,
     RECORD_FIELDS,
     Best,
@@ -38,13 +38,11 @@ from tl_core.workspace import Workspace, is_id, new_id
 
 logger = logging.getLogger(__name__)
 
-MAX_NAME_LENGTH: Final = 80
-MAX_NOTES_LENGTH: Final = 10_000
-
 # How a value of run.json becomes a value of the record; every other value is taken as it is.
 _READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "config": TrainingConfig.from_dict,
     "classes": tuple,
+    "tags": tuple,
     "best": lambda values: values and Best.from_dict(values),
     "next_model": lambda values: values and KeptModel.from_dict(values),
     "owner": lambda values: values and Owner.from_dict(values),
@@ -111,7 +109,7 @@ def load_run(path: Path) -> RunRecord:
     """
     folder = RunFolder(path)
     try:
-        values = {**read_json(folder.record_file), **_annotations(folder)}
+        values = {**read_json(folder.record_file), **read_annotations(folder)}
     except FileNotFoundError:
         raise RunNotFoundError("This run no longer exists; choose one from the list of runs.") from None
     try:
@@ -203,21 +201,20 @@ def update_run(path: Path, **changes: Any) -> RunRecord:
 
 
 def annotate_run(
-    path: Path, *, name: str | None = None, starred: bool | None = None, notes: str | None = None
+    path: Path,
+    *,
+    name: str | None = None,
+    starred: bool | None = None,
+    notes: str | None = None,
+    tags: Sequence[str] | None = None,
 ) -> RunRecord:
-    """Rename, star or comment a run, at any time, also while it is in progress.
+    """Rename, star, comment or tag a run, at any time, also while it is in progress.
 
     Raises:
-        ConfigError: the name is empty.
+        ConfigError: the name is empty, or there are too many or too long tags.
     """
-    if name is not None and not name.strip():
-        raise ConfigError("A run needs a name with at least one character.")
     record = load_run(path)
-    values: dict[str, Any] = {
-        "name": record.name if name is None else name.strip()[:MAX_NAME_LENGTH],
-        "starred": record.starred if starred is None else starred,
-        "notes": record.notes if notes is None else notes[:MAX_NOTES_LENGTH],
-    }
+    values = changed_annotations(record, name, starred, notes, tags)
     write_json(record.folder.annotations_file, values)
     return replace(record, **values)
 
@@ -276,17 +273,6 @@ def now() -> str:
 def _write(record: RunRecord) -> None:
     values = {name: value for name, value in asdict(record).items() if name != PATH_FIELD}
     write_json(record.folder.record_file, {**values, "config": record.config.to_dict()})
-
-
-def _annotations(folder: RunFolder) -> dict[str, Any]:
-    try:
-        values = read_json(folder.annotations_file)
-    except FileNotFoundError:
-        return {}
-    except WorkspaceError:
-        logger.warning("The name and notes of the run %s are damaged and left out.", folder.path.name)
-        return {}
-    return {name: value for name, value in values.items() if name in ANNOTATION_FIELDS}
 
 
 def _workspace_of(run: RunRecord) -> Workspace:

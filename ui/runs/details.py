@@ -7,9 +7,9 @@ from typing import Final
 
 import streamlit as st
 
-from tl_core.runs import RunRecord, annotate_run, delete_run, find_run
+from tl_core.runs import RunRecord, annotate_run, delete_run, find_run, list_runs
+from tl_core.runs.annotations import MAX_NAME_LENGTH, MAX_NOTES_LENGTH, MAX_TAGS, tags_of
 from tl_core.runs.bundle import bundle_model, bundle_name
-from tl_core.runs.store import MAX_NAME_LENGTH, MAX_NOTES_LENGTH
 from tl_core.sharing import is_mine
 from tl_core.workspace import Workspace
 from ui.errors import error_boundary
@@ -47,6 +47,7 @@ def run_details(workspace: Workspace, run_id: str, key: str) -> None:
     sharing_switch(workspace, run.path, "run", f"{key}-share", " with its model and its images")
     if mine:
         _notes(run, key)
+        _tags(workspace, run, f"{key}-tags")
     if run.has_model and not run.active:
         with st.expander("Take the model elsewhere", icon=":material/ios_share:"), error_boundary():
             take_elsewhere(run, f"{key}-export")
@@ -125,3 +126,24 @@ def _notes(run: RunRecord, key: str) -> None:
         )
         if text is not None and text != run.notes:
             annotate_run(run.path, notes=text)
+
+
+def _tags(workspace: Workspace, run: RunRecord, key: str) -> None:
+    st.session_state[key] = list(run.tags)  # before it is drawn: the run is the truth
+    st.multiselect(
+        "Tags",
+        tags_of([run, *list_runs(workspace)]),
+        key=key,
+        on_change=_keep_tags,
+        args=(run, key),
+        max_selections=MAX_TAGS,
+        accept_new_options=True,
+        placeholder="Add a word",
+        help="Short words of your own, such as “baseline” or “group 3”. The list of runs shows them and finds runs "
+        "by them.",
+    )
+
+
+def _keep_tags(run: RunRecord, key: str) -> None:
+    with error_boundary():
+        annotate_run(run.path, tags=st.session_state[key])

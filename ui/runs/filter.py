@@ -7,7 +7,7 @@ from typing import Final
 
 import streamlit as st
 
-from tl_core.runs import RunRecord
+from tl_core.runs import RunRecord, has_tags
 from tl_core.settings import backbone_title
 from ui.runs.words import status_words
 
@@ -20,28 +20,39 @@ SHOWN: Final[dict[str, Callable[[RunRecord], bool]]] = {
 }
 
 
-def runs_filter(key: str) -> Callable[[Sequence[RunRecord]], list[RunRecord]]:
-    """Draw a search box and a choice of status; returns what picks the runs that match.
+def runs_filter(key: str, tags: Sequence[str] = ()) -> Callable[[Sequence[RunRecord]], list[RunRecord]]:
+    """Draw a search box, a choice of status and one of tags; returns what picks the runs that match.
 
     Args:
         key: prefix of the controls' keys.
+        tags: that there are; without any there is nothing to choose.
     """
     words = st.text_input(
         "Search",
         type="search",
         live=True,
-        placeholder="Name, dataset, note …",
+        placeholder="Name, dataset, tag …",
         key=f"{key}-search",
         width=200,
     )
     shown = st.selectbox("Show", list(SHOWN), key=f"{key}-shown", width=142)
-    return lambda runs: matching(runs, shown, words or "")
+    chosen = _tag_filter(tags, f"{key}-tags") if tags else []
+    return lambda runs: matching(runs, shown, words or "", chosen)
 
 
-def matching(runs: Sequence[RunRecord], shown: str, words: str) -> list[RunRecord]:
-    """The runs of one kind of `SHOWN` in which every word is found, whatever its case."""
+def matching(runs: Sequence[RunRecord], shown: str, words: str, tags: Sequence[str] = ()) -> list[RunRecord]:
+    """The runs of one kind of `SHOWN` with all these tags in which every word is found, whatever its case."""
     wanted = words.casefold().split()
-    return [run for run in runs if SHOWN[shown](run) and all(word in _text(run) for word in wanted)]
+    found = [run for run in runs if SHOWN[shown](run) and has_tags(run, tags)]
+    return [run for run in found if all(word in _text(run) for word in wanted)]
+
+
+def _tag_filter(tags: Sequence[str], key: str) -> list[str]:
+    # What nobody has any more would stay chosen, and nothing would show that it is.
+    st.session_state[key] = [tag for tag in st.session_state.get(key, []) if tag in tags]
+    return st.multiselect(
+        "Tags", tags, key=key, placeholder="Any", help="Runs with all of the chosen tags.", width=200
+    )
 
 
 def _text(run: RunRecord) -> str:
@@ -52,5 +63,6 @@ def _text(run: RunRecord) -> str:
         run.config.backbone,
         status_words(run),
         run.notes,
+        *run.tags,
     )
     return " ".join(parts).casefold()

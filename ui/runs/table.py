@@ -34,8 +34,9 @@ def runs_table(runs: Sequence[RunRecord], key: str, on_open: Callable[[str], Non
         key: names the table on its page; the same key keeps its scroll position and its sorting.
     """
     ids = tuple(run.id for run in runs)
+    table = pd.DataFrame([_row(run) for run in runs])
     st.dataframe(
-        pd.DataFrame([_row(run) for run in runs]),
+        table if any(run.tags for run in runs) else table.drop(columns="tags"),
         hide_index=True,
         column_config=_columns(f"{key}-open", ids, on_open),
         key=key,
@@ -73,6 +74,7 @@ def _row(run: RunRecord) -> dict[str, Any]:
         "accuracy": run.best.val_accuracy * 100 if run.best else None,
         "curve": list(accuracy_sparkline(run)),
         "status": status_words(run),
+        "tags": list(run.tags),
         "dataset": run.dataset_name,
         "backbone": backbone_title(run.config),
         "frozen": frozen_words(run.config),
@@ -103,6 +105,7 @@ def _columns(click_key: str, ids: tuple[str, ...], on_open: Callable[[str], None
             help="Validation accuracy after each epoch, from 0 to 100 %.",
         ),
         "status": column.TextColumn("Status", width=STATUS_WIDTH),
+        "tags": column.ListColumn("Tags"),
         "dataset": column.TextColumn("Dataset"),
         "backbone": column.TextColumn("Backbone"),
         "frozen": column.TextColumn("Frozen layers"),

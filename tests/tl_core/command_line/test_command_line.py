@@ -16,7 +16,7 @@ from tl_core.command_line.train import FINE_TUNE_EPOCHS, read_config
 from tl_core.confidence import Confidence, keep_confidence
 from tl_core.config import AUGMENTATION_LEVELS, TrainingConfig
 from tl_core.config.presets import PRESETS
-from tl_core.runs import Best, create_run, load_run, update_run
+from tl_core.runs import Best, annotate_run, create_run, load_run, update_run
 from tl_core.runs.record import Owner
 
 QUICK = (
@@ -131,6 +131,15 @@ def test_bad_input_is_one_plain_sentence(tl, words, part):
     assert len(err.strip().splitlines()) == 1
     assert "Traceback" not in err
     assert out == ""
+
+
+def test_runs_are_listed_by_their_tags(tl, workspace, dataset):
+    marked, _plain = (create_run(workspace, TrainingConfig(), dataset) for _ in range(2))
+    annotate_run(marked.path, tags=["Baseline", "group 3"])
+    for words, found in ((["baseline"], 1), (["baseline", "GROUP 3"], 1), (["baseline", "other"], 0)):
+        listed = tl("runs", "--json", *(part for word in words for part in ("--tag", word)))[1]["runs"]
+        assert [run["run_id"] for run in listed] == [marked.id][:found]
+    assert "Baseline, group 3" in tl("runs")[1]
 
 
 def test_runs_are_compared_side_by_side(tl, workspace, dataset):

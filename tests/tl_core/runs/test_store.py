@@ -10,7 +10,17 @@ import pytest
 from tests.tl_core.runs.conftest import FakeDataset
 from tl_core.config import TrainingConfig
 from tl_core.errors import ConfigError, RunNotFoundError, WorkspaceError
-from tl_core.runs import annotate_run, create_run, delete_run, find_run, list_runs, load_run, update_run
+from tl_core.runs import (
+    annotate_run,
+    create_run,
+    delete_run,
+    find_run,
+    has_tags,
+    list_runs,
+    load_run,
+    tags_of,
+    update_run,
+)
 from tl_core.runs.record import Owner
 
 
@@ -40,6 +50,37 @@ def test_a_link_to_no_run_is_a_plain_sentence(workspace, run_id):
 def test_a_record_from_a_newer_version_with_more_fields_still_reads(run):
     values = json.loads(run.folder.record_file.read_text(encoding="utf-8"))
     run.folder.record_file.write_text(json.dumps({**values, "invented_later": 1}), encoding="utf-8")
+    assert load_run(run.path) == run
+
+
+def test_tags_are_words_of_their_own_each_once(run):
+    assert annotate_run(run.path, tags=[" Group  3 ", "baseline", "Baseline", "  "]).tags == ("Group 3", "baseline")
+    annotate_run(run.path, starred=True)
+    kept = load_run(run.path)
+    assert kept.tags == ("Group 3", "baseline")
+    assert update_run(run.path, status="done").tags == kept.tags
+    assert has_tags(kept, ["group 3"])
+    assert not has_tags(kept, ["group 3", "other"])
+    assert tags_of([kept, run]) == ["baseline", "Group 3"]
+    assert annotate_run(run.path, tags=[]).tags == ()
+
+
+@pytest.mark.parametrize(
+    ("tags", "said"),
+    [
+        ([str(number) for number in range(11)], "10 tags: remove one first. Received: 11"),
+        (["x" * 25], "24 characters"),
+    ],
+)
+def test_too_many_or_too_long_tags_are_refused(run, tags, said):
+    with pytest.raises(ConfigError, match=said):
+        annotate_run(run.path, tags=tags)
+    assert load_run(run.path).tags == ()
+
+
+@pytest.mark.parametrize("damaged", ['{"tags": 3}', "[]", "{"])
+def test_damaged_annotations_are_left_out(run, damaged):
+    run.folder.annotations_file.write_text(damaged, encoding="utf-8")
     assert load_run(run.path) == run
 
 
