@@ -1,11 +1,11 @@
-"""Home: what this is, where to begin, what is running, and what it runs on."""
+"""Home: what this is, where to begin, what is running, and what it runs on; and the server of all pages."""
 
 import streamlit as st
 
 from tl_core.data import list_datasets
 from tl_core.hardware import detect_hardware
 from tl_core.runs import list_runs
-from ui.access import who_sees
+from ui.access import guarded, who_sees
 from ui.activity import show_activity
 from ui.first_steps import show_first_steps
 from ui.navigation import HOME
@@ -17,14 +17,17 @@ LEAD = (
     "learning*. A few dozen pictures of each kind and a few minutes are often enough."
 )
 
-with page_setup("Transfer learning", HOME.icon, lead=LEAD) as workspace:
-    runs = list_runs(workspace)
-    show_first_steps(has_data=bool(list_datasets(workspace)), has_model=any(run.has_model for run in runs))
-    show_activity(workspace, runs)
-    st.space("small")
-    with st.container(gap="xxsmall"):
-        st.caption(f":material/memory: This machine: {detect_hardware().summary}.")
-        st.caption(
-            ":material/lock: Your images stay on this machine. They are sent nowhere, and no account is needed. "
-            f"{who_sees()}"
-        )
+if __name__ == "__main__":  # drawn for a visitor
+    with page_setup("Transfer learning", HOME.icon, lead=LEAD) as workspace:
+        runs = list_runs(workspace)
+        show_first_steps(has_data=bool(list_datasets(workspace)), has_model=any(run.has_model for run in runs))
+        show_activity(workspace, runs)
+        st.space("small")
+        with st.container(gap="xxsmall"):
+            st.caption(f":material/memory: This machine: {detect_hardware().summary}.")
+            st.caption(
+                ":material/lock: Your images stay on this machine. They are sent nowhere, and no account is needed. "
+                f"{who_sees()}"
+            )
+else:  # imported by `streamlit run app.py`: this is the server, which draws the same file as its first page
+    app = st.App(__file__, middleware=guarded())

@@ -10,7 +10,7 @@ from typing import Final
 import streamlit as st
 
 from tl_core.workspace import Workspace
-from ui.access import admitted, seen_by_visitor
+from ui.access import admitted, seen_by_visitor, take_uploads
 from ui.closed_tabs import forget_closed_tabs
 from ui.errors import error_boundary
 from ui.navigation import draw_navigation
@@ -49,11 +49,16 @@ def page_setup(title: str, icon: str, *, lead: str | None = None) -> Iterator[Wo
             st.title(title, anchor=False, icon=icon)
             keep_log(Workspace.from_environment())
             forget_closed_tabs()
-            if not admitted():
+            inside = admitted()
+            refused = take_uploads(inside)
+            if not inside:
                 st.stop()
             draw_navigation()
             if lead:
                 st.markdown(lead)
+            with st.container():  # always there, so that nothing below is drawn anew
+                if refused:
+                    st.warning(refused, icon=":material/upload_file:")
             workspace = seen_by_visitor(Workspace.from_environment().ensure())
         if workspace is None:
             st.stop()

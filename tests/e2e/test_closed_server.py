@@ -89,7 +89,7 @@ def test_an_upload_needs_the_token_of_the_page(app: App):
         assert ask(place, "PUT", body, **kind, **cookie, X_Xsrftoken="other")[0] == 403
         assert ask(place, "PUT", body, **kind, **cookie, X_Xsrftoken=token)[0] == 204
     nobody = f"{app.url}/_stcore/upload_file/no-such-session/some-file"
-    assert ask(nobody, "PUT", body, **kind, **cookie, X_Xsrftoken=token)[0] == 400
+    assert ask(nobody, "PUT", body, **kind, **cookie, X_Xsrftoken=token)[0] == 403
 
 
 def test_no_program_drives_the_pages_in_place_of_a_browser(app: App):

@@ -13,6 +13,7 @@ from tl_core.data.archive import LIMITS
 from tl_core.data.folders import data_root, list_folders, resolve_folder
 from tl_core.data.normalise import MAX_IMAGE_BYTES
 from tl_core.workspace import Workspace
+from ui.access import upload_limit
 from ui.datasets.import_progress import remember_import
 from ui.datasets.imports import DOWNLOADING, Work, start_import
 from ui.words import count, plain
@@ -94,7 +95,7 @@ def _zip(workspace: Workspace, kind: ButtonType) -> None:
     st.caption(
         "For example cats/…jpg and dogs/…jpg. Where the classes lie in folders train, validation and test, that "
         f"division is kept. At most {LIMITS.file_bytes / 1e6:.0f} MB, and {LIMITS.unpacked_bytes / 1e9:.0f} GB in "
-        f"{LIMITS.members:,} files unpacked."
+        f"{LIMITS.members:,} files unpacked; all files of this tab together {upload_limit() / 1e6:,.0f} MB."
     )
     name = _name(Path(file.name).stem if file else "as the file", key="zip")
     split = _split("zip")
@@ -118,7 +119,10 @@ def _class_by_class(workspace: Workspace, kind: ButtonType) -> None:
             images.setdefault(class_name, []).extend((file.name, file) for file in files)
     ready = sum(bool(files) for files in images.values()) >= 2
     if not ready:
-        st.caption("Name at least two classes and add images to each. Ten images a class are little, fifty are good.")
+        st.caption(
+            "Name at least two classes and add images to each. Ten images a class are little, fifty are good. At most "
+            f"{upload_limit() / 1e6:,.0f} MB together."
+        )
     if st.button("Import", key="import-uploads", type=kind, disabled=not ready):
         title = name or ", ".join(images)[:80]
         _begin(
