@@ -1,11 +1,14 @@
 """Pictures that a person watches while a model learns; kept in the run folder, normalised as every image is.
 
 ``runs/<id>/pinned/`` holds one file per picture and ``pictures.json`` with their names. They are never learned from.
+Before there is a run, those that a person has brought wait in ``drafts/<id>/`` in the same form.
 """
 
 from __future__ import annotations
 
 import logging
+import shutil
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +23,7 @@ from tl_core.data.normalise import normalise_image, read_image, resize_image
 from tl_core.errors import ConfigError, ImageError, WorkspaceError
 from tl_core.files import read_json, write_bytes, write_json
 from tl_core.runs import RunFolder
+from tl_core.workspace import Workspace
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +31,8 @@ Images = npt.NDArray[np.uint8]
 
 MAX_PINNED: Final = 8
 LIST: Final = "pictures.json"
+MAX_DRAFTS: Final = 20  # the oldest are forgotten, ...
+DRAFT_SECONDS: Final = 24 * 3600.0  # ... and all that have not been touched for a day
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +95,42 @@ def keep_pins(folder: RunFolder, pins: Sequence[Pin]) -> None:
         write_bytes(folder.pinned_folder / file, pin.encoded)
         entries.append({"file": file, "name": pin.name, "truth": pin.truth})
     write_json(folder.pinned_folder / LIST, entries)
+
+
+def keep_draft(workspace: Workspace, draft_id: str, pins: Sequence[Pin]) -> None:
+    """Keep the pictures of a draft in place of those it had; older drafts are forgotten.
+
+    Args:
+        workspace: where drafts lie.
+        draft_id: made by `tl_core.workspace.new_id`.
+        pins: at most `MAX_PINNED`.
+
+    Raises:
+        ConfigError: there are too many.
+        WorkspaceError: the workspace cannot be written.
+    """
+    shutil.rmtree(workspace.drafts / draft_id, ignore_errors=True)
+    keep_pins(RunFolder(workspace.drafts / draft_id), pins)
+    for path in _old_drafts(workspace):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def draft_pins(workspace: Workspace, draft_id: str) -> list[Pin]:
+    """The pictures of a draft; none if it was forgotten."""
+    try:
+        return [
+            Pin(picture.name, picture.path.read_bytes(), picture.path.suffix, picture.truth)
+            for picture in pinned_pictures(RunFolder(workspace.drafts / draft_id))
+        ]
+    except OSError as error:
+        logger.warning("The pictures of a draft are left out: %s", error)
+        return []
+
+
+def _old_drafts(workspace: Workspace) -> list[Path]:
+    ages = {path: time.time() - path.stat().st_mtime for path in workspace.drafts.glob("*")}
+    youngest = sorted(ages, key=ages.__getitem__)
+    return [path for place, path in enumerate(youngest) if place >= MAX_DRAFTS or ages[path] > DRAFT_SECONDS]
 
 
 def pinned_pictures(folder: RunFolder) -> tuple[PinnedPicture, ...]:

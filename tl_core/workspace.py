@@ -56,6 +56,11 @@ class Workspace:
         return self.root / "models"
 
     @property
+    def drafts(self) -> Path:
+        """Pictures chosen for a training that has not been started; a few, for a day."""
+        return self.root / "drafts"
+
+    @property
     def speeds(self) -> Path:
         """How fast this machine trains; may be deleted at any time and is measured again."""
         return self.root / "speeds"

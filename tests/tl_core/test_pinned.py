@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 
 import numpy as np
 import pytest
 
-from tests.tl_core.small_trainings import QUICK, coloured, png
+from tests.tl_core.small_trainings import COLOURS, QUICK, coloured, png
 from tl_core.data import import_uploads, read_image, resize_image
 from tl_core.errors import ConfigError, ImageError
-from tl_core.pinned import LIST, MAX_PINNED, keep_pins, pin_of_dataset, pin_upload, pinned_pictures, read_pictures
+from tl_core.pinned import (
+    DRAFT_SECONDS,
+    LIST,
+    MAX_DRAFTS,
+    MAX_PINNED,
+    draft_pins,
+    keep_draft,
+    keep_pins,
+    pin_of_dataset,
+    pin_upload,
+    pinned_pictures,
+    read_pictures,
+)
 from tl_core.runs import create_run
+from tl_core.workspace import Workspace, new_id
 
 
 @pytest.fixture
@@ -72,3 +87,20 @@ def test_the_list_leads_to_no_file_elsewhere(folder):
     keep_pins(folder, [pin_upload("red.png", coloured((200, 0, 0), 1))])
     (folder.pinned_folder / LIST).write_text(json.dumps([{"name": "a", "file": "../run.json"}]))
     assert pinned_pictures(folder)[0].path == folder.pinned_folder / "run.json"
+
+
+def test_a_draft_is_kept_and_replaced_and_old_ones_are_forgotten(tmp_path):
+    workspace = Workspace(tmp_path)
+    pins = [pin_upload(f"{number}.png", coloured(COLOURS["red"], number)) for number in range(3)]
+    drafts = [new_id("pinned") for _ in range(MAX_DRAFTS + 2)]
+    for place, draft in enumerate(drafts):
+        keep_draft(workspace, draft, pins[:2])
+        os.utime(workspace.drafts / draft, times=(time.time() - 1000 + place,) * 2)
+    keep_draft(workspace, drafts[-1], pins)
+    assert draft_pins(workspace, drafts[-1]) == pins
+    assert draft_pins(workspace, drafts[0]) == []
+    assert len(list(workspace.drafts.iterdir())) == MAX_DRAFTS
+    os.utime(workspace.drafts / drafts[-2], times=(time.time() - DRAFT_SECONDS - 60,) * 2)
+    keep_draft(workspace, drafts[-1], [])
+    assert not (workspace.drafts / drafts[-2]).exists()
+    assert not (workspace.drafts / drafts[-1]).exists()

@@ -32,7 +32,7 @@ def charts(at):
 
 
 def uploader(at):
-    return next(part for part in at.file_uploader if part.key == "train_pinned_files")
+    return next(part for part in at.file_uploader if part.key.startswith("train_pinned_files"))
 
 
 def test_uploads_and_test_images_are_pinned_to_the_run(workspace, dataset, jobs):
@@ -47,6 +47,33 @@ def test_uploads_and_test_images_are_pinned_to_the_run(workspace, dataset, jobs)
     kept = pinned_pictures(run.folder)
     assert [pin.name for pin in kept][:1] == ["mine.png"]
     assert sorted(pin.truth for pin in kept[1:]) == ["cat", "cat", "dog", "dog"]
+
+
+def test_uploads_survive_leaving_the_form_and_no_picture_stays_in_the_session(workspace, dataset, jobs):
+    at = open_page(PAGE)
+    uploader(at).upload("mine.png", picture(5)).upload("too.png", picture(6))
+    checked(at.run())
+    assert "2 pictures will be watched." in texts(at)
+    checked(at.switch_page("pages/1_Data.py").run())
+    checked(at.switch_page(PAGE).run())
+    assert "2 pictures will be watched." in texts(at)
+    assert not uploader(at).value, "the session holds no file, only the name of the folder"
+    assert len(repr(at.session_state)) < 5000
+    uploader(at).upload("third.png", picture(7))
+    assert "3 pictures will be watched." in texts(checked(at.run()))
+    press(at, "Remove mine")
+    assert "will be watched" not in texts(at)
+    assert not list(workspace.drafts.glob("*"))
+
+
+def test_no_more_than_eight_are_taken_and_the_rest_is_said(workspace, dataset, jobs):
+    at = open_page(PAGE)
+    field = uploader(at)
+    for number in range(10):
+        field.upload(f"{number}.png", picture(number))
+    checked(at.run())
+    assert "8 pictures will be watched." in texts(at)
+    assert at.warning[0].value == "At most 8 pictures are watched; 2 are left out."
 
 
 def test_test_images_can_be_added_until_there_are_no_more_and_be_removed(dataset, jobs):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from hashlib import sha256
 from typing import Any, Final
 
 import streamlit as st
@@ -11,7 +12,8 @@ import streamlit as st
 from tl_core.data import Dataset
 from tl_core.data.normalise import MAX_IMAGE_BYTES
 from tl_core.errors import ImageError
-from tl_core.pinned import MAX_PINNED, Pin, pin_of_dataset, pin_upload
+from tl_core.pinned import MAX_PINNED, Pin, draft_pins, keep_draft, pin_of_dataset, pin_upload
+from tl_core.workspace import Workspace, new_id
 from ui.datasets.gallery import thumbnail as dataset_thumbnail
 from ui.prediction.pictures import FILE_TYPES
 from ui.prediction.thumbnail import thumbnail
@@ -19,10 +21,12 @@ from ui.words import count, plain
 
 AT_ONCE: Final = 4  # images of the dataset that one click adds
 SPLITS: Final = ("test", "validation")  # a training image would flatter the model
-_FILES_KEY: Final = "train_pinned_files"
+_DRAFT_KEY: Final = "train_pinned_draft"
+_UPLOADS_KEY: Final = "train_pinned_uploads"  # how many times pictures were brought: each time the field is a new one
+_REFUSED_KEY: Final = "train_pinned_refused"
 
 
-def choose_pinned(dataset: Dataset) -> list[Pin]:
+def choose_pinned(workspace: Workspace, dataset: Dataset) -> list[Pin]:
     """Draw the folded section of the form; returns what is to be watched, at most eight pictures."""
     with st.expander("Watch some pictures while it learns", icon=":material/visibility:", key="train_pinned"):
         st.caption(
@@ -31,47 +35,69 @@ def choose_pinned(dataset: Dataset) -> list[Pin]:
         )
         left, right = st.columns(2, gap="medium", vertical_alignment="bottom")
         with left:
-            files = st.file_uploader(
-                "Pictures of your own",
-                type=FILE_TYPES,
-                accept_multiple_files=True,
-                max_upload_size=MAX_IMAGE_BYTES // 1_000_000,
-                key=_FILES_KEY,
-                help="They stay on this machine: each is kept, made smaller, with the run.",
-            )
-        uploaded = _uploads(files)
+            brought = _brought(workspace)
         with right:
-            rows = _of_dataset(dataset, MAX_PINNED - len(uploaded))
-        pins = [pin for pin, _ in uploaded]
-        pins += [pin_of_dataset(dataset, dataset.images[row]) for row in rows]
-        _show([picture for _, picture in uploaded], dataset, rows)
+            rows = _of_dataset(dataset, MAX_PINNED - len(brought))
+        pins = [*brought, *(pin_of_dataset(dataset, dataset.images[row]) for row in rows)]
+        _show(brought, dataset, rows)
     if pins:
         st.caption(f":material/visibility: {count(len(pins), 'picture')} will be watched.")
     return pins
 
 
-def _uploads(files: Sequence[Any]) -> list[tuple[Pin, tuple[str, bytes]]]:
-    """What can be used of the uploads, with name and thumbnail; a sentence for what cannot."""
-    found: list[tuple[Pin, tuple[str, bytes]]] = []
-    for file in files[:MAX_PINNED]:
+def _brought(workspace: Workspace) -> list[Pin]:
+    """Pictures of one's own; they wait on the disk, so that leaving the form does not lose them."""
+    draft_id: str = st.session_state.setdefault(_DRAFT_KEY, new_id("pinned"))
+    pins = draft_pins(workspace, draft_id)
+    times = st.session_state.get(_UPLOADS_KEY, 0)
+    files = st.file_uploader(
+        "Pictures of your own",
+        type=FILE_TYPES,
+        accept_multiple_files=True,
+        max_upload_size=MAX_IMAGE_BYTES // 1_000_000,
+        key=f"train_pinned_files_{times}",
+        help="They stay on this machine: each is kept, made smaller, with the run; before Start for a day at most.",
+    )
+    if files:
+        room = MAX_PINNED - len(pins)
+        more, refused = _read(files[:room])
+        if len(files) > room:
+            refused.append(
+                f"At most {MAX_PINNED} pictures are watched; {count(len(files) - room, 'is', 'are')} left out."
+            )
+        keep_draft(workspace, draft_id, [*pins, *more])
+        st.session_state[_REFUSED_KEY] = refused
+        st.session_state[_UPLOADS_KEY] = times + 1
+        st.rerun()
+    for sentence in st.session_state.get(_REFUSED_KEY, ()):
+        st.warning(sentence, icon=":material/broken_image:")
+    if pins:
+        st.button(
+            "Remove mine",
+            key="train_pinned_remove_mine",
+            icon=":material/close:",
+            type="tertiary",
+            on_click=_remove_mine,
+            args=(workspace, draft_id),
+        )
+    return pins
+
+
+def _read(files: Sequence[Any]) -> tuple[list[Pin], list[str]]:
+    """What can be used of the uploads, and a sentence as Markdown for what cannot."""
+    pins: list[Pin] = []
+    refused: list[str] = []
+    for file in files:
         try:
-            found.append((_pin(file.file_id, file.name, file.getvalue()), (file.name, _small(file))))
+            pins.append(pin_upload(file.name, file.getvalue()))
         except ImageError as error:
-            st.warning(f"**{plain(file.name)}**: {error}", icon=":material/broken_image:")
-    if len(files) > MAX_PINNED:
-        st.warning(f"Only the first {MAX_PINNED} of {len(files):,} pictures are watched.")
-    return found
+            refused.append(f"**{plain(file.name)}**: {error}")
+    return pins, refused
 
 
-@st.cache_data(scope="session", max_entries=MAX_PINNED, show_spinner=False)
-def _pin(picture_id: str, name: str, _data: bytes) -> Pin:
-    """Decoded once, though the form is drawn at every touch; the id stands for the bytes."""
-    del picture_id
-    return pin_upload(name, _data)
-
-
-def _small(file: Any) -> bytes:
-    return thumbnail(file.file_id, file.getvalue())
+def _remove_mine(workspace: Workspace, draft_id: str) -> None:
+    keep_draft(workspace, draft_id, ())
+    st.session_state.pop(_REFUSED_KEY, None)
 
 
 def _of_dataset(dataset: Dataset, room: int) -> list[int]:
@@ -133,8 +159,8 @@ def spread_over_classes(dataset: Dataset, split: str, taken: Sequence[int], amou
     return chosen
 
 
-def _show(uploads: Sequence[tuple[str, bytes]], dataset: Dataset, rows: Sequence[int]) -> None:
-    pictures = [(name, name, picture) for name, picture in uploads]
+def _show(brought: Sequence[Pin], dataset: Dataset, rows: Sequence[int]) -> None:
+    pictures = [(pin.name, pin.name, thumbnail(sha256(pin.encoded).hexdigest(), pin.encoded)) for pin in brought]
     for row in rows:
         record = dataset.images[row]
         name = dataset.classes[record.label]

@@ -85,7 +85,7 @@ def training_form(workspace: Workspace) -> None:
     phases()
     remarks(dataset)
     more_options(dataset)
-    start_bar(workspace, dataset, choose_pinned(dataset))
+    start_bar(workspace, dataset, choose_pinned(workspace, dataset))
 
 
 def _no_dataset() -> None:
