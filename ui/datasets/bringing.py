@@ -120,8 +120,8 @@ def _class_by_class(workspace: Workspace, kind: ButtonType) -> None:
     ready = sum(bool(files) for files in images.values()) >= 2
     if not ready:
         st.caption(
-            "Name at least two classes and add images to each. Ten images a class are little, fifty are good. At most "
-            f"{upload_limit() / 1e6:,.0f} MB together."
+            "Name at least two classes and add images to each. Ten images a class are little, fifty are good. "
+            f"At most {upload_limit() / 1e6:,.0f} MB together."
         )
     if st.button("Import", key="import-uploads", type=kind, disabled=not ready):
         title = name or ", ".join(images)[:80]
