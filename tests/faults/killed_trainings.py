@@ -24,7 +24,7 @@ from tl_core.runs import RunRecord, create_run, load_run, read_events, update_ru
 from tl_core.training.checkpoint import load_checkpoint
 from tl_core.workspace import Workspace
 
-PATIENCE = 60  # seconds until what should come counts as never coming
+PATIENCE = 120  # seconds until what should come counts as never coming
 GOING_ON = "Going on with epoch "
 DIES_AT = 2  # the second model that is better: there is an earlier one to be mistaken for
 
@@ -140,6 +140,16 @@ class Killer:
         process.join(PATIENCE)
         assert process.exitcode == -signal.SIGKILL
         return load_run(run.path)
+
+    def seconds_of_a_run(self) -> float:
+        """How long a whole run takes on this machine, now: moments are drawn from that time, so that all are hit."""
+        run = create_run(self._workspace, self._config, self._dataset)
+        process = PROCESSES.Process(target=train_or_resume, args=(run.path, self._dataset.path))
+        began = time.monotonic()
+        process.start()
+        process.join(PATIENCE)
+        assert process.exitcode == 0
+        return time.monotonic() - began
 
     def finish(self) -> None:
         """Train the last run to its end."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import threading
 import time
@@ -17,7 +18,7 @@ from tl_core.runs import create_run, load_run, read_events
 from tl_core.training import train
 from tl_core.workspace import Workspace
 
-PATIENCE = 60  # seconds until a training counts as stuck
+PATIENCE = 120  # seconds until a training counts as stuck
 
 # Both phases, images that have to be decoded, augmented and run through the trunk: every stage takes some time.
 SETTINGS: dict[str, Any] = {"epochs": 3, "frozen_layers": 15, "fine_tune_epochs": 3, "fine_tune_learning_rate": 1e-5}
@@ -31,7 +32,7 @@ class Stop:
 
     stage: str  # at work when it was asked
     seconds: float | None  # until the training itself said so; None = it never did
-    longest: float  # seconds between two looks at whether it is asked to: one batch, or a step that cannot be cut
+    longest: float  # seconds between two looks at whether it is asked to, or to its end: a step that cannot be cut
     stuck: bool
     run: Trained
 
@@ -64,10 +65,9 @@ def stop_in(
         return heard and asked.is_set()
 
     def work() -> None:
-        try:
+        with contextlib.suppress(StoppedError):
             train(run.config, dataset.path, run.path, should_stop)
-        except StoppedError:
-            return
+        looks.append(time.monotonic())
 
     thread = threading.Thread(target=work)
     thread.start()

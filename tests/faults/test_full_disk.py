@@ -20,7 +20,7 @@ from tl_core.runs import RunRecord, create_run, load_run, read_events
 from tl_core.training import checkpoint, course, saving
 from tl_core.workspace import Workspace
 
-PATIENCE = 60  # seconds
+PATIENCE = 120  # seconds
 MIDDLE = 0.5  # of all writes
 CONFIG = replace(QUICK, epochs=3, learning_rate=1e-3)
 

@@ -25,8 +25,16 @@ from tl_core.runs.record import Owner
 
 CHANGES = {"epochs": 10, "learning_rate": 1e-3, "schedule": "constant"}  # nearly every epoch is better
 CONFIG = replace(QUICK, **CHANGES)
-SPAN = 1.5  # seconds: a resumed run is at work again after 0.3
 INTERRUPTED_WITHIN = 2.0  # seconds
+
+
+def kill_often(killer: Killer, times: int) -> list[Kill]:
+    """In turns soon after a run has begun to write its model, and at any time in its first half."""
+    whole = killer.seconds_of_a_run()
+    epoch = whole / CONFIG.epochs
+    return [
+        killer.kill(epoch, in_write=True) if turn % 2 == 0 else killer.kill(whole / 2) for turn in range(times)
+    ]  # fmt: skip
 
 
 def require_nothing_lost(kills: list[Kill], killer: Killer, expected: Trained) -> None:
@@ -45,7 +53,7 @@ def require_nothing_lost(kills: list[Kill], killer: Killer, expected: Trained) -
 def test_a_few_kills_lose_nothing(workspace, dataset, train_run):
     expected = train_run(dataset, **CHANGES)
     killer = Killer(workspace, dataset, CONFIG, seed=1)
-    kills = [killer.kill(SPAN) for _ in range(2)] + [killer.kill(0.15, in_write=True) for _ in range(3)]
+    kills = kill_often(killer, 5)
     killer.finish()
     require_nothing_lost(kills, killer, expected)
     assert any(kill.in_write for kill in kills)
@@ -57,7 +65,7 @@ def test_a_few_kills_lose_nothing(workspace, dataset, train_run):
 def test_200_kills_lose_nothing(workspace, dataset, train_run, say):
     expected = train_run(dataset, **CHANGES)
     killer = Killer(workspace, dataset, CONFIG, seed=2)
-    kills = [killer.kill(SPAN) for _ in range(200)]
+    kills = kill_often(killer, 200)
     killer.finish()
     in_write, went_on = (sum(getattr(kill, name) for kill in kills) for name in ("in_write", "went_on"))
     lost = sum(kill.told - kill.kept for kill in kills)
