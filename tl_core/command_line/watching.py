@@ -35,7 +35,7 @@ def run_and_report(run: RunRecord, train: Train, output: Output) -> int:
     run = load_run(run.path)
     values = outcome(run)
     output.result(values, _in_words(run, values))
-    return STOPPED if run.status == "stopped" else DONE
+    return DONE if run.status == "done" else STOPPED
 
 
 def outcome(run: RunRecord) -> dict[str, Any]:
