@@ -6,7 +6,7 @@ from tl_core.data import list_datasets
 from ui.datasets.bringing import bring_images
 from ui.datasets.gallery import show_gallery
 from ui.datasets.import_progress import show_imports, take_outcome
-from ui.datasets.managing import choose_dataset, show_managing
+from ui.datasets.managing import choose_dataset, say_if_link_leads_nowhere, show_managing
 from ui.datasets.overview import show_overview
 from ui.navigation import DATA, TRAIN, go_to
 from ui.page import page_setup
@@ -16,6 +16,7 @@ with page_setup("Data", DATA.icon, lead="Which images shall the model learn from
     importing = show_imports(workspace)
     fresh = take_outcome()
     datasets = list_datasets(workspace)
+    say_if_link_leads_nowhere(workspace, fresh)
     if not datasets and not importing:
         st.markdown(
             "There are no images here yet. Choose how to bring them; a sample set is the quickest way to begin."

@@ -10,7 +10,7 @@ from typing import Final
 import streamlit as st
 
 from tl_core.workspace import Workspace
-from ui.access import admitted, seen_by_visitor, take_uploads
+from ui.access import admitted, seen_by_visitor, show_visitor, take_uploads
 from ui.closed_tabs import forget_closed_tabs
 from ui.errors import error_boundary
 from ui.navigation import draw_navigation
@@ -54,6 +54,8 @@ def page_setup(title: str, icon: str, *, lead: str | None = None) -> Iterator[Wo
             if not inside:
                 st.stop()
             draw_navigation()
+            with st.sidebar:
+                show_visitor()
             if lead:
                 st.markdown(lead)
             with st.container():  # always there, so that nothing below is drawn anew

@@ -20,7 +20,7 @@ from typing import Any, Final
 from tl_core.data.class_names import clean_text
 from tl_core.errors import DataError, DatasetNotFoundError, TransferLearningError, WorkspaceError
 from tl_core.files import read_json, write_json
-from tl_core.sharing import may_see
+from tl_core.sharing import may_see, require_visible
 from tl_core.workspace import Workspace, is_id
 
 SPLITS: Final = ("train", "validation", "test")
@@ -108,6 +108,21 @@ def load_dataset(path: Path) -> Dataset:
             f"There is no dataset “{path.name}”: it may have been deleted. Choose another one on the Data page."
         ) from error
     return _read(path, stamp.st_mtime_ns, stamp.st_ino)
+
+
+def find_dataset(workspace: Workspace, dataset_id: str) -> Dataset:
+    """Read the dataset with the id ``dataset_id``, which may come from outside (a link).
+
+    Raises:
+        DatasetNotFoundError: there is none.
+        NotYoursError: it is somebody else's, who has not shared it.
+        DataError: its manifest is damaged.
+    """
+    if not is_id(dataset_id):
+        raise DatasetNotFoundError("There is no dataset of this id; choose one on the Data page.")
+    found = load_dataset(workspace.datasets / dataset_id)
+    require_visible(workspace, found.path, "dataset")
+    return found
 
 
 def list_datasets(workspace: Workspace) -> list[Dataset]:

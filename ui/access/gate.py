@@ -16,8 +16,9 @@ from tl_core.passcode import MAX_LENGTH, StoredHash
 from tl_core.sharing import person_id
 from tl_core.workspace import Workspace
 from ui.access.attempts import Attempts, TooManyAttemptsError
-from ui.access.login import objection
+from ui.access.login import has_run_out, objection
 from ui.access.protection import protection
+from ui.words import plain
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +46,7 @@ def who_sees() -> str:
     """Who sees the same datasets and runs, as a sentence."""
     door = protection()
     if door.open:
-        return "Everyone at this machine shares one workspace."
+        return "No account is needed. Everyone at this machine shares one workspace."
     if door.passcode is not None:
         return "Everyone who has the pass-code shares one workspace."
     return "You see your own datasets and runs, and those that others have shared."
@@ -56,6 +57,22 @@ def seen_by_visitor(workspace: Workspace) -> Workspace:
     if protection().emails is None:
         return workspace
     return replace(workspace, person=person_id(workspace, str(st.user["email"])))
+
+
+def show_visitor() -> None:
+    """Say who is logged in, with the way out; draw nothing where nobody logs in."""
+    if protection().emails is None:
+        return
+    with st.container(key="access-visitor", gap="xxsmall"):
+        st.caption(f":material/account_circle: {plain(str(st.user['email']))}")
+        st.button(
+            "Log out",
+            key="access-log-out",
+            icon=":material/logout:",
+            type="tertiary",
+            on_click=st.logout,
+            help="Also of the account that you have logged in with, where its provider does so. A training goes on.",
+        )
 
 
 def leave_if_login_ran_out() -> None:
@@ -83,11 +100,11 @@ def _logged_in(emails: frozenset[str]) -> bool:
             st.session_state[_EXPIRES] = float(str(expires))
         return True
     st.info(reason, icon=":material/lock:")
-    if st.user.get("is_logged_in"):
+    if not st.user.get("is_logged_in") or has_run_out(st.user, time.time()):
+        st.button("Log in", icon=":material/login:", type="primary", on_click=st.login)
+    else:
         logger.warning("A login was not let in: %s", reason)
         st.button("Log out", icon=":material/logout:", on_click=st.logout)
-    else:
-        st.button("Log in", icon=":material/login:", type="primary", on_click=st.login)
     return False
 
 

@@ -25,8 +25,7 @@ def objection(user: Mapping[str, Any], allowed: frozenset[str], now: float) -> s
     """
     if user.get("is_logged_in") is not True:
         return "Log in to see this page."
-    expires = user.get("exp")
-    if expires is not None and not _later(expires, now):
+    if has_run_out(user, now):
         return "Your login has run out: log in once more."
     email = user.get("email")
     if not isinstance(email, str) or not email:
@@ -36,6 +35,12 @@ def objection(user: Mapping[str, Any], allowed: frozenset[str], now: float) -> s
     if email.casefold() not in allowed:
         return "Your e-mail address is not on the list of people invited: ask whoever runs this dashboard."
     return None
+
+
+def has_run_out(user: Mapping[str, Any], now: float) -> bool:
+    """Whether a login is over at ``now``, in Unix seconds; one that names no end goes on."""
+    expires = user.get("exp")
+    return expires is not None and not _later(expires, now)
 
 
 def _later(moment: Any, now: float) -> bool:

@@ -17,6 +17,7 @@ from ui.access.login import VARIABLE, allowed_emails
 
 PASSCODE: Final = "TL_PASSCODE_HASH"
 MIN_SECRET_LENGTH: Final = 32  # characters
+NEEDED: Final = ("authlib", "httpx")  # by Streamlit's login, which without the second fails when somebody presses it
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +63,11 @@ def _problem_of_login() -> str | None:
             f"{VARIABLE} is set, but no login is configured: describe the provider in the section [auth] of "
             ".streamlit/secrets.toml, as Streamlit's documentation of st.login says."
         )
-    if importlib.util.find_spec("authlib") is None:
-        return f"{VARIABLE} is set, but logins need one more package: run “pip install Authlib” and start again."
+    if missing := [name for name in NEEDED if importlib.util.find_spec(name) is None]:
+        return (
+            f"{VARIABLE} is set, but logins need more packages ({', '.join(missing)}): run "
+            "“pip install streamlit[auth]” and start again."
+        )
     if len(get_secrets_auth_section().get("cookie_secret", "")) < MIN_SECRET_LENGTH:
         return (
             f"The login needs a longer cookie_secret in the section [auth] of .streamlit/secrets.toml, at least "

@@ -7,8 +7,8 @@ from typing import Final
 
 import streamlit as st
 
-from tl_core.data import Dataset, delete_dataset, rename_dataset
-from tl_core.errors import TransferLearningError
+from tl_core.data import Dataset, delete_dataset, find_dataset, rename_dataset
+from tl_core.errors import DatasetNotFoundError, TransferLearningError
 from tl_core.sharing import is_mine
 from tl_core.workspace import Workspace
 from ui.datasets.labels import dataset_labels
@@ -16,6 +16,24 @@ from ui.words import count, plain
 
 REMEMBERED: Final = "dataset"  # in the session: id of the dataset looked at last
 _CHOICE: Final = "dataset_choice"
+
+
+def say_if_link_leads_nowhere(workspace: Workspace, fresh: str | None) -> None:
+    """Say why the dataset that the address names is not the one shown.
+
+    Args:
+        workspace: for whom it is asked.
+        fresh: id of a dataset that has just been imported, which is shown in any case.
+    """
+    linked = st.query_params.get("dataset")
+    if linked is None or fresh is not None:
+        return
+    try:
+        find_dataset(workspace, linked)
+    except DatasetNotFoundError:
+        st.warning("The dataset of this link is not there (any more).", icon=":material/link_off:")
+    except TransferLearningError as error:
+        st.warning(str(error), icon=":material/link_off:")
 
 
 def choose_dataset(datasets: Sequence[Dataset], fresh: str | None = None) -> Dataset:
@@ -27,10 +45,6 @@ def choose_dataset(datasets: Sequence[Dataset], fresh: str | None = None) -> Dat
     """
     by_id = {dataset.id: dataset for dataset in datasets}
     linked = st.query_params.get("dataset")
-    if linked is not None and linked not in by_id and fresh is None:
-        st.warning(
-            "The dataset of this link is not there (any more). Here is another one.", icon=":material/link_off:"
-        )
     wanted = (fresh, linked, st.session_state.get(REMEMBERED))
     current = next((name for name in wanted if name in by_id), datasets[0].id)
     st.session_state[_CHOICE] = current

@@ -6,6 +6,7 @@ from streamlit import config
 
 import ui.access.gate as gate
 from ui.access.attempts import Attempts
+from ui.access.protection import NEEDED
 
 SETTINGS = ("server.address", "server.allowedHosts", "server.enableCORS", "server.trustedUserHeaders")
 
@@ -41,6 +42,6 @@ def user(monkeypatch):
         monkeypatch.setattr(st, "user", claims)
 
     find = importlib.util.find_spec
-    monkeypatch.setattr("importlib.util.find_spec", lambda name, *more: name == "authlib" or find(name, *more))
+    monkeypatch.setattr("importlib.util.find_spec", lambda name, *more: name in NEEDED or find(name, *more))
     monkeypatch.setattr("ui.access.protection.get_secrets_auth_section", lambda: {"cookie_secret": "x" * 32})
     return become

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import logging
 from pathlib import Path
 
@@ -169,6 +170,25 @@ def test_a_login_without_a_list_is_no_protection(dataset, setting, user):
     setting("server.address", "0.0.0.0")
     user({"is_logged_in": True, "email": "eve@example.org"})
     assert "TL_ALLOWED_EMAILS" in shut(open_page(), dataset).error[0].value
+
+
+@pytest.mark.parametrize("missing", ["authlib", "httpx"])
+def test_a_login_that_would_fail_for_want_of_a_package_says_which(dataset, monkeypatch, user, missing):
+    monkeypatch.setenv("TL_ALLOWED_EMAILS", "ada@example.org")
+    user({"is_logged_in": False})
+    found = importlib.util.find_spec
+    monkeypatch.setattr(
+        "importlib.util.find_spec", lambda name, *more: None if name == missing else found(name, *more)
+    )
+    assert f"({missing}): run “pip install streamlit[auth]”" in shut(open_page(), dataset).error[0].value
+
+
+def test_a_login_that_has_run_out_is_renewed_at_one_press(dataset, monkeypatch, user):
+    monkeypatch.setenv("TL_ALLOWED_EMAILS", "ada@example.org")
+    user({"is_logged_in": True, "email": "ada@example.org", "exp": 1_000_000_000})
+    at = shut(open_page(), dataset)
+    assert "has run out" in at.info[0].value
+    assert [control.label for control in controls(at)] == ["Log in"]
 
 
 @pytest.mark.parametrize("section", [{}, {"cookie_secret": "short"}])

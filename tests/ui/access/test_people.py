@@ -82,6 +82,30 @@ def test_a_link_to_what_is_not_shared_says_how_to_get_it(hers, visit, page, quer
     assert "somebody else's: ask them to switch on" in at.error[0].value
 
 
+@pytest.mark.parametrize("has_her_own", [False, True])
+def test_a_link_to_a_dataset_that_is_not_shared_says_how_to_get_it(workspace, hers, visit, has_her_own):
+    if has_her_own:
+        colour_dataset(replace(workspace, person=person_id(workspace, EVE)))
+    visit(EVE)
+    at = open_page("pages/1_Data.py", dataset=hers[0].id)
+    assert "somebody else's: ask them to switch on" in at.warning[0].value
+    visit(ADA)
+    assert not open_page("pages/1_Data.py", dataset=hers[0].id).warning
+
+
+def test_every_page_says_who_is_logged_in_and_lets_them_out(visit, workspace):
+    assert "Log out" not in labels(open_page().sidebar), "nobody logs in here"
+    visit(ADA)
+    for page in (None, *sorted((ROOT / "pages").glob("*.py"))):
+        sidebar = open_page(page and f"pages/{page.name}").sidebar
+        assert "Log out" in labels(sidebar)
+        assert "ada@example" in sidebar.caption[-1].value
+
+
+def labels(part):
+    return [button.label for button in part.button]
+
+
 def test_what_is_shared_can_be_used_and_not_changed(workspace, hers, visit):
     dataset, run = hers
     visit(ADA)
