@@ -212,20 +212,20 @@ def _finished_actions(workspace: Workspace, run: RunRecord, key: str, *, mine: b
             go_to(PREDICT, run=run.id)
         page_link(EVALUATE, "See how good it is, class by class", run=run.id)
         if run.can_go_on and mine:
-            st.button(
-                f"Train {MORE_EPOCHS} more epochs",
-                key=f"{key}-more",
-                icon=":material/forward_media:",
-                on_click=_train_more,
-                args=(workspace, run.id),
-                help="Goes on from its last epoch. If that makes it no better, the model stays as it is.",
-            )
+            _more_epochs(workspace, run, key)
     elif run.status != "interrupted":
         page_link(TRAIN, "Start another training")
 
 
-def _train_more(workspace: Workspace, run_id: str) -> None:
-    manager(workspace).extend(run_id, MORE_EPOCHS)
+def _more_epochs(workspace: Workspace, run: RunRecord, key: str) -> None:
+    if st.button(
+        f"Train {MORE_EPOCHS} more epochs",
+        key=f"{key}-more",
+        icon=":material/forward_media:",
+        help="Goes on from its last epoch. If that makes it no better, the model stays as it is.",
+    ):
+        manager(workspace).extend(run.id, MORE_EPOCHS)  # refused in a sentence where the workspace is full
+        st.rerun()
 
 
 def _stop(workspace: Workspace, run_id: str) -> None:

@@ -236,3 +236,14 @@ def test_a_run_that_has_ended_can_be_given_more_epochs(workspace, dataset, monke
     press(open_panel(run.id), "Train 5 more epochs")
     assert jobs.wait_until_idle(SECONDS)
     assert asked == [(5, run.config.epochs + 5)]
+
+
+def test_in_a_full_workspace_more_epochs_are_refused_in_a_sentence(workspace, dataset, monkeypatch):
+    run = ended_run(workspace, dataset, "Nearly there")
+    (run.path / CHECKPOINT_FILE).write_bytes(b"its last epoch")
+    at = open_panel(run.id)
+    monkeypatch.setenv("TL_WORKSPACE_GB", "0.00001")
+    at = press(at, "Train 5 more epochs")
+    (error,) = at.error
+    assert "allow more with TL_WORKSPACE_GB" in error.value
+    assert find_run(workspace, run.id).status == "done"
