@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 
+import psutil
 import pytest
 from PIL import Image
 from playwright.sync_api import expect
@@ -16,6 +17,7 @@ from tests.tl_core.small_trainings import COLOURS, Trainer, coloured, import_col
 pytestmark = pytest.mark.e2e
 
 SHOWN = "red"  # the class that the camera sees
+WARM_UP = 30  # answers, until everything that is loaded once is loaded
 
 
 @pytest.fixture(scope="module")
@@ -178,11 +180,24 @@ def test_without_a_camera_it_says_why(look, script, words):
     assert not frames(page)
 
 
+@pytest.mark.parametrize("answers", [30, pytest.param(1000, marks=[pytest.mark.long, pytest.mark.timeout(900)])])
+def test_the_server_does_not_grow_with_the_answers(look, app, answers):
+    """A thousand pictures that stayed somewhere would be over 20 MB."""
+    page = look("camera")
+    page.set_default_timeout(600_000)
+    start(page)
+    wait_for_answers(page, WARM_UP)
+    server = psutil.Process(app.process.pid)
+    before = server.memory_info().rss
+    wait_for_answers(page, WARM_UP + answers)
+    assert server.memory_info().rss - before < 12e6
+
+
 def test_another_epoch_is_asked_while_the_camera_goes_on(look, run):
     page = look("camera")
     start(page)
     wait_for_answers(page, 2)
-    page.locator(".st-key-predict-epoch input").click()
+    page.locator(".st-key-predict-epoch input").press("ArrowDown")  # a list opened by a click closes on scrolling
     page.get_by_role("option").nth(1).click()
     expect(page.get_by_text("Answers come from the model of epoch")).to_be_visible()
     wait_for_answers(page, 2)

@@ -6,6 +6,7 @@ const MOST_BYTES = 30_000
 const QUALITIES = [0.8, 0.65, 0.5, 0.35, 0.2]
 const LEAST_INTERVAL = 200 // ms between two pictures: five a second are as many as a person can follow
 const AGAIN = 3_000 // ms after which a picture is sent anew: a run of the whole page may have taken its place
+const AGAIN_AT_MOST = 12_000 // ms; longer each time, so that a slow server is not interrupted again and again
 const PATIENCE = 30_000 // ms for an answer, ...
 const FIRST_PATIENCE = 120_000 // ... and for the first, for which the model is loaded
 const RETRY = 2_000 // ms after a picture that could not be read
@@ -150,7 +151,7 @@ class Camera {
     if (performance.now() - since > patience) return this.stop("silent")
     this.waiting.sent = performance.now()
     this.send({ id: ++this.number, jpeg: this.picture() })
-    this.after(again, () => this.ask(2 * again))
+    this.after(again, () => this.ask(Math.min(2 * again, AGAIN_AT_MOST)))
   }
 
   after(delay, then) {
