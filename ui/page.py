@@ -19,6 +19,7 @@ from ui.server_log import keep_log
 
 PRODUCT: Final = "Transfer learning"
 MARK: Final = Path(__file__).parent / "assets" / "mark.svg"
+CONTRAST: Final = Path(__file__).parent / "assets" / "contrast.css"
 CONTENT_WIDTH: Final = 1120  # px; wider lines are harder to read and charts gain nothing
 
 keep_keras_state()
@@ -43,6 +44,7 @@ def page_setup(title: str, icon: str, *, lead: str | None = None) -> Iterator[Wo
         page_title=title if title == PRODUCT else f"{title} · {PRODUCT}", page_icon=MARK, layout="wide"
     )
     st.logo(MARK, size="large")
+    st.html(CONTRAST)
     with st.container(horizontal_alignment="center"), st.container(width=CONTENT_WIDTH):
         workspace = None
         with error_boundary():
