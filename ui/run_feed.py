@@ -13,7 +13,9 @@ from typing import Final
 from tl_core.figures.history import History
 from tl_core.runs import EventReader, RunProgress, RunRecord
 
-FOLLOWED_RUNS: Final = 16  # kept in memory; the run looked at longest ago is read anew when it is asked for again
+# Kept in memory; the run looked at longest ago is read anew when it is asked for again. More than one comparison can
+# hold (ui.runs.comparing), else each of its runs would push out the one that is needed next.
+FOLLOWED_RUNS: Final = 32
 
 
 @dataclass(slots=True)

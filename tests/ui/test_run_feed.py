@@ -4,6 +4,7 @@ from tests.tl_core.figures.run_events import epoch, phase
 from tl_core.config import TrainingConfig
 from tl_core.runs import EventWriter, create_run
 from ui.run_feed import FOLLOWED_RUNS, following
+from ui.runs.comparing import MOST
 
 
 def test_only_what_is_new_is_read_and_all_of_it_is_known(workspace, dataset):
@@ -37,3 +38,14 @@ def test_a_run_looked_at_long_ago_is_read_again(workspace, dataset):
     with following(first) as again:
         assert again is not feed
         assert list(again.history.epochs) == [1]
+
+
+def test_all_runs_of_a_comparison_stay_in_memory(workspace, dataset):
+    runs = [create_run(workspace, TrainingConfig(), dataset) for _ in range(MOST)]
+
+    def feeds():
+        for run in runs:
+            with following(run) as feed:
+                yield feed
+
+    assert all(one is again for one, again in zip(list(feeds()), list(feeds()), strict=True))
