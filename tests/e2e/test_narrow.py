@@ -1,0 +1,89 @@
+"""On a phone no page scrolls sideways, at no moment from its first line to its last chart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Final
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.e2e.application import PHONE, App
+from tests.e2e.conftest import WAIT_MILLISECONDS
+from tests.ui.trained_runs import colour_dataset, ended_run
+from tl_core.config import TrainingConfig
+from tl_core.runs import RunRecord, annotate_run
+
+pytestmark = pytest.mark.e2e
+
+# With each frame that is drawn: by how many pixels the page, or its main part, is wider than what is seen of it.
+WATCH: Final = """
+window.tooWide = {pixels: 0, at: ""};
+const watch = () => {
+  const parts = [document.documentElement, document.querySelector("[data-testid=stMain]")];
+  for (const part of parts.filter(Boolean)) {
+    const pixels = part.scrollWidth - part.clientWidth;
+    if (pixels > window.tooWide.pixels) window.tooWide = {pixels, at: part.innerText.slice(-200)};
+  }
+  requestAnimationFrame(watch);
+};
+requestAnimationFrame(watch);
+"""
+NOTHING_MOVES: Final = """() => document.querySelectorAll("[data-testid=stSkeleton]").length === 0
+  && document.querySelector("[data-testid=stApp]")?.dataset.testScriptState === "notRunning" """
+NAME: Final = "A run whose name is as long as any that people give, with_a_word_that_cannot_be_broken"
+
+# Page -> what it is asked for, and what it shows at last.
+PAGES: Final[dict[str, tuple[Callable[[App, RunRecord, RunRecord], str], str]]] = {
+    "Home": (lambda app, _run, _other: app.at(), "text=This machine"),
+    "Data": (lambda app, run, _other: app.at("Data", dataset=run.dataset_id), ".js-plotly-plot .main-svg"),
+    "Train": (lambda app, run, _other: app.at("Train", like=run.id), 'role=button[name="Start training"]'),
+    "Train, a run": (lambda app, run, _other: app.at("Train", run=run.id), ".tlc-plot .main-svg"),
+    "Runs": (lambda app, _run, _other: app.at("Runs"), "[data-testid=stDataFrame] canvas"),
+    "Runs, one opened": (lambda app, run, _other: app.at("Runs", run=run.id), "text=Technical log"),
+    "Runs, two compared": (
+        lambda app, run, other: app.at("Runs", compare=f"{run.id},{other.id}"),
+        'role=button[name="Clone with a change"]',
+    ),
+    "Evaluate": (lambda app, run, _other: app.at("Evaluate", run=run.id), "text=When it had better say"),
+    "Predict": (lambda app, run, _other: app.at("Predict", run=run.id), 'role=button[name="Try with a test image"]'),
+}
+
+
+@pytest.fixture(scope="module")
+def runs(app: App) -> tuple[RunRecord, RunRecord]:
+    dataset = colour_dataset(app.workspace.ensure())
+    first = ended_run(app.workspace, dataset, NAME)
+    second = ended_run(app.workspace, dataset, f"{NAME} 2", config=replace(TrainingConfig(), learning_rate=1e-4))
+    annotate_run(first.path, tags=["baseline", "the longest tag there is"])
+    return first, second
+
+
+@pytest.fixture
+def phone(browser: Browser) -> Iterator[Page]:
+    context = browser.new_context(viewport=PHONE)  # type: ignore[arg-type]
+    page = context.new_page()
+    page.set_default_timeout(WAIT_MILLISECONDS)
+    page.add_init_script(WATCH)
+    yield page
+    context.close()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_nothing_scrolls_sideways_at_390_px(app: App, phone: Page, runs, name: str):
+    address, last = PAGES[name]
+    phone.goto(address(app, *runs))
+    expect(phone.locator(last).first).to_be_visible(timeout=WAIT_MILLISECONDS)
+    phone.wait_for_function(NOTHING_MOVES)
+    assert phone.evaluate("window.tooWide") == {"pixels": 0, "at": ""}
+
+
+def test_the_check_hears_of_what_is_too_wide(app: App, phone: Page):
+    phone.goto(app.at())
+    expect(phone.get_by_text("This machine").first).to_be_visible()
+    phone.evaluate(
+        """() => document.querySelector("[data-testid=stMain]").insertAdjacentHTML(
+          "beforeend", "<div style='align-self: start; min-width: 393px'>Three pixels</div>")"""
+    )
+    phone.wait_for_function("window.tooWide.pixels === 3")
