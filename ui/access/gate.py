@@ -18,7 +18,6 @@ from tl_core.workspace import Workspace
 from ui.access.attempts import Attempts, TooManyAttemptsError
 from ui.access.login import has_run_out, objection
 from ui.access.protection import protection
-from ui.words import plain
 
 logger = logging.getLogger(__name__)
 
@@ -63,8 +62,9 @@ def show_visitor() -> None:
     """Say who is logged in, with the way out; draw nothing where nobody logs in."""
     if protection().emails is None:
         return
+    st.space("small")
     with st.container(key="access-visitor", gap="xxsmall"):
-        st.caption(f":material/account_circle: {plain(str(st.user['email']))}")
+        _say_who()
         st.button(
             "Log out",
             key="access-log-out",
@@ -73,6 +73,10 @@ def show_visitor() -> None:
             on_click=st.logout,
             help="Also of the account that you have logged in with, where its provider does so. A training goes on.",
         )
+
+
+def _say_who() -> None:
+    st.text(str(st.user.get("email") or ""), width="stretch")  # Markdown would make a link to write a mail
 
 
 def leave_if_login_ran_out() -> None:
@@ -104,6 +108,7 @@ def _logged_in(emails: frozenset[str]) -> bool:
         st.button("Log in", icon=":material/login:", type="primary", on_click=st.login)
     else:
         logger.warning("A login was not let in: %s", reason)
+        _say_who()
         st.button("Log out", icon=":material/logout:", on_click=st.logout)
     return False
 

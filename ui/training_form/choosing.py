@@ -38,8 +38,8 @@ _PRESET: Final = FIELDS["preset"]
 _MOST_NAMED: Final = 2  # changed settings named one by one; more are counted
 
 
-def choose_dataset(datasets: Sequence[Dataset]) -> Dataset:
-    """The list of datasets; returns the chosen one. Needs at least one."""
+def choose_dataset(workspace: Workspace, datasets: Sequence[Dataset]) -> Dataset:
+    """The list of datasets that the person of the workspace may see, at least one; returns the chosen one."""
     form = draft()
     by_id = {dataset.id: dataset for dataset in datasets}
     if form.dataset_id not in by_id:
@@ -47,7 +47,8 @@ def choose_dataset(datasets: Sequence[Dataset]) -> Dataset:
             st.session_state[_GONE_KEY] = True
         form.dataset_id = datasets[0].id
     if st.session_state.get(_GONE_KEY):
-        st.warning("The images chosen before are gone. These are others.", icon=":material/link_off:")
+        gone = "gone" if workspace.person is None else "gone, or somebody else's who does not share them"
+        st.warning(f"The images chosen before are {gone}. These are others.", icon=":material/link_off:")
     if st.session_state.get(_DATASET_KEY) != form.dataset_id:
         st.session_state[_DATASET_KEY] = form.dataset_id
     st.selectbox(

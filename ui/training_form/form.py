@@ -75,7 +75,7 @@ def training_form(workspace: Workspace) -> None:
         return
     left, right = st.columns(2, gap="medium")
     with left:
-        dataset = choose_dataset(datasets)
+        dataset = choose_dataset(workspace, datasets)
     with right:
         choose_preset()
     st.header("Backbone", anchor=False)
