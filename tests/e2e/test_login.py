@@ -14,8 +14,9 @@ from tests.e2e.application import DESKTOP, App
 from tests.e2e.identity_provider import IdentityProvider, identity_provider
 from tests.ui.trained_runs import colour_dataset, ended_run
 from tl_core.config import TrainingConfig
+from tl_core.data import list_datasets
 from tl_core.runs import create_run
-from tl_core.sharing import person_id
+from tl_core.sharing import belonging, person_id
 
 ADA, BOB, EVE = "ada@example.org", "bob@example.org", "eve@example.org"
 MILLISECONDS = 60_000
@@ -90,6 +91,50 @@ def test_two_people_see_their_own_runs_and_what_is_shared(invited: App, provider
     expect(bob.get_by_role("heading", name="Ada's run")).to_be_visible()
     expect(bob.get_by_text("Somebody else's run")).to_be_visible()
     expect(bob.get_by_role("button", name="Delete", exact=True)).to_have_count(0)
+
+
+def test_a_dataset_is_its_owners_until_it_is_shared(invited: App, somebody):
+    colour_dataset(replace(invited.workspace.ensure(), person=person_id(invited.workspace, ADA)))  # not her first
+    ada, bob = log_in(somebody(), invited, ADA), log_in(somebody(), invited, BOB)
+    is_in(ada)
+    is_in(bob)
+    ada.goto(invited.at("Data"))
+    ada.get_by_text("Bring more images").click()
+    ada.get_by_role("button", name="Use surfaces").click()
+    expect(ada.get_by_text("336", exact=True)).to_be_visible()
+    dataset = next(found for found in list_datasets(invited.workspace) if found.name == "Surfaces")
+    bob.goto(invited.at("Data", dataset=dataset.id))
+    expect(bob.get_by_text("This dataset is somebody else's: ask them to switch on")).to_be_visible()
+    expect(bob.get_by_text("336", exact=True)).to_have_count(0)
+
+    ada.get_by_text("Everybody invited may see it").click()
+    while not belonging(dataset.path).shared:  # pytest's own time limit ends it
+        ada.wait_for_timeout(50)
+    expect(ada.get_by_role("switch")).to_have_count(1)
+    expect(ada.get_by_role("switch")).to_be_checked()
+    bob.goto(invited.at("Data", dataset=dataset.id))
+    expect(bob.get_by_text("Somebody else's dataset")).to_be_visible()
+    expect(bob.get_by_text("336", exact=True)).to_be_visible()
+    expect(bob.get_by_role("button", name="Train on these images")).to_be_visible()
+    for changing in ("Rename", "Delete"):
+        expect(bob.get_by_role("button", name=changing)).to_have_count(0)
+
+
+def test_whoever_logs_out_has_left_here_and_at_the_provider(invited: App, provider: IdentityProvider, somebody):
+    page = somebody()
+    page.goto(invited.at("Data"))
+    expect(page.get_by_text("Log in to see this page")).to_be_visible()
+    expect(page.get_by_test_id("stSidebar")).to_have_count(0)
+    is_in(log_in(page, invited, BOB))
+    page.reload()
+    is_in(page)
+    expect(page.get_by_test_id("stSidebar").get_by_text(BOB)).to_be_visible()
+    before = provider.ended
+    page.get_by_role("button", name="Log out").click()
+    expect(page.get_by_role("button", name="Log in")).to_be_visible()
+    assert provider.ended == before + 1
+    page.goto(invited.at("Runs"))
+    expect(page.get_by_role("button", name="Log in")).to_be_visible()
 
 
 def test_whoever_is_not_invited_sees_nothing_and_can_log_out(invited: App, somebody):
