@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.e2e.application import PHONE, App
+from tests.e2e.conftest import WAIT_MILLISECONDS
 from tests.tl_core.small_trainings import COLOURS, Trainer, import_coloured
 from tl_core.evaluation import evaluate_run
 from tl_core.image_order import of_cell
@@ -18,6 +19,8 @@ from ui.evaluation.images import cell_sentence
 pytestmark = pytest.mark.e2e
 
 PLOT = ".js-plotly-plot"
+DRAGGED = 150  # px
+SETTLED = """() => document.querySelector("[data-testid=stApp]").dataset.testScriptState === "notRunning" """
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +74,51 @@ def test_a_cell_opens_its_images_and_an_image_its_heat_map(app: App, page: Page,
     expect(dialog.get_by_role("img", name=f"Training image of {run.classes[1]}").first).to_be_visible()
     page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
+
+
+def drag_finger(page: Page, area: Locator, down: int) -> None:
+    """Put a finger on the middle of an element, and draw it so many pixels down the screen."""
+    box = area.bounding_box()
+    assert box
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    session = page.context.new_cdp_session(page)
+    session.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": x, "y": y}]})
+    for step in range(1, 16):
+        points = [{"x": x, "y": y + down * step / 15}]
+        session.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": points})
+    session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+
+def test_a_tap_opens_the_images_of_its_cell_and_a_finger_scrolls_over_the_matrix(app: App, browser: Browser, run):
+    result = evaluate_run(run.path, app.workspace.datasets / run.dataset_id, "test")
+    context = browser.new_context(viewport=PHONE, is_mobile=True, has_touch=True)  # type: ignore[arg-type]
+    page = context.new_page()
+    page.set_default_timeout(WAIT_MILLISECONDS)
+    page.goto(app.at("Evaluate", run=run.id))
+    area = page.locator(PLOT).first.locator(".nsewdrag")
+    area.wait_for()
+    page.wait_for_function(SETTLED)
+    main = page.get_by_test_id("stMain")
+    for row, column in ((1, 1), (0, 2), (0, 0)):  # the second has no images
+        area.evaluate("(area) => area.scrollIntoView({ block: 'center' })")
+        box = area.bounding_box()
+        assert box
+        x, y = (
+            box[side] + box[length] * place
+            for side, length, place in (("x", "width", (column + 0.3) / 3), ("y", "height", (row + 0.7) / 3))
+        )
+        page.touchscreen.tap(x, y)
+        images = len(of_cell(result.probabilities, result.labels, row, column))
+        sentence = cell_sentence(run.classes, row, column, images).replace("*", "")
+        expect(page.get_by_text(sentence)).to_be_visible()
+        expect(page.get_by_role("button", name="Look closer")).to_have_count(images)
+    area.evaluate("(area) => area.scrollIntoView({ block: 'center' })")
+    before = main.evaluate("(main) => main.scrollTop")
+    drag_finger(page, area, -DRAGGED)
+    assert main.evaluate("(main) => main.scrollTop") > before + DRAGGED / 2
+    page.wait_for_function(SETTLED)
+    expect(page.get_by_text(sentence)).to_be_visible()  # the cell under the finger was not meant
+    context.close()
 
 
 def test_a_mix_up_in_words_opens_its_images_with_the_keyboard(app: App, page: Page, mixed_up):

@@ -16,11 +16,12 @@ from tl_core.figures.confusion import (
     describe_confusion,
     mix_ups,
 )
+from ui.evaluation.clicks import on_mark
 from ui.plotly_ink import INK
 from ui.words import count, plain
 
-OnCell = Callable[[int | None, int | None], None]
-"""Told the true and the predicted class of the cell; None and None where the choice was taken back."""
+OnCell = Callable[[int, int], None]
+"""Told the true and the predicted class of the cell."""
 
 NUMBERS: Final[dict[str, Numbers]] = {"Images": "count", "Percent of the row": "share"}
 WITHOUT_LOGO: Final = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
@@ -33,45 +34,31 @@ def confusion_view(matrix: np.ndarray, classes: Sequence[str], key: str, on_cell
         matrix: ``(k, k)`` integers; row = true class, column = predicted class.
         classes: the ``k`` class names.
         key: prefix of the controls' keys.
-        on_cell: called when a cell is clicked, before the page is drawn again.
+        on_cell: called when a cell is clicked or tapped, before the page is drawn again.
     """
     left, right = st.columns([3, 2], gap="large")
     with left:
         numbers = _choose_numbers(key) if len(classes) <= MAX_NUMBERED_CLASSES else "count"
-        st.plotly_chart(
-            confusion_figure(matrix, classes, numbers, INK),
-            key=f"{key}-matrix",
-            config=WITHOUT_LOGO,
-            on_select=(lambda: on_cell(*_clicked(f"{key}-matrix"))) if _has_a_mouse() else "ignore",
-            selection_mode="points",
-            alt=describe_confusion(matrix, classes),
-        )
+        with st.container(key=f"{key}-chart"):
+            st.plotly_chart(
+                confusion_figure(matrix, classes, numbers, INK),
+                key=f"{key}-matrix",
+                config=WITHOUT_LOGO,
+                alt=describe_confusion(matrix, classes),
+            )
+        on_mark(f"{key}-chart", lambda cell: on_cell(int(cell[0]), int(cell[1])), f"{key}-clicks")
     with right:
         st.markdown("**How to read it**")
         st.markdown(
             "Each row is one class as it really is, each column an answer of the model. On the green diagonal both "
             "agree. Magenta beside it is a mix-up; the stronger, the larger its share of the row."
-            + " **Click a cell** to see its images."
-            * _has_a_mouse()
+            " **Click or tap a cell** to see its images."
         )
         _mix_ups(matrix, classes, key, on_cell)
 
 
-def _clicked(key: str) -> tuple[int | None, int | None]:
-    points = st.session_state[key].selection.points
-    if not points:
-        return None, None
-    row, column = points[-1]["customdata"]
-    return int(row), int(column)
-
-
 def _choose_numbers(key: str) -> Numbers:
     return NUMBERS[st.radio("Numbers in the cells", list(NUMBERS), horizontal=True, key=f"{key}-numbers")]
-
-
-def _has_a_mouse() -> bool:
-    """Whether cells can be clicked. A figure that can be selected in lets no finger scroll over it."""
-    return "Mobi" not in (st.context.headers.get("User-Agent") or "")
 
 
 def _mix_ups(matrix: np.ndarray, classes: Sequence[str], key: str, on_cell: OnCell) -> None:

@@ -59,11 +59,10 @@ def forget_arrival(key: str) -> None:
     st.session_state.pop(f"{key}-arrived", None)
 
 
-def _choose_cell(key: str, true: int | None, said: int | None) -> None:
+def _choose_cell(key: str, true: int, said: int) -> None:
     """What a click on the matrix does: the controls below show that cell, and the page moves there."""
     st.session_state[f"{key}-order"] = "cell"
-    if true is not None and said is not None:
-        st.session_state[f"{key}-true"], st.session_state[f"{key}-said"] = true, said
+    st.session_state[f"{key}-true"], st.session_state[f"{key}-said"] = true, said
     st.session_state[f"{key}-arrived"] = st.session_state.get(f"{key}-arrived", 0) + 1
 
 
