@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import shutil
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.results import Result, ratios
+from benchmarks.server import START_SECONDS, environment, open_page, serve
 from benchmarks.session import REPOSITORY, BenchmarkError, Measured, Session
-from benchmarks.synthetic import Kind, make_dataset
+from benchmarks.synthetic import Kind, make_dataset, share_dataset
 from tl_core.config import TrainingConfig
-from tl_core.data import Dataset, load_dataset
+from tl_core.data import load_dataset
 from tl_core.files import read_json, write_json
 from tl_core.runs import RunRecord, create_run, list_runs
 from tl_core.workspace import Workspace
 
-START_SECONDS: Final = 90
 TRAINING_SECONDS: Final = 900
-BROWSER_ARGUMENTS: Final = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
 
 
 def run(session: Session) -> Iterator[Result]:
@@ -37,7 +30,7 @@ def run(session: Session) -> Iterator[Result]:
     for _ in session.rounds():
         for contender, measured in ((train_from_page, pages), (train_from_command_line, lines)):
             workspace = session.workspace()
-            dataset = _bring(kept, workspace)
+            dataset = share_dataset(kept, workspace)
             measured.append(
                 session.measure(contender, dataset=dataset.path, workspace=workspace.root, config=config.to_dict())
             )
@@ -67,13 +60,6 @@ def _stages(runs: list[Measured]) -> str:
     return ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in totals.items())
 
 
-def _bring(dataset: Dataset, workspace: Workspace) -> Dataset:
-    """The dataset in another workspace, its images shared."""
-    target = workspace.datasets / dataset.id
-    shutil.copytree(dataset.path, target, copy_function=os.link)
-    return load_dataset(target)
-
-
 def train_from_command_line(dataset: str, workspace: str, config: dict[str, Any]) -> Measured:
     """``python -m tl_core train`` in the foreground."""
     settings = Path(workspace) / "settings.json"
@@ -82,7 +68,7 @@ def train_from_command_line(dataset: str, workspace: str, config: dict[str, Any]
         sys.executable, "-m", "tl_core", "train", "--json", "--data", Path(dataset).name, "--config", str(settings)
     ]  # fmt: skip
     done = subprocess.run(
-        command, cwd=REPOSITORY, env=_environment(workspace), capture_output=True, text=True, check=False
+        command, cwd=REPOSITORY, env=environment(workspace), capture_output=True, text=True, check=False
     )
     if done.returncode:
         raise BenchmarkError(f"The command line failed:\n{done.stderr[-2000:]}")
@@ -91,20 +77,15 @@ def train_from_command_line(dataset: str, workspace: str, config: dict[str, Any]
 
 def train_from_page(dataset: str, workspace: str, config: dict[str, Any]) -> Measured:
     """Start on the Train page in a real browser, and keep it open until the training is done."""
-    from playwright.sync_api import expect, sync_playwright
-
-    from tests.e2e.browser import find_or_install_browser
+    from playwright.sync_api import expect
 
     room = Workspace(Path(workspace))
     pattern = create_run(room, TrainingConfig.from_dict(config), load_dataset(Path(dataset)), "settings")
-    with _server(room) as url, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_or_install_browser(), args=list(BROWSER_ARGUMENTS))
-        page = browser.new_page(viewport={"width": 1280, "height": 900})
+    with serve(room) as url, open_page() as page:
         page.goto(f"{url}/Train?like={pattern.id}")
         page.get_by_role("button", name="Start training").click(timeout=1000 * START_SECONDS)
         expect(page.locator(".tlc-plot")).to_be_visible(timeout=1000 * START_SECONDS)
         finished = _wait_for_the_end(room, pattern, page.wait_for_timeout)
-        browser.close()
     if finished.config.to_dict() != config:
         raise BenchmarkError("The page trained with other settings than the command line.")
     return _measured(room)
@@ -123,42 +104,3 @@ def _measured(room: Workspace) -> Measured:
     run = next(run for run in list_runs(room) if run.has_model)
     stages = read_json(run.folder.metrics_file)["seconds"]
     return {"seconds": stages["features"] + stages["head"], "stages": stages}
-
-
-@contextlib.contextmanager
-def _server(room: Workspace) -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true", f"--server.port={port}"]
-    log = room.root / "server.log"
-    with log.open("wb") as output:
-        server = subprocess.Popen(
-            command, cwd=REPOSITORY, env=_environment(str(room.root)), stdout=output, stderr=subprocess.STDOUT
-        )
-    try:
-        url = f"http://localhost:{port}"
-        _wait_until_it_answers(url, server, log)
-        yield url
-    finally:
-        server.terminate()
-        try:
-            server.wait(10)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
-
-
-def _wait_until_it_answers(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline and server.poll() is None:
-        with contextlib.suppress(OSError), urllib.request.urlopen(f"{url}/_stcore/health", timeout=5) as answer:
-            if answer.status == 200:
-                return
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            server.wait(0.2)
-    raise BenchmarkError(f"The server did not start:\n{log.read_text(errors='replace')[-2000:]}")
-
-
-def _environment(workspace: str) -> dict[str, str]:
-    return {**os.environ, "TL_WORKSPACE": workspace}

@@ -10,12 +10,14 @@ from typing import Final
 from benchmarks import (
     bfloat16_accuracy,
     cached_views,
+    evaluation,
     fine_tuning,
     frozen_backbone,
     growth,
     live_page,
     memory,
     one_photo,
+    pages,
     trunk_throughput,
 )
 from benchmarks.estimate import PROGRAM as ESTIMATE
@@ -40,6 +42,8 @@ _ALL: Final = (
     Program("views", "augmented training with cached views", 9, cached_views.run),
     Program("photo", "one photograph, from bytes to top-5", 3, one_photo.run),
     Program("live_page", "training with a page open on the live chart", 5, live_page.run),
+    Program("evaluation", "a finished model: 2,000 images, one heat-map", 4, evaluation.run),
+    Program("pages", "a cell of the confusion matrix opened, 20 runs compared", 4, pages.run),
     Program("memory", "memory at 20,000 images", 5, memory.run),
     Program("growth", "time per image at 1,000, 5,000 and 20,000 images", 6, growth.run),
     Program("bfloat16", "accuracy of a bfloat16 trunk, where the CPU has it", 1, bfloat16_accuracy.run),

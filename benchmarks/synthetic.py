@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import io
 import math
+import os
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +18,7 @@ from PIL import Image
 
 from tl_core.data.dataset import IMAGES, Dataset, ImageRecord, fingerprint_of, load_dataset, write_manifest
 from tl_core.data.normalise import normalise_image
+from tl_core.workspace import Workspace
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -48,6 +51,13 @@ def make_dataset(store: Path, kind: Kind) -> Dataset:
         (path / IMAGES).mkdir(parents=True)
         _write(path, kind)
     return load_dataset(path)
+
+
+def share_dataset(dataset: Dataset, workspace: Workspace) -> Dataset:
+    """The dataset in another workspace, its images shared."""
+    target = workspace.datasets / dataset.id
+    shutil.copytree(dataset.path, target, copy_function=os.link)
+    return load_dataset(target)
 
 
 def draw_picture(rng: np.random.Generator, label: int, width: int, height: int) -> Pixels:

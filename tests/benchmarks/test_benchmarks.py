@@ -11,9 +11,9 @@ from benchmarks.results import Results
 
 
 def test_a_smoke_test_of_the_benchmarks_gives_a_figure_for_every_row(tmp_path: Path):
-    assert main(["frozen", "trunk", "photo", "--quick", "--output", str(tmp_path)]) == 0
+    assert main(["frozen", "trunk", "photo", "evaluation", "--quick", "--output", str(tmp_path)]) == 0
     rows = Results(tmp_path).read()
-    assert rows.keys() >= {"frozen_end_to_end", "frozen_predict_once", "frozen_second_run", "photo"}
+    assert rows.keys() >= {"frozen_end_to_end", "frozen_predict_once", "frozen_second_run", "photo", "heat_map"}
     assert all(row.quick for row in rows.values())
     assert all(row.unavailable or row.values for row in rows.values())
     ratios = {name: row for name, row in rows.items() if row.unit == "x" and row.values}
@@ -22,6 +22,13 @@ def test_a_smoke_test_of_the_benchmarks_gives_a_figure_for_every_row(tmp_path: P
     report = (tmp_path / "RESULTS.md").read_text(encoding="utf-8")
     assert all(f"| {name} |" in report for name in rows)
     assert "smoke test" in report
+
+
+@pytest.mark.long
+def test_what_a_person_waits_for_on_the_pages_can_be_measured(tmp_path: Path):
+    assert main(["pages", "--quick", "--output", str(tmp_path)]) == 0
+    rows = Results(tmp_path).read()
+    assert all(rows[name].median > 0 for name in ("confusion_cell", "comparing"))
 
 
 def test_an_unknown_benchmark_is_refused(capsys: pytest.CaptureFixture[str]):
