@@ -25,7 +25,7 @@ def sharing_switch(workspace: Workspace, folder: Path, what: str, key: str, goes
     if workspace.person is None or found.person is None:
         return
     if found.person != workspace.person:
-        st.caption(f":material/group: Somebody else's {what}: you can use it, and only they can change it.")
+        somebody_elses(what)
         return
     name = f"{key}-{found.shared}"  # a new switch whenever it was changed elsewhere
     st.toggle(
@@ -36,6 +36,11 @@ def sharing_switch(workspace: Workspace, folder: Path, what: str, key: str, goes
         args=(workspace, folder, name),
         help=f"Otherwise only you see this {what}. Others can use it{goes_along}, but not change or delete it.",
     )
+
+
+def somebody_elses(what: str) -> None:
+    """Say that a thing is shared by another person."""
+    st.caption(f":material/group: Somebody else's {what}: you can use it, and only they can change it.")
 
 
 def _share(workspace: Workspace, folder: Path, name: str) -> None:

@@ -19,7 +19,7 @@ from ui.runs.exporting import code_of_run, take_elsewhere
 from ui.runs.log import run_log
 from ui.runs.settings import run_settings
 from ui.runs.words import run_line
-from ui.sharing import sharing_switch
+from ui.sharing import sharing_switch, somebody_elses
 from ui.words import megabytes, plain
 
 NOTES_HEIGHT: Final = 100  # px
@@ -40,12 +40,14 @@ def run_details(workspace: Workspace, run_id: str, key: str) -> None:
     key = f"{key}-{run.id}"
     st.header(f"{'★ ' if run.starred else ''}{plain(run.name)}", anchor=False)
     st.caption(run_line(run))
+    mine = is_mine(workspace, run.path)
+    if not mine:
+        somebody_elses("run")
     run_panel(workspace, run.id, key=key)
     st.space("small")
-    mine = is_mine(workspace, run.path)
     _actions(run, key, mine=mine)
-    sharing_switch(workspace, run.path, "run", f"{key}-share", " with its model and its images")
     if mine:
+        sharing_switch(workspace, run.path, "run", f"{key}-share", " with its model and its images")
         _notes(run, key)
         _tags(workspace, run, f"{key}-tags")
     if run.has_model and not run.active:
