@@ -27,13 +27,12 @@ def sharing_switch(workspace: Workspace, folder: Path, what: str, key: str, goes
     if found.person != workspace.person:
         somebody_elses(what)
         return
-    name = f"{key}-{found.shared}"  # a new switch whenever it was changed elsewhere
+    st.session_state[key] = found.shared  # each time: the file is the truth, the switch only shows it
     st.toggle(
         "Everybody invited may see it",
-        found.shared,
-        key=name,
+        key=key,
         on_change=_share,
-        args=(workspace, folder, name),
+        args=(workspace, folder, key),
         help=f"Otherwise only you see this {what}. Others can use it{goes_along}, but not change or delete it.",
     )
 
@@ -43,6 +42,6 @@ def somebody_elses(what: str) -> None:
     st.caption(f":material/group: Somebody else's {what}: you can use it, and only they can change it.")
 
 
-def _share(workspace: Workspace, folder: Path, name: str) -> None:
+def _share(workspace: Workspace, folder: Path, key: str) -> None:
     with error_boundary():
-        share(workspace, folder, st.session_state[name])
+        share(workspace, folder, st.session_state[key])
