@@ -34,6 +34,8 @@ def keep_log(workspace: Workspace) -> Path:
     path = workspace.logs / FILE
     with _lock:
         if _handler is not None and Path(_handler.baseFilename) == path:
+            for log in _loggers_by_themselves():
+                log.addHandler(_handler)  # one that has come since; the same handler is never added twice
             return path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

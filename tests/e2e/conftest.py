@@ -12,6 +12,7 @@ from tests.e2e.application import CHROMIUM_ARGUMENTS, DESKTOP, App, serve
 from tests.e2e.browser import find_or_install_browser
 
 WAIT_MILLISECONDS = 60_000
+expect.set_options(timeout=WAIT_MILLISECONDS)
 
 
 @pytest.fixture(scope="session")
@@ -43,7 +44,6 @@ def app(start_app: Callable[..., App]) -> App:
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
     context = browser.new_context(viewport=DESKTOP, accept_downloads=True)  # type: ignore[arg-type]
-    expect.set_options(timeout=WAIT_MILLISECONDS)
     page = context.new_page()
     page.set_default_timeout(WAIT_MILLISECONDS)
     yield page

@@ -43,9 +43,22 @@ def test_an_error_id_shown_on_a_page_is_found_in_the_log_with_its_traceback(work
     assert "RuntimeError: a secret of /the/server" in lines[place:]
 
 
-def test_what_a_person_was_told_and_what_streamlit_says_are_in_it(log):
+def test_what_comes_to_speak_for_itself_later_is_heard_too(log, workspace):
+    late = logging.getLogger("streamlit.come_late")
+    late.propagate = False
+    late.warning("not heard")
+    assert keep_log(workspace) == log
+    keep_log(workspace)
+    late.warning("heard")
+    assert "not heard" not in log.read_text()
+    assert log.read_text().count("heard") == 1
+    late.propagate = True
+
+
+def test_what_a_person_was_told_and_what_streamlit_says_are_in_it(log, workspace):
     logging.getLogger("ui.errors").info("Shown to the person: too few images")
     logging.getLogger("tl_core.data").debug("a detail")
+    keep_log(workspace)  # as every page does: Streamlit may have begun to log by itself meanwhile
     logging.getLogger("streamlit").warning("something of Streamlit")
     text = log.read_text()
     assert "INFO ui.errors: Shown to the person: too few images" in text
