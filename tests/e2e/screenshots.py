@@ -34,6 +34,7 @@ README_PICTURES = frozenset(
         "evaluate-light-desktop",
         "predict-light-desktop",
         "compare-light-desktop",
+        "closer-light-desktop",
     }
 )
 
@@ -102,6 +103,11 @@ def pages(app: App, run: RunRecord) -> dict[str, Callable[[Page], None]]:
         page.get_by_text("the dataset says").wait_for()
         page.mouse.move(0, 0)  # the button's tooltip goes away
 
+    def closer(page: Page) -> None:
+        page.goto(app.at("Evaluate", run=run.id))
+        page.get_by_role("button", name="Look closer").first.click()
+        page.get_by_role("dialog").get_by_text("It looked like").first.wait_for()
+
     return {
         "home": go(app.at(), "This machine"),
         "data": go(app.at("Data", dataset=dataset.id), "Images per class"),
@@ -111,6 +117,7 @@ def pages(app: App, run: RunRecord) -> dict[str, Callable[[Page], None]]:
         "run": curves(app.at("Runs", run=run.id)),
         "compare": curves(app.at("Runs", compare=",".join(found.id for found in list_runs(app.workspace)))),
         "evaluate": go(app.at("Evaluate", run=run.id), "How to read it"),
+        "closer": closer,
         "predict": predict,
     }
 
