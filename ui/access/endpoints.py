@@ -70,7 +70,9 @@ class Tabs:
     def take(self, tab: str, file: str, size: int) -> bool:
         """Note an upload; returns whether there is room for it beside the other files of the tab."""
         with self._lock:
-            found = self._tabs[tab]
+            found = self._tabs.get(tab)
+            if found is None:  # shut out since it was asked whether it is in
+                return False
             others = sum(taken for name, taken in found.files.items() if name != file)
             if others + size > upload_limit():
                 found.refused = True
