@@ -71,8 +71,8 @@ def train(app: App, browser: Browser) -> RunRecord:
     first = list_runs(app.workspace)[0]
     page.goto(app.at("Train", like=first.id))
     page.get_by_role("button", name=re.compile("All but")).click()
-    page.get_by_role("spinbutton", name="Epochs").nth(1).fill("10")
-    page.get_by_role("spinbutton", name="Epochs").nth(1).press("Enter")
+    page.get_by_role("spinbutton", name="Fine-tuning epochs").fill("10")
+    page.get_by_role("spinbutton", name="Fine-tuning epochs").press("Enter")
     page.get_by_role("button", name="Start training").click()
     page.get_by_role("button", name="Try it on a photo").wait_for()
     page.context.close()

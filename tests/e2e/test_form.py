@@ -28,5 +28,5 @@ def test_a_quick_hand_changes_what_it_touches_and_nothing_else(browser, app):
         seed.press("Enter")
         expect(page.get_by_text("Changed: seed.")).to_be_visible()
         epochs = str(PRESETS[DEFAULT_PRESET].config.epochs)
-        expect(page.get_by_role("spinbutton", name="Epochs").first).to_have_value(epochs)
+        expect(page.get_by_role("spinbutton", name="Epochs", exact=True)).to_have_value(epochs)
         context.close()

@@ -96,7 +96,7 @@ def bring_sample(app: App, page: Page, button: str) -> Dataset:
 
 
 def set_epochs(page: Page, epochs: int) -> None:
-    field = page.get_by_role("spinbutton", name="Epochs").first
+    field = page.get_by_role("spinbutton", name="Epochs", exact=True)
     field.fill(str(epochs))
     field.press("Enter")
     expect(page.get_by_text(re.compile(rf"for (up to )?{epochs} epochs"))).to_be_visible()

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from tl_core.device import Device
-from tl_core.engine.openvino_runtime import import_openvino
+from tl_core.engine.openvino_runtime import convert, import_openvino
 
 logger = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ def _compile_with_openvino(
         # A copy of the weights: those of the Keras model may be freed, or trained on, while the network still runs.
         # Its outputs are named: else inner values with a gradient of their own (of swish) would become outputs, too.
         outputs = [tensor.name for tensor in graph.outputs]
-        model = openvino.convert_model(graph, share_weights=False, output=outputs)
+        model = convert(openvino, graph, share_weights=False, output=outputs)
         network = _OpenVINONetwork(_compile(model, "f32"), batch_size, "float32")
         if device.trunk_precision == "bfloat16" and sample is not None:
             faster = _OpenVINONetwork(_compile(model, "bf16"), batch_size, "bfloat16")

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from tl_core.data.dataset import load_dataset
 from tl_core.data.normalise import read_image, resize_image
-from tl_core.engine.openvino_runtime import import_openvino
+from tl_core.engine.openvino_runtime import convert, import_openvino
 from tl_core.export.sampling import spread
 from tl_core.runs import RunRecord
 
@@ -138,7 +138,7 @@ def build_openvino(source: Source, target: Path) -> None:
     assert openvino is not None  # noqa: S101  # the format says that it is needed
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         build_saved_model(source, Path(folder) / "saved_model")
-        model = openvino.convert_model(str(Path(folder) / "saved_model"))
+        model = convert(openvino, str(Path(folder) / "saved_model"))
         openvino.save_model(model, str(target), compress_to_fp16=False)
 
 
