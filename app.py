@@ -5,7 +5,7 @@ import streamlit as st
 from tl_core.data import list_datasets
 from tl_core.hardware import detect_hardware
 from tl_core.runs import list_runs
-from ui.access import guarded, who_sees
+from ui.access import guarded, require_protection, who_sees
 from ui.activity import show_activity
 from ui.first_steps import show_first_steps
 from ui.navigation import HOME
@@ -27,4 +27,5 @@ if __name__ == "__main__":  # drawn for a visitor
             st.caption(f":material/memory: This machine: {detect_hardware().summary}.")
             st.caption(f":material/lock: Your images stay on this machine. They are sent nowhere. {who_sees()}")
 else:  # imported by `streamlit run app.py`: this is the server, which draws the same file as its first page
+    require_protection()
     app = st.App(__file__, middleware=guarded())

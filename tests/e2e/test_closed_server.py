@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import psutil
 import pytest
 
-from tests.e2e.application import REPOSITORY, App
+from tests.e2e.application import REPOSITORY, App, NotServedError, serve
 from tests.e2e.visitor import ask, knock, visiting
 from tests.ui.pages_without_browser import pictures
 from tl_core.config import TrainingConfig
@@ -18,10 +19,8 @@ from tl_core.files import read_json, write_json
 from tl_core.passcode import hash_passcode
 from tl_core.runs import create_run
 from ui.access.attempts import FREE_ATTEMPTS
-from ui.navigation import PAGES
 
 PASSCODE = "brick & grass"
-ADDRESSES = ["", *[page.title for page in PAGES[1:]]]
 INSIDES = (
     b"Traceback",
     b"Error(",
@@ -32,12 +31,6 @@ INSIDES = (
     str(REPOSITORY).encode(),
     b"tl_core",
 )
-
-
-@pytest.fixture(scope="module")
-def closed(start_app: Callable[..., App]) -> App:
-    """On all addresses, with nothing to protect it."""
-    return start_app(STREAMLIT_SERVER_ADDRESS="0.0.0.0")
 
 
 @pytest.fixture(scope="module")
@@ -142,17 +135,22 @@ def test_an_unexpected_error_is_a_sentence_with_an_id_that_the_log_knows(app: Ap
         run.folder.record_file.unlink()
 
 
-def test_a_server_for_everybody_without_protection_shows_and_does_nothing(closed: App):
-    dataset = secret_dataset(closed)
-    with visiting(closed.url.replace("localhost", "127.0.0.1")) as visit:
-        for address in ADDRESSES:
-            drawn = visit.open(address).elements
-            assert b"This dashboard stays closed" in drawn
-            assert b"Secret pets" not in drawn
-            assert dataset.id.encode() not in drawn
-        assert visit.widgets == {}
-    assert "it listens on the address 0.0.0.0" in (closed.workspace.logs / "server.log").read_text()
-    assert "This dashboard stays closed" in closed.log.read_text()
+@pytest.mark.parametrize(
+    ("environment", "reason"),
+    [
+        ({"STREAMLIT_SERVER_ADDRESS": "0.0.0.0"}, "it listens on the address 0.0.0.0"),
+        ({"STREAMLIT_SERVER_ALLOWED_HOSTS": "*"}, "it answers to every name"),
+        ({"TL_ALLOWED_EMAILS": "ada@example.org"}, "no login is configured"),
+        ({"TL_PASSCODE_HASH": "1234"}, "python -m tl_core passcode"),
+    ],
+)
+def test_a_server_that_could_let_nobody_in_does_not_start(tmp_path: Path, environment: dict[str, str], reason: str):
+    with pytest.raises(NotServedError) as refused, serve(tmp_path, environment):
+        pass
+    log = (tmp_path / "server.log").read_text()
+    assert reason in log
+    assert "Traceback" not in log
+    assert "ended at once" in str(refused.value)
 
 
 def test_the_pass_code_lets_in_one_tab_and_is_written_nowhere(guarded: App):

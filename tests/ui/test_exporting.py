@@ -50,6 +50,16 @@ def test_an_export_is_made_proven_and_offered(run):
     assert "Make and prove it" in labels(choose(at, run, "tflite"))
 
 
+def test_what_is_pressed_at_once_after_choosing_is_for_what_was_chosen(run):
+    """On a slow machine the button of the format before is still there, and both come to the server together."""
+    at = open_page(PAGE, run=run.id)
+    at.radio(key=f"runs-{run.id}-export-format").set_value("tflite")
+    press(at, "Make and prove it")
+    assert EXPORTS.latest(str(run.path)).title == "tflite"
+    press(at, "Cancel")
+    run_until(at, lambda at: EXPORTS.latest(str(run.path)).ended, PATIENCE)
+
+
 def test_an_export_can_be_cancelled(run, monkeypatch):
     at = press(open_page(PAGE, run=run.id), "Make and prove it")
     press(at, "Cancel")

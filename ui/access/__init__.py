@@ -2,11 +2,13 @@
 
 from ui.access.endpoints import guarded, take_uploads, upload_limit
 from ui.access.gate import admitted, leave_if_login_ran_out, seen_by_visitor, show_visitor, who_sees
+from ui.access.protection import require_protection
 
 __all__ = [
     "admitted",
     "guarded",
     "leave_if_login_ran_out",
+    "require_protection",
     "seen_by_visitor",
     "show_visitor",
     "take_uploads",

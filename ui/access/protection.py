@@ -49,6 +49,17 @@ def protection() -> Protection:
     return Protection(refusal=_unprotected(reason)) if reason else Protection()
 
 
+def require_protection() -> None:
+    """End the program before it listens if nobody could be let in; asked by the server when it starts.
+
+    Raises:
+        SystemExit: with a sentence for whoever has started it.
+    """
+    refusal = protection().refusal
+    if refusal is not None:
+        raise SystemExit(f"\n{refusal}\n")
+
+
 def _unprotected(reason: str) -> str:
     return (
         f"This dashboard stays closed, because {reason} and nothing protects it: start it with "
@@ -58,7 +69,8 @@ def _unprotected(reason: str) -> str:
 
 
 def _problem_of_login() -> str | None:
-    if "is_logged_in" not in st.user:
+    section = get_secrets_auth_section()
+    if not section:
         return (
             f"{VARIABLE} is set, but no login is configured: describe the provider in the section [auth] of "
             ".streamlit/secrets.toml, as Streamlit's documentation of st.login says."
@@ -68,7 +80,7 @@ def _problem_of_login() -> str | None:
             f"{VARIABLE} is set, but logins need more packages ({', '.join(missing)}): run "
             "“pip install streamlit[auth]” and start again."
         )
-    if len(get_secrets_auth_section().get("cookie_secret", "")) < MIN_SECRET_LENGTH:
+    if len(section.get("cookie_secret", "")) < MIN_SECRET_LENGTH:
         return (
             f"The login needs a longer cookie_secret in the section [auth] of .streamlit/secrets.toml, at least "
             f"{MIN_SECRET_LENGTH} random characters: with a short one, logins can be forged."

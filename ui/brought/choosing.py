@@ -79,7 +79,7 @@ def _describe(model: BroughtModel, key: str) -> None:
             st.space("stretch")
             st.button(
                 "Forget it",
-                key=f"{key}-forget",
+                key=f"{key}-forget-{model.id}",
                 icon=":material/delete:",
                 type="tertiary",
                 on_click=_forget,

@@ -114,7 +114,7 @@ def _of_dataset(dataset: Dataset, room: int) -> list[int]:
             icon=":material/casino:",
             disabled=len(rows) >= min(room, len(dataset.of_split(offered))),
             on_click=_add,
-            args=(state, dataset, offered, rows, room),
+            args=(state, dataset, offered, room),
             help=f"Adds up to {AT_ONCE} images that the model does not learn from, at random, of each class in turn.",
         )
         st.button(
@@ -129,8 +129,9 @@ def _of_dataset(dataset: Dataset, room: int) -> list[int]:
     return rows
 
 
-def _add(state: str, dataset: Dataset, split: str, rows: list[int], room: int) -> None:
-    more = spread_over_classes(dataset, split, rows, min(AT_ONCE, room - len(rows)))
+def _add(state: str, dataset: Dataset, split: str, room: int) -> None:
+    rows: list[int] = st.session_state.get(state, [])
+    more = spread_over_classes(dataset, split, rows, max(0, min(AT_ONCE, room - len(rows))))
     st.session_state[state] = [*rows, *more]
 
 

@@ -137,13 +137,13 @@ def _offer(run: RunRecord, form: ExportFormat, task: Task[None] | None, key: str
         return
     if task is not None and task.title == form.name and task.error:
         st.error(task.error, icon=":material/error:")
-    _make_button("Make and prove it", run, form, key)
+    _make_button("Make and prove it", run, key)
 
 
 def _outcome(run: RunRecord, form: ExportFormat, export: Export, key: str) -> None:
     if export.proof.failure:
         st.warning(export.proof.failure, icon=":material/block:")
-        _make_button("Make it again", run, form, key)
+        _make_button("Make it again", run, key)
         return
     st.success(proof_in_words(export), icon=":material/verified:")
     st.download_button(
@@ -159,15 +159,20 @@ def _outcome(run: RunRecord, form: ExportFormat, export: Export, key: str) -> No
     )
 
 
-def _make_button(label: str, run: RunRecord, form: ExportFormat, key: str) -> None:
+def _make_button(label: str, run: RunRecord, key: str) -> None:
     st.button(
         label,
         key=f"{key}-make",
         icon=":material/verified:",
-        on_click=start_export,
-        args=(run.path, form.name),
+        on_click=_start_chosen,
+        args=(run.path, key),
         help="Takes half a minute or so. The file is built, loaded again and asked about validation images.",
     )
+
+
+def _start_chosen(run_path: Path, key: str) -> None:
+    # Who presses at once after choosing presses the button that was drawn for the format chosen before.
+    start_export(run_path, st.session_state[f"{key}-format"])
 
 
 def _progress(run: RunRecord, key: str) -> None:

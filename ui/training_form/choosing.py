@@ -203,9 +203,13 @@ def _changes_since(form: Draft) -> None:
             icon=":material/undo:",
             disabled=not changed,
             help="Sets everything as the preset has it; the dataset stays.",
-            on_click=form.fill,
-            args=(preset.config,),
+            on_click=_back_to_preset,
         )
+
+
+def _back_to_preset() -> None:
+    form = draft()
+    form.fill(PRESETS[form.values["preset"]].config)
 
 
 def _changes_in_words(changed: tuple[str, ...]) -> str:
