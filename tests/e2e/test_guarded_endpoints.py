@@ -42,13 +42,6 @@ def test_figures_about_the_server_are_for_its_own_machine_alone(app: App, guarde
     assert ask(f"{guarded.url}/_stcore/health")[:2] == (200, b"ok"), "a probe still asks for this"
 
 
-def test_figures_are_closed_where_nothing_protects_the_server(start_app: Callable[..., App]):
-    closed = start_app(STREAMLIT_SERVER_ADDRESS="0.0.0.0")
-    assert ask(closed.url + METRICS)[0] == 404
-    with visiting(closed.url) as visit:
-        assert upload(closed, visit.open().session_id, "one", 10) == 403
-
-
 def test_a_file_is_taken_only_of_a_tab_that_was_let_in(guarded: App):
     with visiting(guarded.url) as stranger, visiting(guarded.url) as friend:
         assert upload(guarded, stranger.open("Data").session_id, "one", 10) == 403
