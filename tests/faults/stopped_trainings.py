@@ -19,6 +19,7 @@ from tl_core.training import train
 from tl_core.workspace import Workspace
 
 PATIENCE = 120  # seconds until a training counts as stuck
+LOOK_EVERY = 0.01  # seconds: whoever looks all the time takes a core, and Python's lock, from the training
 
 # Both phases, images that have to be decoded, augmented and run through the trunk: every stage takes some time.
 SETTINGS: dict[str, Any] = {"epochs": 3, "frozen_layers": 15, "fine_tune_epochs": 3, "fine_tune_learning_rate": 1e-5}
@@ -98,6 +99,7 @@ def _wait_for(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < deadline, "it never came"
+        time.sleep(LOOK_EVERY)  # the condition decides
 
 
 def _remove(entry: Path) -> None:
