@@ -18,7 +18,8 @@ NO_BFLOAT16: Final = "not available on this CPU (it has neither AMX nor AVX-512 
 def describe_machine() -> str:
     """Processor, memory, system and versions in one line."""
     hardware = detect_hardware()
-    versions = ", ".join(f"{name} {metadata.version(name)}" for name in _PACKAGES)
+    installed = {entry.metadata["Name"]: entry.version for entry in metadata.distributions()}
+    versions = ", ".join(f"{name} {installed[name]}" for name in _PACKAGES if name in installed)
     memory = hardware.memory_bytes / 2**30
     return (
         f"{hardware.summary}; {memory:.0f} GiB memory; {platform.system()} {platform.release()}; "

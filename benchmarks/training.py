@@ -35,9 +35,10 @@ def train_with_engine(dataset: str, workspace: str, config: dict[str, Any], cali
         ``seconds`` of the whole training; ``first_epoch`` seconds from Start to the first epoch event; seconds of
         each epoch by phase and of each stage; the estimate that was shown before Start; the accuracies.
     """
-    import openvino  # noqa: F401  # so that loading it is not counted, as it is not for TensorFlow
-
+    from tl_core.engine.openvino_runtime import import_openvino
     from tl_core.training import train
+
+    import_openvino()  # so that loading it is not counted, as it is not for TensorFlow
 
     settings, room = TrainingConfig.from_dict(config), Workspace(Path(workspace))
     images = load_dataset(Path(dataset))

@@ -84,18 +84,19 @@ def keras_predict(backbone: str, size: int, images: int) -> Measured:
 def compiled_trunk(backbone: str, size: int, images: int, precision: str) -> Measured:
     """The same layers as the engine compiles them; ``text`` says how."""
     from tl_core.config import TrainingConfig
-    from tl_core.device import find_device
+    from tl_core.device import use_device
     from tl_core.engine.compiled import compile_network
     from tl_core.engine.partition import partition_classifier
     from tl_core.models.classifier import build_classifier
 
-    pictures = _pictures(images, size)
+    pictures, device = _pictures(images, size), use_device(precision)
     classifier = build_classifier(TrainingConfig(backbone=backbone, weights="random", image_size=size), 10)
     frozen = partition_classifier(classifier, len(classifier.base.layers)).frozen
     if frozen is None:
         raise ValueError(f"{backbone} has no frozen part.")
-    network = compile_network(frozen, size, find_device(precision), batch_size=BATCH, sample=pictures[:BATCH])
-    network(pictures[:BATCH])
+    batch = device.trunk_batch
+    network = compile_network(frozen, size, device, batch_size=batch, sample=pictures[:batch])
+    network(pictures[:batch])
     began = time.perf_counter()
     network(pictures)
     return {"images_per_second": images / (time.perf_counter() - began), "text": network.text}

@@ -37,6 +37,11 @@ class Device:
     note: str | None = None  # why the wish was not granted, one sentence
 
     @property
+    def trunk_batch(self) -> int:
+        """Images at once through the frozen part: a GPU needs more to be busy, and a small one has room for these."""
+        return 64 if self.kind == "gpu" else 32
+
+    @property
     def text(self) -> str:
         """One line for the run's record."""
         return f"{self.kind.upper()}: {self.name}, {self.dtype_policy}"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import gpu
 from benchmarks.__main__ import main
 from benchmarks.results import Results
 
@@ -29,6 +30,14 @@ def test_what_a_person_waits_for_on_the_pages_can_be_measured(tmp_path: Path):
     assert main(["pages", "--quick", "--output", str(tmp_path)]) == 0
     rows = Results(tmp_path).read()
     assert all(rows[name].median > 0 for name in ("confusion_cell", "comparing"))
+
+
+@pytest.mark.long
+def test_the_comparison_on_a_gpu_gives_a_figure_for_every_row(tmp_path: Path):
+    assert gpu.main(["--quick", "--rounds", "1", "--output", str(tmp_path)]) == 0
+    rows = Results(tmp_path).read()
+    assert len(rows) == 5
+    assert all(row.median > 0 for row in rows.values())
 
 
 def test_an_unknown_benchmark_is_refused(capsys: pytest.CaptureFixture[str]):

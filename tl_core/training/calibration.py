@@ -33,7 +33,7 @@ from tl_core.training.fitter import Fitter
 from tl_core.training.losses import Objective
 from tl_core.training.passes import Examples
 from tl_core.training.saving import save_classifier
-from tl_core.training.stage import TRUNK_BATCH, augmenter, layers_to_run_once
+from tl_core.training.stage import augmenter, layers_to_run_once
 from tl_core.workspace import Workspace
 
 ENOUGH_SECONDS: Final = 0.5  # of one measurement; more repetitions would say little more
@@ -84,18 +84,18 @@ class _Bench:
         self._partition: Partition = partition_classifier(classifier, layers)
 
     def measure(self, learning_rate: float) -> PhaseSpeed:
-        config, batch = self._config, self._config.batch_size
-        images = _noise(TRUNK_BATCH, self._size)
+        config, batch, at_once = self._config, self._config.batch_size, self._device.trunk_batch
+        images = _noise(at_once, self._size)
         compiling, network, frozen, changed = 0.0, None, 0.0, 0.0
         if self._partition.frozen is not None:
             forward = self._partition.frozen
             compiling, network = _timed(
-                lambda: compile_network(forward, self._size, self._device, batch_size=TRUNK_BATCH, sample=images)
+                lambda: compile_network(forward, self._size, self._device, batch_size=at_once, sample=images)
             )
-            frozen = _repeated(lambda: network(images)) / TRUNK_BATCH
+            frozen = _repeated(lambda: network(images)) / at_once
         if config.augmentation.enabled:
             change = augmenter(config, self._size)
-            changed = frozen + _repeated(lambda: change(images)) / TRUNK_BATCH
+            changed = frozen + _repeated(lambda: change(images)) / at_once
         feed = self._stored_inputs()
         fitter = self._fitter(learning_rate)
         examples = self._examples(feed, batch)

@@ -29,7 +29,6 @@ from tl_core.training.reporter import FEATURES
 Images = npt.NDArray[np.uint8]
 Rows = npt.NDArray[np.int64]
 
-TRUNK_BATCH: Final = 32  # images at once through the trunk
 MAX_LIVE_BATCH: Final = 64  # as above, where the batches of the training go through it
 
 
@@ -137,10 +136,10 @@ class _Builder:
         if self._partition.frozen is None:
             return ImageFeed(self._prepared.images)
         run = self._trunk_run()
-        reporter = self._prepared.reporter
+        reporter, batch_size = self._prepared.reporter, self._prepared.device.trunk_batch
         reporter.phase(FEATURES, f"Running the frozen layers once over {len(run.rows):,} images")
         arrays = run_trunk(
-            self._prepared.cache, run, self._network, TRUNK_BATCH, reporter.progress, self._prepared.should_stop
+            self._prepared.cache, run, self._network, batch_size, reporter.progress, self._prepared.should_stop
         )
         if arrays is not None:
             reporter.kept(self._prepared.cache.name_of(FEATURES_KIND, run.key), self._frozen_layers)
@@ -182,8 +181,9 @@ class _Builder:
         change = augmenter(self._prepared.config, self._prepared.images.size)
         return ImageFeed(self._prepared.images, change, network)
 
-    def _network(self, batch_size: int = TRUNK_BATCH) -> Network:
-        """The frozen part compiled for batches of this size."""
+    def _network(self, batch_size: int | None = None) -> Network:
+        """The frozen part compiled for batches of this size, by itself of as many images as suit the device."""
+        batch_size = batch_size or self._prepared.device.trunk_batch
         if batch_size not in self._networks:
             assert self._partition.frozen is not None  # noqa: S101  # the callers have looked
             prepared = self._prepared
