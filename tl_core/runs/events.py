@@ -35,11 +35,18 @@ Event = dict[str, Any]
 
 
 class EventWriter:
-    """Appends events to a run's file; each is on its way to the disk when `write` returns."""
+    """Appends events to a run's file; each is on its way to the disk when `write` returns.
+
+    Raises:
+        WorkspaceError: the disk is full or the file cannot be written.
+    """
 
     def __init__(self, path: Path) -> None:
-        _cut_torn_line(path)
-        self._file: BinaryIO = path.open("ab", buffering=0)
+        try:
+            _cut_torn_line(path)
+            self._file: BinaryIO = path.open("ab", buffering=0)
+        except OSError as error:
+            raise WorkspaceError(_cannot_record(error)) from error
 
     def write(self, kind: str, **values: Any) -> None:
         """Append one event.
@@ -52,9 +59,7 @@ class EventWriter:
         try:
             self._file.write(line.encode())
         except OSError as error:
-            raise WorkspaceError(
-                f"The run can no longer be recorded ({error.strerror}): free some disk space and start it again."
-            ) from error
+            raise WorkspaceError(_cannot_record(error)) from error
 
     def close(self) -> None:
         """Close the file."""
@@ -92,6 +97,10 @@ class EventReader:
 def read_events(path: Path) -> list[Event]:
     """All complete events of a file; a torn last line is left out."""
     return EventReader(path).read_new()
+
+
+def _cannot_record(error: OSError) -> str:
+    return f"The run can no longer be recorded ({error.strerror}): free some disk space and start it again."
 
 
 def _parse(line: bytes) -> Event | None:

@@ -11,9 +11,11 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def logging_to(path: Path) -> Iterator[None]:
-    """Append what this thread logs, from INFO on, to a file."""
+    """Append what this thread logs, from INFO on, to a file; a file that cannot be written stops nothing."""
     logger = logging.getLogger("tl_core")
-    handler = logging.FileHandler(path, encoding="utf-8")
+    handler = logging.FileHandler(
+        path, encoding="utf-8", delay=True
+    )  # a disk that is full is then logging's own matter
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     thread = threading.get_ident()
     handler.addFilter(lambda record: record.thread == thread)
