@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from tests.tl_core.small_trainings import COLOURS, QUICK, import_coloured
 from tl_core.data.dataset import Dataset
 from tl_core.engine.disk_cache import open_cache
 from tl_core.files import WRITING
-from tl_core.jobs import JobManager
+from tl_core.jobs import manager
 from tl_core.runs import RunRecord, create_run, load_run, read_events
 from tl_core.training import checkpoint, course, saving
 from tl_core.workspace import Workspace
@@ -49,12 +50,20 @@ def many_writes(monkeypatch):
     )
 
 
+@pytest.fixture
+def nothing_logged():
+    """pytest keeps each error that was logged until the test ends, and with that the model of its training."""
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
+
+
 def train_on(small: tuple[Workspace, Dataset], full_at: int | None = None, *, stays: bool = False) -> Outcome:
     """A whole training through the queue, as the server does it."""
     workspace, dataset = small
     run = create_run(workspace, CONFIG, dataset)
     with full_disk(workspace.root, full_at, stays=stays) as disk:
-        jobs = JobManager(workspace)
+        jobs = manager(workspace)  # one for all trainings, as in a server: what a thread remembers is then little
         jobs.submit(run.id)
         assert jobs.wait_until_idle(PATIENCE)
     return Outcome(disk, load_run(run.path))
@@ -99,7 +108,7 @@ def test_a_full_disk_is_a_sentence_and_the_best_model_loads(small, part):
 @pytest.mark.long
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("stays", [False, True], ids=["for a moment", "from then on"])
-def test_a_full_disk_at_every_write(small, stays, say, caplog):
+def test_a_full_disk_at_every_write(small, stays, say, nothing_logged):
     failed = done = 0
     kinds = set()
     full_at = 1
@@ -112,7 +121,6 @@ def test_a_full_disk_at_every_write(small, stays, say, caplog):
         failed, done = failed + (outcome.run.status == "failed"), done + (outcome.run.status == "done")
         kinds.add(outcome.disk.refused[0].split()[0])
         full_at += 1
-        caplog.clear()  # it keeps each error that was logged, and with that the model of its training
     say(f"{full_at - 1} writes refused one by one: {failed} runs failed with a sentence, {done} ended well")
     assert kinds >= {"create", "write", "fsync", "replace", "rename", "mkdir"}
     assert failed > done
