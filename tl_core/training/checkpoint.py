@@ -87,14 +87,17 @@ def load_checkpoint(folder: RunFolder) -> Checkpoint | None:
 
 
 def keep_latest(folder: RunFolder) -> None:
-    """Of a run that has ended keep the latest checkpoint alone."""
+    """Of a run that has ended keep the latest checkpoint alone; if that cannot be done, all stay and can be read."""
     target = folder.path / CHECKPOINT_FILE
     files = [file for name in (CHECKPOINT_FILE, *LATEST_FILES) if (file := folder.path / name).exists()]
     newest = max(files, key=lambda file: file.stat().st_mtime_ns, default=target)
-    if newest != target:
-        newest.replace(target)
-    for name in LATEST_FILES:
-        (folder.path / name).unlink(missing_ok=True)
+    try:
+        if newest != target:
+            newest.replace(target)
+        for name in LATEST_FILES:
+            (folder.path / name).unlink(missing_ok=True)
+    except OSError as error:
+        logger.warning("The checkpoints of a run that has ended stay as they are: %s", error)
 
 
 def remove_checkpoint(folder: RunFolder) -> None:
