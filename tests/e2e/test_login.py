@@ -107,6 +107,7 @@ def test_a_dataset_is_its_owners_until_it_is_shared(invited: App, somebody):
     expect(bob.get_by_text("This dataset is somebody else's: ask them to switch on")).to_be_visible()
     expect(bob.get_by_text("336", exact=True)).to_have_count(0)
 
+    expect(ada.get_by_role("switch")).to_have_count(1)  # what was drawn before is gone
     ada.get_by_text("Everybody invited may see it").click()
     while not belonging(dataset.path).shared:  # pytest's own time limit ends it
         ada.wait_for_timeout(50)
@@ -132,6 +133,8 @@ def test_whoever_logs_out_has_left_here_and_at_the_provider(invited: App, provid
     before = provider.ended
     page.get_by_role("button", name="Log out").click()
     expect(page.get_by_role("button", name="Log in")).to_be_visible()
+    while provider.ended == before:  # pytest's own time limit ends it
+        page.wait_for_timeout(50)
     assert provider.ended == before + 1
     page.goto(invited.at("Runs"))
     expect(page.get_by_role("button", name="Log in")).to_be_visible()

@@ -10,6 +10,7 @@ const AGAIN_AT_MOST = 12_000 // ms; longer each time, so that a slow server is n
 const PATIENCE = 30_000 // ms for an answer, ...
 const FIRST_PATIENCE = 120_000 // ... and for the first, for which the model is loaded
 const RETRY = 2_000 // ms after a picture that could not be read
+const TAKEN_OVER = 2_000 // ms in which a camera that was on goes on in the place that the page gives it anew
 
 const WORDS = {
   idle: "The camera is off.",
@@ -31,6 +32,7 @@ const WORDS = {
 const ON = new Set(["asking", "running"])
 const REASONS = { NotAllowedError: "denied", SecurityError: "denied", NotFoundError: "missing", OverconstrainedError: "missing" }
 
+let lost = null // when a camera that was on lost its place in the page, and which it was
 const cameras = new WeakMap() // element -> Camera; Streamlit calls the function below again for every update
 
 export default function ({ data, parentElement, setTriggerValue }) {
@@ -71,9 +73,12 @@ class Camera {
     document.addEventListener("visibilitychange", this.onVisibility)
     window.addEventListener("pagehide", this.onPageHide)
     this.show(possible() ? "idle" : "insecure")
+    if (lost && performance.now() - lost.when < TAKEN_OVER) this.start(lost.device)
+    lost = null
   }
 
   leave() {
+    if (ON.has(this.state)) lost = { when: performance.now(), device: this.select.value }
     this.stop("idle")
     document.removeEventListener("visibilitychange", this.onVisibility)
     window.removeEventListener("pagehide", this.onPageHide)

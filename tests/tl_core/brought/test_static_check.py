@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -22,6 +23,8 @@ from tl_core.workspace import Workspace
 STATIC = [bad for bad in BAD_MODELS if not bad.child]
 SECONDS = 0.1
 ALLOWED_NAMES = 60
+AS_LONG_AS_PARSING = 20  # times; a yardstick that a slow machine stretches, too. 6 are usual
+TRIES = 5  # of what is measured; other work on the machine makes the slower ones
 
 
 @pytest.fixture
@@ -80,7 +83,7 @@ def test_every_kind_of_head_passes_with_what_its_file_holds(room, tmp_path, head
     assert model.classes == CLASSES
 
 
-def test_a_large_description_is_checked_in_no_time():
+def test_a_large_description_takes_little_longer_than_its_parsing():
     """The largest of our own has 1.1 MB."""
     layer = head_layers(config())[2]
     values = config()
@@ -89,9 +92,20 @@ def test_a_large_description_is_checked_in_no_time():
     head[2:2] = copies
     text = json.dumps(values).encode()
     assert len(text) > 1_100_000
-    started = time.process_time()
-    read_architecture(text, LIMITS)
-    assert time.process_time() - started < SECONDS
+    assert seconds_of(lambda: read_architecture(text, LIMITS)) < AS_LONG_AS_PARSING * seconds_of(
+        lambda: json.loads(text)
+    )
+
+
+def seconds_of(check: Callable[[], object]) -> float:
+    """Of the processor, in the fastest of some tries."""
+
+    def once() -> float:
+        started = time.process_time()
+        check()
+        return time.process_time() - started
+
+    return min(once() for _ in range(TRIES))
 
 
 def test_a_good_model_is_kept_with_what_is_known_of_it(room):
