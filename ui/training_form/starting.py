@@ -55,10 +55,12 @@ def start_bar(workspace: Workspace, dataset: Dataset, pins: Sequence[Pin] = ()) 
         except ConfigError as error:
             _bar("", (str(error),))
             return
-        if not plan.exact and not plan.problems:
-            _wait_for_measurement(workspace, config, dataset)
         if _bar(_plan_text(plan, len(manager(workspace).jobs())), plan.problems):
             _start(workspace, config, dataset, pins)
+        # Below the bar, which so keeps its place: what refreshes itself, and then is not there any more, could take
+        # the place of what follows it with it when it is late.
+        if not plan.exact and not plan.problems:
+            _wait_for_measurement(workspace, config, dataset)
 
 
 def running_now(workspace: Workspace) -> None:
