@@ -3,13 +3,13 @@
 import streamlit as st
 
 from tl_core.data import list_datasets
-from tl_core.hardware import detect_hardware
+from tl_core.machine.hardware import detect_hardware
 from tl_core.runs import list_runs
-from ui.access import guarded, require_protection, who_sees
-from ui.activity import show_activity
-from ui.first_steps import show_first_steps
-from ui.navigation import HOME
-from ui.page import page_setup
+from ui.home_page.activity import show_activity
+from ui.home_page.first_steps import show_first_steps
+from ui.shell.access import guarded, require_protection, who_sees
+from ui.shell.navigation import HOME
+from ui.shell.page import page_setup
 
 LEAD = (
     "Teach the computer to tell your pictures apart, without writing code. It begins with a network that has already "

@@ -15,7 +15,7 @@ from benchmarks.training import estimate_of, train_with_engine
 from tl_core.config import AUGMENTATION_LEVELS, TrainingConfig
 from tl_core.data import Dataset, import_sample, load_dataset
 from tl_core.data.dataset import write_manifest
-from tl_core.workspace import Workspace, new_id
+from tl_core.storage.workspace import Workspace, new_id
 
 LEVEL: Final = "medium"  # of augmentation
 FIT_EPOCHS: Final = 2  # of the end-to-end fit that are measured for its speed

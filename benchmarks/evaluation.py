@@ -92,8 +92,8 @@ def _look_row(session: Session, looks: tuple[float, ...]) -> Result:
 
 def evaluate_all(run: str, dataset: str) -> Measured:
     """Ask a run's model about every image of a dataset; seconds of opening the model and of everything else."""
-    from tl_core.evaluation import ALL, evaluate_run
-    from tl_core.prediction import open_predictor
+    from tl_core.evaluation.evaluate import ALL, evaluate_run
+    from tl_core.inference.predict import open_predictor
 
     folder = Path(run)
     (folder / f"evaluation-{ALL}.npz").unlink(missing_ok=True)  # of the round before
@@ -107,9 +107,9 @@ def evaluate_all(run: str, dataset: str) -> Measured:
 def look(run: str, dataset: str, times: int) -> Measured:
     """Milliseconds of one heat-map, the median of some."""
     from tl_core.data import load_dataset, read_image, resize_image
-    from tl_core.explanation import open_explainer
+    from tl_core.inference.grad_cam import open_grad_cam
 
-    explainer, images = open_explainer(Path(run)), load_dataset(Path(dataset))
+    explainer, images = open_grad_cam(Path(run)), load_dataset(Path(dataset))
     record = images.images[0]
     image = resize_image(read_image(images.path_of(record)), explainer.image_size)
     seconds = []

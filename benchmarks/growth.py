@@ -12,9 +12,9 @@ from benchmarks.synthetic import Kind, make_dataset
 from benchmarks.training import estimate_of, train_with_engine
 from tl_core.config import TrainingConfig
 from tl_core.data import load_dataset
-from tl_core.files import read_json
 from tl_core.runs import read_events
 from tl_core.runs.record import RunFolder
+from tl_core.storage.files import read_json
 
 COUNTS: Final = (1_000, 5_000, 20_000)
 SIZE: Final = 64  # pixels: the time per image is small, so what grows with the number of images is seen

@@ -14,9 +14,9 @@ from benchmarks.session import REPOSITORY, BenchmarkError, Measured, Session
 from benchmarks.synthetic import Kind, make_dataset, share_dataset
 from tl_core.config import TrainingConfig
 from tl_core.data import load_dataset
-from tl_core.files import read_json, write_json
 from tl_core.runs import RunRecord, create_run, list_runs
-from tl_core.workspace import Workspace
+from tl_core.storage.files import read_json, write_json
+from tl_core.storage.workspace import Workspace
 
 TRAINING_SECONDS: Final = 900
 

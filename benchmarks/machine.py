@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from importlib import metadata
 from typing import Final
 
-from tl_core.hardware import detect_hardware
+from tl_core.machine.hardware import detect_hardware
 
 _PACKAGES: Final = ("tensorflow", "keras", "openvino", "numpy", "pillow", "streamlit")
 BFLOAT16: Final = frozenset({"AMX bfloat16", "AVX-512 bfloat16"})

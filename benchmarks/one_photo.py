@@ -75,7 +75,7 @@ def _rows(session: Session, photo: Path, ours: list[Measured], theirs: list[Meas
 def ask_predictor(run: str, photo: str, times: int) -> Measured:
     """Our predictor, warm."""
     from tl_core.data.normalise import normalise_image, read_image, resize_image
-    from tl_core.prediction import open_predictor, predict_images
+    from tl_core.inference.predict import open_predictor, predict_images
 
     data, folder = Path(photo).read_bytes(), Path(run)
     predictor = open_predictor(folder)

@@ -18,7 +18,7 @@ from benchmarks.training import train_with_engine
 from tl_core.config import TrainingConfig
 from tl_core.data import load_dataset
 from tl_core.runs import Best, EventWriter, create_run, update_run
-from tl_core.workspace import Workspace
+from tl_core.storage.workspace import Workspace
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -108,8 +108,8 @@ def _comparisons(session: Session) -> Result:
 
 def open_cells(workspace: str, run: str, dataset: str, times: int) -> Measured:
     """Click the fullest cells of a run's confusion matrix, one after the other."""
-    from tl_core.evaluation import evaluate_run
-    from ui.evaluation.images import cell_sentence
+    from tl_core.evaluation.evaluate import evaluate_run
+    from ui.evaluate_page.images import cell_sentence
 
     result = evaluate_run(Path(run), Path(dataset), "validation")
     order = np.argsort(-result.confusion, axis=None, kind="stable")[:times]

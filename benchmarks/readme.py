@@ -8,7 +8,7 @@ from typing import Final
 
 from benchmarks.report import quantity
 from benchmarks.results import Result
-from tl_core.files import write_bytes
+from tl_core.storage.files import write_bytes
 
 README: Final = Path(__file__).resolve().parents[1] / "README.md"
 BEGIN: Final = "<!-- measured: written by python -m benchmarks --report -->"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.results import Result
-from tl_core.files import write_bytes
+from tl_core.storage.files import write_bytes
 
 FILE: Final = "RESULTS.md"
 _UNITS: Final = {"x": "x", "%": " %"}

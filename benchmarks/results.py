@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final
 
-from tl_core.files import read_json, write_json
+from tl_core.storage.files import read_json, write_json
 
 FILE: Final = "results.json"
 

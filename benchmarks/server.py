@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from benchmarks.session import REPOSITORY, BenchmarkError
-from tl_core.workspace import Workspace
+from tl_core.storage.workspace import Workspace
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

@@ -16,7 +16,7 @@ from subprocess import PIPE
 from types import FrameType
 from typing import Any, Final, TypeVar
 
-from tl_core.workspace import Workspace, new_id
+from tl_core.storage.workspace import Workspace, new_id
 
 Measured = dict[str, Any]
 """What a contender reports, in plain values."""

@@ -18,7 +18,7 @@ from PIL import Image
 
 from tl_core.data.dataset import IMAGES, Dataset, ImageRecord, fingerprint_of, load_dataset, write_manifest
 from tl_core.data.normalise import normalise_image
-from tl_core.workspace import Workspace
+from tl_core.storage.workspace import Workspace
 
 Pixels = npt.NDArray[np.uint8]
 

@@ -15,11 +15,11 @@ from benchmarks.results import Estimate
 from benchmarks.session import Measured
 from tl_core.config import TrainingConfig
 from tl_core.data import Dataset, load_dataset
-from tl_core.files import read_json, write_json
-from tl_core.plan import plan_training
-from tl_core.plan.measurement import load_speed
+from tl_core.planning import plan_training
+from tl_core.planning.measured_speed import load_speed
 from tl_core.runs import RunRecord, create_run, read_events
-from tl_core.workspace import Workspace
+from tl_core.storage.files import read_json, write_json
+from tl_core.storage.workspace import Workspace
 
 
 def train_with_engine(dataset: str, workspace: str, config: dict[str, Any], calibrated: bool = False) -> Measured:
@@ -35,7 +35,7 @@ def train_with_engine(dataset: str, workspace: str, config: dict[str, Any], cali
         ``seconds`` of the whole training; ``first_epoch`` seconds from Start to the first epoch event; seconds of
         each epoch by phase and of each stage; the estimate that was shown before Start; the accuracies.
     """
-    from tl_core.engine.openvino_runtime import import_openvino
+    from tl_core.features.openvino_runtime import import_openvino
     from tl_core.training import train
 
     import_openvino()  # so that loading it is not counted, as it is not for TensorFlow

@@ -84,9 +84,9 @@ def keras_predict(backbone: str, size: int, images: int) -> Measured:
 def compiled_trunk(backbone: str, size: int, images: int, precision: str) -> Measured:
     """The same layers as the engine compiles them; ``text`` says how."""
     from tl_core.config import TrainingConfig
-    from tl_core.device import use_device
-    from tl_core.engine.compiled import compile_network
-    from tl_core.engine.partition import partition_classifier
+    from tl_core.features.compiled import compile_network
+    from tl_core.features.partition import partition_classifier
+    from tl_core.machine.device import use_device
     from tl_core.models.classifier import build_classifier
 
     pictures, device = _pictures(images, size), use_device(precision)

@@ -3,28 +3,28 @@
 import streamlit as st
 
 from tl_core.data import list_datasets
-from ui.datasets.bringing import bring_images
-from ui.datasets.gallery import show_gallery
-from ui.datasets.import_progress import show_imports, take_outcome
-from ui.datasets.managing import choose_dataset, say_if_link_leads_nowhere, show_managing
-from ui.datasets.overview import show_overview
-from ui.navigation import DATA, TRAIN, go_to
-from ui.page import page_setup
-from ui.sharing import sharing_switch
+from ui.components.gallery import show_gallery
+from ui.components.sharing import sharing_switch
+from ui.data_page.import_progress import show_imports, take_outcome
+from ui.data_page.manage import choose_dataset, show_managing, warn_about_dead_link
+from ui.data_page.overview import show_overview
+from ui.data_page.upload import upload_images
+from ui.shell.navigation import DATA, TRAIN, go_to
+from ui.shell.page import page_setup
 
 with page_setup("Data", DATA.icon, lead="Which images shall the model learn from?") as workspace:
     importing = show_imports(workspace)
     fresh = take_outcome()
     datasets = list_datasets(workspace)
-    say_if_link_leads_nowhere(workspace, fresh)
+    warn_about_dead_link(workspace, fresh)
     if not datasets and not importing:
         st.markdown(
             "There are no images here yet. Choose how to bring them; a sample set is the quickest way to begin."
         )
-        bring_images(workspace, primary=True)
+        upload_images(workspace, primary=True)
     elif datasets:
         with st.expander("Bring more images", icon=":material/add_photo_alternate:"):
-            bring_images(workspace, primary=False)
+            upload_images(workspace, primary=False)
         dataset = choose_dataset(datasets, fresh)
         with st.container(horizontal=True, vertical_alignment="center"):
             if st.button("Train on these images", type="primary", icon=TRAIN.icon):

@@ -3,16 +3,16 @@
 import streamlit as st
 
 from tl_core.runs import list_runs, tags_of
-from tl_core.workspace import Workspace
-from ui.errors import error_boundary
-from ui.navigation import RUNS, TRAIN, go_to
-from ui.page import page_setup
-from ui.runs.comparing import begin_comparing, compare_runs, named_in_address
-from ui.runs.details import run_details
-from ui.runs.filter import runs_filter
-from ui.runs.old_runs import offer_old_runs
-from ui.runs.storage import kept_for_speed
-from ui.runs.table import run_chooser, runs_table
+from tl_core.storage.workspace import Workspace
+from ui.runs_page.compare import begin_comparing, compare_runs, named_in_address
+from ui.runs_page.details import run_details
+from ui.runs_page.filter import runs_filter
+from ui.runs_page.old_runs import offer_old_runs
+from ui.runs_page.storage import cache_section
+from ui.runs_page.table import run_chooser, runs_table
+from ui.shell.errors import error_boundary
+from ui.shell.navigation import RUNS, TRAIN, go_to
+from ui.shell.page import page_setup
 
 REFRESH_SECONDS = 3.0
 
@@ -45,7 +45,7 @@ def show_all(workspace: Workspace) -> None:
 
     active = any(run.active for run in runs)
     st.fragment(table, run_every=REFRESH_SECONDS if active else None)()
-    kept_for_speed(workspace, "runs")
+    cache_section(workspace, "runs")
     offer_old_runs(workspace, runs, "runs")
 
 

@@ -4,19 +4,19 @@ import streamlit as st
 
 from tl_core.data import load_dataset
 from tl_core.runs import RunRecord
-from tl_core.workspace import Workspace
-from ui.evaluation.classes import class_table
-from ui.evaluation.doubt import doubt_section
-from ui.evaluation.evaluating import evaluated
-from ui.evaluation.images import forget_arrival, mix_ups_and_images
-from ui.evaluation.measures import more_measures
-from ui.evaluation.report import report_download
-from ui.evaluation.summary import evaluation_summary
-from ui.navigation import EVALUATE, PREDICT, RUNS, go_to, page_link
-from ui.page import page_setup
-from ui.runs.picker import newest, pick_run
-from ui.runs.words import model_words
-from ui.words import count
+from tl_core.storage.workspace import Workspace
+from ui.components.format import count
+from ui.components.run_format import format_model
+from ui.components.run_picker import newest, pick_run
+from ui.evaluate_page.classes import class_table
+from ui.evaluate_page.evaluating import evaluated
+from ui.evaluate_page.images import forget_arrival, mix_ups_and_images
+from ui.evaluate_page.measures import more_measures
+from ui.evaluate_page.rejection import rejection_section
+from ui.evaluate_page.report import report_download
+from ui.evaluate_page.summary import evaluation_summary
+from ui.shell.navigation import EVALUATE, PREDICT, RUNS, go_to, page_link
+from ui.shell.page import page_setup
 
 SPLITS = {"test": "Test images", "validation": "Validation images"}
 
@@ -43,7 +43,7 @@ def show(workspace: Workspace, run: RunRecord, split: str) -> None:
     dataset = load_dataset(workspace.datasets / run.dataset_id)
     key = f"evaluate-{run.id}-{split}"
     evaluation_summary(result.confusion, run.classes, result.top_k, split)
-    st.caption(f"Measured on {model_words(run)}.")
+    st.caption(f"Measured on {format_model(run)}.")
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button("Try it on a photo", type="primary", icon=PREDICT.icon):
             go_to(PREDICT, run=run.id)
@@ -54,7 +54,7 @@ def show(workspace: Workspace, run: RunRecord, split: str) -> None:
     st.header(f"Class by class: {count(len(run.classes), 'class', 'classes')}", anchor=False)
     class_table(result.per_class, key, f"{run.id}-{split}-classes.csv")
     more_measures(result, key, f"{run.id}-{split}")
-    doubt_section(workspace, run, f"doubt-{run.id}")
+    rejection_section(workspace, run, f"doubt-{run.id}")
 
 
 with page_setup("Evaluate", EVALUATE.icon, lead="How good is a model, and where does it go wrong?") as workspace:

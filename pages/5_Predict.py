@@ -5,42 +5,42 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from tl_core.confidence import load_confidence
-from tl_core.kept_epochs import KeptEpoch
+from tl_core.inference.calibration import load_calibration
 from tl_core.runs import RunRecord
-from tl_core.workspace import Workspace
-from ui.brought.answers import brought_answers_to
-from ui.brought.bringing import bring_section
-from ui.brought.choosing import asks_a_file, pick_brought
-from ui.brought.openings import being_opened, opened
-from ui.live_camera import live_camera
-from ui.navigation import PREDICT
-from ui.page import page_setup
-from ui.prediction.answers import Answer, answers_to
-from ui.prediction.archive import predict_archive_section
-from ui.prediction.card import Asked, prediction_card
-from ui.prediction.comparing import agreement_in_words, pick_runs
-from ui.prediction.epochs import epoch_in_words, pick_epoch
-from ui.prediction.knowing import knows_in_words
-from ui.prediction.pictures import choose_pictures
-from ui.prediction.table import prediction_table
-from ui.runs.words import model_words
-from ui.words import percent
+from tl_core.runs.epoch_checkpoints import EpochCheckpoint
+from tl_core.storage.workspace import Workspace
+from ui.components.answers import Answer, answers_to
+from ui.components.format import percent
+from ui.components.live_camera import live_camera
+from ui.components.pictures import choose_pictures
+from ui.components.prediction_card import Asked, prediction_card
+from ui.components.run_format import format_model
+from ui.predict_page.archive import predict_archive_section
+from ui.predict_page.compare import format_agreement, pick_runs
+from ui.predict_page.epochs import format_epoch, pick_epoch
+from ui.predict_page.import_model import import_model_section
+from ui.predict_page.imported_answers import imported_model_answers
+from ui.predict_page.knowing import format_knowledge
+from ui.predict_page.model_picker import asks_a_file, pick_imported_model
+from ui.predict_page.openings import being_opened, opened
+from ui.predict_page.table import prediction_table
+from ui.shell.navigation import PREDICT
+from ui.shell.page import page_setup
 
 CARDS_PER_PAGE = 12
 BARS_OF_ONE, BARS_OF_MANY = 5, 3
 
 
-def introduce(run: RunRecord, epoch: KeptEpoch | None) -> None:
+def introduce(run: RunRecord, epoch: EpochCheckpoint | None) -> None:
     """Which model answers, how good it is, and what it can answer at all."""
     measured = epoch or run.best
     accuracy = f", right for {percent(measured.val_accuracy)} of its validation images" if measured else ""
     goes_on = run.active and epoch is None
     going_on = " The training still goes on: a better epoch takes over as soon as there is one." if goes_on else ""
-    threshold = load_confidence(run.folder, epoch.sha256 if epoch else run.model_sha256).threshold
+    threshold = load_calibration(run.folder, epoch.sha256 if epoch else run.model_sha256).threshold
     st.caption(
-        f"Answers come from {epoch_in_words(epoch) if epoch else model_words(run)}{accuracy}.{going_on}  \n"
-        f"{knows_in_words(run.classes, threshold)}"
+        f"Answers come from {format_epoch(epoch) if epoch else format_model(run)}{accuracy}.{going_on}  \n"
+        f"{format_knowledge(run.classes, threshold)}"
     )
 
 
@@ -54,7 +54,7 @@ def show(answers: Sequence[Sequence[Answer]], runs: Sequence[Asked]) -> None:
     pictures, first, compares = len(answers[0]), 0, len(runs) > 1
     st.header("The answer" if pictures == len(runs) == 1 else "The answers", anchor=False)
     if compares:
-        st.markdown(agreement_in_words(*answers))
+        st.markdown(format_agreement(*answers))
     if pictures > 1:
         others = answers[1] if compares else ()
         prediction_table(answers[0], runs[0].classes, "predict", f"{runs[0].id}-answers.csv", others)
@@ -69,16 +69,16 @@ def show(answers: Sequence[Sequence[Answer]], runs: Sequence[Asked]) -> None:
 
 def ask_a_file(workspace: Workspace) -> None:
     """A model from a file answers."""
-    model = pick_brought(workspace, key="predict-brought")
+    model = pick_imported_model(workspace, key="predict-brought")
     if model is None:
-        bring_section(workspace, key="predict-brought", first=True)
+        import_model_section(workspace, key="predict-brought", first=True)
         return
     waiting = being_opened(model) and not opened(model, key="predict-opening")
-    bring_section(workspace, key="predict-brought", first=False)
+    import_model_section(workspace, key="predict-brought", first=False)
     pictures = choose_pictures(workspace, None, key="predict")
     predict_archive_section(model, key="predict-zip")
     if pictures and not waiting and opened(model, key="predict-asking"):
-        show([brought_answers_to(pictures, model)], [model])
+        show([imported_model_answers(pictures, model)], [model])
 
 
 def ask_a_run(workspace: Workspace) -> None:

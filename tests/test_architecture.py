@@ -14,63 +14,43 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
-# The longest prefix that fits names the layer.
-LAYERS = {
-    "tl_core": 0,
-    "tl_core.errors": 0,
-    "tl_core.files": 0,
-    "tl_core.workspace": 0,
-    "tl_core.quota": 0,
-    "tl_core.passcode": 0,
-    "tl_core.sharing": 0,
-    "tl_core.child_process": 0,
-    "tl_core.config": 0,
-    "tl_core.backbones": 2,
-    "tl_core.backbones.record": 0,
-    "tl_core.backbones.registry": 0,
-    "tl_core.backbones.families": 0,
-    "tl_core.backbones.feature_size": 0,
-    "tl_core.backbones.outline": 1,
-    "tl_core.backbones.weights": 1,
-    "tl_core.brought": 1,
-    "tl_core.brought.answering": 2,
-    "tl_core.brought.child": 2,
-    "tl_core.data": 1,
-    "tl_core.runs": 1,
-    "tl_core.jobs": 1,
-    "tl_core.figures": 1,
-    "tl_core.coach": 1,
-    "tl_core.settings": 1,
-    "tl_core.comparison": 1,
-    "tl_core.confidence": 1,
-    "tl_core.pinned": 1,
-    "tl_core.kept_epochs": 1,
-    "tl_core.hardware": 1,
-    "tl_core.doctor": 1,
-    "tl_core.image_order": 1,
-    "tl_core.plan": 1,
-    "tl_core.priority": 1,
-    "tl_core.models": 2,
-    "tl_core.engine": 2,
-    "tl_core.engine.disk_cache": 1,
-    "tl_core.engine.image_store": 1,
-    "tl_core.training": 2,
-    "tl_core.evaluation": 2,
-    "tl_core.report": 2,
-    "tl_core.class_curves": 2,
-    "tl_core.explanation": 2,
-    "tl_core.export": 2,
-    "tl_core.codegen": 1,
-    "tl_core.neighbours": 2,
-    "tl_core.prediction": 2,
-    "tl_core.device": 2,
-    "tl_core.command_line": 3,
-    "tl_core.__main__": 3,
+# The architecture in one line per floor: a package imports packages of lower floors only, never one beside it.
+CORE_FLOORS = (
+    ("errors that a person can meet", {"errors"}),
+    ("the workspace on the disk", {"storage"}),
+    ("the computer: hardware, device, child processes", {"machine"}),
+    ("pretrained backbones: records, outlines, weights", {"backbones"}),
+    ("what a training is told to do", {"config"}),
+    ("datasets and their imports", {"data"}),
+    ("runs: record, progress, annotations", {"runs"}),
+    ("Keras models; Plotly figures", {"models", "figures"}),
+    ("frozen features, computed once; advice on curves", {"features", "advice"}),
+    ("a finished model is asked", {"inference"}),
+    ("a finished model is measured", {"evaluation"}),
+    ("a model is trained; a model is imported", {"training", "imported_models"}),
+    ("the queue of trainings; exports", {"jobs", "export"}),
+    ("what a training will take", {"planning"}),
+    ("the command line", {"command_line"}),
+    ("``python -m tl_core``", {"__main__"}),
+)
+UI_FLOORS = (
+    ("the frame of every page", {"shell"}),
+    ("what a tab and the server remember", {"state"}),
+    ("pieces that several pages draw", {"components"}),
+    ("one package per page", {"home_page", "data_page", "train_page", "runs_page", "evaluate_page", "predict_page"}),
+)
+FLOORS = {
+    f"{root}.{package}": height
+    for root, floors in (("tl_core", CORE_FLOORS), ("ui", UI_FLOORS))
+    for height, (_, packages) in enumerate(floors)
+    for package in packages
 }
-# Doors upwards, each inside a function: the queue starts a training only when one really begins.
-LAZY_DOORS = {("tl_core.jobs.manager", "tl_core.training")}
+# Imports upwards that remain.
+LAZY_DOORS = {("tl_core.inference.predict", "tl_core.evaluation.evaluate")}
+MAX_PACKAGES = 20  # of tl_core
+MAX_ROOT_MODULES = 3  # of tl_core, its __init__ included
 
-HEAVY = {"tensorflow", "keras", "openvino", "sklearn", "skimage"}
+HEAVY = {"tensorflow", "keras", "tf2onnx", "openvino", "sklearn", "skimage"}
 FORBIDDEN_WORDS = (
     r"\bpickle\.loads?\(",
     r"safe_mode\s*=\s*False",
@@ -92,7 +72,7 @@ FORBIDDEN_WORDS = (
     r"unsafe_allow_html\s*=\s*True",
 )
 # In the process that opens a model from a file, and nowhere else, its weights are looked at before Keras reads them.
-ALLOWED_WORDS = {"tl_core.brought.weights": {r"\bh5py\b"}}
+ALLOWED_WORDS = {"tl_core.imported_models.check.weights": {r"\bh5py\b"}}
 
 
 @dataclass(frozen=True)
@@ -145,33 +125,42 @@ def _exists(module: str) -> bool:
     return path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()
 
 
-def layer_of(module: str) -> int:
-    fitting = [prefix for prefix in LAYERS if module == prefix or module.startswith(f"{prefix}.")]
-    return LAYERS[max(fitting, key=len)]
+def package_of(module: str) -> str:
+    """``tl_core.runs`` of ``tl_core.runs.store``."""
+    return ".".join(module.split(".")[:2])
 
 
 def is_door(found: Import) -> bool:
-    return not found.at_top and any(
-        found.module == module and found.imported.startswith(target) for module, target in LAZY_DOORS
-    )
+    return (found.module, found.imported) in LAZY_DOORS
 
 
-@pytest.mark.parametrize("path", python_files("tl_core"), ids=module_name)
-def test_imports_go_down_the_layers(path: Path):
+@pytest.mark.parametrize("path", python_files("tl_core", "ui"), ids=module_name)
+def test_imports_go_down_the_floors(path: Path):
+    root = path.relative_to(REPOSITORY).parts[0]
+    own = package_of(module_name(path))
     wrong = [
         found.imported
         for found in imports_of(path)
-        if found.imported.startswith("tl_core")
-        and layer_of(found.imported) > layer_of(found.module)
+        if found.imported.startswith(f"{root}.")
+        and package_of(found.imported) != own
+        and FLOORS[package_of(found.imported)] >= FLOORS[own]
         and not is_door(found)
     ]
     assert wrong == []
 
 
-def test_every_module_of_the_core_has_a_layer_of_its_own():
-    rooms = {module_name(path) for path in (REPOSITORY / "tl_core").iterdir() if path.suffix == ".py"}
-    rooms |= {f"tl_core.{path.parent.name}" for path in (REPOSITORY / "tl_core").glob("*/__init__.py")}
-    assert rooms <= LAYERS.keys()
+@pytest.mark.parametrize("root", ["tl_core", "ui"])
+def test_every_package_stands_on_a_floor(root: str):
+    folder = REPOSITORY / root
+    rooms = {f"{root}.{path.stem}" for path in folder.glob("*.py") if path.stem != "__init__"}
+    rooms |= {f"{root}.{path.parent.name}" for path in folder.glob("*/__init__.py")}
+    assert rooms == {name for name in FLOORS if name.startswith(f"{root}.")}
+
+
+def test_the_core_has_few_rooms():
+    folder = REPOSITORY / "tl_core"
+    assert len(list(folder.glob("*.py"))) <= MAX_ROOT_MODULES
+    assert len(list(folder.glob("*/__init__.py"))) <= MAX_PACKAGES
 
 
 @pytest.mark.parametrize("path", python_files("tl_core"), ids=module_name)
@@ -180,22 +169,40 @@ def test_the_core_knows_nothing_of_the_user_interface(path: Path):
     assert not [found for found in imports_of(path) if found.imported.startswith(("streamlit.", "ui."))]
 
 
-@pytest.mark.parametrize("path", python_files("tl_core"), ids=module_name)
-def test_heavy_packages_are_imported_at_the_top_only_above_layer_one(path: Path):
-    heavy = [found for found in imports_of(path) if found.imported.split(".")[0] in HEAVY and found.at_top]
-    assert not heavy or layer_of(module_name(path)) >= 2
+def with_parents(module: str) -> set[str]:
+    """A module and the packages that Python imports before it."""
+    parts = module.split(".")
+    return {".".join(parts[:end]) for end in range(1, len(parts) + 1)}
+
+
+def heavy_modules() -> frozenset[str]:
+    """Modules of the core whose import brings TensorFlow or another heavy package, directly or through others."""
+    imports = {
+        module_name(path): {
+            name for found in imports_of(path) if found.at_top for name in with_parents(found.imported)
+        }
+        | with_parents(module_name(path)) - {module_name(path)}
+        for path in python_files("tl_core")
+    }
+    heavy = {module for module, found in imports.items() if {name.split(".")[0] for name in found} & HEAVY}
+    while more := {module for module, found in imports.items() if module not in heavy and found & heavy}:
+        heavy |= more
+    return frozenset(heavy)
+
+
+HEAVY_MODULES = heavy_modules()
 
 
 @pytest.mark.parametrize("path", [REPOSITORY / "app.py", *python_files("pages", "ui")], ids=module_name)
 def test_the_user_interface_never_imports_a_heavy_package(path: Path):
     for found in imports_of(path):
         assert found.imported.split(".")[0] not in HEAVY
-        if found.at_top and found.imported.startswith("tl_core"):
-            assert layer_of(found.imported) <= 1, f"{found.imported} brings TensorFlow; import it inside a function"
+        if found.at_top:
+            assert found.imported not in HEAVY_MODULES, f"{found.imported} brings TensorFlow; import it in a function"
 
 
-def test_the_light_layers_really_leave_tensorflow_out():
-    light = [module_name(path) for path in python_files("tl_core") if layer_of(module_name(path)) <= 1]
+def test_the_light_modules_really_leave_tensorflow_out():
+    light = sorted({module_name(path) for path in python_files("tl_core")} - HEAVY_MODULES - {"tl_core.__main__"})
     load = f"import sys, importlib\nfor name in {light!r}: importlib.import_module(name)"
     code = f"{load}\nprint(sorted(set(sys.modules) & {HEAVY!r}))"
     found = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)

@@ -68,7 +68,7 @@ def test_the_audit_can_be_run():
 OPENS_MODELS = re.compile(r"(^|\.)(load_model|load_weights|model_from_json|deserialize_keras_object)$")
 # Our own model, checked by its sha256 before; pretrained weights, checked by the published sum; and, in a process of
 # its own that may do nothing but compute, a model from a file that has passed the static check.
-OPENED_HERE = {"tl_core.models.stored", "tl_core.backbones.build", "tl_core.brought.child"}
+OPENED_HERE = {"tl_core.models.load", "tl_core.backbones.build", "tl_core.imported_models.sandbox.worker"}
 
 
 @pytest.mark.parametrize("path", python_files("tl_core", "ui", "pages"), ids=module_name)
@@ -78,7 +78,7 @@ def test_models_are_opened_in_three_places_alone(path: Path):
 
 
 NO_PICTURE = {"h5", "hdf5", "pkl", "pickle", "pt", "pth", "onnx", "npz", "tflite", "py", "html"}
-TAKES_MODELS = "ui.brought.bringing"
+TAKES_MODELS = "ui.predict_page.import_model"
 
 
 def test_what_can_be_uploaded_is_a_zip_a_picture_or_settings_and_a_model_in_one_place_alone():
@@ -95,10 +95,10 @@ def test_an_uploaded_model_goes_nowhere_but_to_the_check():
     """What takes the upload hands it to the static check; Keras comes in only in the process that opens it."""
     (path,) = [path for path in python_files("ui") if module_name(path) == TAKES_MODELS]
     given = [ast.unparse(call.func) for call in calls_in(path) if "file" in {ast.unparse(word) for word in call.args}]
-    assert set(given) == {"_accept", "look_at", "bring_model"}
-    for checked in python_files("tl_core/brought"):
+    assert set(given) == {"_accept", "inspect_file", "import_model"}
+    for checked in python_files("tl_core/imported_models"):
         names = {found.imported.split(".")[0] for found in imports_of(checked)}
-        assert "keras" not in names or module_name(checked) == "tl_core.brought.child"
+        assert "keras" not in names or module_name(checked) == "tl_core.imported_models.sandbox.worker"
         assert "tensorflow" not in names
 
 

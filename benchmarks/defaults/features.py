@@ -14,7 +14,7 @@ import numpy.typing as npt
 from benchmarks.defaults.image_sets import Images, ImageSet
 from tl_core.backbones.registry import get_backbone
 from tl_core.data.normalise import resize_image
-from tl_core.files import replacing
+from tl_core.storage.files import replacing
 
 BACKBONE: Final = "efficientnet_lite0"
 POOLINGS: Final = ("average", "max")
@@ -60,8 +60,8 @@ def compute_pooled(images: Images) -> list[Array]:
 
     from tl_core.backbones.build import build_backbone
     from tl_core.backbones.scaling import build_scaling
-    from tl_core.device import use_device
-    from tl_core.engine.compiled import compile_network
+    from tl_core.features.compiled import compile_network
+    from tl_core.machine.device import use_device
 
     device = use_device("float32")
     backbone = get_backbone(BACKBONE)

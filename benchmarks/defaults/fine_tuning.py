@@ -17,15 +17,15 @@ from benchmarks.defaults.sampling import Draw
 from benchmarks.defaults.trials import Outcome, PhaseSetting, build_fitter, examples_of, run_one_phase
 from tl_core.backbones.build import build_backbone
 from tl_core.config import TrainingConfig
-from tl_core.device import use_device
-from tl_core.engine.compiled import compile_network
-from tl_core.engine.partition import partition_classifier
-from tl_core.files import replacing
+from tl_core.features.compiled import compile_network
+from tl_core.features.partition import partition_classifier
+from tl_core.machine.device import use_device
 from tl_core.models.classifier import Classifier, build_classifier
 from tl_core.models.freezing import freeze_layers
-from tl_core.training.feeds import ArrayFeed
-from tl_core.training.phase import PhaseState
-from tl_core.training.reporter import FINE_TUNE, HEAD
+from tl_core.storage.files import replacing
+from tl_core.training.callbacks.event_log import FINE_TUNE, HEAD
+from tl_core.training.inputs import CachedFeatures
+from tl_core.training.phase import TrainerState
 from tl_core.training.saving import snapshot
 
 DEPTHS: Final = {
@@ -105,18 +105,18 @@ def try_both_phases(
     config = replace(config, frozen_layers=cut.frozen_layers)
     classes = len(images.classes)
     classifier = build_classifier(config, classes, build_backbone(BACKBONE))
-    state = PhaseState(HEAD, 1, config.batch_size)
+    state = TrainerState(HEAD, 1, config.batch_size)
     head = partition_classifier(classifier, len(classifier.base.layers)).trained
     setting = PhaseSetting(config, head, HEAD, config.learning_rate, config.epochs)
-    pooled = ArrayFeed([getattr(features, config.head.pooling)])
+    pooled = CachedFeatures([getattr(features, config.head.pooling)])
     examples = functools.partial(examples_of, pooled, images.labels)
     first = run_one_phase(setting, build_fitter(setting, len(drawn.train), classes), state, examples, drawn, judged)
     freeze_layers(classifier.base, cut.frozen_layers)
     part = partition_classifier(classifier, cut.frozen_layers).trained
-    state = PhaseState(FINE_TUNE, state.next_epoch, config.batch_size, best=state.best)
+    state = TrainerState(FINE_TUNE, state.next_epoch, config.batch_size, best=state.best)
     state.weights = snapshot(part.variables)
     setting = PhaseSetting(config, part, FINE_TUNE, config.fine_tune_learning_rate, config.fine_tune_epochs)
-    examples = functools.partial(examples_of, ArrayFeed([cut.array]), images.labels)
+    examples = functools.partial(examples_of, CachedFeatures([cut.array]), images.labels)
     tuned = run_one_phase(setting, build_fitter(setting, len(drawn.train), classes), state, examples, drawn, judged)
     return TwoPhases(head=first, tuned=tuned)
 

@@ -16,15 +16,15 @@ from benchmarks.defaults.features import Features
 from benchmarks.defaults.image_sets import ImageSet, Indices
 from benchmarks.defaults.sampling import Draw
 from tl_core.config import TrainingConfig
-from tl_core.engine.partition import TrainedPart
+from tl_core.features.partition import TrainedPart
 from tl_core.models.head import build_head
 from tl_core.models.optimizers import build_optimizer
-from tl_core.training.feeds import ArrayFeed
-from tl_core.training.fitter import Fitter
-from tl_core.training.losses import Objective, sample_weights
-from tl_core.training.passes import Examples
-from tl_core.training.phase import PhasePlan, PhaseState, run_phase
-from tl_core.training.reporter import HEAD, Reporter
+from tl_core.training.callbacks.event_log import HEAD, Reporter
+from tl_core.training.epoch_runner import EpochRunner
+from tl_core.training.inputs import CachedFeatures
+from tl_core.training.loops import Subset
+from tl_core.training.losses import Loss, sample_weights
+from tl_core.training.phase import PhasePlan, TrainerState, run_phase
 from tl_core.training.saving import restore, snapshot
 
 Array = npt.NDArray[Any]
@@ -62,10 +62,10 @@ class _Silent:
 class _Nothing:
     """Stands where a run keeps what must survive the process."""
 
-    def improved(self, state: PhaseState) -> None:
+    def improved(self, state: TrainerState) -> None:
         """Nothing is kept."""
 
-    def epoch_ended(self, state: PhaseState) -> None:
+    def epoch_ended(self, state: TrainerState) -> None:
         """Nothing is kept."""
 
 
@@ -95,7 +95,7 @@ class HeadTrials:
         maps = features.pooled(config.head.pooling)
         self._shape = maps.shape[1:]
         self._classes = len(images.classes)
-        self._examples = functools.partial(examples_of, ArrayFeed([maps]), images.labels)
+        self._examples = functools.partial(examples_of, CachedFeatures([maps]), images.labels)
         self._setting = PhaseSetting(config, self._build(config), HEAD, config.learning_rate, config.epochs)
         self._fitter = build_fitter(self._setting, training_images, self._classes)
         self._untouched = snapshot(self._fitter.optimizer.variables)
@@ -111,7 +111,7 @@ class HeadTrials:
         config = replace(self._setting.config, seed=seed)
         restore(self._setting.part.variables, snapshot(self._build(config).variables))
         restore(self._fitter.optimizer.variables, self._untouched)
-        state = PhaseState(HEAD, 1, config.batch_size)
+        state = TrainerState(HEAD, 1, config.batch_size)
         setting = replace(self._setting, config=config)
         return run_one_phase(setting, self._fitter, state, self._examples, drawn, judged)
 
@@ -120,24 +120,24 @@ class HeadTrials:
         return TrainedPart([], build_head(config.head, self._shape, self._classes))
 
 
-def build_fitter(setting: PhaseSetting, training_images: int, classes: int) -> Fitter:
+def build_fitter(setting: PhaseSetting, training_images: int, classes: int) -> EpochRunner:
     """What trains a part, with a new optimizer."""
     steps = -(-training_images // setting.config.batch_size) * setting.epochs
     optimizer = build_optimizer(setting.config, setting.learning_rate, steps)
-    return Fitter(setting.part, optimizer, Objective(setting.config, classes), lambda: False)
+    return EpochRunner(setting.part, optimizer, Loss(setting.config, classes), lambda: False)
 
 
-def examples_of(feed: ArrayFeed, labels: Indices, rows: Indices, weights: Array | None = None) -> Examples:
+def examples_of(feed: CachedFeatures, labels: Indices, rows: Indices, weights: Array | None = None) -> Subset:
     """Some rows of a feed, each counting 1 if no weights are given."""
     weights = np.ones(len(rows), np.float32) if weights is None else weights
-    return Examples(feed, rows, labels[rows].astype(np.int32), weights)
+    return Subset(feed, rows, labels[rows].astype(np.int32), weights)
 
 
 def run_one_phase(
     setting: PhaseSetting,
-    fitter: Fitter,
-    state: PhaseState,
-    examples: Callable[..., Examples],
+    fitter: EpochRunner,
+    state: TrainerState,
+    examples: Callable[..., Subset],
     drawn: Draw,
     judged: Indices,
 ) -> Outcome:

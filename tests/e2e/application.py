@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tl_core.workspace import Workspace
+from tl_core.storage.workspace import Workspace
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 START_SECONDS = 60

@@ -14,7 +14,7 @@ from tests.ui.pages_without_browser import pictures
 from tl_core.config import AugmentationConfig, TrainingConfig
 from tl_core.data import import_uploads
 from tl_core.runs import RunRecord, create_run, load_run, read_events, update_run
-from tl_core.workspace import Workspace
+from tl_core.storage.workspace import Workspace
 
 PATIENCE = 120  # seconds until what should come counts as never coming
 

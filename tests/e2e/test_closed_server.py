@@ -15,10 +15,10 @@ from tests.e2e.visitor import ask, knock, visiting
 from tests.ui.pages_without_browser import pictures
 from tl_core.config import TrainingConfig
 from tl_core.data import import_uploads
-from tl_core.files import read_json, write_json
-from tl_core.passcode import hash_passcode
 from tl_core.runs import create_run
-from ui.access.attempts import FREE_ATTEMPTS
+from tl_core.storage.files import read_json, write_json
+from tl_core.storage.passcode import hash_passcode
+from ui.shell.access.attempts import FREE_ATTEMPTS
 
 PASSCODE = "brick & grass"
 INSIDES = (

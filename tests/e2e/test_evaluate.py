@@ -12,9 +12,9 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from tests.e2e.application import PHONE, App
 from tests.e2e.conftest import WAIT_MILLISECONDS
 from tests.tl_core.small_trainings import COLOURS, Trainer, import_coloured
-from tl_core.evaluation import evaluate_run
-from tl_core.image_order import of_cell
-from ui.evaluation.images import cell_sentence
+from tl_core.evaluation.evaluate import evaluate_run
+from tl_core.evaluation.ranking import of_cell
+from ui.evaluate_page.images import cell_sentence
 
 pytestmark = pytest.mark.e2e
 

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from tests.e2e.application import App
 from tests.e2e.visitor import ask, visiting
-from tl_core.passcode import hash_passcode
+from tl_core.storage.passcode import hash_passcode
 
 PASSCODE = "brick & grass"
 HASH = hash_passcode(PASSCODE)

@@ -16,7 +16,7 @@ from tests.ui.trained_runs import colour_dataset, ended_run
 from tl_core.config import TrainingConfig
 from tl_core.data import list_datasets
 from tl_core.runs import create_run
-from tl_core.sharing import belonging, person_id
+from tl_core.storage.ownership import belonging, person_id
 
 ADA, BOB, EVE = "ada@example.org", "bob@example.org", "eve@example.org"
 MILLISECONDS = 60_000

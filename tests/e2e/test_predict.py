@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 
 from tests.hostile.models import exported
 from tests.tl_core.small_trainings import COLOURS, Trainer, coloured, import_coloured
-from tl_core.confidence import Confidence, keep_confidence
+from tl_core.inference.calibration import Calibration, save_calibration
 
 pytestmark = pytest.mark.e2e
 
@@ -22,7 +22,7 @@ def runs(app):
     train = Trainer(app.workspace.ensure())
     dataset = import_coloured(app.workspace, COLOURS)
     sure, doubtful = (train(dataset, epochs=epochs).record for epochs in (6, 1))
-    keep_confidence(doubtful.folder, Confidence(model_sha256=doubtful.model_sha256, threshold=1.0))
+    save_calibration(doubtful.folder, Calibration(model_sha256=doubtful.model_sha256, threshold=1.0))
     return sure, doubtful
 
 

@@ -18,7 +18,7 @@ from tests.ui.pages_without_browser import pictures
 from tl_core.data import import_uploads
 from tl_core.runs import RunRecord, list_runs, load_run, read_events
 from tl_core.runs.record import CHECKPOINT_FILE
-from tl_core.workspace import Workspace
+from tl_core.storage.workspace import Workspace
 
 ENDS_WITHIN = 10.0  # seconds, after SIGTERM or Ctrl-C
 ANSWERS_WITHIN = 1.0  # seconds, the probe of the server while it trains

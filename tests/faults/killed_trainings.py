@@ -18,11 +18,11 @@ from typing import Any
 from tl_core.config import TrainingConfig
 from tl_core.data.dataset import Dataset
 from tl_core.errors import TransferLearningError
-from tl_core.files import WRITING, replacing, sha256_of
-from tl_core.models.stored import load_stored
+from tl_core.models.load import load_stored
 from tl_core.runs import RunRecord, create_run, load_run, read_events, update_run
-from tl_core.training.checkpoint import load_checkpoint
-from tl_core.workspace import Workspace
+from tl_core.storage.files import WRITING, replacing, sha256_of
+from tl_core.storage.workspace import Workspace
+from tl_core.training.callbacks.backup import load_checkpoint
 
 PATIENCE = 120  # seconds until what should come counts as never coming
 GOING_ON = "Going on with epoch "
@@ -37,9 +37,9 @@ Train = Callable[[Path, Path], None]
 
 def train_or_resume(run_path: Path, dataset_path: Path) -> None:
     """Work on a run, writing its model whenever there is a better one, so that much of the time is spent in saves."""
-    from tl_core.training import course, resume, train
+    from tl_core.training import resume, train, trainer
 
-    course.MODEL_INTERVAL = 0.0
+    trainer.MODEL_INTERVAL = 0.0
     run = load_run(run_path)
     (resume if run.status == "interrupted" else train)(run.config, dataset_path, run.path, lambda: False)
 
@@ -75,12 +75,12 @@ def die_after_replacing(run_path: Path, dataset_path: Path) -> None:
 
 def die_after_replacing_unannounced(run_path: Path, dataset_path: Path) -> None:
     """As `die_after_replacing`, but nobody has written down which model comes."""
-    from tl_core.training import course
+    from tl_core.training import trainer
 
     def forgetful(path: Path, **changes: Any) -> RunRecord:
         return update_run(path, **{**changes, "next_model": None})
 
-    course.update_run = forgetful
+    trainer.update_run = forgetful
     die_after_replacing(run_path, dataset_path)
 
 

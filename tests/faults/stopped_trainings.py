@@ -15,8 +15,8 @@ from tests.tl_core.small_trainings import QUICK, Trained
 from tl_core.data.dataset import Dataset
 from tl_core.errors import StoppedError
 from tl_core.runs import create_run, load_run, read_events
+from tl_core.storage.workspace import Workspace
 from tl_core.training import train
-from tl_core.workspace import Workspace
 
 PATIENCE = 120  # seconds until a training counts as stuck
 LOOK_EVERY = 0.01  # seconds: whoever looks all the time takes a core, and Python's lock, from the training

@@ -12,8 +12,8 @@ from tests.faults.full_disk import full_disk
 from tl_core.errors import WorkspaceError
 from tl_core.runs import Best, RunFolder
 from tl_core.runs.record import CHECKPOINT_FILE, LATEST_FILES
-from tl_core.training.checkpoint import Checkpoint, keep_latest, load_checkpoint, save_checkpoint
-from tl_core.training.phase import PhaseState
+from tl_core.training.callbacks.backup import Checkpoint, keep_latest, load_checkpoint, save_checkpoint
+from tl_core.training.phase import TrainerState
 
 EPOCHS = 3  # whole ones; the next is cut off
 
@@ -22,7 +22,7 @@ def checkpoint_of(epoch: int) -> Checkpoint:
     """Every number says which epoch it is of; the best epoch is the first."""
     arrays = [np.full((300, 100), epoch, np.float32), np.full(7, epoch, np.float32)]
     best = Best(epoch=1, phase="head", val_loss=1.0, val_accuracy=0.5)
-    state = PhaseState("head", epoch + 1, 8, best=best, weights=[np.full(5, 1, np.float32)])
+    state = TrainerState("head", epoch + 1, 8, best=best, weights=[np.full(5, 1, np.float32)])
     return Checkpoint(state, 9, arrays, [array + 0.5 for array in arrays])
 
 
@@ -61,7 +61,7 @@ def save_the_next(folder: RunFolder, *, flush: bool) -> None:
 
 
 def test_one_file_overwritten_in_its_place_would_be_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("tl_core.training.checkpoint.LATEST_FILES", LATEST_FILES[:1])
+    monkeypatch.setattr("tl_core.training.callbacks.backup.LATEST_FILES", LATEST_FILES[:1])
     folder = RunFolder(tmp_path)
     save_checkpoint(folder, checkpoint_of(1), flush=False)
     with full_disk(tmp_path, 3, stays=True) as disk:

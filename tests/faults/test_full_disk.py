@@ -14,12 +14,13 @@ from tests.faults.full_disk import FullDisk, full_disk
 from tests.faults.killed_trainings import damage_of
 from tests.tl_core.small_trainings import COLOURS, QUICK, import_coloured
 from tl_core.data.dataset import Dataset
-from tl_core.engine.disk_cache import open_cache
-from tl_core.files import WRITING
+from tl_core.features.cache import open_cache
 from tl_core.jobs import manager
 from tl_core.runs import RunRecord, create_run, load_run, read_events
-from tl_core.training import checkpoint, course, saving
-from tl_core.workspace import Workspace
+from tl_core.storage.files import WRITING
+from tl_core.storage.workspace import Workspace
+from tl_core.training import saving, trainer
+from tl_core.training.callbacks import backup
 
 PATIENCE = 120  # seconds
 MIDDLE = 0.5  # of all writes
@@ -42,11 +43,11 @@ def small(tmp_path: Path) -> tuple[Workspace, Dataset]:
 @pytest.fixture(autouse=True)
 def many_writes(monkeypatch):
     """Every better epoch is written, and every checkpoint is flushed or not, in turns."""
-    monkeypatch.setattr(course, "MODEL_INTERVAL", 0.0)
+    monkeypatch.setattr(trainer, "MODEL_INTERVAL", 0.0)
     flushes = iter(range(1_000_000))
-    original = checkpoint.save_checkpoint
+    original = backup.save_checkpoint
     monkeypatch.setattr(
-        course, "save_checkpoint", lambda folder, state, flush: original(folder, state, flush=next(flushes) % 2 == 0)
+        trainer, "save_checkpoint", lambda folder, state, flush: original(folder, state, flush=next(flushes) % 2 == 0)
     )
 
 

@@ -19,9 +19,9 @@ from tests.faults.killed_trainings import (
     train_writing_in_place,
 )
 from tests.tl_core.small_trainings import QUICK, Trained
-from tl_core.files import WRITING
 from tl_core.runs import create_run, load_run, update_run
 from tl_core.runs.record import Owner
+from tl_core.storage.files import WRITING
 
 CHANGES = {"epochs": 10, "learning_rate": 1e-3, "schedule": "constant"}  # nearly every epoch is better
 CONFIG = replace(QUICK, **CHANGES)

@@ -16,7 +16,7 @@ import tensorflow as tf
 from tests.faults.killed_trainings import damage_of
 from tests.tl_core.small_trainings import Trained
 from tl_core.errors import OutOfMemoryError
-from tl_core.training import fitter
+from tl_core.training import epoch_runner
 
 MORE_THAN_THERE_IS = 1 << 46  # numbers: 256 TB, so that TensorFlow refuses it on any machine without touching memory
 GROWTH = 6 << 20  # bytes per training: 300 MB in 50
@@ -29,14 +29,14 @@ SETTLED_AFTER = 2  # trainings: what stays once is no growth
 def require_out_of_memory_and_on(train_run, dataset) -> None:
     """Each batch takes more than there is; the training after it is as if nothing had been."""
     tried = []
-    original = fitter.Fitter.train_epoch
+    original = epoch_runner.EpochRunner.train_epoch
 
     def greedy(self, examples, order, batch_size, report):
         tried.append(batch_size)
         return tf.zeros([MORE_THAN_THERE_IS]) and original(self, examples, order, batch_size, report)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fitter.Fitter, "train_epoch", greedy)
+        patch.setattr(epoch_runner.EpochRunner, "train_epoch", greedy)
         with pytest.raises(OutOfMemoryError, match="smaller batch size"):
             train_run(dataset, batch_size=8)
     assert tried == [8, 4]

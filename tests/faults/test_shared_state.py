@@ -12,7 +12,7 @@ from tests.tl_core.small_trainings import COLOURS, QUICK, Trained, coloured
 from tl_core.data import read_image, resize_image
 from tl_core.errors import StoppedError
 from tl_core.models.classifier import build_classifier
-from tl_core.models.stored import load_stored
+from tl_core.models.load import load_stored
 
 LOADED_EVERY = 10  # models are read from a file; the others are built
 

@@ -12,7 +12,7 @@ from tests.faults.stopped_trainings import BEFORE_THE_FIRST_BATCH, STAGES, Stop,
 from tests.tl_core.small_trainings import Trained
 from tl_core.runs import load_run, update_run
 from tl_core.runs.record import CHECKPOINT_FILE
-from tl_core.training import course, resume
+from tl_core.training import resume, trainer
 
 WITHIN = 2.0  # seconds
 NOTICED = 0.5  # seconds until what was said is read, where one step takes longer than 2 s
@@ -65,7 +65,7 @@ def test_a_training_that_does_not_hear_is_noticed(workspace, dataset):
 
 
 def test_a_long_measurement_is_left_out_once_a_stop_is_asked_for(train_run, dataset, monkeypatch):
-    monkeypatch.setattr(course, "MEASURED_AFTER_STOP", 0.0)
+    monkeypatch.setattr(trainer, "MEASURED_AFTER_STOP", 0.0)
     run = train_run(dataset, lambda path: (path / CHECKPOINT_FILE).exists(), epochs=1)
     assert run.record.status == "done"
     assert any("not measured any further" in note for note in run.notes)
@@ -78,7 +78,7 @@ def test_a_stop_before_a_resumed_run_goes_on_keeps_its_best_epoch(
     workspace, train_run, dataset, monkeypatch, interval
 ):
     """It is known, but the model in memory does not have its weights yet."""
-    monkeypatch.setattr(course, "MODEL_INTERVAL", interval)
+    monkeypatch.setattr(trainer, "MODEL_INTERVAL", interval)
 
     def told(path):
         return len(Trained(path).epochs)

@@ -17,15 +17,15 @@ import pytest
 import tensorflow as tf
 
 from tests.tl_core.small_trainings import Trained
+from tl_core.command_line.diagnosis import examine
 from tl_core.config.presets import DEFAULT_PRESET, PRESETS
 from tl_core.data.samples import import_sample
-from tl_core.device import find_device
-from tl_core.doctor import examine
-from tl_core.engine.compiled import compile_network
-from tl_core.hardware import current_load, detect_hardware
+from tl_core.features.compiled import compile_network
+from tl_core.machine.device import find_device
+from tl_core.machine.hardware import current_load, detect_hardware
 from tl_core.runs import create_run
+from tl_core.storage.workspace import Workspace
 from tl_core.training import train
-from tl_core.workspace import Workspace
 
 pytestmark = [pytest.mark.gpu, pytest.mark.timeout(600)]
 
@@ -152,7 +152,7 @@ from tl_core.config import TrainingConfig
 from tl_core.runs import create_run
 from tl_core.data import load_dataset
 from tl_core.training import train
-from tl_core.workspace import Workspace
+from tl_core.storage.workspace import Workspace
 dataset = load_dataset(Path(sys.argv[1]))
 config = TrainingConfig(backbone="vgg16", weights="random", image_size=32, epochs=1)
 run = create_run(Workspace(Path(sys.argv[2])).ensure(), config, dataset)

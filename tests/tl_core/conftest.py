@@ -6,7 +6,7 @@ import pytest
 
 from tests.tl_core.small_trainings import COLOURS, Trained, Trainer, import_coloured
 from tl_core.data.dataset import Dataset
-from tl_core.workspace import Workspace
+from tl_core.storage.workspace import Workspace
 
 
 @pytest.fixture(scope="session")

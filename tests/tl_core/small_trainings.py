@@ -14,7 +14,7 @@ from tl_core.config import HeadConfig, TrainingConfig
 from tl_core.data import import_uploads
 from tl_core.data.dataset import Dataset
 from tl_core.runs import create_run, load_run, read_events
-from tl_core.workspace import Workspace
+from tl_core.storage.workspace import Workspace
 
 COLOURS = {"blue": (40, 60, 200), "green": (50, 190, 60), "red": (210, 50, 50)}
 

@@ -1,13 +1,13 @@
 import pytest
 
 from tl_core.data import import_uploads
-from tl_core.workspace import Workspace
+from tl_core.storage.workspace import Workspace
 
 
 @pytest.fixture(autouse=True)
 def nothing_is_measured(monkeypatch):
     """The time said before Start stays a guess: no process is started to measure it."""
-    monkeypatch.setattr("tl_core.jobs.measuring.SETTLED_SECONDS", float("inf"))
+    monkeypatch.setattr("tl_core.planning.speed_meter.SETTLED_SECONDS", float("inf"))
 
 
 @pytest.fixture

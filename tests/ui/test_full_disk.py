@@ -10,7 +10,7 @@ from tests.ui.pages_without_browser import checked, open_page, pictures, texts
 from tests.ui.trained_runs import COLOURS, colour_dataset, coloured, ended_run
 from tl_core.data import import_uploads
 from tl_core.errors import WorkspaceError
-from ui.navigation import PAGES
+from ui.shell.navigation import PAGES
 
 RED = coloured(COLOURS["red"], 7)
 TOTAL = 10_000_000_000

@@ -8,7 +8,7 @@ import sys
 from tests.tl_core.figures.run_events import two_phase_run
 from tests.ui.pages_without_browser import ROOT, open_page, press, texts
 from tl_core.config import TrainingConfig
-from tl_core.hardware import detect_hardware
+from tl_core.machine.hardware import detect_hardware
 from tl_core.runs import Best, EventWriter, create_run, update_run
 from tl_core.runs.store import now
 

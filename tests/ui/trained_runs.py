@@ -14,9 +14,9 @@ from PIL import Image
 from tests.tl_core.figures.run_events import two_phase_run
 from tl_core.config import TrainingConfig
 from tl_core.data import SplitConfig, import_uploads
-from tl_core.files import sha256_of
 from tl_core.runs import Best, EventWriter, create_run, update_run
 from tl_core.runs.store import now
+from tl_core.storage.files import sha256_of
 
 COLOURS = {"red": (220, 40, 40), "blue": (40, 40, 220)}
 SIZE = 32

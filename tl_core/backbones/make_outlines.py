@@ -17,7 +17,7 @@ from tl_core.backbones.block_names import GROUPINGS, SPECIAL_GROUPINGS, group_la
 from tl_core.backbones.build import build_backbone
 from tl_core.backbones.outline import OUTLINES, to_json
 from tl_core.backbones.registry import BACKBONES, get_backbone
-from tl_core.files import write_bytes
+from tl_core.storage.files import write_bytes
 
 
 def outline_of(name: str, base: keras.Model) -> Any:

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from tl_core.backbones.registry import get_backbone
 from tl_core.errors import ConfigError
-from tl_core.files import read_json
+from tl_core.storage.files import read_json
 
 OUTLINES: Final = Path(__file__).parent / "outlines"
 

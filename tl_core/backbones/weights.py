@@ -19,8 +19,8 @@ from typing import Final
 
 from tl_core.backbones.record import Backbone
 from tl_core.errors import StoppedError, WeightsUnavailableError, WorkspaceError
-from tl_core.files import replacing
-from tl_core.workspace import Workspace
+from tl_core.storage.files import replacing
+from tl_core.storage.workspace import Workspace
 
 Progress = Callable[[int, int], None]  # bytes done, bytes in all
 

@@ -9,7 +9,7 @@ from tl_core.backbones.registry import BACKBONES
 from tl_core.backbones.weights import weights_status
 from tl_core.command_line.output import Output, table
 from tl_core.command_line.verb import DONE, Verb, no_arguments
-from tl_core.workspace import Workspace
+from tl_core.storage.workspace import Workspace
 
 
 def _run(_options: argparse.Namespace, workspace: Workspace, output: Output) -> int:

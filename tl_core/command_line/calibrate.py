@@ -9,7 +9,7 @@ from tl_core.command_line.import_data import find_or_import
 from tl_core.command_line.output import Output
 from tl_core.command_line.train import add_config_arguments, read_config
 from tl_core.command_line.verb import DONE, Verb
-from tl_core.workspace import Workspace
+from tl_core.storage.workspace import Workspace
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,7 +22,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 def _run(options: argparse.Namespace, workspace: Workspace, output: Output) -> int:
     config = read_config(options)
     dataset = find_or_import(workspace, options.data, output) if options.data else None
-    from tl_core.training.calibration import calibrate  # TensorFlow, which a wrong option does without
+    from tl_core.planning.speed_benchmark import calibrate  # TensorFlow, which a wrong option does without
 
     speed = calibrate(workspace, config, dataset)
     lines = [f"One image takes {1000 * speed.head.frozen:.1f} ms through the frozen {config.backbone}."]

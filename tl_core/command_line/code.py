@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from tl_core.codegen import as_notebook, as_script, write_program
 from tl_core.command_line.output import Output
 from tl_core.command_line.resume import add_run_argument
 from tl_core.command_line.verb import DONE, Verb
 from tl_core.errors import WorkspaceError
+from tl_core.export.code import as_notebook, as_script, write_program
 from tl_core.runs import find_run
-from tl_core.workspace import Workspace
+from tl_core.storage.workspace import Workspace
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -8,10 +8,10 @@ from typing import Any, Final
 
 from tl_core.command_line.output import Output, table
 from tl_core.command_line.verb import DONE, Verb
-from tl_core.comparison import NOT_PART, ResultKind, differing_settings, results_of, unique_names
 from tl_core.errors import ConfigError
 from tl_core.runs import RunRecord, find_run
-from tl_core.workspace import Workspace
+from tl_core.runs.comparison import NOT_PART, ResultKind, differing_settings, results_of, unique_names
+from tl_core.storage.workspace import Workspace
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:

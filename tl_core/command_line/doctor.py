@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from dataclasses import asdict
 
+from tl_core.command_line.diagnosis import BROWSER_PORT, Finding, examine
 from tl_core.command_line.output import Output
 from tl_core.command_line.verb import BAD_INPUT, DONE, Verb
-from tl_core.doctor import BROWSER_PORT, Finding, examine
-from tl_core.workspace import Workspace
+from tl_core.storage.workspace import Workspace
 
 
 def _port(text: str) -> int:

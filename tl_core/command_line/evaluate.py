@@ -11,14 +11,14 @@ from tl_core.command_line.import_data import find_or_import
 from tl_core.command_line.output import Output, table
 from tl_core.command_line.resume import add_run_argument
 from tl_core.command_line.verb import DONE, Verb
-from tl_core.confidence import load_confidence
 from tl_core.data import SPLITS, load_dataset
 from tl_core.errors import WorkspaceError
+from tl_core.inference.calibration import load_calibration
 from tl_core.runs import RunRecord, find_run
-from tl_core.workspace import Workspace, is_id
+from tl_core.storage.workspace import Workspace, is_id
 
 if TYPE_CHECKING:
-    from tl_core.report import Measures
+    from tl_core.evaluation.report import Measures
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,11 +48,11 @@ def _run(options: argparse.Namespace, workspace: Workspace, output: Output) -> i
 
 
 def _evaluate(run: RunRecord, dataset_path: Path, split: str, report: Path | None, output: Output) -> int:
-    from tl_core.evaluation import evaluate_run
-    from tl_core.report import as_values, take_measures, write_report
+    from tl_core.evaluation.evaluate import evaluate_run
+    from tl_core.evaluation.report import as_values, take_measures, write_report
 
     measured = evaluate_run(run.path, dataset_path, split, output.progress)
-    measures = take_measures(measured, load_confidence(run.folder, run.model_sha256))
+    measures = take_measures(measured, load_calibration(run.folder, run.model_sha256))
     written = {}
     if report is not None:
         dataset = load_dataset(dataset_path)
@@ -79,7 +79,7 @@ def _in_words(measures: Measures) -> list[str]:
 
 
 def _suffix_of(path: Path) -> str:
-    from tl_core.report import suffix_of
+    from tl_core.evaluation.report import suffix_of
 
     return suffix_of(path)
 

@@ -12,9 +12,9 @@ from tl_core.command_line.resume import add_run_argument
 from tl_core.command_line.verb import DONE, Verb
 from tl_core.data.normalise import normalise_image, read_image, resize_image
 from tl_core.errors import ConfigError
-from tl_core.figures.heat import overlay
+from tl_core.figures.heatmap import overlay
 from tl_core.runs import RunRecord, find_run
-from tl_core.workspace import Workspace
+from tl_core.storage.workspace import Workspace
 
 SMALLEST: Final = 360  # px, of the longer edge of what is written; a small picture is enlarged
 
@@ -36,9 +36,9 @@ def _run(options: argparse.Namespace, workspace: Workspace, output: Output) -> i
     label = None if options.label is None else _label(run, options.label)
     picture = read_image(normalise_image(read_image_file(options.image)).encoded)
     target: Path = options.output or Path(f"{options.image.stem}-explained.png")
-    from tl_core.explanation import open_explainer
+    from tl_core.inference.grad_cam import open_grad_cam
 
-    explainer = open_explainer(run.path)
+    explainer = open_grad_cam(run.path)
     found = explainer.explain(resize_image(picture, explainer.image_size), label, options.block)
     _write(target, overlay(picture, found.heat, max(SMALLEST, *picture.shape[:2])))
     name = run.classes[found.label]

@@ -13,7 +13,7 @@ from tl_core.command_line.verb import DONE, Verb
 from tl_core.errors import ExportError, WorkspaceError
 from tl_core.export import FORMATS, export_run
 from tl_core.runs import find_run
-from tl_core.workspace import Workspace
+from tl_core.storage.workspace import Workspace
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:

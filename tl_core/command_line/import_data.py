@@ -11,7 +11,7 @@ from tl_core.command_line.verb import DONE, Verb
 from tl_core.data import Dataset, SplitConfig, import_folder, import_zip, load_dataset
 from tl_core.data.samples import SAMPLES, import_sample
 from tl_core.errors import DataError, DatasetNotFoundError
-from tl_core.workspace import Workspace, is_id
+from tl_core.storage.workspace import Workspace, is_id
 
 
 def find_or_import(workspace: Workspace, source: str, output: Output) -> Dataset:

@@ -28,7 +28,7 @@ from tl_core.command_line import (
 from tl_core.command_line.output import Output
 from tl_core.command_line.verb import BAD_INPUT, STOPPED, UNEXPECTED, Verb
 from tl_core.errors import StoppedError, TransferLearningError
-from tl_core.workspace import Workspace
+from tl_core.storage.workspace import Workspace
 
 logger = logging.getLogger(__name__)
 

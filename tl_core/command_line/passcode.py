@@ -9,8 +9,8 @@ import sys
 from tl_core.command_line.output import Output
 from tl_core.command_line.verb import DONE, Verb, no_arguments
 from tl_core.errors import ConfigError
-from tl_core.passcode import hash_passcode
-from tl_core.workspace import Workspace
+from tl_core.storage.passcode import hash_passcode
+from tl_core.storage.workspace import Workspace
 
 
 def _run(_options: argparse.Namespace, _workspace: Workspace, output: Output) -> int:

@@ -8,16 +8,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tl_core.brought import bring_model, names_in_lines
 from tl_core.command_line.output import Output
 from tl_core.command_line.resume import add_run_argument
 from tl_core.command_line.verb import BAD_INPUT, DONE, Verb
 from tl_core.errors import ConfigError, ImageError, ModelFileError
+from tl_core.imported_models import import_model, names_in_lines
 from tl_core.runs import find_run
-from tl_core.workspace import Workspace
+from tl_core.storage.workspace import Workspace
 
 if TYPE_CHECKING:
-    from tl_core.prediction import ImagePrediction
+    from tl_core.inference.predict import ImagePrediction
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,11 +54,11 @@ def _ask_run(options: argparse.Namespace, workspace: Workspace) -> tuple[dict[st
     if not options.images:
         raise ConfigError("There is no image to ask about: name at least one image file after the run.")
     files = [read_image_file(path) for path in options.images]
-    from tl_core.prediction import confidence_of, predict_images
+    from tl_core.inference.predict import calibration_of, predict_images
 
     best = run.best is not None and options.epoch == run.best.epoch
     epoch = None if best else options.epoch
-    confidence = confidence_of(run, epoch)
+    confidence = calibration_of(run, epoch)
     asked = {
         "run_id": run.id,
         "epoch": epoch or (run.best and run.best.epoch),
@@ -73,15 +73,15 @@ def _ask_file(options: argparse.Namespace, images: list[bytes]) -> tuple[dict[st
     if not options.model.is_file():
         raise ModelFileError(f"The model file {options.model} cannot be read: check its name and its permissions.")
     with tempfile.TemporaryDirectory() as folder:
-        model = bring_model(Workspace(Path(folder)), options.model, options.model.name, names)
-        from tl_core.brought.answering import answerer_of
-        from tl_core.brought.keeping import close_brought
-        from tl_core.prediction import predict_with
+        model = import_model(Workspace(Path(folder)), options.model, options.model.name, names)
+        from tl_core.imported_models.answering import answerer_of
+        from tl_core.imported_models.model_server import close_imported_model
+        from tl_core.inference.predict import predict_with
 
         try:
             answers = predict_with(answerer_of(model), images)
         finally:
-            close_brought()
+            close_imported_model()
     said = {name: getattr(model, name) for name in ("name", "sha256", "temperature", "threshold")}
     return {**said, "classes": list(model.classes)}, answers
 

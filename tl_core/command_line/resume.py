@@ -10,7 +10,7 @@ from tl_core.command_line.watching import run_and_report
 from tl_core.errors import ConfigError
 from tl_core.runs import RunRecord, find_run, update_run
 from tl_core.runs.store import require_resumable, with_more_epochs
-from tl_core.workspace import Workspace
+from tl_core.storage.workspace import Workspace
 
 
 def add_run_argument(parser: argparse.ArgumentParser) -> None:

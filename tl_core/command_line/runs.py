@@ -9,7 +9,7 @@ from tl_core.command_line.output import Output, table
 from tl_core.command_line.verb import DONE, Verb
 from tl_core.command_line.watching import outcome
 from tl_core.runs import RunRecord, has_tags, list_runs
-from tl_core.workspace import Workspace
+from tl_core.storage.workspace import Workspace
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:

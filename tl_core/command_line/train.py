@@ -15,10 +15,10 @@ from tl_core.command_line.watching import run_and_report
 from tl_core.config import AUGMENTATION_LEVELS, AugmentationConfig, HeadConfig, TrainingConfig
 from tl_core.config.presets import DEFAULT_PRESET, PRESETS
 from tl_core.errors import ConfigError, WorkspaceError
-from tl_core.files import read_json
-from tl_core.plan import plan_training
+from tl_core.planning import plan_training
 from tl_core.runs import create_run
-from tl_core.workspace import Workspace
+from tl_core.storage.files import read_json
+from tl_core.storage.workspace import Workspace
 
 FINE_TUNE_EPOCHS: Final = 10  # where layers are unfrozen and nothing is said about epochs
 

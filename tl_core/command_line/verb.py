@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tl_core.command_line.output import Output
-from tl_core.workspace import Workspace
+from tl_core.storage.workspace import Workspace
 
 DONE: Final = 0
 UNEXPECTED: Final = 1

@@ -17,11 +17,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from tl_core.data.class_names import clean_text
+from tl_core.data.imports.class_names import clean_text
 from tl_core.errors import DataError, DatasetNotFoundError, TransferLearningError, WorkspaceError
-from tl_core.files import read_json, write_json
-from tl_core.sharing import may_see, require_visible
-from tl_core.workspace import Workspace, is_id
+from tl_core.storage.files import read_json, write_json
+from tl_core.storage.ownership import may_see, require_visible
+from tl_core.storage.workspace import Workspace, is_id
 
 SPLITS: Final = ("train", "validation", "test")
 MANIFEST: Final = "manifest.json"

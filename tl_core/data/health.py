@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Literal
 
-from tl_core.data.class_names import clashing_names
 from tl_core.data.dataset import SPLITS, Dataset, ImageRecord
+from tl_core.data.imports.class_names import clashing_names
 from tl_core.data.similarity import near_pairs
 
 Level = Literal["good", "note", "warning"]

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from tl_core.data.file_kinds import unsupported_format
+from tl_core.data.imports.file_kinds import unsupported_format
 from tl_core.data.similarity import perceptual_hash
 from tl_core.errors import ImageError
 

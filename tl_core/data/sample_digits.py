@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from tl_core.data.layouts import LabelledFile, Layout
-from tl_core.data.sources import SourceFile
+from tl_core.data.imports.layouts import LabelledFile, Layout
+from tl_core.data.imports.sources import SourceFile
 
 SIZE: Final = 64  # pixels; the scans have 8 x 8
 _INK: Final = 16  # the value of a pixel that is all ink

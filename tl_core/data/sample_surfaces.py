@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from tl_core.data.layouts import LabelledFile, Layout
-from tl_core.data.sources import SourceFile
+from tl_core.data.imports.layouts import LabelledFile, Layout
+from tl_core.data.imports.sources import SourceFile
 
 SURFACES: Final = ("brick", "grass", "gravel")
 PATCH: Final = 96  # pixels, width and height

@@ -9,16 +9,16 @@ from types import MappingProxyType
 from typing import Final
 
 from tl_core.data import sample_digits, sample_surfaces
-from tl_core.data.archive import ArchiveLimits, zip_source
 from tl_core.data.dataset import Dataset
-from tl_core.data.download import Download, fetch
-from tl_core.data.importing import DEFAULT_SPLIT, import_layout
-from tl_core.data.layouts import Layout, understand_layout
-from tl_core.data.progress import Progress, ShouldStop, never, no_progress
+from tl_core.data.imports.archive import ArchiveLimits, zip_source
+from tl_core.data.imports.download import Download, fetch
+from tl_core.data.imports.importing import DEFAULT_SPLIT, import_layout
+from tl_core.data.imports.layouts import Layout, understand_layout
+from tl_core.data.imports.tar import tar_source
 from tl_core.data.split import SplitConfig
-from tl_core.data.tar_archive import tar_source
 from tl_core.errors import DataError
-from tl_core.workspace import Workspace
+from tl_core.machine.progress import Progress, ShouldStop, ignore_progress, never
+from tl_core.storage.workspace import Workspace
 
 DOWNLOAD_LIMITS: Final = ArchiveLimits(file_bytes=300_000_000)
 
@@ -108,9 +108,9 @@ def get_sample(name: str) -> Sample:
 def import_sample(
     workspace: Workspace,
     name: str,
-    progress: Progress = no_progress,
+    progress: Progress = ignore_progress,
     should_stop: ShouldStop = never,
-    download_progress: Progress = no_progress,
+    download_progress: Progress = ignore_progress,
 ) -> Dataset:
     """Import a sample set.
 
@@ -132,9 +132,9 @@ def import_sample(
 def import_sample_set(
     workspace: Workspace,
     sample: Sample,
-    progress: Progress = no_progress,
+    progress: Progress = ignore_progress,
     should_stop: ShouldStop = never,
-    download_progress: Progress = no_progress,
+    download_progress: Progress = ignore_progress,
 ) -> Dataset:
     """Import a sample set from its record; see `import_sample`."""
     with _layout(workspace, sample, should_stop, download_progress) as layout:

@@ -5,7 +5,7 @@ file, ``proof`` asks that very program about validation images, ``card`` describ
 all of it in order and keeps the outcome in the run's folder.
 """
 
-from tl_core.export.exporting import Export, export_run, kept_exports
+from tl_core.export.exporting import Export, export_run, list_exports
 from tl_core.export.formats import FORMATS, ExportFormat, get_format, missing_packages
 from tl_core.export.proof import Proof
 
@@ -16,6 +16,6 @@ __all__ = [
     "Proof",
     "export_run",
     "get_format",
-    "kept_exports",
+    "list_exports",
     "missing_packages",
 ]

@@ -19,8 +19,8 @@ import numpy.typing as npt
 
 from tl_core.data.dataset import load_dataset
 from tl_core.data.normalise import read_image, resize_image
-from tl_core.engine.openvino_runtime import convert, import_openvino
 from tl_core.export.sampling import spread
+from tl_core.features.openvino_runtime import convert, import_openvino
 from tl_core.runs import RunRecord
 
 # Between the process that builds and the one that waits for it:
@@ -44,7 +44,7 @@ class Source:
     @functools.cached_property
     def model(self) -> Any:
         """The same, loaded: a ``keras.Model``."""
-        from tl_core.models.stored import load_stored
+        from tl_core.models.load import load_stored
 
         return load_stored(self.run)
 

@@ -9,13 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from tl_core.backbones.registry import BACKBONES
-from tl_core.confidence import Confidence
 from tl_core.data.dataset import SPLITS, Dataset
 from tl_core.errors import WorkspaceError
 from tl_core.export.formats import ExportFormat
 from tl_core.export.proof import Proof
-from tl_core.files import read_json
+from tl_core.inference.calibration import Calibration
 from tl_core.runs import RunRecord, read_events
+from tl_core.storage.files import read_json
 
 NAME: Final = "MODEL_CARD.md"
 CURVES: Final = "curves.svg"  # beside it, `still_curves`
@@ -23,7 +23,7 @@ MOST_EPOCHS: Final = 25  # rows of the table of epochs
 
 
 def model_card(
-    run: RunRecord, dataset: Dataset, form: ExportFormat, proof: Proof, confidence: Confidence, image_size: int
+    run: RunRecord, dataset: Dataset, form: ExportFormat, proof: Proof, confidence: Calibration, image_size: int
 ) -> str:
     """Write the card as Markdown."""
     parts = (
@@ -50,7 +50,7 @@ def _head(run: RunRecord, form: ExportFormat, image_size: int) -> Iterator[str]:
     yield ""
 
 
-def _use(run: RunRecord, form: ExportFormat, image_size: int, confidence: Confidence) -> Iterator[str]:
+def _use(run: RunRecord, form: ExportFormat, image_size: int, confidence: Calibration) -> Iterator[str]:
     yield "## Use"
     yield ""
     yield "```"
@@ -157,7 +157,7 @@ def _settings(run: RunRecord) -> Iterator[str]:
     yield ""
 
 
-def _limits(run: RunRecord, confidence: Confidence) -> Iterator[str]:
+def _limits(run: RunRecord, confidence: Calibration) -> Iterator[str]:
     yield "## Limits"
     yield ""
     if not confidence.threshold:

@@ -16,14 +16,9 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from tl_core.brought import manifest
-from tl_core.brought.manifest import LABELS, Manifest
-from tl_core.child_process import with_our_code
-from tl_core.confidence import Confidence, load_confidence, with_temperature
 from tl_core.config.validation import from_mapping
 from tl_core.data.dataset import Dataset, ImageRecord, load_dataset
 from tl_core.data.normalise import read_image, resize_image
-from tl_core.data.progress import ShouldStop, never
 from tl_core.errors import (
     ConfigError,
     DatasetNotFoundError,
@@ -40,9 +35,14 @@ from tl_core.export.proof import Proof, images_for, judge
 from tl_core.export.sampling import spread
 from tl_core.figures.history import History
 from tl_core.figures.still_curves import still_curves
-from tl_core.files import read_json, replacing, write_json
+from tl_core.imported_models.check import manifest
+from tl_core.imported_models.check.manifest import LABELS, Manifest
+from tl_core.inference.calibration import Calibration, apply_temperature, load_calibration
+from tl_core.machine.child_process import with_our_code
+from tl_core.machine.progress import ShouldStop, never
 from tl_core.runs import RunRecord, load_run, read_events
 from tl_core.runs.store import now
+from tl_core.storage.files import read_json, replacing, write_json
 
 logger = logging.getLogger(__name__)
 
@@ -114,9 +114,9 @@ def export_run(run_path: Path, format_name: str, report: Report = nobody, should
         return _make(material, form, Path(temporary), report, should_stop)
 
 
-def kept_exports(run: RunRecord) -> dict[str, Export]:
+def list_exports(run: RunRecord) -> dict[str, Export]:
     """What was exported from this very model with the temperature and threshold of today, by format."""
-    confidence = load_confidence(run.folder, run.model_sha256)
+    confidence = load_calibration(run.folder, run.model_sha256)
     found = (_read(run, name) for name in FORMATS)
     return {
         export.format: export
@@ -136,7 +136,7 @@ class _Material:
     dataset: Dataset
     records: list[ImageRecord]  # validation images to ask about
     labels: npt.NDArray[np.int64]  # as the model counts its classes
-    confidence: Confidence
+    confidence: Calibration
 
     @classmethod
     def of(cls, run: RunRecord, form: ExportFormat) -> _Material:
@@ -155,11 +155,11 @@ class _Material:
             )
         order = {name: index for index, name in enumerate(run.classes)}
         labels = np.array([order.get(dataset.classes[record.label], -1) for record in records], np.int64)
-        return cls(run, dataset, records, labels, load_confidence(run.folder, run.model_sha256))
+        return cls(run, dataset, records, labels, load_calibration(run.folder, run.model_sha256))
 
 
 def _make(material: _Material, form: ExportFormat, folder: Path, report: Report, should_stop: ShouldStop) -> Export:
-    from tl_core.prediction import open_predictor  # TensorFlow
+    from tl_core.inference.predict import open_predictor  # TensorFlow
 
     run, confidence = material.run, material.confidence
     report(0.05, f"Building the file for {form.title}")
@@ -175,7 +175,7 @@ def _make(material: _Material, form: ExportFormat, folder: Path, report: Report,
     program = script.predict_script(form, predictor.image_size, outputs, confidence)
     (content / script.NAME).write_text(program, encoding="utf-8")
     answers = _ask(form, content, [material.dataset.path_of(record) for record in material.records], should_stop)
-    proof = judge(form, with_temperature(app, confidence.temperature), answers, material.labels)
+    proof = judge(form, apply_temperature(app, confidence.temperature), answers, material.labels)
     report(0.95, "Packing")
     (content / manifest.NAME).write_text(_manifest(run, form, confidence, predictor.image_size).to_json(), "utf-8")
     described = card.model_card(run, material.dataset, form, proof, confidence, predictor.image_size)
@@ -224,7 +224,7 @@ def _ask(form: ExportFormat, folder: Path, pictures: Sequence[Path], should_stop
     return np.asarray(np.load(answers, allow_pickle=False))
 
 
-def _manifest(run: RunRecord, form: ExportFormat, confidence: Confidence, image_size: int) -> Manifest:
+def _manifest(run: RunRecord, form: ExportFormat, confidence: Calibration, image_size: int) -> Manifest:
     """The same for a program: with it another dashboard opens the Keras export without a question."""
     return Manifest(
         name=run.name,
@@ -239,7 +239,7 @@ def _manifest(run: RunRecord, form: ExportFormat, confidence: Confidence, image_
     )
 
 
-def _keep(run: RunRecord, form: ExportFormat, confidence: Confidence, proof: Proof, content: Path) -> Export:
+def _keep(run: RunRecord, form: ExportFormat, confidence: Calibration, proof: Proof, content: Path) -> Export:
     path = run.path / FOLDER / f"{form.name}.zip"
     if proof.passed:
         _pack(content, path)

@@ -9,9 +9,9 @@ import tempfile
 from collections.abc import Sequence
 from typing import Final
 
-from tl_core.child_process import end_process, start_python, wait_for
-from tl_core.data.progress import ShouldStop
 from tl_core.errors import StoppedError
+from tl_core.machine.child_process import end_process, start_python, wait_for
+from tl_core.machine.progress import ShouldStop
 
 logger = logging.getLogger(__name__)
 

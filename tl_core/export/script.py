@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from tl_core.confidence import Confidence
 from tl_core.export.formats import ExportFormat
+from tl_core.inference.calibration import Calibration
 
 NAME: Final = "predict.py"
 
@@ -34,7 +34,7 @@ _DOUBT: Final = """\
 """
 
 
-def predict_script(form: ExportFormat, image_size: int, outputs: int, confidence: Confidence) -> str:
+def predict_script(form: ExportFormat, image_size: int, outputs: int, confidence: Calibration) -> str:
     """Write the program.
 
     Args:
@@ -49,7 +49,7 @@ def predict_script(form: ExportFormat, image_size: int, outputs: int, confidence
     return "".join(_pieces(form, image_size, outputs, confidence))
 
 
-def _pieces(form: ExportFormat, image_size: int, outputs: int, confidence: Confidence) -> Iterator[str]:
+def _pieces(form: ExportFormat, image_size: int, outputs: int, confidence: Calibration) -> Iterator[str]:
     runtime = form.runtime
     yield _HEAD.format(packages=runtime.packages)
     yield _lines("import sys", "from pathlib import Path", "", "import numpy as np", *runtime.imports)

@@ -11,7 +11,7 @@ from tl_core.figures.palette import ANSWER, TEST, translucent
 
 
 class Group(Protocol):
-    """Answers of about the same probability; `tl_core.confidence.CalibrationBin` is one."""
+    """Answers of about the same probability; `tl_core.inference.calibration.CalibrationBin` is one."""
 
     @property
     def confidence(self) -> float: ...

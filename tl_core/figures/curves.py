@@ -1,7 +1,7 @@
 """The live chart's content: accuracy and loss of a run, as Plotly traces and layout.
 
 The traces carry only what the data decides. What the reader decides (smoothing, logarithmic loss) and what the
-page decides (theme, width) is added in the browser by ``ui/live_chart/live_chart.js``, without a round trip.
+page decides (theme, width) is added in the browser by ``live_chart.js``, without a round trip.
 """
 
 from __future__ import annotations

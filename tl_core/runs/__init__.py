@@ -5,7 +5,6 @@ browser and a restarted server all show the same run.
 """
 
 from tl_core.runs.annotations import has_tags, tags_of
-from tl_core.runs.events import Event, EventReader, EventWriter, read_events
 from tl_core.runs.progress import RunProgress, read_progress
 from tl_core.runs.record import ACTIVE, Best, RunFolder, RunRecord, Status
 from tl_core.runs.store import (
@@ -18,6 +17,7 @@ from tl_core.runs.store import (
     run_exists,
     update_run,
 )
+from tl_core.storage.event_log import Event, EventReader, EventWriter, read_events
 
 __all__ = [
     "ACTIVE",

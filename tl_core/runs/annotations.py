@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from tl_core.errors import ConfigError, WorkspaceError
-from tl_core.files import read_json
 from tl_core.runs.record import ANNOTATION_FIELDS, RunFolder, RunRecord
+from tl_core.storage.files import read_json
 
 logger = logging.getLogger(__name__)
 

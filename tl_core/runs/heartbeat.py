@@ -89,7 +89,7 @@ def silent_seconds(run: RunRecord, now: float) -> float | None:
     return now - sign.t
 
 
-class Silence:
+class HangDetector:
     """Counts how long a training has been silent, for whoever decides to wait no longer.
 
     Only time between two looks counts, and of a long one no more than ``look_every`` twice: while a laptop

@@ -6,8 +6,8 @@ import logging
 from typing import Any
 
 from tl_core.errors import WorkspaceError
-from tl_core.files import read_json
 from tl_core.runs.record import RunRecord
+from tl_core.storage.files import read_json
 
 logger = logging.getLogger(__name__)
 

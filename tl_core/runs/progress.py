@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from tl_core.runs.events import Event, read_events
 from tl_core.runs.record import RunRecord
+from tl_core.storage.event_log import Event, read_events
 
 METRICS: Final = ("loss", "accuracy", "val_loss", "val_accuracy")
 TRAINING_PHASES: Final = ("head", "fine_tune")

@@ -59,18 +59,18 @@ class RunFolder:
         return self.path / "metrics.json"
 
     @property
-    def confidence_file(self) -> Path:
+    def calibration_file(self) -> Path:
         """How doubtful answers of the kept model are given: temperature and threshold, chosen by a person."""
         return self.path / "confidence.json"
 
     @property
-    def pinned_folder(self) -> Path:
-        """The pictures that are watched while the model learns, if any; see `tl_core.pinned`."""
+    def watched_images_folder(self) -> Path:
+        """The pictures that are watched while the model learns, if any; see `tl_core.runs.watched_images`."""
         return self.path / "pinned"
 
     @property
     def epochs_folder(self) -> Path:
-        """The last epochs, where they are kept beside the best one; see `tl_core.kept_epochs`."""
+        """The last epochs, where they are kept beside the best one; see `tl_core.runs.epoch_checkpoints`."""
         return self.path / "epochs"
 
     @property

@@ -17,11 +17,8 @@ import psutil
 
 from tl_core.config import TrainingConfig
 from tl_core.errors import ConfigError, RunNotFoundError, TransferLearningError, WorkspaceError
-from tl_core.files import read_json, write_json
-from tl_core.quota import require_within_quota
 from tl_core.runs.annotations import MAX_NAME_LENGTH, changed_annotations, read_annotations
-from tl_core.runs.last_words import keep_room
-from tl_core.runs.leftovers import with_its_model
+from tl_core.runs.disk_reserve import reserve_disk
 from tl_core.runs.record import (
     ACTIVE,
     PATH_FIELD,
@@ -32,9 +29,12 @@ from tl_core.runs.record import (
     RunFolder,
     RunRecord,
 )
+from tl_core.runs.recovery import recover_model
 from tl_core.runs.versions import installed_versions
-from tl_core.sharing import claim, may_see, require_visible
-from tl_core.workspace import Workspace, is_id, new_id
+from tl_core.storage.files import read_json, write_json
+from tl_core.storage.ownership import claim, may_see, require_visible
+from tl_core.storage.quota import require_within_quota
+from tl_core.storage.workspace import Workspace, is_id, new_id
 
 logger = logging.getLogger(__name__)
 
@@ -93,7 +93,7 @@ def create_run(
     )
     claim(workspace, path)  # first, so that nobody else sees it for a moment
     _write(record)
-    keep_room(path)
+    reserve_disk(path)
     return record
 
 
@@ -120,7 +120,7 @@ def load_run(path: Path) -> RunRecord:
         raise WorkspaceError(f"The record of the run {path.name} is damaged and cannot be read.") from error
     if record.status in ACTIVE and not is_alive(record.owner):
         record = replace(record, status="interrupted")
-    return record if record.active else with_its_model(record)
+    return record if record.active else recover_model(record)
 
 
 def find_run(workspace: Workspace, run_id: str) -> RunRecord:
@@ -157,7 +157,7 @@ def with_more_epochs(run: RunRecord, epochs: int) -> TrainingConfig:
     return run.config.with_more_epochs(epochs)
 
 
-def hangs(run: RunRecord) -> bool:
+def is_hung(run: RunRecord) -> bool:
     """Whether a run was given up for its silence, in a program that still goes on and may still hold it."""
     return run.status == "interrupted" and is_alive(run.owner)
 
@@ -170,7 +170,7 @@ def require_resumable(run: RunRecord) -> None:
     """
     if run.status != "interrupted":
         raise WorkspaceError(f"“{run.name}” was not interrupted ({run.status}), so there is nothing to resume.")
-    if hangs(run):
+    if is_hung(run):
         raise WorkspaceError(
             f"“{run.name}” still hangs in the program that trained it: end that program, start it again, then resume."
         )

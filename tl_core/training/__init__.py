@@ -1,5 +1,5 @@
 """Training: feature extraction, then fine-tuning, reported only through the run folder."""
 
-from tl_core.training.session import extend, resume, train
+from tl_core.training.run import extend, resume, train
 
 __all__ = ["extend", "resume", "train"]

@@ -12,7 +12,7 @@ import tensorflow as tf
 from tl_core.config import TrainingConfig
 
 
-class Objective:
+class Loss:
     """What a classifier's probabilities are held against; the same for softmax and sigmoid outputs."""
 
     def __init__(self, config: TrainingConfig, classes: int) -> None:

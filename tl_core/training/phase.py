@@ -15,9 +15,9 @@ import tensorflow as tf
 from tl_core.config import TrainingConfig
 from tl_core.errors import DivergedError, OutOfMemoryError
 from tl_core.runs import Best
-from tl_core.training.fitter import Fitter, NotFinite
-from tl_core.training.passes import Examples
-from tl_core.training.reporter import Reporter
+from tl_core.training.callbacks.event_log import Reporter
+from tl_core.training.epoch_runner import EpochRunner, NotFinite
+from tl_core.training.loops import Subset
 
 Array = npt.NDArray[Any]
 
@@ -27,7 +27,7 @@ MIN_LEARNING_RATE: Final = 1e-7
 
 
 @dataclass(slots=True)
-class PhaseState:
+class TrainerState:
     """What a phase has to know to go on after an interruption."""
 
     phase: str  # head or fine_tune
@@ -44,29 +44,29 @@ class PhaseState:
 class PhasePlan:
     """What a phase is to do."""
 
-    validation: Examples
+    validation: Subset
     last_epoch: int  # counted from 1 over both phases
-    examples: Callable[[int], Examples]  # the training examples of an epoch (of cached views each draws its own)
+    examples: Callable[[int], Subset]  # the training examples of an epoch (of cached views each draws its own)
 
 
 class Keeper(Protocol):
     """Keeps what must survive the process."""
 
-    def improved(self, state: PhaseState) -> None:
+    def improved(self, state: TrainerState) -> None:
         """The model is now the best so far."""
 
     def epoch_told(self, epoch: int, val_accuracy: float) -> None:
         """The figures of this epoch are told, and its weights are in place."""
 
-    def epoch_ended(self, state: PhaseState, *, last: bool) -> None:
+    def epoch_ended(self, state: TrainerState, *, last: bool) -> None:
         """The state could be saved now, and should be if it is the last of the phase."""
 
 
 def run_phase(
     config: TrainingConfig,
     plan: PhasePlan,
-    state: PhaseState,
-    fitter: Fitter,
+    state: TrainerState,
+    fitter: EpochRunner,
     snapshot: Callable[[], list[Array]],
     reporter: Reporter,
     keeper: Keeper,
@@ -112,7 +112,9 @@ def run_phase(
             return
 
 
-def _train(config: TrainingConfig, plan: PhasePlan, state: PhaseState, fitter: Fitter, reporter: Reporter) -> Any:
+def _train(
+    config: TrainingConfig, plan: PhasePlan, state: TrainerState, fitter: EpochRunner, reporter: Reporter
+) -> Any:
     """One epoch of learning; if it does not fit into memory, once more with half the batch."""
     examples = plan.examples(state.next_epoch)
     order = np.random.default_rng([config.seed, state.next_epoch]).permutation(len(examples))
@@ -135,7 +137,7 @@ def _train(config: TrainingConfig, plan: PhasePlan, state: PhaseState, fitter: F
         raise _diverged(config, state) from error
 
 
-def _diverged(config: TrainingConfig, state: PhaseState) -> DivergedError:
+def _diverged(config: TrainingConfig, state: TrainerState) -> DivergedError:
     head = state.phase == "head"
     rate = config.learning_rate if head else config.fine_tune_learning_rate
     name = "learning rate" if head else "fine-tuning learning rate"
@@ -146,14 +148,14 @@ def _diverged(config: TrainingConfig, state: PhaseState) -> DivergedError:
     )
 
 
-def _count(state: PhaseState, loss: float) -> None:
+def _count(state: TrainerState, loss: float) -> None:
     if loss < state.phase_best:
         state.phase_best, state.waited, state.flat = loss, 0, 0
     else:
         state.waited, state.flat = state.waited + 1, state.flat + 1
 
 
-def _slow_down(state: PhaseState, fitter: Fitter, reporter: Reporter) -> None:
+def _slow_down(state: TrainerState, fitter: EpochRunner, reporter: Reporter) -> None:
     rate = _rate(fitter)
     if state.flat < PLATEAU_PATIENCE or rate <= MIN_LEARNING_RATE:
         return
@@ -163,5 +165,5 @@ def _slow_down(state: PhaseState, fitter: Fitter, reporter: Reporter) -> None:
     reporter.note(f"No better validation loss for {PLATEAU_PATIENCE} epochs; the learning rate is now {lower:g}.")
 
 
-def _rate(fitter: Fitter) -> float:
+def _rate(fitter: EpochRunner) -> float:
     return float(tf.convert_to_tensor(fitter.optimizer.learning_rate))

@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from tl_core.config import TrainingConfig
 from tl_core.errors import TrainingError, WorkspaceError
-from tl_core.files import replacing, sha256_of
 from tl_core.models.classifier import Classifier, build_classifier
+from tl_core.storage.files import replacing, sha256_of
 
 Array = npt.NDArray[Any]
 

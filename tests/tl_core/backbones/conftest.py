@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tl_core.workspace import Workspace
+from tl_core.storage.workspace import Workspace
 
 
 @pytest.fixture(autouse=True)

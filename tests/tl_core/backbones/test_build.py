@@ -13,7 +13,7 @@ from tl_core.backbones import registry
 from tl_core.backbones.build import build_backbone
 from tl_core.backbones.registry import get_backbone
 from tl_core.errors import ConfigError, WeightsUnavailableError
-from tl_core.workspace import Workspace
+from tl_core.storage.workspace import Workspace
 
 
 def test_an_image_size_below_the_least_is_refused():

@@ -15,9 +15,9 @@ from tl_core.backbones.feature_size import feature_shape
 from tl_core.backbones.make_outlines import outline_of
 from tl_core.backbones.outline import OUTLINES
 from tl_core.backbones.registry import BACKBONES, Backbone
-from tl_core.brought.architecture import read_architecture
-from tl_core.brought.limits import LIMITS
 from tl_core.config import TrainingConfig
+from tl_core.imported_models.check.architecture import read_architecture
+from tl_core.imported_models.check.limits import LIMITS
 from tl_core.models.classifier import build_classifier
 
 SIZE = 77  # odd, so that rounding shows, and enough for all of them

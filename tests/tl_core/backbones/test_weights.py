@@ -16,7 +16,7 @@ import pytest
 from tl_core.backbones.registry import Backbone, get_backbone
 from tl_core.backbones.weights import ensure_weights, keras_cache, weights_status
 from tl_core.errors import StoppedError, WeightsUnavailableError
-from tl_core.workspace import Workspace
+from tl_core.storage.workspace import Workspace
 
 CONTENT = bytes(range(256)) * 12_000  # 3 MB
 

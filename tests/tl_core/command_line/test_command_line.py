@@ -13,9 +13,9 @@ from tests.tl_core.small_trainings import COLOURS, coloured
 from tl_core.command_line import main
 from tl_core.command_line.main import _parser
 from tl_core.command_line.train import FINE_TUNE_EPOCHS, read_config
-from tl_core.confidence import Confidence, keep_confidence
 from tl_core.config import AUGMENTATION_LEVELS, TrainingConfig
 from tl_core.config.presets import PRESETS
+from tl_core.inference.calibration import Calibration, save_calibration
 from tl_core.runs import Best, annotate_run, create_run, load_run, update_run
 from tl_core.runs.record import Owner
 
@@ -186,15 +186,15 @@ def test_a_doubtful_answer_is_said_to_be_one(tl, folder, shared_run):
     picture = folder / "red" / "0.png"
     code, sure, _ = tl("predict", shared_run.record.id, picture, "--json")
     assert (sure["threshold"], sure["predictions"][0]["answer"]) == (0.0, "red")
-    confidence = Confidence(model_sha256=shared_run.record.model_sha256, temperature=20.0, threshold=0.9)
-    keep_confidence(shared_run.folder, confidence)
+    confidence = Calibration(model_sha256=shared_run.record.model_sha256, temperature=20.0, threshold=0.9)
+    save_calibration(shared_run.folder, confidence)
     try:
         code, doubtful, _ = tl("predict", shared_run.record.id, picture, "--json")
         assert (code, doubtful["temperature"], doubtful["predictions"][0]["answer"]) == (0, 20.0, None)
         assert doubtful["predictions"][0]["top"][0]["class"] == "red"
         assert "I don't know; best guess: red" in tl("predict", shared_run.record.id, picture)[1]
     finally:
-        shared_run.folder.confidence_file.unlink()
+        shared_run.folder.calibration_file.unlink()
 
 
 def test_an_image_is_explained_as_a_picture(tl, folder, shared_run, tmp_path):

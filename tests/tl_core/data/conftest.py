@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.hostile.pictures import png
-from tl_core.workspace import Workspace
+from tl_core.storage.workspace import Workspace
 
 
 @pytest.fixture

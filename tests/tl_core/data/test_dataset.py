@@ -16,7 +16,7 @@ from tl_core.data.dataset import (
     load_dataset,
     rename_dataset,
 )
-from tl_core.data.importing import import_uploads
+from tl_core.data.imports.importing import import_uploads
 from tl_core.errors import DataError, DatasetNotFoundError
 
 

@@ -8,7 +8,7 @@ from PIL import Image
 from tests.hostile.pictures import encoded, noise, png
 from tl_core.data.dataset import Dataset
 from tl_core.data.health import health_report
-from tl_core.data.importing import DEFAULT_SPLIT, import_folder, import_uploads
+from tl_core.data.imports.importing import DEFAULT_SPLIT, import_folder, import_uploads
 from tl_core.data.split import SplitConfig
 
 Files = list[tuple[str, bytes]]

@@ -19,8 +19,8 @@ from sklearn.datasets import load_digits
 from tests.hostile.archives import good_members, zip_of
 from tl_core.data import sample_surfaces
 from tl_core.data.dataset import SPLITS
-from tl_core.data.download import Download
 from tl_core.data.health import health_report
+from tl_core.data.imports.download import Download
 from tl_core.data.normalise import read_image
 from tl_core.data.samples import SAMPLES, get_sample, import_sample, import_sample_set
 from tl_core.errors import DataError

@@ -16,13 +16,13 @@ import pytest
 
 from tests.tl_core.small_trainings import QUICK, Trainer
 from tl_core.command_line import main
-from tl_core.confidence import Confidence, keep_confidence, load_confidence, with_temperature
 from tl_core.data import read_image, resize_image
 from tl_core.errors import DatasetNotFoundError, ExportError, ModelUnavailableError, StoppedError
-from tl_core.export import FORMATS, Proof, export_run, exporting, kept_exports, missing_packages
+from tl_core.export import FORMATS, Proof, export_run, exporting, list_exports, missing_packages
 from tl_core.export.card import model_card
 from tl_core.export.proof import LARGEST_DIFFERENCE, LARGEST_LOSS
-from tl_core.prediction import open_predictor
+from tl_core.inference.calibration import Calibration, apply_temperature, load_calibration, save_calibration
+from tl_core.inference.predict import open_predictor
 from tl_core.runs import create_run, load_run, update_run
 
 
@@ -75,7 +75,7 @@ def test_a_format_says_what_the_dashboard_says(run, dataset, tmp_path, export_by
     code, values, told_meanwhile = export_by_command(run, name, tmp_path / "new")
     assert code == 0
     assert "Loading the file afresh" in told_meanwhile
-    export = kept_exports(load_run(run.path))[name]
+    export = list_exports(load_run(run.path))[name]
     assert export.proof == Proof.from_dict(values["proof"])
     assert export.proof.passed
     assert export.proof.images == len(dataset.of_split("validation"))
@@ -97,7 +97,7 @@ def test_a_format_says_what_the_dashboard_says(run, dataset, tmp_path, export_by
 
 def test_the_card_tells_where_the_model_comes_from(run, dataset):
     proof = Proof(images=32, max_difference=2e-5, accuracy=0.75, app_accuracy=0.75)
-    text = model_card(run, dataset, FORMATS["tflite"], proof, load_confidence(run.folder, run.model_sha256), 32)
+    text = model_card(run, dataset, FORMATS["tflite"], proof, load_calibration(run.folder, run.model_sha256), 32)
     for words in ("## Proof", "## Data", "## Results", "### Epochs", "## Settings", "## Limits", "learning_rate"):
         assert words in text
     assert all(f"| {name} |" in text for name in run.classes)
@@ -107,18 +107,18 @@ def test_the_card_tells_where_the_model_comes_from(run, dataset):
 
 
 def test_temperature_and_doubt_are_in_the_program(run, dataset, tmp_path):
-    before = kept_exports(run)
-    keep_confidence(run.folder, Confidence(model_sha256=run.model_sha256, temperature=8.0, threshold=0.99))
+    before = list_exports(run)
+    save_calibration(run.folder, Calibration(model_sha256=run.model_sha256, temperature=8.0, threshold=0.99))
     try:
-        assert kept_exports(run) == {}, "what was made before answers in another way"
+        assert list_exports(run) == {}, "what was made before answers in another way"
         export = export_run(run.path, "keras")
     finally:
-        run.folder.confidence_file.unlink()
-    assert before.keys() - {"keras"} == kept_exports(run).keys()
+        run.folder.calibration_file.unlink()
+    assert before.keys() - {"keras"} == list_exports(run).keys()
     assert export.proof.passed
     answers = told(unpacked(export.path, tmp_path), *pictures_of(dataset))
     assert {answer for answer, _ in answers} == {"I don't know"}
-    calm = with_temperature(asked(run, dataset), 8.0).max(axis=1)
+    calm = apply_temperature(asked(run, dataset), 8.0).max(axis=1)
     assert [float(share) for _, share in answers] == pytest.approx(100 * calm, abs=0.06)
 
 
@@ -144,7 +144,7 @@ def test_a_damaged_export_is_refused_and_says_why(run, tmp_path, monkeypatch, ex
     monkeypatch.setattr(exporting, "_build", build_another)
     code, _, told_meanwhile = export_by_command(run, "keras", tmp_path)
     assert code == 2
-    proof = kept_exports(run)["keras"].proof
+    proof = list_exports(run)["keras"].proof
     assert "differ from those of the dashboard" in proof.failure
     assert proof.failure in told_meanwhile
     assert proof.max_difference > LARGEST_DIFFERENCE

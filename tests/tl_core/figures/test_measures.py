@@ -7,13 +7,13 @@ import json
 import numpy as np
 import pytest
 
-from tl_core.confidence import CalibrationBin, Coverage
 from tl_core.figures.calibration import calibration_figure, describe_calibration
 from tl_core.figures.class_curves import NAMED_CLASSES, ClassCurve, class_curves_figure, describe_class_curves
-from tl_core.figures.coverage import coverage_figure, describe_coverage
+from tl_core.figures.risk_coverage import describe_risk_coverage, risk_coverage_figure
+from tl_core.inference.calibration import CalibrationBin, RiskCoverage
 
 GROUPS = [CalibrationBin(0.55, 0.6, 10), CalibrationBin(0.95, 0.7, 90)]
-CURVE = [Coverage(0.0, 1.0, 0.8), Coverage(0.5, 0.9, 0.9), Coverage(0.9, 0.4, 1.0)]
+CURVE = [RiskCoverage(0.0, 1.0, 0.8), RiskCoverage(0.5, 0.9, 0.9), RiskCoverage(0.9, 0.4, 1.0)]
 
 
 def curve(name, area, points=50):
@@ -74,17 +74,17 @@ def test_the_calibration_curve_has_a_mark_per_group_larger_for_more_answers():
 
 
 def test_the_chosen_threshold_is_marked_on_the_curve():
-    figure = coverage_figure(CURVE, CURVE[1])
+    figure = risk_coverage_figure(CURVE, CURVE[1])
     line, star = figure.data
     assert (list(line.x), list(line.y)) == ([1.0, 0.9, 0.4], [0.8, 0.9, 1.0])
     assert (star.x[0], star.y[0]) == (0.9, 0.9)
-    assert describe_coverage(CURVE, CURVE[1]).endswith(
+    assert describe_risk_coverage(CURVE, CURVE[1]).endswith(
         "With the chosen threshold of 50.0%, 90.0% are answered and 90.0% of these are right."
     )
 
 
 def test_a_curve_of_many_thresholds_keeps_both_ends():
-    curve = [Coverage(place / 5000, 1 - place / 5000, 0.8 + place / 26000) for place in range(5000)]
-    line, _ = coverage_figure(curve, curve[10]).data
+    curve = [RiskCoverage(place / 5000, 1 - place / 5000, 0.8 + place / 26000) for place in range(5000)]
+    line, _ = risk_coverage_figure(curve, curve[10]).data
     assert len(line.x) == 400
     assert (line.x[0], line.x[-1]) == (1.0, round(curve[-1].coverage, 4))

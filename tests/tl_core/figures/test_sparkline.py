@@ -5,7 +5,7 @@ from tl_core.config import TrainingConfig
 from tl_core.figures import sparkline
 from tl_core.figures.sparkline import MAX_POINTS, accuracy_sparkline
 from tl_core.runs import EventWriter, create_run
-from tl_core.workspace import Workspace
+from tl_core.storage.workspace import Workspace
 
 
 class Described:

@@ -10,14 +10,14 @@ import pytest
 
 from tests.tl_core.small_trainings import COLOURS, QUICK, Trained, import_coloured
 from tl_core.config import AugmentationConfig
-from tl_core.engine.image_store import StoredImages
 from tl_core.errors import WorkspaceError
+from tl_core.features.images import StoredImages
 from tl_core.jobs import JobManager
-from tl_core.jobs.manager import HUNG, LOOK_EVERY
+from tl_core.jobs.queue import HUNG, LOOK_EVERY
 from tl_core.runs import create_run, find_run, list_runs, update_run
 from tl_core.runs.heartbeat import GIVEN_UP_AFTER, SILENT_AFTER, SLOW_STEP, Heartbeat, latest_sign, silent_seconds
-from tl_core.runs.store import hangs
-from tl_core.workspace import Workspace
+from tl_core.runs.store import is_hung
+from tl_core.storage.workspace import Workspace
 
 PATIENCE = 60  # seconds until what should come counts as never coming
 
@@ -98,7 +98,7 @@ def test_what_waits_goes_on_and_the_hanging_run_is_interrupted(workspace, datase
     assert find_run(workspace, second).status == "done"
     run = find_run(workspace, first)
     assert (run.status, run.error) == ("interrupted", HUNG)
-    assert hangs(run)
+    assert is_hung(run)
     with pytest.raises(WorkspaceError, match="still hangs in the program"):
         jobs.resume(first)
     assert not jobs.give_up_if_silent()

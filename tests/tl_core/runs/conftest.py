@@ -9,7 +9,7 @@ import pytest
 
 from tl_core.config import TrainingConfig
 from tl_core.runs import RunRecord, create_run
-from tl_core.workspace import Workspace
+from tl_core.storage.workspace import Workspace
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from tl_core.runs.heartbeat import (
     SILENT_AFTER,
     SLOW_STEP,
     WRITTEN_EVERY,
+    HangDetector,
     Heartbeat,
-    Silence,
     latest_sign,
     silent_seconds,
 )
@@ -46,7 +46,7 @@ def heart(folder, clock):
 
 def silent_for(folder, clock, seconds):
     """Whether somebody who looks every five seconds for so long gives the training up."""
-    silence = Silence(folder, LOOK, clock())
+    silence = HangDetector(folder, LOOK, clock())
     return any(silence.too_long(clock.now + passed) for passed in range(0, seconds + 1, int(LOOK)))
 
 
@@ -124,7 +124,7 @@ def test_it_is_given_up_120_s_after_its_allowance(folder, clock, heart):
 
 def test_a_sign_begins_the_count_anew(folder, clock, heart):
     heart.beat()
-    silence = Silence(folder, LOOK, clock())
+    silence = HangDetector(folder, LOOK, clock())
     for _ in range(200):
         clock.now += LOOK
         heart.beat()
@@ -134,7 +134,7 @@ def test_a_sign_begins_the_count_anew(folder, clock, heart):
 
 def test_the_sleep_of_a_laptop_is_no_silence(folder, clock, heart):
     heart.beat()
-    silence = Silence(folder, LOOK, clock())
+    silence = HangDetector(folder, LOOK, clock())
     clock.now += 8 * 3600
     assert not silence.too_long(clock.now)
     assert silence.seconds <= 2 * LOOK

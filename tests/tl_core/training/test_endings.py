@@ -18,10 +18,10 @@ from tl_core.errors import (
     StoppedError,
     WorkspaceError,
 )
-from tl_core.files import sha256_of
 from tl_core.models.classifier import split_classifier
 from tl_core.runs import load_run, read_events
-from tl_core.training import course, fitter, preparation, saving
+from tl_core.storage.files import sha256_of
+from tl_core.training import epoch_runner, saving, setup, trainer
 
 
 def epochs_told(run_path):
@@ -41,13 +41,13 @@ def test_stop_keeps_the_best_epoch_so_far_as_a_usable_model(train_run, dataset):
 
 def test_stop_during_validation_is_heard(train_run, dataset, monkeypatch):
     validating = []
-    original = fitter.Fitter.evaluate
+    original = epoch_runner.EpochRunner.evaluate
 
     def evaluate(self, examples, **options):
         validating.append(True)
         return original(self, examples, **options)
 
-    monkeypatch.setattr(fitter.Fitter, "evaluate", evaluate)
+    monkeypatch.setattr(epoch_runner.EpochRunner, "evaluate", evaluate)
     run = train_run(dataset, lambda path: len(validating) >= 3, epochs=50)
     assert run.record.status == "stopped"
     assert len(run.epochs) == 2  # the third was learned, but not checked
@@ -105,13 +105,13 @@ def test_divergence_after_a_good_epoch_keeps_its_model(train_run, dataset):
 
 def test_a_loss_that_is_not_finite_ends_the_epoch_at_that_batch(train_run, dataset, monkeypatch):
     steps = []
-    original = fitter.Objective.losses
+    original = epoch_runner.Loss.losses
 
     def broken(self, labels, probabilities):
         tf.py_function(lambda: steps.append(1), [], [])
         return original(self, labels, probabilities) * float("nan")
 
-    monkeypatch.setattr(fitter.Objective, "losses", broken)
+    monkeypatch.setattr(epoch_runner.Loss, "losses", broken)
     with pytest.raises(DivergedError):
         train_run(dataset, batch_size=1)
     assert len(steps) == 1
@@ -122,19 +122,19 @@ def exhausted(*_arguments):
 
 
 def test_a_batch_that_does_not_fit_is_tried_once_more_at_half_size(train_run, dataset, monkeypatch):
-    original = fitter.Fitter.train_epoch
+    original = epoch_runner.EpochRunner.train_epoch
 
     def small_memory(self, examples, order, batch_size, report):
         return exhausted() if batch_size > 4 else original(self, examples, order, batch_size, report)
 
-    monkeypatch.setattr(fitter.Fitter, "train_epoch", small_memory)
+    monkeypatch.setattr(epoch_runner.EpochRunner, "train_epoch", small_memory)
     run = train_run(dataset, batch_size=8, epochs=2)
     assert run.record.status == "done"
     assert [note for note in run.notes if "4 images per batch" in note]
 
 
 def test_a_batch_that_never_fits_ends_in_a_sentence(train_run, dataset, monkeypatch):
-    monkeypatch.setattr(fitter.Fitter, "train_epoch", lambda self, *arguments: exhausted())
+    monkeypatch.setattr(epoch_runner.EpochRunner, "train_epoch", lambda self, *arguments: exhausted())
     with pytest.raises(OutOfMemoryError, match="smaller batch size"):
         train_run(dataset, batch_size=8)
     assert Trained(train_run.path).record.status == "failed"
@@ -156,7 +156,7 @@ def test_more_frozen_layers_than_there_are_is_said(train_run, dataset):
 
 def test_a_dataset_without_validation_images_is_refused(train_run, dataset, monkeypatch):
     without = dataclasses.replace(dataset, images=dataset.of_split("train"))
-    monkeypatch.setattr(preparation, "load_dataset", lambda path: without)
+    monkeypatch.setattr(setup, "load_dataset", lambda path: without)
     with pytest.raises(NotEnoughDataError, match="no validation images"):
         train_run(dataset)
 
@@ -176,7 +176,7 @@ def test_an_unexpected_error_is_in_the_log_and_not_on_the_page(train_run, datase
     def broken(*_arguments):
         raise RuntimeError("a secret detail")
 
-    monkeypatch.setattr(course, "build_stage", broken)
+    monkeypatch.setattr(trainer, "prepare_phase", broken)
     with pytest.raises(RuntimeError):
         train_run(dataset)
     run = Trained(train_run.path)
@@ -187,7 +187,7 @@ def test_an_unexpected_error_is_in_the_log_and_not_on_the_page(train_run, datase
 
 
 def test_the_best_model_is_on_the_disk_before_the_end(train_run, dataset, monkeypatch):
-    monkeypatch.setattr(course, "MODEL_INTERVAL", 0.0)
+    monkeypatch.setattr(trainer, "MODEL_INTERVAL", 0.0)
     seen = []
 
     def look(path):

@@ -7,10 +7,10 @@ import sys
 import numpy as np
 import pytest
 
-from tl_core.backbones import spare
+from tl_core.backbones import pool
 from tl_core.config import HeadConfig
-from tl_core.files import sha256_of
-from tl_core.training import stage
+from tl_core.storage.files import sha256_of
+from tl_core.training import data
 
 
 def test_a_run_ends_with_a_model_its_labels_and_its_metrics(train_run, dataset):
@@ -69,7 +69,7 @@ def test_the_trunk_runs_once_for_all_runs_with_the_same_backbone(train_run, data
     def refuse(*arguments, **options):
         raise AssertionError("the trunk was compiled again")
 
-    monkeypatch.setattr(stage, "compile_network", refuse)
+    monkeypatch.setattr(data, "compile_network", refuse)
     again = train_run(dataset, epochs=1, learning_rate=3e-3, batch_size=4)
     assert again.record.status == "done"
 
@@ -77,8 +77,8 @@ def test_the_trunk_runs_once_for_all_runs_with_the_same_backbone(train_run, data
 def test_other_pixels_or_another_backbone_meet_no_kept_features(train_run, dataset, noise, monkeypatch):
     train_run(dataset, epochs=1)
     compiled = []
-    original = stage.compile_network
-    monkeypatch.setattr(stage, "compile_network", lambda *a, **k: compiled.append(1) or original(*a, **k))
+    original = data.compile_network
+    monkeypatch.setattr(data, "compile_network", lambda *a, **k: compiled.append(1) or original(*a, **k))
     train_run(noise, epochs=1, image_size=33)
     assert len(compiled) == 1
     train_run(dataset, epochs=1, seed=8)  # of random weights the seed is the identity
@@ -114,11 +114,11 @@ def test_early_stopping_ends_a_phase_that_no_longer_improves(train_run, noise):
 
 
 def test_the_next_training_takes_the_backbone_of_the_last_and_learns_the_same(train_run, dataset):
-    spare._kept.clear()
+    pool._kept.clear()
     settings = {"backbone": "efficientnet_lite0", "weights": "imagenet", "epochs": 3}
     built = train_run(dataset, **settings)
-    assert len(spare._kept) == 1
+    assert len(pool._kept) == 1
     taken = train_run(dataset, **settings)
     assert taken.curve("val_loss") == pytest.approx(built.curve("val_loss"), abs=1e-5)
     train_run(dataset, **settings, frozen_layers=130, fine_tune_epochs=1)
-    assert not spare._kept, "a backbone that was trained is nobody's spare one"
+    assert not pool._kept, "a backbone that was trained is nobody's spare one"

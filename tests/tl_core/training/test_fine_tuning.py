@@ -7,7 +7,7 @@ import pytest
 from tl_core.backbones.build import build_backbone
 from tl_core.config import AugmentationConfig
 from tl_core.models.classifier import split_classifier
-from tl_core.training import stage
+from tl_core.training import data
 
 BLOCK5 = 15  # of VGG16's 19 layers the last four
 
@@ -81,7 +81,7 @@ def test_with_all_layers_frozen_there_is_one_phase(train_run, dataset):
 def test_what_is_too_large_to_keep_is_computed_in_every_epoch(train_run, dataset, monkeypatch):
     fits = {"frozen_layers": BLOCK5, "epochs": 1, "fine_tune_epochs": 2, "fine_tune_learning_rate": 1e-4}
     kept = train_run(dataset, **fits)
-    monkeypatch.setattr(stage, "run_trunk", lambda *arguments: None)
+    monkeypatch.setattr(data, "compute_features", lambda *arguments: None)
     live = train_run(dataset, **fits)
     assert any("too large to keep" in note for note in live.notes)
     assert live.curve("val_loss") == pytest.approx(kept.curve("val_loss"), abs=1e-3)

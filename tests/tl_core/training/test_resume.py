@@ -10,7 +10,7 @@ import pytest
 from tests.tl_core.small_trainings import Trained
 from tl_core.runs import create_run, load_run, read_events
 from tl_core.runs.record import CHECKPOINT_FILE
-from tl_core.training import course, extend, resume, train
+from tl_core.training import extend, resume, train, trainer
 
 EPOCHS = {"epochs": 8, "frozen_layers": 15, "fine_tune_epochs": 3, "fine_tune_learning_rate": 1e-4}
 
@@ -59,7 +59,7 @@ def test_a_killed_run_goes_on_and_ends_as_if_nothing_had_happened(train_run, wor
 
 
 def test_a_damaged_checkpoint_begins_the_training_anew(workspace, train_run, dataset, monkeypatch):
-    monkeypatch.setattr(course, "CHECKPOINT_INTERVAL", 0.0)
+    monkeypatch.setattr(trainer, "CHECKPOINT_INTERVAL", 0.0)
     config = train_run(dataset, epochs=2).record.config
     run = create_run(workspace, config, dataset)
 
@@ -96,5 +96,5 @@ def test_more_epochs_are_as_if_the_run_had_not_ended(train_run, dataset, tuned):
 
 
 def test_a_last_epoch_that_is_too_large_is_not_kept(train_run, dataset, monkeypatch):
-    monkeypatch.setattr(course, "MAX_LAST_CHECKPOINT", 1000)
+    monkeypatch.setattr(trainer, "MAX_LAST_CHECKPOINT", 1000)
     assert not train_run(dataset, epochs=2).record.can_go_on

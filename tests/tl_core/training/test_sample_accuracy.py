@@ -8,10 +8,10 @@ import pytest
 
 from tl_core.config.presets import DEFAULT_PRESET, PRESETS
 from tl_core.data.samples import import_sample
-from tl_core.evaluation import evaluate_run
+from tl_core.evaluation.evaluate import evaluate_run
 from tl_core.runs import create_run, load_run
+from tl_core.storage.workspace import Workspace
 from tl_core.training import train
-from tl_core.workspace import Workspace
 
 PROMISED_TEST_ACCURACY = 0.95
 

@@ -1,0 +1,228 @@
+"""The queue with real threads and real run folders; only the training itself is replaced, at the design's seam."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.tl_core.runs.conftest import FakeDataset
+from tl_core.config import TrainingConfig
+from tl_core.errors import ConfigError, DivergedError, RunNotFoundError, StoppedError, WorkspaceError
+from tl_core.jobs import JobManager, manager
+from tl_core.runs import create_run, find_run, list_runs, load_run, read_events, update_run
+from tl_core.runs.record import CHECKPOINT_FILE
+from tl_core.storage.workspace import Workspace
+
+PATIENCE = 30  # seconds until a condition that should come at once counts as never coming
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return Workspace(tmp_path).ensure()
+
+
+class Trainer:
+    """A train function that says when it began and ends when it is told to."""
+
+    def __init__(self) -> None:
+        self.began: list[str] = []
+        self.lock = threading.Lock()
+        self.running = 0
+        self.most_at_once = 0
+        self.release = threading.Event()
+        self.started = threading.Semaphore(0)
+
+    def __call__(self, config, dataset, run, should_stop) -> None:
+        with self.lock:
+            self.began.append(run.name)
+            self.running += 1
+            self.most_at_once = max(self.most_at_once, self.running)
+        update_run(run, status="running")
+        self.started.release()
+        while not (self.release.wait(0.005) or should_stop()):
+            pass
+        update_run(run, status="stopped" if should_stop() else "done")
+        with self.lock:
+            self.running -= 1
+
+
+def queued(workspace: Workspace, name: str = "Run") -> str:
+    return create_run(workspace, TrainingConfig(), FakeDataset(), name=name).id
+
+
+def test_ten_clicks_make_ten_runs_one_after_the_other_in_order(workspace):
+    trainer = Trainer()
+    jobs = JobManager(workspace, train=trainer)
+    ids = [queued(workspace) for _ in range(10)]
+    jobs.submit(ids[0])
+    assert trainer.started.acquire(timeout=PATIENCE)
+    for run_id in ids[1:]:
+        jobs.submit(run_id)
+    assert [(job.run_id, job.position) for job in jobs.jobs()] == [(run_id, n) for n, run_id in enumerate(ids)]
+    trainer.release.set()
+    assert jobs.wait_until_idle(PATIENCE)
+    assert trainer.began == ids
+    assert trainer.most_at_once == 1
+
+
+def test_ten_starts_at_the_same_moment_make_one_training_and_nine_that_wait(workspace):
+    trainer = Trainer()
+    jobs = JobManager(workspace, train=trainer)
+    ids = [queued(workspace) for _ in range(10)]
+    together = threading.Barrier(10)
+
+    def start(run_id: str) -> None:
+        together.wait(PATIENCE)
+        jobs.submit(run_id)
+
+    with ThreadPoolExecutor(10) as pool:
+        list(pool.map(start, ids))
+    assert trainer.started.acquire(timeout=PATIENCE)
+    order = [job.run_id for job in jobs.jobs()]
+    assert sorted(order) == sorted(ids)
+    assert trainer.began == order[:1]
+    trainer.release.set()
+    assert jobs.wait_until_idle(PATIENCE)
+    assert trainer.began == order
+    assert trainer.most_at_once == 1
+
+
+def test_submitting_one_run_from_many_threads_trains_it_once(workspace):
+    trainer = Trainer()
+    jobs = JobManager(workspace, train=trainer)
+    blocker, run_id = queued(workspace), queued(workspace)
+    jobs.submit(blocker)
+    assert trainer.started.acquire(timeout=PATIENCE)
+    with ThreadPoolExecutor(10) as pool:
+        list(pool.map(jobs.submit, [run_id] * 10))
+    trainer.release.set()
+    assert jobs.wait_until_idle(PATIENCE)
+    assert trainer.began == [blocker, run_id]
+
+
+def test_stop_reaches_the_training_and_keeps_the_run(workspace):
+    trainer = Trainer()
+    jobs = JobManager(workspace, train=trainer)
+    run_id = queued(workspace)
+    jobs.submit(run_id)
+    assert trainer.started.acquire(timeout=PATIENCE)
+    assert jobs.stop(run_id)
+    assert jobs.wait_until_idle(PATIENCE)
+    assert find_run(workspace, run_id).status == "stopped"
+    assert not jobs.stop(run_id)
+
+
+def test_cancel_throws_the_run_away(workspace):
+    trainer = Trainer()
+    jobs = JobManager(workspace, train=trainer)
+    working, waiting = queued(workspace), queued(workspace)
+    jobs.submit(working)
+    assert trainer.started.acquire(timeout=PATIENCE)
+    jobs.submit(waiting)
+    assert jobs.cancel(waiting)
+    assert jobs.cancel(working)
+    assert jobs.wait_until_idle(PATIENCE)
+    assert list_runs(workspace) == []
+    assert trainer.began == [working]
+
+
+def test_stopping_a_waiting_run_takes_it_out_of_the_queue(workspace):
+    trainer = Trainer()
+    jobs = JobManager(workspace, train=trainer)
+    working, waiting = queued(workspace), queued(workspace)
+    jobs.submit(working)
+    assert trainer.started.acquire(timeout=PATIENCE)
+    jobs.submit(waiting)
+    assert jobs.stop(waiting)
+    assert find_run(workspace, waiting).status == "stopped"
+    assert jobs.job(waiting) is None
+    trainer.release.set()
+    assert jobs.wait_until_idle(PATIENCE)
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "text"),
+    [
+        (DivergedError("The loss became infinite."), "failed", "The loss became infinite."),
+        (StoppedError("Stopped before the first epoch."), "stopped", "Stopped before the first epoch."),
+        (ZeroDivisionError("secret detail"), "failed", "unexpected error"),
+    ],
+)
+def test_an_error_ends_its_run_with_a_sentence_and_the_next_run_works(workspace, error, status, text):
+    def train(config, dataset, run, should_stop) -> None:
+        if run.name == first:
+            raise error
+        update_run(run, status="done")
+
+    jobs = JobManager(workspace, train=train)
+    first, second = queued(workspace), queued(workspace)
+    jobs.submit(first)
+    jobs.submit(second)
+    assert jobs.wait_until_idle(PATIENCE)
+    run = find_run(workspace, first)
+    assert run.status == status
+    end = read_events(run.folder.events_file)[-1]
+    assert end["status"] == status
+    assert text in end["text"]
+    assert "secret detail" not in end["text"]
+    assert find_run(workspace, second).status == "done"
+
+
+def test_an_interrupted_run_is_resumed_and_no_other(workspace):
+    resumed = []
+
+    def resume(config, dataset, run, should_stop) -> None:
+        resumed.append(run.name)
+        update_run(run, status="done")
+
+    jobs = JobManager(workspace, resume=resume)
+    run_id = queued(workspace)
+    with pytest.raises(WorkspaceError, match="not interrupted"):
+        jobs.resume(run_id)
+    update_run(workspace.runs / run_id, status="running", owner=None)
+    assert load_run(workspace.runs / run_id).status == "interrupted"
+    jobs.resume(run_id)
+    assert jobs.wait_until_idle(PATIENCE)
+    assert resumed == [run_id]
+    assert find_run(workspace, run_id).status == "done"
+
+
+def test_more_epochs_are_for_a_run_that_has_ended_and_whose_last_epoch_is_kept(workspace):
+    extended = []
+
+    def extend(epochs, config, dataset, run, should_stop) -> None:
+        extended.append((epochs, config.epochs))
+        update_run(run, status="done")
+
+    jobs = JobManager(workspace, extend=extend)
+    run_id = queued(workspace)
+    with pytest.raises(WorkspaceError, match="not kept: train again"):
+        jobs.extend(run_id, 5)
+    folder = update_run(workspace.runs / run_id, status="stopped").folder
+    folder.model_file.write_bytes(b"a model")
+    (folder.path / CHECKPOINT_FILE).write_bytes(b"its last epoch")
+    with pytest.raises(ConfigError, match="Epochs must be"):
+        jobs.extend(run_id, 1000)
+    before = find_run(workspace, run_id).config.epochs
+    jobs.extend(run_id, 5)
+    assert jobs.wait_until_idle(PATIENCE)
+    assert extended == [(5, before + 5)]
+    assert find_run(workspace, run_id).config.epochs == before + 5
+
+
+def test_only_a_waiting_run_can_be_submitted(workspace):
+    jobs = JobManager(workspace, train=Trainer())
+    run_id = queued(workspace)
+    update_run(workspace.runs / run_id, status="done")
+    with pytest.raises(WorkspaceError, match="started before"):
+        jobs.submit(run_id)
+    with pytest.raises(RunNotFoundError):
+        jobs.submit("nothing")
+
+
+def test_there_is_one_manager_per_workspace(workspace, tmp_path):
+    assert manager(workspace) is manager(Workspace(tmp_path))
+    assert manager(workspace) is not manager(Workspace(tmp_path / "other"))

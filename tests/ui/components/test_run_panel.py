@@ -1,0 +1,249 @@
+"""The panel of one run, driven without a browser."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import threading
+import time
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from tests.tl_core.figures.run_events import two_phase_run
+from tests.ui.pages_without_browser import ROOT, checked, press, run_until, texts
+from tests.ui.trained_runs import ended_run
+from tl_core.config import TrainingConfig
+from tl_core.jobs import JobManager
+from tl_core.jobs.queue import HUNG
+from tl_core.runs import EventWriter, RunFolder, create_run, find_run, list_runs, update_run
+from tl_core.runs.record import CHECKPOINT_FILE
+from tl_core.runs.store import now
+from ui.components.run_panel import may_change
+
+SECONDS = 20
+
+
+class ScriptedTraining:
+    """Stands in for the training that the queue calls: writes events up to a point and waits there."""
+
+    def __init__(self):
+        self.reached, self.go_on = threading.Event(), threading.Event()
+
+    def __call__(self, config, dataset_path, run_path, should_stop):
+        update_run(run_path, status="running", started=now())
+        folder, events = RunFolder(run_path), two_phase_run(head=4, fine_tune=3)
+        with EventWriter(folder.events_file) as writer:
+            for event in events[:36]:
+                writer.write(**event)
+            folder.model_file.write_bytes(b"a model")
+            self.reached.set()
+            wait = threading.Event()
+            while not self.go_on.is_set() and not should_stop():
+                wait.wait(0.01)
+            status = "stopped" if should_stop() else "done"
+            writer.write("end", status=status, text="Done: 83.3 % of the validation images right.")
+        update_run(run_path, status=status, finished=now(), device="CPU (float32)")
+
+
+@pytest.fixture
+def training(workspace, monkeypatch):
+    scripted = ScriptedTraining()
+    jobs = JobManager(workspace, train=scripted, resume=scripted)
+    monkeypatch.setitem(importlib.import_module("tl_core.jobs.queue")._managers, workspace.root, jobs)
+    scripted.jobs = jobs
+    yield scripted
+    scripted.go_on.set()
+    assert jobs.wait_until_idle(SECONDS)
+
+
+def open_panel(run_id):
+    at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30)
+    at.switch_page("pages/2_Train.py")
+    at.query_params["run"] = run_id
+    return checked(at.run())
+
+
+def start(workspace, dataset, training, name="A run"):
+    run = create_run(workspace, TrainingConfig(), dataset, name)
+    training.jobs.submit(run.id)
+    return run
+
+
+def payload(at):
+    (chart,) = [part for part in at.get("bidi_component") if "live_chart" in part.proto.component_name]
+    return json.loads(chart.proto.json)
+
+
+def metrics(at):
+    return {metric.label: metric.value for metric in at.metric}
+
+
+def test_a_run_at_work_shows_where_it_stands(workspace, dataset, training):
+    run = start(workspace, dataset, training)
+    assert training.reached.wait(SECONDS)
+    at = open_panel(run.id)
+    assert at.progress[0].text.startswith("Epoch 4 of 4 · batch 2 of 10 · ")
+    assert at.progress[0].value == 80
+    assert metrics(at) == {
+        "Validation accuracy": "83.3 %",
+        "Best so far (epoch 3)": "83.3 %",
+        "Validation loss": "0.667",
+        "Training accuracy": "50.0 %",
+    }
+    assert "This machine now: CPU" in texts(at)
+
+
+def test_the_chart_gets_the_curves_and_a_key_that_stays(workspace, dataset, training):
+    run = start(workspace, dataset, training)
+    assert training.reached.wait(SECONDS)
+    at = open_panel(run.id)
+    before = payload(at)
+    assert before["description"].startswith("Training curves over epochs 1 to 3")
+    assert before["plotly_url"].startswith("app/static/plotly-")
+    training.go_on.set()
+    run_until(at, lambda at: at.success)
+    after = payload(at)
+    assert after["revision"] == before["revision"]
+    assert [trace["uid"] for trace in after["traces"]] == [trace["uid"] for trace in before["traces"]]
+
+
+def test_stop_keeps_the_model_and_offers_the_next_step(workspace, dataset, training):
+    run = start(workspace, dataset, training)
+    assert training.reached.wait(SECONDS)
+    at = press(open_panel(run.id), "Stop and keep the best epoch")
+    run_until(at, lambda at: at.success)
+    assert "83.3 % of the validation images right" in at.success[0].value
+    assert find_run(workspace, run.id).status == "stopped"
+    assert "Try it on a photo" in [button.label for button in at.button]
+    assert not at.progress
+    assert metrics(at)["Kept epoch"] == "3 of 3"
+
+
+def test_cancel_asks_and_throws_the_run_away(workspace, dataset, training):
+    run = start(workspace, dataset, training)
+    assert training.reached.wait(SECONDS)
+    at = open_panel(run.id)
+    assert "Throw this run away?" in texts(at)
+    press(at, "Throw it away")
+    assert training.jobs.wait_until_idle(SECONDS)
+    checked(at.run())
+    assert list_runs(workspace) == []
+    assert not at.metric
+
+
+def test_a_cancelled_run_is_watched_until_it_is_gone(workspace, dataset, monkeypatch):
+    ended, go_on = threading.Event(), threading.Event()
+
+    def end_and_tidy_up(config, dataset_path, run_path, should_stop):
+        update_run(run_path, status="stopped")
+        ended.set()
+        go_on.wait(SECONDS)
+
+    jobs = JobManager(workspace, train=end_and_tidy_up)
+    monkeypatch.setitem(importlib.import_module("tl_core.jobs.queue")._managers, workspace.root, jobs)
+    run = create_run(workspace, TrainingConfig(), dataset, "Cancelled")
+    jobs.submit(run.id)
+    assert ended.wait(SECONDS)
+    jobs.cancel(run.id)
+    assert not find_run(workspace, run.id).active
+    assert may_change(workspace, find_run(workspace, run.id))
+    at = open_panel(run.id)
+    go_on.set()
+    assert jobs.wait_until_idle(SECONDS)
+    checked(at.run())
+    assert list_runs(workspace) == []
+    assert not at.metric
+
+
+def test_a_waiting_run_says_how_many_are_before_it(workspace, dataset, training):
+    start(workspace, dataset, training)
+    assert training.reached.wait(SECONDS)
+    second = start(workspace, dataset, training, "Second")
+    at = open_panel(second.id)
+    assert "Waiting in the queue: 1 training before this one." in texts(at)
+
+
+def test_an_interrupted_run_can_be_resumed(workspace, dataset, training):
+    run = create_run(workspace, TrainingConfig(), dataset, "Cut off")
+    update_run(run.path, status="interrupted", owner=None)
+    at = open_panel(run.id)
+    assert "cut off" in at.warning[0].value
+    press(at, "Resume from the last epoch")
+    assert training.reached.wait(SECONDS)
+    assert find_run(workspace, run.id).status == "running"
+
+
+def test_a_training_without_a_sign_of_life_is_stalled_and_then_goes_on(workspace, dataset, training):
+    run = start(workspace, dataset, training)
+    assert training.reached.wait(SECONDS)
+    heartbeat = run.folder.heartbeat_file
+    heartbeat.write_text(json.dumps({"t": time.time() - 45, "allowed": 30}))
+    at = open_panel(run.id)
+    (warning,) = at.warning
+    assert warning.value.startswith("**Stalled: no sign of life for 45 s.**")
+    assert "press Stop or Cancel" in warning.value
+    assert at.progress, "where it stands stays in sight"
+    press(at, "Stop and keep the best epoch")
+    assert training.jobs.wait_until_idle(SECONDS)
+
+    again = start(workspace, dataset, training, "Fine")
+    heartbeat = again.folder.heartbeat_file
+    heartbeat.write_text(json.dumps({"t": time.time() - 45, "allowed": 180}))
+    assert not open_panel(again.id).warning
+
+
+def test_a_run_that_was_given_up_says_what_to_do(workspace, dataset):
+    run = create_run(workspace, TrainingConfig(), dataset, "Hangs")
+    update_run(run.path, status="interrupted", error=HUNG)
+    at = open_panel(run.id)
+    assert at.warning[0].value == HUNG
+    (resume,) = [button for button in at.button if button.label == "Resume from the last epoch"]
+    assert resume.disabled
+    update_run(run.path, owner=None)  # the program that held it has ended
+    at = open_panel(run.id)
+    assert "cut off" in at.warning[0].value
+    (resume,) = [button for button in at.button if button.label == "Resume from the last epoch"]
+    assert not resume.disabled
+
+
+def test_a_failed_run_says_why(workspace, dataset):
+    run = create_run(workspace, TrainingConfig(), dataset, "Failed")
+    update_run(run.path, status="failed", error="The loss became infinite: try a smaller learning rate.")
+    at = open_panel(run.id)
+    assert at.error[0].value == "The loss became infinite: try a smaller learning rate."
+    assert "Start another training" in [link.value for link in at.page_link]
+
+
+def test_an_unknown_run_is_a_sentence(workspace):
+    at = open_panel("no-such-run")
+    assert "no run" in at.info[0].value
+    assert "See all runs" in [link.label for link in at.get("page_link")]
+
+
+def test_a_run_that_has_ended_can_be_given_more_epochs(workspace, dataset, monkeypatch):
+    asked = []
+
+    def extend(epochs, config, dataset_path, run_path, should_stop):
+        asked.append((epochs, config.epochs))
+        update_run(run_path, status="done")
+
+    jobs = JobManager(workspace, extend=extend)
+    monkeypatch.setitem(importlib.import_module("tl_core.jobs.queue")._managers, workspace.root, jobs)
+    run = ended_run(workspace, dataset, "Nearly there")
+    assert "Train 5 more epochs" not in [button.label for button in open_panel(run.id).button]
+    (run.path / CHECKPOINT_FILE).write_bytes(b"its last epoch")
+    press(open_panel(run.id), "Train 5 more epochs")
+    assert jobs.wait_until_idle(SECONDS)
+    assert asked == [(5, run.config.epochs + 5)]
+
+
+def test_in_a_full_workspace_more_epochs_are_refused_in_a_sentence(workspace, dataset, monkeypatch):
+    run = ended_run(workspace, dataset, "Nearly there")
+    (run.path / CHECKPOINT_FILE).write_bytes(b"its last epoch")
+    at = open_panel(run.id)
+    monkeypatch.setenv("TL_WORKSPACE_GB", "0.00001")
+    at = press(at, "Train 5 more epochs")
+    (error,) = at.error
+    assert "allow more with TL_WORKSPACE_GB" in error.value
+    assert find_run(workspace, run.id).status == "done"

@@ -1,0 +1,253 @@
+"""The Data page, driven without a browser."""
+
+from __future__ import annotations
+
+import importlib
+import io
+import threading
+import zipfile
+
+import pytest
+
+from tests.ui.pages_without_browser import checked, open_page, picture, pictures, press, run_until, texts
+from tl_core.data import import_uploads, list_datasets
+from tl_core.data.health import health_report
+from tl_core.errors import StoppedError
+
+PAGE = "pages/1_Data.py"
+imports = importlib.import_module("ui.state.imports")
+
+
+def open_data(**parameters):
+    return open_page(PAGE, **parameters)
+
+
+def zip_of(images):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for label, members in images.items():
+            for name, content in members:
+                archive.writestr(f"{label}/{name}", content)
+    return file.getvalue()
+
+
+def wait_for_import(at, workspace):
+    run_until(at, lambda _: not imports.running_imports(workspace))
+    return checked(at.run())
+
+
+def warnings(at):
+    return [warning.value for warning in at.warning]
+
+
+def test_without_images_it_says_how_to_begin(workspace):
+    at = open_data()
+    assert "There are no images here yet" in texts(at)
+    assert [tab.label for tab in at.tabs] == ["Sample set", "Zip file", "Class by class"]
+    assert next(button.label for button in at.button if button.proto.type == "primary") == "Use handwritten digits"
+
+
+def test_a_sample_set_comes_with_one_click(workspace):
+    at = press(open_data(), "Use surfaces")
+    wait_for_import(at, workspace)
+    (dataset,) = list_datasets(workspace)
+    assert dataset.name == "Surfaces"
+    assert at.query_params["dataset"] == dataset.id
+    assert [metric.value for metric in at.metric] == ["336", "3", "216", "60", "60"]
+
+
+def test_a_zip_is_imported_under_the_name_given(workspace):
+    at = open_data()
+    at.file_uploader(key="zip-0").upload("my pets.zip", zip_of(pictures()))
+    checked(at.run())
+    at.text_input(key="name-zip").set_value("Our pets")
+    at.number_input(key="test-zip").set_value(0)
+    checked(at.button(key="import-zip").click().run())
+    wait_for_import(at, workspace)
+    (dataset,) = list_datasets(workspace)
+    assert (dataset.name, dataset.source, len(dataset.images)) == ("Our pets", "zip my pets.zip", 40)
+    assert dataset.of_split("test") == ()
+
+
+def test_images_are_uploaded_class_by_class(workspace):
+    at = open_data()
+    for number, (label, files) in enumerate(pictures(each=6).items()):
+        at.text_input(key=f"class-name-{number}-0").set_value(label)
+        for name, content in files:
+            at.file_uploader(key=f"class-files-{number}-0").upload(name, content)
+    assert at.button(key="import-uploads").disabled
+    checked(at.run())
+    checked(at.button(key="import-uploads").click().run())
+    wait_for_import(at, workspace)
+    (dataset,) = list_datasets(workspace)
+    assert dataset.counts().keys() == {"cat", "dog"}
+    assert len(dataset.images) == 12
+
+
+def test_a_class_can_be_added(workspace):
+    at = press(open_data(), "Add a class")
+    assert at.text_input(key="class-name-2-0").label == "Class 3"
+
+
+def test_a_folder_of_the_server_is_found_by_clicking(workspace, tmp_path, monkeypatch):
+    root = tmp_path / "shared"
+    for label, files in pictures(each=3).items():
+        folder = root / "pets" / label
+        folder.mkdir(parents=True)
+        for name, content in files:
+            (folder / name).write_bytes(content)
+    monkeypatch.setenv("TL_DATA_ROOT", str(root))
+    at = open_data()
+    (choice,) = [box for box in at.selectbox if box.label == "Folders in it"]
+    checked(choice.set_value("pets").run())
+    press(at, "Open")
+    assert "**pets**" in texts(at)
+    press(at, "Import this folder")
+    wait_for_import(at, workspace)
+    assert [dataset.name for dataset in list_datasets(workspace)] == ["pets"]
+
+
+def test_an_import_that_fails_says_why_and_keeps_nothing(workspace):
+    at = open_data()
+    at.file_uploader(key="zip-0").upload("empty.zip", zip_of({}))
+    checked(at.run())
+    checked(at.button(key="import-zip").click().run())
+    wait_for_import(at, workspace)
+    (error,) = at.error
+    assert "zip" in error.value
+    assert list_datasets(workspace) == []
+
+
+def test_an_import_shows_its_progress_and_can_be_cancelled(workspace, monkeypatch):
+    reached, ended = threading.Event(), threading.Event()
+
+    def slow_sample(workspace, name, progress, should_stop, download_progress):
+        progress(320, 1258)
+        reached.set()
+        while not should_stop():
+            ended.wait(0.01)
+        raise StoppedError("Stopped.")
+
+    monkeypatch.setattr("ui.data_page.upload.import_sample", slow_sample)
+    at = press(open_data(), "Use handwritten digits")
+    assert reached.wait(10)
+    checked(at.run())
+    assert at.progress[0].text == "320 of 1,258 images"
+    assert at.progress[0].value == 25
+    press(at, "Cancel")
+    wait_for_import(at, workspace)
+    assert not at.progress
+    assert list_datasets(workspace) == []
+    assert "There are no images here yet" in texts(at)
+
+
+def test_a_link_opens_its_dataset(workspace, dataset):
+    import_uploads(workspace, pictures(("ant", "bee", "cow"), each=4), "Farm")
+    at = open_data(dataset=dataset.id)
+    assert at.selectbox(key="dataset_choice").value == dataset.id
+    assert at.metric[0].value == "40"
+
+
+def test_a_link_to_a_dataset_that_is_gone_says_so_and_shows_another(dataset):
+    at = open_data(dataset="gone-0123456789abcdef0123456789abcdef")
+    assert "not there" in warnings(at)[0]
+    assert at.selectbox(key="dataset_choice").value == dataset.id
+
+
+def test_choosing_another_dataset_changes_the_link(workspace, dataset):
+    other = import_uploads(workspace, pictures(("ant", "bee"), each=4), "Farm")
+    at = open_data()
+    assert at.query_params["dataset"] == other.id
+    checked(at.selectbox(key="dataset_choice").set_value(dataset.id).run())
+    assert at.query_params["dataset"] == dataset.id
+    assert at.metric[0].value == "40"
+
+
+def test_the_summary_has_chart_and_health(dataset):
+    at = open_data()
+    assert len(at.get("plotly_chart")) == 1
+    for finding in health_report(dataset):
+        assert finding.text.split(" ")[0] in texts(at)
+
+
+def test_what_was_left_out_is_listed_with_the_reason(workspace):
+    images = pictures(each=20)
+    images["cat"].append(("notes.jpg", b"this is text"))
+    import_uploads(workspace, images, "Pets")
+    at = open_data()
+    assert "1 file was left out" in [expander.label for expander in at.expander]
+    table = at.dataframe[0].value
+    assert list(table["File"]) == ["cat/notes.jpg"]
+
+
+def test_a_dataset_is_renamed(workspace, dataset):
+    at = open_data()
+    (name,) = [field for field in at.text_input if field.label == "New name"]
+    name.set_value("Cats and dogs of the street")
+    (button,) = [button for button in at.form_submit_button if button.label == "Rename"]
+    checked(button.click().run())
+    assert [found.name for found in list_datasets(workspace)] == ["Cats and dogs of the street"]
+
+
+def test_an_empty_name_is_refused_in_words(workspace, dataset):
+    at = open_data()
+    (name,) = [field for field in at.text_input if field.label == "New name"]
+    name.set_value("   ")
+    (button,) = [button for button in at.form_submit_button if button.label == "Rename"]
+    checked(button.click().run())
+    assert "needs a name" in at.error[0].value
+    assert [found.name for found in list_datasets(workspace)] == ["Pets"]
+
+
+def test_a_dataset_is_deleted_after_asking(workspace, dataset):
+    at = open_data()
+    assert "**Delete Pets?**" in texts(at)
+    press(at, "Delete it")
+    assert list_datasets(workspace) == []
+    assert "There are no images here yet" in texts(at)
+
+
+@pytest.mark.parametrize("label", ["Ελληνικά", "日本語", "🐈", "<script>alert(1)</script>"])
+def test_class_names_of_any_kind_are_shown(workspace, label):
+    import_uploads(workspace, pictures((label, "dog"), each=4), "Names")
+    at = open_data()
+    (box,) = [box for box in at.selectbox if box.label == "Class"]
+    assert label in box.options
+
+
+def test_the_gallery_has_pages(workspace):
+    import_uploads(
+        workspace, {"many": [(f"{n}.png", picture(n, (8, 8))) for n in range(80)], **pictures(("few",), 4)}, "P"
+    )
+    at = open_data()
+    (box,) = [box for box in at.selectbox if box.label == "Class"]
+    checked(box.set_value(box.options.index("many")).run())
+    assert len(at.get("pagination")) == 1
+    assert "80 images of this class." in texts(at)
+
+
+def test_train_on_these_images_leads_to_the_form(dataset):
+    at = press(open_data(), "Train on these images")
+    assert at.title[0].value == "Train"
+
+
+def start_failing_import(workspace):
+    at = open_data()
+    at.file_uploader(key="zip-0").upload("empty.zip", zip_of({}))
+    checked(at.run())
+    checked(at.button(key="import-zip").click().run())
+    return wait_for_import(at, workspace)
+
+
+def test_a_reloaded_page_still_tells_how_its_import_ended(workspace):
+    at = start_failing_import(workspace)
+    again = open_data(**{"import": at.query_params["import"]})
+    assert [error.value for error in again.error] == [error.value for error in at.error]
+
+
+def test_another_tab_stays_where_it_is(workspace, dataset):
+    other = open_data(dataset=dataset.id)
+    wait_for_import(press(open_data(), "Use surfaces"), workspace)
+    checked(other.run())
+    assert other.selectbox(key="dataset_choice").value == dataset.id
+    assert len(other.selectbox(key="dataset_choice").options) == 2

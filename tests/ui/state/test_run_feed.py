@@ -1,0 +1,51 @@
+"""Following the events of a run."""
+
+from tests.tl_core.figures.run_events import epoch, phase
+from tl_core.config import TrainingConfig
+from tl_core.runs import EventWriter, create_run
+from ui.runs_page.compare import MOST
+from ui.state.run_feed import FOLLOWED_RUNS, following
+
+
+def test_only_what_is_new_is_read_and_all_of_it_is_known(workspace, dataset):
+    run = create_run(workspace, TrainingConfig(), dataset)
+    with EventWriter(run.folder.events_file) as writer:
+        writer.write(**phase("head", 1, 5))
+        writer.write(**epoch(1))
+        with following(run) as feed:
+            assert list(feed.history.epochs) == [1]
+        writer.write(**epoch(2))
+        with following(run) as again:
+            assert again is feed
+            assert list(again.history.epochs) == [1, 2]
+            assert again.progress.epoch == 2
+
+
+def test_a_run_that_has_not_begun_is_empty(workspace, dataset):
+    with following(create_run(workspace, TrainingConfig(), dataset)) as feed:
+        assert feed.history.epochs == {}
+
+
+def test_a_run_looked_at_long_ago_is_read_again(workspace, dataset):
+    first = create_run(workspace, TrainingConfig(), dataset)
+    with EventWriter(first.folder.events_file) as writer:
+        writer.write(**epoch(1))
+    with following(first) as feed:
+        pass
+    for _ in range(FOLLOWED_RUNS):
+        with following(create_run(workspace, TrainingConfig(), dataset)):
+            pass
+    with following(first) as again:
+        assert again is not feed
+        assert list(again.history.epochs) == [1]
+
+
+def test_all_runs_of_a_comparison_stay_in_memory(workspace, dataset):
+    runs = [create_run(workspace, TrainingConfig(), dataset) for _ in range(MOST)]
+
+    def feeds():
+        for run in runs:
+            with following(run) as feed:
+                yield feed
+
+    assert all(one is again for one, again in zip(list(feeds()), list(feeds()), strict=True))

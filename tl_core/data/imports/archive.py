@@ -1,0 +1,213 @@
+"""Reading archives that nobody vouches for: member by member, to names of our own, within fixed limits.
+
+Nothing is ever unpacked to a path that an archive names. Whether an archive is accepted is decided from its
+table of contents, before a byte of it is decompressed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import stat
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from lzma import LZMAError
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from tl_core.data.dataset import SkippedFile
+from tl_core.data.imports.class_names import clean_file_name
+from tl_core.data.imports.file_kinds import is_junk
+from tl_core.data.imports.sources import Source, SourceFile, read_limited
+from tl_core.errors import ArchiveError, ImageError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchiveLimits:
+    """What an archive may hold."""
+
+    file_bytes: int = 200_000_000  # the archive itself
+    unpacked_bytes: int = 1_000_000_000  # all members together
+    members: int = 10_000
+    directory_bytes: int = 10_000_000  # the table of contents, checked before it is read
+    ratio: int = 100  # how many times larger a member may get when unpacked ...
+    ratio_from_bytes: int = 1_000_000  # ... if it gets larger than this
+
+
+LIMITS: Final = ArchiveLimits()
+
+_END = b"PK\x05\x06"  # end of central directory
+_END_64 = b"PK\x06\x06"  # the same in the zip64 format
+_TAIL: Final = 65_557 + 76  # the end record lies in the last 64 KB, a zip64 end record and its locator before it
+_ENCRYPTED: Final = 0x1
+_UTF8: Final = 0x800
+_DRIVE = re.compile(r"^[A-Za-z]:")
+BROKEN_ZIP: Final = (  # what `zipfile` raises on a damaged file
+    zipfile.BadZipFile,
+    zipfile.LargeZipFile,
+    struct.error,
+    ValueError,
+    LookupError,
+    OSError,
+    OverflowError,
+    NotImplementedError,  # it asks for a newer zip program
+)
+
+
+@contextlib.contextmanager
+def zip_source(file: BinaryIO | Path, limits: ArchiveLimits = LIMITS) -> Iterator[Source]:
+    """The files in a zip archive, readable until the block ends.
+
+    Raises:
+        ArchiveError: it is no zip, is damaged or empty, or is over a limit.
+    """
+    with contextlib.ExitStack() as stack:
+        stream = stack.enter_context(file.open("rb")) if isinstance(file, Path) else file
+        _check_file(stream, limits)
+        try:
+            archive = stack.enter_context(zipfile.ZipFile(stream))
+        except BROKEN_ZIP as error:
+            raise ArchiveError(_NOT_A_ZIP) from error
+        members = [info for info in archive.infolist() if not info.is_dir() and not _is_junk(info)]
+        if not members:
+            raise ArchiveError("The zip file is empty: put one folder of images per class into it.")
+        _check_contents(members, limits)
+        yield _source(archive, members)
+
+
+_NOT_A_ZIP: Final = (
+    "This is not a zip file, or it is damaged or cut off: make it again "
+    "(on Windows “Send to, Compressed folder”, on a Mac “Compress”) and bring the new one."
+)
+
+
+def member_problem(name: str) -> str | None:
+    """Why an archive member of this name is left out; None if it may be read."""
+    path = name.replace("\\", "/")
+    if "\0" in path or path.startswith("/") or _DRIVE.match(path) or ".." in path.split("/"):
+        return "Its name points outside the archive."
+    return None
+
+
+def member_parts(name: str) -> tuple[str, ...]:
+    """The folders and the file name in a member's name."""
+    return tuple(part for part in name.replace("\\", "/").split("/") if part not in ("", "."))
+
+
+def check_totals(sizes: list[int], limits: ArchiveLimits) -> None:
+    """Refuse an archive with too many members or too much in them.
+
+    Raises:
+        ArchiveError: it is over a limit.
+    """
+    if len(sizes) > limits.members:
+        raise ArchiveError(
+            f"The archive holds {len(sizes):,} files, more than the {limits.members:,} allowed: bring it in parts."
+        )
+    if sum(sizes) > limits.unpacked_bytes:
+        raise ArchiveError(
+            f"The archive would unpack to {_megabytes(sum(sizes))}, more than the "
+            f"{_megabytes(limits.unpacked_bytes)} allowed: bring fewer or smaller images."
+        )
+
+
+def _check_file(stream: BinaryIO, limits: ArchiveLimits) -> None:
+    size = stream.seek(0, 2)
+    if size == 0:
+        raise ArchiveError("The file is empty (0 bytes): it may have been cut off on its way; bring it again.")
+    if size > limits.file_bytes:
+        raise ArchiveError(
+            f"The zip file has {_megabytes(size)}, more than the {_megabytes(limits.file_bytes)} allowed: "
+            "bring smaller images or fewer of them."
+        )
+    claimed = claimed_directory_bytes(stream)
+    if claimed is None:
+        raise ArchiveError(_NOT_A_ZIP)
+    if claimed > limits.directory_bytes:
+        raise ArchiveError(f"The zip file lists more than the {limits.members:,} files allowed: bring it in parts.")
+
+
+def claimed_directory_bytes(stream: BinaryIO) -> int | None:
+    """How large a zip says its table of contents is, before that is read; None if this is no zip.
+
+    It is the largest size that any end record claims, however many there are.
+    """
+    size = stream.seek(0, 2)
+    stream.seek(max(0, size - _TAIL))
+    tail = stream.read()
+    stream.seek(0)
+    if _END not in tail:
+        return None
+    claims = [0]
+    for signature, offset, form in ((_END, 12, "<L"), (_END_64, 40, "<Q")):
+        for match in re.finditer(re.escape(signature), tail):
+            field = tail[match.start() + offset : match.start() + offset + struct.calcsize(form)]
+            if len(field) == struct.calcsize(form):
+                claims += struct.unpack(form, field)
+    return max(claim for claim in claims if claim != 0xFFFFFFFF)  # that value refers to the zip64 record
+
+
+def _check_contents(members: list[zipfile.ZipInfo], limits: ArchiveLimits) -> None:
+    check_totals([info.file_size for info in members], limits)
+    for info in members:
+        if info.file_size > limits.ratio_from_bytes and info.file_size > limits.ratio * max(1, info.compress_size):
+            raise ArchiveError(
+                "The zip file holds a file that unpacks to more than "
+                f"{limits.ratio} times its size, as no photograph does: it is not opened."
+            )
+
+
+def _source(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo]) -> Source:
+    files, skipped = [], []
+    for info in members:
+        name = _decoded_name(info)
+        parts = member_parts(name)
+        if problem := _problem(info, name):
+            skipped.append(SkippedFile(clean_file_name(name), problem))
+        elif parts:
+            files.append(SourceFile(parts, info.file_size, _reader(archive, info)))
+    return Source(tuple(sorted(files, key=lambda file: file.parts)), tuple(skipped))
+
+
+def _is_junk(info: zipfile.ZipInfo) -> bool:
+    """Junk is not even counted: a zip made on a Mac holds a junk file beside every photo."""
+    return is_junk(member_parts(info.filename))
+
+
+def _problem(info: zipfile.ZipInfo, name: str) -> str | None:
+    kind = stat.S_IFMT(info.external_attr >> 16)
+    if problem := member_problem(info.orig_filename) or member_problem(name):
+        return problem
+    if kind not in (0, stat.S_IFREG):
+        return "It is a link or a device, not a file."
+    if info.flag_bits & _ENCRYPTED:
+        return "It is protected by a password."
+    return None
+
+
+def _decoded_name(info: zipfile.ZipInfo) -> str:
+    """The name in the encoding it was written in; macOS writes UTF-8 without saying so."""
+    if info.flag_bits & _UTF8:
+        return info.filename
+    try:
+        return info.filename.encode("cp437").decode("utf-8")
+    except UnicodeError:
+        return info.filename
+
+
+def _reader(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Callable[[], bytes]:
+    def read() -> bytes:
+        try:
+            with archive.open(info) as member:
+                return read_limited(member)  # type: ignore[arg-type]  # read(n) is all that is used
+        except (*BROKEN_ZIP, zlib.error, LZMAError, EOFError, RuntimeError) as error:
+            raise ImageError("It is damaged within the zip file, or packed in a way that cannot be read.") from error
+
+    return read
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:,.0f} MB"

@@ -1,0 +1,260 @@
+"""Bringing images in: from a folder, a zip file, or uploads class by class.
+
+Every picture is decoded once, in a few threads, and stored in its normalised form. The dataset is built in
+a hidden folder beside the others and takes its place in one step: an import that fails or is stopped leaves
+nothing behind.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from tl_core.data.dataset import (
+    IMAGES,
+    Dataset,
+    ImageRecord,
+    SkippedFile,
+    fingerprint_of,
+    load_dataset,
+    valid_name,
+    write_manifest,
+)
+from tl_core.data.imports.archive import zip_source
+from tl_core.data.imports.building import building, in_threads, publish, store_once
+from tl_core.data.imports.class_names import clean_file_name, label_names
+from tl_core.data.imports.layouts import LabelledFile, Layout, understand_layout
+from tl_core.data.imports.sources import Source, SourceFile, folder_source, read_limited
+from tl_core.data.normalise import normalise_image
+from tl_core.data.split import UNASSIGNED, SplitConfig, assign_splits
+from tl_core.errors import DataError, ImageError, NotEnoughDataError
+from tl_core.machine.progress import Progress, ShouldStop, ignore_progress, never, stop_if_asked
+from tl_core.storage.workspace import Workspace, new_id
+
+MIN_CLASSES: Final = 2
+MIN_IMAGES: Final = 2  # usable images in each class
+MAX_STORED_BYTES: Final = 1_000_000  # rarely exceeded by a JPEG with a short side of 640 pixels
+MAX_BAD_SHARE: Final = 0.2  # of the pictures; with more, something is wrong with the whole collection
+DEFAULT_SPLIT: Final = SplitConfig()
+
+
+def import_folder(
+    workspace: Workspace,
+    folder: Path,
+    name: str,
+    split: SplitConfig = DEFAULT_SPLIT,
+    progress: Progress = ignore_progress,
+    should_stop: ShouldStop = never,
+) -> Dataset:
+    """Import a folder of class folders; see `import_source` for what is raised."""
+    source = folder_source(folder)
+    return import_source(workspace, source, name, f"folder {folder.resolve().name}", split, progress, should_stop)
+
+
+def import_zip(
+    workspace: Workspace,
+    file: BinaryIO | Path,
+    name: str,
+    split: SplitConfig = DEFAULT_SPLIT,
+    progress: Progress = ignore_progress,
+    should_stop: ShouldStop = never,
+) -> Dataset:
+    """Import a zip file of class folders; see `import_source` for what is raised.
+
+    Raises:
+        ArchiveError: the file is no zip, is damaged or empty, or is over a limit.
+    """
+    with zip_source(file) as source:
+        shown = clean_file_name(Path(str(getattr(file, "name", "file.zip"))).name)
+        return import_source(workspace, source, name, f"zip {shown}", split, progress, should_stop)
+
+
+def import_uploads(
+    workspace: Workspace,
+    images: Mapping[str, Sequence[tuple[str, bytes | BinaryIO]]],
+    name: str,
+    split: SplitConfig = DEFAULT_SPLIT,
+    progress: Progress = ignore_progress,
+    should_stop: ShouldStop = never,
+) -> Dataset:
+    """Import images that were uploaded class by class: class name -> pairs of file name and content.
+
+    See `import_source` for what is raised.
+    """
+    labels = label_names(images)
+    files = [
+        LabelledFile(_uploaded(labels[folder], file_name, content), labels[folder], None)
+        for folder, uploads in images.items()
+        for file_name, content in uploads
+    ]
+    layout = Layout(tuple(files), (), given_splits=False)
+    return import_layout(workspace, layout, name, "uploaded images", split, progress, should_stop)
+
+
+def import_source(
+    workspace: Workspace,
+    source: Source,
+    name: str,
+    origin: str,
+    split: SplitConfig = DEFAULT_SPLIT,
+    progress: Progress = ignore_progress,
+    should_stop: ShouldStop = never,
+) -> Dataset:
+    """Import the files of a source, with classes and splits as its folders say.
+
+    Args:
+        workspace: where the dataset is made.
+        source: the files, not yet read.
+        name: of the dataset, for people.
+        origin: where the files come from, in words.
+        split: used for the parts of the split that do not come with the folders.
+        progress: called with the number of pictures done and their total.
+        should_stop: asked between pictures.
+
+    Raises:
+        NotEnoughDataError: there are fewer than 2 classes, or fewer than 2 usable images in a class.
+        DataError: more than a fifth of the pictures cannot be used.
+        WorkspaceError: the workspace cannot be written or the disk is too full.
+        StoppedError: ``should_stop`` said so.
+    """
+    layout = understand_layout(source.files)
+    layout = Layout(layout.files, source.skipped + layout.skipped, layout.given_splits)
+    return import_layout(workspace, layout, name, origin, split, progress, should_stop)
+
+
+def import_layout(
+    workspace: Workspace,
+    layout: Layout,
+    name: str,
+    origin: str,
+    split: SplitConfig = DEFAULT_SPLIT,
+    progress: Progress = ignore_progress,
+    should_stop: ShouldStop = never,
+) -> Dataset:
+    """Import files whose classes and splits are known; arguments and errors as `import_source`."""
+    name = valid_name(name)
+    classes = tuple(sorted({file.class_name for file in layout.files}, key=_natural))
+    _require_classes(classes)
+    with building(workspace, _room_for(layout.files)) as folder:
+        images, bad = _store_all(folder, classes, layout.files, progress, should_stop)
+        _require_mostly_good(len(layout.files), bad)
+        _require_images(classes, images)
+        records = sorted(
+            assign_splits(classes, images, split), key=lambda image: (image.label, _natural(image.source_name))
+        )
+        stop_if_asked(should_stop)
+        write_manifest(
+            Dataset(
+                id=folder.name,
+                name=name,
+                path=folder,
+                classes=classes,
+                images=tuple(records),
+                skipped=(*layout.skipped, *bad),
+                fingerprint=fingerprint_of(classes, records),
+                source=origin,
+                created=datetime.now(UTC).isoformat(timespec="milliseconds"),
+                given_splits=layout.given_splits,
+            )
+        )
+        return load_dataset(publish(folder, workspace.datasets / new_id(name)))
+
+
+def _room_for(files: Sequence[LabelledFile]) -> int:
+    """Bytes to have free: twice the size of the pictures, as far as it survives the shrinking."""
+    return 2 * sum(min(file.file.size, MAX_STORED_BYTES) for file in files)
+
+
+def _store_all(
+    folder: Path, classes: Sequence[str], files: Sequence[LabelledFile], progress: Progress, should_stop: ShouldStop
+) -> tuple[list[ImageRecord], list[SkippedFile]]:
+    """Normalise and write every picture; no more than a few per thread are in memory at any time."""
+    labels = {name: label for label, name in enumerate(classes)}
+    images: list[ImageRecord] = []
+    bad: list[SkippedFile] = []
+    progress(0, len(files))
+    with contextlib.closing(in_threads(lambda file: _store(folder, labels, file), files)) as outcomes:
+        for done, outcome in enumerate(outcomes, start=1):
+            if isinstance(outcome, ImageRecord):
+                images.append(outcome)
+            else:
+                bad.append(outcome)
+            progress(done, len(files))
+            stop_if_asked(should_stop)
+    return images, bad
+
+
+def _store(folder: Path, labels: Mapping[str, int], labelled: LabelledFile) -> ImageRecord | SkippedFile:
+    name = labelled.file.shown_name
+    try:
+        image = normalise_image(labelled.file.read())
+    except ImageError as error:
+        return SkippedFile(name, str(error))
+    except OSError as error:
+        return SkippedFile(name, f"The file cannot be read ({error.strerror}).")
+    file = f"{IMAGES}/{image.pixels_sha256}{image.suffix}"
+    store_once(folder / file, image.encoded)
+    return ImageRecord(
+        file=file,
+        label=labels[labelled.class_name],
+        split=labelled.split or UNASSIGNED,
+        width=image.width,
+        height=image.height,
+        source_name=name,
+        pixels_sha256=image.pixels_sha256,
+        perceptual_hash=image.perceptual_hash,
+    )
+
+
+def _uploaded(folder: str, name: str, content: bytes | BinaryIO) -> SourceFile:
+    if isinstance(content, bytes):
+        return SourceFile((folder, name), len(content), lambda: content)
+    size = content.seek(0, 2)
+
+    def read() -> bytes:
+        content.seek(0)
+        return read_limited(content)
+
+    return SourceFile((folder, name), size, read)
+
+
+def _require_classes(classes: Sequence[str]) -> None:
+    if len(classes) < MIN_CLASSES:
+        found = f"only one class, “{classes[0]}”" if classes else "no class"
+        raise NotEnoughDataError(
+            f"There is {found}: a classifier needs at least {MIN_CLASSES}, each in a folder of its own."
+        )
+
+
+def _require_mostly_good(total: int, bad: Sequence[SkippedFile]) -> None:
+    if len(bad) > MAX_BAD_SHARE * total:
+        reason, _ = Counter(skipped.reason for skipped in bad).most_common(1)[0]
+        raise DataError(
+            f"{len(bad)} of {total} images cannot be used, more than {MAX_BAD_SHARE:.0%}, so nothing was imported. "
+            f"For instance {bad[0].name}: {bad[0].reason if bad[0].reason == reason else reason}"
+        )
+
+
+def _require_images(classes: Sequence[str], images: Sequence[ImageRecord]) -> None:
+    counts = Counter(image.label for image in images)
+    for label, name in enumerate(classes):
+        if counts[label] < MIN_IMAGES:
+            raise NotEnoughDataError(
+                f"The class “{name}” has {_images(counts[label])} that can be used: it needs at least {MIN_IMAGES} "
+                "(some dozens are better). Add images to it, or remove it."
+            )
+
+
+def _images(count: int) -> str:
+    return {0: "no image", 1: "only 1 image"}.get(count, f"{count} images")
+
+
+def _natural(text: str) -> tuple[str | int, ...]:
+    """Sort key in which 2 comes before 10."""
+    pieces = re.split(r"(\d+)", text)
+    return tuple(int(piece) if piece.isdecimal() else piece for piece in pieces)

@@ -1,0 +1,143 @@
+"""Everything that is said about how good a model is, gathered in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from tl_core.errors import NotEnoughDataError
+from tl_core.evaluation.class_curves import class_curves
+from tl_core.evaluation.evaluate import Evaluation
+from tl_core.figures.class_curves import ClassCurve, Kind
+from tl_core.inference.calibration import (
+    Calibration,
+    CalibrationBin,
+    RiskCoverage,
+    apply_temperature,
+    calibration_bins,
+    expected_calibration_error,
+    risk_coverage_curve,
+    wilson_interval,
+)
+
+KINDS: Final[tuple[Kind, ...]] = ("roc", "precision_recall")
+
+
+@dataclass(frozen=True, slots=True)
+class Curves:
+    """The curves of one kind."""
+
+    of_classes: tuple[ClassCurve, ...]  # of the classes that have images
+    mean: ClassCurve
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """An evaluation with what follows from it; shares and probabilities are 0-1."""
+
+    evaluation: Evaluation
+    right: int  # images that got their class
+    accuracy_range: tuple[float, float]  # in which the accuracy lies with 95 % confidence
+    curves: dict[Kind, Curves]  # empty where all images are of one class
+    calibration: tuple[CalibrationBin, ...]
+    calibration_error: float  # expected calibration error
+    confidence: Calibration  # what is kept with the model
+    corrected_error: float  # expected calibration error with the kept temperature
+    coverage: tuple[RiskCoverage, ...]  # what every threshold does on these images, with the kept temperature
+    answered: RiskCoverage  # what the kept threshold does on them
+
+    @property
+    def images(self) -> int:
+        """How many were measured."""
+        return len(self.evaluation.labels)
+
+
+def take_measures(evaluation: Evaluation, confidence: Calibration) -> Measures:
+    """Compute what the evaluation leaves open.
+
+    Args:
+        evaluation: of at least one image.
+        confidence: how doubtful answers of its model are given.
+    """
+    probabilities, labels = evaluation.probabilities, evaluation.labels
+    corrected = apply_temperature(probabilities, confidence.temperature)
+    right = int(np.trace(evaluation.confusion))
+    coverage = risk_coverage_curve(corrected, labels)
+    return Measures(
+        evaluation=evaluation,
+        right=right,
+        accuracy_range=wilson_interval(right, len(labels)),
+        curves=_curves(evaluation),
+        calibration=tuple(calibration_bins(probabilities, labels)),
+        calibration_error=expected_calibration_error(probabilities, labels),
+        confidence=confidence,
+        corrected_error=expected_calibration_error(corrected, labels),
+        coverage=tuple(coverage),
+        answered=_at_threshold(coverage, confidence.threshold),
+    )
+
+
+def as_values(measures: Measures) -> dict[str, Any]:
+    """All figures as plain JSON values, without the images they were measured on."""
+    found = measures.evaluation
+    return {
+        "split": found.split,
+        "images": measures.images,
+        "classes": list(found.classes),
+        "accuracy": found.accuracy,
+        "accuracy_range_95": list(measures.accuracy_range),
+        "top_k": {str(k): share for k, share in found.top_k.items()},
+        "balanced_accuracy": found.balanced_accuracy,
+        "macro_f1": found.macro_f1,
+        "per_class": [
+            {"class": row.name, "precision": row.precision, "recall": row.recall, "f1": row.f1, "images": row.support}
+            for row in found.per_class
+        ],
+        "confusion": found.confusion.tolist(),
+        "roc_auc": _areas(measures, "roc"),
+        "average_precision": _areas(measures, "precision_recall"),
+        "calibration": {
+            "expected_error": measures.calibration_error,
+            "expected_error_with_temperature": measures.corrected_error,
+            "groups": [
+                {"mean_probability": group.confidence, "accuracy": group.accuracy, "answers": group.count}
+                for group in measures.calibration
+            ],
+        },
+        "threshold": {
+            "temperature": measures.confidence.temperature,
+            "threshold": measures.confidence.threshold,
+            "coverage": measures.answered.coverage,
+            "accuracy": measures.answered.accuracy,
+        },
+    }
+
+
+def _curves(evaluation: Evaluation) -> dict[Kind, Curves]:
+    try:
+        return {kind: _curves_of(evaluation, kind) for kind in KINDS}
+    except NotEnoughDataError:  # images of one class alone: the other measures still say something
+        return {}
+
+
+def _curves_of(evaluation: Evaluation, kind: Kind) -> Curves:
+    curves, mean = class_curves(evaluation.probabilities, evaluation.labels, evaluation.classes, kind)
+    return Curves(tuple(curves), mean)
+
+
+def _at_threshold(curve: Sequence[RiskCoverage], threshold: float) -> RiskCoverage:
+    """The curve is flat between two probabilities that occur: the next one above tells what happens."""
+    following = next((point for point in curve if point.threshold >= threshold), None)
+    covered = following or RiskCoverage(threshold, 0.0, 1.0)
+    return RiskCoverage(threshold, covered.coverage, covered.accuracy)
+
+
+def _areas(measures: Measures, kind: Kind) -> dict[str, Any] | None:
+    """The mean area and that of each class, by name; None where there are no curves."""
+    if kind not in measures.curves:
+        return None
+    curves = measures.curves[kind]
+    return {"mean": curves.mean.area, "per_class": {curve.name: curve.area for curve in curves.of_classes}}

@@ -1,0 +1,232 @@
+"""Large arrays kept on the disk under a key, memory-mapped, bounded in size, safe against a killed writer.
+
+An entry is a folder ``<kind>-<sha256 of the key>`` with one ``.npy`` file per array and ``entry.json``. It is
+made in a hidden folder and renamed when complete, so a reader meets a whole entry or none.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import logging
+import math
+import os
+import secrets
+import shutil
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import psutil
+
+from tl_core.errors import WorkspaceError
+from tl_core.storage.files import read_json, write_json
+from tl_core.storage.workspace import Workspace, gigabytes_from_environment
+
+logger = logging.getLogger(__name__)
+
+Array = npt.NDArray[Any]
+Key = Mapping[str, Any]
+"""What an entry was made from, in plain values; another value anywhere is another entry."""
+
+DEFAULT_LIMIT_GB: Final = 10.0  # 10^9 bytes; TL_CACHE_GB overrides
+_VERSION: Final = 1
+_MAKING: Final = ".making-"
+_ENTRY_FILE: Final = "entry.json"
+_WHOLE: Final = 16 << 20  # bytes; larger files are checked by samples
+_SAMPLE: Final = 64 << 10
+
+
+@dataclass(frozen=True, slots=True)
+class ArraySpec:
+    """Shape and type of one array of an entry."""
+
+    shape: tuple[int, ...]
+    dtype: str
+
+    @property
+    def bytes(self) -> int:
+        """Size of the values."""
+        return math.prod(self.shape) * np.dtype(self.dtype).itemsize
+
+
+class DiskCache:
+    """All entries of one folder, together at most ``limit_bytes``; the least recently used go first."""
+
+    def __init__(self, folder: Path, limit_bytes: int) -> None:
+        self._folder = folder
+        self.limit_bytes = limit_bytes
+
+    def fits(self, specs: Sequence[ArraySpec]) -> bool:
+        """Whether an entry of these arrays may be kept: within the bound, and with room on the disk."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        size = sum(spec.bytes for spec in specs)
+        return size <= self.limit_bytes and 2 * size <= shutil.disk_usage(self._folder).free + self.size_bytes()
+
+    def open(self, kind: str, key: Key) -> list[Array] | None:
+        """The arrays of an entry, memory-mapped and read-only, or None; a damaged entry is removed."""
+        path = self._path(kind, key)
+        if not path.is_dir():
+            return None
+        try:
+            arrays = _open_checked(path)
+        except (OSError, ValueError, KeyError, TypeError, WorkspaceError) as error:
+            logger.warning("A damaged cache entry is made again: %s (%s)", path.name, error)
+            shutil.rmtree(path, ignore_errors=True)
+            return None
+        os.utime(path / _ENTRY_FILE)  # used now
+        return arrays
+
+    def name_of(self, kind: str, key: Key) -> str:
+        """The name under which an entry is kept, for `holds`."""
+        return self._path(kind, key).name
+
+    def holds(self, name: str) -> bool:
+        """Whether there is an entry of this name; whether it is whole shows when it is opened."""
+        return (self._folder / name / _ENTRY_FILE).is_file()
+
+    @contextlib.contextmanager
+    def making(self, kind: str, key: Key, specs: Sequence[ArraySpec]) -> Iterator[list[Array]]:
+        """Give writable arrays; they become the entry when the block ends, and vanish if it raises.
+
+        Raises:
+            WorkspaceError: the disk is full or the cache cannot be written.
+        """
+        temporary = self._folder / f"{_MAKING}{os.getpid()}-{secrets.token_hex(6)}"
+        try:
+            self._make_room(sum(spec.bytes for spec in specs))
+            temporary.mkdir(parents=True)
+            arrays = [_create(temporary / _file_name(index), spec) for index, spec in enumerate(specs)]
+            yield arrays
+            for array in arrays:
+                array.flush()  # type: ignore[attr-defined]  # a memmap
+            _seal(temporary, key, len(arrays))
+            _move(temporary, self._path(kind, key))
+        except OSError as error:
+            raise WorkspaceError(
+                f"The cache in the workspace cannot be written ({error.strerror}): free some disk space, or allow "
+                "the cache less of it with TL_CACHE_GB."
+            ) from error
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+    def size_bytes(self) -> int:
+        """Disk space that all entries take."""
+        return sum(_size(path) for path in self._entries())
+
+    def clear(self) -> None:
+        """Remove every entry; arrays that are open stay readable until they are let go."""
+        for path in self._entries():
+            shutil.rmtree(path, ignore_errors=True)
+
+    def _path(self, kind: str, key: Key) -> Path:
+        text = json.dumps({"version": _VERSION, **key}, sort_keys=True)
+        return self._folder / f"{kind}-{hashlib.sha256(text.encode()).hexdigest()}"
+
+    def _entries(self) -> list[Path]:
+        if not self._folder.is_dir():
+            return []
+        return [path for path in self._folder.iterdir() if path.is_dir() and not path.name.startswith(".")]
+
+    def _make_room(self, needed: int) -> None:
+        self._remove_abandoned()
+        entries = sorted(self._entries(), key=_last_used)
+        total = sum(_size(path) for path in entries)
+        while entries and total + needed > self.limit_bytes:
+            oldest = entries.pop(0)
+            total -= _size(oldest)
+            shutil.rmtree(oldest, ignore_errors=True)
+
+    def _remove_abandoned(self) -> None:
+        """Remove what processes that no longer exist left half-made."""
+        if not self._folder.is_dir():
+            return
+        for path in self._folder.glob(f"{_MAKING}*"):
+            pid = path.name.removeprefix(_MAKING).partition("-")[0]
+            if not (pid.isdigit() and psutil.pid_exists(int(pid))):
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def open_cache(workspace: Workspace) -> DiskCache:
+    """The workspace's cache, bounded by ``TL_CACHE_GB`` (10^9 bytes each, 10 if not set).
+
+    Raises:
+        ConfigError: ``TL_CACHE_GB`` is no number of at least 0.
+    """
+    return DiskCache(workspace.cache, gigabytes_from_environment("TL_CACHE_GB", DEFAULT_LIMIT_GB))
+
+
+def _file_name(index: int) -> str:
+    return f"{index}.npy"
+
+
+def _create(path: Path, spec: ArraySpec) -> Array:
+    array = np.lib.format.open_memmap(path, mode="w+", dtype=spec.dtype, shape=spec.shape)
+    _reserve(path)
+    return array
+
+
+def _reserve(path: Path) -> None:
+    """Have the disk set the room aside; without, a disk that is full while the array is filled ends the process."""
+    if not hasattr(os, "posix_fallocate"):
+        return
+    with path.open("r+b") as file:
+        try:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise  # other reasons: the file system cannot set room aside
+
+
+def _seal(folder: Path, key: Key, count: int) -> None:
+    """Write ``entry.json``: what the entry was made from, and the check sums by which damage shows."""
+    sums = [_check_sum(folder / _file_name(index)) for index in range(count)]
+    write_json(folder / _ENTRY_FILE, {"key": dict(key), "check_sums": sums})
+
+
+def _open_checked(folder: Path) -> list[Array]:
+    sums = read_json(folder / _ENTRY_FILE)["check_sums"]
+    paths = [folder / _file_name(index) for index in range(len(sums))]
+    if not paths or [_check_sum(path) for path in paths] != sums:
+        raise ValueError("the check sums differ")
+    return [np.load(path, mmap_mode="r", allow_pickle=False) for path in paths]
+
+
+def _check_sum(path: Path) -> list[int]:
+    """Size and CRC-32; of a large file over its start, its end and 64 places between."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        if size <= _WHOLE:
+            return [size, zlib.crc32(file.read())]
+        check = 0
+        for start in np.linspace(0, size - _SAMPLE, 66, dtype=np.int64):
+            file.seek(int(start))
+            check = zlib.crc32(file.read(_SAMPLE), check)
+    return [size, check]
+
+
+def _move(temporary: Path, target: Path) -> None:
+    """Put the finished entry in place; where another process was faster, its equal entry stays."""
+    try:
+        temporary.rename(target)
+    except OSError:
+        if not (target / _ENTRY_FILE).is_file():
+            raise
+
+
+def _size(folder: Path) -> int:
+    with contextlib.suppress(FileNotFoundError):  # another process has just removed it
+        return sum(file.stat().st_size for file in folder.iterdir())
+    return 0
+
+
+def _last_used(folder: Path) -> float:
+    with contextlib.suppress(FileNotFoundError):
+        return (folder / _ENTRY_FILE).stat().st_mtime
+    return 0.0

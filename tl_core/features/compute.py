@@ -1,0 +1,116 @@
+"""What the frozen trunk says about every image, computed once and kept."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from tl_core.errors import StoppedError
+from tl_core.features.cache import ArraySpec, DiskCache, Key
+from tl_core.features.compiled import Network
+from tl_core.features.images import STOPPED, ImageRows
+from tl_core.features.prefetch import prefetched
+from tl_core.machine.progress import ShouldStop
+
+logger = logging.getLogger(__name__)
+
+Array = npt.NDArray[Any]
+Images = npt.NDArray[np.uint8]
+Rows = npt.NDArray[np.int64]
+Progress = Callable[[int, int, float], None]
+"""Told images done, images in all, and images/s."""
+
+FEATURES_KIND: Final = "features"  # of cache entries
+RESIDENT_BYTES: Final = 256 << 20  # up to this much is held in memory where the disk has no room
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureJob:
+    """One pass of images through the trunk.
+
+    ``rows[i]`` is the image (its row in ``images``) that output row ``i`` belongs to. Rows from ``plain`` on are
+    changed at random first.
+    """
+
+    images: ImageRows
+    rows: Rows
+    outputs: tuple[ArraySpec, ...]  # of one image each
+    key: Key
+    plain: int  # how many of the first rows are taken as they are
+    augment: Callable[[Images], Images] | None = None
+
+    @property
+    def specs(self) -> list[ArraySpec]:
+        """Shapes of the complete outputs."""
+        return [ArraySpec((len(self.rows), *output.shape), output.dtype) for output in self.outputs]
+
+
+def compute_features(
+    cache: DiskCache,
+    run: FeatureJob,
+    compile_trunk: Callable[[], Network],
+    batch_size: int,
+    progress: Progress,
+    should_stop: ShouldStop,
+) -> list[Array] | None:
+    """The trunk's outputs for all rows: from the cache, or computed and kept there.
+
+    Args:
+        compile_trunk: gives the network; only called if something has to be computed.
+        batch_size: images at once.
+
+    Returns:
+        One array per cut tensor, ``(len(run.rows), ...)``; None where they fit neither on the disk nor in memory.
+
+    Raises:
+        StoppedError: ``should_stop`` said so.
+    """
+    if kept := cache.open(FEATURES_KIND, run.key):
+        return kept
+    if cache.fits(run.specs):
+        with cache.making(FEATURES_KIND, run.key, run.specs) as arrays:
+            _fill(arrays, run, compile_trunk(), batch_size, progress, should_stop)
+        if kept := cache.open(FEATURES_KIND, run.key):
+            return kept
+    if sum(spec.bytes for spec in run.specs) > RESIDENT_BYTES:
+        return None
+    arrays = [np.empty(spec.shape, spec.dtype) for spec in run.specs]
+    _fill(arrays, run, compile_trunk(), batch_size, progress, should_stop)
+    return arrays
+
+
+def _fill(
+    arrays: Sequence[Array],
+    run: FeatureJob,
+    network: Network,
+    batch_size: int,
+    progress: Progress,
+    should_stop: ShouldStop,
+) -> None:
+    began, total = time.monotonic(), len(run.rows)
+    # Random changes keep one core busy, the network both: made ahead in another thread, they fill the gaps.
+    with prefetched(_read(run, batch_size)) as batches:
+        for start, end, images in batches:
+            if should_stop():
+                raise StoppedError(STOPPED)
+            for array, output in zip(arrays, network(images), strict=True):
+                array[start:end] = output
+            progress(end, total, end / (time.monotonic() - began))
+
+
+def _read(run: FeatureJob, batch_size: int) -> Iterator[tuple[int, int, Images]]:
+    for start, end in _pieces(run.plain, len(run.rows), batch_size):
+        images = run.images.read(run.rows[start:end])
+        yield start, end, images if run.augment is None or start < run.plain else run.augment(images)
+
+
+def _pieces(plain: int, total: int, length: int) -> list[tuple[int, int]]:
+    """Batches that do not mix plain and augmented rows."""
+    bounds = [(0, plain), (plain, total)]
+    return [(start, min(start + length, end)) for first, end in bounds for start in range(first, end, length)]

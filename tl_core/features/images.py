@@ -1,0 +1,122 @@
+"""A dataset's images at the size a network wants, decoded and resized once and kept as one uint8 array."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+from collections.abc import Generator, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from tl_core.data.dataset import Dataset, ImageRecord
+from tl_core.data.normalise import read_image, resize_image
+from tl_core.errors import StoppedError
+from tl_core.features.cache import ArraySpec, DiskCache
+from tl_core.machine.progress import Progress, ShouldStop
+
+Images = npt.NDArray[np.uint8]
+Rows = npt.NDArray[Any]
+
+_CHUNK: Final = 64  # images decoded between two words about the progress
+STOPPED: Final = "Stopped before the first epoch was finished, so there is no model to keep."
+
+
+class ImageRows(Protocol):
+    """A dataset's images by row number, in the order of `Dataset.images`."""
+
+    size: int  # pixels, width and height
+
+    def __len__(self) -> int: ...
+
+    def read(self, rows: Rows) -> Images:
+        """The images of these rows, ``(len(rows), size, size, 3)`` uint8."""
+
+
+class StoredImages:
+    """Images in one memory-mapped array."""
+
+    def __init__(self, array: Images) -> None:
+        self._array = array
+        self.size = int(array.shape[1])
+
+    def __len__(self) -> int:
+        return len(self._array)
+
+    def read(self, rows: Rows) -> Images:
+        """The images of these rows."""
+        return self._array[rows]
+
+
+class StreamedImages:
+    """Images decoded each time they are read, for a dataset too large to be kept at this size."""
+
+    def __init__(self, dataset: Dataset, size: int) -> None:
+        self._dataset = dataset
+        self.size = size
+
+    def __len__(self) -> int:
+        return len(self._dataset.images)
+
+    def read(self, rows: Rows) -> Images:
+        """The images of these rows."""
+        records = [self._dataset.images[row] for row in rows]
+        return np.stack(list(_decode(self._dataset, records, self.size)))
+
+
+def open_images(
+    cache: DiskCache, dataset: Dataset, size: int, progress: Progress, should_stop: ShouldStop
+) -> ImageRows:
+    """The dataset's images at ``size`` pixels, from the cache where they have been resized before.
+
+    Raises:
+        ImageError: a stored image is missing or damaged.
+        StoppedError: ``should_stop`` said so.
+    """
+    spec = ArraySpec((len(dataset.images), size, size, 3), "uint8")
+    key = _key(dataset, size)
+    if arrays := cache.open("images", key):
+        return StoredImages(arrays[0])
+    if not cache.fits([spec]):
+        return StreamedImages(dataset, size)
+    with cache.making("images", key, [spec]) as (array,):
+        _fill(array, dataset, size, progress, should_stop)
+    arrays = cache.open("images", key)
+    return StoredImages(arrays[0]) if arrays else StreamedImages(dataset, size)
+
+
+def images_are_kept(cache: DiskCache, dataset: Dataset, size: int) -> bool:
+    """Whether the images have been resized to this size before."""
+    return cache.holds(cache.name_of("images", _key(dataset, size)))
+
+
+def _key(dataset: Dataset, size: int) -> dict[str, Any]:
+    return {"images": pixels_key(dataset.images), "size": size}
+
+
+def pixels_key(images: Iterable[ImageRecord]) -> str:
+    """Sha256 over the pixels of the images in their order; labels and splits do not matter to it."""
+    return hashlib.sha256("\n".join(image.pixels_sha256 for image in images).encode()).hexdigest()
+
+
+def _fill(array: Images, dataset: Dataset, size: int, progress: Progress, should_stop: ShouldStop) -> None:
+    total = len(dataset.images)
+    for start in range(0, total, _CHUNK):
+        with contextlib.closing(_decode(dataset, dataset.images[start : start + _CHUNK], size)) as images:
+            for row, image in enumerate(images, start):
+                array[row] = image
+                if should_stop():
+                    raise StoppedError(STOPPED)
+        progress(min(start + _CHUNK, total), total)
+
+
+def _decode(dataset: Dataset, records: Sequence[ImageRecord], size: int) -> Generator[Images]:
+    """Decode and resize in parallel; Pillow lets other threads run meanwhile. Closed early it begins no more."""
+    pool = ThreadPoolExecutor(os.cpu_count())
+    try:
+        yield from pool.map(lambda record: resize_image(read_image(dataset.path_of(record)), size), records)
+    finally:
+        pool.shutdown(cancel_futures=True)

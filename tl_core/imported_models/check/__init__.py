@@ -1,0 +1,1 @@
+"""The static check of a model file, before anything opens it."""

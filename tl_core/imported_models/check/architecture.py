@@ -1,0 +1,253 @@
+"""Whether the network that a model file describes is one of ours: read as plain JSON, before Keras sees it.
+
+Nothing is looked for that might be bad. Every value has to be known to be good: each class by its module and name,
+each text by its place, each number by its bound. What is left over is refused, whatever it is.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from tl_core.errors import ModelFileError
+from tl_core.imported_models.check.known_parts import KNOWN, OUTPUT_ACTIVATIONS, TEXTS, WEIGHTS_OF
+from tl_core.imported_models.check.limits import ModelLimits
+
+Node = Mapping[str, Any]
+
+_NAME = re.compile(r"[A-Za-z0-9_.\-]{1,120}")
+_NODE_KEYS: Final = frozenset(
+    {"module", "class_name", "config", "registered_name", "build_config", "name", "inbound_nodes", "shared_object_id"}
+)
+_UNBOUNDED: Final = frozenset({"shared_object_id", "seed"})  # they size nothing
+_SHAPES: Final = frozenset({"input_shape", "shape", "batch_shape", "build_input_shape", "noise_shape"})
+_MODELS: Final = frozenset({"Functional", "Sequential"})
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """What a network takes and gives."""
+
+    image_size: int  # pixels, width and height
+    outputs: int  # numbers per image; 1 = the probability of the second of two classes
+    parameters: int  # that its layers ask for
+
+    @property
+    def classes(self) -> int:
+        """How many classes it tells apart."""
+        return max(2, self.outputs)
+
+
+def read_architecture(text: bytes, limits: ModelLimits) -> Architecture:
+    """Check the ``config.json`` of a model.
+
+    Raises:
+        ModelFileError: it is too large or too deep, names anything that our own models do not consist of, or is no
+            classifier of square RGB images.
+    """
+    config = _parsed(text, limits)
+    config.pop("compile_config", None)  # never opened: a model is loaded without its optimiser
+    _check(config, limits)
+    size, outputs = _input_size(config, limits), _outputs(config, limits)
+    parameters = sum(_parameters(node) for node in _nodes(config))
+    if parameters > limits.parameters:
+        raise ModelFileError(
+            f"The model asks for {parameters / 1e6:,.0f} million weights, more than the "
+            f"{limits.parameters / 1e6:.0f} million allowed, so it is not opened: bring a smaller one."
+        )
+    return Architecture(size, outputs, parameters)
+
+
+def _parsed(text: bytes, limits: ModelLimits) -> dict[str, Any]:
+    if sum(text.count(mark) for mark in (b",", b"[", b"{")) > limits.config_values:
+        raise ModelFileError(
+            f"The description of the model has more than the {limits.config_values:,} values allowed, as no model of "
+            "this dashboard has: it is not opened."
+        )
+    try:
+        config = json.loads(text, parse_constant=_no_number)
+    except RecursionError as error:
+        raise _too_deep(limits) from error
+    except ValueError as error:  # no JSON, no UTF-8, or a number of thousands of digits
+        raise ModelFileError(
+            "The description of the model is damaged (it is not JSON): export the model again and bring the new file."
+        ) from error
+    if not isinstance(config, dict) or config.get("class_name") not in _MODELS:
+        raise ModelFileError(
+            "The file does not describe a Keras model, so it is not opened: bring one that this dashboard exported."
+        )
+    return config
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(name)
+
+
+def _too_deep(limits: ModelLimits) -> ModelFileError:
+    return ModelFileError(
+        f"The description of the model is nested deeper than the {limits.config_depth} levels allowed, as no model "
+        "of this dashboard is: it is not opened."
+    )
+
+
+def _check(config: Node, limits: ModelLimits) -> None:
+    """Go through every value, with the key it stands under, how deep, and in how many models."""
+    pending: list[tuple[str, Any, int, int]] = [("", config, 1, 0)]
+    while pending:
+        key, value, depth, models = pending.pop()
+        if depth > limits.config_depth:
+            raise _too_deep(limits)
+        if isinstance(value, dict):
+            if _NODE_KEYS & value.keys() - {"config", "name"} and "class_name" not in value:
+                raise _unknown(f"“{_shown(key)}”")
+            if "class_name" in value:
+                models += _checked_node(value, models, limits)
+            pending += [(name, inner, depth + 1, models) for name, inner in value.items()]
+        elif isinstance(value, list):
+            pending += [(key, inner, depth + 1, models) for inner in value]
+        else:
+            _check_plain(key, value, limits)
+
+
+def _checked_node(node: Node, models: int, limits: ModelLimits) -> int:
+    """Check one object of the network; 1 where it is a model itself."""
+    name, module, registered = node["class_name"], node.get("module"), node.get("registered_name")
+    known = isinstance(name, str) and (module, name) in KNOWN and registered in (None, name)
+    if not known or not isinstance(node.get("config"), dict) or node.keys() - _NODE_KEYS - {"compile_config"}:
+        raise _unknown(f"“{_shown(name)}”")
+    if node.get("compile_config"):
+        raise _unknown("an optimiser inside")
+    if name == "DTypePolicy" and node["config"].get("name") not in TEXTS["dtype"]:
+        raise _unknown(f"numbers of the kind “{_shown(node['config'].get('name'))}”")
+    if name in _MODELS and models >= limits.nested_models:
+        raise ModelFileError(
+            f"The model holds models within models, more than the {limits.nested_models} levels allowed, so it is "
+            "not opened: bring one that this dashboard exported."
+        )
+    return int(name in _MODELS)
+
+
+def _check_plain(key: str, value: Any, limits: ModelLimits) -> None:
+    if isinstance(value, str):
+        allowed = TEXTS.get(key)
+        if not (value in allowed if allowed is not None else _NAME.fullmatch(value) and key in _NAMES):
+            raise _unknown(f"“{_shown(value)}” as “{_shown(key)}”")
+    elif isinstance(value, (int, float)) and not isinstance(value, bool) and key not in _UNBOUNDED:
+        bound = limits.shape if key in _SHAPES else limits.number
+        if not math.isfinite(value) or abs(value) > bound:
+            raise ModelFileError(
+                f"The model asks for “{_shown(key)}” of {value:,.4g}, more than the {bound:,} allowed, so it is not "
+                "opened: bring one that this dashboard exported."
+            )
+
+
+_NAMES: Final = frozenset(
+    {"name", "class_name", "module", "registered_name", "input_layers", "output_layers", "keras_history"}
+)
+
+
+def _nodes(config: Node) -> Iterator[Node]:
+    """The layers of a model and of all models in it."""
+    for layer in _layers(config):
+        yield layer
+        if layer["class_name"] in _MODELS:
+            yield from _nodes(layer)
+
+
+def _layers(model: Node) -> list[Node]:
+    layers = model["config"].get("layers")
+    if not isinstance(layers, list) or not all(isinstance(entry, dict) and "class_name" in entry for entry in layers):
+        raise _damaged()
+    return layers
+
+
+def _parameters(layer: Node) -> int:
+    """How many weights a layer will have, in the shape that the file has it built for."""
+    count: Callable[[Node, tuple[int, ...]], int] | None = WEIGHTS_OF.get(layer["class_name"])
+    if count is None:
+        return 0
+    shape = (layer.get("build_config") or {}).get("input_shape")
+    if not isinstance(shape, list) or not all(isinstance(entry, int) for entry in shape[1:]) or len(shape) < 2:
+        raise _damaged()
+    try:
+        return count(layer["config"], tuple(shape[1:]))
+    except (KeyError, TypeError, ValueError, ZeroDivisionError, IndexError) as error:
+        raise _damaged() from error
+
+
+def _input_size(config: Node, limits: ModelLimits) -> int:
+    inputs = [layer for layer in _layers(config) if layer["class_name"] == "InputLayer"]
+    shape = inputs[0]["config"].get("batch_shape") if len(inputs) == 1 else None
+    low, high = limits.image_size
+    if not isinstance(shape, list) or len(shape) != 4 or shape[0] is not None or shape[3] != 3:
+        raise _wrong_input(low, high)
+    height, width = shape[1:3]
+    if not isinstance(height, int) or height != width or not low <= height <= high:
+        raise _wrong_input(low, high)
+    return height
+
+
+def _outputs(config: Node, limits: ModelLimits) -> int:
+    last = config
+    while last["class_name"] in _MODELS:
+        last = _last_layer(last)
+    values = last["config"]
+    units, activation = values.get("units"), values.get("activation")
+    if last["class_name"] != "Dense" or not isinstance(units, int) or activation not in OUTPUT_ACTIVATIONS:
+        raise _no_classifier()
+    if (activation == "sigmoid") != (units == 1) or not 1 <= units <= limits.classes:
+        raise _no_classifier()
+    return units
+
+
+def _last_layer(model: Node) -> Node:
+    layers = _layers(model)
+    if model["class_name"] == "Sequential":
+        if not layers:
+            raise _no_classifier()
+        return layers[-1]
+    outputs = model["config"].get("output_layers")
+    while isinstance(outputs, list) and len(outputs) == 1 and isinstance(outputs[0], list):
+        outputs = outputs[0]
+    name = outputs[0] if isinstance(outputs, list) and outputs else None
+    for layer in layers:
+        if name is not None and name in (layer.get("name"), layer["config"].get("name")):
+            return layer
+    raise _no_classifier()
+
+
+def _wrong_input(low: int, high: int) -> ModelFileError:
+    return ModelFileError(
+        f"The model does not take square colour images of {low} to {high} pixels, so it is not opened: bring one "
+        "that this dashboard exported."
+    )
+
+
+def _no_classifier() -> ModelFileError:
+    return ModelFileError(
+        "The model does not end in one probability per class (a Dense layer with softmax, or with sigmoid for two "
+        "classes), so it is not opened: bring an image classifier."
+    )
+
+
+def _unknown(what: str) -> ModelFileError:
+    return ModelFileError(
+        f"The model holds {what}, which no model trained in this dashboard does, and such a part could do anything: "
+        "it is not opened; bring a model that this dashboard exported."
+    )
+
+
+def _damaged() -> ModelFileError:
+    return ModelFileError(
+        "The description of the model is incomplete: export the model again and bring the new file."
+    )
+
+
+def _shown(value: Any) -> str:
+    """A piece of the file as a person may see it: short, printable, on one line."""
+    text = "".join(char if char.isprintable() else " " for char in str(value)[:200])
+    return text if len(text) <= 40 else f"{text[:39]}…"

@@ -1,0 +1,139 @@
+"""A ``.keras`` file as it lies on the disk: a zip of three members, looked at without opening any of them in Keras.
+
+What is checked here costs milliseconds. The weights themselves are HDF5, which only a library in C can read: that is
+left to the child process (`tl_core.imported_models.check.weights`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import stat
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from tl_core.data.imports.archive import BROKEN_ZIP, claimed_directory_bytes
+from tl_core.errors import ModelFileError
+from tl_core.imported_models.check.architecture import Architecture, read_architecture
+from tl_core.imported_models.check.limits import LIMITS, ModelLimits
+
+CONFIG: Final = "config.json"
+METADATA: Final = "metadata.json"
+WEIGHTS: Final = "model.weights.h5"
+_MEMBERS: Final = frozenset({CONFIG, METADATA, WEIGHTS})
+
+_HDF5: Final = b"\x89HDF\r\n\x1a\n"
+_ENCRYPTED: Final = 0x1
+_SMALLEST_WEIGHT: Final = 2  # bytes
+
+BROKEN: Final = (*BROKEN_ZIP, zlib.error, EOFError, RuntimeError, KeyError)
+
+
+def check_model_file(file: BinaryIO | Path, limits: ModelLimits = LIMITS) -> Architecture:
+    """Whether a ``.keras`` file may be given to the process that opens models.
+
+    Args:
+        file: not trusted; a stream stays open.
+        limits: what it may hold.
+
+    Raises:
+        ModelFileError: it may not; one sentence says why.
+    """
+    with open_zip(file, limits) as archive:
+        members = {info.filename: info for info in archive.infolist()}
+        _check_members(archive.infolist(), members)
+        weights = members[WEIGHTS].file_size
+        architecture = read_architecture(_read(archive, members[CONFIG], limits.config_bytes), limits)
+        _read(archive, members[METADATA], limits.metadata_bytes)
+        _check_weights(archive, architecture, weights)
+        return architecture
+
+
+@contextlib.contextmanager
+def open_zip(file: BinaryIO | Path, limits: ModelLimits = LIMITS) -> Iterator[zipfile.ZipFile]:
+    """A zip of which nothing is believed yet, but that it and its table of contents are small enough to look at.
+
+    Raises:
+        ModelFileError: it is not, or is no zip.
+    """
+    with contextlib.ExitStack() as stack:
+        stream = stack.enter_context(file.open("rb")) if isinstance(file, Path) else file
+        size = stream.seek(0, 2)
+        if size == 0:
+            raise ModelFileError("The file is empty (0 bytes): it may have been cut off on its way; bring it again.")
+        if size > limits.file_bytes:
+            raise ModelFileError(
+                f"The model file has {size / 1e6:,.0f} MB, more than the {limits.file_bytes / 1e6:.0f} MB allowed: "
+                "bring a model with a smaller backbone."
+            )
+        claimed = claimed_directory_bytes(stream)
+        if claimed is None:
+            raise _no_model()
+        if claimed > limits.directory_bytes:
+            raise ModelFileError("The file lists far more parts than a model has, so it is not opened.")
+        try:
+            archive = stack.enter_context(zipfile.ZipFile(stream))
+        except BROKEN_ZIP as error:
+            raise _no_model() from error
+        yield archive
+
+
+def _check_members(infos: list[zipfile.ZipInfo], members: dict[str, zipfile.ZipInfo]) -> None:
+    if members.keys() != _MEMBERS or len(infos) != len(_MEMBERS):
+        raise ModelFileError(
+            "The file does not hold the three parts of a Keras model (config.json, metadata.json, model.weights.h5) "
+            "and nothing else, so it is not opened: bring a .keras file or the zip that this dashboard exported."
+        )
+    for info in infos:
+        if info.flag_bits & _ENCRYPTED:
+            raise ModelFileError("The model file is protected by a password: bring it without one.")
+        if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG):
+            raise ModelFileError("The model file holds a link in place of a part of the model: it is not opened.")
+        if info.compress_type != zipfile.ZIP_STORED or info.compress_size != info.file_size:
+            raise ModelFileError(
+                "The parts of the model file are compressed, which Keras never does, so it is not opened: bring the "
+                ".keras file as it was saved."
+            )
+
+
+def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int) -> bytes:
+    if info.file_size > limit:
+        raise ModelFileError(
+            f"The part {info.filename} of the model has {info.file_size / 1e6:,.1f} MB, more than the "
+            f"{limit / 1e6:g} MB allowed: it is not opened."
+        )
+    try:
+        with archive.open(info) as member:
+            return member.read(limit)
+    except BROKEN as error:
+        raise _damaged() from error
+
+
+def _check_weights(archive: zipfile.ZipFile, architecture: Architecture, size: int) -> None:
+    try:
+        with archive.open(WEIGHTS) as member:
+            signature = member.read(len(_HDF5))
+    except BROKEN as error:
+        raise _damaged() from error
+    if signature != _HDF5:
+        raise ModelFileError(
+            "The weights of the model are not in the format that Keras writes (HDF5), so it is not opened: export "
+            "the model again and bring the new file."
+        )
+    if architecture.parameters * _SMALLEST_WEIGHT > size:
+        raise ModelFileError(
+            f"The model asks for {architecture.parameters / 1e6:,.1f} million weights, and the file has only "
+            f"{size / 1e6:,.1f} MB of them: it is damaged or made up, and is not opened."
+        )
+
+
+def _no_model() -> ModelFileError:
+    return ModelFileError(
+        "This is not a Keras model, or it is damaged or cut off: bring a .keras file, or the zip of a Keras export."
+    )
+
+
+def _damaged() -> ModelFileError:
+    return ModelFileError("The model file is damaged or cut off: export the model again and bring the new file.")

@@ -1,0 +1,250 @@
+"""From a file that a person brings to a model in the workspace: looked at, copied, described."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, Final
+
+from tl_core.data.imports.file_kinds import is_junk
+from tl_core.errors import ModelFileError
+from tl_core.imported_models.check.architecture import Architecture
+from tl_core.imported_models.check.limits import LIMITS, ModelLimits
+from tl_core.imported_models.check.manifest import (
+    LABELS,
+    LABELS_AS_JSON,
+    NAME,
+    Manifest,
+    checked_classes,
+    names_in_lines,
+    shown_title,
+)
+from tl_core.imported_models.check.model_file import BROKEN, CONFIG, check_model_file, open_zip
+from tl_core.imported_models.store import MODEL, ImportedModel, list_imported_models, save_record
+from tl_core.runs.store import now
+from tl_core.storage.files import sha256_of
+from tl_core.storage.ownership import claim
+from tl_core.storage.quota import forget_usage, require_within_quota
+from tl_core.storage.workspace import Workspace, new_id
+
+_BRINGING: Final = ".bringing-"  # what the name of a folder begins with that is not a model yet
+_PIECE: Final = 1 << 20
+_ENCRYPTED: Final = 0x1
+
+
+@dataclass(frozen=True, slots=True)
+class InspectedFile:
+    """What a file turns out to be, before anything of it is kept."""
+
+    architecture: Architecture | None  # of a bare ``.keras`` file; None = a zip with a model in it
+    needs_names: bool
+
+
+def inspect_file(file: BinaryIO) -> InspectedFile:
+    """Tell a bare model from an exported zip, and check what can be checked at once.
+
+    Raises:
+        ModelFileError: it is neither, or is refused.
+    """
+    with open_zip(file) as archive:
+        names = archive.namelist()
+    if CONFIG in names:
+        return InspectedFile(check_model_file(file), needs_names=True)
+    _model_member(names)
+    return InspectedFile(None, needs_names=False)
+
+
+def import_model(
+    workspace: Workspace,
+    file: BinaryIO | Path,
+    file_name: str,
+    names: Sequence[str] | None = None,
+    limits: ModelLimits = LIMITS,
+) -> ImportedModel:
+    """Check a model file statically and keep it in the workspace; Keras does not see it here.
+
+    Args:
+        workspace: where it is kept; a file that is there already is not kept twice.
+        file: a ``.keras`` file, or the zip of an export with one in it. Not trusted.
+        file_name: as it was called, for people.
+        names: the classes in the order of the model's outputs; needed where the file does not say them.
+        limits: what it may hold.
+
+    Raises:
+        ModelFileError: it is refused, or class names are missing or do not fit; one sentence says why.
+        WorkspaceError: the workspace is full or cannot be written.
+    """
+    with ExitStack() as stack:
+        stream = stack.enter_context(file.open("rb")) if isinstance(file, Path) else file
+        with open_zip(stream, limits) as archive:  # before a byte of it is copied
+            said = _Said.of(archive, limits)
+        require_within_quota(workspace, needed=said.size or stream.seek(0, 2))
+        workspace.models.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=_BRINGING, dir=workspace.models) as temporary:
+            folder = Path(temporary) / "model"
+            folder.mkdir()
+            _copy(stream, said.member, folder / MODEL, limits)
+            model = _described(folder, file_name, said, names, limits)
+            return _kept(workspace, model)
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What an exported zip says about its model; nothing, for a bare file."""
+
+    member: str | None = None  # name of the model in the zip
+    size: int = 0  # bytes of the model, unpacked
+    manifest: Manifest | None = None
+    classes: Sequence[str] | None = None
+
+    @classmethod
+    def of(cls, archive: zipfile.ZipFile, limits: ModelLimits) -> _Said:
+        names = archive.namelist()
+        if CONFIG in names:
+            return cls()
+        _check_contents(archive.infolist(), limits)
+        member = _model_member(names)
+        folder = str(PurePosixPath(member).parent / "x")[:-1]
+        size = archive.getinfo(member).file_size
+        texts = {name: _text(archive, folder + name, limits) for name in (NAME, LABELS, LABELS_AS_JSON)}
+        if text := texts[NAME]:
+            manifest = Manifest.from_json(text)
+            return cls(member, size, manifest, manifest.classes)
+        if text := texts[LABELS]:
+            return cls(member, size, None, names_in_lines(text.decode("utf-8", "replace")))
+        return cls(member, size, None, _json_names(texts[LABELS_AS_JSON]))
+
+
+def _model_member(names: Sequence[str]) -> str:
+    models = [name for name in names if name.endswith(".keras") and not is_junk(tuple(name.split("/")))]
+    if len(models) != 1:
+        found = f"{len(models):,} models" if models else "no model"
+        raise ModelFileError(
+            f"The zip holds {found}, and should hold one .keras file: bring the zip of a Keras export as it was "
+            "downloaded."
+        )
+    return models[0]
+
+
+def _check_contents(infos: Sequence[zipfile.ZipInfo], limits: ModelLimits) -> None:
+    if len(infos) > limits.zip_members or len({info.filename for info in infos}) != len(infos):
+        raise ModelFileError(
+            "The zip holds more files than an export has, or two of one name, so it is not opened: bring the zip of "
+            "a Keras export as it was downloaded."
+        )
+    for info in infos:
+        if info.flag_bits & _ENCRYPTED:
+            raise ModelFileError("The zip is protected by a password: bring it without one.")
+        if info.file_size > limits.file_bytes or info.file_size > limits.ratio * max(info.compress_size, 10_000):
+            raise ModelFileError(
+                f"The zip holds a file that unpacks to {info.file_size / 1e6:,.0f} MB, more than a model file may "
+                f"have ({limits.file_bytes / 1e6:.0f} MB, and {limits.ratio} times its size in the zip): it is not "
+                "opened."
+            )
+
+
+def _text(archive: zipfile.ZipFile, name: str, limits: ModelLimits) -> bytes | None:
+    if name not in archive.namelist():
+        return None
+    try:
+        with archive.open(name) as member:
+            text = member.read(limits.text_bytes + 1)
+    except BROKEN as error:
+        raise _damaged_zip() from error
+    if len(text) > limits.text_bytes:
+        raise ModelFileError(f"The file {name} in the zip is far too large for what it should hold: it is not read.")
+    return text
+
+
+def _json_names(text: bytes | None) -> Sequence[str] | None:
+    if text is None:
+        return None
+    try:
+        names = json.loads(text)
+    except (ValueError, RecursionError):
+        names = None
+    if not isinstance(names, list):
+        raise ModelFileError("The class names beside the model are damaged: bring the .keras file and type them.")
+    return names
+
+
+def _copy(stream: BinaryIO, member: str | None, target: Path, limits: ModelLimits) -> None:
+    stream.seek(0)
+    with ExitStack() as stack:
+        into = stack.enter_context(target.open("wb"))
+        source = stream
+        if member is not None:
+            archive = stack.enter_context(zipfile.ZipFile(stream))
+            source = stack.enter_context(archive.open(member))  # type: ignore[assignment]  # read(n) is all that is used
+        written = 0
+        try:
+            while piece := source.read(_PIECE):
+                written += len(piece)
+                if written > limits.file_bytes:
+                    raise _damaged_zip()
+                into.write(piece)
+        except BROKEN as error:
+            raise _damaged_zip() from error
+
+
+def _described(
+    folder: Path, file_name: str, said: _Said, names: Sequence[str] | None, limits: ModelLimits
+) -> ImportedModel:
+    path = folder / MODEL
+    architecture = check_model_file(path, limits)
+    sha256, manifest = sha256_of(path), said.manifest
+    if manifest and manifest.model_sha256 not in (None, sha256):
+        raise ModelFileError(
+            "The model in the zip is not the one that its manifest speaks of: it was damaged or exchanged, so it is "
+            "not opened; export it again."
+        )
+    given = said.classes if said.classes is not None else names
+    if given is None:
+        raise ModelFileError(
+            f"The file does not say what its {architecture.classes:,} classes are called: give their names, one per "
+            "line, in the order in which the model was trained."
+        )
+    title = shown_title(manifest.name if manifest else "") or shown_title(Path(file_name).stem) or "A model"
+    return ImportedModel(
+        id="",
+        path=folder,
+        name=title,
+        file_name=shown_title(Path(file_name).name),
+        classes=checked_classes(given, architecture.classes),
+        image_size=architecture.image_size,
+        outputs=architecture.outputs,
+        parameters=architecture.parameters,
+        size=path.stat().st_size,
+        sha256=sha256,
+        temperature=manifest.temperature if manifest else 1.0,
+        threshold=manifest.threshold if manifest else 0.0,
+        has_manifest=manifest is not None,
+        made_with=shown_title(manifest.made_with) if manifest else "",
+        trained=shown_title(manifest.trained) if manifest else "",
+        brought=now(),
+    )
+
+
+def _kept(workspace: Workspace, model: ImportedModel) -> ImportedModel:
+    """Put the model in its place, unless the very same is there already."""
+    same = (model.sha256, model.classes, model.temperature, model.threshold)
+    for kept in list_imported_models(workspace):
+        if (kept.sha256, kept.classes, kept.temperature, kept.threshold) == same:
+            return kept
+    place = workspace.models / new_id(model.name)
+    settled = replace(model, id=place.name, path=place)
+    save_record(model)
+    claim(workspace, model.path)
+    shutil.move(model.path, place)
+    forget_usage(workspace)
+    return settled
+
+
+def _damaged_zip() -> ModelFileError:
+    return ModelFileError("The file is damaged or cut off, or packed in a way that cannot be read: bring it again.")

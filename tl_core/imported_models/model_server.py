@@ -1,0 +1,144 @@
+"""The one model from a file that is open in this server: opened when needed, asked in turn, closed when idle."""
+
+from __future__ import annotations
+
+import atexit
+import threading
+from typing import Final
+
+import numpy as np
+
+from tl_core.errors import StoppedError
+from tl_core.imported_models.sandbox.client import INTERVAL, Array, Images, Report, SandboxClient, nobody
+from tl_core.imported_models.store import ImportedModel
+from tl_core.machine.progress import ShouldStop, never
+
+IDLE_SECONDS: Final = 120.0  # without a question, after which the process is ended
+AT_ONCE: Final = 8  # images; what lies between the layers of a large network takes 100 MB each
+
+
+def hold_open(model: ImportedModel, report: Report = nobody, should_stop: ShouldStop = never) -> None:
+    """Open a model from a file in its process, unless it is open already.
+
+    Args:
+        model: from `tl_core.imported_models.store`.
+        report: told what goes on.
+        should_stop: asked several times a second.
+
+    Raises:
+        ModelFileError: the process refuses the model, or could not open it within its time and memory.
+        StoppedError: ``should_stop`` said so.
+    """
+    with _kept.turn(should_stop):
+        _kept.opened(model, report, should_stop)
+
+
+def ask(model: ImportedModel, images: Images) -> Array:
+    """What the model says; its process is started again where it has ended.
+
+    Args:
+        model: from `tl_core.imported_models.store`.
+        images: ``(n, s, s, 3)``, at least one.
+
+    Returns:
+        ``(n, outputs)``, finite.
+
+    Raises:
+        ModelFileError: it cannot be opened, or gave no proper answer within its time and memory.
+    """
+    parts = []
+    for start in range(0, len(images), AT_ONCE):
+        with _kept.turn(never):
+            process = _kept.opened(model, nobody, never)
+            parts.append(process.ask(images[start : start + AT_ONCE]))
+    return np.concatenate(parts)
+
+
+def is_open(model: ImportedModel) -> bool:
+    """Whether the model answers at once."""
+    return _kept.has(model)
+
+
+def end_if_open(model: ImportedModel) -> None:
+    """End the process of this model at once, also while it is asked."""
+    if _kept.has(model):
+        _kept.end()
+
+
+def close_imported_model() -> None:
+    """End the process, if there is one."""
+    with _kept.turn(never):
+        _kept.close()
+
+
+class _Kept:
+    """The one process of this server."""
+
+    def __init__(self) -> None:
+        self._turn = threading.Lock()
+        self._process: SandboxClient | None = None
+        self._timer: threading.Timer | None = None
+
+    def turn(self, should_stop: ShouldStop) -> _Turn:
+        return _Turn(self._turn, should_stop)
+
+    def has(self, model: ImportedModel) -> bool:
+        process = self._process
+        return process is not None and process.model == model and process.alive
+
+    def opened(self, model: ImportedModel, report: Report, should_stop: ShouldStop) -> SandboxClient:
+        """The process with this model; the caller holds the turn."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._process is None or not self.has(model):
+            self.close()
+            process = SandboxClient(model)
+            try:
+                process.wait_until_ready(report, should_stop)
+            except BaseException:
+                process.end()
+                raise
+            self._process = process
+        self._timer = threading.Timer(IDLE_SECONDS, self._close_if_idle)
+        self._timer.daemon = True
+        self._timer.start()
+        return self._process
+
+    def end(self) -> None:
+        """End the process without waiting for the turn; who has the turn will notice."""
+        process = self._process
+        if process is not None:
+            process.end()
+
+    def close(self) -> None:
+        if self._process is not None:
+            self._process.end()
+            self._process = None
+
+    def _close_if_idle(self) -> None:
+        # Whoever has the turn just now sets a new timer.
+        if self._turn.acquire(blocking=False):
+            try:
+                self.close()
+            finally:
+                self._turn.release()
+
+
+class _Turn:
+    """A lock that can be waited for without deafness."""
+
+    def __init__(self, lock: threading.Lock, should_stop: ShouldStop) -> None:
+        self._lock = lock
+        self._should_stop = should_stop
+
+    def __enter__(self) -> None:
+        while not self._lock.acquire(timeout=INTERVAL):
+            if self._should_stop():
+                raise StoppedError("Opening the model was stopped.")
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+_kept = _Kept()
+atexit.register(_kept.close)

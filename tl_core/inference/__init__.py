@@ -1,0 +1,1 @@
+"""Asking a finished model: predictions, calibration, Grad-CAM heatmaps, nearest neighbours."""

@@ -1,0 +1,200 @@
+"""How far a model's probabilities can be trusted, and from which one on it had better say *I don't know*.
+
+A measured accuracy gets the range in which it lies. All else is measured on validation images: a temperature that
+makes the probabilities honest, and a threshold below which no answer is given. Both are kept beside the model and
+belong to that model alone.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from tl_core.config.validation import from_mapping, require_number
+from tl_core.errors import ConfigError, NotEnoughDataError, WorkspaceError
+from tl_core.runs import RunFolder
+from tl_core.storage.files import read_json, write_json
+
+logger = logging.getLogger(__name__)
+
+Probabilities = npt.NDArray[np.floating[Any]]
+"""``(n, classes)``, rows of sum 1."""
+Labels = npt.NDArray[np.integer[Any]]
+"""``(n,)``, the true classes."""
+
+TEMPERATURES: Final = (0.05, 20.0)  # looked at; outside, the figures say something else is wrong
+BINS: Final = 10
+Z_95: Final = 1.959964  # quantile of the normal distribution for a two-sided interval of 95 %
+_SMALLEST: Final = 1e-12  # probability; its logarithm is finite
+_GOLDEN: Final = (5**0.5 - 1) / 2
+_STEPS: Final = 60  # of the golden-section search: the temperature is then known to 12 digits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """How answers of one model are given."""
+
+    model_sha256: str  # of the model it was measured for
+    temperature: float = 1.0  # above 1 makes probabilities less extreme
+    threshold: float = 0.0  # an answer below this probability is *I don't know*; 0 = always answer
+
+    def __post_init__(self) -> None:
+        require_number("Temperature", self.temperature, *TEMPERATURES)
+        require_number("Threshold", self.threshold, 0, 1)
+
+    @classmethod
+    def from_dict(cls, values: Any) -> Calibration:
+        """Read plain values."""
+        return from_mapping(cls, values)
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationBin:
+    """Answers whose probability lies in one tenth."""
+
+    confidence: float  # mean probability of the answers, 0-1
+    accuracy: float  # share of them that is right, 0-1
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class RiskCoverage:
+    """What a threshold does."""
+
+    threshold: float
+    coverage: float  # share of images that get an answer, 0-1
+    accuracy: float  # share of these answers that is right, 0-1; 1 where there is none
+
+
+def wilson_interval(right: int, images: int) -> tuple[float, float]:
+    """The range in which the true accuracy lies with 95 % confidence (Wilson, JASA 22, 1927).
+
+    Args:
+        right: images that were right, at most ``images``.
+        images: at least 1.
+
+    Returns:
+        Lower and upper end, 0-1.
+    """
+    share, z2 = right / images, Z_95**2
+    middle = (share + z2 / (2 * images)) / (1 + z2 / images)
+    half = Z_95 / (1 + z2 / images) * math.sqrt(share * (1 - share) / images + z2 / (4 * images**2))
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def apply_temperature(probabilities: Probabilities, temperature: float) -> Probabilities:
+    """Probabilities of the scores divided by ``temperature``; the order of the classes stays.
+
+    Args:
+        probabilities: ``(n, classes)``.
+        temperature: above 0; 1 changes nothing.
+    """
+    scores = np.log(np.maximum(probabilities, _SMALLEST)) / temperature
+    scores -= scores.max(axis=1, keepdims=True)
+    odds = np.exp(scores)
+    return np.asarray(odds / odds.sum(axis=1, keepdims=True), probabilities.dtype)
+
+
+def fit_temperature(probabilities: Probabilities, labels: Labels) -> float:
+    """The temperature under which the true classes are most likely (Guo et al., ICML 2017, arXiv 1706.04599).
+
+    Raises:
+        NotEnoughDataError: there is no image.
+    """
+    _require_images(labels)
+    wide = probabilities.astype(np.float64)
+
+    def loss(log_temperature: float) -> float:
+        calm = apply_temperature(wide, float(np.exp(log_temperature)))
+        return float(-np.log(np.maximum(calm[np.arange(len(labels)), labels], _SMALLEST)).mean())
+
+    low, high = np.log(TEMPERATURES)
+    for _ in range(_STEPS):
+        left, right = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
+        low, high = (low, right) if loss(left) <= loss(right) else (left, high)
+    return float(np.clip(np.exp((low + high) / 2), *TEMPERATURES))
+
+
+def calibration_bins(probabilities: Probabilities, labels: Labels, bins: int = BINS) -> list[CalibrationBin]:
+    """Answers grouped by their probability into ``bins`` equal ranges; empty ranges are left out."""
+    sure, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+    place = np.minimum((sure * bins).astype(int), bins - 1)
+    return [
+        CalibrationBin(float(sure[place == index].mean()), float(right[place == index].mean()), int(count))
+        for index, count in enumerate(np.bincount(place, minlength=bins))
+        if count
+    ]
+
+
+def expected_calibration_error(probabilities: Probabilities, labels: Labels, bins: int = BINS) -> float:
+    """Mean distance between probability and share of right answers, 0-1 (Guo et al. 2017, equation 3)."""
+    groups = calibration_bins(probabilities, labels, bins)
+    return sum(group.count * abs(group.confidence - group.accuracy) for group in groups) / max(1, len(labels))
+
+
+def risk_coverage_curve(probabilities: Probabilities, labels: Labels) -> list[RiskCoverage]:
+    """What every threshold that makes a difference does, from *always answer* upwards.
+
+    Raises:
+        NotEnoughDataError: there is no image.
+    """
+    _require_images(labels)
+    sure, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+    thresholds = [0.0, *sorted(set(sure.tolist()))]
+    return [_coverage(sure, right, threshold) for threshold in thresholds]
+
+
+def suggest_threshold(probabilities: Probabilities, labels: Labels, accuracy: float) -> RiskCoverage | None:
+    """The lowest threshold from which on the answers reach an accuracy; None if none does.
+
+    Args:
+        probabilities: of validation images.
+        labels: their classes.
+        accuracy: wanted share of right answers, 0-1.
+    """
+    require_number("Accuracy", accuracy, 0, 1)
+    reached = [point for point in risk_coverage_curve(probabilities, labels) if point.accuracy >= accuracy]
+    return min(reached, key=lambda point: point.threshold, default=None)
+
+
+def save_calibration(folder: RunFolder, confidence: Calibration) -> None:
+    """Keep it beside the model.
+
+    Raises:
+        WorkspaceError: the workspace cannot be written.
+    """
+    write_json(folder.calibration_file, asdict(confidence))
+
+
+def load_calibration(folder: RunFolder, model_sha256: str | None) -> Calibration:
+    """What was chosen for this very model; else one that changes nothing.
+
+    Args:
+        folder: of the run.
+        model_sha256: of the model in use; one that was measured for another model counts as none.
+    """
+    plain = Calibration(model_sha256=model_sha256 or "")
+    try:
+        kept = Calibration.from_dict(read_json(folder.calibration_file))
+    except FileNotFoundError:
+        return plain
+    except (WorkspaceError, ConfigError) as error:
+        logger.warning("What was chosen for doubtful answers cannot be read and is left out: %s", error)
+        return plain
+    return kept if kept.model_sha256 == plain.model_sha256 else plain
+
+
+def _coverage(sure: npt.NDArray[Any], right: npt.NDArray[Any], threshold: float) -> RiskCoverage:
+    answered = sure >= threshold
+    accuracy = float(right[answered].mean()) if answered.any() else 1.0
+    return RiskCoverage(threshold, float(answered.mean()), accuracy)
+
+
+def _require_images(labels: Labels) -> None:
+    if not len(labels):
+        raise NotEnoughDataError("There is no validation image to measure the probabilities by.")

@@ -1,0 +1,170 @@
+"""Where a model looks: heat-maps of the places in a photograph that speak for a class.
+
+Grad-CAM (Selvaraju et al., ICCV 2017, https://arxiv.org/abs/1610.02391): the channels of a feature map are weighed by
+the mean gradient of the class score with respect to them, added up, and what speaks against the class is cut off. The
+score is the one before the softmax, whose gradient does not vanish where the model is certain.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from tl_core.backbones.outline import load_outline
+from tl_core.errors import ConfigError
+from tl_core.models.classifier import Classifier, split_classifier
+from tl_core.models.load import load_stored
+from tl_core.runs import RunRecord, load_run
+from tl_core.runs.epoch_checkpoints import find_epoch
+
+Image = npt.NDArray[np.uint8]
+Heat = npt.NDArray[np.float32]
+
+HeatGraph = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+"""Image ``(1, s, s, 3)`` and class (-1: the most probable) to heat ``(1, h, w)`` and probabilities."""
+
+KEPT: Final = 2  # explainers in memory, each with a whole model
+
+
+@dataclass(frozen=True, slots=True)
+class Heatmap:
+    """What speaks for one class in one photograph."""
+
+    heat: Heat  # (h, w) of the feature map, 0-1, 1 where most speaks for the class; all 0 where nothing does
+    block: str  # title of the block whose output was looked at
+    label: int  # index of the class
+    probability: float  # that the model gives it
+
+
+class GradCam:
+    """The model of one run, ready to be asked why."""
+
+    def __init__(self, run: RunRecord, classifier: Classifier) -> None:
+        self._classes = run.classes
+        self._classifier = classifier
+        self._places = _places(run, classifier.base)
+        self._graphs: dict[str, HeatGraph] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def blocks(self) -> tuple[str, ...]:
+        """Titles of the blocks that can be looked at; the first see edges, the last parts of things."""
+        return tuple(self._places)
+
+    @property
+    def image_size(self) -> int:
+        """Width and height of the images it takes, in pixels."""
+        return self._classifier.image_size
+
+    def explain(self, image: Image, label: int | None = None, block: str | None = None) -> Heatmap:
+        """Find the places that speak for a class.
+
+        Args:
+            image: ``(image_size, image_size, 3)`` RGB.
+            label: index of the class; None = the most probable one.
+            block: a title of `blocks`; None = the last one.
+
+        Raises:
+            ConfigError: there is no such class or block.
+        """
+        block = block or self.blocks[-1]
+        if block not in self._places:
+            raise ConfigError(f"There is no block “{block}” to look at. There are: {', '.join(self.blocks)}.")
+        if label is not None and not 0 <= label < len(self._classes):
+            raise ConfigError(f"The class must be 0 to {len(self._classes) - 1}. Received: {label}.")
+        with self._lock:
+            if block not in self._graphs:
+                self._graphs[block] = self._graph(block)
+            heat, probabilities = self._graphs[block](
+                tf.constant(image[None]), tf.constant(-1 if label is None else label)
+            )
+        values = _per_class(probabilities.numpy()[0])
+        label = int(values.argmax()) if label is None else label
+        return Heatmap(_scaled(heat.numpy()[0]), block, label, float(values[label]))
+
+    def _graph(self, block: str) -> HeatGraph:
+        base = self._classifier.base
+        both = keras.Model(base.input, [self._places[block], base.output], name="looked_at")
+        size = self.image_size
+
+        def heat_of(images: tf.Tensor, label: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            scaled = self._classifier.preprocess(tf.cast(images, tf.float32), training=False)
+            with tf.GradientTape() as tape:
+                tape.watch(scaled)
+                looked_at, features = both(scaled, training=False)
+                scores, probabilities = _scores(self._classifier.head, features)
+                chosen = tf.where(label < 0, tf.argmax(scores[0], output_type=tf.int32), label)
+                score = tf.gather(scores[0], chosen)
+            weights = tf.reduce_mean(tape.gradient(score, looked_at), axis=(1, 2), keepdims=True)
+            return tf.nn.relu(tf.reduce_sum(weights * looked_at, axis=-1)), probabilities
+
+        signature = [tf.TensorSpec((1, size, size, 3), tf.uint8), tf.TensorSpec((), tf.int32)]
+        graph: HeatGraph = tf.function(heat_of, input_signature=signature, autograph=False)
+        return graph
+
+
+def open_grad_cam(run_path: Path, epoch: int | None = None) -> GradCam:
+    """The explainer of a run's model, kept in memory for the next question.
+
+    Args:
+        run_path: folder of the run.
+        epoch: one of its kept epochs; None = the best one.
+
+    Raises:
+        ModelUnavailableError: the run has no model yet, its file is damaged, or its backbone is unknown here.
+        RunNotFoundError: there is no such run.
+    """
+    run = load_run(run_path)
+    with _opening:
+        changed = run.folder.model_file.stat().st_mtime_ns if run.has_model else 0
+        version = changed if epoch is None else find_epoch(run, epoch).sha256
+        key = (str(run_path), epoch, version)
+        if key not in _explainers:
+            _explainers[key] = GradCam(run, split_classifier(load_stored(run, epoch)))
+            while len(_explainers) > KEPT:
+                _explainers.popitem(last=False)
+        _explainers.move_to_end(key)
+        return _explainers[key]
+
+
+_explainers: OrderedDict[tuple[str, int | None, int | str], GradCam] = OrderedDict()
+_opening = threading.Lock()
+
+
+def _places(run: RunRecord, base: keras.Model) -> Mapping[str, keras.KerasTensor]:
+    """The output of every block that is a map, by the block's title."""
+    places: dict[str, keras.KerasTensor] = {}
+    for block in load_outline(run.config.backbone).blocks:
+        output = base.layers[block.end - 1].output
+        if not isinstance(output, (list, tuple)) and len(output.shape) == 4:
+            places[block.title] = output
+    last = list(places)[-1]
+    return {**places, last: base.output}
+
+
+def _scores(head: keras.Model, features: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """One score per class before the softmax, and the probabilities; a sigmoid's score speaks against the other."""
+    before = keras.Model(head.input, head.layers[-1].input)(features, training=False)
+    dense = head.layers[-1]
+    scores = tf.cast(tf.matmul(before, dense.kernel), tf.float32) + tf.cast(dense.bias, tf.float32)
+    if scores.shape[-1] == 1:
+        return tf.concat([-scores, scores], axis=-1), tf.sigmoid(scores)
+    return scores, tf.nn.softmax(scores)
+
+
+def _per_class(probabilities: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    return np.array([1 - probabilities[0], probabilities[0]]) if len(probabilities) == 1 else probabilities
+
+
+def _scaled(heat: npt.NDArray[Any]) -> Heat:
+    most = float(heat.max())
+    return (heat / most if most > 0 else np.zeros_like(heat)).astype(np.float32)

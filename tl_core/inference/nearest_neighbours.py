@@ -1,0 +1,137 @@
+"""Which training images a model finds most like an image: nearest in the space of its backbone's features.
+
+The features are the backbone's output, averaged over the places of the picture: what the head sees of it, as *what*
+without *where*. Two images are as alike as the cosine of the angle between their features (1 = the same direction).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from tl_core.data.dataset import Dataset, ImageRecord
+from tl_core.errors import DataError, StoppedError
+from tl_core.features.cache import ArraySpec, DiskCache, Key, open_cache
+from tl_core.features.compiled import Network, compile_network
+from tl_core.features.images import ImageRows, open_images, pixels_key
+from tl_core.machine.device import find_device
+from tl_core.machine.progress import Progress, ShouldStop, ignore_progress, never
+from tl_core.models.classifier import Classifier, split_classifier
+from tl_core.models.load import load_stored
+from tl_core.runs import RunRecord, load_run
+from tl_core.storage.files import sha256_of
+from tl_core.storage.workspace import Workspace
+
+Features = npt.NDArray[np.float32]
+"""``(images, channels)``, each row of length 1."""
+
+KIND: Final = "pooled"  # of cache entries
+_BATCH: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """One training image that looks like another to the model."""
+
+    record: ImageRecord
+    similarity: float  # cosine of the features, -1 to 1
+
+
+def nearest_neighbours(features: Features, dataset: Dataset, image: ImageRecord, count: int = 6) -> list[Neighbour]:
+    """The training images most like one image of the dataset, most alike first; never the image itself.
+
+    Args:
+        features: of all images of the dataset, in its order.
+        dataset: they belong to.
+        image: one of its images.
+        count: how many at most.
+
+    Raises:
+        DataError: the dataset has no such image.
+    """
+    row = next((row for row, record in enumerate(dataset.images) if record.file == image.file), None)
+    if row is None:
+        raise DataError(f"The image “{image.source_name}” is not in the dataset “{dataset.name}” any more.")
+    others = np.array(
+        [i for i, record in enumerate(dataset.images) if record.split == "train" and i != row], np.int64
+    )
+    similarity = np.asarray(features[others] @ features[row])
+    order = np.argsort(-similarity, kind="stable")[:count]
+    return [Neighbour(dataset.images[others[place]], float(similarity[place])) for place in order]
+
+
+def cached_features(run_path: Path, dataset: Dataset) -> Features | None:
+    """The features of all images of a dataset where they have been computed before; None where not.
+
+    Raises:
+        RunNotFoundError: there is no such run.
+    """
+    run = load_run(run_path)
+    if not run.has_model:
+        return None
+    found = _cache(dataset).open(KIND, _key(run, dataset))
+    return found[0] if found else None
+
+
+def feature_vectors(
+    run_path: Path, dataset: Dataset, progress: Progress = ignore_progress, should_stop: ShouldStop = never
+) -> Features:
+    """Compute the features of all images of a dataset and keep them for `kept_features`.
+
+    Args:
+        run_path: folder of the run whose model looks at them.
+        dataset: any dataset.
+        progress: told images done and images in all.
+        should_stop: asked between batches.
+
+    Raises:
+        ModelUnavailableError: the run has no usable model.
+        StoppedError: ``should_stop`` said so.
+        WorkspaceError: the disk is full.
+    """
+    run, cache = load_run(run_path), _cache(dataset)
+    classifier = split_classifier(load_stored(run))
+    images = open_images(cache, dataset, classifier.image_size, ignore_progress, should_stop)
+    network = compile_network(_pooled(classifier), classifier.image_size, find_device("float32"), batch_size=_BATCH)
+    spec = ArraySpec((len(dataset.images), int(classifier.base.output_shape[-1])), "float32")
+    with cache.making(KIND, _key(run, dataset), [spec]) as (array,):
+        _fill(array, network, images, progress, should_stop)
+        return np.array(array)
+
+
+def _pooled(classifier: Classifier) -> Callable[[tf.Tensor], list[tf.Tensor]]:
+    def forward(images: tf.Tensor) -> list[tf.Tensor]:
+        scaled = classifier.preprocess(tf.cast(images, tf.float32), training=False)
+        return [tf.cast(tf.reduce_mean(classifier.base(scaled, training=False), axis=(1, 2)), tf.float32)]
+
+    return forward
+
+
+def _fill(
+    array: npt.NDArray[Any], network: Network, images: ImageRows, progress: Progress, should_stop: ShouldStop
+) -> None:
+    total = len(images)
+    for start in range(0, total, _BATCH):
+        if should_stop():
+            raise StoppedError("The search for similar images was stopped.")
+        rows = np.arange(start, min(start + _BATCH, total))
+        values = network(images.read(rows))[0]
+        lengths = np.linalg.norm(values, axis=1, keepdims=True)
+        array[rows] = values / np.maximum(lengths, np.finfo(np.float32).tiny)
+        progress(int(rows[-1]) + 1, total)
+
+
+def _key(run: RunRecord, dataset: Dataset) -> Key:
+    # A fingerprint is the same for images in another order, and rows are told by their order.
+    model = run.model_sha256 or sha256_of(run.folder.model_file)
+    return {"model": model, "dataset": dataset.fingerprint, "images": pixels_key(dataset.images)}
+
+
+def _cache(dataset: Dataset) -> DiskCache:
+    return open_cache(Workspace(dataset.path.parent.parent))

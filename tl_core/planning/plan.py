@@ -1,0 +1,187 @@
+"""From a configuration and a dataset to what will happen."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from tl_core.backbones.feature_size import feature_shape
+from tl_core.backbones.outline import BackboneOutline, load_outline
+from tl_core.backbones.record import Backbone
+from tl_core.backbones.registry import get_backbone
+from tl_core.backbones.weights import weights_status
+from tl_core.config import TrainingConfig
+from tl_core.data.dataset import Dataset
+from tl_core.features.cache import open_cache
+from tl_core.features.images import images_are_kept
+from tl_core.planning.cached import features_are_kept
+from tl_core.planning.format import count_in_words, format_duration, format_size
+from tl_core.planning.measured_speed import PhaseSpeed, Speed
+from tl_core.planning.speed import known_speed
+from tl_core.storage.workspace import Workspace
+
+_LOADING_SECONDS: Final = 4.0  # TensorFlow, Keras and OpenVINO, once per process
+_AROUND_SECONDS: Final = 0.5  # of every training: reading the dataset, writing the record, freeing memory
+_WEIGHT_BYTES: Final = 4  # float32, also where the training calculates with fewer bits
+_EPOCH_SECONDS: Final = 0.01  # of an epoch, whatever its images: events, the best weights set aside
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedPhase:
+    """One of the two phases."""
+
+    title: str
+    epochs: int  # at most, where training may stop early
+    trainable_parameters: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingPlan:
+    """What will happen after Start."""
+
+    phases: tuple[PlannedPhase, ...]
+    images: int  # training images
+    trainable_parameters: int  # of the phase that trains the most
+    total_parameters: int
+    download_mb: float  # 10^6 bytes to fetch first, 0 if nothing
+    kept_mb: float  # 10^6 bytes on the disk of the last epochs, at most; 0 if the best alone is kept
+    seconds: float
+    measured: bool  # whether the time rests on a measurement on this machine ...
+    exact: bool  # ... of this very kind of training
+    text: str  # all of it in one line
+    problems: tuple[str, ...]  # sentences; with any of them Start makes no sense
+
+
+def plan_training(config: TrainingConfig, dataset: Dataset, workspace: Workspace) -> TrainingPlan:
+    """Say what a training will do, without building anything.
+
+    Raises:
+        ConfigError: the backbone is unknown.
+    """
+    backbone, outline = get_backbone(config.backbone), load_outline(config.backbone)
+    known = known_speed(config, workspace)
+    work = _Work.of(config, dataset, workspace)
+    phases = _phases(config, dataset, outline, known.speed, work)
+    head_trainable, head_frozen = _head_parameters(config, dataset)
+    download = weights_status(backbone, workspace).download_mb if config.weights == "imagenet" else 0.0
+    loading = 0.0 if "tensorflow" in sys.modules else _LOADING_SECONDS
+    seconds = loading + _AROUND_SECONDS + known.speed.build + work.decoding * known.speed.decode + known.speed.save
+    seconds += sum(phase.seconds for phase in phases)
+    plan = TrainingPlan(
+        phases=phases,
+        images=len(dataset.of_split("train")),
+        trainable_parameters=max(phase.trainable_parameters for phase in phases),
+        total_parameters=outline.parameters + head_trainable + head_frozen,
+        download_mb=download,
+        kept_mb=_kept_bytes(config, outline, head_trainable + head_frozen) / 1e6,
+        seconds=seconds,
+        measured=known.measured,
+        exact=known.exact,
+        text="",
+        problems=tuple(_problems(config, dataset, backbone, outline)),
+    )
+    return _with_text(plan, config)
+
+
+def fine_tunes(config: TrainingConfig, outline: BackboneOutline) -> bool:
+    """Whether there is a second phase: layers to unfreeze and epochs to train them."""
+    frozen = config.frozen_layers
+    return config.fine_tune_epochs > 0 and frozen is not None and frozen < len(outline.layers)
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """How much there is to do."""
+
+    train: int  # images
+    held_out: int  # validation images, judged in every epoch
+    judged: int  # validation and test images, judged at the end
+    decoding: float  # million pixels, 0 where the images are kept at this size
+    kept: Callable[[int], bool]  # whether what so many first layers say about the images is on the disk
+
+    @classmethod
+    def of(cls, config: TrainingConfig, dataset: Dataset, workspace: Workspace) -> _Work:
+        cache = open_cache(workspace)
+        size = config.image_size or get_backbone(config.backbone).image_size
+        pixels = sum(image.width * image.height for image in dataset.images) / 1e6
+        train, held_out, test = (len(dataset.of_split(split)) for split in ("train", "validation", "test"))
+        return cls(
+            train=train,
+            held_out=held_out,
+            judged=held_out + test,
+            decoding=0.0 if images_are_kept(cache, dataset, size) else pixels,
+            kept=lambda layers: features_are_kept(config, layers, dataset, workspace, cache),
+        )
+
+
+def _phases(
+    config: TrainingConfig, dataset: Dataset, outline: BackboneOutline, speed: Speed, work: _Work
+) -> tuple[PlannedPhase, ...]:
+    head = _head_parameters(config, dataset)[0]
+    seconds = _phase_seconds(config, speed.head, work, config.epochs, len(outline.layers))
+    extraction = PlannedPhase("Feature extraction", config.epochs, head, seconds)
+    if not fine_tunes(config, outline):
+        return (extraction,)
+    frozen = config.frozen_layers or 0
+    seconds = _phase_seconds(config, speed.fine_tune or speed.head, work, config.fine_tune_epochs, frozen)
+    trainable = head + outline.trainable_parameters(frozen)
+    return extraction, PlannedPhase("fine-tuning", config.fine_tune_epochs, trainable, seconds)
+
+
+def _phase_seconds(config: TrainingConfig, speed: PhaseSpeed, work: _Work, epochs: int, frozen_layers: int) -> float:
+    """What runs once, unless it is kept, and what runs in every epoch."""
+    augmented = config.augmentation.enabled
+    views = config.views if augmented and config.augmentation_mode == "cached_views" else 0
+    live = augmented and not views
+    plain = work.judged if augmented else work.train + work.judged
+    once = speed.compile + plain * speed.frozen + views * work.train * speed.changed
+    if frozen_layers == 0 or work.kept(frozen_layers):
+        once = speed.compile if live and frozen_layers else 0.0
+    learning = work.train * (speed.learn + (speed.changed if live else 0.0))
+    return once + speed.trace + epochs * (learning + work.held_out * speed.check + _EPOCH_SECONDS)
+
+
+def _head_parameters(config: TrainingConfig, dataset: Dataset) -> tuple[int, int]:
+    backbone = get_backbone(config.backbone)
+    shape = feature_shape(backbone, max(backbone.min_image_size, config.image_size or backbone.image_size))
+    return config.head.parameters(shape, len(dataset.classes))
+
+
+def _kept_bytes(config: TrainingConfig, outline: BackboneOutline, head: int) -> int:
+    """Of an epoch the head, and the layers that fine-tuning changes; these once more as they were before."""
+    opened = outline.layers[config.frozen_layers :] if fine_tunes(config, outline) else ()
+    tail = sum(layer.parameters for layer in opened)
+    return _WEIGHT_BYTES * (config.keep_last_epochs * (head + tail) + (tail if config.keep_last_epochs else 0))
+
+
+def _problems(config: TrainingConfig, dataset: Dataset, backbone: Backbone, outline: BackboneOutline) -> list[str]:
+    layers = len(outline.layers)
+    size = config.image_size or backbone.image_size
+    wrong = {
+        f"{backbone.title} has {layers} layers, so {config.frozen_layers} of them cannot be frozen.": (
+            config.frozen_layers is not None and config.frozen_layers > layers
+        ),
+        f"{backbone.title} needs images of at least {backbone.min_image_size} pixels, not {size}.": (
+            size < backbone.min_image_size
+        ),
+        f"A sigmoid output tells two classes apart, and this dataset has {len(dataset.classes)}: choose softmax.": (
+            config.head.output == "sigmoid" and len(dataset.classes) != 2
+        ),
+        "The dataset has no validation images, so the best epoch cannot be found: import it again with some.": (
+            not dataset.of_split("validation")
+        ),
+    }
+    return [sentence for sentence, applies in wrong.items() if applies]
+
+
+def _with_text(plan: TrainingPlan, config: TrainingConfig) -> TrainingPlan:
+    early = config.early_stopping_patience is not None
+    steps = ", then ".join(f"{phase.title} for {'up to ' * early}{phase.epochs} epochs" for phase in plan.phases)
+    share = f"{count_in_words(plan.trainable_parameters)} of {count_in_words(plan.total_parameters)} parameters"
+    download = f"{plan.download_mb:.0f} MB to download first" if plan.download_mb else "nothing to download"
+    time = f"{'at most ' * early}{format_duration(plan.seconds)}" + ("" if plan.measured else " (a rough guess)")
+    room = f"; {format_size(plan.kept_mb)} for the epochs kept" if plan.kept_mb else ""
+    return replace(plan, text=f"{steps} on {plan.images:,} images; trains {share}; {download}; {time}{room}.")

@@ -1,0 +1,198 @@
+"""A short measurement of how fast this machine trains one kind of model, for the time that is said before Start.
+
+Every part of a training is run as a training runs it, on a few batches of made-up images and with random weights:
+nothing is downloaded, and the speed does not depend on what the weights are.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from tl_core.config import TrainingConfig
+from tl_core.data.dataset import Dataset
+from tl_core.data.normalise import read_image, resize_image
+from tl_core.features.compiled import compile_network
+from tl_core.features.images import StoredImages
+from tl_core.features.partition import Partition, partition_classifier
+from tl_core.machine.device import Device, use_device
+from tl_core.models.classifier import Classifier, build_classifier
+from tl_core.models.freezing import freeze_layers
+from tl_core.models.optimizers import build_optimizer
+from tl_core.planning.measured_speed import PhaseSpeed, Speed, save_speed
+from tl_core.storage.workspace import Workspace
+from tl_core.training.data import augmenter, layers_to_run_once
+from tl_core.training.epoch_runner import EpochRunner
+from tl_core.training.inputs import CachedFeatures, Feed, LiveImages
+from tl_core.training.loops import Subset
+from tl_core.training.losses import Loss
+from tl_core.training.saving import save_classifier
+
+ENOUGH_SECONDS: Final = 0.5  # of one measurement; more repetitions would say little more
+SAMPLE_IMAGES: Final = 16  # of the dataset, decoded to see how long that takes
+STORED_ROWS: Final = 512  # made-up inputs of the trained part, at most ...
+STORED_BYTES: Final = 64 << 20  # ... and of at most this size
+PICTURE_SIDE: Final = 512  # pixels, of the made-up picture that is decoded where there is no dataset
+
+Images = npt.NDArray[np.uint8]
+
+
+def calibrate(workspace: Workspace, config: TrainingConfig, dataset: Dataset | None = None) -> Speed:
+    """Measure, and keep the result for the plan.
+
+    Args:
+        config: of the kind of training; its weights do not matter.
+        dataset: whose images tell how long decoding takes; None = a made-up picture.
+
+    Raises:
+        TransferLearningError: a training like this could not begin either.
+    """
+    speed = _measure(replace(config, weights="random"), dataset)
+    save_speed(workspace, config, speed)
+    return speed
+
+
+def _measure(config: TrainingConfig, dataset: Dataset | None) -> Speed:
+    device = use_device(config.precision)
+    build, classifier = _timed(lambda: build_classifier(config, _classes(config)))
+    layers, frozen = len(classifier.base.layers), config.frozen_layers
+    freeze_layers(classifier.base)
+    head = _Bench(config, device, classifier, layers).measure(config.learning_rate)
+    fine_tune = None
+    if config.fine_tune_epochs and frozen is not None and frozen < layers:
+        freeze_layers(classifier.base, frozen)
+        fine_tune = _Bench(config, device, classifier, frozen).measure(config.fine_tune_learning_rate)
+    return Speed(build, _saving(config, classifier), _decoding(dataset, classifier.image_size), head, fine_tune)
+
+
+class _Bench:
+    """One phase on made-up images."""
+
+    def __init__(self, config: TrainingConfig, device: Device, classifier: Classifier, frozen_layers: int) -> None:
+        self._config = config
+        self._device = device
+        self._size = classifier.image_size
+        layers, _ = layers_to_run_once(config, classifier.base, frozen_layers)
+        self._partition: Partition = partition_classifier(classifier, layers)
+
+    def measure(self, learning_rate: float) -> PhaseSpeed:
+        config, batch, at_once = self._config, self._config.batch_size, self._device.trunk_batch
+        images = _noise(at_once, self._size)
+        compiling, network, frozen, changed = 0.0, None, 0.0, 0.0
+        if self._partition.frozen is not None:
+            forward = self._partition.frozen
+            compiling, network = _timed(
+                lambda: compile_network(forward, self._size, self._device, batch_size=at_once, sample=images)
+            )
+            frozen = _repeated(lambda: network(images)) / at_once
+        if config.augmentation.enabled:
+            change = augmenter(config, self._size)
+            changed = frozen + _repeated(lambda: change(images)) / at_once
+        feed = self._stored_inputs()
+        fitter = self._fitter(learning_rate)
+        examples = self._examples(feed, batch)
+        few = np.arange(min(batch, len(examples)))
+        first = _seconds(lambda: fitter.train_epoch(examples, few, batch, _ignore))
+        learn = _repeated(lambda: fitter.train_epoch(examples, np.arange(len(examples)), batch, _ignore))
+        first += _seconds(lambda: fitter.evaluate(examples))
+        check = _repeated(lambda: fitter.evaluate(examples))
+        learn, check = learn / len(examples), check / len(examples)
+        trace = max(0.0, first - len(few) * learn - len(examples) * check)
+        return PhaseSpeed(compiling, frozen, changed, trace, learn, check)
+
+    def _stored_inputs(self) -> Feed:
+        """Inputs of the trained part, as a training would have kept them."""
+        outputs = self._partition.outputs
+        if self._partition.frozen is None:
+            return LiveImages(StoredImages(_noise(self._rows(), self._size)))
+        random = np.random.default_rng(0)
+        return CachedFeatures(
+            [random.random((self._rows(), *output.shape), np.float32).astype(output.dtype) for output in outputs]
+        )
+
+    def _rows(self) -> int:
+        bytes_per_image = sum(output.bytes for output in self._partition.outputs)
+        return int(np.clip(STORED_BYTES // bytes_per_image, min(32, self._config.batch_size), STORED_ROWS))
+
+    def _examples(self, feed: Feed, batch: int) -> Subset:
+        """As many as a second or so takes: one batch where a batch is slow."""
+        rows = self._rows() if self._quick else min(batch, self._rows())
+        labels = np.arange(rows, dtype=np.int32) % _classes(self._config)
+        return Subset(feed, np.arange(rows), labels, np.ones(rows, np.float32))
+
+    @property
+    def _quick(self) -> bool:
+        """Whether only the head is trained."""
+        return not self._partition.trained.stages
+
+    def _fitter(self, learning_rate: float) -> EpochRunner:
+        optimizer = build_optimizer(self._config, learning_rate, 1000)
+        return EpochRunner(
+            self._partition.trained, optimizer, Loss(self._config, _classes(self._config)), lambda: False
+        )
+
+
+def _saving(config: TrainingConfig, classifier: Classifier) -> float:
+    with tempfile.TemporaryDirectory() as folder:
+        return _seconds(lambda: save_classifier(Path(folder) / "model.keras", config, classifier, _classes(config)))
+
+
+def _decoding(dataset: Dataset | None, size: int) -> float:
+    """Seconds per million pixels."""
+    with tempfile.TemporaryDirectory() as folder:
+        if dataset is None:
+            path = Path(folder) / "picture.png"
+            Image.fromarray(_noise(1, PICTURE_SIDE)[0]).save(path)
+            paths, pixels = [path], PICTURE_SIDE**2
+        else:
+            some = dataset.images[:: max(1, len(dataset.images) // SAMPLE_IMAGES)][:SAMPLE_IMAGES]
+            paths = [dataset.path_of(image) for image in some]
+            pixels = sum(image.width * image.height for image in some)
+
+        def decode() -> None:
+            for path in paths:
+                resize_image(read_image(path), size)
+
+        return _repeated(decode) / (pixels / 1e6)
+
+
+def _classes(config: TrainingConfig) -> int:
+    """How many there are makes no difference to the speed, only sigmoid needs two."""
+    return 2 if config.head.output == "sigmoid" else 3
+
+
+def _noise(count: int, size: int) -> Images:
+    return np.random.default_rng(0).integers(0, 256, (count, size, size, 3), dtype=np.uint8)
+
+
+def _repeated(work: Callable[[], Any]) -> float:
+    """Seconds of one call: the median of a few after one that is not counted, or of just one where it is slow."""
+    first = _seconds(work)
+    if first > 4 * ENOUGH_SECONDS:
+        return first
+    seconds: list[float] = []
+    while sum(seconds) < ENOUGH_SECONDS:
+        seconds.append(_seconds(work))
+    return float(np.median(seconds))
+
+
+def _seconds(work: Callable[[], Any]) -> float:
+    return _timed(work)[0]
+
+
+def _timed(work: Callable[[], Any]) -> tuple[float, Any]:
+    began = time.perf_counter()
+    result = work()
+    return time.perf_counter() - began, result
+
+
+def _ignore(_batches: Any) -> None:
+    """Nobody watches."""

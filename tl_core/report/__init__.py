@@ -1,6 +1,0 @@
-"""An evaluation as one file to take away: every measure of the Evaluate page, as a web page or as Markdown."""
-
-from tl_core.report.measures import Measures, as_values, take_measures
-from tl_core.report.writing import FORMATS, suffix_of, write_report
-
-__all__ = ["FORMATS", "Measures", "as_values", "suffix_of", "take_measures", "write_report"]

@@ -1,0 +1,160 @@
+"""Pictures that a person watches while a model learns; kept in the run folder, normalised as every image is.
+
+``runs/<id>/pinned/`` holds one file per picture and ``pictures.json`` with their names. They are never learned from.
+Before there is a run, those that a person has brought wait in ``drafts/<id>/`` in the same form.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from tl_core.data.dataset import Dataset, ImageRecord
+from tl_core.data.imports.class_names import clean_file_name
+from tl_core.data.normalise import normalise_image, read_image, resize_image
+from tl_core.errors import ConfigError, ImageError, WorkspaceError
+from tl_core.runs import RunFolder
+from tl_core.storage.files import read_json, write_bytes, write_json
+from tl_core.storage.workspace import Workspace
+
+logger = logging.getLogger(__name__)
+
+Images = npt.NDArray[np.uint8]
+
+MAX_PINNED: Final = 8
+LIST: Final = "pictures.json"
+MAX_DRAFTS: Final = 20  # the oldest are forgotten, ...
+DRAFT_SECONDS: Final = 24 * 3600.0  # ... and all that have not been touched for a day
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """A picture that is to be watched."""
+
+    name: str  # as it came; shown to people, never used as a path
+    encoded: bytes  # a file in the stored form (see `tl_core.data.normalise`)
+    suffix: str  # ".png" or ".jpg"
+    truth: str | None = None  # its class, where that is known
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedImage:
+    """A picture that is watched."""
+
+    name: str
+    path: Path
+    truth: str | None
+
+
+def watch_upload(name: str, data: bytes) -> Pin:
+    """A picture as a person brought it.
+
+    Raises:
+        ImageError: it is no picture that can be read.
+    """
+    image = normalise_image(data)
+    return Pin(clean_file_name(name), image.encoded, image.suffix)
+
+
+def watch_dataset_image(dataset: Dataset, record: ImageRecord) -> Pin:
+    """One image of a dataset; its file is in the stored form already, and to encode it anew would change it.
+
+    Raises:
+        ImageError: its file is missing.
+    """
+    path = dataset.path_of(record)
+    try:
+        encoded = path.read_bytes()
+    except OSError as error:
+        raise ImageError(f"The image {record.source_name} is missing: import the dataset again.") from error
+    return Pin(record.source_name, encoded, path.suffix, dataset.classes[record.label])
+
+
+def save_watched_images(folder: RunFolder, pins: Sequence[Pin]) -> None:
+    """Put the pictures into the folder of a run that has not begun; with none, nothing is written.
+
+    Raises:
+        ConfigError: there are too many.
+        WorkspaceError: the workspace cannot be written.
+    """
+    if len(pins) > MAX_PINNED:
+        raise ConfigError(f"At most {MAX_PINNED} pictures can be watched. Received: {len(pins)}.")
+    if not pins:
+        return
+    entries: list[dict[str, Any]] = []
+    for place, pin in enumerate(pins):
+        file = f"{place}{pin.suffix}"
+        write_bytes(folder.watched_images_folder / file, pin.encoded)
+        entries.append({"file": file, "name": pin.name, "truth": pin.truth})
+    write_json(folder.watched_images_folder / LIST, entries)
+
+
+def save_watched_draft(workspace: Workspace, draft_id: str, pins: Sequence[Pin]) -> None:
+    """Keep the pictures of a draft in place of those it had; older drafts are forgotten.
+
+    Args:
+        workspace: where drafts lie.
+        draft_id: made by `tl_core.storage.workspace.new_id`.
+        pins: at most `MAX_PINNED`.
+
+    Raises:
+        ConfigError: there are too many.
+        WorkspaceError: the workspace cannot be written.
+    """
+    shutil.rmtree(workspace.drafts / draft_id, ignore_errors=True)
+    save_watched_images(RunFolder(workspace.drafts / draft_id), pins)
+    for path in _old_drafts(workspace):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def watched_draft(workspace: Workspace, draft_id: str) -> list[Pin]:
+    """The pictures of a draft; none if it was forgotten."""
+    try:
+        return [
+            Pin(picture.name, picture.path.read_bytes(), picture.path.suffix, picture.truth)
+            for picture in watched_images(RunFolder(workspace.drafts / draft_id))
+        ]
+    except OSError as error:
+        logger.warning("The pictures of a draft are left out: %s", error)
+        return []
+
+
+def _old_drafts(workspace: Workspace) -> list[Path]:
+    ages = {path: time.time() - path.stat().st_mtime for path in workspace.drafts.glob("*")}
+    youngest = sorted(ages, key=ages.__getitem__)
+    return [path for place, path in enumerate(youngest) if place >= MAX_DRAFTS or ages[path] > DRAFT_SECONDS]
+
+
+def watched_images(folder: RunFolder) -> tuple[WatchedImage, ...]:
+    """The pictures watched in a run, in the order of its ``pinned`` events; none if their list is damaged."""
+    try:
+        entries = read_json(folder.watched_images_folder / LIST)
+        # The name alone: the list may not lead to a file elsewhere.
+        return tuple(
+            WatchedImage(
+                str(entry["name"]), folder.watched_images_folder / Path(entry["file"]).name, entry.get("truth")
+            )
+            for entry in entries
+        )
+    except FileNotFoundError:
+        return ()
+    except (WorkspaceError, KeyError, TypeError, AttributeError) as error:
+        logger.warning("The watched pictures of the run %s are left out: %s", folder.path.name, error)
+        return ()
+
+
+def read_pictures(pictures: Iterable[WatchedImage], size: int) -> Images:
+    """The pixels that a network of this image size sees, ``(n, size, size, 3)``.
+
+    Raises:
+        ImageError: a file is missing or damaged.
+    """
+    return np.stack([resize_image(read_image(picture.path), size) for picture in pictures])

@@ -1,0 +1,120 @@
+"""Keeping the last epochs beside the best one, where the person wished so."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+import keras
+
+from tl_core.models.classifier import Classifier
+from tl_core.models.weights import weights_of_backbone, weights_of_head
+from tl_core.runs import RunFolder
+from tl_core.runs.epoch_checkpoints import (
+    EpochCheckpoint,
+    Weights,
+    epoch_checkpoints,
+    save_epoch,
+    save_epoch_backbone,
+    save_epoch_list,
+)
+
+WRITE_INTERVAL: Final = 1.0  # seconds between two writings: short epochs wait in memory, and many are never written
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    epoch: int
+    phase: str
+    val_accuracy: float
+    weights: Weights
+
+
+class LastEpochsCheckpoint:
+    """The last epochs of one training.
+
+    An epoch of feature extraction is its head alone. One of fine-tuning is the head with the layers of the backbone
+    that learn. So where the backbone stays frozen, ten epochs take less room than the model.
+    """
+
+    def __init__(self, folder: RunFolder, count: int, next_epoch: int) -> None:
+        """Begin, or go on: epochs from ``next_epoch`` on will be trained again.
+
+        Args:
+            folder: of the run.
+            count: how many epochs are kept; 0 = none, and nothing is done.
+            next_epoch: the first that will be told.
+        """
+        self._folder = folder
+        self._count = count
+        self._kept: deque[EpochCheckpoint] = deque(maxlen=count)
+        self._waiting: deque[_Waiting] = deque(maxlen=count)
+        self._written = 0.0
+        self._kept.extend(entry for entry in epoch_checkpoints(folder) if entry.epoch < next_epoch)
+        save_epoch_list(folder, tuple(self._kept))
+
+    @property
+    def needs_model(self) -> bool:
+        """Whether the best model has to be on the disk, because the epochs are nothing without it."""
+        return self._count > 0 and not self._folder.model_file.exists()
+
+    def add(self, classifier: Classifier, frozen_layers: int, epoch: int, phase: str, val_accuracy: float) -> None:
+        """Keep an epoch, whose weights are in place.
+
+        Args:
+            classifier: in training.
+            frozen_layers: of its backbone; the others learn.
+            epoch: counted from 1 over both phases.
+            phase: head or fine_tune.
+            val_accuracy: 0-1.
+        """
+        if not self._count:
+            return
+        weights = {**weights_of_head(classifier), **_learning(classifier, frozen_layers, phase)}
+        self._waiting.append(_Waiting(epoch, phase, val_accuracy, weights))
+        if time.monotonic() - self._written >= WRITE_INTERVAL:
+            self.write()
+
+    def fine_tuning_begins(self, classifier: Classifier, frozen_layers: int) -> None:
+        """Keep the layers that will change as the epochs so far have them."""
+        self.write()
+        if self._kept:
+            save_epoch_backbone(self._folder, weights_of_backbone(classifier, frozen_layers))
+
+    def write(self) -> None:
+        """Write what still waits in memory.
+
+        Raises:
+            WorkspaceError: the workspace cannot be written.
+        """
+        if not self._waiting:
+            return
+        for entry in self._waiting:
+            self._kept.append(save_epoch(self._folder, entry.epoch, entry.phase, entry.val_accuracy, entry.weights))
+        save_epoch_list(self._folder, tuple(self._kept))
+        self._waiting.clear()
+        self._written = time.monotonic()
+
+
+def bytes_needed(classifier: Classifier, frozen_layers: int, count: int) -> int:
+    """What the kept epochs take on the disk at most.
+
+    Args:
+        classifier: to be trained.
+        frozen_layers: of its backbone while fine-tuning; all of them where there is none.
+        count: how many epochs are kept.
+    """
+    head = _bytes(classifier.head.weights)
+    tail = _bytes(weight for layer in classifier.base.layers[frozen_layers:] for weight in layer.weights)
+    return count * (head + tail) + (tail if count else 0)  # and the tail once as it was before
+
+
+def _learning(classifier: Classifier, frozen_layers: int, phase: str) -> Weights:
+    return weights_of_backbone(classifier, frozen_layers) if phase == "fine_tune" else {}
+
+
+def _bytes(weights: Iterable[keras.Variable]) -> int:
+    return sum((weight.value.shape.num_elements() or 1) * weight.value.dtype.size for weight in weights)

@@ -1,0 +1,138 @@
+"""One epoch over the images, forwards or with learning, checked for a wish to stop and for a broken loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from tl_core.features.partition import TrainedPart
+from tl_core.training.inputs import CachedFeatures, Feed
+from tl_core.training.loops import InMemoryLoop, Loop, Rows, Step, StreamingLoop, Subset, Sums
+from tl_core.training.losses import Loss
+
+Array = npt.NDArray[Any]
+
+RESIDENT_BYTES: Final = 256 << 20  # arrays up to this size are copied to the device and gathered from there
+
+
+class Interrupted(Exception):  # noqa: N818  # no error: the person wished it
+    """The person asked to stop in the middle of an epoch."""
+
+
+class NotFinite(Exception):  # noqa: N818  # becomes a DivergedError with a sentence where the phase is known
+    """The loss of a batch was infinite or not a number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batches:
+    """What a batch gave; loss and accuracy are means per image."""
+
+    done: int  # batches of this epoch so far
+    total: int
+    loss: float
+    accuracy: float
+    images: int
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a pass over all images gave."""
+
+    loss: float
+    accuracy: float
+    probabilities: Array  # (m, outputs) of an evaluation; empty while learning
+
+
+class EpochRunner:
+    """Trains one part of a model with one optimizer.
+
+    Stored inputs that are small go to the device as a whole, and each batch is gathered from them inside the
+    graph that learns: a head learns thousands of images in a fraction of a second. Others are read batch by batch.
+    """
+
+    def __init__(
+        self,
+        part: TrainedPart,
+        optimizer: keras.Optimizer,
+        objective: Loss,
+        should_stop: Callable[[], bool],
+    ) -> None:
+        self.optimizer = optimizer
+        self._part = part
+        self._should_stop = should_stop
+        self._step = Step(part, optimizer, objective)
+        self._passes: dict[int, Loop] = {}  # by feed
+
+    def train_epoch(
+        self, examples: Subset, order: Rows, batch_size: int, report: Callable[[Batches], None]
+    ) -> Result:
+        """Learn from all examples once.
+
+        Args:
+            order: a permutation of the examples.
+            report: told after every batch.
+
+        Raises:
+            Interrupted: the person asked to stop.
+            NotFinite: the loss of a batch was not finite.
+        """
+        totals = _Totals(-(-len(order) // batch_size), report)
+        for images, sums in self._passes_of(examples.feed).learn(examples, order, batch_size):
+            totals.add(images, sums)
+            if not np.isfinite(totals.loss):
+                raise NotFinite
+            if self._should_stop():
+                raise Interrupted
+        return Result(totals.loss / len(order), totals.correct / len(order), np.empty(0))
+
+    def evaluate(self, examples: Subset, *, should_stop: Callable[[], bool] | None = None) -> Result:
+        """Loss, accuracy and probabilities without learning; the loss is not weighted.
+
+        Args:
+            examples: to check against.
+            should_stop: asked after every batch in place of the training's own.
+
+        Raises:
+            Interrupted: the person asked to stop.
+        """
+        totals = np.zeros(2)
+        probabilities = []
+        for answers, sums in self._passes_of(examples.feed).judge(examples):
+            totals += sums
+            probabilities.append(answers)
+            if (should_stop or self._should_stop)():
+                raise Interrupted
+        loss, accuracy = totals / len(examples)
+        penalty = float(sum(self._part.penalties, start=tf.constant(0.0)))
+        return Result(float(loss) + penalty, float(accuracy), np.concatenate(probabilities))
+
+    def _passes_of(self, feed: Feed) -> Loop:
+        if id(feed) not in self._passes:
+            if isinstance(feed, CachedFeatures) and feed.bytes <= RESIDENT_BYTES:
+                self._passes[id(feed)] = InMemoryLoop(feed, self._step)
+            else:
+                self._passes[id(feed)] = StreamingLoop(self._step)
+        return self._passes[id(feed)]
+
+
+class _Totals:
+    """Running sums of an epoch, told to ``report`` piece by piece."""
+
+    def __init__(self, batches: int, report: Callable[[Batches], None]) -> None:
+        self.loss = 0.0
+        self.correct = 0.0
+        self._done = 0
+        self._batches = batches
+        self._report = report
+
+    def add(self, images: int, sums: Sums) -> None:
+        loss, correct = float(sums[0]), float(sums[1])
+        self.loss, self.correct, self._done = self.loss + loss, self.correct + correct, self._done + 1
+        if np.isfinite(loss):
+            self._report(Batches(self._done, self._batches, loss / images, correct / images, images))

@@ -1,0 +1,66 @@
+"""Where a model looked: a heat-map of the picture, drawn once somebody asks for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import streamlit as st
+
+from tl_core.data.normalise import normalise_image, read_image, resize_image
+from tl_core.figures.heatmap import overlay
+from tl_core.runs import RunRecord
+from ui.components.answers import Answer, model_version
+from ui.components.format import plain
+from ui.shell.errors import error_boundary
+
+OFFERED: Final = 10  # classes, likeliest first
+WIDTH: Final = 360  # px, as it is made; shown as wide as the picture
+KEPT: Final = 48  # heat-maps in a browser tab's share of the memory
+
+
+@st.fragment
+def heatmap_section(run: RunRecord, answer: Answer, key: str) -> None:
+    """A switch, and behind it the picture with the places that speak for a class; the rest of the page stays.
+
+    Args:
+        run: whose model is asked.
+        answer: of this model.
+        key: prefix of the controls' keys.
+    """
+    with error_boundary():
+        if not st.toggle(
+            "Where did it look?",
+            key=f"{key}-on",
+            help="Marks the places that speak for the answer (Grad-CAM). The first time takes some seconds.",
+        ):
+            return
+        name = st.selectbox(
+            "What speaks for",
+            [name for name, _ in answer.ranked[:OFFERED]],
+            key=f"{key}-class",
+            help="Any of its likeliest classes, not only the answer.",
+        )
+        with st.spinner("Looking …"):
+            label = run.classes.index(name)
+            version = model_version(run, answer.epoch)
+            png, block, found = _heat(run.path, answer.epoch, version, answer.picture.id, label, answer.picture.data)
+        st.image(png, width="stretch", alt=f"{answer.picture.name} with the places marked that speak for {name}")
+        if found:
+            st.caption(f"The brighter a place, the more it speaks for **{plain(name)}**. Seen in {plain(block)}.")
+        else:
+            st.caption(f"No place in this picture speaks for **{plain(name)}**. Looked at in {plain(block)}.")
+
+
+@st.cache_data(scope="session", max_entries=KEPT, show_spinner=False)
+def _heat(
+    run_path: Path, epoch: int | None, version: tuple[int, ...], picture_id: str, label: int, _data: bytes
+) -> tuple[bytes, str, bool]:
+    """PNG, title of the block, and whether anything speaks for the class; the picture's id stands for its bytes."""
+    del version, picture_id  # only tell one question from another
+    from tl_core.inference.grad_cam import open_grad_cam  # imports TensorFlow, so only when it is asked for
+
+    explainer = open_grad_cam(run_path, epoch)
+    picture = read_image(normalise_image(_data).encoded)
+    found = explainer.explain(resize_image(picture, explainer.image_size), label)
+    return overlay(picture, found.heat, WIDTH), found.block, bool(found.heat.any())

@@ -1,0 +1,121 @@
+"""One picture with what one model, or two, say about it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import streamlit as st
+
+from tl_core.figures.probabilities import describe_probabilities, probability_figure, probability_text
+from tl_core.imported_models import ImportedModel
+from tl_core.runs import RunRecord
+from ui.components.answers import Answer
+from ui.components.format import percent, plain
+from ui.components.heatmap import heatmap_section
+from ui.components.plotly_ink import INK
+from ui.components.run_format import run_labels
+from ui.components.thumbnail import thumbnail
+
+STATIC: Final = {"staticPlot": True}
+SURENESS: Final = ((0.9, "Almost certainly"), (0.7, "Probably"), (0.5, "Perhaps"), (0.0, "Not sure, perhaps"))
+DOUBT: Final = "I don't know"
+
+Asked = RunRecord | ImportedModel
+"""Whose model answers."""
+
+
+def prediction_card(answers: Sequence[Answer], runs: Sequence[Asked], key: str, shown: int = 5) -> None:
+    """Draw the picture, the answer in words, the likeliest classes as bars, and how long it took.
+
+    Args:
+        answers: one per model to the same picture, or why there is none.
+        runs: whose models have answered, or the model from a file that has.
+        key: names the card on its page.
+        shown: how many classes have a bar.
+    """
+    first = answers[0]
+    if first.error is not None:
+        st.warning(f"**{plain(first.picture.name)}**: {first.error}", icon=":material/broken_image:")
+        return
+    with st.container(border=True):
+        picture, *places = st.columns([2, *[3] * len(answers)], gap="medium")
+        labels = run_labels(run for run in runs if isinstance(run, RunRecord))
+        with picture:
+            _picture(first)
+        for place, answer, run in zip(places, answers, runs, strict=True):
+            with place:
+                if len(answers) > 1:
+                    st.caption(f"**{plain(labels[run.id])}**")
+                _answer(answer, f"{key}-{run.id}", shown)
+            # Of one model it stands under the picture, at its size; of two each under what it explains.
+            if not isinstance(run, RunRecord):
+                continue  # its process can do nothing but answer
+            with place if len(answers) > 1 else picture:
+                heatmap_section(run, answer, f"{key}-{run.id}-heat")
+
+
+def format_answer(answer: Answer) -> str:
+    """The likeliest class and how sure the model is of it, or that it does not know, as Markdown."""
+    name, probability = answer.ranked[0]
+    if not answer.answered:
+        return DOUBT
+    return f"{sureness(probability)} **{plain(name)}**"
+
+
+def sureness(probability: float) -> str:
+    """How sure a model is of its answer, before the name of the class."""
+    return next(words for limit, words in SURENESS if probability >= limit)
+
+
+def _picture(answer: Answer) -> None:
+    st.image(
+        thumbnail(answer.picture.id, answer.picture.data),
+        width="stretch",
+        alt=f"{answer.picture.name}, recognised as {answer.ranked[0][0] if answer.answered else 'nothing it knows'}",
+    )
+
+
+def _answer(answer: Answer, key: str, shown: int) -> None:
+    st.markdown(f"### {format_answer(answer)}")
+    if not answer.answered:
+        st.markdown(best_guess(answer))
+    _verdict(answer)
+    top = answer.ranked[:shown]
+    st.plotly_chart(
+        probability_figure(top, answer.picture.truth, INK),
+        key=f"{key}-bars",
+        config=STATIC,
+        alt=describe_probabilities(top),
+    )
+    st.caption(f"{plain(answer.picture.name)} · {milliseconds(answer.seconds)}")
+
+
+def best_guess(answer: Answer) -> str:
+    """What a model in doubt would have said, and how sure it would have to be, as Markdown."""
+    name, probability = answer.ranked[0]
+    return (
+        f"Its best guess is **{plain(name)}**, {probability_text(probability)}; it answers from "
+        f"{percent(answer.threshold, 0)} on."
+    )
+
+
+def _verdict(answer: Answer) -> None:
+    """Whether the answer is right, where the truth is known."""
+    truth, (name, _) = answer.picture.truth, answer.ranked[0]
+    if truth is None:
+        return
+    if not answer.answered:
+        st.markdown(
+            f":material/help: It is **{plain(truth)}**: the guess is {'right' if truth == name else 'wrong'}."
+        )
+    elif truth == name:
+        st.markdown(f":green[:material/check_circle:] Right: the dataset says **{plain(truth)}** too.")
+    else:
+        given = probability_text(dict(answer.ranked).get(truth, 0.0))
+        st.markdown(f":red[:material/cancel:] Wrong: it is **{plain(truth)}**, which the model gave {given}.")
+
+
+def milliseconds(seconds: float) -> str:
+    """Seconds as ``12 ms``, or ``1.4 s``."""
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"

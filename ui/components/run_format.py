@@ -1,0 +1,72 @@
+"""What there is to say about a run, in few words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Final
+
+from tl_core.config.fields import backbone_title, format_frozen, format_rates
+from tl_core.runs import RunRecord, Status
+from ui.components.format import moment, percent, plain
+
+STATUS_WORDS: Final[dict[Status, str]] = {
+    "queued": "Waiting",
+    "running": "In training",
+    "done": "Done",
+    "stopped": "Stopped by you",
+    "cancelled": "Cancelled",
+    "failed": "Failed",
+    "interrupted": "Cut off",
+}
+
+
+def format_status(run: RunRecord) -> str:
+    """How a run stands, such as ``Stopped by you, no model``."""
+    words = STATUS_WORDS[run.status]
+    return words if run.has_model or run.active or run.status == "failed" else f"{words}, no model"
+
+
+def run_line(run: RunRecord) -> str:
+    """Dataset, backbone, frozen layers, rates and age of a run in one line of Markdown."""
+    parts = (
+        f"Dataset **{plain(run.dataset_name)}**",
+        backbone_title(run.config),
+        f"{format_frozen(run.config)} layers frozen",
+        f"learning rate {format_rates(run.config)}",
+        f"made {moment(run.created)}",
+    )
+    return " · ".join(parts)
+
+
+def run_labels(runs: Iterable[RunRecord]) -> dict[str, str]:
+    """Runs as entries of a list of choices, in plain text, by id.
+
+    Streamlit knows an entry by its text alone: so no two are equal, and none changes with the time of day.
+    """
+    labels: dict[str, str] = {}
+    seen: Counter[str] = Counter()
+    for run in sorted(runs, key=lambda run: run.created):  # a newer one with an equal label gets the number
+        label = _label(run)
+        seen[label] += 1
+        labels[run.id] = label if seen[label] == 1 else f"{label} ({seen[label]})"
+    return labels
+
+
+def _label(run: RunRecord) -> str:
+    parts = [f"★ {run.name}" if run.starred else run.name]
+    if run.active:
+        parts.append("in training")
+    elif run.best:
+        parts.append(percent(run.best.val_accuracy))
+    parts.append(datetime.fromisoformat(run.created).astimezone().strftime("%d %b %Y, %H:%M"))
+    return " · ".join(parts)
+
+
+def format_model(run: RunRecord) -> str:
+    """Which model answers for a run: ``the model of epoch 14 (fine-tuning)``."""
+    if run.best is None:
+        return "the model kept so far"
+    phase = {"head": "feature extraction", "fine_tune": "fine-tuning"}.get(run.best.phase, run.best.phase)
+    return f"the model of epoch {run.best.epoch} ({phase})"

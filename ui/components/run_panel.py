@@ -1,0 +1,276 @@
+"""One run as it happens: where it stands, its curves, and the ways to end it."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Final
+
+import streamlit as st
+
+from tl_core.errors import RunNotFoundError
+from tl_core.figures.history import PHASE_TITLES
+from tl_core.jobs import manager
+from tl_core.runs import RunProgress, RunRecord, find_run
+from tl_core.runs.heartbeat import GIVEN_UP_AFTER, silent_seconds
+from tl_core.runs.store import is_hung
+from tl_core.storage.ownership import is_mine
+from tl_core.storage.workspace import Workspace
+from ui.components.curve_advice import curve_advice
+from ui.components.format import MISSING, count, duration, number, percent, plain, seconds_between
+from ui.components.live_chart import live_chart
+from ui.components.watched_images.component import watched_images_charts
+from ui.shell.errors import error_boundary
+from ui.shell.navigation import EVALUATE, PREDICT, TRAIN, go_to, page_link
+from ui.state.machine_load import describe_load, machine_load
+from ui.state.run_feed import Feed, following
+
+REFRESH_SECONDS: Final = 1.0
+MORE_EPOCHS: Final = 5
+
+VALIDATION_ACCURACY: Final = "Right answers among images it does not learn from."
+VALIDATION_LOSS: Final = "How far the probabilities are from the truth; lower is better."
+TRAINING_ACCURACY: Final = "Right answers among the images it learns from."
+KEPT: Final = "The epoch with the lowest validation loss is the one that is kept."
+
+
+def run_panel(workspace: Workspace, run_id: str, *, key: str = "run") -> None:
+    """Show one run and keep it up to date while it waits or works.
+
+    Args:
+        workspace: where the run lies.
+        run_id: may come from outside (a link).
+        key: names the panel on its page.
+
+    Raises:
+        RunNotFoundError: there is no such run.
+    """
+    run = find_run(workspace, run_id)
+    # The same fragment whether or not it refreshes itself: so the chart stays in place when the run ends.
+    changes = may_change(workspace, run)
+    st.fragment(_panel, run_every=REFRESH_SECONDS if changes else None)(workspace, run_id, changes, key)
+
+
+def may_change(workspace: Workspace, run: RunRecord) -> bool:
+    """Whether more will happen to a run.
+
+    One that has been cancelled ends first, and is thrown away after that; one that hangs may wake up.
+    """
+    return run.active or manager(workspace).job(run.id) is not None or is_hung(run)
+
+
+def _panel(workspace: Workspace, run_id: str, changed: bool, key: str) -> None:
+    with error_boundary():
+        try:
+            run = find_run(workspace, run_id)
+        except RunNotFoundError:
+            st.info("This run was thrown away.", icon=":material/delete:")
+            page_link(TRAIN, "Start another training")
+            return
+        with following(run) as feed:
+            _draw(workspace, run, feed, key)
+        # Only after what was drawn has taken the click that may have brought us here.
+        if changed and not may_change(workspace, run):
+            st.rerun()  # the whole page: the refreshing ends, and what else the page shows of the run is new
+
+
+def _draw(workspace: Workspace, run: RunRecord, feed: Feed, key: str) -> None:
+    # Always the same places in the same order, so that nothing below moves when something above changes.
+    status, actions, figures, chart, pinned, coach, footer = (st.container() for _ in range(7))
+    with status:
+        _active_status(workspace, run, feed.progress) if run.active else _finished_status(run, feed.progress)
+    with actions.container(horizontal=True, vertical_alignment="center"):
+        _actions(workspace, run, key)
+    with figures:
+        _figures(run, feed)
+    with chart:
+        live_chart(feed.history, key=f"{key}-chart-{run.id}", title=run.name)
+    with pinned:
+        watched_images_charts(run, feed.history, key=f"{key}-pinned-{run.id}")
+    with coach:
+        curve_advice(run, feed.history, key)
+    with footer:
+        _footer(run, feed.progress)
+
+
+def _active_status(workspace: Workspace, run: RunRecord, progress: RunProgress) -> None:
+    silent = silent_seconds(run, time.time())
+    if silent is None:
+        st.markdown(f"**{_format_phase(workspace, run, progress)}**")
+    else:
+        st.warning(_stalled(workspace, run, silent), icon=":material/hourglass_disabled:")
+    st.progress(progress.fraction, text=_format_place(run, progress))
+
+
+def _format_phase(workspace: Workspace, run: RunRecord, progress: RunProgress) -> str:
+    job = manager(workspace).job(run.id)
+    if job and job.stopping:
+        return "Stopping: the step at work is finished, then the best epoch so far is kept."
+    if run.status == "queued" and job and job.position > 0:
+        ahead = count(job.position, "training", "trainings")
+        return f"Waiting in the queue: {ahead} before this one."
+    if run.status == "queued":
+        return "Starting up: the first training after the program was started takes some seconds longer."
+    return progress.text or PHASE_TITLES.get(progress.phase or "", "Getting ready …").capitalize()
+
+
+def _stalled(workspace: Workspace, run: RunRecord, silent: float) -> str:
+    said = f"**Stalled: no sign of life for {duration(round(silent))}.** Perhaps a disk or a driver does not answer. "
+    job = manager(workspace).job(run.id)
+    if job is None:
+        return said + "It may go on by itself; else end it where it was started."
+    then = f"If this stays so for {duration(GIVEN_UP_AFTER)}, the run is given up, and what waits behind it begins."
+    if job.stopping:
+        return said + f"It cannot hear that it is to stop before it goes on. {then}"
+    return said + f"It may go on by itself. If you do not want to wait, press Stop or Cancel. {then}"
+
+
+def _format_place(run: RunRecord, progress: RunProgress) -> str:
+    now = time.time()
+    parts = []
+    if progress.images_total:
+        parts.append(f"{progress.images:,} of {progress.images_total:,}")
+    elif progress.epoch and progress.epochs:
+        parts.append(f"Epoch {progress.epoch} of {progress.epochs}")
+        parts.append(f"batch {progress.batch} of {progress.batches}")
+    if progress.images_per_second:
+        parts.append(f"{progress.images_per_second:,.0f} images/s")
+    waited = seconds_between(run.created, datetime.now(UTC).isoformat()) if run.status == "queued" else None
+    parts.append(f"{duration(waited if waited is not None else progress.elapsed_seconds(now))} so far")
+    remaining = progress.remaining_seconds(now)
+    if remaining is not None and remaining > 1:
+        parts.append(f"about {duration(round(remaining))} left of this phase")
+    return " · ".join(parts)
+
+
+def _finished_status(run: RunRecord, progress: RunProgress) -> None:
+    text = run.error or progress.text or "This run has ended."
+    if run.status == "failed":
+        st.error(text, icon=":material/error:")
+    elif is_hung(run):
+        st.warning(text, icon=":material/hourglass_disabled:")
+    elif run.status == "interrupted":
+        st.warning("This run was cut off: the program was ended while it worked.", icon=":material/power_off:")
+    elif run.has_model:
+        st.success(text, icon=":material/check_circle:")
+    else:
+        st.info(text, icon=":material/info:")
+
+
+def _actions(workspace: Workspace, run: RunRecord, key: str) -> None:
+    mine = is_mine(workspace, run.path)
+    if not run.active:
+        _finished_actions(workspace, run, key, mine=mine)
+    elif mine:
+        _active_actions(workspace, run, key)
+
+
+def _active_actions(workspace: Workspace, run: RunRecord, key: str) -> None:
+    job = manager(workspace).job(run.id)
+    stopping = job is None or job.stopping
+    st.button(
+        "Stop and keep the best epoch",
+        key=f"{key}-stop",
+        type="primary",
+        icon=":material/stop_circle:",
+        disabled=stopping,
+        on_click=_stop,
+        args=(workspace, run.id),
+        help="Ends the training now. The model of the best epoch so far stays and can be used.",
+    )
+    with st.popover("Cancel", icon=":material/delete:", disabled=stopping, key=f"{key}-cancel"):
+        st.markdown("**Throw this run away?** Its curves and its model will be gone.")
+        st.button(
+            "Throw it away",
+            key=f"{key}-cancel-yes",
+            on_click=_cancel,
+            args=(workspace, run.id),
+            width="stretch",
+        )
+
+
+def _finished_actions(workspace: Workspace, run: RunRecord, key: str, *, mine: bool) -> None:
+    if run.status == "interrupted" and mine:
+        held = is_hung(run)
+        if st.button(
+            "Resume from the last epoch",
+            key=f"{key}-resume",
+            icon=":material/resume:",
+            type="primary",
+            disabled=held,
+            help="Possible once the program was ended and started again." if held else None,
+        ):
+            manager(workspace).resume(run.id)
+            st.rerun()
+    if run.has_model:
+        if st.button(
+            "Try it on a photo",
+            key=f"{key}-predict",
+            icon=PREDICT.icon,
+            type="secondary" if run.status == "interrupted" else "primary",
+        ):
+            go_to(PREDICT, run=run.id)
+        page_link(EVALUATE, "See how good it is, class by class", run=run.id)
+        if run.can_go_on and mine:
+            _more_epochs(workspace, run, key)
+    elif run.status != "interrupted":
+        page_link(TRAIN, "Start another training")
+
+
+def _more_epochs(workspace: Workspace, run: RunRecord, key: str) -> None:
+    if st.button(
+        f"Train {MORE_EPOCHS} more epochs",
+        key=f"{key}-more",
+        icon=":material/forward_media:",
+        help="Goes on from its last epoch. If that makes it no better, the model stays as it is.",
+    ):
+        manager(workspace).extend(run.id, MORE_EPOCHS)  # refused in a sentence where the workspace is full
+        st.rerun()
+
+
+def _stop(workspace: Workspace, run_id: str) -> None:
+    manager(workspace).stop(run_id)
+
+
+def _cancel(workspace: Workspace, run_id: str) -> None:
+    manager(workspace).cancel(run_id)
+
+
+def _figures(run: RunRecord, feed: Feed) -> None:
+    figures = _figures_so_far(feed.progress) if run.active else _figures_of_the_kept_epoch(feed)
+    with st.grid(4, min_column_width=150):
+        for label, value, text in figures:
+            st.metric(label, value, help=text)
+
+
+def _figures_so_far(progress: RunProgress) -> tuple[tuple[str, str, str], ...]:
+    current, best = progress.current, progress.best or {}
+    best_epoch = f" (epoch {best['epoch']:.0f})" if best else ""
+    return (
+        ("Validation accuracy", percent(current.get("val_accuracy")), VALIDATION_ACCURACY),
+        (f"Best so far{best_epoch}", percent(best.get("val_accuracy")), KEPT),
+        ("Validation loss", number(current.get("val_loss")), VALIDATION_LOSS),
+        ("Training accuracy", percent(current.get("accuracy")), TRAINING_ACCURACY),
+    )
+
+
+def _figures_of_the_kept_epoch(feed: Feed) -> tuple[tuple[str, str, str], ...]:
+    epochs, best = feed.history.epochs, feed.history.best_epoch
+    kept = epochs.get(best, {}) if best is not None else {}
+    return (
+        ("Kept epoch", f"{best} of {len(epochs)}" if kept else MISSING, KEPT),
+        ("Validation accuracy", percent(kept.get("val_accuracy")), VALIDATION_ACCURACY),
+        ("Validation loss", number(kept.get("val_loss")), VALIDATION_LOSS),
+        ("Training accuracy", percent(kept.get("accuracy")), TRAINING_ACCURACY),
+    )
+
+
+def _footer(run: RunRecord, progress: RunProgress) -> None:
+    if run.active:
+        st.caption(f"This machine now: {describe_load(machine_load())}")
+    else:
+        took = duration(progress.elapsed_seconds(time.time()))
+        st.caption(f"Took {took}" + (f" on {run.device}." if run.device else "."))
+    if progress.notes:
+        with st.expander("What was decided on the way", icon=":material/info:"):
+            st.markdown("\n".join(f"- {plain(note)}" for note in dict.fromkeys(progress.notes)))

@@ -1,0 +1,104 @@
+"""Choosing, renaming and deleting a dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import streamlit as st
+
+from tl_core.data import Dataset, delete_dataset, find_dataset, rename_dataset
+from tl_core.errors import DatasetNotFoundError, TransferLearningError
+from tl_core.storage.ownership import is_mine
+from tl_core.storage.workspace import Workspace
+from ui.components.dataset_labels import dataset_labels
+from ui.components.format import count, plain
+
+REMEMBERED: Final = "dataset"  # in the session: id of the dataset looked at last
+_CHOICE: Final = "dataset_choice"
+
+
+def warn_about_dead_link(workspace: Workspace, fresh: str | None) -> None:
+    """Say why the dataset that the address names is not the one shown.
+
+    Args:
+        workspace: for whom it is asked.
+        fresh: id of a dataset that has just been imported, which is shown in any case.
+    """
+    linked = st.query_params.get("dataset")
+    if linked is None or fresh is not None:
+        return
+    try:
+        find_dataset(workspace, linked)
+    except DatasetNotFoundError:
+        st.warning("The dataset of this link is not there (any more).", icon=":material/link_off:")
+    except TransferLearningError as error:
+        st.warning(str(error), icon=":material/link_off:")
+
+
+def choose_dataset(datasets: Sequence[Dataset], fresh: str | None = None) -> Dataset:
+    """Let the person choose one; at first the one just imported, the one of the link, or the one looked at last.
+
+    Args:
+        datasets: newest first, at least one.
+        fresh: id of a dataset that has just been imported.
+    """
+    by_id = {dataset.id: dataset for dataset in datasets}
+    linked = st.query_params.get("dataset")
+    wanted = (fresh, linked, st.session_state.get(REMEMBERED))
+    current = next((name for name in wanted if name in by_id), datasets[0].id)
+    st.session_state[_CHOICE] = current
+    _remember(current)
+    labels = dataset_labels(datasets)
+    st.selectbox(
+        "Dataset",
+        list(by_id),
+        format_func=lambda name: f"{labels[name]} ({count(len(by_id[name].images), 'image')})",
+        key=_CHOICE,
+        on_change=_chosen,
+    )
+    return by_id[current]
+
+
+def show_managing(workspace: Workspace, dataset: Dataset) -> None:
+    """Draw the ways to rename and to delete a dataset, where it is the person's."""
+    if not is_mine(workspace, dataset.path):
+        return
+    # The name is part of the key, so that the new name closes the field.
+    key = f"rename-{dataset.id}-{dataset.name}"
+    with st.popover("Rename", icon=":material/edit:", key=key), st.form(f"form-{key}", border=False):
+        name = st.text_input("New name", dataset.name, max_chars=100)
+        if st.form_submit_button("Rename"):
+            _rename(dataset, name)
+    with st.popover("Delete", icon=":material/delete:", key=f"delete-{dataset.id}"):
+        st.markdown(
+            f"**Delete {plain(dataset.name)}?** Its {count(len(dataset.images), 'image')} will be gone from here."
+        )
+        st.caption("Your own files and the models trained on them stay.")
+        if st.button("Delete it", key=f"delete-yes-{dataset.id}", width="stretch"):
+            _delete(dataset)
+
+
+def _chosen() -> None:
+    _remember(st.session_state[_CHOICE])
+
+
+def _remember(dataset_id: str) -> None:
+    st.session_state[REMEMBERED] = dataset_id
+    st.query_params["dataset"] = dataset_id
+
+
+def _rename(dataset: Dataset, name: str) -> None:
+    try:
+        rename_dataset(dataset, name)
+    except TransferLearningError as error:
+        st.error(str(error))
+    else:
+        st.rerun()
+
+
+def _delete(dataset: Dataset) -> None:
+    delete_dataset(dataset)
+    st.session_state.pop(REMEMBERED, None)
+    st.query_params.pop("dataset", None)
+    st.rerun()

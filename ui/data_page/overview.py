@@ -1,0 +1,78 @@
+"""One dataset at a glance: how many images, how they are divided, how healthy it is, what was left out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Final
+
+import streamlit as st
+
+from tl_core.data import SPLITS, Dataset, health_report
+from tl_core.figures.class_counts import class_counts_figure, describe_class_counts
+from tl_core.figures.palette import SPLIT_TITLES
+from ui.components.format import count, moment, plain
+from ui.components.plotly_ink import INK
+
+_SIGNS: Final = {
+    "good": ":green[:material/check_circle:]",
+    "note": ":blue[:material/info:]",
+    "warning": ":orange[:material/warning:]",
+}
+_MEANINGS: Final = {
+    "train": "Images the model learns from.",
+    "validation": "Images looked at after each epoch, to choose the best model.",
+    "test": "Images looked at only once, at the end: the honest measure.",
+}
+
+
+def show_overview(dataset: Dataset) -> None:
+    """Draw the summary, the health report and the chart of the classes."""
+    totals = Counter(record.split for record in dataset.images)
+    figures = (
+        ("Images", len(dataset.images), None),
+        ("Classes", len(dataset.classes), None),
+        *((SPLIT_TITLES[split], totals[split], _MEANINGS[split]) for split in SPLITS),
+    )
+    with st.grid(5, min_column_width=110):
+        for label, value, text in figures:
+            st.metric(label, f"{value:,}", help=text)
+    st.caption(f"{_sizes(dataset)} From {plain(dataset.source)}, {moment(dataset.created)}. {_division(dataset)}")
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        counts = dataset.counts()
+        st.header("Images per class", anchor=False)
+        st.plotly_chart(
+            class_counts_figure(counts)
+            .update_xaxes(tickfont_color=INK, title_font_color=INK)
+            .update_yaxes(tickfont_color=INK),
+            config={"displayModeBar": False},
+            key=f"counts-{dataset.id}",
+            alt=describe_class_counts(counts),
+        )
+    with right:
+        st.header("Health", anchor=False)
+        for finding in health_report(dataset):
+            st.markdown(f"{_SIGNS[finding.level]} {plain(finding.text)}")
+        _skipped(dataset)
+
+
+def _sizes(dataset: Dataset) -> str:
+    smallest = min(dataset.images, key=lambda record: record.width * record.height)
+    largest = max(dataset.images, key=lambda record: record.width * record.height)
+    small, large = (f"{record.width} × {record.height}" for record in (smallest, largest))
+    return f"All {small} pixels." if small == large else f"From {small} to {large} pixels."
+
+
+def _division(dataset: Dataset) -> str:
+    return "The division came with the images." if dataset.given_splits else "The division was drawn here at random."
+
+
+def _skipped(dataset: Dataset) -> None:
+    if not dataset.skipped:
+        return
+    with st.expander(f"{count(len(dataset.skipped), 'file was', 'files were')} left out"):
+        st.dataframe(
+            [{"File": skipped.name, "Why": skipped.reason} for skipped in dataset.skipped],
+            hide_index=True,
+            alt="The files that were left out, and why.",
+        )

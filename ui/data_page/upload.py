@@ -1,0 +1,208 @@
+"""The four ways to bring images in: a sample set, a zip, uploads class by class, a folder of the server."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO, Final, Literal
+
+import streamlit as st
+
+from tl_core.data import SAMPLES, Sample, SplitConfig, import_folder, import_sample, import_uploads, import_zip
+from tl_core.data.imports.archive import LIMITS
+from tl_core.data.imports.folders import data_root, list_folders, resolve_folder
+from tl_core.data.normalise import MAX_IMAGE_BYTES
+from tl_core.storage.workspace import Workspace
+from ui.components.format import count, plain
+from ui.data_page.import_progress import remember_import
+from ui.shell.access import upload_limit
+from ui.state.imports import DOWNLOADING, Work, start_import
+
+# Any image may come; the content decides, and the import says what to do about formats that cannot be read.
+FILE_TYPES: Final = ("image",)
+MAX_CLASSES: Final = 30  # one row each; whoever has more has a folder or a zip
+_UPLOADS: Final = "uploads_generation"  # in the session: counts up to empty the upload fields after an import
+
+
+ButtonType = Literal["primary", "secondary"]
+
+
+def upload_images(workspace: Workspace, *, primary: bool) -> None:
+    """Draw the ways to bring images in, one per tab.
+
+    Args:
+        workspace: where the datasets are made.
+        primary: whether this is the main thing to do on the page.
+    """
+    kind: ButtonType = "primary" if primary else "secondary"
+    root = data_root()
+    titles = ["Sample set", "Zip file", "Class by class", *(["Folder of the server"] if root else [])]
+    sample, zip_file, uploads, *folder = st.tabs(titles)
+    with sample:
+        _samples(workspace, kind)
+    with zip_file:
+        _zip(workspace, kind)
+    with uploads:
+        _class_by_class(workspace, kind)
+    if root:
+        with folder[0]:
+            _folder(workspace, root, kind)
+
+
+def _begin(workspace: Workspace, title: str, work: Work) -> None:
+    remember_import(start_import(workspace, title, work))
+    st.session_state[_UPLOADS] = st.session_state.get(_UPLOADS, 0) + 1
+    st.rerun()
+
+
+def _samples(workspace: Workspace, kind: ButtonType) -> None:
+    with st.grid(2, min_column_width=280):
+        for place, sample in enumerate(SAMPLES.values()):
+            with st.container(border=True, height="stretch"):
+                _sample(workspace, sample, kind if place == 0 else "secondary")
+
+
+def _sample(workspace: Workspace, sample: Sample, kind: ButtonType) -> None:
+    size = f"downloads {sample.download_mb:,.0f} MB" if sample.download_mb else "no download"
+    st.markdown(f"**{sample.title}**")
+    st.markdown(sample.description)
+    st.caption(
+        f"{count(sample.images, 'image')}, {count(sample.classes, 'class', 'classes')}, {size}. {sample.license}."
+    )
+    st.space("stretch")
+    if st.button(
+        f"Use {sample.title.lower()}",
+        key=f"sample-{sample.name}",
+        icon=":material/download:" if sample.download_mb else ":material/add:",
+        type=kind,
+    ):
+        name = sample.name
+        _begin(
+            workspace,
+            sample.title,
+            lambda to: import_sample(
+                workspace, name, to.progress, to.should_stop, partial(to.progress, stage=DOWNLOADING)
+            ),
+        )
+
+
+def _zip(workspace: Workspace, kind: ButtonType) -> None:
+    file = st.file_uploader(
+        "A zip file with one folder per class",
+        type="zip",
+        key=f"zip-{st.session_state.get(_UPLOADS, 0)}",
+    )
+    st.caption(
+        "For example cats/…jpg and dogs/…jpg. Where the classes lie in folders train, validation and test, that "
+        f"division is kept. At most {LIMITS.file_bytes / 1e6:.0f} MB, and {LIMITS.unpacked_bytes / 1e9:.0f} GB in "
+        f"{LIMITS.members:,} files unpacked; all files of this tab together {upload_limit() / 1e6:,.0f} MB."
+    )
+    name = _name(Path(file.name).stem if file else "as the file", key="zip")
+    split = _split("zip")
+    if st.button("Import", key="import-zip", type=kind, disabled=file is None) and file:
+        _begin(
+            workspace,
+            file.name,
+            lambda to: import_zip(workspace, file, name or Path(file.name).stem, split, to.progress, to.should_stop),
+        )
+
+
+def _class_by_class(workspace: Workspace, kind: ButtonType) -> None:
+    st.session_state.setdefault("class_rows", 2)
+    rows = [_class_row(number) for number in range(st.session_state["class_rows"])]
+    st.button("Add a class", icon=":material/add:", on_click=_add_row, disabled=len(rows) >= MAX_CLASSES)
+    name = _name("made of the class names", key="uploads")
+    split = _split("uploads")
+    images: dict[str, list[tuple[str, bytes | BinaryIO]]] = {}
+    for class_name, files in rows:
+        if class_name:
+            images.setdefault(class_name, []).extend((file.name, file) for file in files)
+    ready = sum(bool(files) for files in images.values()) >= 2
+    if not ready:
+        st.caption(
+            "Name at least two classes and add images to each. Ten images a class are little, fifty are good. "
+            f"At most {upload_limit() / 1e6:,.0f} MB together."
+        )
+    if st.button("Import", key="import-uploads", type=kind, disabled=not ready):
+        title = name or ", ".join(images)[:80]
+        _begin(
+            workspace,
+            title,
+            lambda to: import_uploads(workspace, images, title, split, to.progress, to.should_stop),
+        )
+
+
+def _class_row(number: int) -> tuple[str, list[st.runtime.uploaded_file_manager.UploadedFile]]:
+    generation = st.session_state.get(_UPLOADS, 0)
+    left, right = st.columns([1, 2])
+    name = left.text_input(
+        f"Class {number + 1}", key=f"class-name-{number}-{generation}", placeholder="for example cat", max_chars=64
+    )
+    files = right.file_uploader(
+        f"Images of {name.strip() or f'class {number + 1}'}",
+        type=FILE_TYPES,
+        accept_multiple_files=True,
+        max_upload_size=MAX_IMAGE_BYTES // 1_000_000,
+        key=f"class-files-{number}-{generation}",
+    )
+    return name.strip(), files
+
+
+def _add_row() -> None:
+    st.session_state["class_rows"] += 1
+
+
+def _folder(workspace: Workspace, root: Path, kind: ButtonType) -> None:
+    listing = list_folders(root, st.session_state.get("server_folder", ""))
+    st.markdown(f"**{plain(listing.relative or root.name)}**")
+    st.caption(f"{count(len(listing.folders), 'folder')}, {count(listing.pictures, 'picture')} directly in it.")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.button(
+            "Up",
+            icon=":material/arrow_upward:",
+            disabled=listing.parent is None,
+            on_click=_open_folder,
+            args=(listing.parent or "",),
+        )
+        chosen = st.selectbox("Folders in it", listing.folders, index=None, placeholder="Choose a folder to open")
+        st.button(
+            "Open",
+            icon=":material/folder_open:",
+            disabled=chosen is None,
+            on_click=_open_folder,
+            args=(listing.inside(chosen or ""),),
+        )
+    name = _name(Path(listing.relative).name or root.name, key="folder")
+    split = _split("folder")
+    if st.button("Import this folder", key="import-folder", type=kind, disabled=not listing.folders):
+        folder = resolve_folder(root, listing.relative)
+        _begin(
+            workspace,
+            folder.name,
+            lambda to: import_folder(workspace, folder, name or folder.name, split, to.progress, to.should_stop),
+        )
+
+
+def _open_folder(relative: str) -> None:
+    st.session_state["server_folder"] = relative
+
+
+def _name(suggestion: str, *, key: str) -> str:
+    return st.text_input("Name of the dataset", key=f"name-{key}", placeholder=suggestion, max_chars=100).strip()
+
+
+def _split(key: str) -> SplitConfig:
+    """Ask for the split, folded away: it matters only where the images come without one."""
+    with st.expander("How the images are divided"):
+        st.markdown(
+            "Most images are learned from (*training*). Some are only looked at after each epoch (*validation*), and "
+            "some only once at the end (*test*), to see how good the model is on images it has never seen. A "
+            "division that comes with the images is kept."
+        )
+        left, middle, right = st.columns(3)
+        validation = left.number_input("Validation, % of each class", 1, 50, 15, key=f"validation-{key}")
+        test = middle.number_input("Test, % of each class", 0, 50, 15, key=f"test-{key}")
+        seed = right.number_input(
+            "Seed", 0, 2**31 - 1, 42, key=f"seed-{key}", help="The same seed divides the same images in the same way."
+        )
+    return SplitConfig(validation=validation / 100, test=test / 100, seed=seed)

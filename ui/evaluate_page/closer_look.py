@@ -1,0 +1,157 @@
+"""One measured image opened: its probabilities, and the heat-map of what speaks for a class."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import streamlit as st
+
+from tl_core.data import Dataset, ImageRecord, read_image, resize_image
+from tl_core.figures.heatmap import overlay
+from tl_core.figures.probabilities import describe_probabilities, probability_figure, probability_text
+from tl_core.runs import RunRecord
+from ui.components.format import plain
+from ui.components.plotly_ink import INK
+from ui.evaluate_page.nearest_neighbours import nearest_images
+from ui.shell.errors import error_boundary
+
+if TYPE_CHECKING:
+    from tl_core.inference.grad_cam import GradCam, Heatmap
+
+STATIC: Final = {"staticPlot": True}
+SHOWN: Final = 5  # classes with a bar
+NO_HEAT: Final = np.zeros((1, 1), np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredImage:
+    """One image with what the model says about it."""
+
+    record: ImageRecord
+    path: Path
+    truth: int  # index of its class, as the model counts them
+    probabilities: tuple[float, ...]  # one per class, 0-1
+
+    @property
+    def answer(self) -> int:
+        """Index of the likeliest class."""
+        return self.probabilities.index(max(self.probabilities))
+
+
+@st.dialog("A closer look", width="medium", icon=":material/search:")
+def look_closer(dataset: Dataset, run: RunRecord, image: MeasuredImage) -> None:
+    """Open one image over the page; see `one_image`."""
+    one_image(dataset, run, image)
+
+
+def one_image(dataset: Dataset, run: RunRecord, image: MeasuredImage) -> None:
+    """Draw what the model says about an image, why, and what it looked like.
+
+    Args:
+        dataset: that the image belongs to.
+        run: whose model was asked.
+        image: the image, and its answer.
+    """
+    with error_boundary():
+        key = f"closer-{run.id}-{image.record.pixels_sha256[:16]}"
+        st.markdown(verdict(run.classes, image))
+        _why(run, image, key)
+        top = sorted(zip(run.classes, image.probabilities, strict=True), key=lambda pair: -pair[1])[:SHOWN]
+        st.plotly_chart(
+            probability_figure(top, run.classes[image.truth], INK),
+            key=f"{key}-bars",
+            config=STATIC,
+            alt=describe_probabilities(top),
+        )
+        st.caption(plain(image.record.source_name))
+        nearest_images(dataset, run, image.record, key)
+
+
+def verdict(classes: tuple[str, ...], image: MeasuredImage) -> str:
+    """The answer in a sentence, and whether it is right, as Markdown."""
+    answer, truth = image.answer, image.truth
+    said = f"**{plain(classes[answer])}** ({probability_text(image.probabilities[answer])})"
+    if answer == truth:
+        return f":green[:material/check_circle:] The model says {said}, and it is."
+    given = probability_text(image.probabilities[truth])
+    return f":red[:material/cancel:] The model says {said}. It is **{plain(classes[truth])}**, which it gave {given}."
+
+
+def _why(run: RunRecord, image: MeasuredImage, key: str) -> None:
+    """The photo, the heat-map over it, and the choice of class and block."""
+    with st.spinner("Opening the model …", show_time=True):
+        explainer = _explainer(run)
+    pictures = st.columns(2, gap="medium")
+    label, block = _choose(run, image, explainer.blocks, key)
+    with pictures[1], st.spinner("Looking …", show_time=True):  # the first look at a block takes a few seconds
+        found = _explain(explainer, image, label, block)
+    picture = read_image(image.path)
+    name = run.classes[label]
+    with pictures[0]:
+        st.image(overlay(picture, NO_HEAT), width="stretch", alt=f"The photo: {run.classes[image.truth]}")
+        st.caption("The photo, as the dataset has it.")
+    with pictures[1]:
+        st.image(
+            overlay(picture, found.heat),
+            width="stretch",
+            alt=f"Heat-map over the photo: what speaks for {name}, brightest {brightest_place(found.heat)}",
+        )
+        st.caption(format_heatmap(found, name, image.probabilities[label]))
+
+
+def format_heatmap(found: Heatmap, name: str, probability: float) -> str:
+    """What the colours of a heat-map say, as Markdown; the probability is the one that was measured."""
+    if not found.heat.any():
+        return f"Nothing that this block sees speaks for **{plain(name)}** ({probability_text(probability)})."
+    return f"The yellower, the more speaks for **{plain(name)}** ({probability_text(probability)})."
+
+
+def brightest_place(heat: np.ndarray) -> str:
+    """Where most of the heat lies, in words, such as ``at the top left``."""
+    if not heat.any():
+        return "nowhere"
+    rows, columns = heat.sum(axis=1), heat.sum(axis=0)
+    down = float(rows @ np.arange(len(rows))) / float(rows.sum()) / max(1, len(rows) - 1)
+    across = float(columns @ np.arange(len(columns))) / float(columns.sum()) / max(1, len(columns) - 1)
+    words = [
+        ("top", "", "bottom")[min(2, int(down * 3))],
+        ("left", "", "right")[min(2, int(across * 3))],
+    ]
+    place = " ".join(word for word in words if word)
+    return f"at the {place}" if place else "in the middle"
+
+
+def _choose(run: RunRecord, image: MeasuredImage, blocks: tuple[str, ...], key: str) -> tuple[int, str]:
+    left, right = st.columns(2, gap="medium")
+    label = left.selectbox(
+        "What speaks for",
+        range(len(run.classes)),
+        index=image.answer,
+        format_func=run.classes.__getitem__,
+        key=f"{key}-label",
+        help="Any class, also one that the model did not choose.",
+    )
+    block = blocks[-1]
+    if len(blocks) > 1:
+        block = right.select_slider(
+            "Look at",
+            blocks,
+            blocks[-1],
+            key=f"{key}-block",
+            help="The first blocks of the backbone see edges and colours, the last ones parts of things. The answer "
+            "is made from the last one. The method is Grad-CAM.",
+        )
+    return label, block
+
+
+def _explainer(run: RunRecord) -> GradCam:
+    from tl_core.inference.grad_cam import open_grad_cam  # imports TensorFlow, so only when somebody asks why
+
+    return open_grad_cam(run.path)
+
+
+def _explain(explainer: GradCam, image: MeasuredImage, label: int, block: str) -> Heatmap:
+    return explainer.explain(resize_image(read_image(image.path), explainer.image_size), label, block)

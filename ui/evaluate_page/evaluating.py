@@ -1,0 +1,46 @@
+"""Evaluating a run while the person waits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from tl_core.errors import DatasetNotFoundError
+from tl_core.runs import RunRecord
+from tl_core.storage.workspace import Workspace
+from ui.components.format import count
+
+if TYPE_CHECKING:
+    from tl_core.evaluation.evaluate import Evaluation
+
+
+def evaluated(workspace: Workspace, run: RunRecord, split: str) -> Evaluation:
+    """The run's evaluation on ``test`` or ``validation``; computed once, then read from the run folder.
+
+    Leaving the page ends a computation that is under way.
+
+    Raises:
+        DatasetNotFoundError: the dataset of the run was deleted.
+        ModelUnavailableError: the run has no usable model.
+    """
+    from tl_core.evaluation.evaluate import (
+        evaluate_run,  # imports scikit-learn and TensorFlow, so only when it is needed
+    )
+
+    bar = st.empty()
+
+    def progress(done: int, total: int) -> None:
+        if total:
+            bar.progress(done / total, f"{done:,} of {count(total, 'image')}")
+
+    try:
+        with st.spinner("Asking the model about each image …", show_time=True):
+            return evaluate_run(run.path, workspace.datasets / run.dataset_id, split, progress)
+    except DatasetNotFoundError as error:
+        raise DatasetNotFoundError(
+            f"The dataset “{run.dataset_name}” of this run was deleted, so there are no images to measure its model "
+            "with: choose another run."
+        ) from error
+    finally:
+        bar.empty()

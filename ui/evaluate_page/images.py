@@ -1,0 +1,171 @@
+"""The images behind the figures: the worst mistakes, the least certain, or one cell of the confusion matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import numpy as np
+import streamlit as st
+
+from tl_core.data import Dataset
+from tl_core.evaluation.ranking import least_certain, of_cell, worst_mistakes
+from tl_core.figures.confusion import mix_ups
+from tl_core.figures.probabilities import probability_text
+from tl_core.runs import RunRecord
+from ui.components.format import count, plain
+from ui.components.gallery import thumbnail
+from ui.evaluate_page.answers import answers_download
+from ui.evaluate_page.closer_look import MeasuredImage, look_closer
+from ui.evaluate_page.confusion import confusion_view
+from ui.shell.errors import error_boundary
+from ui.shell.scrolling import show_from_here
+
+if TYPE_CHECKING:
+    from tl_core.evaluation.evaluate import Evaluation
+
+Order = Literal["worst", "uncertain", "cell"]
+
+ORDERS: Final[dict[Order, str]] = {
+    "worst": "Worst mistakes",
+    "uncertain": "Least certain",
+    "cell": "One cell of the matrix",
+}
+PER_PAGE: Final = 12
+
+
+@st.fragment
+def mix_ups_and_images(dataset: Dataset, run: RunRecord, result: Evaluation, key: str) -> None:
+    """Draw the confusion matrix and the images behind it; a click on a cell shows its images.
+
+    Args:
+        dataset: that was measured.
+        run: whose model was asked.
+        result: what it answered.
+        key: prefix of the controls' keys.
+    """
+    with error_boundary():
+        st.header("What is mixed up with what", anchor=False)
+        confusion_view(result.confusion, run.classes, key, on_cell=lambda true, said: _choose_cell(key, true, said))
+        if arrived := st.session_state.get(f"{key}-arrived", 0):
+            show_from_here(str(arrived), key=f"{key}-here")
+        st.header("The images behind it", anchor=False)
+        _images(dataset, run, result, key)
+        answers_download(result, f"{key}-answers", f"{run.id}-{result.split}-answers.csv")
+
+
+def forget_arrival(key: str) -> None:
+    """Stay at the top of a page that is opened again; for the page, outside the fragment."""
+    st.session_state.pop(f"{key}-arrived", None)
+
+
+def _choose_cell(key: str, true: int, said: int) -> None:
+    """What a click on the matrix does: the controls below show that cell, and the page moves there."""
+    st.session_state[f"{key}-order"] = "cell"
+    st.session_state[f"{key}-true"], st.session_state[f"{key}-said"] = true, said
+    st.session_state[f"{key}-arrived"] = st.session_state.get(f"{key}-arrived", 0) + 1
+
+
+def _images(dataset: Dataset, run: RunRecord, result: Evaluation, key: str) -> None:
+    st.session_state.setdefault(f"{key}-order", "worst" if _mistakes(result) else "uncertain")
+    order: Order = st.radio(
+        "Show",
+        list(ORDERS),
+        format_func=ORDERS.__getitem__,
+        horizontal=True,
+        key=f"{key}-order",
+        help="Worst: wrong answers with the highest loss. Least certain: where its two likeliest "
+        "classes are nearly equal. Or choose a cell, here or by a click on the matrix.",
+    )
+    if order == "cell":
+        true, said = _cell_controls(result, key)
+        rows, place = of_cell(result.probabilities, result.labels, true, said), f"cell-{true}-{said}"
+        st.markdown(cell_sentence(result.classes, true, said, len(rows)))
+    else:
+        rows, place = _in_order(result, order), order
+        st.markdown(_order_sentence(order, len(rows)))
+    if len(rows):
+        _pages(dataset, run, result, rows.tolist(), f"{key}-{place}")
+
+
+def cell_sentence(classes: Sequence[str], true: int, said: int, images: int) -> str:
+    """Such as ``3 images of **cat** were taken for **dog**, the surest first.``"""
+    really, answer = plain(classes[true]), plain(classes[said])
+    if not images:
+        return f"No image of **{really}** was " + ("recognised." if true == said else f"taken for **{answer}**.")
+    verb = "was" if images == 1 else "were"
+    verdict = f"{verb} recognised" if true == said else f"{verb} taken for **{answer}**"
+    return f"{count(images, 'image')} of **{really}** {verdict}{', the surest first' if images > 1 else ''}."
+
+
+def _mistakes(result: Evaluation) -> int:
+    return int(result.confusion.sum() - np.trace(result.confusion))
+
+
+def _in_order(result: Evaluation, order: Order) -> Any:
+    if order == "worst":
+        return worst_mistakes(result.probabilities, result.labels)
+    return least_certain(result.probabilities)
+
+
+def _order_sentence(order: Order, images: int) -> str:
+    if order == "uncertain":
+        return "The images over which the model hesitates most come first, right or wrong."
+    if not images:
+        return "There are none: every image got its right class. Look at the least certain ones instead."
+    return (
+        f"{count(images, 'mistake')}, those first that gave least to the right class: often a wrong label, a strange "
+        "photo, or two look-alikes."
+    )
+
+
+def _cell_controls(result: Evaluation, key: str) -> tuple[int, int]:
+    worst = next(iter(mix_ups(result.confusion, result.classes, limit=1)), None)
+    start = (result.classes.index(worst.true), result.classes.index(worst.predicted)) if worst else (0, 0)
+    values = []
+    with st.container(horizontal=True):
+        for name, label, first in zip(("true", "said"), ("It really is", "The model said"), start, strict=True):
+            st.session_state.setdefault(f"{key}-{name}", first)
+            values.append(
+                st.selectbox(
+                    label,
+                    range(len(result.classes)),
+                    format_func=result.classes.__getitem__,
+                    key=f"{key}-{name}",
+                    width=260,
+                )
+            )
+    return values[0], values[1]
+
+
+def _pages(dataset: Dataset, run: RunRecord, result: Evaluation, rows: Sequence[int], key: str) -> None:
+    pages = -(-len(rows) // PER_PAGE)
+    grid = st.container()
+    page = st.pagination(pages, key=f"{key}-page") if pages > 1 else 1
+    with grid, st.grid("auto", min_column_width=120, gap="small"):
+        for row in rows[(page - 1) * PER_PAGE : page * PER_PAGE]:
+            _card(dataset, run, measured_image(dataset, result, row), f"{key}-{row}")
+
+
+def measured_image(dataset: Dataset, result: Evaluation, row: int) -> MeasuredImage:
+    """One row of an evaluation, as an image to open."""
+    record = result.records[row]
+    return MeasuredImage(
+        record=record,
+        path=dataset.path_of(record),
+        truth=int(result.labels[row]),
+        probabilities=tuple(result.probabilities[row].tolist()),
+    )
+
+
+def _card(dataset: Dataset, run: RunRecord, image: MeasuredImage, key: str) -> None:
+    really, answer = run.classes[image.truth], run.classes[image.answer]
+    sure = probability_text(image.probabilities[image.answer])
+    right = image.answer == image.truth
+    with st.container(gap="xsmall"):
+        st.image(thumbnail(image.path), width="stretch", alt=f"{really}, the model said {answer}, {sure}")
+        mark = ":green[:material/check_circle:]" if right else ":red[:material/cancel:]"
+        said = f"{mark} **{plain(answer)}**, {sure}"
+        st.markdown(f":small[{said}]" if right else f":small[{said}]  \n:small[really **{plain(really)}**]")
+        if st.button("Look closer", icon=":material/search:", key=key, type="tertiary", help="Why did it say that?"):
+            look_closer(dataset, run, image)

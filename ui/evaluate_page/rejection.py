@@ -1,0 +1,186 @@
+"""*I don't know*: from which probability on the model answers, chosen on validation images and kept with it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import streamlit as st
+
+from tl_core.figures.risk_coverage import describe_risk_coverage, risk_coverage_figure
+from tl_core.inference.calibration import (
+    Calibration,
+    RiskCoverage,
+    apply_temperature,
+    expected_calibration_error,
+    fit_temperature,
+    load_calibration,
+    risk_coverage_curve,
+    save_calibration,
+    suggest_threshold,
+)
+from tl_core.runs import RunRecord
+from tl_core.storage.workspace import Workspace
+from ui.components.format import count, percent
+from ui.components.plotly_ink import INK
+from ui.evaluate_page.evaluating import evaluated
+from ui.shell.errors import error_boundary
+
+if TYPE_CHECKING:
+    from tl_core.evaluation.evaluate import Evaluation
+
+WITHOUT_LOGO: Final = {"displaylogo": False}
+BY_ACCURACY, BY_THRESHOLD = "The accuracy I want", "The threshold"
+FEW_IMAGES: Final = 100  # with fewer, a few lucky ones move the curve by percents
+WANTED: Final = 98.0  # percent, to begin with
+DIGITS: Final = 3  # of a kept temperature, which is no better known than that
+
+
+@st.fragment
+def rejection_section(workspace: Workspace, run: RunRecord, key: str) -> None:
+    """Draw the trade between answering often and answering rightly, and what keeps a choice.
+
+    Args:
+        workspace: where the run's dataset lies.
+        run: whose model it is about.
+        key: prefix of the controls' keys.
+    """
+    with error_boundary():
+        st.header("When it had better say “I don't know”", anchor=False)
+        if not run.split_counts.get("validation"):
+            st.info("This needs validation images, and the dataset of this run has none.")
+            return
+        if run.active or run.model_sha256 is None:
+            st.info("This is chosen for a finished model: come back when the training has ended.")
+            return
+        st.markdown(
+            "A model always names one of its classes, also for a picture of something else. Below a threshold it can "
+            "say “I don't know” instead: it then answers less often, and is more often right."
+        )
+        _choose(evaluated(workspace, run, "validation"), run, key)
+
+
+def effect_sentence(point: RiskCoverage, images: int) -> str:
+    """Such as ``It answers 87.0 % of the images, and 98.0 % of these answers are right.``"""
+    if point.threshold <= 0:
+        return f"It always answers, and {percent(point.accuracy)} of its answers are right."
+    if point.coverage * images < 0.5:
+        return f"With a threshold of {percent(point.threshold)} it never answers."
+    return (
+        f"It answers **{percent(point.coverage)}** of the images, and **{percent(point.accuracy)}** of these answers "
+        f"are right. Below a probability of {percent(point.threshold)} it says “I don't know”."
+    )
+
+
+def _choose(result: Evaluation, run: RunRecord, key: str) -> None:
+    temperature = _temperature(result, run, key)
+    probabilities = apply_temperature(result.probabilities, temperature)
+    curve = risk_coverage_curve(probabilities, result.labels)
+    controls, chart = st.columns([2, 3], gap="large")
+    with controls:
+        point = _point(probabilities, result.labels, curve, key)
+        if point is not None:
+            st.markdown(effect_sentence(point, len(result.labels)))
+            if point.threshold > 0:
+                st.caption(f"Answering always, {percent(curve[0].accuracy)} are right.")
+            _few_images(len(result.labels))
+            _keeping(run, temperature, point, key)
+    shown = point or curve[-1]
+    chart.plotly_chart(
+        risk_coverage_figure(curve, shown, INK),
+        key=f"{key}-coverage",
+        config=WITHOUT_LOGO,
+        alt=describe_risk_coverage(curve, shown),
+    )
+
+
+def _temperature(result: Evaluation, run: RunRecord, key: str) -> float:
+    """The temperature in use: the fitted one, or 1 where the person leaves the probabilities as they are."""
+    mistakes = int(result.confusion.sum() - np.trace(result.confusion))
+    if not mistakes:
+        st.caption(
+            "Every validation image got its right class, so they cannot show how honest the probabilities are; these "
+            "are left as they are."
+        )
+        return 1.0
+    fitted = round(_fit(run.model_sha256 or "", run.dataset_fingerprint, result.probabilities, result.labels), DIGITS)
+    wanted = st.toggle(
+        "Make the probabilities honest",
+        value=True,
+        key=f"{key}-calm",
+        help=f"Temperature scaling: divides the scores by one number, here {fitted:.3g}, found on the validation "
+        "images. Above 1 the model was too sure of itself, below 1 too modest. The answers stay the same, only "
+        "their probabilities change.",
+    )
+    before = expected_calibration_error(result.probabilities, result.labels)
+    after = expected_calibration_error(apply_temperature(result.probabilities, fitted), result.labels)
+    direction = "too sure of itself" if fitted > 1 else "too modest"
+    st.caption(
+        f"This model is {direction} (temperature {fitted:.2f}): its probabilities are {percent(before)} off on "
+        f"average, and {percent(after)} when corrected."
+    )
+    return fitted if wanted else 1.0
+
+
+@st.cache_data(max_entries=200, show_spinner=False)
+def _fit(model_sha256: str, dataset_fingerprint: str, _probabilities: Any, _labels: Any) -> float:
+    del model_sha256, dataset_fingerprint  # stand for the probabilities and the labels
+    return fit_temperature(_probabilities, _labels)
+
+
+def _point(probabilities: Any, labels: Any, curve: list[RiskCoverage], key: str) -> RiskCoverage | None:
+    """The threshold in question; None where none reaches the wanted accuracy."""
+    by = st.radio("Choose by", [BY_ACCURACY, BY_THRESHOLD], horizontal=True, key=f"{key}-by")
+    if by == BY_THRESHOLD:
+        threshold = st.slider(
+            "Answer from this probability on", 0.0, 99.0, 50.0, 1.0, format="%.0f %%", key=f"{key}-threshold"
+        )
+        # The curve is flat between two probabilities that occur: the next one above tells what happens.
+        following = next((point for point in curve if point.threshold >= threshold / 100), None)
+        covered = following or RiskCoverage(0.0, 0.0, 1.0)
+        return RiskCoverage(threshold / 100, covered.coverage, covered.accuracy)
+    wanted = st.slider(
+        "Of the answers, so many right", 50.0, 100.0, WANTED, 0.5, format="%.1f %%", key=f"{key}-wanted"
+    )
+    found = suggest_threshold(probabilities, labels, wanted / 100)
+    if found is None:
+        st.warning(
+            f"No threshold reaches {percent(wanted / 100)} on these images: even its surest answers are wrong now "
+            "and then. Ask for less, or train a better model."
+        )
+    return found
+
+
+def _few_images(images: int) -> None:
+    if images < FEW_IMAGES:
+        st.caption(
+            f"Measured on only {count(images, 'validation image')}: take the figures as a rough guide, more images "
+            "make them firm."
+        )
+
+
+def _keeping(run: RunRecord, temperature: float, point: RiskCoverage, key: str) -> None:
+    model = run.model_sha256 or ""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if st.button(
+            "Keep this for the model",
+            key=f"{key}-keep",
+            icon=":material/check:",
+            help="Used wherever this model answers. It belongs to this model alone.",
+        ):
+            chosen = Calibration(model_sha256=model, temperature=temperature, threshold=point.threshold)
+            save_calibration(run.folder, chosen)
+        if st.button("Always answer", key=f"{key}-always", help="Takes what was kept away again."):
+            save_calibration(run.folder, Calibration(model_sha256=model))
+    st.caption(format_threshold(load_calibration(run.folder, run.model_sha256)))
+
+
+def format_threshold(kept: Calibration) -> str:
+    """What is kept with the model, in a sentence."""
+    if not kept.threshold:
+        return "Kept so far: it always answers" + (
+            f", with corrected probabilities (temperature {kept.temperature:.2f})." if kept.temperature != 1 else "."
+        )
+    return (
+        f"Kept with this model: “I don't know” below {percent(kept.threshold)}, temperature {kept.temperature:.2f}."
+    )

@@ -1,0 +1,60 @@
+"""The three steps from pictures to predictions, as cards; the next one to take stands out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import streamlit as st
+
+from ui.shell.navigation import DATA, PREDICT, TRAIN, Page, go_to
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step: what to do, and where."""
+
+    title: str
+    text: str
+    action: str
+    page: Page
+
+
+STEPS: Final = (
+    Step(
+        "Bring images",
+        "One folder or zip with a subfolder per kind (a *class*), single uploads, or a sample set in one click.",
+        "Choose images",
+        DATA,
+    ),
+    Step(
+        "Train",
+        "Press Start and watch the curves grow. Stop whenever you like: the best model so far is kept.",
+        "Train a model",
+        TRAIN,
+    ),
+    Step(
+        "Predict",
+        "Show the model a photo it has never seen. It answers with what it sees and how sure it is.",
+        "Try it on a photo",
+        PREDICT,
+    ),
+)
+
+
+def show_first_steps(*, has_data: bool, has_model: bool) -> None:
+    """Draw the steps; the button of the next one is the page's primary button."""
+    upcoming = 2 if has_model else 1 if has_data else 0
+    for place, (column, step) in enumerate(zip(st.columns(len(STEPS)), STEPS, strict=True)):
+        with column.container(border=True, height="stretch"):
+            st.header(f"{place + 1}. {step.title}", anchor=False)
+            st.markdown(step.text)
+            st.space("stretch")
+            if st.button(
+                step.action,
+                key=f"step-{place + 1}",
+                icon=step.page.icon,
+                type="primary" if place == upcoming else "secondary",
+                width="stretch",
+            ):
+                go_to(step.page)

@@ -1,0 +1,166 @@
+"""A whole zip of pictures to a table: upload, progress, cancel, download."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import pandas as pd
+import streamlit as st
+
+from tl_core.data.imports.archive import LIMITS
+from tl_core.imported_models import ImportedModel
+from ui.components.csv_text import to_csv
+from ui.components.format import count, plain
+from ui.components.prediction_card import DOUBT, Asked
+from ui.components.task_progress import task_progress
+from ui.predict_page.table import tally
+from ui.shell.errors import error_boundary
+from ui.state.background_tasks import BackgroundTasks, Reporter, Task
+
+if TYPE_CHECKING:
+    from tl_core.inference.predict import FileAnswer
+
+    Answers = tuple[FileAnswer, ...]
+    ArchiveTask = Task[Answers]
+
+REFRESH_SECONDS: Final = 0.5
+MAX_HEIGHT: Final = 300  # px, of the table of unreadable files
+NAMED: Final = 3  # classes per line of the download
+_TASK: Final = "zip"  # in the address, so that a reloaded page finds its task again
+
+ARCHIVES: Final[BackgroundTasks[Answers]] = BackgroundTasks(
+    "prediction",
+    at_a_time=1,  # each holds an upload of up to 200 MB in memory
+    remembered=8,  # with their answers
+    unexpected="The prediction ended because of an unexpected error; the server's log has the details.",
+)
+
+
+def predict_archive_section(run: Asked, key: str, epoch: int | None = None) -> None:
+    """Draw the folded section; what it is doing, or has done, stands in it until the next zip.
+
+    Args:
+        run: whose model answers, or the model from a file that does.
+        key: prefix of the controls' keys.
+        epoch: one of its kept epochs; None = the best one.
+    """
+    task = ARCHIVES.find(st.query_params.get(_TASK))
+    title = "A whole zip of pictures"
+    with st.expander(title, expanded=task is not None, icon=":material/folder_zip:", key=f"{key}-section"):
+        st.caption(
+            f"All pictures in a zip, up to {LIMITS.members:,} files and {LIMITS.file_bytes // 1_000_000} MB, are "
+            "recognised in the background. You get a table with the three likeliest classes of each. "
+            "The pictures are not kept."
+        )
+        file = st.file_uploader(
+            "Zip file", type=["zip"], max_upload_size=LIMITS.file_bytes // 1_000_000, key=f"{key}-file"
+        )
+        working = task is not None and not task.ended
+        if st.button(
+            "Recognise all pictures",
+            key=f"{key}-start",
+            icon=":material/play_arrow:",
+            disabled=file is None or working,
+            help="The results stay here, also if you reload the page.",
+        ):
+            assert file is not None  # noqa: S101  # else the button is disabled
+            st.query_params[_TASK] = ARCHIVES.start(file.name, _work(run, epoch, file.getvalue()), run.id)
+            st.rerun()
+        if task is not None:
+            st.fragment(_standing, run_every=REFRESH_SECONDS if working else None)(task.id, working, key)
+
+
+def _work(run: Asked, epoch: int | None, data: bytes) -> Callable[[Reporter[Answers]], Answers]:
+    def work(to: Reporter[Answers]) -> Answers:
+        from tl_core.inference.predict import predict_archive  # imports TensorFlow, so only in the task's thread
+
+        if isinstance(run, ImportedModel):
+            return _ask_a_file(run, data, to)
+        return tuple(predict_archive(run.path, io.BytesIO(data), to.progress, to.should_stop, epoch))
+
+    return work
+
+
+def _ask_a_file(model: ImportedModel, data: bytes, to: Reporter[Answers]) -> Answers:
+    from tl_core.imported_models.answering import answerer_of
+    from tl_core.inference.predict import predict_archive_with
+
+    return tuple(predict_archive_with(answerer_of(model), io.BytesIO(data), to.progress, to.should_stop))
+
+
+def _standing(task_id: str, was_working: bool, key: str) -> None:
+    with error_boundary():
+        task = ARCHIVES.find(task_id)
+        if task is None:
+            return
+        if was_working and task.ended:
+            st.rerun()
+        _SHOWN.get(task.state, _progress)(task, key)
+
+
+def _progress(task: ArchiveTask, key: str) -> None:
+    if task.total:
+        words = f"{plain(task.title)}: {task.done:,.0f} of {count(int(task.total), 'file')}"
+    else:
+        words = "Getting ready …"
+    task_progress(ARCHIVES, task, words, f"{key}-cancel")
+
+
+def _done(task: ArchiveTask, key: str) -> None:
+    answers = task.result or ()
+    st.markdown(f"**{plain(task.title)}**: {format_answers(answers)}")
+    st.download_button(
+        "Download the table",
+        lambda: archive_csv(answers),
+        f"{task.subject}-zip.csv",
+        "text/csv",
+        key=f"{key}-csv",
+        type="primary",
+        icon=":material/download:",
+        on_click="ignore",
+        help="As CSV: one line per file, with its three likeliest classes and their probabilities.",
+    )
+    unreadable = [answer for answer in answers if answer.error]
+    if unreadable:
+        st.markdown(f"**{count(len(unreadable), 'file')} could not be used:**")
+        st.dataframe(
+            pd.DataFrame([{"file": answer.name, "reason": answer.error} for answer in unreadable]),
+            hide_index=True,
+            column_config={"file": st.column_config.TextColumn("File"), "reason": st.column_config.TextColumn("Why")},
+            height=min(MAX_HEIGHT, 35 * (len(unreadable) + 1) + 3),
+            key=f"{key}-unreadable",
+            alt="The files that could not be used, and why",
+        )
+
+
+def _failed(task: ArchiveTask, _key: str) -> None:
+    st.error(task.error or "", icon=":material/error:")
+
+
+def _stopped(task: ArchiveTask, _key: str) -> None:
+    st.info(f"{plain(task.title)} was cancelled; nothing of it was kept.")
+
+
+_SHOWN: Final = {"done": _done, "failed": _failed, "stopped": _stopped}
+
+
+def format_answers(answers: Sequence[FileAnswer]) -> str:
+    """Such as ``12 files: 8 × dog, 3 × “I don't know”, 1 could not be used.``, as Markdown."""
+    named = [answer.top[0][0] for answer in answers if answer.answered]
+    unusable = sum(not answer.top for answer in answers)
+    return f"{count(len(answers), 'file')}: {tally(named, unusable, len(answers), 'could not be used')}."
+
+
+def archive_csv(answers: Sequence[FileAnswer]) -> bytes:
+    """One line per file: the answer, the three likeliest classes with their probabilities (0-1), and the error."""
+    ranks = range(1, NAMED + 1)
+    columns = ["file", "answer", *(f"{what}_{rank}" for rank in ranks for what in ("class", "probability")), "error"]
+    return to_csv(columns, [_line(answer) for answer in answers])
+
+
+def _line(answer: FileAnswer) -> list[Any]:
+    ranked: list[str] = [text for name, probability in answer.top for text in (name, f"{probability:.6f}")]
+    said = answer.top[0][0] if answer.answered else DOUBT if answer.top else ""
+    return [answer.name, said, *ranked, *[""] * (2 * NAMED - len(ranked)), answer.error or ""]

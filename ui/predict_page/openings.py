@@ -1,0 +1,103 @@
+"""Opening a model from a file in the background: it takes seconds, can be cancelled, and outlives a reload."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import streamlit as st
+
+from tl_core.errors import ModelFileError
+from tl_core.imported_models import ImportedModel, delete_imported_model
+from tl_core.imported_models.model_server import end_if_open, hold_open, is_open
+from ui.components.format import plain
+from ui.components.task_progress import task_progress
+from ui.shell.errors import error_boundary
+from ui.state.background_tasks import BackgroundTasks, Reporter, Task
+
+REFRESH_SECONDS: Final = 0.5
+
+OPENINGS: Final[BackgroundTasks[None]] = BackgroundTasks(
+    "opening",
+    at_a_time=1,  # one model from a file is open at a time
+    remembered=50,
+    unexpected="The model could not be opened because of an unexpected error; the server's log has the details.",
+)
+
+
+def start_opening(model: ImportedModel, *, just_imported: bool = False) -> None:
+    """Begin to open a model, unless that is going on already.
+
+    Args:
+        model: to be opened.
+        just_imported: it has never been open; if that fails, nothing of it is kept.
+    """
+
+    def work(to: Reporter[None]) -> None:
+        try:
+            hold_open(model, lambda done, text: to.progress(done, 1.0, text), to.should_stop)
+        except ModelFileError:
+            if just_imported:
+                delete_imported_model(model)
+            raise
+
+    OPENINGS.start(model.name, work, model.id, alone=True)
+
+
+def being_opened(model: ImportedModel) -> bool:
+    """Whether there is something to show about its opening, even if nobody asks it anything."""
+    task = OPENINGS.latest(model.id)
+    return task is not None and task.state != "done"
+
+
+def opened(model: ImportedModel, key: str) -> bool:
+    """Open the model if it is not open; draw how that stands, with a way to cancel it.
+
+    Returns:
+        Whether it answers at once.
+    """
+    if is_open(model):
+        return True
+    task = OPENINGS.latest(model.id)
+    if task is None or task.state == "done":  # never opened since the server was started, or ended when idle
+        start_opening(model)
+        task = OPENINGS.latest(model.id)
+    assert task is not None  # noqa: S101  # it has just been started
+    if task.ended:
+        _not_opened(task, model, key)
+    else:
+        st.fragment(_progress, run_every=REFRESH_SECONDS)(task.id, key)
+    return False
+
+
+def give_up(model: ImportedModel) -> None:
+    """Close the model, or stop opening it; whoever is asking it gets a sentence."""
+    for task in OPENINGS.running(model.id):
+        OPENINGS.cancel(task.id)
+    end_if_open(model)
+
+
+def why_gone(model_id: str, key: str) -> None:
+    """Say why a model that the address names is not there: it was refused when it was opened, or is forgotten."""
+    task = OPENINGS.latest(model_id)
+    if task is not None and not task.ended:  # its file is gone already, the sentence comes in a moment
+        st.fragment(_progress, run_every=REFRESH_SECONDS)(task.id, key)
+        return
+    refused = task.error if task is not None else None
+    st.error(refused or "The model of this link is no longer here: open its file again.", icon=":material/error:")
+
+
+def _not_opened(task: Task[None], model: ImportedModel, key: str) -> None:
+    if task.error:
+        st.error(task.error, icon=":material/error:")
+    else:
+        st.info(f"Opening {plain(task.title)} was cancelled.", icon=":material/info:")
+    st.button("Open it again", key=f"{key}-again", icon=":material/refresh:", on_click=start_opening, args=(model,))
+
+
+def _progress(task_id: str, key: str) -> None:
+    with error_boundary():
+        task = OPENINGS.find(task_id)
+        if task is None or task.ended:
+            st.rerun()
+        words = f"{task.stage} …" if task.stage else "Getting ready …"
+        task_progress(OPENINGS, task, words, f"{key}-cancel")

@@ -1,0 +1,157 @@
+"""All answers in one table, and as CSV."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, Final
+
+import pandas as pd
+import streamlit as st
+
+from tl_core.figures.palette import ANSWER
+from ui.components.answers import Answer
+from ui.components.csv_text import to_csv
+from ui.components.format import count, plain
+from ui.components.prediction_card import DOUBT
+
+ROW_HEIGHT: Final = 35  # px
+MAX_HEIGHT: Final = 420  # px
+MOST_NAMED: Final = 5  # classes named in the sentence
+
+
+def prediction_table(
+    answers: Sequence[Answer],
+    classes: Sequence[str],
+    key: str,
+    file_name: str,
+    others: Sequence[Answer] = (),
+) -> None:
+    """Draw one row per picture, and a button that downloads all probabilities.
+
+    Args:
+        answers: one per picture.
+        classes: the model's classes, in the order of the columns of the download.
+        key: prefix of the controls' keys.
+        file_name: of the download.
+        others: what a second model says about the same pictures, if one is asked.
+    """
+    st.markdown(format_answers(answers))
+    st.dataframe(
+        pd.DataFrame(_rows(answers, others)),
+        hide_index=True,
+        column_config=_columns(),
+        height=min(MAX_HEIGHT, ROW_HEIGHT * (len(answers) + 1) + 3),
+        row_height=ROW_HEIGHT,
+        placeholder="–",
+        key=f"{key}-table",
+        alt="The model's answer, its probability and the time taken for each picture",
+    )
+    st.download_button(
+        "Download the answers",
+        lambda: answers_csv(answers, classes, others),
+        file_name,
+        "text/csv",
+        key=f"{key}-csv",
+        icon=":material/download:",
+        on_click="ignore",
+        help="As CSV: one line per picture, with the probability of every class.",
+    )
+
+
+def answers_csv(answers: Sequence[Answer], classes: Sequence[str], others: Sequence[Answer] = ()) -> bytes:
+    """One line per picture: answer, probability of each class (0-1), seconds, and the error where there is one."""
+    start = ["picture", "answer", "best_guess", "probability", "truth", "seconds", "error"]
+    second = ["second_answer", "second_best_guess", "second_probability"] if others else []
+    lines = [_line(answer, classes) for answer in answers]
+    for line, other in zip(lines, others, strict=False):
+        line[len(start) : len(start)] = _said(other)
+    return to_csv([*start, *second, *(f"p({name})" for name in classes)], lines)
+
+
+def format_answers(answers: Sequence[Answer]) -> str:
+    """Such as ``12 pictures: 8 × dog, 3 × cat, 1 cannot be used.``, as Markdown."""
+    named = [answer.ranked[0][0] for answer in answers if answer.answered]
+    unusable = sum(not answer.ranked for answer in answers)
+    return f"{count(len(answers), 'picture')}: {tally(named, unusable, len(answers), 'cannot be used')}."
+
+
+def tally(named: Sequence[str], unusable: int, asked: int, unusable_words: str) -> str:
+    """How often each class was answered, the most frequent first, as Markdown.
+
+    Args:
+        named: the class of each answer that was given.
+        unusable: how many pictures could not be read.
+        asked: all of them; the others are doubtful.
+        unusable_words: what is said of the unusable ones.
+    """
+    names = Counter(named)
+    common = names.most_common(MOST_NAMED)
+    others = len(named) - sum(amount for _, amount in common)
+    doubtful = asked - len(named) - unusable
+    parts = [f"{amount:,} × **{plain(name)}**" for name, amount in common]
+    parts += [f"{others:,} × other classes"] if others else []
+    parts += [f"{doubtful:,} × “{DOUBT}”"] if doubtful else []
+    parts += [f"{unusable:,} {unusable_words}"] if unusable else []
+    return ", ".join(parts)
+
+
+def _rows(answers: Sequence[Answer], others: Sequence[Answer]) -> list[dict[str, Any]]:
+    rows = [_row(answer) for answer in answers]
+    for row, other in zip(rows, others, strict=False):
+        row["second"] = _in_a_cell(other)
+        row["second_probability"] = other.ranked[0][1] * 100 if other.ranked else None
+    return rows
+
+
+def _row(answer: Answer) -> dict[str, Any]:
+    return {
+        "picture": answer.picture.name,
+        "answer": _in_a_cell(answer),
+        "probability": answer.ranked[0][1] * 100 if answer.ranked else None,
+        "milliseconds": answer.seconds * 1000 if answer.ranked else None,
+    }
+
+
+def _in_a_cell(answer: Answer) -> str:
+    if not answer.ranked:
+        return "no answer"
+    return answer.ranked[0][0] if answer.answered else f"{DOUBT} ({answer.ranked[0][0]}?)"
+
+
+def _line(answer: Answer, classes: Sequence[str]) -> list[Any]:
+    of_class = dict(answer.ranked)
+    return [
+        answer.picture.name,
+        *_said(answer),
+        answer.picture.truth or "",
+        f"{answer.seconds:.4f}",
+        answer.error or "",
+        *(_digits(of_class.get(name, "")) for name in classes),
+    ]
+
+
+def _said(answer: Answer) -> list[str]:
+    """Answer, best guess and its probability."""
+    if not answer.ranked:
+        return ["", "", ""]
+    name, probability = answer.ranked[0]
+    return [name if answer.answered else DOUBT, name, _digits(probability)]
+
+
+def _digits(probability: float | str) -> str:
+    return probability if isinstance(probability, str) else f"{probability:.6f}"
+
+
+def _columns() -> dict[str, Any]:
+    column = st.column_config
+    return {
+        "picture": column.TextColumn("Picture"),
+        "answer": column.TextColumn("Answer"),
+        "probability": column.ProgressColumn(
+            "Probability", format="%.1f %%", min_value=0, max_value=100, color=ANSWER, help="How sure the model is."
+        ),
+        "milliseconds": column.NumberColumn("Time", format="%.0f ms", help="From the file to the answer."),
+        "second": column.TextColumn("The other model"),
+        "second_probability": column.NumberColumn("Its probability", format="%.1f %%"),
+    }

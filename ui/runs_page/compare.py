@@ -1,0 +1,129 @@
+"""Several runs beside each other: their curves in one chart, and what differs between their settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, cast
+
+import pandas as pd
+import streamlit as st
+
+from tl_core.figures.comparison import ComparedRun, Progress
+from tl_core.runs import RunRecord, list_runs
+from tl_core.runs.comparison import ResultKind, differing_settings, results_of, unique_names
+from tl_core.storage.workspace import Workspace
+from ui.components.format import MISSING, duration, number, percent
+from ui.components.live_chart import comparison_chart
+from ui.components.run_format import run_labels
+from ui.shell.navigation import TRAIN, go_to
+from ui.state.run_feed import following
+from ui.state.training_draft import draft
+
+PARAMETER: Final = "compare"  # of the address: ids with commas between them
+MOST: Final = 20
+AXES: Final[dict[str, str]] = {"epoch": "By epoch", "time": "By time"}
+
+
+def named_in_address() -> list[str] | None:
+    """Ids of the runs that the address asks to compare; None where it does not."""
+    text = st.query_params.get(PARAMETER)
+    return None if text is None else [run_id for run_id in text.split(",") if run_id][:MOST]
+
+
+def begin_comparing(runs: Sequence[RunRecord]) -> None:
+    """Compare the latest two runs of these; the reader chooses others there."""
+    latest = [run for run in runs if run.best][:2]
+    st.query_params[PARAMETER] = ",".join(run.id for run in latest)
+    st.rerun()
+
+
+def compare_runs(workspace: Workspace, ids: Sequence[str], key: str) -> None:
+    """Draw the comparison; the address keeps which runs it is of.
+
+    Args:
+        workspace: where the runs lie.
+        ids: may come from outside (a link).
+        key: prefix of the controls' keys.
+    """
+    runs = {run.id: run for run in list_runs(workspace)}
+    if missing := [run_id for run_id in ids if run_id not in runs]:
+        st.warning(f"{len(missing)} of the runs of this link no longer exist.", icon=":material/link_off:")
+    chosen = _choose(runs, [run_id for run_id in ids if run_id in runs], key)
+    if len(chosen) < 2:
+        st.info("Choose at least two runs to see what differs and which is better.")
+        return
+    by = st.radio("Curves", list(AXES), format_func=AXES.__getitem__, horizontal=True, key=f"{key}-by")
+    comparison_chart([_compared(run) for run in chosen], cast(Progress, by), key=f"{key}-chart")
+    st.caption("Dashed: the images it learns from. Solid: validation images.")
+    st.header("What differs", anchor=False)
+    _differences(chosen)
+    _clone(chosen, key)
+
+
+def _choose(runs: Mapping[str, RunRecord], ids: list[str], key: str) -> list[RunRecord]:
+    # Set before it is drawn: the address is the truth, the control only shows it.
+    st.session_state[f"{key}-runs"] = ids
+    labels = run_labels(runs.values())
+    chosen = st.multiselect(
+        "Runs to compare",
+        [run.id for run in runs.values() if run.best or run.id in ids],
+        format_func=labels.__getitem__,
+        key=f"{key}-runs",
+        on_change=_remember,
+        args=(f"{key}-runs",),
+        max_selections=MOST,
+        placeholder="Choose runs",
+    )
+    return [runs[run_id] for run_id in chosen]
+
+
+def _remember(key: str) -> None:
+    st.query_params[PARAMETER] = ",".join(st.session_state[key])
+
+
+def _compared(run: RunRecord) -> ComparedRun:
+    with following(run) as feed:
+        return ComparedRun(run.name, feed.history)
+
+
+def _differences(runs: Sequence[RunRecord]) -> None:
+    results = {result.label: [_SHOWN[result.kind](value) for value in values] for result, values in results_of(runs)}
+    differing = differing_settings(runs)
+    names = pd.Index(unique_names(runs), name="Run")
+    table = pd.DataFrame({**results, **differing}, index=names).T
+    st.dataframe(table, alt="Results and differing settings, one column per run", key="compare-table")
+    if not differing:
+        st.caption("All settings are the same; only chance and the machine differ.")
+
+
+_SHOWN: Final[dict[ResultKind, Callable[[float | None], str]]] = {
+    "share": percent,
+    "loss": number,
+    "whole": lambda value: MISSING if value is None else f"{value:,.0f}",
+    "seconds": duration,
+}
+
+
+def _clone(runs: Sequence[RunRecord], key: str) -> None:
+    best = max(runs, key=lambda run: run.best.val_accuracy if run.best else -1.0)
+    names = run_labels(runs)
+    ids = [run.id for run in runs]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        chosen = st.selectbox(
+            "Go on from", ids, index=ids.index(best.id), format_func=names.__getitem__, key=f"{key}-clone-of"
+        )
+        if st.button(
+            "Clone with a change",
+            key=f"{key}-clone",
+            icon=":material/content_copy:",
+            help="Opens the training form with the settings of this run, to change one of them and compare again.",
+        ):
+            open_as_draft(next(run for run in runs if run.id == chosen))
+
+
+def open_as_draft(run: RunRecord) -> None:
+    """Leave for the form, filled with the settings and the images of a run."""
+    form = draft()
+    form.fill(run.config)
+    form.dataset_id = run.dataset_id  # the form says so if these images are gone
+    go_to(TRAIN)

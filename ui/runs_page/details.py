@@ -1,0 +1,151 @@
+"""One run, opened: how good it is, its curves, and what can be done with it."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Final
+
+import streamlit as st
+
+from tl_core.runs import RunRecord, annotate_run, delete_run, find_run, list_runs
+from tl_core.runs.annotations import MAX_NAME_LENGTH, MAX_NOTES_LENGTH, MAX_TAGS, tags_of
+from tl_core.runs.bundle import bundle_model, bundle_name
+from tl_core.storage.ownership import is_mine
+from tl_core.storage.workspace import Workspace
+from ui.components.format import megabytes, plain
+from ui.components.run_format import run_line
+from ui.components.run_panel import run_panel
+from ui.components.sharing import sharing_switch, somebody_elses
+from ui.runs_page.compare import open_as_draft
+from ui.runs_page.export import code_of_run, take_elsewhere
+from ui.runs_page.log import run_log
+from ui.runs_page.settings import run_settings
+from ui.shell.errors import error_boundary
+
+NOTES_HEIGHT: Final = 100  # px
+
+
+def run_details(workspace: Workspace, run_id: str, key: str) -> None:
+    """Draw one run with all that belongs to it.
+
+    Args:
+        workspace: where the run lies.
+        run_id: may come from outside (a link).
+        key: prefix of the controls' keys.
+
+    Raises:
+        RunNotFoundError: there is no such run.
+    """
+    run = find_run(workspace, run_id)
+    key = f"{key}-{run.id}"
+    st.header(f"{'★ ' if run.starred else ''}{plain(run.name)}", anchor=False)
+    st.caption(run_line(run))
+    mine = is_mine(workspace, run.path)
+    if not mine:
+        somebody_elses("run")
+    run_panel(workspace, run.id, key=key)
+    st.space("small")
+    _actions(run, key, mine=mine)
+    if mine:
+        sharing_switch(workspace, run.path, "run", f"{key}-share", " with its model and its images")
+        _notes(run, key)
+        _tags(workspace, run, f"{key}-tags")
+    if run.has_model and not run.active:
+        with st.expander("Take the model elsewhere", icon=":material/ios_share:"), error_boundary():
+            take_elsewhere(run, f"{key}-export")
+    with st.expander("The code of this run", icon=":material/code:"), error_boundary():
+        code_of_run(run, f"{key}-code")
+    with st.expander("Settings of this run", icon=":material/tune:"), error_boundary():
+        run_settings(run, f"{key}-settings")
+    with st.expander("Technical log", icon=":material/terminal:"), error_boundary():
+        run_log(run, f"{key}-log")
+
+
+def _actions(run: RunRecord, key: str, *, mine: bool) -> None:
+    with st.container(horizontal=True), error_boundary():
+        if run.has_model:
+            _download(run, key)
+        if mine and st.button("Unstar" if run.starred else "Star", key=f"{key}-star", icon=":material/star:"):
+            annotate_run(run.path, starred=not run.starred)
+            st.rerun()
+        if mine:
+            _rename(run, key)
+        if st.button(
+            "Train again with changes",
+            key=f"{key}-again",
+            icon=":material/model_training:",
+            help="Opens the training form with the settings of this run, to change one of them and compare.",
+        ):
+            open_as_draft(run)
+        if mine and not run.active:
+            _delete(run, key)
+
+
+def _download(run: RunRecord, key: str) -> None:
+    st.download_button(
+        "Download the model",
+        partial(bundle_model, run),  # packed when it is asked for, not each time the page is drawn
+        bundle_name(run),
+        "application/zip",
+        key=f"{key}-download",
+        icon=":material/download:",
+        on_click="ignore",
+        help=f"A zip with best.keras ({megabytes(run.folder.model_file.stat().st_size)}) and its class names.",
+    )
+
+
+def _rename(run: RunRecord, key: str) -> None:
+    with (
+        st.popover("Rename", icon=":material/edit:", key=f"{key}-rename"),
+        st.form(f"{key}-rename-form", border=False),
+        error_boundary(),
+    ):
+        name = st.text_input("Name of the run", run.name, max_chars=MAX_NAME_LENGTH, key=f"{key}-name")
+        if st.form_submit_button("Save the name", width="stretch"):
+            annotate_run(run.path, name=name)
+            st.rerun()
+
+
+def _delete(run: RunRecord, key: str) -> None:
+    with st.popover("Delete", icon=":material/delete:", key=f"{key}-delete"), error_boundary():
+        st.markdown("**Delete this run?** Its curves, its notes and its model will be gone for good.")
+        if st.button("Delete for good", key=f"{key}-delete-yes", width="stretch"):
+            delete_run(run.path)
+            del st.query_params["run"]
+            st.rerun()
+
+
+def _notes(run: RunRecord, key: str) -> None:
+    with error_boundary():
+        text = st.text_area(
+            "Notes",
+            run.notes,
+            height=NOTES_HEIGHT,
+            max_chars=MAX_NOTES_LENGTH,
+            placeholder="What was tried, and what came of it",
+            help="Saved as soon as you leave the box.",
+            key=f"{key}-notes",
+        )
+        if text is not None and text != run.notes:
+            annotate_run(run.path, notes=text)
+
+
+def _tags(workspace: Workspace, run: RunRecord, key: str) -> None:
+    st.session_state[key] = list(run.tags)  # before it is drawn: the run is the truth
+    st.multiselect(
+        "Tags",
+        tags_of([run, *list_runs(workspace)]),
+        key=key,
+        on_change=_keep_tags,
+        args=(run, key),
+        max_selections=MAX_TAGS,
+        accept_new_options=True,
+        placeholder="Add a word",
+        help="Short words of your own, such as “baseline” or “group 3”. The list of runs shows them and finds runs "
+        "by them.",
+    )
+
+
+def _keep_tags(run: RunRecord, key: str) -> None:
+    with error_boundary():
+        annotate_run(run.path, tags=st.session_state[key])

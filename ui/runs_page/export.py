@@ -1,0 +1,189 @@
+"""Taking a model elsewhere: a format, its proof, its download; and the run as a program."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import streamlit as st
+
+from tl_core.config.fields import format_rate
+from tl_core.export.code import as_notebook, as_script, write_program
+from tl_core.runs import RunRecord
+from ui.components.format import count, megabytes, percent
+from ui.components.task_progress import task_progress
+from ui.shell.errors import error_boundary
+from ui.state.background_tasks import BackgroundTasks, Reporter, Task
+
+if TYPE_CHECKING:
+    from tl_core.export import Export, ExportFormat
+
+REFRESH_SECONDS: Final = 0.5
+CLOSE: Final = 1e-7  # a difference below this is rounding
+
+EXPORTS: Final = BackgroundTasks[None](  # titled by their format; what they make lies in the run's folder
+    "export",
+    at_a_time=1,  # each holds a model or two in memory
+    remembered=50,
+    unexpected="The export ended because of an unexpected error; nothing of it was kept. The log has more.",
+)
+
+
+def take_elsewhere(run: RunRecord, key: str) -> None:
+    """Draw the formats that the model of a finished run can be taken in.
+
+    Args:
+        run: one that has ended with a model.
+        key: prefix of the controls' keys.
+    """
+    from tl_core.export import FORMATS, list_exports
+
+    kept = list_exports(run)
+    task = EXPORTS.latest(str(run.path))
+    at_work = task is not None and not task.ended
+    st.caption(
+        "The model as one file for another program, phone or language. It is offered once it has proven to say what "
+        "it says here."
+    )
+    name = st.radio(
+        "Format",
+        list(FORMATS),
+        format_func=lambda name: f"{FORMATS[name].title}{' ✓' if name in kept and kept[name].proof.passed else ''}",
+        captions=[form.purpose for form in FORMATS.values()],
+        index=list(FORMATS).index(task.title) if task else 0,
+        disabled=at_work,
+        key=f"{key}-format",
+        help="With each come the class names, a program of few lines that uses the file, and a model card.",
+    )
+    form = FORMATS[name]
+    if at_work:
+        st.fragment(_progress, run_every=REFRESH_SECONDS)(run, key)
+    elif name in kept:
+        _outcome(run, form, kept[name], key)
+    else:
+        _offer(run, form, task, key)
+
+
+def start_export(run_path: Path, format_name: str) -> None:
+    """Begin an export; nothing happens while the same run is being exported already."""
+
+    def work(to: Reporter[None]) -> None:
+        from tl_core.export import export_run  # knows scikit-learn and TensorFlow's converters
+
+        export_run(run_path, format_name, lambda done, stage: to.progress(done, 1.0, stage), to.should_stop)
+
+    EXPORTS.start(format_name, work, str(run_path), alone=True)
+
+
+def code_of_run(run: RunRecord, key: str) -> None:
+    """Draw the downloads of the run's configuration as a program.
+
+    Raises:
+        ConfigError: the backbone of the run is not known any more.
+    """
+    st.caption(
+        "Every setting of this run as commented Keras code that needs nothing of this dashboard. Give it the folder "
+        "of your images, one folder per class in train, validation and test."
+    )
+    cells = write_program(run.config, run.classes)
+    with st.container(horizontal=True):
+        st.download_button(
+            "Python script",
+            as_script(cells, run.name),
+            f"{run.id[:-25]}.py",
+            "text/x-python",
+            key=f"{key}-script",
+            icon=":material/code:",
+            on_click="ignore",
+        )
+        st.download_button(
+            "Notebook",
+            as_notebook(cells, run.name),
+            f"{run.id[:-25]}.ipynb",
+            "application/x-ipynb+json",
+            key=f"{key}-notebook",
+            icon=":material/book:",
+            on_click="ignore",
+            help="For Jupyter, Colab or VS Code.",
+        )
+
+
+def format_proof(export: Export) -> str:
+    """What was asked, and what came of it."""
+    proof = export.proof
+    same = (
+        "it gives the same probabilities as here"
+        if proof.max_difference < CLOSE
+        else f"its probabilities are within {_rounded_up(proof.max_difference)} of those here"
+    )
+    here = ", as here" if proof.accuracy == proof.app_accuracy else f" (here {percent(proof.app_accuracy)})"
+    images = count(proof.images, "validation image")
+    right = f"{percent(proof.accuracy)} of its answers are right{here}"
+    return f"Proven: loaded afresh and asked about {images}, {same}; {right}."
+
+
+def _rounded_up(difference: float) -> str:
+    """With one digit, such as ``3 × 10⁻⁵``."""
+    step = 10.0 ** math.floor(math.log10(difference))
+    return format_rate(float(f"{math.ceil(difference / step) * step:.1g}"))
+
+
+def _offer(run: RunRecord, form: ExportFormat, task: Task[None] | None, key: str) -> None:
+    from tl_core.export import missing_packages
+
+    if missing_packages(form):
+        st.info(form.install, icon=":material/extension:")
+        return
+    if task is not None and task.title == form.name and task.error:
+        st.error(task.error, icon=":material/error:")
+    _make_button("Make and prove it", run, key)
+
+
+def _outcome(run: RunRecord, form: ExportFormat, export: Export, key: str) -> None:
+    if export.proof.failure:
+        st.warning(export.proof.failure, icon=":material/block:")
+        _make_button("Make it again", run, key)
+        return
+    st.success(format_proof(export), icon=":material/verified:")
+    st.download_button(
+        f"Download {form.title} ({megabytes(export.size)})",
+        export.path.read_bytes,  # read when it is asked for
+        export.file_name,
+        "application/zip",
+        key=f"{key}-{form.name}-download",
+        icon=":material/download:",
+        type="primary",
+        on_click="ignore",
+        help=f"A zip with {form.model}, labels.txt, predict.py and a model card.",
+    )
+
+
+def _make_button(label: str, run: RunRecord, key: str) -> None:
+    st.button(
+        label,
+        key=f"{key}-make",
+        icon=":material/verified:",
+        on_click=_start_chosen,
+        args=(run.path, key),
+        help="Takes half a minute or so. The file is built, loaded again and asked about validation images.",
+    )
+
+
+def _start_chosen(run_path: Path, key: str) -> None:
+    # Who presses at once after choosing presses the button that was drawn for the format chosen before.
+    start_export(run_path, st.session_state[f"{key}-format"])
+
+
+def _progress(run: RunRecord, key: str) -> None:
+    with error_boundary():
+        task = EXPORTS.latest(str(run.path))
+        if task is None or task.ended:
+            st.rerun()
+        task_progress(EXPORTS, task, _in_words(task), f"{key}-cancel")
+
+
+def _in_words(task: Task[None]) -> str:
+    if task.state == "waiting":
+        return "Waiting for another export to end …"
+    return f"{task.stage or 'Getting ready'} …"

@@ -1,0 +1,93 @@
+"""What protects the dashboard, as its operator has configured it."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from dataclasses import dataclass
+from typing import Final
+
+import streamlit as st
+from streamlit.auth_util import get_secrets_auth_section
+
+from tl_core.errors import ConfigError
+from tl_core.storage.passcode import StoredHash
+from ui.shell.access.exposure import reached_from_elsewhere
+from ui.shell.access.login import VARIABLE, allowed_emails
+
+PASSCODE: Final = "TL_PASSCODE_HASH"
+MIN_SECRET_LENGTH: Final = 32  # characters
+NEEDED: Final = ("authlib", "httpx")  # by Streamlit's login, which without the second fails when somebody presses it
+
+
+@dataclass(frozen=True, slots=True)
+class Protection:
+    """Exactly one of the first three is set, or none: then everybody who reaches the server is let in."""
+
+    refusal: str | None = None  # a sentence: nobody is let in until the operator has changed something
+    emails: frozenset[str] | None = None  # whoever logs in with one of these is let in
+    passcode: StoredHash | None = None  # whoever knows it is let in
+
+    @property
+    def open(self) -> bool:
+        """Whether everybody who reaches the server is let in."""
+        return self.refusal is None and self.emails is None and self.passcode is None
+
+
+def protection() -> Protection:
+    """What is in force. Half a configuration never counts as none: it lets nobody in, and says why."""
+    emails = allowed_emails()
+    if emails:
+        problem = _problem_of_login()
+        return Protection(refusal=problem) if problem else Protection(emails=emails)
+    if text := os.environ.get(PASSCODE):
+        try:
+            return Protection(passcode=StoredHash.parse(text))
+        except ConfigError as error:
+            return Protection(refusal=str(error))
+    reason = reached_from_elsewhere()
+    return Protection(refusal=_unprotected(reason)) if reason else Protection()
+
+
+def require_protection() -> None:
+    """End the program before it listens if nobody could be let in; asked by the server when it starts.
+
+    Raises:
+        SystemExit: with a sentence for whoever has started it.
+    """
+    refusal = protection().refusal
+    if refusal is not None:
+        raise SystemExit(f"\n{refusal}\n")
+
+
+def _unprotected(reason: str) -> str:
+    return (
+        f"This dashboard stays closed, because {reason} and nothing protects it: start it with "
+        "--server.address=127.0.0.1 to use it on this machine alone, or give it a pass-code "
+        f"({PASSCODE}, made by “python -m tl_core passcode”) or a login with a list of e-mail addresses ({VARIABLE})."
+    )
+
+
+def _problem_of_login() -> str | None:
+    section = get_secrets_auth_section()
+    if not section:
+        return (
+            f"{VARIABLE} is set, but no login is configured: describe the provider in the section [auth] of "
+            ".streamlit/secrets.toml, as Streamlit's documentation of st.login says."
+        )
+    if missing := [name for name in NEEDED if importlib.util.find_spec(name) is None]:
+        return (
+            f"{VARIABLE} is set, but logins need more packages ({', '.join(missing)}): run "
+            "“pip install streamlit[auth]” and start again."
+        )
+    if len(section.get("cookie_secret", "")) < MIN_SECRET_LENGTH:
+        return (
+            f"The login needs a longer cookie_secret in the section [auth] of .streamlit/secrets.toml, at least "
+            f"{MIN_SECRET_LENGTH} random characters: with a short one, logins can be forged."
+        )
+    if st.get_option("server.trustedUserHeaders"):
+        return (
+            f"{VARIABLE} is set together with server.trustedUserHeaders, by which a visitor could claim any address: "
+            "remove one of the two."
+        )
+    return None

@@ -1,0 +1,70 @@
+"""The frame every page stands in."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import streamlit as st
+
+from tl_core.storage.workspace import Workspace
+from ui.shell.access import admitted, seen_by_visitor, show_visitor, take_uploads
+from ui.shell.errors import error_boundary
+from ui.shell.navigation import draw_navigation
+from ui.shell.server_log import start_server_log
+from ui.shell.session_gc import forget_closed_tabs
+from ui.shell.streamlit_patches import protect_keras_state
+
+PRODUCT: Final = "Transfer learning"
+MARK: Final = Path(__file__).parent / "assets" / "mark.svg"
+CONTRAST: Final = Path(__file__).parent / "assets" / "contrast.css"
+CONTENT_WIDTH: Final = 1120  # px; wider lines are harder to read and charts gain nothing
+
+protect_keras_state()
+
+
+@contextlib.contextmanager
+def page_setup(title: str, icon: str, *, lead: str | None = None) -> Iterator[Workspace]:
+    """Set up a page and give the workspace it works on; an error inside becomes one sentence::
+
+        with page_setup("Data", ":material/photo_library:", lead="Bring the images to learn from.") as workspace:
+            ...
+
+    A visitor who is not let in (`ui.shell.access`) sees the title and what to do, and nothing inside is run.
+
+    Args:
+        title: the heading, also the title of the browser tab.
+        icon: a Material symbol, such as ``:material/home:``.
+        lead: one sentence under the heading that says what this page is for.
+    """
+    # A Material symbol as the icon of the tab would be fetched from the network; this file is not.
+    st.set_page_config(
+        page_title=title if title == PRODUCT else f"{title} · {PRODUCT}", page_icon=MARK, layout="wide"
+    )
+    st.logo(MARK, size="large")
+    st.html(CONTRAST)
+    with st.container(horizontal_alignment="center"), st.container(width=CONTENT_WIDTH):
+        workspace = None
+        with error_boundary():
+            st.title(title, anchor=False, icon=icon)
+            start_server_log(Workspace.from_environment())
+            forget_closed_tabs()
+            inside = admitted()
+            refused = take_uploads(inside)
+            if not inside:
+                st.stop()
+            draw_navigation()
+            with st.sidebar:
+                show_visitor()
+            if lead:
+                st.markdown(lead)
+            with st.container():  # always there, so that nothing below is drawn anew
+                if refused:
+                    st.warning(refused, icon=":material/upload_file:")
+            workspace = seen_by_visitor(Workspace.from_environment().ensure())
+        if workspace is None:
+            st.stop()
+        with error_boundary():
+            yield workspace

@@ -1,0 +1,1 @@
+"""What a browser tab and the server remember between reruns."""

@@ -1,0 +1,59 @@
+"""Following a run's events: read piece by piece, once for all the browsers that watch."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from tl_core.figures.history import History
+from tl_core.runs import EventReader, RunProgress, RunRecord
+
+# Kept in memory; the run looked at longest ago is read anew when it is asked for again. More than one comparison can
+# hold (ui.runs_page.compare), else each of its runs would push out the one that is needed next.
+FOLLOWED_RUNS: Final = 32
+
+
+@dataclass(slots=True)
+class Feed:
+    """What the events of one run have said so far."""
+
+    reader: EventReader
+    history: History = field(default_factory=History)
+    progress: RunProgress = field(default_factory=RunProgress)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def update(self) -> None:
+        """Take in what has been written since the last time."""
+        events = self.reader.read_new()
+        self.history.add(events)
+        self.progress.add(events)
+
+
+# Of the process, not of a browser session: a run of hours has tens of thousands of events, and to read them all
+# every second for every viewer would keep a core busy. Nothing in here is more than a copy of the run folder.
+_feeds: OrderedDict[Path, Feed] = OrderedDict()
+_feeds_lock = threading.Lock()
+
+
+@contextlib.contextmanager
+def following(run: RunRecord) -> Iterator[Feed]:
+    """Give the run's feed, up to date; nobody else changes it inside the block."""
+    feed = _feed(run.folder.events_file)
+    with feed.lock:
+        feed.update()
+        yield feed
+
+
+def _feed(path: Path) -> Feed:
+    with _feeds_lock:
+        feed = _feeds.get(path) or Feed(EventReader(path))
+        _feeds[path] = feed
+        _feeds.move_to_end(path)
+        while len(_feeds) > FOLLOWED_RUNS:
+            _feeds.popitem(last=False)
+        return feed

@@ -1,0 +1,150 @@
+"""What a teacher would say about these settings, each with the change that would follow the advice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from tl_core.config import TrainingConfig
+from tl_core.config.fields import format_rate
+from tl_core.config.training import LEARNING_RATE_RANGE
+from ui.train_page.learning_rates import compare_rates
+
+SUGGESTED_FINE_TUNE_EPOCHS: Final = 10
+SAFE_RATIO: Final = 10  # the fine-tuning rate should be at least so many times smaller, at most 100 (recipes)
+FEW_IMAGES_PER_CLASS: Final = 20
+# Above these a head on frozen features was never seen to learn; below is where most trainings are at home.
+HIGHEST_RATES: Final[Mapping[str, float]] = {"adam": 0.05, "adamw": 0.05, "rmsprop": 0.05, "sgd": 0.5}
+SOUND_RATES: Final[Mapping[str, float]] = {"adam": 2e-3, "adamw": 2e-3, "rmsprop": 1e-3, "sgd": 1e-2}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What the advice is given on."""
+
+    config: TrainingConfig
+    layers: int  # of the backbone
+    classes: int | None = None  # of the chosen dataset, if one is chosen
+    smallest_class: int | None = None  # training images of its smallest class
+    largest_class: int | None = None
+
+    @property
+    def unfrozen(self) -> int:
+        """How many layers of the backbone are not frozen."""
+        frozen = self.config.frozen_layers
+        return 0 if frozen is None else max(0, self.layers - frozen)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advice:
+    """One remark, and the values by path that follow it."""
+
+    text: str
+    action: str  # the words on the button that follows the advice
+    changes: Mapping[str, Any]
+
+
+def advise(setting: Setting) -> tuple[Advice, ...]:
+    """Everything worth saying about ``setting``, most important first."""
+    return tuple(advice for rule in _RULES for advice in rule(setting))
+
+
+def _unfrozen_but_never_trained(setting: Setting) -> Iterator[Advice]:
+    if setting.unfrozen and not setting.config.fine_tune_epochs:
+        layers = f"{setting.unfrozen} layers are" if setting.unfrozen > 1 else "1 layer is"
+        yield Advice(
+            text=f"{layers} not frozen, but fine-tuning has 0 epochs, so the whole backbone stays as it is.",
+            action=f"Fine-tune for {SUGGESTED_FINE_TUNE_EPOCHS} epochs",
+            changes={"fine_tune_epochs": SUGGESTED_FINE_TUNE_EPOCHS},
+        )
+
+
+def _epochs_but_nothing_to_tune(setting: Setting) -> Iterator[Advice]:
+    if not setting.unfrozen and setting.config.fine_tune_epochs:
+        yield Advice(
+            text=f"Fine-tuning has {setting.config.fine_tune_epochs} epochs, but all layers are frozen, "
+            "so there is nothing to fine-tune. Freeze fewer layers, or leave fine-tuning out.",
+            action="Leave fine-tuning out",
+            changes={"fine_tune_epochs": 0},
+        )
+
+
+def _fine_tuning_too_fast(setting: Setting) -> Iterator[Advice]:
+    config = setting.config
+    if not (setting.unfrozen and config.fine_tune_epochs) or config.weights == "random":
+        return
+    if config.fine_tune_learning_rate * SAFE_RATIO > config.learning_rate * 1.001:
+        rate = max(float(f"{config.learning_rate / 100:.3g}"), LEARNING_RATE_RANGE[0])
+        comparison = compare_rates(config.fine_tune_learning_rate, config.learning_rate)
+        yield Advice(
+            text=f"The fine-tuning rate is {comparison} the head's. Take it 10 to 100 times smaller: "
+            "large updates destroy what the backbone has learned.",
+            action=f"Use {format_rate(rate)}",
+            changes={"fine_tune_learning_rate": rate},
+        )
+
+
+def _head_too_fast(setting: Setting) -> Iterator[Advice]:
+    config = setting.config
+    if config.learning_rate > HIGHEST_RATES[config.optimizer]:
+        rate = SOUND_RATES[config.optimizer]
+        yield Advice(
+            text=f"A learning rate of {format_rate(config.learning_rate)} is far too high for this optimizer: the "
+            "first steps would throw the head out of every good place.",
+            action=f"Use {format_rate(rate)}",
+            changes={"learning_rate": rate},
+        )
+
+
+def _random_weights_stay_random(setting: Setting) -> Iterator[Advice]:
+    config = setting.config
+    if config.weights == "random" and not (setting.unfrozen == setting.layers and config.fine_tune_epochs):
+        yield Advice(
+            text="A backbone with random weights has learned nothing: frozen layers stay random.",
+            action="Start from ImageNet",
+            changes={"weights": "imagenet"},
+        )
+
+
+def _sigmoid_needs_two_classes(setting: Setting) -> Iterator[Advice]:
+    if setting.classes not in (None, 2) and setting.config.head.output == "sigmoid":
+        yield Advice(
+            text=f"Sigmoid answers between two classes, and this dataset has {setting.classes}.",
+            action="Use softmax",
+            changes={"head.output": "softmax"},
+        )
+
+
+def _little_data(setting: Setting) -> Iterator[Advice]:
+    few = setting.smallest_class is not None and setting.smallest_class < FEW_IMAGES_PER_CLASS
+    if few and not setting.config.augmentation.enabled and not setting.config.head.dropout:
+        yield Advice(
+            text=f"The smallest class has only {setting.smallest_class} training images. Little data over-fits at "
+            "once; augmentation and dropout (More options) hold against it.",
+            action="Dropout 0.3",
+            changes={"head.dropout": 0.3},
+        )
+
+
+def _unbalanced_classes(setting: Setting) -> Iterator[Advice]:
+    small, large = setting.smallest_class, setting.largest_class
+    if small and large and large >= 3 * small and not setting.config.class_weights:
+        yield Advice(
+            text=f"The largest class has {large / small:.0f} times as many images as the smallest, which the model "
+            "would learn to neglect.",
+            action="Balance the classes",
+            changes={"class_weights": True},
+        )
+
+
+_RULES: Final[tuple[Callable[[Setting], Iterator[Advice]], ...]] = (
+    _sigmoid_needs_two_classes,
+    _unfrozen_but_never_trained,
+    _epochs_but_nothing_to_tune,
+    _head_too_fast,
+    _fine_tuning_too_fast,
+    _random_weights_stay_random,
+    _unbalanced_classes,
+    _little_data,
+)

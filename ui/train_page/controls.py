@@ -1,0 +1,83 @@
+"""One control per kind of setting, drawn from the table of fields."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypedDict
+
+import streamlit as st
+
+from tl_core.config.fields import FIELDS, Field, format_rate
+from ui.state.training_draft import draft, save_from_control, show_in_control
+from ui.train_page.learning_rates import rate_options
+
+_UNITS_PATTERN: Final = r"^\s*(\d{1,4}(\s*[,;\s]\s*\d{1,4}){0,3})?[,;\s]*$"
+_MOST_BUTTONS: Final = 4  # more choices than this go into a drop-down list
+
+
+class Frame(TypedDict):
+    """What every control is given."""
+
+    key: str
+    help: str
+    disabled: bool
+    on_change: Callable[..., None]
+    args: tuple[Any, ...]
+
+
+def control(path: str, *, disabled: bool = False, label: str | None = None) -> None:
+    """Draw the control of the setting ``path``, standing where the draft stands."""
+    setting = FIELDS[path]
+    value = draft().values[path]
+    show_in_control(setting, value)
+    frame = Frame(key=setting.key, help=setting.help, disabled=disabled, on_change=save_from_control, args=(setting,))
+    _CONTROLS[setting.control](setting, label or setting.label, value, frame)
+
+
+def _choice(setting: Field, label: str, _value: Any, frame: Frame) -> None:
+    options = list(setting.choices)
+    if len(options) > _MOST_BUTTONS:
+        st.selectbox(label, options, format_func=setting.choices.__getitem__, **frame)
+    else:
+        st.radio(label, options, format_func=setting.choices.__getitem__, horizontal=True, **frame)
+
+
+def _flag(_setting: Field, label: str, _value: Any, frame: Frame) -> None:
+    st.toggle(label, **frame)
+
+
+def _fraction(setting: Field, label: str, value: Any, frame: Frame) -> None:
+    # A slider insists that all its numbers are of one type.
+    kind = float if setting.step < 1 else int
+    if not isinstance(value, kind):
+        show_in_control(setting, kind(value))
+    shown = "%.2f" if kind is float else "%d"
+    st.slider(label, kind(setting.low), kind(setting.high), step=kind(setting.step), format=shown, **frame)
+
+
+def _whole(setting: Field, label: str, _value: Any, frame: Frame) -> None:
+    st.number_input(label, int(setting.low), int(setting.high), step=1, format="%d", **frame)
+
+
+def _rate(_setting: Field, label: str, value: Any, frame: Frame) -> None:
+    st.select_slider(label, rate_options(value), format_func=format_rate, **frame)
+
+
+def _scale(setting: Field, label: str, value: Any, frame: Frame) -> None:
+    st.select_slider(label, sorted({*setting.options, value}), format_func=format_rate, **frame)
+
+
+def _units(_setting: Field, label: str, _value: Any, frame: Frame) -> None:
+    sentence = "Whole numbers with commas between them, at most four: 256, 128"
+    st.text_input(label, placeholder="none", validate=(_UNITS_PATTERN, sentence), **frame)
+
+
+_CONTROLS: Final[Mapping[str, Callable[[Field, str, Any, Frame], None]]] = {
+    "choice": _choice,
+    "flag": _flag,
+    "fraction": _fraction,
+    "whole": _whole,
+    "rate": _rate,
+    "scale": _scale,
+    "units": _units,
+}

@@ -1,0 +1,94 @@
+"""The whole form, top to bottom: what to learn from, what to build on, how much to freeze, how fast."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from tl_core.data import list_datasets
+from tl_core.runs import find_run
+from tl_core.storage.workspace import Workspace
+from ui.components.format import plain
+from ui.shell.navigation import DATA, page_link
+from ui.shell.scrolling import show_from_here
+from ui.state.training_draft import draft, has_draft
+from ui.train_page.freezing import freezing
+from ui.train_page.options import more_options
+from ui.train_page.phases import phases
+from ui.train_page.picker import choose_backbone, choose_dataset, choose_preset
+from ui.train_page.start_bar import remarks, running_now, start_bar
+from ui.train_page.summary import run_summary
+from ui.train_page.watched_images_picker import choose_watched_images
+
+
+def open_from_link(workspace: Workspace) -> None:
+    """Take what a link names, once: ``?dataset=`` the images, ``?like=`` the settings and images of a run.
+
+    The address then stops naming it, so that something else can be chosen.
+    """
+    if "dataset" in st.query_params:
+        draft().dataset_id = st.query_params.pop("dataset")
+    if "like" in st.query_params:
+        _begin_like(workspace, st.query_params.pop("like"))
+
+
+def run_heading(workspace: Workspace, run_id: str) -> None:
+    """What is being watched, and the way back to the form.
+
+    Raises:
+        RunNotFoundError: there is no such run.
+    """
+    run = find_run(workspace, run_id)
+    show_from_here(run_id, key="train_run_top")
+    words, action = st.columns([3, 1], gap="medium", vertical_alignment="center")
+    with words:
+        st.header(plain(run.name), anchor=False)
+        st.caption(run_summary(run.config))
+    action.button(
+        "New training",
+        icon=":material/add:",
+        on_click=_new_training,
+        args=(workspace, run_id),
+        width="stretch",
+        help="Back to the form, with the choices you made. This training goes on.",
+    )
+
+
+def _new_training(workspace: Workspace, run_id: str) -> None:
+    """Leave the run for the form: as it was left, or, in a new browser tab, with the settings of the run."""
+    st.query_params.pop("run", None)
+    if not has_draft():
+        _begin_like(workspace, run_id)
+
+
+def _begin_like(workspace: Workspace, run_id: str) -> None:
+    run = find_run(workspace, run_id)
+    draft().fill(run.config)
+    draft().dataset_id = run.dataset_id
+
+
+def training_form(workspace: Workspace) -> None:
+    """Draw the form; starting a training sets ``?run=`` in the address."""
+    running_now(workspace)
+    datasets = list_datasets(workspace)
+    if not datasets:
+        _no_dataset()
+        return
+    left, right = st.columns(2, gap="medium")
+    with left:
+        dataset = choose_dataset(workspace, datasets)
+    with right:
+        choose_preset()
+    st.header("Backbone", anchor=False)
+    choose_backbone(workspace)
+    freezing()
+    st.header("Training", anchor=False)
+    phases()
+    remarks(dataset)
+    more_options(dataset)
+    start_bar(workspace, dataset, choose_watched_images(workspace, dataset))
+
+
+def _no_dataset() -> None:
+    with st.container(border=True):
+        st.markdown("**There are no images to learn from yet.** Bring your own, or take a sample with one click.")
+        page_link(DATA, "Bring images")

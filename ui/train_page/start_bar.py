@@ -1,0 +1,169 @@
+"""The last line of the form: what will happen, and the button that makes it happen."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Final
+
+import streamlit as st
+
+from tl_core.backbones.registry import get_backbone
+from tl_core.config import TrainingConfig
+from tl_core.data import Dataset
+from tl_core.errors import ConfigError, NotYoursError, WorkspaceError
+from tl_core.jobs import manager
+from tl_core.planning import TrainingPlan, plan_training
+from tl_core.planning.speed_meter import speed_meter
+from tl_core.runs import RunRecord, create_run, find_run, list_runs
+from tl_core.runs.store import discard_folder
+from tl_core.runs.watched_images import Pin, save_watched_images
+from tl_core.storage.workspace import Workspace
+from ui.components.format import count, plain
+from ui.shell.errors import error_boundary
+from ui.shell.navigation import TRAIN, page_link
+from ui.shell.page import CONTENT_WIDTH
+from ui.state.training_draft import Draft, draft
+from ui.train_page.advice import Advice, Setting, advise
+
+MEASURING_SECONDS: Final = 1.0  # between two looks at a measurement
+
+
+def remarks(dataset: Dataset) -> None:
+    """What a teacher would say about the settings, each with a button that follows the advice."""
+    form = draft()
+    try:
+        config = form.config()
+    except ConfigError:
+        return  # the line above the button says it
+    for advice in advise(_setting(form, config, dataset)):
+        _remark(form, advice)
+
+
+def start_bar(workspace: Workspace, dataset: Dataset, pins: Sequence[Pin] = ()) -> None:
+    """The plan in one line and the Start button, always in sight at the bottom of the window.
+
+    Args:
+        workspace: where the run is made.
+        dataset: to learn from.
+        pins: pictures to watch while the model learns.
+    """
+    with st.bottom, st.container(horizontal_alignment="center"), st.container(width=CONTENT_WIDTH):
+        try:
+            config = draft().config()
+            plan = plan_training(config, dataset, workspace)
+        except ConfigError as error:
+            _bar("", (str(error),))
+            return
+        if _bar(_plan_text(plan, len(manager(workspace).jobs())), plan.problems):
+            _start(workspace, config, dataset, pins)
+        # Below the bar, which so keeps its place: what refreshes itself, and then is not there any more, could take
+        # the place of what follows it with it when it is late.
+        if not plan.exact and not plan.problems:
+            _wait_for_measurement(workspace, config, dataset)
+
+
+def running_now(workspace: Workspace) -> None:
+    """A line with a link for the training at work, if there is one."""
+    jobs = manager(workspace).jobs()
+    if not jobs:
+        return
+    run = _visible(workspace, jobs[0].run_id)
+    words = f"**{plain(run.name)}**" if run else "somebody else's model"
+    waiting = f", {count(len(jobs) - 1, 'more is', 'more are')} waiting" if len(jobs) > 1 else ""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(f":material/autorenew: In training now: {words}{waiting}.", width="content")
+        if run is not None:
+            page_link(TRAIN, "Watch it", run=run.id)
+
+
+def _visible(workspace: Workspace, run_id: str) -> RunRecord | None:
+    try:
+        return find_run(workspace, run_id)
+    except NotYoursError:
+        return None
+
+
+def _setting(form: Draft, config: TrainingConfig, dataset: Dataset) -> Setting:
+    training_images = [of_split["train"] for of_split in dataset.counts().values()]
+    return Setting(
+        config=config,
+        layers=len(form.outline.layers),
+        classes=len(dataset.classes),
+        smallest_class=min(training_images, default=0),
+        largest_class=max(training_images, default=0),
+    )
+
+
+def _remark(form: Draft, advice: Advice) -> None:
+    with st.container(border=True):
+        words, action = st.columns([3, 1], gap="medium", vertical_alignment="center")
+        words.markdown(f":material/lightbulb: {advice.text}")
+        action.button(
+            advice.action,
+            key=f"train_advice_{advice.action}",
+            on_click=form.update,
+            args=(dict(advice.changes),),
+            width="stretch",
+        )
+
+
+def _bar(text: str, problems: tuple[str, ...]) -> bool:
+    """The plan, or what stands against it, and the button; returns whether it was pressed."""
+    with st.container(border=True):
+        words, action = st.columns([3, 1], gap="small", vertical_alignment="center")
+        with words.container(gap="xsmall"):
+            for problem in problems:
+                st.markdown(f":small[:red[:material/error:] {plain(problem)}]")
+            if text:
+                st.markdown(f":small[{plain(text)}]")
+        return action.button(
+            "Start training",
+            key="train_start",
+            type="primary",
+            icon=":material/play_arrow:",
+            disabled=bool(problems),
+            width="stretch",
+            help="Trains in the background: you may leave this page, or close it, and come back.",
+        )
+
+
+def _plan_text(plan: TrainingPlan, ahead: int) -> str:
+    queue = f" It waits until {count(ahead, 'other training is', 'other trainings are')} done." if ahead else ""
+    return plan.text + queue
+
+
+def _wait_for_measurement(workspace: Workspace, config: TrainingConfig, dataset: Dataset) -> None:
+    """Have the speed of such a training measured; the line says a better time as soon as it is."""
+    meter = speed_meter(workspace)
+
+    def watch() -> None:
+        with error_boundary():
+            if waiting and not meter.want(config, dataset.id):
+                st.rerun()
+
+    waiting = meter.want(config, dataset.id)
+    st.fragment(watch, run_every=MEASURING_SECONDS if waiting else None)()
+
+
+def _start(workspace: Workspace, config: TrainingConfig, dataset: Dataset, pins: Sequence[Pin]) -> None:
+    speed_meter(workspace).stop()
+    run = create_run(workspace, config, dataset, _unused_name(workspace, config, dataset))
+    try:
+        save_watched_images(run.folder, pins)
+    except WorkspaceError:
+        discard_folder(run.path)  # else it would wait for ever
+        raise
+    manager(workspace).submit(run.id)
+    st.query_params["run"] = run.id
+    st.rerun()
+
+
+def _unused_name(workspace: Workspace, config: TrainingConfig, dataset: Dataset) -> str:
+    """What is trained on what, with a number from the second such run on, so that runs can be told apart."""
+    title = get_backbone(config.backbone).title
+    taken = {run.name for run in list_runs(workspace)}
+    # The number stands where a narrow table does not cut it off.
+    numbers = itertools.chain([""], (f" {number}" for number in itertools.count(2)))
+    names = (f"{dataset.name}{number}, {title}" for number in numbers)
+    return next(name for name in names if name not in taken)

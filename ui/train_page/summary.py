@@ -1,0 +1,65 @@
+"""The folded-away options in one line, so that nothing acts unseen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tl_core.backbones.registry import get_backbone
+from tl_core.config import TrainingConfig
+from tl_core.config.fields import FIELDS, format_rate, parse_units
+from tl_core.errors import ConfigError
+from ui.state.form_values import CUSTOM_AUGMENTATION, augmentation_level
+
+
+def options_summary(values: Mapping[str, Any]) -> str:
+    """What stands under *More options*, for someone who leaves it folded."""
+    parts = [_optimizer(values), f"batches of {values['batch_size']}", _head(values), _augmentation(values)]
+    if values["image_size"]:
+        parts.insert(0, f"{values['image_size']} px images")
+    if values["early_stopping_patience"]:
+        parts.append(f"stops after {values['early_stopping_patience']} epochs without progress")
+    if values["class_weights"]:
+        parts.append("balanced classes")
+    if values["weights"] == "random":
+        parts.append("random weights")
+    return " · ".join(parts)
+
+
+def run_summary(config: TrainingConfig) -> str:
+    """A run's own settings in one line: what it builds on, what is frozen, how fast it learns."""
+    layers = config.frozen_layers
+    frozen = "all layers frozen" if layers is None else f"the first {layers} layers frozen"
+    parts = [get_backbone(config.backbone).title, frozen, f"learning rate {format_rate(config.learning_rate)}"]
+    if layers is not None and config.fine_tune_epochs:
+        parts.append(f"fine-tuning rate {format_rate(config.fine_tune_learning_rate)}")
+    return " · ".join(parts)
+
+
+def _word(values: Mapping[str, Any], path: str) -> str:
+    return FIELDS[path].choices[values[path]]
+
+
+def _optimizer(values: Mapping[str, Any]) -> str:
+    schedule = {"constant": "", "cosine": ", cosine schedule", "plateau": ", slower on plateaus"}
+    return f"{_word(values, 'optimizer')}{schedule[values['schedule']]}"
+
+
+def _head(values: Mapping[str, Any]) -> str:
+    pooling = (
+        "flattened" if values["head.pooling"] == "flatten" else f"{_word(values, 'head.pooling').lower()} pooling"
+    )
+    try:
+        units = parse_units(values["head.dense_units"])
+    except ConfigError:
+        units = []
+    hidden = f", hidden layers {', '.join(map(str, units))}" if units else ""
+    dropout = f", dropout {values['head.dropout']:g}" if values["head.dropout"] else ""
+    return f"{pooling}{hidden}{dropout}"
+
+
+def _augmentation(values: Mapping[str, Any]) -> str:
+    level = augmentation_level(values)
+    if level == "none":
+        return "no augmentation"
+    return "own augmentation" if level == CUSTOM_AUGMENTATION else f"{level} augmentation"

@@ -1,0 +1,181 @@
+"""Choosing the pictures that are watched while a model learns: one's own, or images it will not learn from."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import Any, Final
+
+import streamlit as st
+
+from tl_core.data import Dataset
+from tl_core.data.normalise import MAX_IMAGE_BYTES
+from tl_core.errors import ImageError
+from tl_core.runs.watched_images import (
+    MAX_PINNED,
+    Pin,
+    save_watched_draft,
+    watch_dataset_image,
+    watch_upload,
+    watched_draft,
+)
+from tl_core.storage.workspace import Workspace, new_id
+from ui.components.format import count, plain
+from ui.components.gallery import thumbnail as dataset_thumbnail
+from ui.components.pictures import FILE_TYPES
+from ui.components.thumbnail import thumbnail
+
+AT_ONCE: Final = 4  # images of the dataset that one click adds
+SPLITS: Final = ("test", "validation")  # a training image would flatter the model
+_DRAFT_KEY: Final = "train_pinned_draft"
+_UPLOADS_KEY: Final = "train_pinned_uploads"  # how many times pictures were brought: each time the field is a new one
+_REFUSED_KEY: Final = "train_pinned_refused"
+
+
+def choose_watched_images(workspace: Workspace, dataset: Dataset) -> list[Pin]:
+    """Draw the folded section of the form; returns what is to be watched, at most eight pictures."""
+    with st.expander("Watch some pictures while it learns", icon=":material/visibility:", key="train_pinned"):
+        st.caption(
+            f"Pin up to {MAX_PINNED} pictures. Under the curves you will see, epoch by epoch, what the model thinks "
+            "they are. It does not learn from them."
+        )
+        left, right = st.columns(2, gap="medium", vertical_alignment="bottom")
+        with left:
+            brought = _brought(workspace)
+        with right:
+            rows = _of_dataset(dataset, MAX_PINNED - len(brought))
+        pins = [*brought, *(watch_dataset_image(dataset, dataset.images[row]) for row in rows)]
+        _show(brought, dataset, rows)
+    if pins:
+        st.caption(f":material/visibility: {count(len(pins), 'picture')} will be watched.")
+    return pins
+
+
+def _brought(workspace: Workspace) -> list[Pin]:
+    """Pictures of one's own; they wait on the disk, so that leaving the form does not lose them."""
+    draft_id: str = st.session_state.setdefault(_DRAFT_KEY, new_id("pinned"))
+    pins = watched_draft(workspace, draft_id)
+    times = st.session_state.get(_UPLOADS_KEY, 0)
+    files = st.file_uploader(
+        "Pictures of your own",
+        type=FILE_TYPES,
+        accept_multiple_files=True,
+        max_upload_size=MAX_IMAGE_BYTES // 1_000_000,
+        key=f"train_pinned_files_{times}",
+        help="They stay on this machine: each is kept, made smaller, with the run; before Start for a day at most.",
+    )
+    if files:
+        room = MAX_PINNED - len(pins)
+        more, refused = _read(files[:room])
+        if len(files) > room:
+            refused.append(
+                f"At most {MAX_PINNED} pictures are watched; {count(len(files) - room, 'is', 'are')} left out."
+            )
+        save_watched_draft(workspace, draft_id, [*pins, *more])
+        st.session_state[_REFUSED_KEY] = refused
+        st.session_state[_UPLOADS_KEY] = times + 1
+        st.rerun()
+    for sentence in st.session_state.get(_REFUSED_KEY, ()):
+        st.warning(sentence, icon=":material/broken_image:")
+    if pins:
+        st.button(
+            "Remove mine",
+            key="train_pinned_remove_mine",
+            icon=":material/close:",
+            type="tertiary",
+            on_click=_remove_mine,
+            args=(workspace, draft_id),
+        )
+    return pins
+
+
+def _read(files: Sequence[Any]) -> tuple[list[Pin], list[str]]:
+    """What can be used of the uploads, and a sentence as Markdown for what cannot."""
+    pins: list[Pin] = []
+    refused: list[str] = []
+    for file in files:
+        try:
+            pins.append(watch_upload(file.name, file.getvalue()))
+        except ImageError as error:
+            refused.append(f"**{plain(file.name)}**: {error}")
+    return pins, refused
+
+
+def _remove_mine(workspace: Workspace, draft_id: str) -> None:
+    save_watched_draft(workspace, draft_id, ())
+    st.session_state.pop(_REFUSED_KEY, None)
+
+
+def _of_dataset(dataset: Dataset, room: int) -> list[int]:
+    """Buttons that add and remove images of the dataset; returns their rows, which is all that is remembered."""
+    state = f"train_pinned_rows_{dataset.id}"
+    rows: list[int] = st.session_state.get(state, [])[: max(0, room)]
+    offered = next((split for split in SPLITS if dataset.of_split(split)), None)
+    if offered is None:
+        return []
+    with st.container(horizontal=True):
+        st.button(
+            f"Add {offered} images",
+            key="train_pinned_add",
+            icon=":material/casino:",
+            disabled=len(rows) >= min(room, len(dataset.of_split(offered))),
+            on_click=_add,
+            args=(state, dataset, offered, room),
+            help=f"Adds up to {AT_ONCE} images that the model does not learn from, at random, of each class in turn.",
+        )
+        st.button(
+            "Remove them",
+            key="train_pinned_remove",
+            icon=":material/close:",
+            type="tertiary",
+            disabled=not rows,
+            on_click=_forget,
+            args=(state,),
+        )
+    return rows
+
+
+def _add(state: str, dataset: Dataset, split: str, room: int) -> None:
+    rows: list[int] = st.session_state.get(state, [])
+    more = spread_over_classes(dataset, split, rows, max(0, min(AT_ONCE, room - len(rows))))
+    st.session_state[state] = [*rows, *more]
+
+
+def _forget(state: str) -> None:
+    st.session_state.pop(state, None)
+
+
+def spread_over_classes(dataset: Dataset, split: str, taken: Sequence[int], amount: int) -> list[int]:
+    """Rows of images drawn at random, always from a class of which the fewest are taken.
+
+    Args:
+        dataset: whose images.
+        split: which of them.
+        taken: rows that are no longer to be had.
+        amount: at most so many.
+    """
+    left = [row for row, image in enumerate(dataset.images) if image.split == split and row not in taken]
+    random.shuffle(left)
+    shares = [sum(dataset.images[row].label == label for row in taken) for label in range(len(dataset.classes))]
+    chosen: list[int] = []
+    while left and len(chosen) < amount:
+        row = min(left, key=lambda row: shares[dataset.images[row].label])
+        left.remove(row)
+        shares[dataset.images[row].label] += 1
+        chosen.append(row)
+    return chosen
+
+
+def _show(brought: Sequence[Pin], dataset: Dataset, rows: Sequence[int]) -> None:
+    pictures = [(pin.name, pin.name, thumbnail(sha256(pin.encoded).hexdigest(), pin.encoded)) for pin in brought]
+    for row in rows:
+        record = dataset.images[row]
+        name = dataset.classes[record.label]
+        pictures.append((name, f"{name}: {record.source_name}", dataset_thumbnail(dataset.path_of(record))))
+    if pictures:
+        with st.grid("auto", min_column_width=80, gap="small"):
+            for name, described, picture in pictures:
+                with st.container(gap="xxsmall"):
+                    st.image(picture, width=76, alt=described)
+                    st.caption(plain(name))

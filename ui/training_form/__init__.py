@@ -1,5 +1,0 @@
-"""The form of the Train page: settings, their words, their checks, and the controls that show them."""
-
-from ui.training_form.form import open_from_link, run_heading, training_form
-
-__all__ = ["open_from_link", "run_heading", "training_form"]
