@@ -17,7 +17,7 @@ from benchmarks.synthetic import Kind, make_dataset, share_dataset
 from benchmarks.training import train_with_engine
 from tl_core.config import TrainingConfig
 from tl_core.data import load_dataset
-from tl_core.runs import Best, EventWriter, create_run, update_run
+from tl_core.runs import Best, EventLog, create_run, update_run
 from tl_core.storage.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -170,7 +170,7 @@ def invent_run(room: Workspace, dataset: Path, number: int, epochs: int) -> str:
     config = TrainingConfig(epochs=epochs, seed=number)
     run = create_run(room, config, load_dataset(dataset), f"run {number}")
     values = list(invent_curves(number, epochs))
-    with EventWriter(run.folder.events_file) as events:
+    with EventLog(run.folder.events_file) as events:
         events.write("phase", phase="head", text="Training", first_epoch=1, epochs=epochs, steps=BATCHES)
         for epoch, measured in enumerate(values, start=1):
             told = {"phase": "head", "epoch": epoch}

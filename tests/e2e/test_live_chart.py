@@ -11,7 +11,7 @@ from tests.tl_core.figures.run_events import batch, end, epoch, phase
 from tests.ui.pages_without_browser import pictures
 from tl_core.config import TrainingConfig
 from tl_core.data import import_uploads
-from tl_core.runs import EventWriter, create_run, update_run
+from tl_core.runs import EventLog, create_run, update_run
 from tl_core.runs.store import now, this_process
 
 pytestmark = pytest.mark.e2e
@@ -36,7 +36,7 @@ def run(app):
 
 @pytest.fixture
 def writer(run):
-    with EventWriter(run.folder.events_file) as writer:
+    with EventLog(run.folder.events_file) as writer:
         write(writer, [phase("head", 1, EPOCHS), *epoch_events(1)])
         yield writer
 

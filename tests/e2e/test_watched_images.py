@@ -9,7 +9,7 @@ from tests.tl_core.figures.run_events import epoch, phase
 from tests.ui.pages_without_browser import pictures
 from tl_core.config import TrainingConfig
 from tl_core.data import import_uploads
-from tl_core.runs import EventWriter, create_run, update_run
+from tl_core.runs import EventLog, create_run, update_run
 from tl_core.runs.store import now, this_process
 from tl_core.runs.watched_images import save_watched_images, watch_dataset_image
 
@@ -21,7 +21,7 @@ def test_the_lines_grow_in_place(page, app):
     run = create_run(app.workspace, TrainingConfig(), dataset, "Watched")
     save_watched_images(run.folder, [watch_dataset_image(dataset, record) for record in dataset.images[:3]])
     update_run(run.path, status="running", started=now(), owner=this_process())
-    with EventWriter(run.folder.events_file) as writer:
+    with EventLog(run.folder.events_file) as writer:
         writer.write(**phase("head", 1, 4))
         page.goto(app.at("Train", run=run.id))
         expect(page.get_by_text("No answer yet").first).to_be_visible()

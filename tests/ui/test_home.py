@@ -9,13 +9,13 @@ from tests.tl_core.figures.run_events import two_phase_run
 from tests.ui.pages_without_browser import ROOT, open_page, press, texts
 from tl_core.config import TrainingConfig
 from tl_core.machine.hardware import detect_hardware
-from tl_core.runs import Best, EventWriter, create_run, update_run
+from tl_core.runs import Best, EventLog, create_run, update_run
 from tl_core.runs.store import now
 
 
 def make_run(workspace, dataset, name, status, events=()):
     run = create_run(workspace, TrainingConfig(), dataset, name)
-    with EventWriter(run.folder.events_file) as writer:
+    with EventLog(run.folder.events_file) as writer:
         for event in events:
             writer.write(**event)
     return update_run(run.path, status=status)

@@ -14,7 +14,7 @@ from PIL import Image
 from tests.tl_core.figures.run_events import two_phase_run
 from tl_core.config import TrainingConfig
 from tl_core.data import SplitConfig, import_uploads
-from tl_core.runs import Best, EventWriter, create_run, update_run
+from tl_core.runs import Best, EventLog, create_run, update_run
 from tl_core.runs.store import now
 from tl_core.storage.files import sha256_of
 
@@ -60,7 +60,7 @@ def ended_run(workspace, dataset, name=None, *, status="done", accuracy=0.9, mod
     if model:
         shutil.copy(colour_model(), run.folder.model_file)
         changes["model_sha256"] = sha256_of(run.folder.model_file)
-        with EventWriter(run.folder.events_file) as events:
+        with EventLog(run.folder.events_file) as events:
             for event in two_phase_run():
                 events.write(**event)
     return update_run(run.path, status=status, started=now(), finished=now(), best=best, **changes)

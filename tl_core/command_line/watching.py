@@ -107,7 +107,7 @@ def _telling(run_path: Path, output: Output) -> Iterator[None]:
 
 
 def _tell_new(reader: EventReader, output: Output) -> None:
-    for event in reader.read_new():
+    for event in reader.read_new().appended:
         if text := _sentence(event):
             output.say(text)
         elif event["kind"] == "progress" and sys.stderr.isatty():

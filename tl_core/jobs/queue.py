@@ -21,7 +21,7 @@ from typing import Final
 from tl_core.config import TrainingConfig
 from tl_core.errors import StoppedError, TransferLearningError, WorkspaceError
 from tl_core.machine.priority import share_the_lock
-from tl_core.runs import EventWriter, RunRecord, find_run, load_run, update_run
+from tl_core.runs import EventLog, RunRecord, find_run, load_run, update_run
 from tl_core.runs.disk_reserve import write_with_reserve
 from tl_core.runs.heartbeat import HangDetector, Heartbeat
 from tl_core.runs.store import discard_folder, now, require_resumable, this_process, with_more_epochs
@@ -270,7 +270,7 @@ def _close(path: Path, status: str, text: str) -> None:
 
     def words() -> None:
         update_run(path, status=status, finished=now(), error=error)
-        with EventWriter(load_run(path).folder.events_file) as events:
+        with EventLog(load_run(path).folder.events_file) as events:
             events.write("end", status=status, text=text)
 
     write_with_reserve(path, words)

@@ -17,14 +17,14 @@ from tl_core.runs.store import (
     run_exists,
     update_run,
 )
-from tl_core.storage.event_log import Event, EventReader, EventWriter, read_events
+from tl_core.storage.event_log import Event, EventLog, EventReader, read_events
 
 __all__ = [
     "ACTIVE",
     "Best",
     "Event",
+    "EventLog",
     "EventReader",
-    "EventWriter",
     "RunFolder",
     "RunProgress",
     "RunRecord",

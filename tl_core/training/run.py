@@ -11,12 +11,12 @@ from typing import Final
 
 from tl_core.config import TrainingConfig
 from tl_core.errors import StoppedError, TransferLearningError
-from tl_core.runs import EventWriter, RunFolder, load_run, update_run
+from tl_core.runs import EventLog, RunFolder, load_run, update_run
 from tl_core.runs.disk_reserve import reserve_disk, write_with_reserve
 from tl_core.runs.heartbeat import Heartbeat
 from tl_core.runs.recovery import remove_half_written
 from tl_core.runs.store import now, this_process
-from tl_core.training.callbacks.backup import forget_epochs_from, load_checkpoint, with_more_epochs
+from tl_core.training.callbacks.backup import load_checkpoint, with_more_epochs
 from tl_core.training.callbacks.event_log import Reporter, describe
 from tl_core.training.run_log import logging_to
 from tl_core.training.trainer import Trainer
@@ -86,11 +86,11 @@ def _run(
     checkpoint = load_checkpoint(folder) if resuming else None
     if checkpoint is not None and more:
         checkpoint = with_more_epochs(checkpoint, more)
-    if resuming:
-        forget_epochs_from(folder, checkpoint.state.next_epoch if checkpoint else 1)
-    with logging_to(folder.log_file), EventWriter(folder.events_file) as events:
+    with logging_to(folder.log_file), EventLog(folder.events_file) as events:
         reporter = Reporter(events, heartbeat=heartbeat)
         with _ending(run_path, reporter):
+            if resuming:
+                events.forget_epochs_from(checkpoint.state.next_epoch if checkpoint else 1)
             course = Trainer(config, dataset_path, run_path, reporter, alive_and_asked, checkpoint)
             status, best = course.run()
             _close(run_path, reporter, status, _ENDINGS[status].format(describe(best)))

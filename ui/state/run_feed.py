@@ -29,9 +29,11 @@ class Feed:
 
     def update(self) -> None:
         """Take in what has been written since the last time."""
-        events = self.reader.read_new()
-        self.history.add(events)
-        self.progress.add(events)
+        new = self.reader.read_new()
+        if new.restarted:
+            self.history, self.progress = History(), RunProgress()
+        self.history.add(new.events)
+        self.progress.add(new.events)
 
 
 # Of the process, not of a browser session: a run of hours has tens of thousands of events, and to read them all

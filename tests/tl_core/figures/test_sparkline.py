@@ -4,7 +4,7 @@ from tests.tl_core.figures.run_events import epoch, phase, two_phase_run
 from tl_core.config import TrainingConfig
 from tl_core.figures import sparkline
 from tl_core.figures.sparkline import MAX_POINTS, accuracy_sparkline
-from tl_core.runs import EventWriter, create_run
+from tl_core.runs import EventLog, create_run
 from tl_core.storage.workspace import Workspace
 
 
@@ -23,7 +23,7 @@ def run(tmp_path):
 
 
 def write(run, events):
-    with EventWriter(run.folder.events_file) as writer:
+    with EventLog(run.folder.events_file) as writer:
         for event in events:
             writer.write(**event)
 

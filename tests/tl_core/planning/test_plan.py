@@ -9,7 +9,7 @@ from tl_core.data.dataset import Dataset, ImageRecord
 from tl_core.errors import ConfigError
 from tl_core.planning import format_duration, plan_training
 from tl_core.planning.format import count_in_words
-from tl_core.runs import EventWriter, create_run, update_run
+from tl_core.runs import EventLog, create_run, update_run
 from tl_core.storage.workspace import Workspace
 
 
@@ -72,7 +72,7 @@ def test_the_line_names_the_download_and_whether_the_time_is_a_guess(workspace, 
 def test_the_time_follows_an_earlier_run_of_the_same_backbone(workspace, dataset):
     config = TrainingConfig()
     run = create_run(workspace, config, dataset)
-    with EventWriter(run.folder.events_file) as events:
+    with EventLog(run.folder.events_file) as events:
         events.write("progress", phase="features", done=140, total=140, images_per_second=2.0)
     update_run(run.path, status="done")
     plan = plan_training(config, dataset, workspace)

@@ -7,7 +7,7 @@ import pytest
 from tests.tl_core.figures.run_events import epoch, phase
 from tests.ui.pages_without_browser import open_page, press, texts
 from tl_core.config import TrainingConfig
-from tl_core.runs import EventWriter, create_run, update_run
+from tl_core.runs import EventLog, create_run, update_run
 from tl_core.runs.store import now
 
 OVERFIT = "over-fitting; the kept model is epoch 3"
@@ -17,7 +17,7 @@ OVERFIT = "over-fitting; the kept model is epoch 3"
 def overfitted(workspace, dataset):
     run = create_run(workspace, TrainingConfig(epochs=20, seed=11), dataset, "Learned by heart")
     losses = [1.0, 0.6, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65]
-    with EventWriter(run.folder.events_file) as events:
+    with EventLog(run.folder.events_file) as events:
         events.write(**phase("head", 1, 8))
         for number, val_loss in enumerate(losses, start=1):
             events.write(**epoch(number, loss=1.0 / number, val_loss=val_loss, val_accuracy=0.8, best=number <= 3))
@@ -40,7 +40,7 @@ def test_a_remark_leads_to_the_form_with_the_change(overfitted, page):
 
 def test_a_good_run_is_left_in_peace(workspace, dataset):
     run = create_run(workspace, TrainingConfig(), dataset, "Fine")
-    with EventWriter(run.folder.events_file) as events:
+    with EventLog(run.folder.events_file) as events:
         events.write(**phase("head", 1, 2))
         for number in (1, 2):
             events.write(**epoch(number, loss=0.1, val_loss=0.1, val_accuracy=0.9, best=True))

@@ -16,7 +16,7 @@ from tests.ui.trained_runs import ended_run
 from tl_core.config import TrainingConfig
 from tl_core.jobs import JobManager
 from tl_core.jobs.queue import HUNG
-from tl_core.runs import EventWriter, RunFolder, create_run, find_run, list_runs, update_run
+from tl_core.runs import EventLog, RunFolder, create_run, find_run, list_runs, update_run
 from tl_core.runs.record import CHECKPOINT_FILE
 from tl_core.runs.store import now
 from ui.components.run_panel import may_change
@@ -33,7 +33,7 @@ class ScriptedTraining:
     def __call__(self, config, dataset_path, run_path, should_stop):
         update_run(run_path, status="running", started=now())
         folder, events = RunFolder(run_path), two_phase_run(head=4, fine_tune=3)
-        with EventWriter(folder.events_file) as writer:
+        with EventLog(folder.events_file) as writer:
             for event in events[:36]:
                 writer.write(**event)
             folder.model_file.write_bytes(b"a model")

@@ -1,15 +1,15 @@
 """Following the events of a run."""
 
-from tests.tl_core.figures.run_events import epoch, phase
+from tests.tl_core.figures.run_events import batch, epoch, phase
 from tl_core.config import TrainingConfig
-from tl_core.runs import EventWriter, create_run
+from tl_core.runs import EventLog, create_run
 from ui.runs_page.compare import MOST
 from ui.state.run_feed import FOLLOWED_RUNS, following
 
 
 def test_only_what_is_new_is_read_and_all_of_it_is_known(workspace, dataset):
     run = create_run(workspace, TrainingConfig(), dataset)
-    with EventWriter(run.folder.events_file) as writer:
+    with EventLog(run.folder.events_file) as writer:
         writer.write(**phase("head", 1, 5))
         writer.write(**epoch(1))
         with following(run) as feed:
@@ -28,7 +28,7 @@ def test_a_run_that_has_not_begun_is_empty(workspace, dataset):
 
 def test_a_run_looked_at_long_ago_is_read_again(workspace, dataset):
     first = create_run(workspace, TrainingConfig(), dataset)
-    with EventWriter(first.folder.events_file) as writer:
+    with EventLog(first.folder.events_file) as writer:
         writer.write(**epoch(1))
     with following(first) as feed:
         pass
@@ -49,3 +49,21 @@ def test_all_runs_of_a_comparison_stay_in_memory(workspace, dataset):
                 yield feed
 
     assert all(one is again for one, again in zip(list(feeds()), list(feeds()), strict=True))
+
+
+def test_a_run_that_is_resumed_while_it_is_looked_at_goes_on_live(workspace, dataset):
+    run = create_run(workspace, TrainingConfig(), dataset)
+    with EventLog(run.folder.events_file) as log:
+        log.write(**phase("head", 1, 5))
+        log.write(**epoch(1))
+        for number in range(1, 91):
+            log.write(**batch(2, number, 90))
+        with following(run) as feed:
+            assert feed.history.position == 2
+            assert feed.progress.epoch == 2
+        log.forget_epochs_from(2)
+        log.write(**epoch(2))
+        with following(run) as again:
+            assert list(again.history.epochs) == [1, 2]
+            assert again.history.batches == []
+            assert again.progress.epoch == 2

@@ -11,7 +11,7 @@ from tests.ui.pages_without_browser import checked, open_page, picture, press, t
 from tl_core.config import TrainingConfig
 from tl_core.errors import WorkspaceError
 from tl_core.jobs import JobManager
-from tl_core.runs import EventWriter, create_run, list_runs, update_run
+from tl_core.runs import EventLog, create_run, list_runs, update_run
 from tl_core.runs.watched_images import save_watched_images, watch_dataset_image, watched_images
 from ui.train_page.watched_images_picker import spread_over_classes
 
@@ -98,7 +98,7 @@ def test_under_the_curves_each_picture_has_its_chart(workspace, dataset):
     run = create_run(workspace, TrainingConfig(), dataset, "Watched")
     save_watched_images(run.folder, [watch_dataset_image(dataset, record) for record in dataset.of_split("test")[:2]])
     update_run(run.path, status="stopped")
-    with EventWriter(run.folder.events_file) as events:
+    with EventLog(run.folder.events_file) as events:
         events.write("pinned", epoch=1, probabilities=[[0.9, 0.1], [0.2, 0.8]])
     (shown,) = charts(open_page(PAGE, run=run.id))
     assert shown["epochs"] == [1]

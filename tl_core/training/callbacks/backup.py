@@ -13,9 +13,9 @@ from typing import Any, BinaryIO, Final
 import numpy as np
 import numpy.typing as npt
 
-from tl_core.runs import Best, RunFolder, read_events
+from tl_core.runs import Best, RunFolder
 from tl_core.runs.record import CHECKPOINT_FILE, LATEST_FILES
-from tl_core.storage.files import overwriting, replacing, write_bytes
+from tl_core.storage.files import overwriting, replacing
 from tl_core.training.phase import TrainerState
 
 logger = logging.getLogger(__name__)
@@ -25,7 +25,6 @@ Array = npt.NDArray[Any]
 _GROUPS: Final = ("variables", "optimizer", "best")
 _STATE: Final = tuple(entry.name for entry in fields(TrainerState) if entry.name not in ("best", "weights"))
 _END_OF_ZIP: Final = 22  # bytes of the record that ends a zip file without a comment
-_OF_EPOCHS: Final = ("batch", "epoch", "pinned")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,16 +135,6 @@ def _best_is_last(checkpoint: Checkpoint) -> bool:
     """Whether the last epoch is the best one, so that one copy of the weights is enough."""
     best = checkpoint.state.best
     return best is not None and best.epoch == checkpoint.state.next_epoch - 1
-
-
-def forget_epochs_from(folder: RunFolder, epoch: int) -> None:
-    """Drop the events of epochs that will be trained again, so that each epoch is told once."""
-    events = read_events(folder.events_file)
-    kept = [event for event in events if event["kind"] not in _OF_EPOCHS or event["epoch"] < epoch]
-    if len(kept) < len(events):
-        write_bytes(
-            folder.events_file, "".join(json.dumps(event, ensure_ascii=False) + "\n" for event in kept).encode()
-        )
 
 
 def _group(file: Any, name: str, count: int) -> list[Array]:

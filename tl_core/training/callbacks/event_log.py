@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from tl_core.runs import Best, EventWriter
+from tl_core.runs import Best, EventLog
 from tl_core.runs.heartbeat import Heartbeat
 from tl_core.training.epoch_runner import Batches, Result
 
@@ -32,7 +32,7 @@ class Reporter:
 
     def __init__(
         self,
-        events: EventWriter,
+        events: EventLog,
         clock: Callable[[], float] = time.monotonic,
         heartbeat: Heartbeat | None = None,
     ) -> None:
