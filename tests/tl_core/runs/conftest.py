@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.tl_core.small_trainings import COLOURS, import_coloured
 from tl_core.config import TrainingConfig
+from tl_core.data.dataset import Dataset
 from tl_core.runs import RunRecord, create_run
 from tl_core.storage.workspace import Workspace
 
@@ -36,3 +38,8 @@ def workspace(tmp_path: Path) -> Workspace:
 @pytest.fixture
 def run(workspace: Workspace) -> RunRecord:
     return create_run(workspace, TrainingConfig(epochs=3), FakeDataset())
+
+
+@pytest.fixture
+def dataset(workspace: Workspace) -> Dataset:
+    return import_coloured(workspace, COLOURS)
