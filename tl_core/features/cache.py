@@ -1,4 +1,4 @@
-"""Large arrays kept on the disk under a key, memory-mapped, bounded in size, safe against a killed writer.
+"""Large arrays on the disk under a key, memory-mapped, bounded in size, safe against a killed writer.
 
 An entry is a folder ``<kind>-<sha256 of the key>`` with one ``.npy`` file per array and ``entry.json``. It is
 made in a hidden folder and renamed when complete, so a reader meets a whole entry or none.
@@ -16,7 +16,7 @@ import os
 import secrets
 import shutil
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -37,6 +37,7 @@ Key = Mapping[str, Any]
 
 DEFAULT_LIMIT_GB: Final = 10.0  # 10^9 bytes; TL_CACHE_GB overrides
 _VERSION: Final = 1
+_DISK_SHARE: Final = 2  # times the size of a new entry that must be free on the disk: the training writes, too
 _MAKING: Final = ".making-"
 _ENTRY_FILE: Final = "entry.json"
 _WHOLE: Final = 16 << 20  # bytes; larger files are checked by samples
@@ -63,11 +64,39 @@ class DiskCache:
         self._folder = folder
         self.limit_bytes = limit_bytes
 
+    def get_or_make(
+        self, kind: str, key: Key, specs: Sequence[ArraySpec], fill: Callable[[Sequence[Array]], None]
+    ) -> list[Array] | None:
+        """The arrays of an entry, memory-mapped and read-only; ``fill`` writes them where there is no such entry.
+
+        Returns:
+            None where the cache has no room for them, or cannot be written: whoever asked then does without.
+        """
+        if found := self.open(kind, key):
+            return found
+        if not self.fits(specs):
+            return None
+        try:
+            with self.making(kind, key, specs) as arrays:
+                fill(arrays)
+        except WorkspaceError as error:
+            logger.warning("The work goes on without the cache: %s", error)
+            return None
+        return self.open(kind, key)
+
     def fits(self, specs: Sequence[ArraySpec]) -> bool:
-        """Whether an entry of these arrays may be kept: within the bound, and with room on the disk."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        size = sum(spec.bytes for spec in specs)
-        return size <= self.limit_bytes and 2 * size <= shutil.disk_usage(self._folder).free + self.size_bytes()
+        """Whether an entry of these arrays can be made: within the limit, and with as much disk space left over.
+
+        Entries that were used less recently make room for it.
+        """
+        return self._evictions(_bytes(specs)) is not None
+
+    def make_disk_room(self, needed: int) -> None:
+        """Evict the least recently used entries until the disk has ``needed`` bytes free, or no entry is left."""
+        for path in sorted(self._entries(), key=_last_used):
+            if shutil.disk_usage(self._nearest_folder()).free >= needed:
+                return
+            shutil.rmtree(path, ignore_errors=True)
 
     def open(self, kind: str, key: Key) -> list[Array] | None:
         """The arrays of an entry, memory-mapped and read-only, or None; a damaged entry is removed."""
@@ -80,11 +109,12 @@ class DiskCache:
             logger.warning("A damaged cache entry is made again: %s (%s)", path.name, error)
             shutil.rmtree(path, ignore_errors=True)
             return None
-        os.utime(path / _ENTRY_FILE)  # used now
+        with contextlib.suppress(FileNotFoundError):  # evicted by another process just now; what is mapped stays
+            os.utime(path / _ENTRY_FILE)  # used now
         return arrays
 
     def name_of(self, kind: str, key: Key) -> str:
-        """The name under which an entry is kept, for `holds`."""
+        """The name of an entry, for `holds`."""
         return self._path(kind, key).name
 
     def holds(self, name: str) -> bool:
@@ -96,11 +126,11 @@ class DiskCache:
         """Give writable arrays; they become the entry when the block ends, and vanish if it raises.
 
         Raises:
-            WorkspaceError: the disk is full or the cache cannot be written.
+            WorkspaceError: there is no room for them, or the cache cannot be written.
         """
         temporary = self._folder / f"{_MAKING}{os.getpid()}-{secrets.token_hex(6)}"
         try:
-            self._make_room(sum(spec.bytes for spec in specs))
+            self._make_room(_bytes(specs))
             temporary.mkdir(parents=True)
             arrays = [_create(temporary / _file_name(index), spec) for index, spec in enumerate(specs)]
             yield arrays
@@ -135,13 +165,29 @@ class DiskCache:
         return [path for path in self._folder.iterdir() if path.is_dir() and not path.name.startswith(".")]
 
     def _make_room(self, needed: int) -> None:
+        evictions = self._evictions(needed)
+        if evictions is None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        for path in evictions:
+            shutil.rmtree(path, ignore_errors=True)
+
+    def _evictions(self, needed: int) -> list[Path] | None:
+        """The entries that must go for ``needed`` bytes, least recently used first; None where all are not enough."""
         self._remove_abandoned()
-        entries = sorted(self._entries(), key=_last_used)
-        total = sum(_size(path) for path in entries)
-        while entries and total + needed > self.limit_bytes:
-            oldest = entries.pop(0)
-            total -= _size(oldest)
-            shutil.rmtree(oldest, ignore_errors=True)
+        sizes = {path: _size(path) for path in sorted(self._entries(), key=_last_used)}
+        over_limit = sum(sizes.values()) + needed - self.limit_bytes
+        over_disk = _DISK_SHARE * needed - shutil.disk_usage(self._nearest_folder()).free
+        missing, evictions = max(over_limit, over_disk), []
+        for path, size in sizes.items():
+            if missing <= 0:
+                break
+            evictions.append(path)
+            missing -= size
+        return evictions if missing <= 0 else None
+
+    def _nearest_folder(self) -> Path:
+        """The cache's folder, or where it will be made."""
+        return next(path for path in (self._folder, *self._folder.parents) if path.is_dir())
 
     def _remove_abandoned(self) -> None:
         """Remove what processes that no longer exist left half-made."""
@@ -160,6 +206,10 @@ def open_cache(workspace: Workspace) -> DiskCache:
         ConfigError: ``TL_CACHE_GB`` is no number of at least 0.
     """
     return DiskCache(workspace.cache, gigabytes_from_environment("TL_CACHE_GB", DEFAULT_LIMIT_GB))
+
+
+def _bytes(specs: Sequence[ArraySpec]) -> int:
+    return sum(spec.bytes for spec in specs)
 
 
 def _file_name(index: int) -> str:

@@ -71,17 +71,16 @@ def compute_features(
     Raises:
         StoppedError: ``should_stop`` said so.
     """
-    if kept := cache.open(FEATURES_KIND, run.key):
-        return kept
-    if cache.fits(run.specs):
-        with cache.making(FEATURES_KIND, run.key, run.specs) as arrays:
-            _fill(arrays, run, compile_trunk(), batch_size, progress, should_stop)
-        if kept := cache.open(FEATURES_KIND, run.key):
-            return kept
+
+    def fill(arrays: Sequence[Array]) -> None:
+        _fill(arrays, run, compile_trunk(), batch_size, progress, should_stop)
+
+    if (cached := cache.get_or_make(FEATURES_KIND, run.key, run.specs, fill)) is not None:
+        return cached
     if sum(spec.bytes for spec in run.specs) > RESIDENT_BYTES:
         return None
     arrays = [np.empty(spec.shape, spec.dtype) for spec in run.specs]
-    _fill(arrays, run, compile_trunk(), batch_size, progress, should_stop)
+    fill(arrays)
     return arrays
 
 

@@ -77,14 +77,11 @@ def open_images(
         StoppedError: ``should_stop`` said so.
     """
     spec = ArraySpec((len(dataset.images), size, size, 3), "uint8")
-    key = _key(dataset, size)
-    if arrays := cache.open("images", key):
-        return StoredImages(arrays[0])
-    if not cache.fits([spec]):
-        return StreamedImages(dataset, size)
-    with cache.making("images", key, [spec]) as (array,):
-        _fill(array, dataset, size, progress, should_stop)
-    arrays = cache.open("images", key)
+
+    def fill(arrays: Sequence[Images]) -> None:
+        _fill(arrays[0], dataset, size, progress, should_stop)
+
+    arrays = cache.get_or_make("images", _key(dataset, size), [spec], fill)
     return StoredImages(arrays[0]) if arrays else StreamedImages(dataset, size)
 
 

@@ -6,7 +6,7 @@ without *where*. Two images are as alike as the cosine of the angle between thei
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +21,7 @@ from tl_core.features.cache import ArraySpec, DiskCache, Key, open_cache
 from tl_core.features.compiled import Network, compile_network
 from tl_core.features.images import ImageRows, open_images, pixels_key
 from tl_core.machine.device import find_device
+from tl_core.machine.pool import Pool
 from tl_core.machine.progress import Progress, ShouldStop, ignore_progress, never
 from tl_core.models.classifier import Classifier, split_classifier
 from tl_core.models.load import load_stored
@@ -33,6 +34,7 @@ Features = npt.NDArray[np.float32]
 
 KIND: Final = "pooled"  # of cache entries
 _BATCH: Final = 32
+_held: Final[Pool[Features]] = Pool(1)  # the latest ones for which the cache has no room
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +77,15 @@ def cached_features(run_path: Path, dataset: Dataset) -> Features | None:
     run = load_run(run_path)
     if not run.has_model:
         return None
-    found = _cache(dataset).open(KIND, _key(run, dataset))
-    return found[0] if found else None
+    cache, key = _cache(dataset), _key(run, dataset)
+    found = cache.open(KIND, key)
+    return found[0] if found else _held.find(cache.name_of(KIND, key))
 
 
 def feature_vectors(
     run_path: Path, dataset: Dataset, progress: Progress = ignore_progress, should_stop: ShouldStop = never
 ) -> Features:
-    """Compute the features of all images of a dataset and keep them for `kept_features`.
+    """Compute the features of all images of a dataset; `cached_features` has them afterwards.
 
     Args:
         run_path: folder of the run whose model looks at them.
@@ -93,16 +96,22 @@ def feature_vectors(
     Raises:
         ModelUnavailableError: the run has no usable model.
         StoppedError: ``should_stop`` said so.
-        WorkspaceError: the disk is full.
     """
     run, cache = load_run(run_path), _cache(dataset)
     classifier = split_classifier(load_stored(run))
     images = open_images(cache, dataset, classifier.image_size, ignore_progress, should_stop)
     network = compile_network(_pooled(classifier), classifier.image_size, find_device("float32"), batch_size=_BATCH)
     spec = ArraySpec((len(dataset.images), int(classifier.base.output_shape[-1])), "float32")
-    with cache.making(KIND, _key(run, dataset), [spec]) as (array,):
-        _fill(array, network, images, progress, should_stop)
-        return np.array(array)
+
+    def fill(arrays: Sequence[Features]) -> None:
+        _fill(arrays[0], network, images, progress, should_stop)
+
+    if cached := cache.get_or_make(KIND, _key(run, dataset), [spec], fill):
+        return cached[0]
+    features = np.empty(spec.shape, np.float32)
+    fill([features])
+    _held.put(cache.name_of(KIND, _key(run, dataset)), features)
+    return features
 
 
 def _pooled(classifier: Classifier) -> Callable[[tf.Tensor], list[tf.Tensor]]:

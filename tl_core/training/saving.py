@@ -14,8 +14,10 @@ import numpy.typing as npt
 
 from tl_core.config import TrainingConfig
 from tl_core.errors import TrainingError, WorkspaceError
+from tl_core.features.cache import open_cache
 from tl_core.models.classifier import Classifier, build_classifier
 from tl_core.storage.files import replacing, sha256_of
+from tl_core.storage.workspace import Workspace
 
 Array = npt.NDArray[Any]
 
@@ -23,10 +25,10 @@ _ROOM: Final = 3  # times the model's size must be free on the disk
 
 
 def require_room(path: Path, classifier: Classifier, more: int = 0) -> None:
-    """Check that the model will fit on the disk, before hours are spent on it.
+    """Check that the model will fit on the disk, before hours are spent on it; the cache makes room for it.
 
     Args:
-        path: on the disk in question.
+        path: folder of the run.
         classifier: to be saved.
         more: bytes that will be written besides.
 
@@ -34,6 +36,7 @@ def require_room(path: Path, classifier: Classifier, more: int = 0) -> None:
         WorkspaceError: it would not.
     """
     needed = _ROOM * sum(variable.value.shape.num_elements() or 1 for variable in classifier.model.weights) * 4 + more
+    open_cache(Workspace(path.parent.parent)).make_disk_room(needed)
     free = shutil.disk_usage(path).free
     if free < needed:
         raise WorkspaceError(
