@@ -17,7 +17,7 @@ import pytest
 import tensorflow as tf
 
 from tests.tl_core.small_trainings import Trained
-from tl_core.command_line.diagnosis import examine
+from tl_core.command_line.doctor import examine
 from tl_core.config.presets import DEFAULT_PRESET, PRESETS
 from tl_core.data.samples import import_sample
 from tl_core.features.compiled import compile_network

@@ -1,4 +1,4 @@
-"""The command line: ``python -m tl_core VERB ...``, one module per verb."""
+"""The command line: ``python -m tl_core VERB ...``."""
 
 from tl_core.command_line.main import main
 

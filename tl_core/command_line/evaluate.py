@@ -8,11 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tl_core.command_line.import_data import find_or_import
-from tl_core.command_line.output import Output, table
-from tl_core.command_line.resume import add_run_argument
-from tl_core.command_line.verb import DONE, Verb
+from tl_core.command_line.verb import DONE, Output, Verb, add_run_argument, table, writing
 from tl_core.data import SPLITS, load_dataset
-from tl_core.errors import WorkspaceError
 from tl_core.inference.calibration import load_calibration
 from tl_core.runs import RunRecord, find_run
 from tl_core.storage.workspace import Workspace, is_id
@@ -56,13 +53,17 @@ def _evaluate(run: RunRecord, dataset_path: Path, split: str, report: Path | Non
     written = {}
     if report is not None:
         dataset = load_dataset(dataset_path)
-        _write(report, write_report(run, dataset, measures, _suffix_of(report)))
+        content = write_report(run, dataset, measures, _suffix_of(report))
+        with writing(report, "--report"):
+            report.write_bytes(content)
         written["report"] = str(report)
-    output.result({"run_id": run.id, **as_values(measures), **written}, [*_in_words(measures), *written.values()])
+    output.result(
+        {"run_id": run.id, **as_values(measures), **written}, [*_format_measures(measures), *written.values()]
+    )
     return DONE
 
 
-def _in_words(measures: Measures) -> list[str]:
+def _format_measures(measures: Measures) -> list[str]:
     found = measures.evaluation
     low, high = measures.accuracy_range
     figures = [
@@ -82,15 +83,6 @@ def _suffix_of(path: Path) -> str:
     from tl_core.evaluation.report import suffix_of
 
     return suffix_of(path)
-
-
-def _write(path: Path, content: bytes) -> None:
-    try:
-        path.write_bytes(content)
-    except OSError as error:
-        raise WorkspaceError(
-            f"The report {path} cannot be written ({error.strerror}): name another file with --report."
-        ) from error
 
 
 VERB = Verb(

@@ -1,4 +1,4 @@
-"""``export``: a run's model as a file for another runtime, proven to say the same."""
+"""``export`` and ``code``: a run's model for another runtime, and its configuration as a Keras program."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ import shutil
 from dataclasses import asdict
 from pathlib import Path
 
-from tl_core.command_line.output import Output
-from tl_core.command_line.resume import add_run_argument
-from tl_core.command_line.verb import DONE, Verb
-from tl_core.errors import ExportError, WorkspaceError
+from tl_core.command_line.verb import DONE, Output, Verb, add_run_argument, writing
+from tl_core.errors import ExportError
 from tl_core.export import FORMATS, export_run
+from tl_core.export.code import as_notebook, as_script, write_program
 from tl_core.runs import find_run
 from tl_core.storage.workspace import Workspace
 
 
-def _add_arguments(parser: argparse.ArgumentParser) -> None:
+def _add_export_arguments(parser: argparse.ArgumentParser) -> None:
     add_run_argument(parser)
     listed = "; ".join(f"{form.name}: {form.title}" for form in FORMATS.values())
     parser.add_argument("--format", required=True, choices=tuple(FORMATS), help=listed)
@@ -25,13 +24,16 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _run(options: argparse.Namespace, workspace: Workspace, output: Output) -> int:
+def _export(options: argparse.Namespace, workspace: Workspace, output: Output) -> int:
     run = find_run(workspace, options.run)
     export = export_run(run.path, options.format, lambda _done, text: output.say(text))
-    if export.proof.failure:
-        raise ExportError(export.proof.failure)
-    target = _copied(export.path, options.output / export.file_name)
     proof = export.proof
+    if proof.failure:
+        raise ExportError(proof.failure)
+    target = options.output / export.file_name
+    with writing(target.parent):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(export.path, target)
     values = {"run_id": run.id, "format": export.format, "file": str(target), "proof": asdict(proof)}
     line = (
         f"{target}: largest difference {proof.max_difference:.2g} on {proof.images} validation images, "
@@ -41,15 +43,30 @@ def _run(options: argparse.Namespace, workspace: Workspace, output: Output) -> i
     return DONE
 
 
-def _copied(source: Path, target: Path) -> Path:
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, target)
-    except OSError as error:
-        raise WorkspaceError(
-            f"The folder {target.parent} cannot be written ({error.strerror}): name another one with --output."
-        ) from error
-    return target
+def _add_code_arguments(parser: argparse.ArgumentParser) -> None:
+    add_run_argument(parser)
+    parser.add_argument("--notebook", action="store_true", help="as a Jupyter notebook, not as a script")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="where it goes; by default it is printed")
 
 
-VERB = Verb("export", "Write a model for another runtime, once it is proven to say the same.", _add_arguments, _run)
+def _write_code(options: argparse.Namespace, workspace: Workspace, output: Output) -> int:
+    run = find_run(workspace, options.run)
+    cells = write_program(run.config, run.classes)
+    text = as_notebook(cells, run.name) if options.notebook else as_script(cells, run.name)
+    dataset = workspace.datasets / run.dataset_id
+    if options.output is None:
+        output.result({"run_id": run.id, "code": text, "dataset": str(dataset)}, text.splitlines())
+        return DONE
+    with writing(options.output):
+        options.output.write_text(text, encoding="utf-8")
+    values = {"run_id": run.id, "file": str(options.output), "dataset": str(dataset)}
+    output.result(values, [f"{options.output}: run it with the folder of the images, {dataset}"])
+    return DONE
+
+
+EXPORT_VERB = Verb(
+    "export", "Write a model for another runtime, once it is proven to say the same.", _add_export_arguments, _export
+)
+CODE_VERB = Verb(
+    "code", "Write a run's configuration as a program that needs Keras alone.", _add_code_arguments, _write_code
+)

@@ -6,8 +6,7 @@ import argparse
 import zipfile
 from pathlib import Path
 
-from tl_core.command_line.output import Output
-from tl_core.command_line.verb import DONE, Verb
+from tl_core.command_line.verb import DONE, Output, Verb
 from tl_core.data import Dataset, SplitConfig, import_folder, import_zip, load_dataset
 from tl_core.data.samples import SAMPLES, import_sample
 from tl_core.errors import DataError, DatasetNotFoundError

@@ -1,52 +1,33 @@
-"""Verbs, exit codes and where the words go."""
+"""The table of verbs, and the exit code for each kind of error."""
 
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import sys
 from collections.abc import Sequence
 from typing import Final
 
-from tl_core.command_line import (
-    backbones,
-    calibrate,
-    code,
-    compare,
-    doctor,
-    evaluate,
-    explain,
-    export,
-    import_data,
-    passcode,
-    predict,
-    resume,
-    runs,
-    train,
-)
-from tl_core.command_line.output import Output
-from tl_core.command_line.verb import BAD_INPUT, STOPPED, UNEXPECTED, Verb
+from tl_core.command_line import doctor, evaluate, export, import_data, listing, predict, train
+from tl_core.command_line.verb import BAD_INPUT, STOPPED, UNEXPECTED, Output, Verb
 from tl_core.errors import StoppedError, TransferLearningError
 from tl_core.storage.workspace import Workspace
 
-logger = logging.getLogger(__name__)
-
 VERBS: Final[tuple[Verb, ...]] = (
-    backbones.VERB,
+    listing.BACKBONES_VERB,
     import_data.VERB,
-    train.VERB,
+    train.TRAIN_VERB,
     evaluate.VERB,
-    predict.VERB,
-    explain.VERB,
-    resume.VERB,
-    runs.VERB,
-    compare.VERB,
-    calibrate.VERB,
-    export.VERB,
-    code.VERB,
-    passcode.VERB,
-    doctor.VERB,
+    predict.PREDICT_VERB,
+    predict.EXPLAIN_VERB,
+    train.RESUME_VERB,
+    listing.RUNS_VERB,
+    listing.COMPARE_VERB,
+    train.CALIBRATE_VERB,
+    export.EXPORT_VERB,
+    export.CODE_VERB,
+    doctor.PASSCODE_VERB,
+    doctor.DOCTOR_VERB,
 )
 
 
@@ -59,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0 done, 1 an unexpected error, 2 bad input (one sentence on standard error), 130 stopped.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's banner is no news to anybody
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # no TensorFlow banner
     options = _parser().parse_args(arguments)
     output = Output(as_json=options.json)
     try:

@@ -1,4 +1,4 @@
-"""``predict``: ask a model about image files; that of a run, or one from a file that nobody vouches for."""
+"""``predict`` and ``explain``: classify image files with the model of a run or a file; Grad-CAM of an image."""
 
 from __future__ import annotations
 
@@ -6,21 +6,23 @@ import argparse
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from tl_core.command_line.output import Output
-from tl_core.command_line.resume import add_run_argument
-from tl_core.command_line.verb import BAD_INPUT, DONE, Verb
+from tl_core.command_line.verb import BAD_INPUT, DONE, Output, Verb, add_run_argument, writing
+from tl_core.data.normalise import normalise_image, read_image, resize_image
 from tl_core.errors import ConfigError, ImageError, ModelFileError
+from tl_core.figures.heatmap import overlay
 from tl_core.imported_models import import_model, names_in_lines
-from tl_core.runs import find_run
+from tl_core.runs import RunRecord, find_run
 from tl_core.storage.workspace import Workspace
 
 if TYPE_CHECKING:
     from tl_core.inference.predict import ImagePrediction
 
+SMALLEST: Final = 360  # px, of the longer edge of what is written; a small picture is enlarged
 
-def _add_arguments(parser: argparse.ArgumentParser) -> None:
+
+def _add_predict_arguments(parser: argparse.ArgumentParser) -> None:
     add_run_argument(parser)
     parser.add_argument("images", metavar="IMAGE", nargs="*", type=Path, help="an image file")
     parser.add_argument(
@@ -39,14 +41,14 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--top", type=int, default=3, help="how many classes to name (3)")
 
 
-def _run(options: argparse.Namespace, workspace: Workspace, output: Output) -> int:
+def _predict(options: argparse.Namespace, workspace: Workspace, output: Output) -> int:
     if options.model:
         paths = [Path(options.run), *options.images]  # no run is named, so the first word is an image, too
         asked, answers = _ask_file(options, [read_image_file(path) for path in paths])
     else:
         paths = options.images
         asked, answers = _ask_run(options, workspace)
-    return _tell(options, output, paths, asked, answers)
+    return _report(options, output, paths, asked, answers)
 
 
 def _ask_run(options: argparse.Namespace, workspace: Workspace) -> tuple[dict[str, Any], list[ImagePrediction]]:
@@ -93,7 +95,7 @@ def _read_text(path: Path) -> str:
         raise ModelFileError(f"The class names in {path} cannot be read: give a text file in UTF-8.") from error
 
 
-def _tell(
+def _report(
     options: argparse.Namespace,
     output: Output,
     paths: Sequence[Path],
@@ -113,12 +115,12 @@ def _tell(
                 "seconds": round(answer.seconds, 4),
             }
         )
-        lines.append(f"{path}: {_in_words(answer, top)}")
+        lines.append(f"{path}: {_format_answer(answer, top)}")
     output.result({**asked, "predictions": values}, lines)
     return BAD_INPUT if all(answer.error for answer in answers) else DONE
 
 
-def _in_words(answer: ImagePrediction, top: Sequence[tuple[str, float]]) -> str:
+def _format_answer(answer: ImagePrediction, top: Sequence[tuple[str, float]]) -> str:
     if answer.error:
         return answer.error
     named = ", ".join(f"{name} {100 * share:.1f} %" for name, share in top)
@@ -137,4 +139,57 @@ def read_image_file(path: Path) -> bytes:
         raise ImageError(f"The image {path} cannot be read: {error.strerror}.") from error
 
 
-VERB = Verb("predict", "Classify image files with the model of a run, or with one from a file.", _add_arguments, _run)
+def _add_explain_arguments(parser: argparse.ArgumentParser) -> None:
+    add_run_argument(parser)
+    parser.add_argument("image", metavar="IMAGE", type=Path, help="an image file")
+    parser.add_argument(
+        "--output", metavar="FILE", type=Path, help="the PNG to write; by default beside you, named after the image"
+    )
+    parser.add_argument("--class", dest="label", metavar="NAME", help="a class; by default the likeliest one")
+    parser.add_argument(
+        "--block", metavar="TITLE", help="which block of the backbone to look at; by default the last"
+    )
+
+
+def _explain(options: argparse.Namespace, workspace: Workspace, output: Output) -> int:
+    run = find_run(workspace, options.run)
+    label = None if options.label is None else _label(run, options.label)
+    picture = read_image(normalise_image(read_image_file(options.image)).encoded)
+    target: Path = options.output or Path(f"{options.image.stem}-explained.png")
+    from tl_core.inference.grad_cam import open_grad_cam
+
+    explainer = open_grad_cam(run.path)
+    found = explainer.explain(resize_image(picture, explainer.image_size), label, options.block)
+    with writing(target):
+        target.write_bytes(overlay(picture, found.heat, max(SMALLEST, *picture.shape[:2])))
+    name = run.classes[found.label]
+    output.result(
+        {
+            "run_id": run.id,
+            "image": str(options.image),
+            "class": name,
+            "probability": round(found.probability, 6),
+            "block": found.block,
+            "blocks": list(explainer.blocks),
+            "output": str(target),
+        },
+        [f"{target}: what speaks for {name} ({100 * found.probability:.1f} %), seen in {found.block}"],
+    )
+    return DONE
+
+
+def _label(run: RunRecord, name: str) -> int:
+    if name not in run.classes:
+        raise ConfigError(f"The model knows no class “{name}”. It knows: {', '.join(run.classes)}.")
+    return run.classes.index(name)
+
+
+PREDICT_VERB = Verb(
+    "predict",
+    "Classify image files with the model of a run, or with one from a file.",
+    _add_predict_arguments,
+    _predict,
+)
+EXPLAIN_VERB = Verb(
+    "explain", "Write an image with the places that speak for its class marked.", _add_explain_arguments, _explain
+)

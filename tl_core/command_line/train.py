@@ -1,22 +1,22 @@
-"""``train``: a training in the foreground."""
+"""``train``, ``resume`` and ``calibrate``: training in the foreground, and measuring the speed of this machine."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from tl_core.command_line.import_data import find_or_import
-from tl_core.command_line.output import Output
-from tl_core.command_line.verb import Verb
+from tl_core.command_line.verb import DONE, Output, Verb, add_run_argument
 from tl_core.command_line.watching import run_and_report
 from tl_core.config import AUGMENTATION_LEVELS, AugmentationConfig, HeadConfig, TrainingConfig
 from tl_core.config.presets import DEFAULT_PRESET, PRESETS
 from tl_core.errors import ConfigError, WorkspaceError
 from tl_core.planning import plan_training
-from tl_core.runs import create_run
+from tl_core.runs import RunRecord, create_run, find_run, update_run
+from tl_core.runs.store import require_resumable, with_more_epochs
 from tl_core.storage.files import read_json
 from tl_core.storage.workspace import Workspace
 
@@ -83,15 +83,15 @@ _HEAD_OPTIONS: Final = (
 )
 
 
-def _add_arguments(parser: argparse.ArgumentParser) -> None:
+def _add_train_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data", required=True, metavar="DATASET|FOLDER", help="dataset id, folder, zip or sample set"
     )
     parser.add_argument("--name", help="name of the run")
-    add_config_arguments(parser)
+    _add_config_arguments(parser)
 
 
-def add_config_arguments(parser: argparse.ArgumentParser) -> None:
+def _add_config_arguments(parser: argparse.ArgumentParser) -> None:
     """Everything that `read_config` reads."""
     parser.add_argument("--preset", choices=tuple(PRESETS), default=DEFAULT_PRESET, help="settings to begin with")
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings to begin with, saved from the form")
@@ -135,7 +135,7 @@ def _read_file(path: Path) -> TrainingConfig:
         raise ConfigError(f"The configuration file {path} is missing or is no JSON.") from error
 
 
-def _run(options: argparse.Namespace, workspace: Workspace, output: Output) -> int:
+def _train(options: argparse.Namespace, workspace: Workspace, output: Output) -> int:
     config = read_config(options)
     dataset = find_or_import(workspace, options.data, output)
     if problems := plan_training(config, dataset, workspace).problems:
@@ -146,4 +146,62 @@ def _run(options: argparse.Namespace, workspace: Workspace, output: Output) -> i
     return run_and_report(run, lambda should_stop: train(config, dataset.path, run.path, should_stop), output)
 
 
-VERB = Verb("train", "Train a classifier; Ctrl-C keeps the best model so far.", _add_arguments, _run)
+def _add_resume_arguments(parser: argparse.ArgumentParser) -> None:
+    add_run_argument(parser)
+    parser.add_argument(
+        "--more", type=int, metavar="EPOCHS", help="go on with a run that has ended, for so many epochs"
+    )
+
+
+def _resume(options: argparse.Namespace, workspace: Workspace, output: Output) -> int:
+    run = find_run(workspace, options.run)
+    if options.more is not None:
+        return _extend(run, options.more, workspace, output)
+    require_resumable(run)
+    from tl_core.training import resume
+
+    dataset = workspace.datasets / run.dataset_id
+    return run_and_report(run, lambda should_stop: resume(run.config, dataset, run.path, should_stop), output)
+
+
+def _extend(run: RunRecord, epochs: int, workspace: Workspace, output: Output) -> int:
+    if epochs < 1:
+        raise ConfigError(f"--more takes a number of epochs of at least 1. Received: {epochs}.")
+    run = update_run(run.path, config=with_more_epochs(run, epochs))
+    from tl_core.training import extend
+
+    dataset = workspace.datasets / run.dataset_id
+    return run_and_report(run, lambda should_stop: extend(run.config, dataset, run.path, should_stop, epochs), output)
+
+
+def _add_calibrate_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--data", metavar="DATASET|FOLDER", help="images that tell how long decoding takes (by default a made-up one)"
+    )
+    _add_config_arguments(parser)
+
+
+def _calibrate(options: argparse.Namespace, workspace: Workspace, output: Output) -> int:
+    config = read_config(options)
+    dataset = find_or_import(workspace, options.data, output) if options.data else None
+    from tl_core.planning.speed_benchmark import calibrate  # TensorFlow, which a wrong option does without
+
+    speed = calibrate(workspace, config, dataset)
+    lines = [f"One image takes {1000 * speed.head.frozen:.1f} ms through the frozen {config.backbone}."]
+    output.result({"backbone": config.backbone, "seconds": asdict(speed)}, lines)
+    return DONE
+
+
+TRAIN_VERB = Verb("train", "Train a classifier; Ctrl-C keeps the best model so far.", _add_train_arguments, _train)
+RESUME_VERB = Verb(
+    "resume",
+    "Go on with an interrupted run from its last saved epoch, or with one that has ended.",
+    _add_resume_arguments,
+    _resume,
+)
+CALIBRATE_VERB = Verb(
+    "calibrate",
+    "Measure how fast this machine trains, for the time said before Start.",
+    _add_calibrate_arguments,
+    _calibrate,
+)

@@ -1,13 +1,17 @@
-"""What a verb of the command line is."""
+"""What a verb of the command line is, and what all verbs share: exit codes, output, the RUN argument."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+import contextlib
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
-from tl_core.command_line.output import Output
+from tl_core.errors import WorkspaceError
 from tl_core.storage.workspace import Workspace
 
 DONE: Final = 0
@@ -16,16 +20,67 @@ BAD_INPUT: Final = 2
 STOPPED: Final = 130  # as a shell reports a program ended by Ctrl-C
 
 
+class Output:
+    """Prints a verb's result as text or as one JSON object; everything else goes to standard error."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._as_json = as_json
+
+    def say(self, text: str) -> None:
+        """Print a status line."""
+        print(text, file=sys.stderr, flush=True)
+
+    def progress(self, done: int, total: int) -> None:
+        """Overwrite one line of a terminal; silent where there is none."""
+        if sys.stderr.isatty():
+            print(f"\r{done:,} of {total:,}", end="" if done < total else "\n", file=sys.stderr, flush=True)
+
+    def result(self, values: dict[str, Any], lines: Sequence[str]) -> None:
+        """Print the result: ``values`` as JSON, or ``lines`` as text."""
+        print(json.dumps(values, ensure_ascii=False) if self._as_json else "\n".join(lines), flush=True)
+
+
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """One thing that the command line can do."""
+    """One command, its arguments and its function."""
 
     name: str
     help: str
     add_arguments: Callable[[argparse.ArgumentParser], None]
-    run: Callable[[argparse.Namespace, Workspace, Output], int]  # gives the exit code
-    needs_workspace: bool = True  # whether the workspace must be there, and writable, before it begins
+    run: Callable[[argparse.Namespace, Workspace, Output], int]  # returns the exit code
+    needs_workspace: bool = True  # the workspace is created, and must be writable, before `run`
 
 
 def no_arguments(parser: argparse.ArgumentParser) -> None:
-    """For verbs that take none of their own."""
+    """Add nothing."""
+
+
+def add_run_argument(parser: argparse.ArgumentParser) -> None:
+    """Add the id of the run to work with."""
+    parser.add_argument("run", metavar="RUN", help="id of a run, as `runs` lists them")
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:
+    """Lines of a table with aligned columns."""
+    cells = [[str(cell) for cell in row] for row in (head, *rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
+
+
+@contextlib.contextmanager
+def writing(path: Path, option: str = "--output") -> Iterator[None]:
+    """Translate the errors of writing a file that a person has named.
+
+    Args:
+        path: the file or folder.
+        option: that named it.
+
+    Raises:
+        WorkspaceError: it cannot be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise WorkspaceError(
+            f"{path} cannot be written ({error.strerror}): name another file or folder with {option}."
+        ) from error

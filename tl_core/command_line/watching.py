@@ -11,8 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from tl_core.command_line.output import Output
-from tl_core.command_line.verb import DONE, STOPPED
+from tl_core.command_line.verb import DONE, STOPPED, Output
 from tl_core.runs import Event, EventReader, RunRecord, load_run
 from tl_core.runs.metrics import read_metrics
 

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from tl_core.command_line import diagnosis, main
+from tl_core.command_line import doctor, main
 from tl_core.machine.hardware import Gpu, detect_hardware
 from tl_core.storage.workspace import Workspace
 
@@ -129,7 +129,7 @@ def test_weights_that_are_not_the_published_ones(examined, monkeypatch, tmp_path
 def test_packages_out_of_their_range_and_missing_ones(examined, monkeypatch, tmp_path):
     (tmp_path / "pyproject.toml").write_text('[project]\nrequires-python = ">=3.11,<3.14"\n')
     (tmp_path / "requirements.txt").write_text("# comment\nkeras>=99\nno-such-package-here>=1\npillow>=1\n")
-    monkeypatch.setattr(diagnosis, "PROJECT", tmp_path)
+    monkeypatch.setattr(doctor, "PROJECT", tmp_path)
     text = only_fault(examined(), "Python and packages")
     assert "keras" in text
     assert "instead of >=99" in text
@@ -141,14 +141,14 @@ def test_packages_out_of_their_range_and_missing_ones(examined, monkeypatch, tmp
 def test_another_python(examined, monkeypatch, tmp_path):
     (tmp_path / "pyproject.toml").write_text('[project]\nrequires-python = ">=4"\n')
     (tmp_path / "requirements.txt").write_text("")
-    monkeypatch.setattr(diagnosis, "PROJECT", tmp_path)
+    monkeypatch.setattr(doctor, "PROJECT", tmp_path)
     assert "Use Python >=4" in only_fault(examined(), "Python and packages")
 
 
 def test_a_gpu_without_its_libraries(examined, monkeypatch):
     with_gpu = type("Hardware", (), {"gpus": (Gpu("RTX", 8192),), "summary": "GPU RTX", "memory_bytes": 10**10})
-    monkeypatch.setattr(diagnosis, "detect_hardware", lambda: with_gpu)
-    monkeypatch.setattr(diagnosis.metadata, "distributions", lambda: [])
+    monkeypatch.setattr(doctor, "detect_hardware", lambda: with_gpu)
+    monkeypatch.setattr(doctor.metadata, "distributions", lambda: [])
     assert "tensorflow[and-cuda]" in only_fault(examined(), "device")
 
 
