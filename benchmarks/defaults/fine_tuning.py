@@ -17,13 +17,13 @@ from benchmarks.defaults.sampling import Draw
 from benchmarks.defaults.trials import Outcome, PhaseSetting, build_fitter, examples_of, run_one_phase
 from tl_core.backbones.build import build_backbone
 from tl_core.config import TrainingConfig
+from tl_core.config.phases import FINE_TUNE, HEAD
 from tl_core.features.compiled import compile_network
 from tl_core.features.partition import partition_classifier
 from tl_core.machine.device import use_device
 from tl_core.models.classifier import Classifier, build_classifier
 from tl_core.models.freezing import freeze_layers
 from tl_core.storage.files import replacing
-from tl_core.training.callbacks.event_log import FINE_TUNE, HEAD
 from tl_core.training.inputs import CachedFeatures
 from tl_core.training.phase import TrainerState
 from tl_core.training.saving import snapshot

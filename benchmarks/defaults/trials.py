@@ -16,10 +16,11 @@ from benchmarks.defaults.features import Features
 from benchmarks.defaults.image_sets import ImageSet, Indices
 from benchmarks.defaults.sampling import Draw
 from tl_core.config import TrainingConfig
+from tl_core.config.phases import HEAD
 from tl_core.features.partition import TrainedPart
 from tl_core.models.head import build_head
 from tl_core.models.optimizers import build_optimizer
-from tl_core.training.callbacks.event_log import HEAD, Reporter
+from tl_core.training.callbacks.event_log import Reporter
 from tl_core.training.epoch_runner import EpochRunner
 from tl_core.training.inputs import CachedFeatures
 from tl_core.training.loops import Subset

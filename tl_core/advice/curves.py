@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from tl_core.backbones.outline import BackboneOutline, load_outline
 from tl_core.config import TrainingConfig
+from tl_core.config.phases import HEAD
 from tl_core.figures.history import History
 from tl_core.runs import RunRecord
 
@@ -73,5 +74,5 @@ def curves_of(run: RunRecord, history: History) -> Curves:
         val_loss=column("val_loss"),
         accuracy=column("accuracy"),
         val_accuracy=column("val_accuracy"),
-        head_epochs=sum(phase == "head" for phase in history.column("phase")),
+        head_epochs=sum(phase == HEAD for phase in history.column("phase")),
     )

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from tl_core.config.phases import PHASE_TITLES
 from tl_core.figures.decimation import decimate
-from tl_core.figures.history import PHASE_TITLES, TABLE_COLUMNS, History
+from tl_core.figures.history import TABLE_COLUMNS, History
 from tl_core.figures.palette import TRAINING, VALIDATION, translucent
 
 MAX_POINTS: Final = 2000  # drawn in all; longer series are decimated, never cut off
@@ -209,7 +210,7 @@ def _label(x: int, side: int, panel: Panel, upper: int) -> dict[str, Any]:
         "y": 1,
         "xanchor": ("right", "left")[side],
         "yanchor": "bottom",
-        "text": f" {(PHASE_TITLES['head'], PHASE_TITLES['fine_tune'])[side]} ",
+        "text": f" {tuple(PHASE_TITLES.values())[side]} ",
         "showarrow": False,
     }
     if room < LABEL_ROOM:

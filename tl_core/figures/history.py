@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-PHASE_TITLES: Final = {"head": "feature extraction", "fine_tune": "fine-tuning"}
+from tl_core.config.phases import PHASE_TITLES
+
 TABLE_COLUMNS: Final = ("epoch", "phase", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds")
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from tl_core.backbones.registry import get_backbone
 from tl_core.config import TrainingConfig
+from tl_core.config.phases import FINE_TUNE, HEAD, fine_tunes
 from tl_core.errors import WorkspaceError
 from tl_core.machine.hardware import detect_hardware
 from tl_core.storage.files import read_json, write_json
@@ -49,10 +50,8 @@ def load_speed(workspace: Workspace, config: TrainingConfig) -> Speed | None:
     path = _file(workspace, config)
     try:
         values = read_json(path)
-        phases = {
-            name: PhaseSpeed(**values.pop(name)) for name in ("head", "fine_tune") if values.get(name) is not None
-        }
-        return Speed(**{"fine_tune": None, **values, **phases})
+        phases = {name: PhaseSpeed(**values.pop(name)) for name in (HEAD, FINE_TUNE) if values.get(name) is not None}
+        return Speed(**{**values, **phases})
     except FileNotFoundError:
         return None
     except (OSError, WorkspaceError, TypeError, KeyError, AttributeError) as error:
@@ -73,11 +72,10 @@ def save_speed(workspace: Workspace, config: TrainingConfig, speed: Speed) -> No
 
 def kind_of(config: TrainingConfig) -> dict[str, Any]:
     """What the speed depends on: two configurations of one kind run equally fast."""
-    fine_tunes = config.fine_tune_epochs > 0 and config.frozen_layers is not None
     return {
         "backbone": config.backbone,
         "image_size": config.image_size or get_backbone(config.backbone).image_size,
-        "frozen_layers": config.frozen_layers if fine_tunes else None,
+        "frozen_layers": config.frozen_layers if fine_tunes(config) else None,
         "head": config.head.to_dict(),
         "augmentation": config.augmentation_mode if config.augmentation.enabled else None,
         "batch_size": config.batch_size,

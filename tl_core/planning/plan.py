@@ -13,6 +13,7 @@ from tl_core.backbones.record import Backbone
 from tl_core.backbones.registry import get_backbone
 from tl_core.backbones.weights import weights_status
 from tl_core.config import TrainingConfig
+from tl_core.config.phases import FINE_TUNE, HEAD, PHASE_TITLES, Phase, phases_of
 from tl_core.data.dataset import Dataset
 from tl_core.features.cache import open_cache
 from tl_core.features.images import images_are_kept
@@ -86,12 +87,6 @@ def plan_training(config: TrainingConfig, dataset: Dataset, workspace: Workspace
     return _with_text(plan, config)
 
 
-def fine_tunes(config: TrainingConfig, outline: BackboneOutline) -> bool:
-    """Whether there is a second phase: layers to unfreeze and epochs to train them."""
-    frozen = config.frozen_layers
-    return config.fine_tune_epochs > 0 and frozen is not None and frozen < len(outline.layers)
-
-
 @dataclass(frozen=True, slots=True)
 class _Work:
     """How much there is to do."""
@@ -121,27 +116,29 @@ def _phases(
     config: TrainingConfig, dataset: Dataset, outline: BackboneOutline, speed: Speed, work: _Work
 ) -> tuple[PlannedPhase, ...]:
     head = _head_parameters(config, dataset)[0]
-    seconds = _phase_seconds(config, speed.head, work, config.epochs, len(outline.layers))
-    extraction = PlannedPhase("Feature extraction", config.epochs, head, seconds)
-    if not fine_tunes(config, outline):
-        return (extraction,)
-    frozen = config.frozen_layers or 0
-    seconds = _phase_seconds(config, speed.fine_tune or speed.head, work, config.fine_tune_epochs, frozen)
-    trainable = head + outline.trainable_parameters(frozen)
-    return extraction, PlannedPhase("fine-tuning", config.fine_tune_epochs, trainable, seconds)
+    speeds = {HEAD: speed.head, FINE_TUNE: speed.fine_tune or speed.head}
+    return tuple(
+        PlannedPhase(
+            PHASE_TITLES[phase.name],
+            phase.epochs,
+            head + outline.trainable_parameters(phase.frozen_layers),
+            _phase_seconds(config, speeds[phase.name], work, phase),
+        )
+        for phase in phases_of(config, len(outline.layers))
+    )
 
 
-def _phase_seconds(config: TrainingConfig, speed: PhaseSpeed, work: _Work, epochs: int, frozen_layers: int) -> float:
+def _phase_seconds(config: TrainingConfig, speed: PhaseSpeed, work: _Work, phase: Phase) -> float:
     """What runs once, unless it is kept, and what runs in every epoch."""
     augmented = config.augmentation.enabled
     views = config.views if augmented and config.augmentation_mode == "cached_views" else 0
     live = augmented and not views
     plain = work.judged if augmented else work.train + work.judged
     once = speed.compile + plain * speed.frozen + views * work.train * speed.changed
-    if frozen_layers == 0 or work.kept(frozen_layers):
-        once = speed.compile if live and frozen_layers else 0.0
+    if phase.frozen_layers == 0 or work.kept(phase.frozen_layers):
+        once = speed.compile if live and phase.frozen_layers else 0.0
     learning = work.train * (speed.learn + (speed.changed if live else 0.0))
-    return once + speed.trace + epochs * (learning + work.held_out * speed.check + _EPOCH_SECONDS)
+    return once + speed.trace + phase.epochs * (learning + work.held_out * speed.check + _EPOCH_SECONDS)
 
 
 def _head_parameters(config: TrainingConfig, dataset: Dataset) -> tuple[int, int]:
@@ -152,7 +149,7 @@ def _head_parameters(config: TrainingConfig, dataset: Dataset) -> tuple[int, int
 
 def _kept_bytes(config: TrainingConfig, outline: BackboneOutline, head: int) -> int:
     """Of an epoch the head, and the layers that fine-tuning changes; these once more as they were before."""
-    opened = outline.layers[config.frozen_layers :] if fine_tunes(config, outline) else ()
+    opened = outline.layers[phases_of(config, len(outline.layers))[-1].frozen_layers :]
     tail = sum(layer.parameters for layer in opened)
     return _WEIGHT_BYTES * (config.keep_last_epochs * (head + tail) + (tail if config.keep_last_epochs else 0))
 
@@ -180,6 +177,7 @@ def _problems(config: TrainingConfig, dataset: Dataset, backbone: Backbone, outl
 def _with_text(plan: TrainingPlan, config: TrainingConfig) -> TrainingPlan:
     early = config.early_stopping_patience is not None
     steps = ", then ".join(f"{phase.title} for {'up to ' * early}{phase.epochs} epochs" for phase in plan.phases)
+    steps = steps[0].upper() + steps[1:]
     share = f"{count_in_words(plan.trainable_parameters)} of {count_in_words(plan.total_parameters)} parameters"
     download = f"{plan.download_mb:.0f} MB to download first" if plan.download_mb else "nothing to download"
     time = f"{'at most ' * early}{format_duration(plan.seconds)}" + ("" if plan.measured else " (a rough guess)")

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from tl_core.config import TrainingConfig
+from tl_core.config.phases import FINE_TUNE, HEAD, phases_of
 from tl_core.data.dataset import Dataset
 from tl_core.data.normalise import read_image, resize_image
 from tl_core.features.compiled import compile_network
@@ -63,14 +64,12 @@ def calibrate(workspace: Workspace, config: TrainingConfig, dataset: Dataset | N
 def _measure(config: TrainingConfig, dataset: Dataset | None) -> Speed:
     device = use_device(config.precision)
     build, classifier = _timed(lambda: build_classifier(config, _classes(config)))
-    layers, frozen = len(classifier.base.layers), config.frozen_layers
-    freeze_layers(classifier.base)
-    head = _Bench(config, device, classifier, layers).measure(config.learning_rate)
-    fine_tune = None
-    if config.fine_tune_epochs and frozen is not None and frozen < layers:
-        freeze_layers(classifier.base, frozen)
-        fine_tune = _Bench(config, device, classifier, frozen).measure(config.fine_tune_learning_rate)
-    return Speed(build, _saving(config, classifier), _decoding(dataset, classifier.image_size), head, fine_tune)
+    speeds = {}
+    for phase in phases_of(config, len(classifier.base.layers)):
+        freeze_layers(classifier.base, phase.frozen_layers)
+        speeds[phase.name] = _Bench(config, device, classifier, phase.frozen_layers).measure(phase.learning_rate)
+    saving, decoding = _saving(config, classifier), _decoding(dataset, classifier.image_size)
+    return Speed(build, saving, decoding, speeds[HEAD], speeds.get(FINE_TUNE))
 
 
 class _Bench:

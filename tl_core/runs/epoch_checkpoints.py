@@ -19,6 +19,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from tl_core.config.phases import HEAD
 from tl_core.config.validation import from_mapping
 from tl_core.errors import ConfigError, ModelUnavailableError, WorkspaceError
 from tl_core.runs import RunFolder, RunRecord
@@ -102,7 +103,7 @@ def save_epoch_list(folder: RunFolder, kept: Sequence[EpochCheckpoint]) -> None:
         return
     write_json(folder.epochs_folder / LIST, [asdict(entry) for entry in kept])
     needed = {LIST, *(epoch_file(folder, entry.epoch).name for entry in kept)}
-    if any(entry.phase == "head" for entry in kept):
+    if any(entry.phase == HEAD for entry in kept):
         needed.add(BACKBONE)
     # The backbone goes last: while an epoch's file is there, what it needs is there, too.
     for path in sorted(folder.epochs_folder.iterdir(), key=lambda path: path.name == BACKBONE):
@@ -130,7 +131,7 @@ def read_epoch(run: RunRecord, epoch: int) -> dict[str, npt.NDArray[Any]]:
         data = path.read_bytes()
         if hashlib.sha256(data).hexdigest() != found.sha256:
             raise _damaged(run, epoch)
-        before = _unpacked(run.folder.epochs_folder / BACKBONE) if found.phase == "head" else {}
+        before = _unpacked(run.folder.epochs_folder / BACKBONE) if found.phase == HEAD else {}
         weights = {**before, **_unpacked(io.BytesIO(data))}
         path.stat()  # still there: so was the backbone that belongs to it
     except FileNotFoundError:

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from tl_core.config.phases import PHASE_TITLES
 from tl_core.runs.record import RunRecord
 from tl_core.storage.event_log import Event, read_events
 
 METRICS: Final = ("loss", "accuracy", "val_loss", "val_accuracy")
-TRAINING_PHASES: Final = ("head", "fine_tune")
 
 
 @dataclass(slots=True)
@@ -74,7 +74,7 @@ class RunProgress:
         self.fraction, self.images_per_second, self.finished = 0.0, None, False  # a resumed run goes on after its end
         self.images = self.images_total = 0
         self._phase_began = self._last
-        if self.phase in TRAINING_PHASES:
+        if self.phase in PHASE_TITLES:
             self._first_epoch = int(event.get("first_epoch", 1))
             self.epochs = self._first_epoch + int(event.get("epochs", 1)) - 1
             self.batch, self.batches = 0, int(event.get("steps", 0))

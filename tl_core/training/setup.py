@@ -14,6 +14,7 @@ import numpy.typing as npt
 from tl_core.backbones.build import build_backbone
 from tl_core.backbones.pool import acquire_backbone, release_backbone
 from tl_core.config import TrainingConfig
+from tl_core.config.phases import fine_tunes
 from tl_core.data.dataset import Dataset, load_dataset
 from tl_core.errors import NotEnoughDataError, StoppedError
 from tl_core.features.cache import DiskCache, open_cache
@@ -47,7 +48,7 @@ class Prepared:
     @property
     def fine_tunes(self) -> bool:
         """Whether there is a second phase."""
-        return self.config.fine_tune_epochs > 0 and self.frozen_layers < len(self.classifier.base.layers)
+        return fine_tunes(self.config, len(self.classifier.base.layers))
 
     def rows_of(self, *splits: str) -> Rows:
         """Rows of the images of some splits."""

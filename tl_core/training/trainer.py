@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tl_core.config import TrainingConfig
+from tl_core.config.phases import FINE_TUNE, HEAD
 from tl_core.errors import StoppedError, TrainingError, WorkspaceError
 from tl_core.evaluation.evaluate import as_class_probabilities, save_probabilities
 from tl_core.features.images import STOPPED
@@ -22,7 +23,7 @@ from tl_core.runs.record import KeptModel
 from tl_core.storage.files import write_json
 from tl_core.storage.workspace import Workspace
 from tl_core.training.callbacks.backup import Checkpoint, keep_latest, remove_checkpoint, save_checkpoint
-from tl_core.training.callbacks.event_log import EVALUATE, FINE_TUNE, HEAD, SAVE, Reporter
+from tl_core.training.callbacks.event_log import EVALUATE, SAVE, Reporter
 from tl_core.training.callbacks.last_epochs import LastEpochsCheckpoint, bytes_needed
 from tl_core.training.callbacks.watched_images import WatchedPictures, read_watched
 from tl_core.training.data import PhaseData, prepare_phase

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from tl_core.config.fields import backbone_title, format_frozen, format_rates
+from tl_core.config.phases import PHASE_TITLES
 from tl_core.runs import RunRecord, Status
 from ui.components.format import moment, percent, plain
 
@@ -68,5 +69,5 @@ def format_model(run: RunRecord) -> str:
     """Which model answers for a run: ``the model of epoch 14 (fine-tuning)``."""
     if run.best is None:
         return "the model kept so far"
-    phase = {"head": "feature extraction", "fine_tune": "fine-tuning"}.get(run.best.phase, run.best.phase)
+    phase = PHASE_TITLES.get(run.best.phase, run.best.phase)
     return f"the model of epoch {run.best.epoch} ({phase})"

@@ -8,8 +8,8 @@ from typing import Final
 
 import streamlit as st
 
+from tl_core.config.phases import PHASE_TITLES
 from tl_core.errors import RunNotFoundError
-from tl_core.figures.history import PHASE_TITLES
 from tl_core.jobs import manager
 from tl_core.runs import RunProgress, RunRecord, find_run
 from tl_core.runs.heartbeat import GIVEN_UP_AFTER, silent_seconds

@@ -6,13 +6,13 @@ from typing import Final
 
 import streamlit as st
 
+from tl_core.config.phases import PHASE_TITLES
 from tl_core.runs import RunRecord, load_run
 from tl_core.runs.epoch_checkpoints import EpochCheckpoint, epoch_checkpoints
 from ui.components.format import percent
 from ui.shell.errors import error_boundary
 
 REFRESH_SECONDS: Final = 2.0
-PHASES: Final = {"head": "feature extraction", "fine_tune": "fine-tuning"}
 _PARAMETER: Final = "epoch"  # in the address, so that a link asks the same one
 _BEST: Final = 0
 
@@ -41,7 +41,7 @@ def pick_epoch(run: RunRecord, key: str) -> EpochCheckpoint | None:
 
 def format_epoch(epoch: EpochCheckpoint) -> str:
     """Which model answers: ``the model of epoch 14 (fine-tuning)``."""
-    return f"the model of epoch {epoch.epoch} ({PHASES.get(epoch.phase, epoch.phase)})"
+    return f"the model of epoch {epoch.epoch} ({PHASE_TITLES.get(epoch.phase, epoch.phase)})"
 
 
 def _choice(run: RunRecord, drawn: int, key: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from tl_core.backbones.registry import get_backbone
 from tl_core.config import TrainingConfig
 from tl_core.config.fields import FIELDS, format_rate, parse_units
+from tl_core.config.phases import fine_tunes
 from tl_core.errors import ConfigError
 from ui.state.form_values import CUSTOM_AUGMENTATION, augmentation_level
 
@@ -31,7 +32,7 @@ def run_summary(config: TrainingConfig) -> str:
     layers = config.frozen_layers
     frozen = "all layers frozen" if layers is None else f"the first {layers} layers frozen"
     parts = [get_backbone(config.backbone).title, frozen, f"learning rate {format_rate(config.learning_rate)}"]
-    if layers is not None and config.fine_tune_epochs:
+    if fine_tunes(config):
         parts.append(f"fine-tuning rate {format_rate(config.fine_tune_learning_rate)}")
     return " · ".join(parts)
 

@@ -47,7 +47,7 @@ def test_a_flattening_head_grows_with_the_image(workspace, dataset, size, side):
 
 def test_unfrozen_layers_and_epochs_make_a_second_phase(workspace, dataset):
     one = plan_training(TrainingConfig(backbone="vgg16"), dataset, workspace)
-    assert [phase.title for phase in one.phases] == ["Feature extraction"]
+    assert [phase.title for phase in one.phases] == ["feature extraction"]
     config = TrainingConfig(backbone="vgg16", frozen_layers=15, epochs=20, fine_tune_epochs=5)
     two = plan_training(config, dataset, workspace)
     assert [phase.epochs for phase in two.phases] == [20, 5]

@@ -3,7 +3,6 @@
 from tl_core.config.fields.field import Control, Field, Section, parse_units, units_text
 from tl_core.config.fields.format import (
     backbone_title,
-    fine_tunes,
     flatten,
     format_frozen,
     format_rates,
@@ -19,7 +18,6 @@ __all__ = [
     "Section",
     "backbone_title",
     "fields_of",
-    "fine_tunes",
     "flatten",
     "format_frozen",
     "format_rate",

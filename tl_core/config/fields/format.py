@@ -11,6 +11,7 @@ from tl_core.config import TrainingConfig
 from tl_core.config.fields.field import Field, Section, units_text
 from tl_core.config.fields.rates import format_rate
 from tl_core.config.fields.table import fields_of
+from tl_core.config.phases import fine_tunes
 from tl_core.config.presets import PRESETS
 from tl_core.errors import TransferLearningError
 
@@ -58,11 +59,6 @@ def format_frozen(config: TrainingConfig) -> str:
     if frozen is None or frozen >= layers:
         return f"all {layers}"
     return f"{frozen or 'none'} of {layers}"
-
-
-def fine_tunes(config: TrainingConfig) -> bool:
-    """Whether there is a second phase, in which layers of the backbone learn too."""
-    return config.fine_tune_epochs > 0 and config.frozen_layers is not None
 
 
 def format_rates(config: TrainingConfig) -> str:

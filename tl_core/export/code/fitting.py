@@ -8,6 +8,7 @@ from typing import Final
 
 from tl_core.backbones.registry import get_backbone
 from tl_core.config import TrainingConfig
+from tl_core.config.phases import Phase
 from tl_core.export.code.backbone import layers_missing
 from tl_core.export.code.cell import Cell
 
@@ -171,9 +172,9 @@ def objective(config: TrainingConfig) -> Cell:
     return Cell("Training", text, "\n\n".join(_objective(config)))
 
 
-def head_phase(config: TrainingConfig) -> Cell:
+def head_phase(config: TrainingConfig, phase: Phase) -> Cell:
     """Code of the first phase, which names ``EPOCHS``."""
-    values = {"epochs": config.epochs, "rate": config.learning_rate, "views": config.views}
+    values = {"epochs": phase.epochs, "rate": phase.learning_rate, "views": config.views}
     if not config.augmentation.enabled:
         text = "The frozen backbone sees each image once; the head learns from what it says."
         return Cell("Feature extraction", text, _STORED.format(**values))
@@ -184,14 +185,14 @@ def head_phase(config: TrainingConfig) -> Cell:
     return Cell("Feature extraction", text, _LIVE.format(**values))
 
 
-def fine_tuning(config: TrainingConfig, frozen_layers: int) -> Cell:
+def fine_tuning(config: TrainingConfig, phase: Phase) -> Cell:
     """Code of the second phase."""
     missing = layers_missing(config, get_backbone(config.backbone))
     code = _TUNING.format(
-        frozen=max(0, frozen_layers - missing),
+        frozen=max(0, phase.frozen_layers - missing),
         change=", augment" if config.augmentation.enabled else "",
-        rate=config.fine_tune_learning_rate,
-        epochs=config.fine_tune_epochs,
+        rate=phase.learning_rate,
+        epochs=phase.epochs,
     )
     return Cell("Fine-tuning", "The last layers of the backbone learn, too, at a much lower rate.", code)
 

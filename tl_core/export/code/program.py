@@ -8,6 +8,7 @@ from textwrap import dedent
 from tl_core.backbones.outline import load_outline
 from tl_core.backbones.registry import get_backbone
 from tl_core.config import TrainingConfig
+from tl_core.config.phases import phases_of
 from tl_core.export.code import backbone, fitting, images
 from tl_core.export.code.cell import Cell
 from tl_core.export.code.head import head_code
@@ -27,8 +28,9 @@ def write_program(config: TrainingConfig, classes: Sequence[str]) -> list[Cell]:
     """
     record = get_backbone(config.backbone)
     outline = load_outline(config.backbone)
-    frozen = len(outline.layers) if config.frozen_layers is None else outline.checked(config.frozen_layers)
-    tunes = config.fine_tune_epochs > 0 and frozen < len(outline.layers)
+    if config.frozen_layers is not None:
+        outline.checked(config.frozen_layers)
+    head, *tuned = phases_of(config, len(outline.layers))
     size = config.image_size or record.image_size
     return [
         Cell("Packages", _packages_text(config), _PACKAGES),
@@ -39,8 +41,8 @@ def write_program(config: TrainingConfig, classes: Sequence[str]) -> list[Cell]:
         Cell("Classifier", _CLASSIFIER_TEXT, _CLASSIFIER),
         fitting.objective(config),
         *images.augmentation(config),
-        fitting.head_phase(config),
-        *([fitting.fine_tuning(config, frozen)] if tunes else []),
+        fitting.head_phase(config, head),
+        *(fitting.fine_tuning(config, phase) for phase in tuned),
         Cell("Result", "How good it is, and the files to keep.", _RESULT),
     ]
 

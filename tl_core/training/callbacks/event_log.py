@@ -16,8 +16,6 @@ from tl_core.training.epoch_runner import Batches, Result
 
 PREPARE: Final = "prepare"
 FEATURES: Final = "features"
-HEAD: Final = "head"
-FINE_TUNE: Final = "fine_tune"
 EVALUATE: Final = "evaluate"
 SAVE: Final = "save"
 
