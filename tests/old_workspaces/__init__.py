@@ -8,7 +8,8 @@ that the dashboard and the command line call: real imports, real trainings, real
 - ``images/``: images that no model has seen,
 - ``expected.json``: what that version of the code said about all of it, see `tests.old_workspaces.answers`.
 
-The tests compare today's code with ``expected.json``. An archive is never written anew and ``expected.json`` is never
+The tests compare today's code with ``expected.json``; `tests.old_workspaces.today` knows how today's code is asked.
+Runs of one kind are represented by one in every test run, and by the others with ``pytest -m long``. An archive is never written anew and ``expected.json`` is never
 changed: where a test fails, today's code cannot read an old file, and needs a migration.
 
 To add the workspace of a later version, say of commit ``abc1234``:
