@@ -9,8 +9,9 @@ that the dashboard and the command line call: real imports, real trainings, real
 - ``expected.json``: what that version of the code said about all of it, see `tests.old_workspaces.answers`.
 
 The tests compare today's code with ``expected.json``; `tests.old_workspaces.today` knows how today's code is asked.
-Runs of one kind are represented by one in every test run, and by the others with ``pytest -m long``. An archive is never written anew and ``expected.json`` is never
-changed: where a test fails, today's code cannot read an old file, and needs a migration.
+Of runs that differ little one is tested every time, and the others with ``pytest -m long``. An archive is never
+written anew and ``expected.json`` is never changed: where a test fails, today's code cannot read an old file, and
+needs a migration.
 
 To add the workspace of a later version, say of commit ``abc1234``:
 
