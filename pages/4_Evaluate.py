@@ -3,9 +3,9 @@
 import streamlit as st
 
 from tl_core.data import load_dataset
+from tl_core.format import count
 from tl_core.runs import RunRecord
 from tl_core.storage.workspace import Workspace
-from ui.components.format import count
 from ui.components.run_format import format_model
 from ui.components.run_picker import newest, pick_run
 from ui.evaluate_page.classes import class_table

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from tl_core.format import percent
 from tl_core.inference.calibration import load_calibration
 from tl_core.runs import RunRecord
 from tl_core.runs.epoch_checkpoints import EpochCheckpoint
 from tl_core.storage.workspace import Workspace
 from ui.components.answers import Answer, answers_to
-from ui.components.format import percent
 from ui.components.live_camera import live_camera
 from ui.components.pictures import choose_pictures
 from ui.components.prediction_card import Asked, prediction_card

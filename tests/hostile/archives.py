@@ -141,7 +141,7 @@ BAD_ARCHIVES = (
     BadArchive("a class of one", lambda: with_good(("birds/1.png", png(60))), says="“birds” has only 1 image"),
     BadArchive("bomb of one file", lambda: with_good(("cats/b.png", bytes(50_000_000))), says="unpacks to more than"),
     BadArchive("too many files", lambda: many_files(10_001), says="10,001 files"),
-    BadArchive("2 GB in the table of contents", lambda: lying_size(2_000_000_000), says="more than the 1,000 MB"),
+    BadArchive("2 GB in the table of contents", lambda: lying_size(2_000_000_000), says="more than the 1.0 GB"),
     BadArchive("huge directory", lambda: huge_directory(4_000_000_000), says="more than the 10,000 files"),
     BadArchive("huge zip64 directory", lambda: huge_directory(10**12, zip64=True), says="more than the 10,000 files"),
     BadArchive("climbs out", lambda: with_good(("../../evil.png", png(61))), skipped=1),

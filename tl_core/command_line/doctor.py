@@ -27,6 +27,7 @@ from tl_core.config import TrainingConfig
 from tl_core.data.imports.building import require_room
 from tl_core.errors import ConfigError, TransferLearningError
 from tl_core.features.cache import open_cache
+from tl_core.format import size as format_size
 from tl_core.machine.hardware import detect_hardware
 from tl_core.storage.passcode import StoredHash, hash_passcode
 from tl_core.storage.quota import folder_bytes, require_within_quota, usage
@@ -106,13 +107,13 @@ def _workspace(workspace: Workspace) -> Finding:
     workspace.ensure()
     require_room(workspace.root, 0)
     free = shutil.disk_usage(workspace.root).free
-    return Finding("workspace", f"{workspace.root} can be written, {_size(free)} free on its disk")
+    return Finding("workspace", f"{workspace.root} can be written, {format_size(free)} free on its disk")
 
 
 def _quota(workspace: Workspace) -> Finding:
     require_within_quota(workspace)
     found = usage(workspace)
-    text = f"{_size(found.total)} of {_size(found.limit)} used"
+    text = f"{format_size(found.total)} of {format_size(found.limit)} used"
     too_much = "Delete old runs on the Runs page before it is full."
     return Finding("quota", text, too_much if found.nearly_full else None)
 
@@ -120,7 +121,7 @@ def _quota(workspace: Workspace) -> Finding:
 def _cache(workspace: Workspace) -> Finding:
     cache = open_cache(workspace)
     taken = cache.size_bytes()
-    text = f"{_size(taken)} of at most {_size(cache.limit_bytes)}"
+    text = f"{format_size(taken)} of at most {format_size(cache.limit_bytes)}"
     too_much = "Press “Free this space” on the Runs page; the next training fills it again within its bound."
     return Finding("cache", text, too_much if taken > cache.limit_bytes else None)
 
@@ -133,7 +134,7 @@ def _leftovers(workspace: Workspace) -> Finding:
     size = sum(folder_bytes(path) for path in found)
     return Finding(
         "leftovers",
-        f"{len(found)} hidden folders of work that was cut off take {_size(size)}: {names}",
+        f"{len(found)} hidden folders of work that was cut off take {format_size(size)}: {names}",
         "End the dashboard and delete them; the next import also removes those in datasets after a day.",
     )
 
@@ -162,7 +163,7 @@ def _weights(workspace: Workspace) -> Finding:
 
 def _device() -> Finding:
     hardware = detect_hardware()
-    text = f"{hardware.summary}, {_size(hardware.memory_bytes)} of memory"
+    text = f"{hardware.summary}, {format_size(hardware.memory_bytes)} of memory"
     libraries = any((entry.metadata["Name"] or "").startswith("nvidia-cudnn") for entry in metadata.distributions())
     without = 'Run “pip install "tensorflow[and-cuda]>=2.21,<2.22"” so that the GPU is used.'
     return Finding("device", text, without if hardware.gpus and not libraries else None)
@@ -196,10 +197,6 @@ def _passcode() -> Finding:
         return Finding("pass-code", "none is set: the dashboard answers on this machine only")
     StoredHash.parse(text)
     return Finding("pass-code", "one is set and can be read")
-
-
-def _size(size: int) -> str:
-    return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{size / 1e6:.0f} MB"
 
 
 def _port_number(text: str) -> int:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from tl_core.command_line.import_data import find_or_import
 from tl_core.command_line.verb import DONE, Output, Verb, add_run_argument, table, writing
 from tl_core.data import SPLITS, load_dataset
+from tl_core.format import percent
 from tl_core.inference.calibration import load_calibration
 from tl_core.runs import RunRecord, find_run
 from tl_core.storage.workspace import Workspace, is_id
@@ -71,10 +72,10 @@ def _format_measures(measures: Measures) -> list[str]:
         for row in found.per_class
     ]
     return [
-        f"{100 * found.accuracy:.1f} % of {measures.images:,} {found.split} images right "
-        f"({100 * low:.1f} to {100 * high:.1f} % with 95 % confidence)",
-        f"Balanced accuracy {100 * found.balanced_accuracy:.1f} %, macro F1 {100 * found.macro_f1:.1f} %, "
-        f"expected calibration error {100 * measures.calibration_error:.1f} %",
+        f"{percent(found.accuracy)} of {measures.images:,} {found.split} images right "
+        f"({100 * low:.1f} to {percent(high)} with 95 % confidence)",
+        f"Balanced accuracy {percent(found.balanced_accuracy)}, macro F1 {percent(found.macro_f1)}, "
+        f"expected calibration error {percent(measures.calibration_error)}",
         *table(["class", "precision", "recall", "F1", "images"], figures),
     ]
 

@@ -11,6 +11,7 @@ from tl_core.command_line.verb import DONE, Output, Verb, add_run_argument, writ
 from tl_core.errors import ExportError
 from tl_core.export import FORMATS, export_run
 from tl_core.export.code import as_notebook, as_script, write_program
+from tl_core.format import percent
 from tl_core.runs import find_run
 from tl_core.storage.workspace import Workspace
 
@@ -37,7 +38,7 @@ def _export(options: argparse.Namespace, workspace: Workspace, output: Output) -
     values = {"run_id": run.id, "format": export.format, "file": str(target), "proof": asdict(proof)}
     line = (
         f"{target}: largest difference {proof.max_difference:.2g} on {proof.images} validation images, "
-        f"{100 * proof.accuracy:.1f} % of them right (the dashboard: {100 * proof.app_accuracy:.1f} %)"
+        f"{percent(proof.accuracy)} of them right (the dashboard: {percent(proof.app_accuracy)})"
     )
     output.result(values, [line])
     return DONE

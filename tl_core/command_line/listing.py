@@ -11,6 +11,7 @@ from tl_core.backbones.weights import weights_status
 from tl_core.command_line.verb import DONE, Output, Verb, no_arguments, table
 from tl_core.command_line.watching import outcome
 from tl_core.errors import ConfigError
+from tl_core.format import percent
 from tl_core.runs import RunRecord, find_run, has_tags, list_runs
 from tl_core.runs.comparison import NOT_PART, ResultKind, differing_settings, results_of, unique_names
 from tl_core.storage.workspace import Workspace
@@ -60,7 +61,7 @@ def _run_values(run: RunRecord) -> dict[str, Any]:
 
 
 def _run_row(run: RunRecord) -> list[str]:
-    accuracy = f"{100 * run.best.val_accuracy:.1f} %" if run.best else ""
+    accuracy = percent(run.best.val_accuracy) if run.best else ""
     return [run.id, run.status, run.dataset_name, run.config.backbone, accuracy, ", ".join(run.tags)]
 
 
@@ -102,7 +103,7 @@ def _compared_lines(runs: list[RunRecord]) -> list[str]:
 
 
 _FORMATS: Final[dict[ResultKind, Callable[[float], str]]] = {
-    "share": lambda value: f"{100 * value:.1f} %",
+    "share": percent,
     "loss": lambda value: f"{value:.3g}",
     "whole": lambda value: f"{value:,.0f}",
     "seconds": lambda value: f"{value:,.1f} s",

@@ -12,6 +12,7 @@ from tl_core.command_line.verb import BAD_INPUT, DONE, Output, Verb, add_run_arg
 from tl_core.data.normalise import normalise_image, read_image, resize_image
 from tl_core.errors import ConfigError, ImageError, ModelFileError
 from tl_core.figures.heatmap import overlay
+from tl_core.format import percent
 from tl_core.imported_models import import_model, names_in_lines
 from tl_core.runs import RunRecord, find_run
 from tl_core.storage.workspace import Workspace
@@ -123,7 +124,7 @@ def _report(
 def _format_answer(answer: ImagePrediction, top: Sequence[tuple[str, float]]) -> str:
     if answer.error:
         return answer.error
-    named = ", ".join(f"{name} {100 * share:.1f} %" for name, share in top)
+    named = ", ".join(f"{name} {percent(share)}" for name, share in top)
     return named if answer.answered else f"I don't know; best guess: {named}"
 
 
@@ -173,7 +174,7 @@ def _explain(options: argparse.Namespace, workspace: Workspace, output: Output) 
             "blocks": list(explainer.blocks),
             "output": str(target),
         },
-        [f"{target}: what speaks for {name} ({100 * found.probability:.1f} %), seen in {found.block}"],
+        [f"{target}: what speaks for {name} ({percent(found.probability)}), seen in {found.block}"],
     )
     return DONE
 

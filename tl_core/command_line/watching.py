@@ -12,6 +12,7 @@ from types import FrameType
 from typing import Any
 
 from tl_core.command_line.verb import DONE, STOPPED, Output
+from tl_core.format import percent
 from tl_core.runs import Event, EventReader, RunRecord, load_run
 from tl_core.runs.metrics import read_metrics
 
@@ -58,7 +59,7 @@ def _in_words(run: RunRecord, values: dict[str, Any]) -> list[str]:
     lines = [f"{run.status}: {run.folder.model_file}"]
     for name, label in (("val_accuracy", "validation"), ("test_accuracy", "test")):
         if values[name] is not None:
-            lines.append(f"{label} accuracy {100 * values[name]:.1f} %")
+            lines.append(f"{label} accuracy {percent(values[name])}")
     return lines
 
 

@@ -11,6 +11,7 @@ from typing import Final, Literal
 from tl_core.data.dataset import SPLITS, Dataset, ImageRecord
 from tl_core.data.imports.class_names import clashing_names
 from tl_core.data.similarity import near_pairs
+from tl_core.format import count as counted
 
 Level = Literal["good", "note", "warning"]
 
@@ -97,12 +98,12 @@ def _exact_duplicates(dataset: Dataset) -> list[Finding]:
         examples = _listed([" = ".join(image.source_name for image in group[:2]) for group in mixed])
         found.append(
             Finding(
-                "warning", f"{_count(len(mixed), 'image lies', 'images lie')} in more than one class: {examples}."
+                "warning", f"{counted(len(mixed), 'image lies', 'images lie')} in more than one class: {examples}."
             )
         )
     if copies:
         found.append(
-            Finding("note", f"{_count(copies, 'image is an exact copy', 'images are exact copies')} of another.")
+            Finding("note", f"{counted(copies, 'image is an exact copy', 'images are exact copies')} of another.")
         )
     elif len(dataset.images) > 1:
         found.append(Finding("good", "No image is there twice."))
@@ -115,7 +116,7 @@ def _near_duplicates(dataset: Dataset) -> list[Finding]:
         return []
     examples = _listed([f"{first.source_name} ≈ {second.source_name}" for first, second in pairs])
     return [
-        Finding("note", f"{_count(len(pairs), 'pair of images looks', 'pairs of images look')} alike: {examples}.")
+        Finding("note", f"{counted(len(pairs), 'pair of images looks', 'pairs of images look')} alike: {examples}.")
     ]
 
 
@@ -127,10 +128,10 @@ def _leaks(dataset: Dataset) -> list[Finding]:
         return [Finding("good", "No image is on both sides of a split.")]
     found = []
     if exact:
-        text = f"{_count(exact, 'image is', 'images are')} in training and in validation or test as well"
+        text = f"{counted(exact, 'image is', 'images are')} in training and in validation or test as well"
         found.append(Finding("warning", f"{text}: the results will look better than they are. Remove the copies."))
     if near:
-        text = f"{_count(near, 'training image looks', 'training images look')} like one in validation or test"
+        text = f"{counted(near, 'training image looks', 'training images look')} like one in validation or test"
         found.append(Finding("warning" if dataset.given_splits else "note", f"{text}: results may look too good."))
     return found
 
@@ -139,14 +140,14 @@ def _skipped(dataset: Dataset) -> list[Finding]:
     if not dataset.skipped:
         return [Finding("good", "Every file that was brought could be used.")]
     examples = _listed([f"{skipped.name}" for skipped in dataset.skipped])
-    return [Finding("note", f"{_count(len(dataset.skipped), 'file was', 'files were')} left out: {examples}.")]
+    return [Finding("note", f"{counted(len(dataset.skipped), 'file was', 'files were')} left out: {examples}.")]
 
 
 def _small_images(dataset: Dataset) -> list[Finding]:
     small = sum(min(image.width, image.height) < SMALL_SIDE for image in dataset.images)
     if not small:
         return []
-    text = f"{_count(small, 'image is', 'images are')} smaller than {SMALL_SIDE} pixels"
+    text = f"{counted(small, 'image is', 'images are')} smaller than {SMALL_SIDE} pixels"
     return [
         Finding("warning" if small > len(dataset.images) / 10 else "note", f"{text}, so little can be seen in them.")
     ]
@@ -192,10 +193,6 @@ def _near(dataset: Dataset) -> tuple[tuple[ImageRecord, ImageRecord], ...]:
 def _crosses(images: Sequence[ImageRecord]) -> bool:
     splits = {image.split for image in images}
     return "train" in splits and len(splits) > 1
-
-
-def _count(number: int, one: str, many: str) -> str:
-    return f"{number:,} {one if number == 1 else many}"
 
 
 def _listed(names: Sequence[str]) -> str:

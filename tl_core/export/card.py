@@ -13,6 +13,7 @@ from tl_core.data.dataset import SPLITS, Dataset
 from tl_core.errors import WorkspaceError
 from tl_core.export.formats import ExportFormat
 from tl_core.export.proof import Proof
+from tl_core.format import percent
 from tl_core.inference.calibration import Calibration
 from tl_core.runs import RunRecord, read_events
 from tl_core.storage.files import read_json
@@ -79,7 +80,7 @@ def _proof(form: ExportFormat, proof: Proof) -> Iterator[str]:
     yield (
         f"Asked about {proof.images} validation images in a process of its own, `predict.py` gave the probabilities "
         f"of the dashboard with a largest difference of {proof.max_difference:.2g}, and got "
-        f"{_percent(proof.accuracy)} right (the dashboard: {_percent(proof.app_accuracy)})."
+        f"{percent(proof.accuracy)} right (the dashboard: {percent(proof.app_accuracy)})."
     )
     if form.quantised:
         yield "Its numbers have fewer digits than those it was trained with, so small differences are expected."
@@ -113,7 +114,7 @@ def _results(run: RunRecord) -> Iterator[str]:
     except (FileNotFoundError, WorkspaceError):
         metrics = {}
     rows = [
-        (split, _percent(metrics[split]["accuracy"]), f"{metrics[split]['loss']:.4f}")
+        (split, percent(metrics[split]["accuracy"]), f"{metrics[split]['loss']:.4f}")
         for split in ("validation", "test")
         if split in metrics
     ]
@@ -184,10 +185,6 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
     yield f"| {' | '.join(head)} |"
     yield f"|{'---|' * len(head)}"
     yield from (f"| {' | '.join(row)} |" for row in rows)
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
 
 
 def _plain(text: str) -> str:

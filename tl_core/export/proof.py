@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from tl_core.config.validation import from_mapping
 from tl_core.export.formats import ExportFormat
+from tl_core.format import percent
 
 Probabilities = npt.NDArray[np.float32]
 
@@ -79,8 +80,8 @@ def _failure(form: ExportFormat, proof: Proof) -> str | None:
         )
     if form.quantised and proof.app_accuracy - proof.accuracy > LARGEST_LOSS + _ROUNDING:
         return (
-            f"It gets {100 * proof.accuracy:.1f} % of {proof.images} validation images right where the dashboard "
-            f"gets {100 * proof.app_accuracy:.1f} %, a loss of more than {100 * LARGEST_LOSS:.0f} points, so it is "
+            f"It gets {percent(proof.accuracy)} of {proof.images} validation images right where the dashboard "
+            f"gets {percent(proof.app_accuracy)}, a loss of more than {100 * LARGEST_LOSS:.0f} points, so it is "
             "not offered."
         )
     return None

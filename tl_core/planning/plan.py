@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -17,8 +18,8 @@ from tl_core.config.phases import FINE_TUNE, HEAD, PHASE_TITLES, Phase, phases_o
 from tl_core.data.dataset import Dataset
 from tl_core.features.cache import open_cache
 from tl_core.features.images import images_are_kept
+from tl_core.format import large_count, rough_duration, size
 from tl_core.planning.cached import features_are_kept
-from tl_core.planning.format import count_in_words, format_duration, format_size
 from tl_core.planning.measured_speed import PhaseSpeed, Speed
 from tl_core.planning.speed import known_speed
 from tl_core.storage.workspace import Workspace
@@ -178,8 +179,8 @@ def _with_text(plan: TrainingPlan, config: TrainingConfig) -> TrainingPlan:
     early = config.early_stopping_patience is not None
     steps = ", then ".join(f"{phase.title} for {'up to ' * early}{phase.epochs} epochs" for phase in plan.phases)
     steps = steps[0].upper() + steps[1:]
-    share = f"{count_in_words(plan.trainable_parameters)} of {count_in_words(plan.total_parameters)} parameters"
+    share = f"{large_count(plan.trainable_parameters)} of {large_count(plan.total_parameters)} parameters"
     download = f"{plan.download_mb:.0f} MB to download first" if plan.download_mb else "nothing to download"
-    time = f"{'at most ' * early}{format_duration(plan.seconds)}" + ("" if plan.measured else " (a rough guess)")
-    room = f"; {format_size(plan.kept_mb)} for the epochs kept" if plan.kept_mb else ""
+    time = f"{'at most ' * early}{rough_duration(plan.seconds)}" + ("" if plan.measured else " (a rough guess)")
+    room = f"; up to {size(math.ceil(plan.kept_mb) * 1e6)} for the epochs kept" if plan.kept_mb else ""
     return replace(plan, text=f"{steps} on {plan.images:,} images; trains {share}; {download}; {time}{room}.")

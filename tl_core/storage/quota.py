@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from tl_core.errors import WorkspaceError
+from tl_core.format import size as format_size
 from tl_core.storage.workspace import Workspace, gigabytes_from_environment
 
 DEFAULT_LIMIT_GB: Final = 20.0  # 10^9 bytes; TL_WORKSPACE_GB overrides
@@ -86,10 +87,10 @@ def require_within_quota(workspace: Workspace, needed: int = 0) -> None:
     if found.total + needed < found.limit:
         return
     largest = sorted(found.parts, key=lambda name: found.parts[name], reverse=True)
-    taken = ", ".join(f"{_PARTS[name][0]} {_gigabytes(found.parts[name])}" for name in largest if found.parts[name])
-    more = f", and this needs up to {_gigabytes(needed)} more" if needed else ""
+    taken = ", ".join(f"{_PARTS[name][0]} {format_size(found.parts[name])}" for name in largest if found.parts[name])
+    more = f", and this needs up to {format_size(needed)} more" if needed else ""
     raise WorkspaceError(
-        f"The workspace holds {_gigabytes(found.total)} of the {_gigabytes(found.limit)} allowed"
+        f"The workspace holds {format_size(found.total)} of the {format_size(found.limit)} allowed"
         f"{f' ({taken})' if taken else ''}{more}: {_PARTS[largest[0]][1]}, or allow more with TL_WORKSPACE_GB."
     )
 
@@ -118,10 +119,6 @@ def enough_of(sizes: Sequence[int], wanted: int) -> int:
             return count
         total += size
     return len(sizes)
-
-
-def _gigabytes(size: int) -> str:
-    return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{size / 1e6:.0f} MB"
 
 
 _kept: dict[Path, tuple[float, Usage]] = {}

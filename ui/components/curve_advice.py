@@ -7,7 +7,7 @@ import streamlit as st
 from tl_core.advice import Remark, curves_of, remark_on
 from tl_core.figures.history import History
 from tl_core.runs import RunRecord
-from ui.components.format import plain
+from ui.components.markdown import plain
 from ui.shell.navigation import TRAIN, go_to
 from ui.state.training_draft import draft
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from tl_core.data import SPLITS, Dataset
 from tl_core.figures.palette import SPLIT_TITLES
-from ui.components.format import count
+from tl_core.format import count
 from ui.shell.errors import error_boundary
 
 PER_PAGE: Final = 36

@@ -11,7 +11,7 @@ from tl_core.data.normalise import normalise_image, read_image, resize_image
 from tl_core.figures.heatmap import overlay
 from tl_core.runs import RunRecord
 from ui.components.answers import Answer, model_version
-from ui.components.format import plain
+from ui.components.markdown import plain
 from ui.shell.errors import error_boundary
 
 OFFERED: Final = 10  # classes, likeliest first

@@ -8,11 +8,12 @@ from typing import Final
 import streamlit as st
 
 from tl_core.figures.probabilities import describe_probabilities, probability_figure, probability_text
+from tl_core.format import percent
 from tl_core.imported_models import ImportedModel
 from tl_core.runs import RunRecord
 from ui.components.answers import Answer
-from ui.components.format import percent, plain
 from ui.components.heatmap import heatmap_section
+from ui.components.markdown import plain
 from ui.components.plotly_ink import INK
 from ui.components.run_format import run_labels
 from ui.components.thumbnail import thumbnail

@@ -10,6 +10,7 @@ import streamlit as st
 
 from tl_core.config.phases import PHASE_TITLES
 from tl_core.errors import RunNotFoundError
+from tl_core.format import MISSING, count, duration, number, percent, seconds_between
 from tl_core.jobs import manager
 from tl_core.runs import RunProgress, RunRecord, find_run
 from tl_core.runs.heartbeat import GIVEN_UP_AFTER, silent_seconds
@@ -17,8 +18,8 @@ from tl_core.runs.store import is_hung
 from tl_core.storage.ownership import is_mine
 from tl_core.storage.workspace import Workspace
 from ui.components.curve_advice import curve_advice
-from ui.components.format import MISSING, count, duration, number, percent, plain, seconds_between
 from ui.components.live_chart import live_chart
+from ui.components.markdown import plain
 from ui.components.watched_images.component import watched_images_charts
 from ui.shell.errors import error_boundary
 from ui.shell.navigation import EVALUATE, PREDICT, TRAIN, go_to, page_link

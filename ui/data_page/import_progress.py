@@ -7,7 +7,7 @@ from typing import Final
 import streamlit as st
 
 from tl_core.storage.workspace import Workspace
-from ui.components.format import plain
+from ui.components.markdown import plain
 from ui.components.task_progress import task_progress
 from ui.shell.errors import error_boundary
 from ui.state.imports import DOWNLOADING, IMPORTS, ImportTask, running_imports

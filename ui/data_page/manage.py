@@ -9,10 +9,11 @@ import streamlit as st
 
 from tl_core.data import Dataset, delete_dataset, find_dataset, rename_dataset
 from tl_core.errors import DatasetNotFoundError, TransferLearningError
+from tl_core.format import count
 from tl_core.storage.ownership import is_mine
 from tl_core.storage.workspace import Workspace
 from ui.components.dataset_labels import dataset_labels
-from ui.components.format import count, plain
+from ui.components.markdown import plain
 
 REMEMBERED: Final = "dataset"  # in the session: id of the dataset looked at last
 _CHOICE: Final = "dataset_choice"

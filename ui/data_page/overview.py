@@ -10,7 +10,8 @@ import streamlit as st
 from tl_core.data import SPLITS, Dataset, health_report
 from tl_core.figures.class_counts import class_counts_figure, describe_class_counts
 from tl_core.figures.palette import SPLIT_TITLES
-from ui.components.format import count, moment, plain
+from tl_core.format import count, moment
+from ui.components.markdown import plain
 from ui.components.plotly_ink import INK
 
 _SIGNS: Final = {

@@ -12,8 +12,9 @@ from tl_core.data import SAMPLES, Sample, SplitConfig, import_folder, import_sam
 from tl_core.data.imports.archive import LIMITS
 from tl_core.data.imports.folders import data_root, list_folders, resolve_folder
 from tl_core.data.normalise import MAX_IMAGE_BYTES
+from tl_core.format import count
 from tl_core.storage.workspace import Workspace
-from ui.components.format import count, plain
+from ui.components.markdown import plain
 from ui.data_page.import_progress import remember_import
 from ui.shell.access import upload_limit
 from ui.state.imports import DOWNLOADING, Work, start_import

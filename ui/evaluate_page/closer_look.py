@@ -13,7 +13,7 @@ from tl_core.data import Dataset, ImageRecord, read_image, resize_image
 from tl_core.figures.heatmap import overlay
 from tl_core.figures.probabilities import describe_probabilities, probability_figure, probability_text
 from tl_core.runs import RunRecord
-from ui.components.format import plain
+from ui.components.markdown import plain
 from ui.components.plotly_ink import INK
 from ui.evaluate_page.nearest_neighbours import nearest_images
 from ui.shell.errors import error_boundary

@@ -16,7 +16,8 @@ from tl_core.figures.confusion import (
     describe_confusion,
     mix_ups,
 )
-from ui.components.format import count, plain
+from tl_core.format import count
+from ui.components.markdown import plain
 from ui.components.plotly_ink import INK
 from ui.evaluate_page.clicks import on_mark
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from tl_core.errors import DatasetNotFoundError
+from tl_core.format import count
 from tl_core.runs import RunRecord
 from tl_core.storage.workspace import Workspace
-from ui.components.format import count
 
 if TYPE_CHECKING:
     from tl_core.evaluation.evaluate import Evaluation

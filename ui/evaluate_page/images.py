@@ -12,9 +12,10 @@ from tl_core.data import Dataset
 from tl_core.evaluation.ranking import least_certain, of_cell, worst_mistakes
 from tl_core.figures.confusion import mix_ups
 from tl_core.figures.probabilities import probability_text
+from tl_core.format import count
 from tl_core.runs import RunRecord
-from ui.components.format import count, plain
 from ui.components.gallery import thumbnail
+from ui.components.markdown import plain
 from ui.evaluate_page.answers import answers_download
 from ui.evaluate_page.closer_look import MeasuredImage, look_closer
 from ui.evaluate_page.confusion import confusion_view

@@ -9,9 +9,9 @@ import streamlit as st
 
 from tl_core.figures.calibration import calibration_figure, describe_calibration
 from tl_core.figures.class_curves import NAMED_CLASSES, Kind, class_curves_figure, describe_class_curves
+from tl_core.format import percent
 from tl_core.inference.calibration import calibration_bins, expected_calibration_error
 from ui.components.csv_text import to_csv
-from ui.components.format import percent
 from ui.components.plotly_ink import INK
 from ui.shell.errors import error_boundary
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Final
 import streamlit as st
 
 from tl_core.data import Dataset, ImageRecord
+from tl_core.format import count
 from tl_core.runs import RunRecord
-from ui.components.format import count, plain
 from ui.components.gallery import thumbnail
+from ui.components.markdown import plain
 
 if TYPE_CHECKING:
     from tl_core.inference.nearest_neighbours import Features

@@ -8,6 +8,7 @@ import numpy as np
 import streamlit as st
 
 from tl_core.figures.risk_coverage import describe_risk_coverage, risk_coverage_figure
+from tl_core.format import count, percent
 from tl_core.inference.calibration import (
     Calibration,
     RiskCoverage,
@@ -21,7 +22,6 @@ from tl_core.inference.calibration import (
 )
 from tl_core.runs import RunRecord
 from tl_core.storage.workspace import Workspace
-from ui.components.format import count, percent
 from ui.components.plotly_ink import INK
 from ui.evaluate_page.evaluating import evaluated
 from ui.shell.errors import error_boundary

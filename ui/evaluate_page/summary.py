@@ -8,8 +8,9 @@ from typing import Final
 import numpy as np
 import streamlit as st
 
+from tl_core.format import count, percent
 from tl_core.inference.calibration import wilson_interval
-from ui.components.format import count, percent, plain
+from ui.components.markdown import plain
 
 SPLIT_WORDS: Final = {"test": "test", "validation": "validation"}
 HONESTY: Final = {

@@ -10,9 +10,10 @@ import pandas as pd
 import streamlit as st
 
 from tl_core.data.imports.archive import LIMITS
+from tl_core.format import count
 from tl_core.imported_models import ImportedModel
 from ui.components.csv_text import to_csv
-from ui.components.format import count, plain
+from ui.components.markdown import plain
 from ui.components.prediction_card import DOUBT, Asked
 from ui.components.task_progress import task_progress
 from ui.predict_page.table import tally

@@ -7,10 +7,10 @@ from typing import Final
 
 import streamlit as st
 
+from tl_core.format import count
 from tl_core.runs import RunRecord, list_runs
 from tl_core.storage.workspace import Workspace, is_id
 from ui.components.answers import Answer
-from ui.components.format import count
 from ui.components.run_format import run_labels
 from ui.components.run_picker import best_of_last, pick_run
 

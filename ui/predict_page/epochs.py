@@ -7,9 +7,9 @@ from typing import Final
 import streamlit as st
 
 from tl_core.config.phases import PHASE_TITLES
+from tl_core.format import percent
 from tl_core.runs import RunRecord, load_run
 from tl_core.runs.epoch_checkpoints import EpochCheckpoint, epoch_checkpoints
-from ui.components.format import percent
 from ui.shell.errors import error_boundary
 
 REFRESH_SECONDS: Final = 2.0

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from ui.components.format import count, percent, plain
+from tl_core.format import count, percent
+from ui.components.markdown import plain
 
 NAMED_CLASSES: Final = 12
 

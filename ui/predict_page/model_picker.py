@@ -8,10 +8,11 @@ from typing import Final
 
 import streamlit as st
 
+from tl_core.format import large_count, moment, size
 from tl_core.imported_models import ImportedModel, delete_imported_model, list_imported_models
 from tl_core.runs import list_runs
 from tl_core.storage.workspace import Workspace
-from ui.components.format import count, megabytes, moment, plain
+from ui.components.markdown import plain
 from ui.predict_page.import_model import PARAMETER
 from ui.predict_page.knowing import format_knowledge
 from ui.predict_page.openings import give_up, why_gone
@@ -93,7 +94,7 @@ def _facts(model: ImportedModel) -> Iterable[str]:
     yield format_knowledge(model.classes, model.threshold)
     parts = [
         f"{plain(model.file_name)}, brought {moment(model.brought)}",
-        f"{_format_size(model.size)}, {_format_weights(model.parameters)}",
+        f"{size(model.size, digits=1)}, {large_count(model.parameters)} weights",
         f"images of {model.image_size} × {model.image_size} pixels",
     ]
     yield " · ".join(parts)
@@ -102,14 +103,6 @@ def _facts(model: ImportedModel) -> Iterable[str]:
             "The file did not say how sure the model has to be, so it always answers. It is given colours as they "
             "are, 0 to 255: a model that was made elsewhere and wants others answers nonsense."
         )
-
-
-def _format_size(amount: int) -> str:
-    return megabytes(amount) if amount >= 100_000 else f"{amount / 1000:.0f} KB"
-
-
-def _format_weights(amount: int) -> str:
-    return f"{amount / 1e6:,.1f} million weights" if amount >= 100_000 else count(amount, "weight")
 
 
 def _labels(models: Iterable[ImportedModel]) -> dict[str, str]:

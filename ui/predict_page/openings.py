@@ -9,7 +9,7 @@ import streamlit as st
 from tl_core.errors import ModelFileError
 from tl_core.imported_models import ImportedModel, delete_imported_model
 from tl_core.imported_models.model_server import end_if_open, hold_open, is_open
-from ui.components.format import plain
+from ui.components.markdown import plain
 from ui.components.task_progress import task_progress
 from ui.shell.errors import error_boundary
 from ui.state.background_tasks import BackgroundTasks, Reporter, Task

@@ -10,9 +10,10 @@ import pandas as pd
 import streamlit as st
 
 from tl_core.figures.palette import ANSWER
+from tl_core.format import count
 from ui.components.answers import Answer
 from ui.components.csv_text import to_csv
-from ui.components.format import count, plain
+from ui.components.markdown import plain
 from ui.components.prediction_card import DOUBT
 
 ROW_HEIGHT: Final = 35  # px

@@ -7,12 +7,13 @@ from typing import Final
 
 import streamlit as st
 
+from tl_core.format import size
 from tl_core.runs import RunRecord, annotate_run, delete_run, find_run, list_runs
 from tl_core.runs.annotations import MAX_NAME_LENGTH, MAX_NOTES_LENGTH, MAX_TAGS, tags_of
 from tl_core.runs.bundle import bundle_model, bundle_name
 from tl_core.storage.ownership import is_mine
 from tl_core.storage.workspace import Workspace
-from ui.components.format import megabytes, plain
+from ui.components.markdown import plain
 from ui.components.run_format import run_line
 from ui.components.run_panel import run_panel
 from ui.components.sharing import sharing_switch, somebody_elses
@@ -90,7 +91,7 @@ def _download(run: RunRecord, key: str) -> None:
         key=f"{key}-download",
         icon=":material/download:",
         on_click="ignore",
-        help=f"A zip with best.keras ({megabytes(run.folder.model_file.stat().st_size)}) and its class names.",
+        help=f"A zip with best.keras ({size(run.folder.model_file.stat().st_size, digits=1)}) and its class names.",
     )
 
 

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 import streamlit as st
 
-from tl_core.config.fields import format_rate
 from tl_core.export.code import as_notebook, as_script, write_program
+from tl_core.format import count, percent, scientific, size
 from tl_core.runs import RunRecord
-from ui.components.format import count, megabytes, percent
 from ui.components.task_progress import task_progress
 from ui.shell.errors import error_boundary
 from ui.state.background_tasks import BackgroundTasks, Reporter, Task
@@ -126,7 +125,7 @@ def format_proof(export: Export) -> str:
 def _rounded_up(difference: float) -> str:
     """With one digit, such as ``3 × 10⁻⁵``."""
     step = 10.0 ** math.floor(math.log10(difference))
-    return format_rate(float(f"{math.ceil(difference / step) * step:.1g}"))
+    return scientific(float(f"{math.ceil(difference / step) * step:.1g}"))
 
 
 def _offer(run: RunRecord, form: ExportFormat, task: Task[None] | None, key: str) -> None:
@@ -147,7 +146,7 @@ def _outcome(run: RunRecord, form: ExportFormat, export: Export, key: str) -> No
         return
     st.success(format_proof(export), icon=":material/verified:")
     st.download_button(
-        f"Download {form.title} ({megabytes(export.size)})",
+        f"Download {form.title} ({size(export.size, digits=1)})",
         export.path.read_bytes,  # read when it is asked for
         export.file_name,
         "application/zip",

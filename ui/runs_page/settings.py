@@ -6,7 +6,7 @@ import streamlit as st
 
 from tl_core.config.fields import format_settings
 from tl_core.runs import RunRecord
-from ui.components.format import plain
+from ui.components.markdown import plain
 from ui.state.config_text import to_text
 
 

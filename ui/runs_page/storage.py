@@ -5,8 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from tl_core.features.cache import open_cache
+from tl_core.format import size
 from tl_core.storage.workspace import Workspace
-from ui.components.format import size
 
 
 def cache_section(workspace: Workspace, key: str) -> None:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from tl_core.config import TrainingConfig
-from tl_core.config.fields import format_rate
 from tl_core.config.training import LEARNING_RATE_RANGE
+from tl_core.format import scientific
 from ui.train_page.learning_rates import compare_rates
 
 SUGGESTED_FINE_TUNE_EPOCHS: Final = 10
@@ -80,7 +80,7 @@ def _fine_tuning_too_fast(setting: Setting) -> Iterator[Advice]:
         yield Advice(
             text=f"The fine-tuning rate is {comparison} the head's. Take it 10 to 100 times smaller: "
             "large updates destroy what the backbone has learned.",
-            action=f"Use {format_rate(rate)}",
+            action=f"Use {scientific(rate)}",
             changes={"fine_tune_learning_rate": rate},
         )
 
@@ -90,9 +90,9 @@ def _head_too_fast(setting: Setting) -> Iterator[Advice]:
     if config.learning_rate > HIGHEST_RATES[config.optimizer]:
         rate = SOUND_RATES[config.optimizer]
         yield Advice(
-            text=f"A learning rate of {format_rate(config.learning_rate)} is far too high for this optimizer: the "
+            text=f"A learning rate of {scientific(config.learning_rate)} is far too high for this optimizer: the "
             "first steps would throw the head out of every good place.",
-            action=f"Use {format_rate(rate)}",
+            action=f"Use {scientific(rate)}",
             changes={"learning_rate": rate},
         )
 

@@ -7,7 +7,8 @@ from typing import Any, Final, TypedDict
 
 import streamlit as st
 
-from tl_core.config.fields import FIELDS, Field, format_rate
+from tl_core.config.fields import FIELDS, Field
+from tl_core.format import scientific
 from ui.state.training_draft import draft, save_from_control, show_in_control
 from ui.train_page.learning_rates import rate_options
 
@@ -60,11 +61,11 @@ def _whole(setting: Field, label: str, _value: Any, frame: Frame) -> None:
 
 
 def _rate(_setting: Field, label: str, value: Any, frame: Frame) -> None:
-    st.select_slider(label, rate_options(value), format_func=format_rate, **frame)
+    st.select_slider(label, rate_options(value), format_func=scientific, **frame)
 
 
 def _scale(setting: Field, label: str, value: Any, frame: Frame) -> None:
-    st.select_slider(label, sorted({*setting.options, value}), format_func=format_rate, **frame)
+    st.select_slider(label, sorted({*setting.options, value}), format_func=scientific, **frame)
 
 
 def _units(_setting: Field, label: str, _value: Any, frame: Frame) -> None:

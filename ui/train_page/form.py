@@ -7,7 +7,7 @@ import streamlit as st
 from tl_core.data import list_datasets
 from tl_core.runs import find_run
 from tl_core.storage.workspace import Workspace
-from ui.components.format import plain
+from ui.components.markdown import plain
 from ui.shell.navigation import DATA, page_link
 from ui.shell.scrolling import show_from_here
 from ui.state.training_draft import draft, has_draft

@@ -13,9 +13,9 @@ from tl_core.backbones.weights import weights_status
 from tl_core.config.fields import FIELDS
 from tl_core.config.presets import PRESETS
 from tl_core.data import Dataset
+from tl_core.format import count
 from tl_core.storage.workspace import Workspace
 from ui.components.dataset_labels import dataset_labels
-from ui.components.format import count
 from ui.state.form_values import changed_settings
 from ui.state.training_draft import Draft, draft, show_in_control
 from ui.train_page.backbone_table import (

@@ -7,9 +7,10 @@ from typing import Any
 
 from tl_core.backbones.registry import get_backbone
 from tl_core.config import TrainingConfig
-from tl_core.config.fields import FIELDS, format_rate, parse_units
+from tl_core.config.fields import FIELDS, parse_units
 from tl_core.config.phases import fine_tunes
 from tl_core.errors import ConfigError
+from tl_core.format import scientific
 from ui.state.form_values import CUSTOM_AUGMENTATION, augmentation_level
 
 
@@ -31,9 +32,9 @@ def run_summary(config: TrainingConfig) -> str:
     """A run's own settings in one line: what it builds on, what is frozen, how fast it learns."""
     layers = config.frozen_layers
     frozen = "all layers frozen" if layers is None else f"the first {layers} layers frozen"
-    parts = [get_backbone(config.backbone).title, frozen, f"learning rate {format_rate(config.learning_rate)}"]
+    parts = [get_backbone(config.backbone).title, frozen, f"learning rate {scientific(config.learning_rate)}"]
     if fine_tunes(config):
-        parts.append(f"fine-tuning rate {format_rate(config.fine_tune_learning_rate)}")
+        parts.append(f"fine-tuning rate {scientific(config.fine_tune_learning_rate)}")
     return " · ".join(parts)
 
 

@@ -12,6 +12,7 @@ import streamlit as st
 from tl_core.data import Dataset
 from tl_core.data.normalise import MAX_IMAGE_BYTES
 from tl_core.errors import ImageError
+from tl_core.format import count
 from tl_core.runs.watched_images import (
     MAX_PINNED,
     Pin,
@@ -21,8 +22,8 @@ from tl_core.runs.watched_images import (
     watched_draft,
 )
 from tl_core.storage.workspace import Workspace, new_id
-from ui.components.format import count, plain
 from ui.components.gallery import thumbnail as dataset_thumbnail
+from ui.components.markdown import plain
 from ui.components.pictures import FILE_TYPES
 from ui.components.thumbnail import thumbnail
 

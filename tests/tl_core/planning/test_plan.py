@@ -7,8 +7,7 @@ import pytest
 from tl_core.config import AUGMENTATION_LEVELS, HeadConfig, TrainingConfig
 from tl_core.data.dataset import Dataset, ImageRecord
 from tl_core.errors import ConfigError
-from tl_core.planning import format_duration, plan_training
-from tl_core.planning.format import count_in_words
+from tl_core.planning import plan_training
 from tl_core.runs import EventLog, create_run, update_run
 from tl_core.storage.workspace import Workspace
 
@@ -107,16 +106,3 @@ def test_a_sigmoid_needs_two_classes_and_the_best_epoch_needs_validation_images(
     three = replace(dataset, classes=("a", "b", "c"), images=dataset.of_split("train"))
     problems = plan_training(TrainingConfig(head=HeadConfig(output="sigmoid")), three, workspace).problems
     assert len(problems) == 2
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [(3, "a few seconds"), (42, "about 40 seconds"), (61, "about 1 minute"), (4900, "about 1 hour 20 minutes")],
-)
-def test_durations_are_said_as_people_say_them(seconds, words):
-    assert format_duration(seconds) == words
-
-
-def test_counts_are_shortened():
-    assert count_in_words(12810) == "12,810"
-    assert count_in_words(3_412_000) == "3.4 million"

@@ -6,7 +6,6 @@ from itertools import pairwise
 
 import pytest
 
-from tl_core.config.fields import format_rate
 from tl_core.config.training import LEARNING_RATE_RANGE, TrainingConfig
 from ui.train_page.learning_rates import compare_rates, rate_options
 
@@ -29,23 +28,6 @@ def test_a_rate_between_the_steps_has_its_own_place():
     options = rate_options(3e-4, 1e-3)
     assert 3e-4 in options
     assert len(options) == len(rate_options()) + 1
-
-
-@pytest.mark.parametrize(
-    ("rate", "text"),
-    [
-        (1.0, "1"),
-        (0.001, "0.001"),
-        (0.0005, "0.0005"),
-        (0.0001, "0.0001"),
-        (5e-5, "5 × 10⁻⁵"),
-        (1e-5, "10⁻⁵"),
-        (2.5e-7, "2.5 × 10⁻⁷"),
-        (0.0, "0"),
-    ],
-)
-def test_a_rate_reads_without_counting_zeros(rate, text):
-    assert format_rate(rate) == text
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ from tl_core.config.fields.format import (
     format_rates,
     format_settings,
 )
-from tl_core.config.fields.rates import format_rate
 from tl_core.config.fields.table import FIELDS, fields_of
 
 __all__ = [
@@ -20,7 +19,6 @@ __all__ = [
     "fields_of",
     "flatten",
     "format_frozen",
-    "format_rate",
     "format_rates",
     "format_settings",
     "parse_units",

@@ -9,11 +9,11 @@ from tl_core.backbones.outline import BackboneOutline, load_outline
 from tl_core.backbones.registry import BACKBONES
 from tl_core.config import TrainingConfig
 from tl_core.config.fields.field import Field, Section, units_text
-from tl_core.config.fields.rates import format_rate
 from tl_core.config.fields.table import fields_of
 from tl_core.config.phases import fine_tunes
 from tl_core.config.presets import PRESETS
 from tl_core.errors import TransferLearningError
+from tl_core.format import scientific
 
 SECTIONS: Final[Mapping[Section, str]] = {
     "essentials": "What was trained",
@@ -63,8 +63,8 @@ def format_frozen(config: TrainingConfig) -> str:
 
 def format_rates(config: TrainingConfig) -> str:
     """The learning rate, and that of fine-tuning where there is one: ``0.001, then 10⁻⁵``."""
-    rate = format_rate(config.learning_rate)
-    return f"{rate}, then {format_rate(config.fine_tune_learning_rate)}" if fine_tunes(config) else rate
+    rate = scientific(config.learning_rate)
+    return f"{rate}, then {scientific(config.fine_tune_learning_rate)}" if fine_tunes(config) else rate
 
 
 def flatten(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -114,7 +114,7 @@ _WORDS: Final[Mapping[str, Callable[[Field, Any], str]]] = {
     "flag": lambda _, value: "yes" if value else "no",
     "fraction": lambda _, value: f"{100 * value:.0f} %" if value else "none",
     "whole": lambda _, value: f"{value:,}",
-    "rate": lambda _, value: format_rate(value),
-    "scale": lambda _, value: format_rate(value) if value else "off",
+    "rate": lambda _, value: scientific(value),
+    "scale": lambda _, value: scientific(value) if value else "off",
     "units": lambda _, value: units_text(value) or "none",
 }

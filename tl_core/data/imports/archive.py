@@ -23,6 +23,7 @@ from tl_core.data.imports.class_names import clean_file_name
 from tl_core.data.imports.file_kinds import is_junk
 from tl_core.data.imports.sources import Source, SourceFile, read_limited
 from tl_core.errors import ArchiveError, ImageError
+from tl_core.format import size as format_size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,8 +110,8 @@ def check_totals(sizes: list[int], limits: ArchiveLimits) -> None:
         )
     if sum(sizes) > limits.unpacked_bytes:
         raise ArchiveError(
-            f"The archive would unpack to {_megabytes(sum(sizes))}, more than the "
-            f"{_megabytes(limits.unpacked_bytes)} allowed: bring fewer or smaller images."
+            f"The archive would unpack to {format_size(sum(sizes))}, more than the "
+            f"{format_size(limits.unpacked_bytes)} allowed: bring fewer or smaller images."
         )
 
 
@@ -120,7 +121,7 @@ def _check_file(stream: BinaryIO, limits: ArchiveLimits) -> None:
         raise ArchiveError("The file is empty (0 bytes): it may have been cut off on its way; bring it again.")
     if size > limits.file_bytes:
         raise ArchiveError(
-            f"The zip file has {_megabytes(size)}, more than the {_megabytes(limits.file_bytes)} allowed: "
+            f"The zip file has {format_size(size)}, more than the {format_size(limits.file_bytes)} allowed: "
             "bring smaller images or fewer of them."
         )
     claimed = claimed_directory_bytes(stream)
@@ -207,7 +208,3 @@ def _reader(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Callable[[], byt
             raise ImageError("It is damaged within the zip file, or packed in a way that cannot be read.") from error
 
     return read
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / 1e6:,.0f} MB"

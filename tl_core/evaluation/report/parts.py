@@ -13,6 +13,7 @@ from tl_core.figures.calibration import calibration_figure, describe_calibration
 from tl_core.figures.class_curves import WORDS, Kind, class_curves_figure, describe_class_curves
 from tl_core.figures.confusion import confusion_figure, describe_confusion, mix_ups
 from tl_core.figures.risk_coverage import describe_risk_coverage, risk_coverage_figure
+from tl_core.format import percent
 from tl_core.runs import RunRecord
 
 MOST_MISTAKES: Final = 20  # of the worst, named one by one
@@ -55,20 +56,20 @@ def _result(run: RunRecord, dataset: Dataset, measures: Measures) -> Iterator[Bl
     met = WHICH.get(found.split, "") if dataset.fingerprint == run.dataset_fingerprint else ""
     yield Paragraph(
         f"Of {measures.images:,} {split} images of “{dataset.name}” the model gets {measures.right:,} right: "
-        f"{_percent(found.accuracy)}. {met}".rstrip()
+        f"{percent(found.accuracy)}. {met}".rstrip()
     )
     rows = [
-        ("Accuracy", _percent(found.accuracy), "share of right answers"),
-        ("Its likely range", f"{100 * low:.1f}–{_percent(high)}", "with 95 % confidence (Wilson interval)"),
+        ("Accuracy", percent(found.accuracy), "share of right answers"),
+        ("Its likely range", f"{100 * low:.1f}–{percent(high)}", "with 95 % confidence (Wilson interval)"),
         *(
-            (f"Top {k}", _percent(share), f"the class is among the first {k} answers")
+            (f"Top {k}", percent(share), f"the class is among the first {k} answers")
             for k, share in found.top_k.items()
             if k > 1
         ),
-        ("Balanced accuracy", _percent(found.balanced_accuracy), "mean recall: rare classes count as much"),
-        ("Macro F1", _percent(found.macro_f1), "mean F1 of all classes"),
-        ("Calibration error (ECE)", _percent(measures.calibration_error), "how far probabilities are off on average"),
-        ("By guessing", _percent(_commonest(measures)), "what always naming the most frequent class would get"),
+        ("Balanced accuracy", percent(found.balanced_accuracy), "mean recall: rare classes count as much"),
+        ("Macro F1", percent(found.macro_f1), "mean F1 of all classes"),
+        ("Calibration error (ECE)", percent(measures.calibration_error), "how far probabilities are off on average"),
+        ("By guessing", percent(_commonest(measures)), "what always naming the most frequent class would get"),
     ]
     yield Table(("measure", "value", "meaning"), rows)
 
@@ -101,7 +102,7 @@ def _classes(measures: Measures) -> Iterator[Block]:
         [
             (
                 row.name,
-                *map(_percent, (row.precision, row.recall, row.f1)),
+                *map(percent, (row.precision, row.recall, row.f1)),
                 *(of_kind.get(row.name, "–") for of_kind in areas.values()),
                 f"{row.support:,}",
             )
@@ -129,7 +130,7 @@ def _calibration(measures: Measures) -> Iterator[Block]:
     yield Figure(calibration_figure(groups, error), describe_calibration(groups, error))
     yield Table(
         ("said, on average", "right", "answers"),
-        [(_percent(group.confidence), _percent(group.accuracy), f"{group.count:,}") for group in groups],
+        [(percent(group.confidence), percent(group.accuracy), f"{group.count:,}") for group in groups],
     )
 
 
@@ -139,12 +140,12 @@ def _threshold(measures: Measures) -> Iterator[Block]:
     if kept.temperature != 1:
         yield Paragraph(
             f"Kept with the model is a temperature of {kept.temperature:.3g}; with it the calibration error is "
-            f"{_percent(measures.corrected_error)} instead of {_percent(measures.calibration_error)}."
+            f"{percent(measures.corrected_error)} instead of {percent(measures.calibration_error)}."
         )
     if kept.threshold:
         yield Paragraph(
-            f"Kept with the model is a threshold of {_percent(kept.threshold)}: it answers "
-            f"{_percent(point.coverage)} of these images, and {_percent(point.accuracy)} of these answers are right."
+            f"Kept with the model is a threshold of {percent(kept.threshold)}: it answers "
+            f"{percent(point.coverage)} of these images, and {percent(point.accuracy)} of these answers are right."
         )
     else:
         yield Paragraph("No threshold is kept with the model: it always answers.")
@@ -163,7 +164,7 @@ def _mistakes(measures: Measures) -> Iterator[Block]:
             found.records[row].source_name,
             found.classes[found.labels[row]],
             found.classes[answers[row]],
-            _percent(float(found.probabilities[row, answers[row]])),
+            percent(float(found.probabilities[row, answers[row]])),
             f"{loss[row]:.2f}",
         )
         for row in worst
@@ -184,7 +185,3 @@ def _origin(run: RunRecord) -> Iterator[Block]:
     if run.model_sha256:
         rows.append(("SHA-256 of the model", run.model_sha256))
     yield Table(("what", "which"), rows)
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from tl_core.format import short_count
+
 # The smallest block stays visible beside one with a thousand times its parameters.
 _LOWEST_BAR: Final = 0.16
 
@@ -72,17 +74,9 @@ def describe_map(blocks: Sequence[BlockLike], frozen_layers: int) -> str:
     return f"{sentence[0].upper()}{sentence[1:]}."
 
 
-def format_count(count: int) -> str:
-    """A number of parameters for the eye: ``1,234``, ``83.5 k``, ``14.7 M``."""
-    if count < 10_000:
-        return f"{count:,}"
-    value, unit = (count / 1e3, "k") if count < 999_500 else (count / 1e6, "M")
-    return f"{value:.1f} {unit}" if value < 100 else f"{value:,.0f} {unit}"
-
-
 def _contents(block: BlockLike) -> str:
     layers = block.end - block.first
-    parameters = f"{format_count(block.parameters)} parameters" if block.parameters else "no parameters"
+    parameters = f"{short_count(block.parameters)} parameters" if block.parameters else "no parameters"
     return f"{'1 layer' if layers == 1 else f'{layers} layers'}, {parameters}"
 
 

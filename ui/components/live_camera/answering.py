@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tl_core.errors import ImageError, ModelUnavailableError
 from tl_core.figures.probabilities import describe_probabilities, probability_text
-from ui.components.format import percent
+from tl_core.format import percent
 from ui.components.prediction_card import DOUBT, sureness
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from tests.hostile.names import BAD_NAMES, BadName
 from tl_core.data.imports.archive import member_problem
 from tl_core.data.imports.importing import import_zip
 from ui.components.csv_text import to_csv
-from ui.components.format import plain
+from ui.components.markdown import plain
 
 
 def everything_below(folder):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from ui.components.block_map import describe_map, draw_map, format_count
+from ui.components.block_map import describe_map, draw_map
 
 
 @dataclass(frozen=True)
@@ -56,18 +56,3 @@ def test_every_block_says_what_it_consists_of():
         "10 layers, 10.0 k parameters",
         "6 layers, 1.0 M parameters",
     ]
-
-
-@pytest.mark.parametrize(
-    ("count", "text"),
-    [
-        (0, "0"),
-        (1234, "1,234"),
-        (12_345, "12.3 k"),
-        (999_900, "1.0 M"),
-        (14_714_688, "14.7 M"),
-        (138_357_544, "138 M"),
-    ],
-)
-def test_parameters_are_counted_with_sensible_digits(count, text):
-    assert format_count(count) == text
