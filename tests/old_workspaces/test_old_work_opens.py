@@ -110,7 +110,7 @@ def test_a_run_predicts_what_it_has_predicted(old: Old, name: str):
     assert_holds(predict(old.folder, run_id), old.expected["predictions"][run_id], rounding(old))
 
 
-@pytest.mark.parametrize("epoch", ["2", "4"], ids=["of the head", "of fine-tuning"])
+@pytest.mark.parametrize("epoch", ["2", rarely("4")], ids=["of the head", "of fine-tuning"])
 def test_a_kept_epoch_predicts_what_it_has_predicted(old: Old, epoch: str):
     run_id = old.run_id("Two phases")
     expected = old.expected["predictions_of_epochs"][run_id][epoch]
@@ -118,8 +118,10 @@ def test_a_kept_epoch_predicts_what_it_has_predicted(old: Old, epoch: str):
 
 
 def test_every_kept_evaluation_is_found(old: Old):
-    for run_id, splits in old.expected["evaluations"].items():
-        for split, expected in splits.items():
+    kept = [path.parent.name for path in old.folder.glob("workspace/runs/*/evaluation-validation.npz")]
+    assert len(kept) >= 6
+    for run_id in kept:
+        for split, expected in old.expected["evaluations"][run_id].items():
             assert_holds(ask(old.folder, "evaluate", run_id, "--split", split), expected, rounding(old))
 
 
