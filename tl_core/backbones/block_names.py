@@ -1,6 +1,6 @@
-"""How the layers of a backbone group into blocks that a teacher can point at, by family.
+"""How the layers of a backbone group into named blocks, by family.
 
-Only `tl_core.backbones.make_outlines` needs this; what it finds is kept in the outlines.
+Only `tl_core.backbones.make_outlines` needs this; its results are stored in the outlines.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class Grouping:
     ends: str | None = None  # a block ends with a layer of such a name
     head: str | None = None  # from such a layer on: the convolution after the last block
     stem: str | None = "Stem"  # title of what comes before the first block; None: it belongs to the first block
-    word: str = "Block"  # what a block is called
+    word: str = "Block"  # title of a block, before its number
 
 
 HEAD_TITLE: Final = "Head conv"

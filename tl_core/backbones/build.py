@@ -32,7 +32,7 @@ def build_backbone(
         image_size: width and height of the input in pixels; None = the size it was trained on.
         weights: imagenet, or random.
         progress: called with bytes done and bytes in all while weights are downloaded.
-        should_stop: asked while weights are downloaded.
+        should_stop: checked while weights are downloaded.
 
     Returns:
         A functional model whose layers are those that ``keras.applications`` gives with its ImageNet weights,
@@ -41,8 +41,8 @@ def build_backbone(
 
     Raises:
         ConfigError: the name is unknown or the image size too small for it.
-        WeightsUnavailableError: the weights are not here and cannot be had.
-        StoppedError: ``should_stop`` said so.
+        WeightsUnavailableError: the weights are not here and cannot be downloaded.
+        StoppedError: ``should_stop`` returned true.
     """
     backbone = get_backbone(name)
     size = checked_image_size(backbone, image_size)
@@ -55,10 +55,10 @@ def build_backbone(
 
 
 def checked_image_size(backbone: Backbone, image_size: int | None) -> int:
-    """Give the image size to use.
+    """Return the image size to use.
 
     Raises:
-        ConfigError: it is too small for the backbone.
+        ConfigError: the size is too small for the backbone.
     """
     size = image_size or backbone.image_size
     if size < backbone.min_image_size:

@@ -1,6 +1,6 @@
-"""EfficientNet-Lite: EfficientNet-B0 made simple for small devices, from public Keras layers.
+"""EfficientNet-Lite: a simpler EfficientNet-B0 for small devices, built of public Keras layers.
 
-Against EfficientNet: no squeeze-and-excitation, ReLU6 in place of swish, and neither the stem, the head nor
+Compared with EfficientNet: no squeeze-and-excitation, ReLU6 in place of swish, and neither the stem, the head nor
 the number of the first and the last block's layers grow with the model.
 
 Reference: [EfficientNet-Lite](https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite)
@@ -86,10 +86,10 @@ def build_efficientnet_lite(backbone: Backbone, image_size: int) -> keras.Model:
 
 
 def load_lite_weights(base: keras.Model, path: Path, sha256: str) -> dict[str, npt.NDArray[Any]]:
-    """Put the weights of a checkpoint into a network that `build_efficientnet_lite` built.
+    """Load the weights of a checkpoint into a network that `build_efficientnet_lite` built.
 
     Returns:
-        The tensors that the network has no place for: those of the 1000-class head.
+        The tensors that the network does not use: those of the 1000-class head.
 
     Raises:
         WeightsUnavailableError: the file is damaged or belongs to another network.
@@ -161,7 +161,7 @@ def _assign(layer: keras.Layer, weights: list[npt.NDArray[Any]], path: Path) -> 
     if not weights and not layer.weights:
         return
     if weights and weights[0].ndim == 4:
-        # PyTorch keeps kernels as (out, in, height, width), Keras as (height, width, in, out).
+        # PyTorch stores kernels as (out, in, height, width), Keras as (height, width, in, out).
         axes = (2, 3, 0, 1) if isinstance(layer, layers.DepthwiseConv2D) else (2, 3, 1, 0)
         weights = [np.transpose(weights[0], axes), *weights[1:]]
     if [weight.shape for weight in weights] != [weight.shape for weight in layer.weights]:

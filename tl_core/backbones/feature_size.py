@@ -7,7 +7,7 @@ from typing import Final
 
 from tl_core.backbones.record import Backbone
 
-# What a layer makes of a width or height, by a letter: half of it rounded up (stride 2 with “same” padding) or down
+# What a layer does to a width or height, by a letter: half of it rounded up (stride 2 with “same” padding) or down
 # (pooling), a 3x3 window with stride 2 and no padding, a 3x3 window with stride 1 and no padding.
 _STEPS: Final[Mapping[str, Callable[[int], int]]] = {
     "u": lambda size: (size + 1) // 2,

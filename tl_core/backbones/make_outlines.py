@@ -21,7 +21,7 @@ from tl_core.storage.files import write_bytes
 
 
 def outline_of(name: str, base: keras.Model) -> Any:
-    """Describe a built backbone in the form in which outlines are kept.
+    """Describe a built backbone in the form in which outlines are stored.
 
     Args:
         name: of the backbone in the registry.
@@ -37,7 +37,7 @@ def outline_of(name: str, base: keras.Model) -> Any:
 
 
 def _parameters(layer: keras.Layer) -> tuple[int, int]:
-    """All and the trainable ones."""
+    """Numbers of all parameters and of the trainable ones."""
     return layer.count_params(), sum(math.prod(weight.shape) for weight in layer.trainable_weights)
 
 

@@ -51,7 +51,7 @@ class BackboneOutline:
     layers: tuple[LayerOutline, ...]  # exactly ``base.layers``, in order
     blocks: tuple[BlockOutline, ...]
     feature_shape: tuple[int, int, int]  # (height, width, channels) at the backbone's own image size
-    fine_tune_blocks: int  # how many of the last blocks fine-tuning opens by default
+    fine_tune_blocks: int  # how many of the last blocks fine-tuning unfreezes by default
 
     @property
     def parameters(self) -> int:
@@ -59,13 +59,13 @@ class BackboneOutline:
         return sum(layer.parameters for layer in self.layers)
 
     def trainable_parameters(self, frozen_layers: int | None) -> int:
-        """Parameters that learn when the first ``frozen_layers`` layers are frozen; None = all are."""
+        """Trainable parameters when the first ``frozen_layers`` layers are frozen; None = all are."""
         if frozen_layers is None:
             return 0
         return sum(layer.trainable_parameters for layer in self.layers[self.checked(frozen_layers) :])
 
     def presets(self) -> dict[str, int]:
-        """Numbers of frozen layers worth a button: all, all but the last block, half, none."""
+        """Numbers of frozen layers that get a button: all, all but the last block, half, none."""
         return {
             "all": len(self.layers),
             "all_but_last_block": self.blocks[-self.fine_tune_blocks].first,
@@ -85,7 +85,7 @@ class BackboneOutline:
         raise ConfigError(f"The backbone {self.name} has no layer named “{layer_name}”.")
 
     def checked(self, frozen_layers: int) -> int:
-        """Give the number of frozen layers back.
+        """Check and return the number of frozen layers.
 
         Raises:
             ConfigError: it is negative or more than there are layers.
@@ -111,7 +111,7 @@ def load_outline(name: str) -> BackboneOutline:
 
 
 def to_json(layers: Sequence[tuple[str, str, int, int]], blocks: Sequence[tuple[str, int]], shape: Any) -> Any:
-    """Put an outline into few bytes: a column per property, kinds as numbers, names as what differs from the last.
+    """Encode an outline in few bytes: a column per property, kinds as numbers, names as what differs from the last.
 
     Args:
         layers: name, kind, parameters and trainable parameters of each.
@@ -131,7 +131,7 @@ def to_json(layers: Sequence[tuple[str, str, int, int]], blocks: Sequence[tuple[
 
 
 def from_json(name: str, values: Any, fine_tune_blocks: int) -> BackboneOutline:
-    """Read what `to_json` gives."""
+    """Decode what `to_json` encodes."""
     starts = [first for _, first in values["blocks"]]
     bounds = list(pairwise([*starts, len(values["kind"])]))
     block_of = [index for index, (first, end) in enumerate(bounds) for _ in range(first, end)]
@@ -154,7 +154,7 @@ def _block(title: str, first: int, end: int, layers: Sequence[LayerOutline]) -> 
 
 
 def _shorten(names: Sequence[str]) -> dict[str, list[Any]]:
-    """Write each name as the number of characters it begins with like the one before, and the rest."""
+    """Encode each name as the number of leading characters it shares with the name before it, and the rest."""
     shared = [_shared_start(before, name) for before, name in pairwise(["", *names])]
     return {"shared": shared, "rest": [name[count:] for name, count in zip(names, shared, strict=True)]}
 

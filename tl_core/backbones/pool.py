@@ -1,7 +1,7 @@
-"""One built backbone kept for the next training.
+"""One built backbone, held in memory for the next training.
 
-Building a backbone and loading its weights takes longer than the first epochs on stored features, so a training that
-has left its backbone as it was gives it back here, and the next one that wants the same takes it.
+Building a backbone and loading its weights takes longer than the first epochs on cached features. A training that has
+not changed its backbone releases it to the pool, and the next training with the same backbone acquires it.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ def acquire_backbone(
     progress: Progress | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> keras.Model:
-    """Give the kept backbone if it is the wanted one, else build it; arguments and errors as `build_backbone`.
+    """Return the held backbone if it is the requested one, else build it; arguments and errors as `build_backbone`.
 
     Returns:
-        A backbone with ImageNet weights that nobody else holds; which layers are trainable is left to the caller.
+        A backbone with ImageNet weights that nothing else uses; the caller sets which layers are trainable.
     """
     kind = _kind(name, image_size)
     with _lock:
@@ -55,10 +55,10 @@ def acquire_backbone(
 
 
 def release_backbone(name: str, image_size: int | None, base: keras.Model) -> None:
-    """Keep a backbone for the next training, unless it is large.
+    """Hold a backbone for the next training, unless it is large.
 
     Args:
-        base: from `take_backbone` with the same arguments; its weights must not have changed, and the caller must
+        base: from `acquire_backbone` with the same arguments; its weights must not have changed, and the caller must
             not use it afterwards.
     """
     if base.count_params() > MAX_KEPT_PARAMETERS:

@@ -21,15 +21,15 @@ class Backbone:
     https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite.
     """
 
-    name: str  # how configurations name it
-    title: str  # how people name it
+    name: str  # its name in configurations
+    title: str  # its name on pages
     family: str  # networks of one paper
-    source: Source  # who builds it; a new source is one more entry in `tl_core.backbones.build`
+    source: Source  # where its builder is; a new source needs an entry in `tl_core.backbones.build`
     builder: str  # the name of the building function in that source
 
     image_size: int  # pixels, width and height of the images it was trained on
     min_image_size: int  # pixels, below which no feature map is left
-    scaling: Scaling  # how raw RGB [0, 255] becomes its input; built_in: its own first layers do it
+    scaling: Scaling  # from raw RGB [0, 255] to its input; built_in: its own first layers do it
     features: int  # channels of the last feature map
     base_parameters: int  # without the head
 
@@ -44,15 +44,15 @@ class Backbone:
     weights_file: str  # name of the file without the head
     weights_hash: str | None  # MD5 (32 digits) or SHA-256 (64 digits) of that file
     weights_url: str | None = None  # where it is downloaded from; None: it comes in a package
-    weights_package: str | None = None  # the Python package that carries it
+    weights_package: str | None = None  # the Python package that contains it
 
-    fine_tune_blocks: int = 1  # how many of the last blocks fine-tuning opens by default
+    fine_tune_blocks: int = 1  # how many of the last blocks fine-tuning unfreezes by default
     paper_title: str
     paper_url: str
 
     @property
     def download_mb(self) -> float:
-        """Megabytes (10^6 bytes) to fetch before first use, 0 where a package carries the weights.
+        """Megabytes (10^6 bytes) to download before first use, 0 where a package contains the weights.
 
         Computed from the number of parameters: the file holds little else.
         """

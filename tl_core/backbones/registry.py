@@ -37,10 +37,10 @@ BACKBONES: Final[Mapping[str, Backbone]] = MappingProxyType(
 
 
 def get_backbone(name: str) -> Backbone:
-    """Look a backbone up by its name.
+    """Return a backbone by its name.
 
     Raises:
-        ConfigError: there is none of this name; the message lists names that are near.
+        ConfigError: there is none of this name; the message lists similar names.
     """
     try:
         return BACKBONES[name]

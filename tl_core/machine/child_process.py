@@ -1,4 +1,4 @@
-"""Python in a process of its own: started on the CPU, ended for certain."""
+"""Python in a child process: started on the CPU only, and always ended."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-GRACE_SECONDS: Final = 5.0  # to end in, once asked to
+GRACE_SECONDS: Final = 5.0  # between the request to end and the kill
 
 _OURS: Final = Path(__file__).parents[2]
-# The GPU, if there is one, belongs to the training that may be going on.
+# The GPU, if there is one, is for the training that may be running.
 _ON_THE_CPU: Final = {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "2"}
 
 
@@ -29,7 +29,7 @@ def start_python(words: Sequence[str], environment: Mapping[str, str], **pipes: 
 
 
 def end_process(process: subprocess.Popen[bytes], grace: float = GRACE_SECONDS) -> None:
-    """Ask a process to end, and make it end if it does not; returns once it is gone."""
+    """Terminate a process, and kill it if it does not end; returns once it is gone."""
     if process.poll() is None and grace:
         process.terminate()
         wait_for(process, grace)
@@ -39,7 +39,7 @@ def end_process(process: subprocess.Popen[bytes], grace: float = GRACE_SECONDS) 
 
 
 def wait_for(process: subprocess.Popen[bytes], seconds: float) -> None:
-    """Wait until a process is gone, or the time is over."""
+    """Wait until a process is gone, or until the timeout."""
     try:
         process.wait(seconds)
     except subprocess.TimeoutExpired:

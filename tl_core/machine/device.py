@@ -31,10 +31,10 @@ class Device:
     """Where to compute, and with which numbers."""
 
     kind: str  # cpu or gpu
-    name: str  # for people
+    name: str  # as shown on pages
     dtype_policy: str  # Keras policy: float32, mixed_float16 or mixed_bfloat16
-    trunk_precision: str  # of the frozen part where OpenVINO runs it: float32 or bfloat16 (if it proves close enough)
-    note: str | None = None  # why the wish was not granted, one sentence
+    trunk_precision: str  # of the frozen part where OpenVINO runs it: float32 or bfloat16 (if close enough)
+    note: str | None = None  # why the requested precision is not used, one sentence
 
     @property
     def trunk_batch(self) -> int:
@@ -48,7 +48,7 @@ class Device:
 
 
 def choose_device(gpus: Sequence[Accelerator], cpu: str, instruction_sets: Sequence[str], precision: str) -> Device:
-    """Decide on device and precision from what the machine has and what the person asked for.
+    """Choose device and precision from the hardware and the requested precision.
 
     Args:
         gpus: what TensorFlow can compute on; the first is used.
@@ -87,7 +87,7 @@ def _on_cpu(cpu: str, has_bfloat16: bool, precision: str) -> Device:
 
 
 def use_device(precision: str) -> Device:
-    """Prepare TensorFlow for this thread and return what was decided.
+    """Set up TensorFlow for this thread and return the decision.
 
     Call it in the thread that builds and trains: the Keras dtype policy belongs to a thread.
     """

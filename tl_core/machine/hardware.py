@@ -1,4 +1,4 @@
-"""What the machine has and how busy it is, found out without importing TensorFlow."""
+"""The hardware of this machine and its load, found without importing TensorFlow."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import psutil
 
 logger = logging.getLogger(__name__)
 
-# Kernel flag -> name a person may have read, for the instruction sets that make a difference in training.
+# Kernel flag -> well-known name, for the instruction sets that make a difference in training.
 FAST_INSTRUCTION_SETS: Final = {
     "amx_bf16": "AMX bfloat16",
     "avx512_bf16": "AVX-512 bfloat16",
@@ -66,7 +66,7 @@ class Load:
 
 @functools.cache
 def detect_hardware() -> Hardware:
-    """Find out what this machine has; asked once, remembered for the life of the process."""
+    """The hardware of this machine; found once, cached for the life of the process."""
     flags = _cpu_flags()
     return Hardware(
         cpu=_cpu_name(),

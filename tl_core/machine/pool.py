@@ -1,4 +1,4 @@
-"""Values that are slow to make, held in memory; the least recently used goes first."""
+"""A cache in memory for values that are slow to make; the least recently used is evicted first."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ Value = TypeVar("Value")
 @dataclass(slots=True)
 class _SharedLock:
     lock: threading.Lock = field(default_factory=threading.Lock)
-    users: int = 0  # who hold it or wait for it
+    users: int = 0  # threads that hold it or wait for it
 
 
 class KeyedLocks:
-    """One lock per key, which exists only while somebody holds it or waits for it."""
+    """One lock per key, which exists only while a thread holds it or waits for it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -101,12 +101,12 @@ class Pool(Generic[Value]):
                 self._entries.popitem(last=False)
 
     def take(self, key: Hashable) -> Value | None:
-        """Give a value away: the caller alone has it afterwards."""
+        """Remove and return a value: only the caller has it afterwards."""
         with self._lock:
             _, value = self._entries.pop(key, (None, None))
             return value
 
     def clear(self) -> None:
-        """Let go of all values."""
+        """Remove all values."""
         with self._lock:
             self._entries.clear()

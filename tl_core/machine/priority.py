@@ -1,4 +1,4 @@
-"""Letting the pages answer quickly while a training uses every core."""
+"""Thread priorities: pages respond quickly while a training uses every core."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from typing import Final
 logger = logging.getLogger(__name__)
 
 NICENESS: Final = 5  # of compute threads; ordinary threads have 0 and then get about three times the share
-LOCK_SECONDS: Final = 0.001  # that a thread may keep Python's lock while another waits for it
+LOCK_SECONDS: Final = 0.001  # a thread may hold the GIL while another waits for it
 
 
 def call_with_low_priority(start_threads: Callable[[], object]) -> None:
-    """Call a function that starts native compute threads, so that these give way to all others.
+    """Call a function that starts native compute threads, so that these have a lower priority than all others.
 
     On Linux a thread has a niceness of its own, and threads inherit it (setpriority(2)). The function runs in a
-    thread that ends with it, and should hold Python's lock only briefly: the threads that answer browsers need
-    that lock, and a low-priority thread on a busy machine is slow to give it back. That is why the thread that
+    thread that ends with it, and should hold the GIL only briefly: the threads that serve browsers need
+    it, and a low-priority thread on a busy machine is slow to release it. That is why the thread that
     trains keeps its normal priority. Elsewhere than on Linux the whole process would be slowed, so nothing is
     lowered there.
     """
@@ -30,11 +30,11 @@ def call_with_low_priority(start_threads: Callable[[], object]) -> None:
 
 
 def share_the_lock() -> None:
-    """Have Python's lock change hands sooner, for the whole process.
+    """Make threads release the GIL sooner, for the whole process.
 
-    A head learns in steps of a millisecond, and between two of them its thread needs the lock for a moment. By
-    default (5 ms, https://docs.python.org/3/library/sys.html#sys.setswitchinterval) it could wait for several steps'
-    time whenever a page is being drawn, and the page as long for it.
+    A training step of a head takes a millisecond, and between two steps its thread needs the GIL for a moment. By
+    default (5 ms, https://docs.python.org/3/library/sys.html#sys.setswitchinterval) it could wait as long as several
+    steps take whenever a page is drawn, and the page as long for the training.
     """
     sys.setswitchinterval(min(LOCK_SECONDS, sys.getswitchinterval()))
 

@@ -1,4 +1,4 @@
-"""How long work reports what it has done, and how it learns that it should stop."""
+"""How long work reports its progress, and how it is told to stop."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ShouldStop: TypeAlias = Callable[[], bool]
 
 
 def ignore_progress(done: int, total: int) -> None:
-    """Report to nobody."""
+    """Ignore the progress."""
 
 
 def never() -> bool:
@@ -21,6 +21,6 @@ def never() -> bool:
 
 
 def stop_if_asked(should_stop: ShouldStop) -> None:
-    """Raise `StoppedError` once the person has asked to stop."""
+    """Raise `StoppedError` once a stop was requested."""
     if should_stop():
         raise StoppedError("The import was stopped; nothing of it was kept.")

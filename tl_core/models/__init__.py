@@ -1,1 +1,1 @@
-"""The classifier: scaling, backbone and head in one Keras model, and what changes it while training."""
+"""The classifier: scaling, backbone and head in one Keras model; augmentation, freezing, optimizers and weights."""

@@ -1,4 +1,4 @@
-"""Random changes to training images. They are no part of the saved model."""
+"""Random changes to training images. They are not part of the saved model."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _MOVES: Final = ("horizontal_flip", "vertical_flip", "rotation_degrees", "zoom",
 def build_augmentation(config: AugmentationConfig, seed: int) -> Augmentation:
     """Build a function that changes every image of a batch at random, each in its own way.
 
-    The function keeps the state of its random numbers: called again it gives other changes, and the same
+    The function keeps the state of its random numbers: each call changes images differently, and the same
     sequence of calls after the same ``seed`` gives the same images. It works eagerly, in a ``tf.function`` and
     in a ``tf.data`` pipeline (there, repeatable only when mapped one batch at a time).
 
     Returns:
         A function from float32 batches ``(n, height, width, 3)`` in [0, 255] to the same; without any change
-        switched on it gives the batch back.
+        switched on it returns the batch unchanged.
     """
     steps = _steps(config, seed)
 

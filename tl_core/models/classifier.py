@@ -1,4 +1,4 @@
-"""The model that is trained, saved and asked: raw RGB images in, class probabilities out."""
+"""The model that is trained, saved and used for prediction: raw RGB images in, class probabilities out."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Classifier:
     """A whole model and its three parts, which share its weights."""
 
     model: keras.Model  # raw RGB [0, 255] float32 (n, s, s, 3) -> probabilities (n, classes) or (n, 1)
-    preprocess: keras.Model  # raw RGB -> what the backbone wants; no weights
+    preprocess: keras.Model  # raw RGB -> input of the backbone; no weights
     base: keras.Model  # the backbone: scaled images -> feature map (n, h, w, channels)
     head: keras.Model  # feature map -> probabilities
 
@@ -30,7 +30,7 @@ class Classifier:
 
         Train through this (or call ``base`` with ``training=False`` yourself). ``model(images, training=True)`` is
         not the same: Keras hands ``training=True`` of the outer model down to the nested backbone, and then its
-        BatchNormalization layers that are not frozen use and change their statistics, and its Dropout drops.
+        unfrozen BatchNormalization layers use and change their batch statistics, and its Dropout is active.
         """
         features = self.base(self.preprocess(images), training=False)
         return self.head(features, training=training)
@@ -45,7 +45,7 @@ def build_classifier(config: TrainingConfig, classes: int, base: keras.Model | N
     """Build scaling, backbone and head into one model, with the whole backbone frozen.
 
     The model is made of Keras layers and operations alone: ``keras.models.load_model`` opens the saved file without
-    code of ours.
+    our code.
 
     Args:
         config: names the backbone, its weights, the image size and the head.
@@ -55,7 +55,7 @@ def build_classifier(config: TrainingConfig, classes: int, base: keras.Model | N
     Raises:
         ConfigError: the configuration does not fit the backbone or the number of classes.
         NotEnoughDataError: fewer than two classes.
-        WeightsUnavailableError: the pretrained weights are not here and cannot be had.
+        WeightsUnavailableError: the pretrained weights are not here and cannot be downloaded.
     """
     backbone = get_backbone(config.backbone)
     size = checked_image_size(backbone, config.image_size)
@@ -73,7 +73,7 @@ def split_classifier(model: keras.Model) -> Classifier:
     """Find the parts of a classifier that was loaded from a file.
 
     Raises:
-        ModelUnavailableError: `build_classifier` has not built this model.
+        ModelUnavailableError: the model was not built by `build_classifier`.
     """
     parts = [layer for layer in model.layers if isinstance(layer, keras.Model)]
     if len(parts) != 3:

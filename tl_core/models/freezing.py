@@ -1,7 +1,7 @@
-"""Which layers of a backbone learn, and how many parameters that is.
+"""Which layers of a backbone are trainable, and how many parameters they have.
 
     >>> base = build_backbone("vgg16", weights="random")
-    >>> freeze_layers(base, len(base.layers) - 4)   # block5 learns, the rest stays as it is
+    >>> freeze_layers(base, len(base.layers) - 4)   # block5 is trainable, the rest is frozen
     >>> count_parameters(base)
     (7079424, 7635264)
 
@@ -20,7 +20,7 @@ from tl_core.errors import ConfigError
 def freeze_layers(base: keras.Model, frozen: int | None = None) -> None:
     """Freeze the first ``frozen`` layers of ``base.layers`` and make the others trainable.
 
-    BatchNormalization layers that become trainable learn their scale and offset; their statistics stay, because
+    BatchNormalization layers that become trainable train their scale and offset; their statistics stay, because
     a `Classifier` calls its backbone with ``training=False``.
 
     Args:
@@ -34,7 +34,7 @@ def freeze_layers(base: keras.Model, frozen: int | None = None) -> None:
     frozen = count if frozen is None else frozen
     if not 0 <= frozen <= count:
         raise ConfigError(f"{base.name} has {count} layers, of which 0 to {count} can be frozen. Received: {frozen}.")
-    base.trainable = True  # a frozen model hides that some of its layers learn
+    base.trainable = True  # a frozen model hides that some of its layers are trainable
     for index, layer in enumerate(base.layers):
         layer.trainable = index >= frozen
 

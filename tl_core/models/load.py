@@ -1,4 +1,4 @@
-"""Reading the model of a run from its checkpoint files, which must be those that the training wrote."""
+"""Loading the model of a run from its checkpoint files, which must be those that the training wrote."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from tl_core.storage.files import sha256_of
 
 
 def load_stored(run: RunRecord, epoch: int | None = None) -> keras.Model:
-    """The model of a run as the training kept it.
+    """The model of a run as the training saved it.
 
     Args:
         run: whose model.
-        epoch: one of its kept epochs; None = the best one.
+        epoch: one of its saved epochs; None = the best one.
 
     Raises:
-        ModelUnavailableError: the run has no model yet, the epoch is not kept, or a file is damaged or was changed
+        ModelUnavailableError: the run has no model yet, the epoch is not saved, or a file is damaged or was changed
             from outside.
     """
     model = _load_best(run)

@@ -49,7 +49,7 @@ class FusedAdamW(_FusedStep, optimizers.AdamW):  # type: ignore[misc]
 
 
 def _handle(variable: Any) -> Any:
-    """Keras hands over its own variables, or the TensorFlow ones inside them."""
+    """Keras passes its own variables, or the TensorFlow ones inside them."""
     return (variable.value if isinstance(variable, keras.Variable) else variable).handle
 
 

@@ -1,8 +1,8 @@
-"""Mirrors, turns, zooms, shifts and slants images at random, in one step.
+"""Random flip, rotation, zoom, translation and shear in one step.
 
 The layers ``keras.layers.RandomFlip``, ``RandomRotation``, ``RandomZoom``, ``RandomTranslation`` and
-``RandomShear`` in a row would compute each image anew five times, and blur it a little each time. Here their
-movements are multiplied into one matrix per image, and each image is interpolated once: the same changes, sharper,
+``RandomShear`` in a row would resample each image five times, and blur it a little each time. Here their
+transforms are multiplied into one matrix per image, and each image is interpolated once: the same changes, sharper,
 and about three times as fast.
 """
 
@@ -19,9 +19,9 @@ from tl_core.config import AugmentationConfig
 
 
 def build_random_moves(config: AugmentationConfig, seed: int) -> Callable[[Any], Any]:
-    """Build a function that moves every image of a batch ``(n, height, width, 3)`` in its own way, about its middle.
+    """Build a function that transforms every image of a batch ``(n, height, width, 3)`` at random, about its centre.
 
-    The function keeps the state of its random numbers, and gives float32 values within the range of its input (and
+    The function keeps the state of its random numbers, and returns float32 values within the range of its input (and
     0 where the fill mode is constant).
     """
     draws = _Draws(seed)
@@ -50,7 +50,7 @@ class _Draws:
         self._state = keras.random.SeedGenerator(seed)
 
     def within(self, amount: float, count: Any) -> Any:
-        """Evenly between ``-amount`` and ``amount``, ``(count,)``."""
+        """Uniform between ``-amount`` and ``amount``, ``(count,)``."""
         if amount == 0:
             return ops.zeros((count,), "float32")
         return keras.random.uniform((count,), -amount, amount, dtype="float32", seed=self._state)
@@ -67,7 +67,7 @@ def _linear(mirror_x: Any, mirror_y: Any, angle: Any, scale: Any, slant: Any) ->
 
 
 def _about_the_middle(linear: tuple[Any, Any, Any, Any], shift: tuple[Any, Any], height: Any, width: Any) -> Any:
-    """Write the eight numbers per image that ``affine_transform`` takes: from places in the result to the source."""
+    """Return the eight numbers per image that ``affine_transform`` takes: from places in the output to the input."""
     a, b, c, d = linear
     middle_x, middle_y = (width - 1) / 2, (height - 1) / 2
     x, y = middle_x + shift[0] * width, middle_y + shift[1] * height

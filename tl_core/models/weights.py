@@ -1,4 +1,4 @@
-"""The weights of a classifier that training can change, by name: taken out of one, put into another."""
+"""The trainable weights of a classifier by name: copied out of one, put into another."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def weights_of_backbone(classifier: Classifier, frozen_layers: int) -> dict[str,
 
 
 def put_weights(classifier: Classifier, weights: Mapping[str, Array]) -> None:
-    """Give a classifier the weights of another of the same structure; those not named stay.
+    """Set the weights of a classifier from those of another of the same structure; those not named stay.
 
     Raises:
         ValueError: a weight is unknown, or of another shape.
