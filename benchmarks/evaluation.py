@@ -29,7 +29,7 @@ def run(session: Session) -> Iterator[Result]:
         # A training leaves the images at the model's size on the disk, and one model serves all rounds.
         if number == 0:
             dataset = share_dataset(kept, session.workspace())
-            place = {"dataset": dataset.path, "workspace": dataset.path.parent.parent}
+            place = {"dataset": dataset.path, "workspace": dataset.workspace.root}
             trained = session.measure(train_with_engine, **place, config=config.to_dict())
         images = session.pick(PASS, BATCH)
         speed = session.measure(

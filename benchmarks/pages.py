@@ -61,7 +61,7 @@ def run(session: Session) -> Iterator[Result]:
 def _cells(session: Session) -> Result:
     kept = make_dataset(session.store, Kind(images=session.pick(2000, 60)))
     dataset = share_dataset(kept, session.workspace())
-    room = dataset.path.parent.parent
+    room = dataset.workspace.root
     config = TrainingConfig(epochs=session.pick(5, 1), image_size=session.pick(224, 32))
     trained = session.measure(train_with_engine, dataset=dataset.path, workspace=room, config=config.to_dict())
     work = {"workspace": room, "run": trained["run"], "dataset": dataset.path, "times": session.pick(CELLS, 2)}

@@ -73,11 +73,11 @@ def ask_a_file(workspace: Workspace) -> None:
     if model is None:
         import_model_section(workspace, key="predict-brought", first=True)
         return
-    waiting = being_opened(model) and not opened(model, key="predict-opening")
+    waiting = being_opened(model) and not opened(workspace, model, key="predict-opening")
     import_model_section(workspace, key="predict-brought", first=False)
     pictures = choose_pictures(workspace, None, key="predict")
     predict_archive_section(model, key="predict-zip")
-    if pictures and not waiting and opened(model, key="predict-asking"):
+    if pictures and not waiting and opened(workspace, model, key="predict-asking"):
         show([imported_model_answers(pictures, model)], [model])
 
 

@@ -56,7 +56,7 @@ def runs(app: App) -> tuple[RunRecord, RunRecord]:
     dataset = colour_dataset(app.workspace.ensure())
     first = ended_run(app.workspace, dataset, NAME)
     second = ended_run(app.workspace, dataset, f"{NAME} 2", config=replace(TrainingConfig(), learning_rate=1e-4))
-    annotate_run(first.path, tags=["baseline", "the longest tag there is"])
+    annotate_run(first.workspace, first.id, tags=["baseline", "the longest tag there is"])
     return first, second
 
 

@@ -22,7 +22,7 @@ def runs(app):
     train = Trainer(app.workspace.ensure())
     dataset = import_coloured(app.workspace, COLOURS)
     sure, doubtful = (train(dataset, epochs=epochs).record for epochs in (6, 1))
-    save_calibration(doubtful.folder, Calibration(model_sha256=doubtful.model_sha256, threshold=1.0))
+    save_calibration(doubtful.workspace, doubtful, Calibration(model_sha256=doubtful.model_sha256, threshold=1.0))
     return sure, doubtful
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from tests.faults.full_disk import FullDisk, full_disk
 from tests.faults.killed_trainings import damage_of
+from tests.tl_core.jobs.waiting import wait_until_idle
 from tests.tl_core.small_trainings import COLOURS, QUICK, import_coloured
 from tl_core.data.dataset import Dataset
 from tl_core.features.cache import open_cache
@@ -66,7 +67,7 @@ def train_on(small: tuple[Workspace, Dataset], full_at: int | None = None, *, st
     with full_disk(workspace.root, full_at, stays=stays) as disk:
         jobs = manager(workspace)  # one for all trainings, as in a server: what a thread remembers is then little
         jobs.submit(run.id)
-        assert jobs.wait_until_idle(PATIENCE)
+        wait_until_idle(jobs, PATIENCE)
     return Outcome(disk, load_run(run.path))
 
 

@@ -54,7 +54,7 @@ def _write_code(options: argparse.Namespace, workspace: Workspace, output: Outpu
     run = find_run(workspace, options.run)
     cells = write_program(run.config, run.classes)
     text = as_notebook(cells, run.name) if options.notebook else as_script(cells, run.name)
-    dataset = workspace.datasets / run.dataset_id
+    dataset = run.dataset_path
     if options.output is None:
         output.result({"run_id": run.id, "code": text, "dataset": str(dataset)}, text.splitlines())
         return DONE

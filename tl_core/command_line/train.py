@@ -156,21 +156,21 @@ def _add_resume_arguments(parser: argparse.ArgumentParser) -> None:
 def _resume(options: argparse.Namespace, workspace: Workspace, output: Output) -> int:
     run = find_run(workspace, options.run)
     if options.more is not None:
-        return _extend(run, options.more, workspace, output)
+        return _extend(run, options.more, output)
     require_resumable(run)
     from tl_core.training import resume
 
-    dataset = workspace.datasets / run.dataset_id
+    dataset = run.dataset_path
     return run_and_report(run, lambda should_stop: resume(run.config, dataset, run.path, should_stop), output)
 
 
-def _extend(run: RunRecord, epochs: int, workspace: Workspace, output: Output) -> int:
+def _extend(run: RunRecord, epochs: int, output: Output) -> int:
     if epochs < 1:
         raise ConfigError(f"--more takes a number of epochs of at least 1. Received: {epochs}.")
     run = update_run(run.path, config=with_more_epochs(run, epochs))
     from tl_core.training import extend
 
-    dataset = workspace.datasets / run.dataset_id
+    dataset = run.dataset_path
     return run_and_report(run, lambda should_stop: extend(run.config, dataset, run.path, should_stop, epochs), output)
 
 

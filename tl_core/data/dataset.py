@@ -8,20 +8,17 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import logging
 import re
-import secrets
-import shutil
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from tl_core.data.imports.class_names import clean_text
-from tl_core.errors import DataError, DatasetNotFoundError, TransferLearningError, WorkspaceError
-from tl_core.storage.files import read_json, write_json
-from tl_core.storage.ownership import may_see, require_visible
-from tl_core.storage.workspace import Workspace, is_id
+from tl_core.errors import DataError, DatasetNotFoundError, WorkspaceError
+from tl_core.storage.files import locked, read_json, write_json
+from tl_core.storage.repository import Repository
+from tl_core.storage.workspace import Workspace
 
 SPLITS: Final = ("train", "validation", "test")
 MANIFEST: Final = "manifest.json"
@@ -30,7 +27,6 @@ MAX_DATASET_NAME: Final = 100  # characters
 
 _VERSION = 1
 _FILE = re.compile(rf"{IMAGES}/[0-9a-f]{{64}}\.(png|jpg)")
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +66,11 @@ class Dataset:
     created: str  # ISO 8601, UTC
     given_splits: bool  # whether the split came with the images, and was not drawn here
 
+    @property
+    def workspace(self) -> Workspace:
+        """Where the dataset lies, asked for nobody in particular."""
+        return Workspace(self.path.parent.parent)
+
     def of_split(self, split: str) -> tuple[ImageRecord, ...]:
         """The images of ``train``, ``validation`` or ``test``, in the order of the manifest."""
         return tuple(record for record in self.images if record.split == split)
@@ -104,9 +105,7 @@ def load_dataset(path: Path) -> Dataset:
     try:
         stamp = (path / MANIFEST).stat()
     except OSError as error:
-        raise DatasetNotFoundError(
-            f"There is no dataset “{path.name}”: it may have been deleted. Choose another one on the Data page."
-        ) from error
+        raise _not_found(path) from error
     return _read(path, stamp.st_mtime_ns, stamp.st_ino)
 
 
@@ -118,52 +117,50 @@ def find_dataset(workspace: Workspace, dataset_id: str) -> Dataset:
         NotYoursError: it is somebody else's, who has not shared it.
         DataError: its manifest is damaged.
     """
-    if not is_id(dataset_id):
-        raise DatasetNotFoundError("There is no dataset of this id; choose one on the Data page.")
-    found = load_dataset(workspace.datasets / dataset_id)
-    require_visible(workspace, found.path, "dataset")
-    return found
+    return DATASETS.find(workspace, dataset_id)
 
 
 def list_datasets(workspace: Workspace) -> list[Dataset]:
     """All datasets that the person may see, newest first; a damaged one is left out and logged."""
-    datasets = []
-    for path in workspace.datasets.glob("*"):
-        if is_id(path.name):
-            try:
-                if may_see(workspace, path):
-                    datasets.append(load_dataset(path))
-            except TransferLearningError as error:
-                _log.warning("dataset %s is left out: %s", path.name, error)
-    return sorted(datasets, key=lambda dataset: (dataset.created, dataset.id), reverse=True)
+    return DATASETS.list_all(workspace)
 
 
-def rename_dataset(dataset: Dataset, name: str) -> Dataset:
+def rename_dataset(workspace: Workspace, dataset_id: str, name: str) -> Dataset:
     """Give the dataset another name; its id, folder and fingerprint stay.
 
     Raises:
+        DatasetNotFoundError: there is none.
+        NotYoursError: it is somebody else's.
         DataError: the name is empty or too long.
         WorkspaceError: the manifest cannot be written.
     """
-    renamed = replace(dataset, name=valid_name(name))
-    write_manifest(renamed)
+    path = DATASETS.require_mine(workspace, dataset_id)
+    try:
+        with locked(path):
+            renamed = replace(load_dataset(path), name=valid_name(name))
+            write_manifest(renamed)
+    except FileNotFoundError as error:
+        raise _not_found(path) from error
     return renamed
 
 
-def delete_dataset(dataset: Dataset) -> None:
+def delete_dataset(workspace: Workspace, dataset_id: str) -> None:
     """Remove the dataset and its images; runs that were trained on it stay.
 
     Raises:
+        NotYoursError: it is somebody else's.
         WorkspaceError: a file cannot be removed.
     """
-    hidden = dataset.path.with_name(f".deleting-{secrets.token_hex(8)}")
-    try:
-        dataset.path.rename(hidden)  # one step: the dataset is either there or gone, never half of it
-        shutil.rmtree(hidden)
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise WorkspaceError(f"The dataset “{dataset.name}” cannot be deleted ({error.strerror}).") from error
+    DATASETS.delete(workspace, dataset_id)
+
+
+DATASETS: Final = Repository(
+    "dataset",
+    lambda workspace: workspace.datasets,
+    load_dataset,
+    lambda: DatasetNotFoundError("There is no dataset of this id; choose one on the Data page."),
+    lambda dataset: (dataset.created, dataset.id),
+)
 
 
 def valid_name(name: str) -> str:
@@ -195,6 +192,12 @@ def write_manifest(dataset: Dataset) -> None:
             "skipped": [asdict(skipped) for skipped in dataset.skipped],
             "images": [asdict(record) for record in dataset.images],
         },
+    )
+
+
+def _not_found(path: Path) -> DatasetNotFoundError:
+    return DatasetNotFoundError(
+        f"There is no dataset “{path.name}”: it may have been deleted. Choose another one on the Data page."
     )
 
 

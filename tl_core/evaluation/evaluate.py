@@ -22,7 +22,6 @@ from tl_core.features.images import open_images
 from tl_core.machine.progress import Progress, ShouldStop, ignore_progress, never
 from tl_core.runs import RunFolder, RunRecord, load_run
 from tl_core.storage.files import replacing, sha256_of
-from tl_core.storage.workspace import Workspace
 
 logger = logging.getLogger(__name__)
 
@@ -217,7 +216,7 @@ def _predict(
     from tl_core.inference.predict import open_predictor  # TensorFlow, which kept figures do not need
 
     predictor = open_predictor(run.path)
-    cache = open_cache(Workspace(dataset.path.parent.parent))
+    cache = open_cache(dataset.workspace)
     images = open_images(cache, dataset, predictor.image_size, ignore_progress, should_stop)
     pieces: list[Any] = []
     for start in range(0, len(rows), _BATCH):

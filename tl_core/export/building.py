@@ -50,7 +50,7 @@ class Source:
 
     def calibration(self) -> npt.NDArray[np.uint8]:
         """Training images ``(n, size, size, 3)``, for the ranges of whole numbers."""
-        dataset = load_dataset(self.run.path.parent.parent / "datasets" / self.run.dataset_id)
+        dataset = load_dataset(self.run.dataset_path)
         paths = [dataset.path_of(image) for image in spread(dataset.of_split("train"), CALIBRATION_IMAGES)]
         return np.stack([resize_image(read_image(path), int(self.model.input_shape[1])) for path in paths])
 

@@ -43,6 +43,7 @@ from tl_core.machine.progress import ShouldStop, never
 from tl_core.runs import RunRecord, load_run, read_events
 from tl_core.runs.store import now
 from tl_core.storage.files import read_json, replacing, write_json
+from tl_core.storage.workspace import short_id
 
 logger = logging.getLogger(__name__)
 
@@ -70,7 +71,7 @@ class Export:
     @property
     def file_name(self) -> str:
         """A name for the download; ids are plain letters, digits and dashes."""
-        return f"{self.path.parent.parent.name[:-25]}-{self.format}.zip"
+        return f"{short_id(self.path.parent.parent.name)}-{self.format}.zip"
 
 
 def nobody(done: float, text: str) -> None:
@@ -141,7 +142,7 @@ class _Material:
     @classmethod
     def of(cls, run: RunRecord, form: ExportFormat) -> _Material:
         try:
-            dataset = load_dataset(run.path.parent.parent / "datasets" / run.dataset_id)
+            dataset = load_dataset(run.dataset_path)
         except DatasetNotFoundError as error:
             raise DatasetNotFoundError(
                 f"The dataset “{run.dataset_name}” of this run was deleted, so there are no validation images to "

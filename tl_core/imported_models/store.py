@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import shutil
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -11,10 +9,8 @@ from typing import Any, Final
 from tl_core.config.validation import from_mapping
 from tl_core.errors import ConfigError, ModelFileError, WorkspaceError
 from tl_core.storage.files import read_json, write_json
-from tl_core.storage.ownership import may_see, require_visible
-from tl_core.storage.workspace import Workspace, is_id
-
-logger = logging.getLogger(__name__)
+from tl_core.storage.repository import Repository
+from tl_core.storage.workspace import Workspace
 
 MODEL: Final = "model.keras"
 RECORD: Final = "model.json"
@@ -59,51 +55,51 @@ def save_record(model: ImportedModel) -> None:
 
 
 def load_imported_model(workspace: Workspace, model_id: str) -> ImportedModel:
-    """The model of that id.
+    """The model of that id, which may come from outside (a link).
 
     Raises:
         ModelFileError: there is none (any more), or its record is damaged.
         NotYoursError: it is somebody else's.
     """
-    found = _read(workspace.models / model_id) if is_id(model_id) else None
-    if found is not None:
-        require_visible(workspace, found.path, "model")
-    if found is None:
-        raise ModelFileError("There is no such model from a file any more: open its file again.")
-    return found
+    return MODELS.find(workspace, model_id)
 
 
 def list_imported_models(workspace: Workspace) -> list[ImportedModel]:
-    """All of them, the latest first; one whose record is damaged is left out."""
-    folders = [path for path in workspace.models.glob("*") if is_id(path.name) and may_see(workspace, path)]
-    found = [model for path in folders if (model := _read(path)) is not None]
-    return sorted(found, key=lambda model: (model.brought, model.id), reverse=True)
+    """All that the person may see, the latest first; one whose record is damaged is logged and left out."""
+    return MODELS.list_all(workspace)
 
 
-def delete_imported_model(model: ImportedModel) -> None:
+def delete_imported_model(workspace: Workspace, model_id: str) -> None:
     """Delete the model from the workspace.
 
     Raises:
+        NotYoursError: it is somebody else's.
         WorkspaceError: its files cannot be deleted.
     """
-    try:
-        shutil.rmtree(model.path)
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise WorkspaceError(
-            f"The model “{model.name}” could not be deleted ({error.strerror}): close programs that use it and try "
-            "again."
-        ) from error
+    MODELS.delete(workspace, model_id)
 
 
-def _read(path: Path) -> ImportedModel | None:
+def _read(path: Path) -> ImportedModel:
     try:
         values: dict[str, Any] = read_json(path / RECORD)
         model = from_mapping(ImportedModel, {**values, "path": path, "classes": tuple(values["classes"])})
     except FileNotFoundError:
-        return None
+        raise _not_found() from None
     except (WorkspaceError, ConfigError, TypeError, KeyError) as error:
-        logger.warning("The record of the model %s cannot be read: %s", path.name, error)
-        return None
+        raise ModelFileError(
+            f"The record of the model {path.name} is damaged and cannot be read: open its file again."
+        ) from error
     return replace(model, id=path.name)
+
+
+def _not_found() -> ModelFileError:
+    return ModelFileError("There is no such model from a file any more: open its file again.")
+
+
+MODELS: Final = Repository(
+    "model",
+    lambda workspace: workspace.models,
+    _read,
+    _not_found,
+    lambda model: (model.brought, model.id),
+)

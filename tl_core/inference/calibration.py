@@ -17,8 +17,10 @@ import numpy.typing as npt
 
 from tl_core.config.validation import from_mapping, require_number
 from tl_core.errors import ConfigError, NotEnoughDataError, WorkspaceError
-from tl_core.runs import RunFolder
+from tl_core.runs import RunFolder, RunRecord
+from tl_core.runs.store import RUNS
 from tl_core.storage.files import read_json, write_json
+from tl_core.storage.workspace import Workspace
 
 logger = logging.getLogger(__name__)
 
@@ -162,13 +164,15 @@ def suggest_threshold(probabilities: Probabilities, labels: Labels, accuracy: fl
     return min(reached, key=lambda point: point.threshold, default=None)
 
 
-def save_calibration(folder: RunFolder, confidence: Calibration) -> None:
-    """Keep it beside the model.
+def save_calibration(workspace: Workspace, run: RunRecord, calibration: Calibration) -> None:
+    """Keep it beside the model of a run.
 
     Raises:
+        NotYoursError: the run is somebody else's, shared or not.
         WorkspaceError: the workspace cannot be written.
     """
-    write_json(folder.calibration_file, asdict(confidence))
+    RUNS.require_mine(workspace, run.id)
+    write_json(run.folder.calibration_file, asdict(calibration))
 
 
 def load_calibration(folder: RunFolder, model_sha256: str | None) -> Calibration:

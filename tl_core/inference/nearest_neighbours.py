@@ -27,7 +27,6 @@ from tl_core.models.classifier import Classifier, split_classifier
 from tl_core.models.load import load_stored
 from tl_core.runs import RunRecord, load_run
 from tl_core.storage.files import sha256_of
-from tl_core.storage.workspace import Workspace
 
 Features = npt.NDArray[np.float32]
 """``(images, channels)``, each row of length 1."""
@@ -143,4 +142,4 @@ def _key(run: RunRecord, dataset: Dataset) -> Key:
 
 
 def _cache(dataset: Dataset) -> DiskCache:
-    return open_cache(Workspace(dataset.path.parent.parent))
+    return open_cache(dataset.workspace)

@@ -8,8 +8,9 @@ from typing import Any, Final, Literal
 
 from tl_core.config import TrainingConfig
 from tl_core.config.validation import from_mapping
+from tl_core.storage.workspace import Workspace, short_id
 
-Status = Literal["queued", "running", "done", "stopped", "cancelled", "failed", "interrupted"]
+Status = Literal["queued", "running", "done", "stopped", "failed", "interrupted"]
 ACTIVE: Final[frozenset[str]] = frozenset({"queued", "running"})
 
 
@@ -22,6 +23,11 @@ class RunFolder:
     """The files of ``workspace/runs/<run_id>/``."""
 
     path: Path
+
+    @property
+    def workspace(self) -> Workspace:
+        """Where the run lies, asked for nobody in particular."""
+        return Workspace(self.path.parent.parent)
 
     @property
     def record_file(self) -> Path:
@@ -152,6 +158,21 @@ class RunRecord:
     def folder(self) -> RunFolder:
         """The files of this run."""
         return RunFolder(self.path)
+
+    @property
+    def workspace(self) -> Workspace:
+        """Where the run lies, asked for nobody in particular."""
+        return self.folder.workspace
+
+    @property
+    def dataset_path(self) -> Path:
+        """The folder of the images that it learns from; gone, where the dataset was deleted."""
+        return self.workspace.datasets / self.dataset_id
+
+    @property
+    def short_id(self) -> str:
+        """A name for files that are made of the run: plain letters, digits and dashes."""
+        return short_id(self.id)
 
     @property
     def active(self) -> bool:

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
-import logging
 import os
-import shutil
+import platform
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from importlib import metadata
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 import psutil
 
 from tl_core.config import TrainingConfig
-from tl_core.errors import ConfigError, RunNotFoundError, TransferLearningError, WorkspaceError
+from tl_core.errors import ConfigError, RunNotFoundError, StoppedError, TransferLearningError, WorkspaceError
 from tl_core.runs.annotations import MAX_NAME_LENGTH, changed_annotations, read_annotations
-from tl_core.runs.disk_reserve import reserve_disk
+from tl_core.runs.disk_reserve import reserve_disk, write_with_reserve
 from tl_core.runs.record import (
     ACTIVE,
     PATH_FIELD,
@@ -28,15 +29,19 @@ from tl_core.runs.record import (
     Owner,
     RunFolder,
     RunRecord,
+    Status,
 )
 from tl_core.runs.recovery import recover_model
-from tl_core.runs.versions import installed_versions
-from tl_core.storage.files import read_json, write_json
-from tl_core.storage.ownership import claim, may_see, require_visible
+from tl_core.storage.event_log import EventLog
+from tl_core.storage.files import locked, read_json, write_json
+from tl_core.storage.ownership import claim
 from tl_core.storage.quota import require_within_quota
+from tl_core.storage.repository import Repository
 from tl_core.storage.workspace import Workspace, is_id, new_id
 
-logger = logging.getLogger(__name__)
+UNEXPECTED: Final = "The training ended because of an unexpected error; the details are in the run's log."
+_GONE: Final = "This run no longer exists; choose one from the list of runs."
+_RECORDED_PACKAGES: Final = ("tensorflow", "keras", "openvino", "numpy", "pillow", "streamlit", "scikit-learn")
 
 # How a value of run.json becomes a value of the record; every other value is taken as it is.
 _READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
@@ -88,7 +93,7 @@ def create_run(
         classes=dataset.classes,
         split_counts=_per_split(dataset.counts()),
         created=now(),
-        versions=installed_versions(),
+        versions=_installed_versions(),
         owner=this_process(),
     )
     claim(workspace, path)  # first, so that nobody else sees it for a moment
@@ -111,7 +116,7 @@ def load_run(path: Path) -> RunRecord:
     try:
         values = {**read_json(folder.record_file), **read_annotations(folder)}
     except FileNotFoundError:
-        raise RunNotFoundError("This run no longer exists; choose one from the list of runs.") from None
+        raise RunNotFoundError(_GONE) from None
     try:
         known = {name: value for name, value in values.items() if name in RECORD_FIELDS}
         parsed = {name: _READERS.get(name, _same)(value) for name, value in known.items()}
@@ -129,12 +134,14 @@ def find_run(workspace: Workspace, run_id: str) -> RunRecord:
     Raises:
         RunNotFoundError: there is none.
         NotYoursError: it is somebody else's, who has not shared it.
+        WorkspaceError: its record is damaged.
     """
-    if not is_id(run_id):
-        raise RunNotFoundError("There is no run of this id; choose one from the list of runs.")
-    found = load_run(workspace.runs / run_id)
-    require_visible(workspace, found.path, "run")
-    return found
+    return RUNS.find(workspace, run_id)
+
+
+def list_runs(workspace: Workspace) -> list[RunRecord]:
+    """All runs that the person may see, newest first; one that cannot be read is logged and left out."""
+    return RUNS.list_all(workspace)
 
 
 def run_exists(workspace: Workspace, run_id: str) -> bool:
@@ -153,7 +160,7 @@ def with_more_epochs(run: RunRecord, epochs: int) -> TrainingConfig:
         raise WorkspaceError(
             f"“{run.name}” cannot go on from its last epoch, which is not kept: train again with more epochs."
         )
-    require_within_quota(_workspace_of(run))
+    require_within_quota(run.workspace)
     return run.config.with_more_epochs(epochs)
 
 
@@ -174,34 +181,57 @@ def require_resumable(run: RunRecord) -> None:
         raise WorkspaceError(
             f"“{run.name}” still hangs in the program that trained it: end that program, start it again, then resume."
         )
-    require_within_quota(_workspace_of(run))
-
-
-def list_runs(workspace: Workspace) -> list[RunRecord]:
-    """All runs that the person may see, newest first; one that cannot be read is logged and left out."""
-    if not workspace.runs.is_dir():
-        return []
-    records = []
-    for path in workspace.runs.iterdir():
-        if not is_id(path.name):
-            continue
-        try:
-            if may_see(workspace, path):
-                records.append(load_run(path))
-        except TransferLearningError as error:
-            logger.warning("Left out of the list of runs: %s (%s)", path.name, error)
-    return sorted(records, key=lambda record: record.created, reverse=True)
+    require_within_quota(run.workspace)
 
 
 def update_run(path: Path, **changes: Any) -> RunRecord:
-    """Write changed fields of the record; for the training and its queue, not for pages."""
-    record = replace(load_run(path), **changes)
-    _write(record)
-    return record
+    """Write changed fields of the record, and leave those as they are that others change at the same moment.
+
+    For the training and its queue, which nobody has to be allowed: pages go through `JobManager`.
+
+    Raises:
+        RunNotFoundError: the run was deleted.
+        WorkspaceError: the record is damaged or cannot be written.
+    """
+    with _changing(path):
+        record = replace(load_run(path), **changes)
+        _write(record)
+        return record
+
+
+def end_run(path: Path, status: Status, text: str) -> bool:
+    """Record how a run has ended that has not done so itself, in the room on the disk that is kept for it.
+
+    Returns:
+        Whether it did; false where the run neither waits nor works any more.
+
+    Raises:
+        RunNotFoundError: the run was deleted.
+        WorkspaceError: there is no room all the same.
+    """
+    ended = False
+
+    def record_end() -> None:
+        nonlocal ended
+        ended = ended or _end_if_active(path, status, text)
+        if ended:
+            with EventLog(RunFolder(path).events_file) as events:
+                events.write("end", status=status, text=text)
+
+    write_with_reserve(path, record_end)
+    return ended
+
+
+def ending_of(error: Exception) -> tuple[Status, str]:
+    """How a run ends that an error has ended: its status, and the sentence that says why."""
+    if isinstance(error, StoppedError):
+        return "stopped", str(error)
+    return "failed", str(error) if isinstance(error, TransferLearningError) else UNEXPECTED
 
 
 def annotate_run(
-    path: Path,
+    workspace: Workspace,
+    run_id: str,
     *,
     name: str | None = None,
     starred: bool | None = None,
@@ -211,34 +241,39 @@ def annotate_run(
     """Rename, star, comment or tag a run, at any time, also while it is in progress.
 
     Raises:
+        RunNotFoundError: there is none.
+        NotYoursError: it is somebody else's.
         ConfigError: the name is empty, or there are too many or too long tags.
     """
-    record = load_run(path)
-    values = changed_annotations(record, name, starred, notes, tags)
-    write_json(record.folder.annotations_file, values)
-    return replace(record, **values)
+    path = RUNS.require_mine(workspace, run_id)
+    with _changing(path):
+        record = load_run(path)
+        values = changed_annotations(record, name, starred, notes, tags)
+        write_json(record.folder.annotations_file, values)
+        return replace(record, **values)
 
 
-def delete_run(path: Path) -> None:
+def delete_run(workspace: Workspace, run_id: str) -> None:
     """Delete a run that is not in progress, with its model.
 
     Raises:
+        RunNotFoundError: there is none.
+        NotYoursError: it is somebody else's.
         WorkspaceError: the run waits or works, or its folder cannot be removed.
     """
-    record = load_run(path)
+    record = RUNS.find_mine(workspace, run_id)
     if record.active:
         raise WorkspaceError(f"“{record.name}” is still in progress: stop or cancel it first.")
-    discard_folder(path)
+    RUNS.delete(workspace, run_id)
 
 
-def discard_folder(path: Path) -> None:
-    """Remove a folder; it vanishes from every list in one step, before its files are deleted."""
-    doomed = path.with_name(f".deleted-{path.name}")
-    try:
-        path.rename(doomed)
-        shutil.rmtree(doomed)
-    except OSError as error:
-        raise WorkspaceError(f"{path.name} could not be deleted ({error.strerror}).") from error
+RUNS: Final = Repository(
+    "run",
+    lambda workspace: workspace.runs,
+    load_run,
+    lambda: RunNotFoundError("There is no run of this id; choose one from the list of runs."),
+    lambda run: run.created,
+)
 
 
 def this_process() -> Owner:
@@ -270,17 +305,40 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
+@contextlib.contextmanager
+def _changing(path: Path) -> Iterator[None]:
+    try:
+        with locked(path):
+            yield
+    except FileNotFoundError:
+        raise RunNotFoundError(_GONE) from None
+
+
+def _end_if_active(path: Path, status: Status, text: str) -> bool:
+    with _changing(path):
+        record = load_run(path)
+        if record.active:
+            error = None if status == "stopped" else text
+            _write(replace(record, status=status, finished=now(), error=error))
+        return record.active
+
+
 def _write(record: RunRecord) -> None:
     values = {name: value for name, value in asdict(record).items() if name != PATH_FIELD}
     write_json(record.folder.record_file, {**values, "config": record.config.to_dict()})
 
 
-def _workspace_of(run: RunRecord) -> Workspace:
-    return Workspace(run.path.parents[1])
-
-
 def _same(value: Any) -> Any:
     return value
+
+
+def _installed_versions() -> dict[str, str]:
+    """Versions of Python and of the packages that matter, by name."""
+    versions = {"python": platform.python_version()}
+    for package in _RECORDED_PACKAGES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            versions[package] = metadata.version(package)
+    return versions
 
 
 def _per_split(counts: dict[str, dict[str, int]]) -> dict[str, int]:

@@ -7,11 +7,17 @@ import hashlib
 import json
 import os
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from tl_core.errors import WorkspaceError
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 WRITING: Final = ".writing-"  # begins the name of a file that is not complete; the writer's pid follows
 
@@ -60,6 +66,37 @@ def overwriting(path: Path) -> Iterator[BinaryIO]:
             file.truncate(file.seek(0, os.SEEK_CUR))
     except OSError as error:
         raise WorkspaceError(_cannot_write(path, error)) from error
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Let nobody else who asks for this lock change what is in ``folder``, until the block has read and written it.
+
+    It holds against other threads, and against other processes where the disk knows locks (``flock``); a process that
+    dies gives it back. A thread that has a lock may not ask for another one.
+
+    Raises:
+        FileNotFoundError: there is no such folder.
+        WorkspaceError: the folder cannot be read.
+    """
+    with _threads:
+        try:
+            descriptor = os.open(folder, os.O_RDONLY) if fcntl is not None else None
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise WorkspaceError(_cannot_write(folder, error)) from error
+        try:
+            if descriptor is not None:
+                with contextlib.suppress(OSError):  # a disk without locks: other threads are kept out all the same
+                    fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            if descriptor is not None:
+                os.close(descriptor)
+
+
+_threads: Final = threading.Lock()
 
 
 def write_bytes(path: Path, data: bytes) -> None:

@@ -117,6 +117,11 @@ def new_id(name: str) -> str:
     return f"{slug}-{secrets.token_hex(16)}"
 
 
+def short_id(item_id: str) -> str:
+    """An id as part of a file name: still telling one from another, and shorter."""
+    return item_id[:-25]
+
+
 def is_id(text: str) -> bool:
     """Whether ``text`` has the form that `new_id` gives, and so is safe as one path component."""
     return re.fullmatch(r"[a-z0-9][a-z0-9-]{0,40}-[0-9a-f]{32}", text) is not None

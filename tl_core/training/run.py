@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Final
 
 from tl_core.config import TrainingConfig
-from tl_core.errors import StoppedError, TransferLearningError
+from tl_core.errors import TransferLearningError
 from tl_core.runs import EventLog, RunFolder, load_run, update_run
 from tl_core.runs.disk_reserve import reserve_disk, write_with_reserve
 from tl_core.runs.heartbeat import Heartbeat
 from tl_core.runs.recovery import remove_half_written
-from tl_core.runs.store import now, this_process
+from tl_core.runs.store import ending_of, now, this_process
 from tl_core.training.callbacks.backup import load_checkpoint, with_more_epochs
 from tl_core.training.callbacks.event_log import Reporter, describe
 from tl_core.training.run_log import logging_to
@@ -30,7 +30,6 @@ _ENDINGS: Final = {
     "stopped": "Stopped: {}",
     "interrupted": "Stopped before it went on; press Resume to go on from its last epoch.",
 }
-UNEXPECTED: Final = "The training ended because of an unexpected error; the details are in the run's log."
 
 
 def train(config: TrainingConfig, dataset_path: Path, run_path: Path, should_stop: ShouldStop) -> None:
@@ -102,16 +101,10 @@ def _ending(run_path: Path, reporter: Reporter) -> Iterator[None]:
     """Record how the training ended if it did not end well."""
     try:
         yield
-    except StoppedError as error:
-        _close(run_path, reporter, "stopped", str(error))
-        raise
-    except TransferLearningError as error:
-        logger.info("The training failed", exc_info=True)
-        _close(run_path, reporter, "failed", str(error))
-        raise
-    except Exception:
-        logger.exception("The training failed unexpectedly")
-        _close(run_path, reporter, "failed", UNEXPECTED)
+    except Exception as error:
+        expected = isinstance(error, TransferLearningError)
+        logger.log(logging.INFO if expected else logging.ERROR, "The training ended with an error", exc_info=True)
+        _close(run_path, reporter, *ending_of(error))
         raise
 
 

@@ -21,7 +21,6 @@ from tl_core.models.optimizers import build_optimizer
 from tl_core.runs import Best, RunFolder, load_run, update_run
 from tl_core.runs.record import KeptModel
 from tl_core.storage.files import write_json
-from tl_core.storage.workspace import Workspace
 from tl_core.training.callbacks.backup import Checkpoint, keep_latest, remove_checkpoint, save_checkpoint
 from tl_core.training.callbacks.event_log import EVALUATE, SAVE, Reporter
 from tl_core.training.callbacks.last_epochs import LastEpochsCheckpoint, bytes_needed
@@ -142,7 +141,7 @@ class Trainer:
         def record_device(device: Device) -> None:
             update_run(self._folder.path, device=device.text)
 
-        workspace = Workspace(self._folder.path.parent.parent)
+        workspace = self._folder.workspace
         self._prepared = prepare(
             self._config, self._dataset_path, workspace, self._reporter, self._should_stop, record_device
         )

@@ -18,7 +18,6 @@ STATUS_WORDS: Final[dict[Status, str]] = {
     "running": "In training",
     "done": "Done",
     "stopped": "Stopped by you",
-    "cancelled": "Cancelled",
     "failed": "Failed",
     "interrupted": "Cut off",
 }

@@ -230,11 +230,13 @@ def _more_epochs(workspace: Workspace, run: RunRecord, key: str) -> None:
 
 
 def _stop(workspace: Workspace, run_id: str) -> None:
-    manager(workspace).stop(run_id)
+    with error_boundary():
+        manager(workspace).stop(run_id)
 
 
 def _cancel(workspace: Workspace, run_id: str) -> None:
-    manager(workspace).cancel(run_id)
+    with error_boundary():
+        manager(workspace).cancel(run_id)
 
 
 def _figures(run: RunRecord, feed: Feed) -> None:

@@ -70,14 +70,14 @@ def show_managing(workspace: Workspace, dataset: Dataset) -> None:
     with st.popover("Rename", icon=":material/edit:", key=key), st.form(f"form-{key}", border=False):
         name = st.text_input("New name", dataset.name, max_chars=100)
         if st.form_submit_button("Rename"):
-            _rename(dataset, name)
+            _rename(workspace, dataset, name)
     with st.popover("Delete", icon=":material/delete:", key=f"delete-{dataset.id}"):
         st.markdown(
             f"**Delete {plain(dataset.name)}?** Its {count(len(dataset.images), 'image')} will be gone from here."
         )
         st.caption("Your own files and the models trained on them stay.")
         if st.button("Delete it", key=f"delete-yes-{dataset.id}", width="stretch"):
-            _delete(dataset)
+            _delete(workspace, dataset)
 
 
 def _chosen() -> None:
@@ -89,17 +89,17 @@ def _remember(dataset_id: str) -> None:
     st.query_params["dataset"] = dataset_id
 
 
-def _rename(dataset: Dataset, name: str) -> None:
+def _rename(workspace: Workspace, dataset: Dataset, name: str) -> None:
     try:
-        rename_dataset(dataset, name)
+        rename_dataset(workspace, dataset.id, name)
     except TransferLearningError as error:
         st.error(str(error))
     else:
         st.rerun()
 
 
-def _delete(dataset: Dataset) -> None:
-    delete_dataset(dataset)
+def _delete(workspace: Workspace, dataset: Dataset) -> None:
+    delete_dataset(workspace, dataset.id)
     st.session_state.pop(REMEMBERED, None)
     st.query_params.pop("dataset", None)
     st.rerun()

@@ -21,6 +21,7 @@ from tl_core.inference.calibration import (
     suggest_threshold,
 )
 from tl_core.runs import RunRecord
+from tl_core.storage.ownership import is_mine
 from tl_core.storage.workspace import Workspace
 from ui.components.plotly_ink import INK
 from ui.evaluate_page.evaluating import evaluated
@@ -57,7 +58,7 @@ def rejection_section(workspace: Workspace, run: RunRecord, key: str) -> None:
             "A model always names one of its classes, also for a picture of something else. Below a threshold it can "
             "say “I don't know” instead: it then answers less often, and is more often right."
         )
-        _choose(evaluated(workspace, run, "validation"), run, key)
+        _choose(workspace, evaluated(workspace, run, "validation"), run, key)
 
 
 def effect_sentence(point: RiskCoverage, images: int) -> str:
@@ -72,7 +73,7 @@ def effect_sentence(point: RiskCoverage, images: int) -> str:
     )
 
 
-def _choose(result: Evaluation, run: RunRecord, key: str) -> None:
+def _choose(workspace: Workspace, result: Evaluation, run: RunRecord, key: str) -> None:
     temperature = _temperature(result, run, key)
     probabilities = apply_temperature(result.probabilities, temperature)
     curve = risk_coverage_curve(probabilities, result.labels)
@@ -84,7 +85,7 @@ def _choose(result: Evaluation, run: RunRecord, key: str) -> None:
             if point.threshold > 0:
                 st.caption(f"Answering always, {percent(curve[0].accuracy)} are right.")
             _few_images(len(result.labels))
-            _keeping(run, temperature, point, key)
+            _keeping(workspace, run, temperature, point, key)
     shown = point or curve[-1]
     chart.plotly_chart(
         risk_coverage_figure(curve, shown, INK),
@@ -159,19 +160,21 @@ def _few_images(images: int) -> None:
         )
 
 
-def _keeping(run: RunRecord, temperature: float, point: RiskCoverage, key: str) -> None:
-    model = run.model_sha256 or ""
-    with st.container(horizontal=True, vertical_alignment="center"):
-        if st.button(
-            "Keep this for the model",
-            key=f"{key}-keep",
-            icon=":material/check:",
-            help="Used wherever this model answers. It belongs to this model alone.",
-        ):
-            chosen = Calibration(model_sha256=model, temperature=temperature, threshold=point.threshold)
-            save_calibration(run.folder, chosen)
-        if st.button("Always answer", key=f"{key}-always", help="Takes what was kept away again."):
-            save_calibration(run.folder, Calibration(model_sha256=model))
+def _keeping(workspace: Workspace, run: RunRecord, temperature: float, point: RiskCoverage, key: str) -> None:
+    """The buttons that keep the choice with the model, where the run is the person's, and what is kept."""
+    if is_mine(workspace, run.path):
+        model = run.model_sha256 or ""
+        with st.container(horizontal=True, vertical_alignment="center"):
+            if st.button(
+                "Keep this for the model",
+                key=f"{key}-keep",
+                icon=":material/check:",
+                help="Used wherever this model answers. It belongs to this model alone.",
+            ):
+                chosen = Calibration(model_sha256=model, temperature=temperature, threshold=point.threshold)
+                save_calibration(workspace, run, chosen)
+            if st.button("Always answer", key=f"{key}-always", help="Takes what was kept away again."):
+                save_calibration(workspace, run, Calibration(model_sha256=model))
     st.caption(format_threshold(load_calibration(run.folder, run.model_sha256)))
 
 

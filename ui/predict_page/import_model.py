@@ -52,7 +52,7 @@ def _accept(workspace: Workspace, file: Any, key: str) -> None:
     if st.button("Open this model", type="primary", key=f"{key}-open", icon=":material/lock_open:"):
         with st.spinner("Checking the file …"):
             model = import_model(workspace, file, file.name, names)
-        start_opening(model, just_imported=True)
+        start_opening(workspace, model, just_imported=True)
         st.session_state[_GENERATION] = st.session_state.get(_GENERATION, 0) + 1
         st.query_params[PARAMETER] = model.id
         st.rerun()

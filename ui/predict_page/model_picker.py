@@ -10,12 +10,15 @@ import streamlit as st
 
 from tl_core.format import large_count, moment, size
 from tl_core.imported_models import ImportedModel, delete_imported_model, list_imported_models
+from tl_core.imported_models.store import MODELS
 from tl_core.runs import list_runs
+from tl_core.storage.ownership import is_mine
 from tl_core.storage.workspace import Workspace
 from ui.components.markdown import plain
 from ui.predict_page.import_model import PARAMETER
 from ui.predict_page.knowing import format_knowledge
 from ui.predict_page.openings import give_up, why_gone
+from ui.shell.errors import error_boundary
 
 TRAINED_HERE: Final = "Trained here"
 FROM_A_FILE: Final = "From a file"
@@ -51,7 +54,7 @@ def pick_imported_model(workspace: Workspace, key: str) -> ImportedModel | None:
         why_gone(named, f"{key}-gone")
     model = _choose(models, named, key) if models else None
     if model is not None:
-        _describe(model, key)
+        _describe(workspace, model, key)
     return model
 
 
@@ -72,21 +75,22 @@ def _choose(models: dict[str, ImportedModel], named: str | None, key: str) -> Im
     return models[chosen]
 
 
-def _describe(model: ImportedModel, key: str) -> None:
+def _describe(workspace: Workspace, model: ImportedModel, key: str) -> None:
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f"**{plain(model.name)}**", width="content")
             st.badge("from a file", icon=":material/upload_file:", color="gray")
             st.space("stretch")
-            st.button(
-                "Forget it",
-                key=f"{key}-forget-{model.id}",
-                icon=":material/delete:",
-                type="tertiary",
-                on_click=_forget,
-                args=(model,),
-                help="Deletes it from this machine. Your file stays as it is.",
-            )
+            if is_mine(workspace, model.path):
+                st.button(
+                    "Forget it",
+                    key=f"{key}-forget-{model.id}",
+                    icon=":material/delete:",
+                    type="tertiary",
+                    on_click=_forget,
+                    args=(workspace, model),
+                    help="Deletes it from this machine. Your file stays as it is.",
+                )
         st.caption("  \n".join(_facts(model)))
 
 
@@ -132,8 +136,10 @@ def _remember_model(key: str) -> None:
     st.query_params[PARAMETER] = st.session_state[key]
 
 
-def _forget(model: ImportedModel) -> None:
-    give_up(model)
-    delete_imported_model(model)
-    st.query_params[PARAMETER] = _ANY
-    st.toast(f"{plain(model.name)} is forgotten.", icon=":material/delete:")
+def _forget(workspace: Workspace, model: ImportedModel) -> None:
+    with error_boundary():
+        MODELS.require_mine(workspace, model.id)
+        give_up(model)
+        delete_imported_model(workspace, model.id)
+        st.query_params[PARAMETER] = _ANY
+        st.toast(f"{plain(model.name)} is forgotten.", icon=":material/delete:")

@@ -9,6 +9,7 @@ import streamlit as st
 from tl_core.errors import ModelFileError
 from tl_core.imported_models import ImportedModel, delete_imported_model
 from tl_core.imported_models.model_server import end_if_open, hold_open, is_open
+from tl_core.storage.workspace import Workspace
 from ui.components.markdown import plain
 from ui.components.task_progress import task_progress
 from ui.shell.errors import error_boundary
@@ -24,10 +25,11 @@ OPENINGS: Final[BackgroundTasks[None]] = BackgroundTasks(
 )
 
 
-def start_opening(model: ImportedModel, *, just_imported: bool = False) -> None:
+def start_opening(workspace: Workspace, model: ImportedModel, *, just_imported: bool = False) -> None:
     """Begin to open a model, unless that is going on already.
 
     Args:
+        workspace: where it lies.
         model: to be opened.
         just_imported: it has never been open; if that fails, nothing of it is kept.
     """
@@ -37,7 +39,7 @@ def start_opening(model: ImportedModel, *, just_imported: bool = False) -> None:
             hold_open(model, lambda done, text: to.progress(done, 1.0, text), to.should_stop)
         except ModelFileError:
             if just_imported:
-                delete_imported_model(model)
+                delete_imported_model(workspace, model.id)
             raise
 
     OPENINGS.start(model.name, work, model.id, alone=True)
@@ -49,7 +51,7 @@ def being_opened(model: ImportedModel) -> bool:
     return task is not None and task.state != "done"
 
 
-def opened(model: ImportedModel, key: str) -> bool:
+def opened(workspace: Workspace, model: ImportedModel, key: str) -> bool:
     """Open the model if it is not open; draw how that stands, with a way to cancel it.
 
     Returns:
@@ -59,11 +61,11 @@ def opened(model: ImportedModel, key: str) -> bool:
         return True
     task = OPENINGS.latest(model.id)
     if task is None or task.state == "done":  # never opened since the server was started, or ended when idle
-        start_opening(model)
+        start_opening(workspace, model)
         task = OPENINGS.latest(model.id)
     assert task is not None  # noqa: S101  # it has just been started
     if task.ended:
-        _not_opened(task, model, key)
+        _not_opened(workspace, task, model, key)
     else:
         st.fragment(_progress, run_every=REFRESH_SECONDS)(task.id, key)
     return False
@@ -86,12 +88,18 @@ def why_gone(model_id: str, key: str) -> None:
     st.error(refused or "The model of this link is no longer here: open its file again.", icon=":material/error:")
 
 
-def _not_opened(task: Task[None], model: ImportedModel, key: str) -> None:
+def _not_opened(workspace: Workspace, task: Task[None], model: ImportedModel, key: str) -> None:
     if task.error:
         st.error(task.error, icon=":material/error:")
     else:
         st.info(f"Opening {plain(task.title)} was cancelled.", icon=":material/info:")
-    st.button("Open it again", key=f"{key}-again", icon=":material/refresh:", on_click=start_opening, args=(model,))
+    st.button(
+        "Open it again",
+        key=f"{key}-again",
+        icon=":material/refresh:",
+        on_click=start_opening,
+        args=(workspace, model),
+    )
 
 
 def _progress(task_id: str, key: str) -> None:

@@ -46,10 +46,10 @@ def run_details(workspace: Workspace, run_id: str, key: str) -> None:
         somebody_elses("run")
     run_panel(workspace, run.id, key=key)
     st.space("small")
-    _actions(run, key, mine=mine)
+    _actions(workspace, run, key, mine=mine)
     if mine:
         sharing_switch(workspace, run.path, "run", f"{key}-share", " with its model and its images")
-        _notes(run, key)
+        _notes(workspace, run, key)
         _tags(workspace, run, f"{key}-tags")
     if run.has_model and not run.active:
         with st.expander("Take the model elsewhere", icon=":material/ios_share:"), error_boundary():
@@ -62,15 +62,15 @@ def run_details(workspace: Workspace, run_id: str, key: str) -> None:
         run_log(run, f"{key}-log")
 
 
-def _actions(run: RunRecord, key: str, *, mine: bool) -> None:
+def _actions(workspace: Workspace, run: RunRecord, key: str, *, mine: bool) -> None:
     with st.container(horizontal=True), error_boundary():
         if run.has_model:
             _download(run, key)
         if mine and st.button("Unstar" if run.starred else "Star", key=f"{key}-star", icon=":material/star:"):
-            annotate_run(run.path, starred=not run.starred)
+            annotate_run(workspace, run.id, starred=not run.starred)
             st.rerun()
         if mine:
-            _rename(run, key)
+            _rename(workspace, run, key)
         if st.button(
             "Train again with changes",
             key=f"{key}-again",
@@ -79,7 +79,7 @@ def _actions(run: RunRecord, key: str, *, mine: bool) -> None:
         ):
             open_as_draft(run)
         if mine and not run.active:
-            _delete(run, key)
+            _delete(workspace, run, key)
 
 
 def _download(run: RunRecord, key: str) -> None:
@@ -95,7 +95,7 @@ def _download(run: RunRecord, key: str) -> None:
     )
 
 
-def _rename(run: RunRecord, key: str) -> None:
+def _rename(workspace: Workspace, run: RunRecord, key: str) -> None:
     with (
         st.popover("Rename", icon=":material/edit:", key=f"{key}-rename"),
         st.form(f"{key}-rename-form", border=False),
@@ -103,20 +103,20 @@ def _rename(run: RunRecord, key: str) -> None:
     ):
         name = st.text_input("Name of the run", run.name, max_chars=MAX_NAME_LENGTH, key=f"{key}-name")
         if st.form_submit_button("Save the name", width="stretch"):
-            annotate_run(run.path, name=name)
+            annotate_run(workspace, run.id, name=name)
             st.rerun()
 
 
-def _delete(run: RunRecord, key: str) -> None:
+def _delete(workspace: Workspace, run: RunRecord, key: str) -> None:
     with st.popover("Delete", icon=":material/delete:", key=f"{key}-delete"), error_boundary():
         st.markdown("**Delete this run?** Its curves, its notes and its model will be gone for good.")
         if st.button("Delete for good", key=f"{key}-delete-yes", width="stretch"):
-            delete_run(run.path)
+            delete_run(workspace, run.id)
             del st.query_params["run"]
             st.rerun()
 
 
-def _notes(run: RunRecord, key: str) -> None:
+def _notes(workspace: Workspace, run: RunRecord, key: str) -> None:
     with error_boundary():
         text = st.text_area(
             "Notes",
@@ -128,7 +128,7 @@ def _notes(run: RunRecord, key: str) -> None:
             key=f"{key}-notes",
         )
         if text is not None and text != run.notes:
-            annotate_run(run.path, notes=text)
+            annotate_run(workspace, run.id, notes=text)
 
 
 def _tags(workspace: Workspace, run: RunRecord, key: str) -> None:
@@ -138,7 +138,7 @@ def _tags(workspace: Workspace, run: RunRecord, key: str) -> None:
         tags_of([run, *list_runs(workspace)]),
         key=key,
         on_change=_keep_tags,
-        args=(run, key),
+        args=(workspace, run, key),
         max_selections=MAX_TAGS,
         accept_new_options=True,
         placeholder="Add a word",
@@ -147,6 +147,6 @@ def _tags(workspace: Workspace, run: RunRecord, key: str) -> None:
     )
 
 
-def _keep_tags(run: RunRecord, key: str) -> None:
+def _keep_tags(workspace: Workspace, run: RunRecord, key: str) -> None:
     with error_boundary():
-        annotate_run(run.path, tags=st.session_state[key])
+        annotate_run(workspace, run.id, tags=st.session_state[key])

@@ -90,7 +90,7 @@ def code_of_run(run: RunRecord, key: str) -> None:
         st.download_button(
             "Python script",
             as_script(cells, run.name),
-            f"{run.id[:-25]}.py",
+            f"{run.short_id}.py",
             "text/x-python",
             key=f"{key}-script",
             icon=":material/code:",
@@ -99,7 +99,7 @@ def code_of_run(run: RunRecord, key: str) -> None:
         st.download_button(
             "Notebook",
             as_notebook(cells, run.name),
-            f"{run.id[:-25]}.ipynb",
+            f"{run.short_id}.ipynb",
             "application/x-ipynb+json",
             key=f"{key}-notebook",
             icon=":material/book:",

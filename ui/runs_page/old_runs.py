@@ -20,7 +20,7 @@ from ui.shell.errors import error_boundary
 logger = logging.getLogger(__name__)
 
 NAMED: Final = 10  # runs that are named one by one
-_ENDED: Final = frozenset({"done", "stopped", "failed", "cancelled"})  # an interrupted one may still be resumed
+_ENDED: Final = frozenset({"done", "stopped", "failed"})  # an interrupted one may still be resumed
 
 
 def offer_old_runs(workspace: Workspace, runs: Sequence[RunRecord], key: str) -> None:
@@ -85,5 +85,5 @@ def _delete(workspace: Workspace, run_id: str) -> None:
     except RunNotFoundError:
         return  # somebody else was faster
     if run.status in _ENDED and not run.starred and is_mine(workspace, run.path):  # a star given since then counts
-        delete_run(run.path)
+        delete_run(workspace, run_id)
         logger.info("Deleted on request, to make room: %s", run_id)

@@ -17,7 +17,7 @@ from tl_core.jobs import manager
 from tl_core.planning import TrainingPlan, plan_training
 from tl_core.planning.speed_meter import speed_meter
 from tl_core.runs import RunRecord, create_run, find_run, list_runs
-from tl_core.runs.store import discard_folder
+from tl_core.runs.store import RUNS
 from tl_core.runs.watched_images import Pin, save_watched_images
 from tl_core.storage.workspace import Workspace
 from ui.components.markdown import plain
@@ -153,7 +153,7 @@ def _start(workspace: Workspace, config: TrainingConfig, dataset: Dataset, pins:
     try:
         save_watched_images(run.folder, pins)
     except WorkspaceError:
-        discard_folder(run.path)  # else it would wait for ever
+        RUNS.delete(workspace, run.id)  # else it would wait for ever
         raise
     manager(workspace).submit(run.id)
     st.query_params["run"] = run.id

@@ -137,7 +137,7 @@ def test_bad_input_is_one_plain_sentence(tl, words, part):
 
 def test_runs_are_listed_by_their_tags(tl, workspace, dataset):
     marked, _plain = (create_run(workspace, TrainingConfig(), dataset) for _ in range(2))
-    annotate_run(marked.path, tags=["Baseline", "group 3"])
+    annotate_run(workspace, marked.id, tags=["Baseline", "group 3"])
     for words, found in ((["baseline"], 1), (["baseline", "GROUP 3"], 1), (["baseline", "other"], 0)):
         listed = tl("runs", "--json", *(part for word in words for part in ("--tag", word)))[1]["runs"]
         assert [run["run_id"] for run in listed] == [marked.id][:found]
@@ -187,7 +187,7 @@ def test_a_doubtful_answer_is_said_to_be_one(tl, folder, shared_run):
     code, sure, _ = tl("predict", shared_run.record.id, picture, "--json")
     assert (sure["threshold"], sure["predictions"][0]["answer"]) == (0.0, "red")
     confidence = Calibration(model_sha256=shared_run.record.model_sha256, temperature=20.0, threshold=0.9)
-    save_calibration(shared_run.folder, confidence)
+    save_calibration(shared_run.record.workspace, shared_run.record, confidence)
     try:
         code, doubtful, _ = tl("predict", shared_run.record.id, picture, "--json")
         assert (code, doubtful["temperature"], doubtful["predictions"][0]["answer"]) == (0, 20.0, None)

@@ -45,7 +45,7 @@ def test_splits_and_counts_agree(dataset):
 
 
 def test_renaming_keeps_everything_but_the_name(dataset):
-    renamed = rename_dataset(dataset, "  Alphabet ")
+    renamed = rename_dataset(dataset.workspace, dataset.id, "  Alphabet ")
     assert renamed.name == "Alphabet"
     assert load_dataset(dataset.path) == renamed
     assert (renamed.id, renamed.fingerprint, renamed.images) == (dataset.id, dataset.fingerprint, dataset.images)
@@ -54,15 +54,15 @@ def test_renaming_keeps_everything_but_the_name(dataset):
 @pytest.mark.parametrize("name", ["", " ", "x" * 101])
 def test_an_impossible_name_changes_nothing(dataset, name):
     with pytest.raises(DataError, match="1 to 100 characters"):
-        rename_dataset(dataset, name)
+        rename_dataset(dataset.workspace, dataset.id, name)
     assert load_dataset(dataset.path).name == "Letters"
 
 
 def test_deleting_removes_the_dataset_and_its_images(dataset, workspace):
-    delete_dataset(dataset)
+    delete_dataset(workspace, dataset.id)
     assert list_datasets(workspace) == []
     assert list(workspace.datasets.glob("*")) == []
-    delete_dataset(dataset)  # a second click finds nothing left to do
+    delete_dataset(workspace, dataset.id)  # a second click finds nothing left to do
     with pytest.raises(DatasetNotFoundError, match="may have been deleted"):
         load_dataset(dataset.path)
 

@@ -108,7 +108,7 @@ def test_the_card_tells_where_the_model_comes_from(run, dataset):
 
 def test_temperature_and_doubt_are_in_the_program(run, dataset, tmp_path):
     before = list_exports(run)
-    save_calibration(run.folder, Calibration(model_sha256=run.model_sha256, temperature=8.0, threshold=0.99))
+    save_calibration(run.workspace, run, Calibration(model_sha256=run.model_sha256, temperature=8.0, threshold=0.99))
     try:
         assert list_exports(run) == {}, "what was made before answers in another way"
         export = export_run(run.path, "keras")

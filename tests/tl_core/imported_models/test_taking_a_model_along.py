@@ -29,7 +29,7 @@ PICTURES = [coloured(colour, 400 + seed) for seed, colour in enumerate([*COLOURS
 def exported(shared_run):
     """The zip of a Keras export of a run whose doubtful answers were set, and what the run itself says."""
     run = shared_run.record
-    save_calibration(run.folder, Calibration(model_sha256=run.model_sha256, temperature=3.0, threshold=0.8))
+    save_calibration(run.workspace, run, Calibration(model_sha256=run.model_sha256, temperature=3.0, threshold=0.8))
     try:
         yield export_run(run.path, "keras").path, predict_images(run.path, PICTURES)
     finally:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tests.tl_core.runs.conftest import FakeDataset
+from tl_core.config import TrainingConfig
 from tl_core.errors import ConfigError, NotEnoughDataError
 from tl_core.inference.calibration import (
     Calibration,
@@ -17,7 +19,8 @@ from tl_core.inference.calibration import (
     save_calibration,
     suggest_threshold,
 )
-from tl_core.runs import RunFolder
+from tl_core.runs import create_run
+from tl_core.storage.workspace import Workspace
 
 
 def honest(count=4000, classes=4, seed=0):
@@ -93,10 +96,11 @@ def test_without_images_it_is_a_sentence():
 
 
 def test_what_was_chosen_holds_for_its_model_alone(tmp_path):
-    folder = RunFolder(tmp_path)
+    run = create_run(Workspace(tmp_path), TrainingConfig(), FakeDataset())
+    folder = run.folder
     assert load_calibration(folder, "a" * 64) == Calibration(model_sha256="a" * 64)
     chosen = Calibration(model_sha256="a" * 64, temperature=1.7, threshold=0.6)
-    save_calibration(folder, chosen)
+    save_calibration(run.workspace, run, chosen)
     assert load_calibration(folder, "a" * 64) == chosen
     assert load_calibration(folder, "b" * 64).threshold == 0
     for damaged in ("", "[]", '{"model_sha256": "x", "temperature": -1}'):

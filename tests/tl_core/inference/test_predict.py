@@ -126,7 +126,7 @@ def test_stored_and_predicted_pixels_are_equal(dataset, workspace):
 
 
 def choose(run, **values):
-    save_calibration(run.folder, Calibration(model_sha256=run.record.model_sha256, **values))
+    save_calibration(run.record.workspace, run.record, Calibration(model_sha256=run.record.model_sha256, **values))
 
 
 @pytest.fixture
@@ -156,7 +156,8 @@ def test_below_the_chosen_threshold_there_is_no_answer(shared_run, photos, chose
 
 
 def test_what_was_chosen_for_another_model_does_not_count(shared_run, photos):
-    save_calibration(shared_run.folder, Calibration(model_sha256="0" * 64, threshold=1.0))
+    run = shared_run.record
+    save_calibration(run.workspace, run, Calibration(model_sha256="0" * 64, threshold=1.0))
     assert all(answer.answered for answer in predict_images(shared_run.record.path, photos))
     shared_run.folder.calibration_file.unlink()
 

@@ -8,12 +8,13 @@ from dataclasses import replace
 
 import pytest
 
+from tests.tl_core.jobs.waiting import wait_until_idle
 from tests.tl_core.small_trainings import COLOURS, QUICK, Trained, import_coloured
 from tl_core.config import AugmentationConfig
 from tl_core.errors import WorkspaceError
 from tl_core.features.images import StoredImages
 from tl_core.jobs import JobManager
-from tl_core.jobs.queue import HUNG, LOOK_EVERY
+from tl_core.jobs.supervisor import HUNG, LOOK_EVERY
 from tl_core.runs import create_run, find_run, list_runs, update_run
 from tl_core.runs.heartbeat import GIVEN_UP_AFTER, SILENT_AFTER, SLOW_STEP, Heartbeat, latest_sign, silent_seconds
 from tl_core.runs.store import is_hung
@@ -94,7 +95,7 @@ def test_what_waits_goes_on_and_the_hanging_run_is_interrupted(workspace, datase
     assert not look(jobs, clock, SILENT_AFTER + GIVEN_UP_AFTER)
     assert [job.run_id for job in jobs.jobs()] == [first, second], "nothing goes on by itself"
     assert look(jobs, clock, 2 * LOOK_EVERY)
-    assert jobs.wait_until_idle(PATIENCE)
+    wait_until_idle(jobs, PATIENCE)
     assert find_run(workspace, second).status == "done"
     run = find_run(workspace, first)
     assert (run.status, run.error) == ("interrupted", HUNG)
@@ -108,7 +109,7 @@ def test_what_waits_goes_on_and_the_hanging_run_is_interrupted(workspace, datase
     assert hanging.told_to_stop, "what was given up and wakes up is to stop"
     third = create_run(workspace, QUICK, dataset, "Third")
     jobs.submit(third.id)
-    assert jobs.wait_until_idle(PATIENCE)
+    wait_until_idle(jobs, PATIENCE)
     assert find_run(workspace, third.id).status == "done"
 
 
@@ -120,7 +121,7 @@ def test_after_the_program_has_ended_it_can_be_resumed(workspace, dataset, clock
     update_run(find_run(workspace, first).path, owner=None)  # as another process finds it
     after = JobManager(workspace, resume=hanging)
     after.resume(first)
-    assert after.wait_until_idle(PATIENCE)
+    wait_until_idle(after, PATIENCE)
     run = find_run(workspace, first)
     assert (run.status, run.error) == ("done", None)
 
@@ -131,7 +132,7 @@ def test_a_cancelled_run_that_hangs_is_thrown_away(workspace, dataset, clock, ha
     assert hanging.silent.wait(PATIENCE)
     jobs.cancel(first)
     assert look(jobs, clock, 200)
-    assert jobs.wait_until_idle(PATIENCE)
+    wait_until_idle(jobs, PATIENCE)
     ids = [run.id for run in list_runs(workspace)]
     assert first not in ids
     assert second in ids
@@ -180,7 +181,7 @@ def test_a_real_training_whose_disk_does_not_answer(workspace, dataset, clock, m
     assert silent_seconds(run, sign.t + sign.allowed + 1) is not None
     assert jobs.job(second).position == 1, "without anybody who looks the queue would stand still"
     assert look(jobs, clock, SLOW_STEP + GIVEN_UP_AFTER + 2 * LOOK_EVERY)
-    assert jobs.wait_until_idle(PATIENCE)
+    wait_until_idle(jobs, PATIENCE)
     assert find_run(workspace, second).status == "done"
     assert find_run(workspace, first).error == HUNG
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from tests.tl_core.jobs.waiting import wait_until_idle
 from tests.tl_core.runs.conftest import FakeDataset
 from tl_core.config import TrainingConfig
 from tl_core.errors import ConfigError, DivergedError, RunNotFoundError, StoppedError, WorkspaceError
@@ -63,7 +65,7 @@ def test_ten_clicks_make_ten_runs_one_after_the_other_in_order(workspace):
         jobs.submit(run_id)
     assert [(job.run_id, job.position) for job in jobs.jobs()] == [(run_id, n) for n, run_id in enumerate(ids)]
     trainer.release.set()
-    assert jobs.wait_until_idle(PATIENCE)
+    wait_until_idle(jobs, PATIENCE)
     assert trainer.began == ids
     assert trainer.most_at_once == 1
 
@@ -85,7 +87,7 @@ def test_ten_starts_at_the_same_moment_make_one_training_and_nine_that_wait(work
     assert sorted(order) == sorted(ids)
     assert trainer.began == order[:1]
     trainer.release.set()
-    assert jobs.wait_until_idle(PATIENCE)
+    wait_until_idle(jobs, PATIENCE)
     assert trainer.began == order
     assert trainer.most_at_once == 1
 
@@ -99,7 +101,7 @@ def test_submitting_one_run_from_many_threads_trains_it_once(workspace):
     with ThreadPoolExecutor(10) as pool:
         list(pool.map(jobs.submit, [run_id] * 10))
     trainer.release.set()
-    assert jobs.wait_until_idle(PATIENCE)
+    wait_until_idle(jobs, PATIENCE)
     assert trainer.began == [blocker, run_id]
 
 
@@ -110,7 +112,7 @@ def test_stop_reaches_the_training_and_keeps_the_run(workspace):
     jobs.submit(run_id)
     assert trainer.started.acquire(timeout=PATIENCE)
     assert jobs.stop(run_id)
-    assert jobs.wait_until_idle(PATIENCE)
+    wait_until_idle(jobs, PATIENCE)
     assert find_run(workspace, run_id).status == "stopped"
     assert not jobs.stop(run_id)
 
@@ -124,7 +126,7 @@ def test_cancel_throws_the_run_away(workspace):
     jobs.submit(waiting)
     assert jobs.cancel(waiting)
     assert jobs.cancel(working)
-    assert jobs.wait_until_idle(PATIENCE)
+    wait_until_idle(jobs, PATIENCE)
     assert list_runs(workspace) == []
     assert trainer.began == [working]
 
@@ -140,7 +142,7 @@ def test_stopping_a_waiting_run_takes_it_out_of_the_queue(workspace):
     assert find_run(workspace, waiting).status == "stopped"
     assert jobs.job(waiting) is None
     trainer.release.set()
-    assert jobs.wait_until_idle(PATIENCE)
+    wait_until_idle(jobs, PATIENCE)
 
 
 @pytest.mark.parametrize(
@@ -161,7 +163,7 @@ def test_an_error_ends_its_run_with_a_sentence_and_the_next_run_works(workspace,
     first, second = queued(workspace), queued(workspace)
     jobs.submit(first)
     jobs.submit(second)
-    assert jobs.wait_until_idle(PATIENCE)
+    wait_until_idle(jobs, PATIENCE)
     run = find_run(workspace, first)
     assert run.status == status
     end = read_events(run.folder.events_file)[-1]
@@ -169,6 +171,22 @@ def test_an_error_ends_its_run_with_a_sentence_and_the_next_run_works(workspace,
     assert text in end["text"]
     assert "secret detail" not in end["text"]
     assert find_run(workspace, second).status == "done"
+
+
+def test_what_a_training_has_recorded_of_its_end_is_neither_recorded_nor_logged_again(workspace, caplog):
+    def train(config, dataset, run, should_stop) -> None:
+        update_run(run, status="failed", error="In the training's own words.")
+        raise DivergedError("The loss became infinite.")
+
+    jobs = JobManager(workspace, train=train)
+    run_id = queued(workspace)
+    with caplog.at_level(logging.INFO):
+        jobs.submit(run_id)
+        wait_until_idle(jobs, PATIENCE)
+    run = find_run(workspace, run_id)
+    assert run.error == "In the training's own words."
+    assert read_events(run.folder.events_file) == []
+    assert "infinite" not in caplog.text
 
 
 def test_an_interrupted_run_is_resumed_and_no_other(workspace):
@@ -185,7 +203,7 @@ def test_an_interrupted_run_is_resumed_and_no_other(workspace):
     update_run(workspace.runs / run_id, status="running", owner=None)
     assert load_run(workspace.runs / run_id).status == "interrupted"
     jobs.resume(run_id)
-    assert jobs.wait_until_idle(PATIENCE)
+    wait_until_idle(jobs, PATIENCE)
     assert resumed == [run_id]
     assert find_run(workspace, run_id).status == "done"
 
@@ -208,7 +226,7 @@ def test_more_epochs_are_for_a_run_that_has_ended_and_whose_last_epoch_is_kept(w
         jobs.extend(run_id, 1000)
     before = find_run(workspace, run_id).config.epochs
     jobs.extend(run_id, 5)
-    assert jobs.wait_until_idle(PATIENCE)
+    wait_until_idle(jobs, PATIENCE)
     assert extended == [(5, before + 5)]
     assert find_run(workspace, run_id).config.epochs == before + 5
 
@@ -224,5 +242,5 @@ def test_only_a_waiting_run_can_be_submitted(workspace):
 
 
 def test_there_is_one_manager_per_workspace(workspace, tmp_path):
-    assert manager(workspace) is manager(Workspace(tmp_path))
-    assert manager(workspace) is not manager(Workspace(tmp_path / "other"))
+    assert manager(workspace)._supervisor is manager(Workspace(tmp_path))._supervisor
+    assert manager(workspace)._supervisor is not manager(Workspace(tmp_path / "other"))._supervisor

@@ -1,8 +1,11 @@
+"""Creating, reading, changing and deleting runs."""
+
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 import pytest
@@ -18,10 +21,12 @@ from tl_core.runs import (
     has_tags,
     list_runs,
     load_run,
+    read_events,
     tags_of,
     update_run,
 )
 from tl_core.runs.record import Owner
+from tl_core.runs.store import end_run
 
 
 def test_a_run_reads_back_as_it_was_created(workspace, run):
@@ -54,15 +59,18 @@ def test_a_record_from_a_newer_version_with_more_fields_still_reads(run):
 
 
 def test_tags_are_words_of_their_own_each_once(run):
-    assert annotate_run(run.path, tags=[" Group  3 ", "baseline", "Baseline", "  "]).tags == ("Group 3", "baseline")
-    annotate_run(run.path, starred=True)
+    assert annotate_run(run.workspace, run.id, tags=[" Group  3 ", "baseline", "Baseline", "  "]).tags == (
+        "Group 3",
+        "baseline",
+    )
+    annotate_run(run.workspace, run.id, starred=True)
     kept = load_run(run.path)
     assert kept.tags == ("Group 3", "baseline")
     assert update_run(run.path, status="done").tags == kept.tags
     assert has_tags(kept, ["group 3"])
     assert not has_tags(kept, ["group 3", "other"])
     assert tags_of([kept, run]) == ["baseline", "Group 3"]
-    assert annotate_run(run.path, tags=[]).tags == ()
+    assert annotate_run(run.workspace, run.id, tags=[]).tags == ()
 
 
 @pytest.mark.parametrize(
@@ -74,7 +82,7 @@ def test_tags_are_words_of_their_own_each_once(run):
 )
 def test_too_many_or_too_long_tags_are_refused(run, tags, said):
     with pytest.raises(ConfigError, match=said):
-        annotate_run(run.path, tags=tags)
+        annotate_run(run.workspace, run.id, tags=tags)
     assert load_run(run.path).tags == ()
 
 
@@ -106,18 +114,73 @@ def test_a_pid_that_is_used_again_does_not_keep_a_dead_run_alive(run):
 
 
 def test_name_star_and_notes_survive_updates_of_the_training(run):
-    annotate_run(run.path, name="  Better name ", starred=True)
-    annotate_run(run.path, notes="good one")
+    annotate_run(run.workspace, run.id, name="  Better name ", starred=True)
+    annotate_run(run.workspace, run.id, notes="good one")
     update_run(run.path, status="done")
     again = load_run(run.path)
     assert (again.name, again.starred, again.notes, again.status) == ("Better name", True, "good one", "done")
     with pytest.raises(ConfigError, match="needs a name"):
-        annotate_run(run.path, name="  ")
+        annotate_run(run.workspace, run.id, name="  ")
 
 
 def test_only_a_run_that_is_not_in_progress_can_be_deleted(workspace, run):
     with pytest.raises(WorkspaceError, match="stop or cancel"):
-        delete_run(run.path)
+        delete_run(workspace, run.id)
     update_run(run.path, status="done")
-    delete_run(run.path)
+    delete_run(workspace, run.id)
     assert list(workspace.runs.iterdir()) == []
+
+
+CHANGING = """
+import sys
+from pathlib import Path
+from tl_core.runs import load_run, update_run
+
+path, name = Path(sys.argv[1]), sys.argv[2]
+for number in range(100):
+    update_run(path, **{name: str(number)})
+    assert getattr(load_run(path), name) == str(number), number
+"""
+
+
+def test_two_processes_that_change_different_fields_lose_nothing(run):
+    writers = [
+        subprocess.Popen([sys.executable, "-c", CHANGING, str(run.path), name]) for name in ("device", "error")
+    ]
+    assert [writer.wait(60) for writer in writers] == [0, 0]
+
+
+def test_two_threads_that_change_different_fields_lose_nothing(run):
+    def change(name):
+        for number in range(100):
+            update_run(run.path, **{name: str(number)})
+            if getattr(load_run(run.path), name) != str(number):
+                return number
+        return None
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(change, ("device", "error"))) == [None, None]
+
+
+def test_a_training_that_wakes_up_does_not_make_a_deleted_run_anew(workspace, run):
+    update_run(run.path, status="done")
+    delete_run(workspace, run.id)
+    with pytest.raises(RunNotFoundError):
+        update_run(run.path, device="late")
+    assert list(workspace.runs.iterdir()) == []
+
+
+def test_what_has_recorded_its_end_is_not_ended_again(run):
+    update_run(run.path, status="done")
+    assert not end_run(run.path, "interrupted", "It hangs.")
+    assert load_run(run.path).status == "done"
+    assert read_events(run.folder.events_file) == []
+
+
+def test_a_run_that_is_ended_from_outside_says_why(run):
+    assert end_run(run.path, "interrupted", "It hangs.")
+    ended = load_run(run.path)
+    assert (ended.status, ended.error) == ("interrupted", "It hangs.")
+    assert [(event["kind"], event["status"]) for event in read_events(run.folder.events_file)] == [
+        ("end", "interrupted")
+    ]

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import stat
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from tests.tl_core.jobs.waiting import wait_until_idle
 from tests.tl_core.small_trainings import COLOURS, import_coloured
 from tl_core.config import TrainingConfig
-from tl_core.data import list_datasets
+from tl_core.data import delete_dataset, list_datasets, rename_dataset
 from tl_core.errors import NotYoursError
-from tl_core.jobs import manager
-from tl_core.runs import create_run, find_run, list_runs
-from tl_core.storage.ownership import FILE, belonging, is_mine, person_id, require_mine, share
+from tl_core.imported_models import ImportedModel, delete_imported_model, list_imported_models
+from tl_core.imported_models.store import save_record
+from tl_core.inference.calibration import Calibration, save_calibration
+from tl_core.jobs import JobManager, manager, queue
+from tl_core.runs import annotate_run, create_run, delete_run, find_run, list_runs, update_run
+from tl_core.storage.ownership import FILE, belonging, claim, is_mine, person_id, require_mine, share
 from tl_core.storage.workspace import Workspace
 
 
@@ -91,6 +98,105 @@ def test_what_is_damaged_is_shown_to_no_person(room, content, caplog):
     assert [found.id for found in list_runs(room)] == [run.id]
 
 
-def test_one_queue_serves_all(room):
+def test_one_queue_serves_all(room, monkeypatch):
     ada, eve = of(room, "ada@example.org"), of(room, "eve@example.org")
-    assert manager(ada) is manager(eve)
+    at_work, go_on = threading.Event(), threading.Event()
+
+    def train(_config, _dataset, path, _should_stop):
+        at_work.set()
+        assert go_on.wait(30)
+        update_run(path, status="done")
+
+    monkeypatch.setitem(queue._managers, room.root, JobManager(room, train=train))
+    run = create_run(ada, TrainingConfig(), import_coloured(ada, COLOURS))
+    manager(ada).submit(run.id)
+    assert at_work.wait(30)
+    assert [job.run_id for job in manager(eve).jobs()] == [run.id]
+    go_on.set()
+    wait_until_idle(manager(eve), 30)
+
+
+MODEL = ImportedModel(
+    id="", path=Path(), name="A model", file_name="model.keras", classes=("a", "b"), image_size=32, outputs=2,
+    parameters=1, size=1, sha256="0" * 64,
+)  # fmt: skip
+
+
+@pytest.fixture
+def hers(room):
+    """A run that waits, one that has ended, one that was cut off, a dataset and a model: Ada's, shared with all."""
+    ada = of(room, "ada@example.org")
+    dataset = import_coloured(ada, COLOURS)
+    waiting, ended, cut_off = (create_run(ada, TrainingConfig(), dataset) for _ in range(3))
+    update_run(ended.path, status="stopped")
+    update_run(cut_off.path, status="interrupted", owner=None)
+    model = replace(MODEL, id="a-model-" + "0" * 32, path=room.models / ("a-model-" + "0" * 32))
+    save_record(model)
+    claim(ada, model.path)
+    for thing in (dataset, waiting, ended, cut_off, model):
+        share(ada, thing.path, True)
+    return SimpleNamespace(dataset=dataset, waiting=waiting, ended=ended, cut_off=cut_off, model=model)
+
+
+WRITES = {
+    "annotate": lambda by, hers: annotate_run(by, hers.ended.id, name="Mine"),
+    "delete a run": lambda by, hers: delete_run(by, hers.ended.id),
+    "calibrate": lambda by, hers: save_calibration(by, hers.ended, Calibration(model_sha256="0" * 64, threshold=1)),
+    "share a run": lambda by, hers: share(by, hers.ended.path, False),
+    "start": lambda by, hers: manager(by).submit(hers.waiting.id),
+    "resume": lambda by, hers: manager(by).resume(hers.cut_off.id),
+    "extend": lambda by, hers: manager(by).extend(hers.ended.id, 5),
+    "stop": lambda by, hers: manager(by).stop(hers.waiting.id),
+    "cancel": lambda by, hers: manager(by).cancel(hers.waiting.id),
+    "rename a dataset": lambda by, hers: rename_dataset(by, hers.dataset.id, "Mine"),
+    "delete a dataset": lambda by, hers: delete_dataset(by, hers.dataset.id),
+    "share a dataset": lambda by, hers: share(by, hers.dataset.path, False),
+    "delete a model": lambda by, hers: delete_imported_model(by, hers.model.id),
+}
+
+
+def contents(room):
+    return {path: path.read_bytes() for path in room.root.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("write", WRITES)
+def test_another_person_can_use_what_is_shared_and_changes_nothing(room, hers, write):
+    before = contents(room)
+    with pytest.raises(NotYoursError, match=r"somebody else's|yours alone"):
+        WRITES[write](of(room, "eve@example.org"), hers)
+    assert contents(room) == before
+
+
+@pytest.mark.parametrize("act", ["stop", "cancel"])
+def test_another_person_cannot_end_a_run_in_the_queue(room, hers, monkeypatch, act):
+    ada, eve = of(room, "ada@example.org"), of(room, "eve@example.org")
+    asked_to_stop, go_on = [], threading.Event()
+
+    def train(_config, _dataset, path, should_stop):
+        assert go_on.wait(30)
+        asked_to_stop.append(should_stop())
+        update_run(path, status="done")
+
+    monkeypatch.setitem(queue._managers, room.root, JobManager(room, train=train))
+    second = create_run(ada, TrainingConfig(), hers.dataset)
+    for run in (hers.waiting, second):
+        manager(ada).submit(run.id)
+        share(ada, run.path, True)
+    for run in (hers.waiting, second):  # one works, the other waits
+        with pytest.raises(NotYoursError):
+            getattr(manager(eve), act)(run.id)
+    go_on.set()
+    wait_until_idle(manager(ada), 30)
+    assert asked_to_stop == [False, False]
+    assert [find_run(ada, run.id).status for run in (hers.waiting, second)] == ["done", "done"]
+
+
+def test_the_owner_may_do_it_all(room, hers):
+    ada = of(room, "ada@example.org")
+    assert annotate_run(ada, hers.ended.id, name="Hers").name == "Hers"
+    assert rename_dataset(ada, hers.dataset.id, "Hers").name == "Hers"
+    delete_run(ada, hers.ended.id)
+    delete_dataset(ada, hers.dataset.id)
+    delete_imported_model(ada, hers.model.id)
+    assert {run.id for run in list_runs(ada)} == {hers.waiting.id, hers.cut_off.id}
+    assert list_datasets(ada) == list_imported_models(ada) == []

@@ -163,7 +163,7 @@ def test_a_changed_file_is_not_used_and_a_damaged_list_is_none(workspace, datase
 def test_they_go_with_the_run(workspace, dataset):
     run = trained(watched_run(workspace, dataset, keep_last_epochs=2, epochs=1), dataset)
     assert numbers(run) == [1]
-    delete_run(run.record.path)
+    delete_run(run.record.workspace, run.record.id)
     assert not run.folder.epochs_folder.exists()
 
 

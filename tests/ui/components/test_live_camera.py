@@ -47,7 +47,7 @@ def test_a_picture_of_the_camera_is_answered_as_any_other_picture(run):
 
 
 def test_below_the_threshold_it_says_i_dont_know(run):
-    save_calibration(run.folder, Calibration(model_sha256=run.model_sha256, temperature=20, threshold=0.9))
+    save_calibration(run.workspace, run, Calibration(model_sha256=run.model_sha256, temperature=20, threshold=0.9))
     answer = answer_frame(run.path, None, frame(jpeg()))
     assert (answer["headline"], answer["answered"]) == ("I don't know", False)
     assert answer["detail"].startswith("Best guess: red, ")

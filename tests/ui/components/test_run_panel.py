@@ -11,11 +11,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.tl_core.figures.run_events import two_phase_run
+from tests.tl_core.jobs.waiting import wait_until_idle
 from tests.ui.pages_without_browser import ROOT, checked, press, run_until, texts
 from tests.ui.trained_runs import ended_run
 from tl_core.config import TrainingConfig
 from tl_core.jobs import JobManager
-from tl_core.jobs.queue import HUNG
+from tl_core.jobs.supervisor import HUNG
 from tl_core.runs import EventLog, RunFolder, create_run, find_run, list_runs, update_run
 from tl_core.runs.record import CHECKPOINT_FILE
 from tl_core.runs.store import now
@@ -54,7 +55,7 @@ def training(workspace, monkeypatch):
     scripted.jobs = jobs
     yield scripted
     scripted.go_on.set()
-    assert jobs.wait_until_idle(SECONDS)
+    wait_until_idle(jobs, SECONDS)
 
 
 def open_panel(run_id):
@@ -126,7 +127,7 @@ def test_cancel_asks_and_throws_the_run_away(workspace, dataset, training):
     at = open_panel(run.id)
     assert "Throw this run away?" in texts(at)
     press(at, "Throw it away")
-    assert training.jobs.wait_until_idle(SECONDS)
+    wait_until_idle(training.jobs, SECONDS)
     checked(at.run())
     assert list_runs(workspace) == []
     assert not at.metric
@@ -150,7 +151,7 @@ def test_a_cancelled_run_is_watched_until_it_is_gone(workspace, dataset, monkeyp
     assert may_change(workspace, find_run(workspace, run.id))
     at = open_panel(run.id)
     go_on.set()
-    assert jobs.wait_until_idle(SECONDS)
+    wait_until_idle(jobs, SECONDS)
     checked(at.run())
     assert list_runs(workspace) == []
     assert not at.metric
@@ -185,7 +186,7 @@ def test_a_training_without_a_sign_of_life_is_stalled_and_then_goes_on(workspace
     assert "press Stop or Cancel" in warning.value
     assert at.progress, "where it stands stays in sight"
     press(at, "Stop and keep the best epoch")
-    assert training.jobs.wait_until_idle(SECONDS)
+    wait_until_idle(training.jobs, SECONDS)
 
     again = start(workspace, dataset, training, "Fine")
     heartbeat = again.folder.heartbeat_file
@@ -234,7 +235,7 @@ def test_a_run_that_has_ended_can_be_given_more_epochs(workspace, dataset, monke
     assert "Train 5 more epochs" not in [button.label for button in open_panel(run.id).button]
     (run.path / CHECKPOINT_FILE).write_bytes(b"its last epoch")
     press(open_panel(run.id), "Train 5 more epochs")
-    assert jobs.wait_until_idle(SECONDS)
+    wait_until_idle(jobs, SECONDS)
     assert asked == [(5, run.config.epochs + 5)]
 
 

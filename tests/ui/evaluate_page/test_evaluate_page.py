@@ -88,7 +88,7 @@ def test_a_link_to_a_run_without_a_model_shows_another_and_says_so(workspace, da
 
 
 def test_a_deleted_dataset_is_a_sentence(dataset, run):
-    delete_dataset(dataset)
+    delete_dataset(dataset.workspace, dataset.id)
     at = open_page(PAGE)
     assert "The dataset “Colours” of this run was deleted" in at.error[0].value
 

@@ -91,7 +91,7 @@ def test_new_epochs_appear_while_the_run_still_trains(run):
 
 
 def test_the_threshold_chosen_for_the_best_epoch_is_not_that_of_another(run):
-    save_calibration(run.folder, Calibration(model_sha256=run.model_sha256, threshold=1.0))
+    save_calibration(run.workspace, run, Calibration(model_sha256=run.model_sha256, threshold=1.0))
     assert "I don't know" in texts(upload_red(open_page(PAGE, run=run.id)))
     of_another = texts(upload_red(open_page(PAGE, run=run.id, epoch=str(others(run)[0]))))
     assert "I don't know" not in of_another

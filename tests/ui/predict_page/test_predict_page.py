@@ -103,7 +103,7 @@ def test_a_test_image_is_one_click_away_and_its_truth_is_told(run):
 
 
 def test_without_the_dataset_pictures_of_ones_own_still_work(dataset, run):
-    delete_dataset(dataset)
+    delete_dataset(dataset.workspace, dataset.id)
     at = open_page(PAGE)
     assert "Try with a test image" not in [button.label for button in at.button]
     assert "**blue**" in texts(upload(at, ("b.png", BLUE)))
@@ -153,7 +153,7 @@ def test_a_damaged_model_is_a_sentence(run):
 
 
 def test_below_the_threshold_the_answer_is_i_dont_know_with_the_best_guess(run):
-    save_calibration(run.folder, Calibration(model_sha256=run.model_sha256, temperature=20, threshold=0.9))
+    save_calibration(run.workspace, run, Calibration(model_sha256=run.model_sha256, temperature=20, threshold=0.9))
     at = upload(open_page(PAGE), ("photo.png", RED), ("b.png", BLUE))
     shown = texts(at)
     assert "### I don't know" in shown
@@ -167,13 +167,13 @@ def test_below_the_threshold_the_answer_is_i_dont_know_with_the_best_guess(run):
 def test_a_choice_made_meanwhile_is_applied_at_once(run):
     at = upload(open_page(PAGE), ("photo.png", RED))
     assert "I don't know" not in texts(at)
-    save_calibration(run.folder, Calibration(model_sha256=run.model_sha256, temperature=20, threshold=0.9))
+    save_calibration(run.workspace, run, Calibration(model_sha256=run.model_sha256, temperature=20, threshold=0.9))
     assert "### I don't know" in texts(checked(at.run()))
 
 
 def test_two_models_answer_side_by_side(workspace, dataset, run):
     other = ended_run(workspace, dataset, "Calm", accuracy=0.5)
-    save_calibration(other.folder, Calibration(model_sha256=other.model_sha256, temperature=20, threshold=0.9))
+    save_calibration(workspace, other, Calibration(model_sha256=other.model_sha256, temperature=20, threshold=0.9))
     at = open_page(PAGE, run=run.id)
     checked(at.selectbox(key="predict-with").set_value(other.id).run())
     assert at.query_params["with"] == other.id

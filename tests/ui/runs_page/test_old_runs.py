@@ -37,7 +37,7 @@ def names(workspace):
 @pytest.fixture
 def five(workspace, dataset):
     runs = [run_of(workspace, dataset, f"run {day}", day) for day in range(1, 6)]
-    annotate_run(runs[0].path, starred=True)
+    annotate_run(workspace, runs[0].id, starred=True)
     return runs
 
 
@@ -61,7 +61,7 @@ def test_the_oldest_without_a_star_go_after_asking_and_no_more_than_needed(works
 def test_a_star_given_meanwhile_counts_and_nothing_goes_that_was_not_shown(workspace, five, monkeypatch):
     monkeypatch.setenv("TL_WORKSPACE_GB", "0.0045")
     at = open_page(PAGE)
-    annotate_run(five[1].path, starred=True)
+    annotate_run(workspace, five[1].id, starred=True)
     press(at, "Delete 2 runs")
     assert names(workspace) == ["run 1", "run 2", "run 4", "run 5"]
 

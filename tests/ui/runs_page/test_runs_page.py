@@ -62,7 +62,8 @@ def test_every_run_has_a_row_with_what_it_was_and_how_good_it_is(workspace, data
 
 def test_search_and_status_choose_among_the_runs(workspace, dataset):
     ended_run(workspace, dataset, "Shallow")
-    annotate_run(ended_run(workspace, dataset, "Deep").path, starred=True, notes="the best one so far")
+    deep = ended_run(workspace, dataset, "Deep")
+    annotate_run(workspace, deep.id, starred=True, notes="the best one so far")
     ended_run(workspace, dataset, "Nothing", status="failed", model=False)
     at = open_page(PAGE)
     assert len(table(at)) == 3
@@ -89,7 +90,7 @@ def test_tags_are_added_on_the_page_of_a_run_and_choose_among_the_runs(workspace
     assert [list(tags) for tags in table(at)["tags"]] == [[], ["Baseline", "group 3"]]
     checked(at.multiselect(key="runs-tags").set_value(["group 3"]).run())
     assert table(at)["run"].tolist() == ["First try"]
-    annotate_run(run.path, tags=["Baseline"])  # meanwhile, elsewhere: nobody has the chosen one any more
+    annotate_run(workspace, run.id, tags=["Baseline"])  # meanwhile, elsewhere: nobody has the chosen one any more
     assert len(table(checked(at.run()))) == 2
     checked(at.text_input(key="runs-search").set_value("baseline").run())
     assert table(at)["run"].tolist() == ["First try"]

@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from tests.tl_core.jobs.waiting import wait_until_idle
 from tl_core.backbones.outline import load_outline
 from tl_core.config import TrainingConfig
 from tl_core.config.presets import DEFAULT_PRESET, PRESETS
@@ -73,7 +74,7 @@ def training(workspace, monkeypatch):
     monkeypatch.setitem(importlib.import_module("tl_core.jobs.queue")._managers, workspace.root, jobs)
     yield held
     held.go_on.set()
-    assert jobs.wait_until_idle(30)
+    wait_until_idle(jobs, 30)
 
 
 def open_page(*, unfolded=False, **parameters):

@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from tests.tl_core.jobs.waiting import wait_until_idle
 from tests.ui.pages_without_browser import checked, open_page, picture, press, texts
 from tl_core.config import TrainingConfig
 from tl_core.errors import WorkspaceError
@@ -24,7 +25,7 @@ def jobs(workspace, monkeypatch):
     queue = JobManager(workspace, train=lambda _config, _data, path, _stop: update_run(path, status="stopped"))
     monkeypatch.setitem(importlib.import_module("tl_core.jobs.queue")._managers, workspace.root, queue)
     yield queue
-    assert queue.wait_until_idle(20)
+    wait_until_idle(queue, 20)
 
 
 def charts(at):

@@ -36,7 +36,7 @@ def visit(monkeypatch, user):
 def hers(workspace):
     """A dataset and a run of Ada's."""
     room = replace(workspace, person=person_id(workspace, ADA))
-    dataset = rename_dataset(colour_dataset(room), "Ada's pictures")
+    dataset = rename_dataset(room, colour_dataset(room).id, "Ada's pictures")
     return dataset, ended_run(room, dataset, "Ada's run")
 
 
@@ -133,6 +133,18 @@ def test_a_shared_run_is_trained_again_on_other_images_where_its_own_are_not_sha
     at = open_page("pages/2_Train.py", like=hers[1].id)
     assert "somebody else's who does not share them" in at.warning[0].value
     assert hers[0].name not in everything(at)
+
+
+def test_a_visitor_cannot_change_when_a_shared_model_answers(workspace, hers, visit):
+    run = hers[1]
+    for thing in hers:
+        share(replace(workspace, person=person_id(workspace, ADA)), thing.path, True)
+    visit(ADA)
+    assert labels(open_page("pages/4_Evaluate.py", run=run.id)).count("Keep this for the model") == 1
+    visit(EVE)
+    at = open_page("pages/4_Evaluate.py", run=run.id)
+    assert "Kept so far: it always answers" in texts(at)
+    assert not {"Keep this for the model", "Always answer"} & set(labels(at))
 
 
 def test_a_shared_dataset_can_be_trained_on(workspace, hers, visit):
