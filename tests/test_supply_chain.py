@@ -102,7 +102,7 @@ def test_an_uploaded_model_goes_nowhere_but_to_the_check():
         assert "tensorflow" not in names
 
 
-def test_every_upload_says_what_it_takes():
+def test_every_upload_names_its_file_types():
     for path in python_files("ui", "pages"):
         for call in uploads_in(path):
             assert "type" in {word.arg for word in call.keywords}, path

@@ -41,7 +41,7 @@ def test_quick_start_is_the_candidate_that_was_chosen():
     assert chosen == QUICK_CONFIG
 
 
-def test_the_plain_recipe_is_the_one_that_was_asked_for():
+def test_the_plain_recipe_is_the_agreed_one():
     head = PLAIN_CONFIG.head
     assert (head.pooling, head.feature_normalization, head.dense_units) == ("average", "none", (256,))
     assert (head.activation, head.dropout, head.l2, head.batch_norm) == ("relu", 0.5, 0.0, False)

@@ -60,7 +60,7 @@ def test_the_cause_of_a_miss_stays_until_the_target_is_reached(tmp_path: Path):
     assert results.read()["row"].cause == ""
 
 
-def test_the_report_says_what_was_missed_and_what_could_not_be_measured():
+def test_the_report_lists_missed_targets_and_what_could_not_be_measured():
     absent = replace(ROW, name="absent", values=(), unavailable="not available on this CPU")
     text = report([ROW, absent, replace(ROW, name="good", target=2)])
     assert "| row | a training | by hand | ≥ 4x | 3x (2 to 10x, n = 3) | 0.75 | **missed** |" in text

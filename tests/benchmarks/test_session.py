@@ -44,7 +44,7 @@ def test_only_the_datasets_stay_between_two_benchmarks(tmp_path: Path):
     assert not workspace.root.exists()
 
 
-def test_a_broken_contender_is_told_with_its_last_words(tmp_path: Path):
+def test_a_broken_contender_is_reported_with_its_last_lines(tmp_path: Path):
     with pytest.raises(BenchmarkError, match="the contender is broken"):
         Session(tmp_path).measure(fail, _word="")
 

@@ -176,7 +176,7 @@ UPLOAD_BYTES = 20_000_000
 FREED_WITHIN = 60  # seconds after the last one
 
 
-def test_what_closed_tabs_have_uploaded_is_let_go_while_nobody_comes(start_app: Callable[..., App]):
+def test_uploads_of_closed_tabs_are_released_while_nobody_visits(start_app: Callable[..., App]):
     app = start_app(STREAMLIT_SERVER_DISCONNECTED_SESSION_TTL="4")
     open_upload_and_close(app, tabs=10, at_least=140_000_000, kept=60_000_000)  # the first upload loads what stays
 

@@ -121,7 +121,7 @@ def test_a_tap_opens_the_images_of_its_cell_and_a_finger_scrolls_over_the_matrix
     context.close()
 
 
-def test_a_mix_up_in_words_opens_its_images_with_the_keyboard(app: App, page: Page, mixed_up):
+def test_a_confusion_in_the_list_opens_its_images_with_the_keyboard(app: App, page: Page, mixed_up):
     page.goto(app.at("Evaluate", run=mixed_up.id))
     button = page.get_by_role("button", name="taken for").first
     button.focus()

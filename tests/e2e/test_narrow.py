@@ -79,7 +79,7 @@ def test_nothing_scrolls_sideways_at_390_px(app: App, phone: Page, runs, name: s
     assert phone.evaluate("window.tooWide") == {"pixels": 0, "at": ""}
 
 
-def test_the_check_hears_of_what_is_too_wide(app: App, phone: Page):
+def test_the_check_is_told_what_is_too_wide(app: App, phone: Page):
     phone.goto(app.at())
     expect(phone.get_by_text("This machine").first).to_be_visible()
     phone.evaluate(

@@ -26,7 +26,7 @@ def runs(app):
     return sure, doubtful
 
 
-def test_two_models_answer_side_by_side_and_show_where_they_looked(page, app, runs):
+def test_two_models_predict_side_by_side_with_their_heatmaps(page, app, runs):
     sure, doubtful = runs
     page.goto(app.at("Predict", run=sure.id, **{"with": doubtful.id}))
     page.get_by_role("button", name="Try with a test image").click()
@@ -62,7 +62,7 @@ def test_a_zip_goes_in_and_a_table_comes_out(page, app, runs):
     assert rows["many/notes.txt"]["error"]
 
 
-def test_a_model_from_a_file_is_brought_asked_and_still_there_after_a_reload(page, app):
+def test_a_model_from_a_file_is_imported_predicts_and_is_there_after_a_reload(page, app):
     page.goto(app.at("Predict"))
     page.get_by_role("radio", name="From a file").click()
     upload = {"name": "colours.zip", "mimeType": "application/zip", "buffer": exported()}

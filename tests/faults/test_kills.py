@@ -93,7 +93,7 @@ def test_a_kill_between_a_model_and_its_record_harms_neither(workspace, dataset,
     assert (found.best.epoch == DIES_AT) == safe
 
 
-def test_a_dead_process_that_nobody_has_buried_does_not_keep_a_run_alive(workspace, dataset):
+def test_a_zombie_process_does_not_keep_a_run_alive(workspace, dataset):
     run = create_run(workspace, CONFIG, dataset)
     process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     owner = Owner(pid=process.pid, started=psutil.Process(process.pid).create_time())

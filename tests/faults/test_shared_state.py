@@ -66,11 +66,11 @@ def require_no_harm(train_run, dataset, times: int) -> int:
     return 1000 * (rounds - 1) + len(run.epochs)
 
 
-def test_building_and_asking_models_beside_a_training(train_run, dataset):
+def test_building_and_predicting_beside_a_training(train_run, dataset):
     assert require_no_harm(train_run, dataset, 20) >= 1
 
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)
-def test_building_and_asking_1000_models_beside_a_training(train_run, dataset, say):
+def test_building_and_predicting_with_1000_models_beside_a_training(train_run, dataset, say):
     say(f"{require_no_harm(train_run, dataset, 1000)} epochs were trained meanwhile")

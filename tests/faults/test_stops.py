@@ -31,7 +31,7 @@ def require_kept(stop: Stop) -> None:
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_a_stop_in_every_stage_is_heard(workspace, dataset, stage):
+def test_a_stop_in_every_stage_ends_the_training(workspace, dataset, stage):
     stop = stop_in(workspace, dataset, stage, random.Random(STAGES.index(stage)).uniform(0, SPAN / 2))
     require_kept(stop)
     assert stop.seconds is not None
@@ -40,7 +40,7 @@ def test_a_stop_in_every_stage_is_heard(workspace, dataset, stage):
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)
-def test_100_stops_at_random_moments_are_heard(workspace, dataset, say):
+def test_100_stops_at_random_moments_end_the_training(workspace, dataset, say):
     chance = random.Random(5)
     stops = [stop_in(workspace, dataset, STAGES[turn % len(STAGES)], chance.uniform(0, SPAN)) for turn in range(120)]
     asked = [stop for stop in stops if stop.stage != "ended"]
@@ -58,13 +58,13 @@ def test_100_stops_at_random_moments_are_heard(workspace, dataset, say):
     assert all(stop.seconds <= max(WITHIN, stop.longest + NOTICED) for stop in asked)
 
 
-def test_a_training_that_does_not_hear_is_noticed(workspace, dataset):
+def test_a_training_that_ignores_a_stop_is_noticed(workspace, dataset):
     stop = stop_in(workspace, dataset, "head", 0.0, heard=False)
     assert stop.run.record.status == "done"
     assert not any(note.startswith("Stopped") for note in stop.run.notes)
 
 
-def test_a_long_measurement_is_left_out_once_a_stop_is_asked_for(train_run, dataset, monkeypatch):
+def test_a_long_measurement_is_skipped_once_a_stop_is_requested(train_run, dataset, monkeypatch):
     monkeypatch.setattr(trainer, "MEASURED_AFTER_STOP", 0.0)
     run = train_run(dataset, lambda path: (path / CHECKPOINT_FILE).exists(), epochs=1)
     assert run.record.status == "done"

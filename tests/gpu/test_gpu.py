@@ -72,7 +72,7 @@ def test_the_gpu_is_found_named_and_used_in_float16():
     assert gpu.memory_mb > 1000
 
 
-def test_the_doctor_has_nothing_to_say_against_it(workspace):
+def test_the_doctor_finds_no_fault(workspace):
     (found,) = [finding for finding in examine(workspace) if finding.name == "device"]
     assert "GPU" in found.text
     assert found.advice is None
@@ -84,7 +84,7 @@ def test_memory_is_taken_as_needed(workspace, dataset, train_run):
     assert gpu_memory() < gpu.memory_mb / 2, "TensorFlow by itself takes nearly all of it"
 
 
-def test_the_trunk_on_the_gpu_says_what_keras_says_on_the_cpu():
+def test_the_frozen_part_on_the_gpu_computes_what_keras_computes_on_the_cpu():
     keras.utils.set_random_seed(3)
     base = keras.applications.ResNet50(weights=None, include_top=False, pooling="avg", input_shape=(96, 96, 3))
     images = np.random.default_rng(0).integers(0, 256, (7, 96, 96, 3), dtype=np.uint8)

@@ -65,7 +65,7 @@ def test_the_runs_page_lists_every_run_with_its_status(old_pages: Old):
         ("Given up because it hung", RESUME, CUT_OFF),
     ],
 )
-def test_the_page_of_a_run_says_how_it_ended_and_offers_what_can_follow(
+def test_the_page_of_a_run_shows_how_it_ended_and_the_next_steps(
     old_pages: Old, name: str, offered: str | None, sentence: str
 ):
     at = open_page(RUNS, run=old_pages.run_id(name))

@@ -89,7 +89,7 @@ def test_parameters_are_counted_with_sensible_digits(count, text):
     ("seconds", "words"),
     [(3, "a few seconds"), (42, "about 40 seconds"), (61, "about 1 minute"), (4900, "about 1 hour 20 minutes")],
 )
-def test_durations_are_said_as_people_say_them(seconds, words):
+def test_durations_are_rounded_to_sensible_units(seconds, words):
     assert format.rough_duration(seconds) == words
 
 

@@ -90,7 +90,7 @@ def test_a_rule_speaks_on_its_curve_in_at_most_two_sentences(name):
     assert remark.config != EXAMPLES[name].config
 
 
-def test_a_good_run_needs_no_words():
+def test_a_good_run_gets_no_advice():
     assert remark_on(curves()) is None
 
 

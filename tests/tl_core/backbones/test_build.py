@@ -42,7 +42,7 @@ def saved(model: keras.Model, folder: Path) -> bytes:
     return path.read_bytes()
 
 
-def test_efficientnet_with_a_brought_file_computes_what_keras_computes(
+def test_efficientnet_with_a_provided_file_computes_what_keras_computes(
     brought, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     source = build_backbone("efficientnet_b0", 64, "random")
@@ -57,13 +57,13 @@ def test_efficientnet_with_a_brought_file_computes_what_keras_computes(
     np.testing.assert_allclose(ours(images), theirs(images), atol=1e-6)
 
 
-def test_a_brought_file_of_another_network_is_refused(brought, tmp_path: Path):
+def test_a_provided_file_of_another_network_is_refused(brought, tmp_path: Path):
     brought("vgg16", saved(build_backbone("vgg19", 32, "random"), tmp_path))
     with pytest.raises(WeightsUnavailableError, match="does not hold the weights of VGG16"):
         build_backbone("vgg16", 32)
 
 
-def test_a_brought_file_that_is_no_weights_file_is_refused(brought):
+def test_a_provided_file_that_is_no_weights_file_is_refused(brought):
     brought("vgg16", b"not a weights file")
     with pytest.raises(WeightsUnavailableError, match="does not hold the weights of VGG16"):
         build_backbone("vgg16", 32)

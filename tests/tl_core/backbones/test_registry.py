@@ -80,7 +80,7 @@ def test_checksums_are_those_of_keras(backbone: Backbone):
         "convnext_tiny",
     ],
 )
-def test_keras_asks_for_the_same_file(name: str, monkeypatch: pytest.MonkeyPatch):
+def test_keras_downloads_the_same_file(name: str, monkeypatch: pytest.MonkeyPatch):
     class AskedError(Exception):
         pass
 

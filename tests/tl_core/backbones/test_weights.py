@@ -64,7 +64,7 @@ def test_embedded_weights_are_here_and_need_no_download(workspace: Workspace):
     assert status.path.name == "efficientnet-lite0-57934424.pth"
 
 
-def test_other_weights_are_not_here_and_the_status_says_how_large_they_are(workspace: Workspace):
+def test_other_weights_are_not_here_and_the_status_has_their_size(workspace: Workspace):
     status = weights_status(get_backbone("vgg16"), workspace)
     assert (status.here, status.path) == (False, None)
     assert status.download_mb == pytest.approx(58.9, abs=0.1)
@@ -77,7 +77,7 @@ def test_weights_in_the_keras_cache_are_found(workspace: Workspace):
     assert weights_status(vgg16, workspace).path == keras_cache() / vgg16.weights_file
 
 
-def test_a_brought_file_is_found_in_the_workspace_and_before_the_cache(workspace: Workspace):
+def test_a_provided_file_is_found_in_the_workspace_and_before_the_cache(workspace: Workspace):
     vgg16 = get_backbone("vgg16")
     keras_cache().mkdir(parents=True)
     for folder in (keras_cache(), workspace.weights):

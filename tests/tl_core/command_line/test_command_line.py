@@ -182,7 +182,7 @@ def test_a_bad_image_among_good_ones(tl, folder, shared_run, tmp_path):
     assert "cannot be read" in err
 
 
-def test_a_doubtful_answer_is_said_to_be_one(tl, folder, shared_run):
+def test_an_answer_below_the_threshold_is_marked(tl, folder, shared_run):
     picture = folder / "red" / "0.png"
     code, sure, _ = tl("predict", shared_run.record.id, picture, "--json")
     assert (sure["threshold"], sure["predictions"][0]["answer"]) == (0.0, "red")

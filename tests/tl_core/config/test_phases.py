@@ -32,7 +32,7 @@ def test_a_training_with_layers_and_epochs_to_fine_tune_has_two_phases():
 
 
 @pytest.mark.parametrize("name", ONE_PHASE)
-def test_without_there_is_one_and_everything_says_so(name):
+def test_without_fine_tuning_there_is_one_phase_everywhere(name):
     config = ONE_PHASE[name]
     assert phases_of(config) == (Phase(HEAD, LAYERS, 30, config.learning_rate),)
     assert not fine_tunes(config)

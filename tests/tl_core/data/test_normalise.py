@@ -177,7 +177,7 @@ def test_large_pictures_are_shrunk_and_small_ones_never_enlarged(size, expected,
     assert np.abs(result.astype(int) - (10, 200, 90)).max() <= 2
 
 
-def test_a_large_jpeg_looks_the_same_as_the_png_of_it():
+def test_a_large_jpeg_is_nearly_equal_to_the_png_of_it():
     ramp = np.indices((1600, 2400)).sum(0) % 512
     picture = np.repeat(np.abs(ramp - 256).clip(0, 255).astype(np.uint8)[..., None], 3, axis=2)
     from_png = pixels(encoded(Image.fromarray(picture)))

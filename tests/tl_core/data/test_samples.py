@@ -71,7 +71,7 @@ def test_surfaces_of_different_splits_share_no_pixel_of_a_photograph():
         assert not (seen[one] & seen[other]).any()
 
 
-def test_every_sample_says_what_it_is_and_what_it_costs():
+def test_every_sample_has_a_description_and_a_size():
     for name, sample in SAMPLES.items():
         assert sample.name == name
         assert all((sample.title, sample.description, sample.license, sample.classes, sample.images))
@@ -173,7 +173,7 @@ def test_a_damaged_archive_is_thrown_away(workspace, served):
     assert downloads_of(workspace) == []
 
 
-def test_nothing_heavy_is_loaded_before_a_sample_is_asked_for():
+def test_nothing_heavy_is_loaded_before_a_sample_is_used():
     program = (
         "import sys, tl_core.data; print(*{'sklearn', 'skimage', 'scipy', 'tensorflow', 'keras'} & set(sys.modules))"
     )

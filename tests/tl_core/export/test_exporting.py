@@ -69,7 +69,7 @@ def told(folder, *pictures):
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_a_format_says_what_the_dashboard_says(run, dataset, tmp_path, export_by_command, name):
+def test_a_format_predicts_what_the_dashboard_predicts(run, dataset, tmp_path, export_by_command, name):
     form = FORMATS[name]
     assert missing_packages(form) == (), "requirements-dev.txt has what every format needs"
     code, values, told_meanwhile = export_by_command(run, name, tmp_path / "new")
@@ -106,7 +106,7 @@ def test_the_card_tells_where_the_model_comes_from(run, dataset):
     assert "It always names one of its classes" in text
 
 
-def test_temperature_and_doubt_are_in_the_program(run, dataset, tmp_path):
+def test_temperature_and_threshold_are_in_the_program(run, dataset, tmp_path):
     before = list_exports(run)
     save_calibration(run.workspace, run, Calibration(model_sha256=run.model_sha256, temperature=8.0, threshold=0.99))
     try:
@@ -131,7 +131,7 @@ def test_a_sigmoid_gives_both_classes_and_onnx_knows_gelu(two_classes, workspace
     assert "1 - probabilities[0]" in program
 
 
-def test_a_damaged_export_is_refused_and_says_why(run, tmp_path, monkeypatch, export_by_command):
+def test_a_damaged_export_is_refused_with_the_reason(run, tmp_path, monkeypatch, export_by_command):
     def build_another(run, form, target, should_stop):
         model = keras.models.load_model(run.folder.model_file, compile=False)
         kernel, bias = model.layers[-1].layers[-1].get_weights()

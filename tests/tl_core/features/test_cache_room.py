@@ -90,7 +90,7 @@ def network(images):
     return [np.full((len(images), 500_000), 3, np.float32)]
 
 
-def test_a_training_goes_on_in_memory_where_the_disk_filled_up_after_it_was_asked(cache, disk, monkeypatch):
+def test_a_training_goes_on_in_memory_where_the_disk_filled_up_after_the_check(cache, disk, monkeypatch):
     reserve = disk.reserve
 
     def filled_up(*arguments):

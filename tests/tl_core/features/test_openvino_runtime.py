@@ -51,7 +51,7 @@ def test_a_failed_conversion_leaves_the_log_as_it_was(openvino, root):
     assert root.level == logging.WARNING
 
 
-def test_whoever_asks_for_the_log_during_a_conversion_gets_it(openvino, root, monkeypatch):
+def test_the_log_works_during_a_conversion(openvino, root, monkeypatch):
     came, real = logging.NullHandler(), openvino.convert_model
     into = __import__("openvino.tools.ovc.convert_impl", fromlist=["driver"])
     driver = into.driver

@@ -111,7 +111,7 @@ def test_mix_ups_are_sorted_by_images_then_by_share():
     assert mix_ups(np.eye(3, dtype=int), CLASSES) == []
 
 
-def test_the_matrix_in_words():
+def test_the_matrix_as_text():
     assert describe_confusion(MATRIX, CLASSES) == (
         "Confusion matrix of 3 classes: 17 of 20 images lie on the diagonal, right. "
         "The most frequent mix-up: 2 of 10 images of cat were taken for dog."

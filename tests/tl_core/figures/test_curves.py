@@ -108,7 +108,7 @@ def test_plotly_accepts_the_figure():
     assert len(figure.data) == 8
 
 
-def test_the_description_says_what_is_to_be_seen():
+def test_the_description_names_what_the_chart_shows():
     text = describe_curves(History().add(two_phase_run()))
     assert "epochs 1 to 7" in text
     assert "validation accuracy rose from 50.0% to 92.9%" in text

@@ -56,7 +56,7 @@ def test_class_names_are_no_html():
     assert "<img>" not in json.dumps(figure.to_plotly_json(), default=list)
 
 
-def test_class_curves_in_words():
+def test_class_curves_as_text():
     curves, mean = all_curves(2)
     assert describe_class_curves(curves, mean, "precision_recall") == (
         "Precision-recall curves of 2 classes: the mean average precision is 0.800; "

@@ -40,5 +40,5 @@ def test_no_probability_is_rounded_to_certainty(value, text):
     assert probability_text(value) == text
 
 
-def test_the_bars_in_words():
+def test_the_bars_as_text():
     assert describe_probabilities(TOP) == "Probabilities: cat 70.0 %, dog 25.0 %, owl 5.0 %."

@@ -103,7 +103,7 @@ def told(what: int) -> np.ndarray:
         (small_child.NONSENSE, "It ended by itself"),
     ],
 )
-def test_a_process_that_goes_wrong_is_a_sentence_and_the_next_question_is_answered(small, what, says):
+def test_a_process_that_fails_is_a_sentence_and_the_next_request_is_served(small, what, says):
     predictor = open_imported_model(small)
     pid = model_server._kept._process._process.pid
     with pytest.raises(ModelFileError, match=says):

@@ -124,7 +124,7 @@ def test_a_good_model_is_kept_with_what_is_known_of_it(room):
     assert import_model(room, io.BytesIO(good_model()), "again.keras", CLASSES) == model, "once is enough"
 
 
-def test_an_exported_zip_says_itself_what_its_classes_are_called(room):
+def test_an_exported_zip_contains_its_class_names(room):
     model = import_model(room, io.BytesIO(exported()), "export.zip", None)
     assert model.classes == CLASSES
     assert not model.has_manifest

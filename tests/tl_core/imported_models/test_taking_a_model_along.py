@@ -43,7 +43,7 @@ def elsewhere(tmp_path):
     close_imported_model()
 
 
-def test_the_export_of_a_run_answers_elsewhere_as_the_run_does_here(exported, elsewhere, shared_run):
+def test_the_export_of_a_run_predicts_elsewhere_as_the_run_does_here(exported, elsewhere, shared_run):
     path, here = exported
     model = import_model(elsewhere, path, path.name)
     run = shared_run.record
@@ -84,7 +84,7 @@ def predict(tmp_path, monkeypatch, capsys):
     return call
 
 
-def test_the_command_line_asks_a_file_and_keeps_nothing(exported, predict, tmp_path):
+def test_the_command_line_predicts_with_a_file_and_stores_nothing(exported, predict, tmp_path):
     picture = tmp_path / "red.png"
     picture.write_bytes(coloured(COLOURS["red"], 7))
     code, said, err = predict("--model", exported[0], picture, picture)

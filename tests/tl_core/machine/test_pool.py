@@ -84,7 +84,7 @@ def test_no_lock_stays_when_nobody_holds_it():
     assert len(locks) == 0
 
 
-def test_who_waits_for_a_lock_is_asked_and_can_give_up():
+def test_waiting_for_a_lock_can_be_stopped():
     locks, asked = KeyedLocks(), []
 
     def give_up():

@@ -60,7 +60,7 @@ def test_the_file_is_written_every_other_second_at_most(folder, clock, heart):
     assert 10 / WRITTEN_EVERY - 1 <= len(written) <= 10 / WRITTEN_EVERY + 1
 
 
-def test_between_batches_30_s_are_silence_and_a_slow_step_may_take_180(folder, heart):
+def test_between_batches_the_timeout_is_30_s_and_in_a_slow_step_180(folder, heart):
     heart.beat()
     assert latest_sign(folder).allowed == SILENT_AFTER == 30
     heart.slow_step()
@@ -78,7 +78,7 @@ def test_a_stage_of_slow_steps_keeps_its_allowance(folder, heart):
     assert latest_sign(folder).allowed == SILENT_AFTER
 
 
-def test_batches_that_are_slow_by_nature_are_no_hang(folder, clock, heart):
+def test_batches_that_are_slow_by_nature_are_not_a_hang(folder, clock, heart):
     heart.slow_step()
     clock.now += 100  # the first batch: says nothing about the others
     heart.beat()
@@ -132,7 +132,7 @@ def test_a_sign_begins_the_count_anew(folder, clock, heart):
         assert silence.seconds == 0
 
 
-def test_the_sleep_of_a_laptop_is_no_silence(folder, clock, heart):
+def test_the_sleep_of_a_laptop_is_not_a_hang(folder, clock, heart):
     heart.beat()
     silence = HangDetector(folder, LOOK, clock())
     clock.now += 8 * 3600

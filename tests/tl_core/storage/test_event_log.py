@@ -86,7 +86,7 @@ def test_a_reader_at_the_end_goes_on_at_once_when_epochs_are_cut_off(interrupted
     assert epochs_in(read_events(interrupted)) == [1, 2, 3]
 
 
-def test_a_reader_that_looks_late_gets_every_epoch_once(interrupted):
+def test_a_late_reader_gets_every_epoch_once(interrupted):
     reader = EventReader(interrupted)
     reader.read_new()
     with EventLog(interrupted) as events:

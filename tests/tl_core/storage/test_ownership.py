@@ -77,7 +77,7 @@ def test_each_sees_their_own_and_what_is_shared(room):
     assert list_runs(eve) == []
 
 
-def test_what_nobody_owns_is_everybodys_and_who_asks_for_nobody_sees_all(room):
+def test_what_nobody_owns_is_everybodys_and_without_a_person_all_is_seen(room):
     ada = of(room, "ada@example.org")
     old = create_run(room, TrainingConfig(), import_coloured(room, COLOURS))
     hers = create_run(ada, TrainingConfig(), list_datasets(ada)[0])

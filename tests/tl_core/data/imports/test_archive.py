@@ -91,7 +91,7 @@ def test_backslashes_separate_folders():
     assert names_in(zip_of([("cats\\1.png", b"1"), ("dogs\\a\\2.png", b"2")])) == {"cats/1.png", "dogs/a/2.png"}
 
 
-def test_junk_of_macos_and_windows_is_passed_over_in_silence():
+def test_junk_of_macos_and_windows_is_ignored():
     junk = [
         "__MACOSX/cats/._1.png",
         "cats/._1.png",

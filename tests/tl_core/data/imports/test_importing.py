@@ -100,7 +100,7 @@ def test_bad_files_among_good_ones_are_listed_and_the_rest_imported(workspace, m
     assert "export it as JPEG" in reasons["cats/phone.heic"]
 
 
-def test_an_import_with_too_many_bad_pictures_is_refused_and_says_why(workspace, make_folder, two_classes):
+def test_an_import_with_too_many_bad_pictures_is_refused_with_the_reason(workspace, make_folder, two_classes):
     bad = {f"cats/{number}.heic": isobmff(b"heic") for number in range(3)}
     with pytest.raises(DataError, match=r"3 of 11 images cannot be used.*export it as JPEG"):
         import_folder(workspace, make_folder({**two_classes(4), **bad}), "phone")
@@ -121,7 +121,7 @@ def test_as_many_bad_pictures_as_allowed_are_no_obstacle(workspace, make_folder,
         ({"cats/1.txt": b"x"}, "no images"),
     ],
 )
-def test_too_little_is_refused_in_words(workspace, make_folder, files, says):
+def test_too_little_data_is_refused_with_a_sentence(workspace, make_folder, files, says):
     folder = make_folder({**files, "readme.md": b"hello"})
     with pytest.raises(NotEnoughDataError, match=says):
         import_folder(workspace, folder, "little")

@@ -114,6 +114,6 @@ def test_pictures_without_a_suffix_and_of_unsupported_kinds_are_tried():
         ([".DS_Store", "__MACOSX/cats/1.png"], "no images in it"),
     ],
 )
-def test_nothing_to_learn_from_is_said_in_words(paths, says):
+def test_an_import_without_images_is_refused_with_a_sentence(paths, says):
     with pytest.raises(NotEnoughDataError, match=says):
         layout_of(*paths)
