@@ -71,7 +71,7 @@ FORBIDDEN_WORDS = (
     r"add_script_run_ctx",
     r"unsafe_allow_html\s*=\s*True",
 )
-# In the process that opens a model from a file, and nowhere else, its weights are looked at before Keras reads them.
+# Only the process that opens an imported model inspects its weights, before Keras reads them.
 ALLOWED_WORDS = {"tl_core.imported_models.check.weights": {r"\bh5py\b"}}
 
 

@@ -1,4 +1,4 @@
-"""The benchmarks run and give figures; how good these are is not for a test to say."""
+"""The benchmarks run and give figures; no test judges how good these are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows are kept, replaced one by one, and reported as they are."""
+"""Rows are stored, replaced one by one, and reported as they are."""
 
 from __future__ import annotations
 

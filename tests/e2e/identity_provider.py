@@ -30,14 +30,14 @@ PAGE = """<!doctype html><title>Who are you?</title><form action="/chosen">{hidd
 
 @dataclass
 class IdentityProvider:
-    """One provider, and what it tells of the people who log in."""
+    """One provider, and its claims about the people who log in."""
 
     url: str
     client_secret: str = field(default_factory=lambda: secrets.token_hex(16))
     lifetime: float = 3600.0  # seconds for which an identity token is valid
-    verified: bool = True  # whether it says that addresses are verified
+    verified: bool = True  # whether it claims that addresses are verified
     key: RSAKey = field(default_factory=lambda: RSAKey.generate_key(2048, {"kid": "test"}))
-    codes: dict[str, dict[str, str]] = field(default_factory=dict)  # code -> what was asked for
+    codes: dict[str, dict[str, str]] = field(default_factory=dict)  # code -> the request
     tokens: int = 0  # that were given out
     ended: int = 0  # sessions that people have left
 
@@ -159,4 +159,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+        """Log nothing."""

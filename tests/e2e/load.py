@@ -28,7 +28,7 @@ from tests.e2e.long_run import epochs_told, training_server
 from tests.e2e.visitor import ask, visiting
 from tl_core.runs import RunRecord, load_run
 
-UNHURRIED = (2.0, 8.0)  # seconds a visitor looks at a page before doing the next thing
+UNHURRIED = (2.0, 8.0)  # seconds a visitor reads a page before the next action
 WARMED_UP = 0.25  # of the time: what is loaded once has been loaded
 PROBE_EVERY = 0.25  # seconds
 RERUN_EVERY = 1.0  # seconds
@@ -71,7 +71,7 @@ class Figures:
     lost: list[str] = field(default_factory=list)  # what never came, and errors that a page showed
     probes: list[float] = field(default_factory=list)  # of /_stcore/health
     memory: list[tuple[float, int]] = field(default_factory=list)  # second, resident bytes of the server
-    cores: dict[str, float] = field(default_factory=dict)  # kept busy on average, by whom
+    cores: dict[str, float] = field(default_factory=dict)  # busy on average, by process
     log_errors: list[str] = field(default_factory=list)
     epochs: int = 0  # that the training made meanwhile
 
@@ -281,7 +281,7 @@ class _Visitor:
         await self._page.wait_for_function("() => Number(document.querySelector('.tlc-plot')?.dataset.updates) > 1")
 
     async def _look_at_evaluation(self) -> None:
-        await self._move("Evaluate", SHOWN)  # asking the model about every image is work, which the page says
+        await self._move("Evaluate", SHOWN)  # predicting every image takes time, which the page shows
 
 
 def main() -> None:

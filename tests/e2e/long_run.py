@@ -48,7 +48,7 @@ def epochs_told(run: RunRecord) -> list[int]:
 
 
 def prepare_run(workspace: Workspace, config: TrainingConfig = QUICK_EPOCHS, images_per_class: int = 12) -> RunRecord:
-    """A long run that nobody works on; the server offers to resume it."""
+    """A long run without a process; the server offers to resume it."""
     dataset = import_uploads(workspace.ensure(), pictures(each=images_per_class), "Pets")
     run = create_run(workspace, config, dataset)
     return update_run(run.path, status="running", owner=None)

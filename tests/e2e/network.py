@@ -1,4 +1,4 @@
-"""A network that can fail: what stands between a browser and the server, and is cut when a test says so."""
+"""A network that can fail: a proxy between a browser and the server that a test can cut."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The block map, where only a browser can tell: it follows the slider, and takes the keyboard."""
+"""The block map in a browser: it follows the slider, and takes the keyboard."""
 
 from __future__ import annotations
 

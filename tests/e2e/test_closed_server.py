@@ -1,4 +1,4 @@
-"""The running server, asked by visitors who should not get far."""
+"""Requests to the running server that must be refused."""
 
 from __future__ import annotations
 

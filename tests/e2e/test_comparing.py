@@ -41,7 +41,7 @@ def expect_curves_of(page: Page, names: set[str]) -> None:
 
 
 def difference(page: Page, setting: str) -> list[str]:
-    """The values of one row of *What differs*, as its table tells them to a screen reader."""
+    """The values of one row of *What differs*, as its table exposes them to a screen reader."""
     rows = page.get_by_test_id("stDataFrame").get_by_role("row", include_hidden=True)
     row = rows.filter(has=page.get_by_role("gridcell", name=setting, exact=True, include_hidden=True))
     expect(row).to_have_count(1)

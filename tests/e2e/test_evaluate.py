@@ -31,13 +31,13 @@ def run(app: App):
 
 @pytest.fixture(scope="module")
 def mixed_up(app: App):
-    """A run on two classes that cannot be told apart."""
+    """A run on two classes that cannot be separated."""
     dataset = import_coloured(app.workspace.ensure(), {"one": (120, 120, 120), "two": (121, 120, 120)})
     return Trainer(app.workspace)(dataset, epochs=1).record
 
 
 def click_cell(page: Page, classes: Sequence[str], row: int, column: int) -> None:
-    """Click somewhere in a cell, not on its middle, once the matrix says that this cell lies under the pointer."""
+    """Click somewhere in a cell, not on its middle, once the matrix reports this cell under the pointer."""
     chart = page.locator(PLOT).first
     verdict = "recognised" if row == column else f"taken for {classes[column]}"
     told = chart.locator(".hovertext").filter(has_text=re.compile(f"^{classes[row]}: .*{verdict}"))

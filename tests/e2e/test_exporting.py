@@ -19,7 +19,7 @@ from tl_core.runs import RunRecord
 
 pytestmark = pytest.mark.e2e
 
-EVERYDAY = ("tflite", "openvino")  # the others take a minute more, and are asked for with -m long
+EVERYDAY = ("tflite", "openvino")  # the others take a minute more, and run with -m long
 PICTURES = {"red": (220, 40, 40), "blue": (40, 40, 220), "rather red": (140, 40, 120), "rather blue": (110, 60, 125)}
 ANSWER = re.compile(r"^(?P<file>.+): (?P<answer>.+) \((?P<percent>[\d.]+)%\)$", re.MULTILINE)
 PRINTED = 0.0005  # what rounding to a tenth of a percent may hide
@@ -39,7 +39,7 @@ def answers_of_the_page(run: RunRecord) -> dict[str, tuple[str, float]]:
 
 
 def answers_elsewhere(folder: Path) -> dict[str, tuple[str, float]]:
-    """What the program of an unpacked download says, in a process that knows nothing of the dashboard."""
+    """The output of the program of an unpacked download, in a process without the dashboard's code."""
     for name, colour in PICTURES.items():
         (folder / f"{name}.png").write_bytes(coloured(colour, 7))
     words = [sys.executable, "-P", "predict.py", *(f"{name}.png" for name in PICTURES)]

@@ -79,7 +79,7 @@ def look(camera_browser, app, run):
 
 
 def start(page):
-    """Press until it is heard: a component that has just come may be drawn once more, and then is a new one."""
+    """Press until it takes effect: a component that was just mounted may be mounted once more."""
     for _ in range(TRIES):
         page.get_by_role("button", name="Start").click()
         with contextlib.suppress(AssertionError):

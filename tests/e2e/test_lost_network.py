@@ -60,7 +60,7 @@ class Cut:
 
     lasted: float  # seconds
     complete_after: float  # seconds from the reconnection to a chart with all epochs
-    missed: int  # epochs that were told meanwhile
+    missed: int  # epochs that ended meanwhile
 
 
 @dataclass

@@ -34,7 +34,7 @@ NOTHING_MOVES: Final = """() => document.querySelectorAll("[data-testid=stSkelet
   && document.querySelector("[data-testid=stApp]")?.dataset.testScriptState === "notRunning" """
 NAME: Final = "A run whose name is as long as any that people give, with_a_word_that_cannot_be_broken"
 
-# Page -> what it is asked for, and what it shows at last.
+# Page -> the request, and what it finally shows.
 PAGES: Final[dict[str, tuple[Callable[[App, RunRecord, RunRecord], str], str]]] = {
     "Home": (lambda app, _run, _other: app.at(), "text=This machine"),
     "Data": (lambda app, run, _other: app.at("Data", dataset=run.dataset_id), ".js-plotly-plot .main-svg"),

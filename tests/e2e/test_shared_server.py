@@ -26,7 +26,7 @@ ANSWERS_WITHIN = 1.0  # seconds, the probe of the server while it trains
 
 @pytest.fixture(scope="module")
 def left(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, RunRecord]:
-    """A workspace with a long run that nobody works on."""
+    """A workspace with a long run without a process."""
     folder = tmp_path_factory.mktemp("shared")
     return folder, prepare_run(Workspace(folder / "workspace"))
 

@@ -1,4 +1,4 @@
-"""The stories the dashboard exists for, told to the running application by a real browser."""
+"""The main user stories, in the running application with a real browser."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.e2e
 
 TRAINING_MILLISECONDS = 240_000
 
-# Looks at the chart ten times a second: how many points it holds, and whether its element is still on the page.
+# Reads the chart ten times a second: how many points it holds, and whether its element is still on the page.
 WATCH_CHART = """(plot) => {
   window.watched = {sizes: new Set(), lost: false}
   window.setInterval(() => {

@@ -1,4 +1,4 @@
-"""Pinned pictures in a real browser: their lines grow in place."""
+"""Watched images in a real browser: their lines grow in place."""
 
 from __future__ import annotations
 

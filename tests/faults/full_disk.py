@@ -1,4 +1,4 @@
-"""A disk that is full at the Nth write below a folder, whoever writes: every way to the disk is watched."""
+"""A disk that is full at the Nth write below a folder, from any code: every call that writes is watched."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ def die_after_replacing(run_path: Path, dataset_path: Path) -> None:
 
 
 def die_after_replacing_unannounced(run_path: Path, dataset_path: Path) -> None:
-    """As `die_after_replacing`, but nobody has written down which model comes."""
+    """As `die_after_replacing`, but the record does not name the new model."""
     from tl_core.training import trainer
 
     def forgetful(path: Path, **changes: Any) -> RunRecord:

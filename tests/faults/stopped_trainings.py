@@ -1,4 +1,4 @@
-"""Trainings that are asked to stop at a chosen moment, and how long it takes until they say so."""
+"""Trainings that are stopped at a chosen moment, and how long it takes until they report it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tl_core.storage.workspace import Workspace
 from tl_core.training import train
 
 PATIENCE = 120  # seconds until a training counts as stuck
-LOOK_EVERY = 0.01  # seconds: whoever looks all the time takes a core, and Python's lock, from the training
+LOOK_EVERY = 0.01  # seconds: polling without a pause takes a core, and the GIL, from the training
 
 # Both phases, images that have to be decoded, augmented and run through the trunk: every stage takes some time.
 SETTINGS: dict[str, Any] = {"epochs": 3, "frozen_layers": 15, "fine_tune_epochs": 3, "fine_tune_learning_rate": 1e-5}
@@ -31,15 +31,15 @@ BEFORE_THE_FIRST_BATCH = ("prepare", "features")
 class Stop:
     """How a training has answered."""
 
-    stage: str  # at work when it was asked
-    seconds: float | None  # until the training itself said so; None = it never did
-    longest: float  # seconds between two looks at whether it is asked to, or to its end: a step that cannot be cut
+    stage: str  # at work when the stop was requested
+    seconds: float | None  # until the training itself reported it; None = it never did
+    longest: float  # seconds between two checks for a stop, or to its end: a step that cannot be cut
     stuck: bool
     run: Trained
 
     @property
     def told_best(self) -> float | None:
-        """The lowest loss of all epochs that were told."""
+        """The lowest loss of all epochs in the event log."""
         return min(self.run.curve("val_loss"), default=None)
 
 

@@ -19,7 +19,7 @@ EPOCHS = 3  # whole ones; the next is cut off
 
 
 def checkpoint_of(epoch: int) -> Checkpoint:
-    """Every number says which epoch it is of; the best epoch is the first."""
+    """Every value is the number of its epoch; the best epoch is the first."""
     arrays = [np.full((300, 100), epoch, np.float32), np.full(7, epoch, np.float32)]
     best = Best(epoch=1, phase="head", val_loss=1.0, val_accuracy=0.5)
     state = TrainerState("head", epoch + 1, 8, best=best, weights=[np.full(5, 1, np.float32)])

@@ -72,7 +72,7 @@ def train_on(small: tuple[Workspace, Dataset], full_at: int | None = None, *, st
 
 
 def refused(small: tuple[Workspace, Dataset], full_at: int, *, stays: bool) -> Outcome:
-    """As `train_on`; the number of writes varies a little, because a training tells what it has time for."""
+    """As `train_on`; the number of writes varies a little, because progress events depend on the time."""
     for earlier in range(full_at, 0, -1):
         open_cache(small[0]).clear()
         outcome = train_on(small, earlier, stays=stays)
@@ -103,7 +103,7 @@ def test_a_full_disk_is_a_sentence_and_the_best_model_loads(small, part):
         full_at = round(part * len(train_on(small).disk.log))
     outcome = refused(small, full_at, stays=True)
     require_well_ended(outcome)
-    if part == MIDDLE:  # the first write is dispensable, and the last one is made again in the room kept for it
+    if part == MIDDLE:  # the first write is dispensable, and the last one is repeated in the reserved space
         assert outcome.run.status == "failed"
 
 

@@ -1,4 +1,4 @@
-"""kill -9 at random moments: the model stays readable, the run is told as interrupted, at most one epoch is lost."""
+"""kill -9 at random moments: the model stays readable, the run is shown as interrupted, at most one epoch is lost."""
 
 from __future__ import annotations
 

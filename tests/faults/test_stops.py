@@ -1,4 +1,4 @@
-"""Stop at any moment: the training says so within 2 s or one batch, the best epoch is kept, none is stuck."""
+"""Stop at any moment: the training reports it within 2 s or one batch, the best epoch is kept, none is stuck."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tl_core.runs.record import CHECKPOINT_FILE
 from tl_core.training import resume, trainer
 
 WITHIN = 2.0  # seconds
-NOTICED = 0.5  # seconds until what was said is read, where one step takes longer than 2 s
+NOTICED = 0.5  # seconds until the report is read, where one step takes longer than 2 s
 SPAN = 0.25  # seconds after a stage began
 
 

@@ -1,1 +1,1 @@
-"""Makers of files that mean harm, or that went wrong: programs, so that no such file lies in the repository."""
+"""Programs that make hostile or damaged files, so that no such file is in the repository."""

@@ -75,7 +75,7 @@ def lying_size(claimed: int) -> bytes:
 
 
 def newer_version() -> bytes:
-    """An archive that says in its table of contents that it needs a zip program of the future."""
+    """An archive whose table of contents requires a future version of zip."""
     data = bytearray(with_good())
     central = data.rindex(b"PK\x01\x02")
     data[central + 6] = 84

@@ -59,7 +59,7 @@ def bomb() -> bytes:
 
 @dataclass(frozen=True)
 class BadModel:
-    """A file that must be refused, and a part of the sentence that says why."""
+    """A file that must be refused, and a part of the sentence with the reason."""
 
     name: str
     make: Callable[[], bytes]

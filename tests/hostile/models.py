@@ -24,7 +24,7 @@ Config = dict[str, Any]
 
 @functools.cache
 def good_model() -> bytes:
-    """A ``.keras`` file that tells red from blue, nested like those of the dashboard."""
+    """A ``.keras`` file that separates red from blue, nested like those of the dashboard."""
     import keras
 
     image = keras.Input((SIZE, SIZE, 3), name="image")
@@ -236,7 +236,7 @@ def manifest(**values: Any) -> bytes:
 
 
 class Reads:
-    """What a pickle does to whoever loads it."""
+    """What a pickle does when it is loaded."""
 
     def __reduce__(self) -> tuple[Callable[..., object], tuple[str]]:
         return print, ("loaded",)

@@ -83,7 +83,7 @@ def damaged_middle(data: bytes) -> bytes:
 
 @dataclass(frozen=True)
 class BadPicture:
-    """A file that must be refused, and a part of the sentence that says why."""
+    """A file that must be refused, and a part of the sentence with the reason."""
 
     name: str
     make: Callable[[], bytes]

@@ -1,4 +1,4 @@
-"""What the command line says about a workspace: its verbs and the keys of its JSON stay the same for ever."""
+"""The command line's output for a workspace: its verbs and the keys of its JSON stay the same for ever."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def processor() -> str:
 
 
 def predict(folder: Path, run_id: str, *words: str) -> Values:
-    """What a run says about the two images."""
+    """A run's predictions for the two images."""
     return ask(folder, "predict", run_id, *(f"images/{name}" for name in IMAGES), *words)
 
 

@@ -22,7 +22,7 @@ class Old:
     """What an earlier version has left."""
 
     folder: Path
-    expected: Values  # what that version said about it
+    expected: Values  # the output of that version
 
     def run_id(self, name: str) -> str:
         """The id of a run, by the name under which it was made."""

@@ -21,7 +21,7 @@ _GAIN = 2.6  # chosen so that the features of images are about 1
 
 @contextmanager
 def small_weights() -> Iterator[mock.Mock]:
-    """Within the block a backbone with random weights has these; ``call_count`` tells how often it was built."""
+    """Within the block a backbone with random weights has these; ``call_count`` is how often it was built."""
     original = getattr(keras.applications, BUILDER)
 
     def build(**arguments: Any) -> keras.Model:
@@ -35,7 +35,7 @@ def small_weights() -> Iterator[mock.Mock]:
 
 
 def repeat_weights(base: keras.Model, gain: float = _GAIN) -> None:
-    """Give every kernel a variance that keeps signals alive through the layers; all other weights stay 0 or 1."""
+    """Set every kernel to a variance that keeps signals alive through the layers; all other weights stay 0 or 1."""
     random = np.random.default_rng(2026)
     for weight in base.weights:
         shape = tuple(weight.shape)

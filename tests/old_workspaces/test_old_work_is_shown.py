@@ -21,14 +21,14 @@ RESUME, MORE = "Resume from the last epoch", "Train 5 more epochs"
 
 @pytest.fixture
 def old_pages(old: Old, monkeypatch: pytest.MonkeyPatch) -> Old:
-    """The pages look at the old workspace."""
+    """The pages show the old workspace."""
     monkeypatch.setenv("TL_WORKSPACE", str(old.folder / "workspace"))
     monkeypatch.delenv("TL_DATA_ROOT", raising=False)
     return old
 
 
 def plain_texts(at: AppTest) -> str:
-    """What a page says, without the backslashes that keep names from being read as Markdown."""
+    """The text of a page, without the backslashes that keep names from being read as Markdown."""
     return texts(at).replace("\\", "")
 
 

@@ -1,4 +1,4 @@
-"""How today's code is asked what ``make_*.py`` asked the code of its commit. Renamed functions are renamed here."""
+"""Today's version of the calls that ``make_*.py`` made to the code of its commit, with the new names."""
 
 from __future__ import annotations
 

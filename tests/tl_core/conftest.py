@@ -11,19 +11,19 @@ from tl_core.storage.workspace import Workspace
 
 @pytest.fixture(scope="session")
 def workspace(tmp_path_factory) -> Workspace:
-    """Shared: what the trunk says about the images is computed by the first test that needs it."""
+    """Shared: the first test that needs them computes the features of the images."""
     return Workspace(tmp_path_factory.mktemp("workspace")).ensure()
 
 
 @pytest.fixture(scope="session")
 def dataset(workspace) -> Dataset:
-    """Three colours, easy to tell apart."""
+    """Three colours, easy to separate."""
     return import_coloured(workspace, COLOURS)
 
 
 @pytest.fixture(scope="session")
 def two_classes(workspace) -> Dataset:
-    """Two colours, easy to tell apart."""
+    """Two colours, easy to separate."""
     return import_coloured(workspace, {name: COLOURS[name] for name in ("blue", "red")})
 
 

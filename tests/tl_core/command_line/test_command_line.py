@@ -61,7 +61,7 @@ def test_from_a_folder_to_a_prediction(tl, folder):
     assert code == 0
     assert imported["classes"] == ["blue", "green", "red"]
 
-    # Slowly, so that after two epochs it is not so sure that both say the same.
+    # A low rate, so that after two epochs the probabilities of the two still differ.
     slowly = (*QUICK, "--learning-rate", 0.001, "--keep-last-epochs", 2)
     code, trained, told = tl("train", "--data", imported["dataset_id"], *slowly, "--json")
     assert code == 0

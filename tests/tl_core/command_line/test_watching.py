@@ -1,4 +1,4 @@
-"""What the command line tells while it trains."""
+"""What the command line prints while it trains."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def make_folder(tmp_path: Path):
 
 @pytest.fixture
 def two_classes():
-    """Paths and new pictures of two classes, as many of each as asked for."""
+    """Paths and new pictures of two classes, with the given number of each."""
 
     def make(count: int = 4, prefix: str = "") -> dict[str, bytes | bool]:
         return {f"{prefix}{name}/{number}.png": True for name in ("cats", "dogs") for number in range(count)}

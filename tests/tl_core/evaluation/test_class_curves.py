@@ -48,7 +48,7 @@ def test_x_never_falls_and_the_mean_lies_between_the_classes(kind):
         assert curve.images == (labels == ("a", "b", "c").index(curve.name)).sum()
     areas = [curve.area for curve in curves]
     assert min(areas) < mean.area < max(areas)
-    # The mean curve encloses what the mean of the areas says, but for its steps.
+    # The area under the mean curve is the mean of the areas, except for its steps.
     assert np.trapezoid(mean.y, mean.x) == pytest.approx(mean.area, abs=0.02)
 
 

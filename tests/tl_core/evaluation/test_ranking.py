@@ -1,4 +1,4 @@
-"""The order in which images are looked at."""
+"""The order in which images are shown."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def run(shared_run):
 
 @pytest.fixture
 def export_by_command(workspace, monkeypatch, capsys):
-    """``export`` with ``--json`` -> exit code, the JSON (empty if it failed), what was told meanwhile."""
+    """``export`` with ``--json`` -> exit code, the JSON (empty if it failed), the progress texts."""
     monkeypatch.setenv("TL_WORKSPACE", str(workspace.root))
 
     def call(run, name, folder):
@@ -55,7 +55,7 @@ def pictures_of(dataset):
 
 
 def asked(run, dataset):
-    """What the dashboard says about the test images."""
+    """The dashboard's predictions for the test images."""
     images = np.stack([resize_image(read_image(path), 32) for path in pictures_of(dataset)])
     return open_predictor(run.path).predict(images)
 

@@ -1,4 +1,4 @@
-"""The cache gives back what was put in, or nothing; never something old, half or broken."""
+"""The cache returns what was put in, or nothing; never an old, partial or broken entry."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Compiled networks say what Keras says, on whatever they run."""
+"""Compiled networks compute what Keras computes, on every runtime."""
 
 import gc
 import subprocess
@@ -53,7 +53,7 @@ def test_openvino_agrees_with_keras_for_any_number_of_images(forward, images, ba
 
 def test_inner_values_do_not_become_outputs(images):
     image = keras.Input((32, 32, 3))
-    inner = keras.layers.Conv2D(8, 3, activation="swish")(image)  # brings its own gradient, as in EfficientNet
+    inner = keras.layers.Conv2D(8, 3, activation="swish")(image)  # has a gradient of its own, as in EfficientNet
     last = keras.layers.Activation("swish")(keras.layers.Conv2D(4, 3)(inner))
     model = keras.Model(image, [keras.layers.GlobalAveragePooling2D()(last), inner])
 

@@ -1,4 +1,4 @@
-"""The small charts of the pinned pictures, as plain values."""
+"""The small charts of the watched images, as plain values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stands in for the process that opens a model, and says that it is about to be ready, again and again."""
+"""Stands in for the process that opens a model, and reports again and again that it is nearly ready."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Stands in for the process that opens a model, and never says a word."""
+"""Stands in for the process that opens a model, and never writes anything."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Stands in for the process that opens a model: starts in no time, and does what the first pixel tells it to."""
+"""Stands in for the process that opens a model: starts in no time, and does what the first pixel selects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a training here to answers on another machine: an export, opened as a file, says what its run says."""
+"""From a training here to predictions on another machine: an imported export predicts what its run predicts."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PICTURES = [coloured(colour, 400 + seed) for seed, colour in enumerate([*COLOURS
 
 @pytest.fixture(scope="module")
 def exported(shared_run):
-    """The zip of a Keras export of a run whose doubtful answers were set, and what the run itself says."""
+    """The zip of a Keras export of a run with a rejection threshold, and the run's own predictions."""
     run = shared_run.record
     save_calibration(run.workspace, run, Calibration(model_sha256=run.model_sha256, temperature=3.0, threshold=0.8))
     try:

@@ -10,7 +10,7 @@ from tests.hostile.bad_models import bomb
 from tests.hostile.model_weights import not_numbers, weights
 from tests.hostile.models import lambda_of_keras, padding_bomb
 
-# For each file: what Keras says of it, and how many bytes it held at most before it gave up.
+# For each file: Keras' result, and its peak memory in bytes.
 OPEN_EACH = """
 import json, sys, tracemalloc
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A heat-map lies where the thing is."""
+"""A heatmap is brightest where the object is."""
 
 from __future__ import annotations
 

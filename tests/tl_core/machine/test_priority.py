@@ -9,7 +9,7 @@ import pytest
 
 from tl_core.machine.priority import LOCK_SECONDS, NICENESS, call_with_low_priority, share_the_lock
 
-# Prints the niceness of TensorFlow's compute threads and of the thread that asked for them.
+# Prints the niceness of TensorFlow's compute threads and of the thread that started them.
 POOLS = """
 import os, pathlib
 from tl_core.machine.device import find_device

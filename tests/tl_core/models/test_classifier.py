@@ -16,7 +16,7 @@ from tl_core.errors import ConfigError, ModelUnavailableError
 from tl_core.models.classifier import build_classifier, split_classifier
 from tl_core.models.freezing import count_parameters, freeze_layers
 
-# One backbone per kind of scaling, and per kind of layer that Keras keeps to itself.
+# One backbone per kind of scaling, and per kind of layer that is private to Keras.
 SAVED = {
     "efficientnet_lite0": 64,
     "vgg16": 32,

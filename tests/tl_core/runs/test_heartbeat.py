@@ -80,7 +80,7 @@ def test_a_stage_of_slow_steps_keeps_its_allowance(folder, heart):
 
 def test_batches_that_are_slow_by_nature_are_not_a_hang(folder, clock, heart):
     heart.slow_step()
-    clock.now += 100  # the first batch: says nothing about the others
+    clock.now += 100  # the first batch: not typical of the others
     heart.beat()
     assert latest_sign(folder).allowed == SILENT_AFTER
     clock.now += 25

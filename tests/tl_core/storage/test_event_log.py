@@ -101,7 +101,7 @@ def test_a_late_reader_gets_every_epoch_once(interrupted):
 
 
 def test_what_is_cut_off_first_leaves_the_later_generation_as_long_as_the_first(interrupted):
-    """The length alone would not tell a reader that the log is another one."""
+    """A reader cannot see from the length alone that the log is another one."""
     reader = EventReader(interrupted)
     reader.read_new()
     size = interrupted.stat().st_size

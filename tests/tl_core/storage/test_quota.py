@@ -1,4 +1,4 @@
-"""The workspace does not grow without bound, and says in time what takes the space."""
+"""The workspace does not grow without bound, and shows in time what takes the space."""
 
 from __future__ import annotations
 

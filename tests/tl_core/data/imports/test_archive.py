@@ -161,7 +161,7 @@ random_archives = st.builds(
 
 
 def check_archive(data: bytes, tried: Counter[str]) -> None:
-    """Import an archive: nothing lies outside its dataset, and nothing but a sentence is raised."""
+    """Import an archive: nothing is written outside its dataset, and nothing but a sentence is raised."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         workspace = Workspace(folder / "a" / "b" / "workspace").ensure()
@@ -201,7 +201,7 @@ def test_not_one_of_ten_thousand_archives_writes_outside():
 
 
 def test_an_archive_unpacked_without_care_would_be_noticed(tmp_path):
-    """The same look at the folder, after a program that believes the names in an archive."""
+    """The same check of the folder, after a program that trusts the names in an archive."""
     workspace = Workspace(tmp_path / "a" / "b" / "workspace").ensure()
     there = set(tmp_path.rglob("*"))
     with zipfile.ZipFile(io.BytesIO(zip_of([("../../../evil.png", b"x")]))) as archive:
