@@ -5,7 +5,7 @@ import streamlit as st
 from tl_core.data import list_datasets
 from ui.components.gallery import show_gallery
 from ui.components.sharing import sharing_switch
-from ui.data_page.import_progress import show_imports, take_outcome
+from ui.data_page.imports import show_imports, take_outcome
 from ui.data_page.manage import choose_dataset, show_managing, warn_about_dead_link
 from ui.data_page.overview import show_overview
 from ui.data_page.upload import upload_images

@@ -43,7 +43,8 @@ RETIRED = {
     "list_exports, cache_section": "kept_exports kept_for_speed",
     "hold_open, start_server_log, protect_keras_state": "keep_open keep_log keep_keras_state",
     "inspect_file, InspectedFile": "look_at Looked",
-    "warn_about_dead_link, ignore_progress": "say_if_link_leads_nowhere no_progress",
+    "warn_about_dead_link": "say_if_link_leads_nowhere",
+    "TaskContext, UNATTENDED": "no_progress ignore_progress",
 }
 RETIRED_NAMES = frozenset(name for names in RETIRED.values() for name in names.split())
 

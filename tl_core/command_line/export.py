@@ -12,6 +12,7 @@ from tl_core.errors import ExportError
 from tl_core.export import FORMATS, export_run
 from tl_core.export.code import as_notebook, as_script, write_program
 from tl_core.format import percent
+from tl_core.machine.progress import TaskContext
 from tl_core.runs import find_run
 from tl_core.storage.workspace import Workspace
 
@@ -27,7 +28,7 @@ def _add_export_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _export(options: argparse.Namespace, workspace: Workspace, output: Output) -> int:
     run = find_run(workspace, options.run)
-    export = export_run(run.path, options.format, lambda _done, text: output.say(text))
+    export = export_run(run.path, options.format, TaskContext(lambda at: output.say(at.text)))
     proof = export.proof
     if proof.failure:
         raise ExportError(proof.failure)

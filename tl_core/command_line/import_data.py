@@ -29,15 +29,15 @@ def import_any(workspace: Workspace, source: str, name: str, split: SplitConfig,
     """Import a folder, a zip file, or a sample set."""
     path = Path(source).expanduser()
     if path.is_dir():
-        return import_folder(workspace, path, name, split, output.progress)
+        return import_folder(workspace, path, name, split, output.task)
     if path.is_file():
         if not zipfile.is_zipfile(path):
             raise DataError(
                 f"“{source}” is neither a folder nor a zip file: give a folder with one folder per class."
             )
-        return import_zip(workspace, path, name, split, output.progress)
+        return import_zip(workspace, path, name, split, output.task)
     if source in SAMPLES:
-        return import_sample(workspace, source, output.progress)
+        return import_sample(workspace, source, output.task)
     raise DatasetNotFoundError(
         f"There is no dataset, folder, zip file or sample set named “{source}”. "
         f"Sample sets are: {', '.join(SAMPLES)}."

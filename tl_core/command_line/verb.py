@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tl_core.errors import WorkspaceError
+from tl_core.machine.progress import Progress, TaskContext
 from tl_core.storage.workspace import Workspace
 
 DONE: Final = 0
@@ -25,19 +26,21 @@ class Output:
 
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
+        self.task = TaskContext(self._draw_progress)
 
     def say(self, text: str) -> None:
         """Print a status line."""
         print(text, file=sys.stderr, flush=True)
 
-    def progress(self, done: int, total: int) -> None:
-        """Overwrite one line of a terminal; silent where there is none."""
-        if sys.stderr.isatty():
-            print(f"\r{done:,} of {total:,}", end="" if done < total else "\n", file=sys.stderr, flush=True)
-
     def result(self, values: dict[str, Any], lines: Sequence[str]) -> None:
         """Print the result: ``values`` as JSON, or ``lines`` as text."""
         print(json.dumps(values, ensure_ascii=False) if self._as_json else "\n".join(lines), flush=True)
+
+    def _draw_progress(self, at: Progress) -> None:
+        """Overwrite one line of a terminal; silent where there is none."""
+        if sys.stderr.isatty():
+            end = "" if at.done < at.total else "\n"
+            print(f"\r{at.done:,.0f} of {at.total:,.0f}", end=end, file=sys.stderr, flush=True)
 
 
 @dataclass(frozen=True, slots=True)

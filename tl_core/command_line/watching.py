@@ -111,7 +111,7 @@ def _tell_new(reader: EventReader, output: Output) -> None:
         if text := _sentence(event):
             output.say(text)
         elif event["kind"] == "progress" and sys.stderr.isatty():
-            output.progress(event["done"], event["total"])
+            output.task.report(event["done"], event["total"])
 
 
 def _sentence(event: Event) -> str | None:

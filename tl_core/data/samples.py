@@ -17,7 +17,7 @@ from tl_core.data.imports.layouts import Layout, understand_layout
 from tl_core.data.imports.tar import tar_source
 from tl_core.data.split import SplitConfig
 from tl_core.errors import DataError
-from tl_core.machine.progress import Progress, ShouldStop, ignore_progress, never
+from tl_core.machine.progress import UNATTENDED, TaskContext
 from tl_core.storage.workspace import Workspace
 
 DOWNLOAD_LIMITS: Final = ArchiveLimits(file_bytes=300_000_000)
@@ -105,69 +105,52 @@ def get_sample(name: str) -> Sample:
     return SAMPLES[name]
 
 
-def import_sample(
-    workspace: Workspace,
-    name: str,
-    progress: Progress = ignore_progress,
-    should_stop: ShouldStop = never,
-    download_progress: Progress = ignore_progress,
-) -> Dataset:
+def import_sample(workspace: Workspace, name: str, task: TaskContext = UNATTENDED) -> Dataset:
     """Import a sample set.
 
     Args:
         workspace: where the dataset is made.
         name: a key of `SAMPLES`.
-        progress: called with the number of images done and their total.
-        should_stop: asked between images and between blocks of a download.
-        download_progress: called with the bytes that have arrived and their total.
+        task: told the number of images done and their total, while downloading (`DOWNLOADING`) the bytes; asked
+            between images and between blocks of a download.
 
     Raises:
         DataError: the name is unknown, or the download failed.
         WorkspaceError: the workspace cannot be written or the disk is too full.
-        StoppedError: ``should_stop`` said so.
+        StoppedError: the task was asked to stop.
     """
-    return import_sample_set(workspace, get_sample(name), progress, should_stop, download_progress)
+    return import_sample_set(workspace, get_sample(name), task)
 
 
-def import_sample_set(
-    workspace: Workspace,
-    sample: Sample,
-    progress: Progress = ignore_progress,
-    should_stop: ShouldStop = never,
-    download_progress: Progress = ignore_progress,
-) -> Dataset:
+def import_sample_set(workspace: Workspace, sample: Sample, task: TaskContext = UNATTENDED) -> Dataset:
     """Import a sample set from its record; see `import_sample`."""
-    with _layout(workspace, sample, should_stop, download_progress) as layout:
-        return import_layout(
-            workspace, layout, sample.title, f"sample {sample.name}", sample.split, progress, should_stop
-        )
+    with _layout(workspace, sample, task) as layout:
+        return import_layout(workspace, layout, sample.title, f"sample {sample.name}", sample.split, task)
 
 
 @contextlib.contextmanager
-def _layout(workspace: Workspace, sample: Sample, should_stop: ShouldStop, progress: Progress) -> Iterator[Layout]:
+def _layout(workspace: Workspace, sample: Sample, task: TaskContext) -> Iterator[Layout]:
     if sample.layout is not None:
         yield sample.layout()
     elif sample.download is not None:
-        with _downloaded(workspace, sample.download, should_stop, progress) as layout:
+        with _downloaded(workspace, sample.download, task) as layout:
             yield layout
 
 
 @contextlib.contextmanager
-def _downloaded(
-    workspace: Workspace, download: Download, should_stop: ShouldStop, progress: Progress
-) -> Iterator[Layout]:
+def _downloaded(workspace: Workspace, download: Download, task: TaskContext) -> Iterator[Layout]:
     """The pictures of a downloaded sample; the archive is removed once they are imported."""
     workspace.ensure()
     folder = workspace.cache / "downloads"
     try:
-        archive = fetch(download, folder, progress, should_stop)
+        archive = fetch(download, folder, task)
     except DataError as error:
         built_in = " or ".join(f"“{other.title}”" for other in SAMPLES.values() if other.download is None)
         raise DataError(f"{str(error).removesuffix('.')}, or choose {built_in}, which are built in.") from error
     opened = (
         zip_source(archive, DOWNLOAD_LIMITS)
         if archive.suffix == ".zip"
-        else tar_source(archive, folder, DOWNLOAD_LIMITS, should_stop)
+        else tar_source(archive, folder, DOWNLOAD_LIMITS, task)
     )
     try:
         with opened as source:

@@ -16,10 +16,10 @@ import numpy.typing as npt
 from sklearn.metrics import confusion_matrix, f1_score, precision_recall_fscore_support, recall_score
 
 from tl_core.data.dataset import SPLITS, Dataset, ImageRecord, load_dataset
-from tl_core.errors import ConfigError, DataError, NotEnoughDataError, StoppedError
+from tl_core.errors import ConfigError, DataError, NotEnoughDataError
 from tl_core.features.cache import open_cache
 from tl_core.features.images import open_images
-from tl_core.machine.progress import Progress, ShouldStop, ignore_progress, never
+from tl_core.machine.progress import UNATTENDED, TaskContext
 from tl_core.runs import RunFolder, RunRecord, load_run
 from tl_core.storage.files import replacing, sha256_of
 
@@ -69,8 +69,7 @@ def evaluate_run(
     run_path: Path,
     dataset_path: Path,
     split: str = "test",
-    progress: Progress = ignore_progress,
-    should_stop: ShouldStop = never,
+    task: TaskContext = UNATTENDED,
 ) -> Evaluation:
     """Measure a run's model on one split of a dataset; done once per model, dataset and split.
 
@@ -78,24 +77,23 @@ def evaluate_run(
         run_path: folder of the run.
         dataset_path: folder of a dataset whose classes the model knows.
         split: test, validation, train, or all.
-        progress: told images done and images in all.
-        should_stop: asked between batches.
+        task: told images done and images in all; asked between batches.
 
     Raises:
         ModelUnavailableError: the run has no model, or its file is damaged.
         DataError: the dataset has no such images, or a class that the model does not know.
-        StoppedError: ``should_stop`` said so.
+        StoppedError: the task was asked to stop.
     """
     run, dataset = load_run(run_path), load_dataset(dataset_path)
     rows = _rows(dataset, split)
     labels = _labels(run, dataset)[rows]
     probabilities = _read_kept(run, dataset, split, len(rows))
     if probabilities is None:
-        with _alone(_kept_file(run.folder, split), lambda: progress(0, len(rows)), should_stop):
+        with _alone(_kept_file(run.folder, split), lambda: task.report(0, len(rows)), task):
             # Whoever had to wait finds what the other has kept.
             probabilities = _read_kept(run, dataset, split, len(rows))
             if probabilities is None:
-                probabilities = _predict(run, dataset, rows, progress, should_stop)
+                probabilities = _predict(run, dataset, rows, task)
                 save_probabilities(run.folder, _model_sha256(run), dataset, split, probabilities)
     return measure(run.classes, labels, probabilities, split, [dataset.images[row] for row in rows])
 
@@ -143,13 +141,12 @@ def save_probabilities(
 
 
 @contextlib.contextmanager
-def _alone(kept: Path, wait: Callable[[], None], should_stop: ShouldStop) -> Iterator[None]:
+def _alone(kept: Path, wait: Callable[[], None], task: TaskContext) -> Iterator[None]:
     """Hold everybody else who wants the same figures until the block is left."""
     lock = _at_work.setdefault(kept, threading.Lock())
     while not lock.acquire(timeout=_LOOK_SECONDS):
         wait()
-        if should_stop():
-            raise StoppedError(STOPPED)
+        task.stop_if_asked(STOPPED)
     try:
         yield
     finally:
@@ -210,18 +207,15 @@ def _predict(
     run: RunRecord,
     dataset: Dataset,
     rows: Labels,
-    progress: Progress,
-    should_stop: ShouldStop,
+    task: TaskContext,
 ) -> Probabilities:
     from tl_core.inference.predict import open_predictor  # TensorFlow, which kept figures do not need
 
     predictor = open_predictor(run.path)
-    cache = open_cache(dataset.workspace)
-    images = open_images(cache, dataset, predictor.image_size, ignore_progress, should_stop)
+    images = open_images(open_cache(dataset.workspace), dataset, predictor.image_size, task.without_progress())
     pieces: list[Any] = []
     for start in range(0, len(rows), _BATCH):
-        if should_stop():
-            raise StoppedError(STOPPED)
+        task.stop_if_asked(STOPPED)
         pieces.append(predictor.predict(images.read(rows[start : start + _BATCH])))
-        progress(min(start + _BATCH, len(rows)), len(rows))
+        task.report(min(start + _BATCH, len(rows)), len(rows))
     return np.concatenate(pieces)

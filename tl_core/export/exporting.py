@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -39,15 +39,13 @@ from tl_core.imported_models.check import manifest
 from tl_core.imported_models.check.manifest import LABELS, Manifest
 from tl_core.inference.calibration import Calibration, apply_temperature, load_calibration
 from tl_core.machine.child_process import with_our_code
-from tl_core.machine.progress import ShouldStop, never
+from tl_core.machine.progress import UNATTENDED, TaskContext
 from tl_core.runs import RunRecord, load_run, read_events
 from tl_core.runs.store import now
 from tl_core.storage.files import read_json, replacing, write_json
 from tl_core.storage.workspace import short_id
 
 logger = logging.getLogger(__name__)
-
-Report = Callable[[float, str], None]  # how much is done, 0-1, and what goes on, in words
 
 FOLDER: Final = "exports"  # in the run's folder
 
@@ -74,11 +72,7 @@ class Export:
         return f"{short_id(self.path.parent.parent.name)}-{self.format}.zip"
 
 
-def nobody(done: float, text: str) -> None:
-    """Report to nobody."""
-
-
-def export_run(run_path: Path, format_name: str, report: Report = nobody, should_stop: ShouldStop = never) -> Export:
+def export_run(run_path: Path, format_name: str, task: TaskContext = UNATTENDED) -> Export:
     """Build one format from a run's model, prove it, and keep it in the run's folder.
 
     The zip has the model, ``labels.txt``, the program ``predict.py`` and a model card with the curves. The proof: in
@@ -87,8 +81,8 @@ def export_run(run_path: Path, format_name: str, report: Report = nobody, should
     Args:
         run_path: folder of the run.
         format_name: key of `FORMATS`.
-        report: told about twice a stage.
-        should_stop: asked several times a second; what was built is then thrown away.
+        task: told about twice a stage how much of 1 is done; asked several times a second. What was built is thrown
+            away when it is stopped.
 
     Returns:
         The export; where it did not agree with the dashboard, ``proof.failure`` says so and there is no zip.
@@ -98,7 +92,7 @@ def export_run(run_path: Path, format_name: str, report: Report = nobody, should
         ModelUnavailableError: the run has no finished model, or its file is damaged.
         DatasetNotFoundError: the dataset of the run is gone, so nothing can be proven.
         NotEnoughDataError: it has no validation images.
-        StoppedError: ``should_stop`` said so.
+        StoppedError: the task was asked to stop.
     """
     run, form = load_run(run_path), get_format(format_name)
     if missing_packages(form):
@@ -112,7 +106,7 @@ def export_run(run_path: Path, format_name: str, report: Report = nobody, should
     folder.mkdir(exist_ok=True)
     _remove_abandoned(folder)
     with tempfile.TemporaryDirectory(prefix=_MAKING, dir=folder) as temporary:
-        return _make(material, form, Path(temporary), report, should_stop)
+        return _make(material, form, Path(temporary), task)
 
 
 def list_exports(run: RunRecord) -> dict[str, Export]:
@@ -159,25 +153,25 @@ class _Material:
         return cls(run, dataset, records, labels, load_calibration(run.folder, run.model_sha256))
 
 
-def _make(material: _Material, form: ExportFormat, folder: Path, report: Report, should_stop: ShouldStop) -> Export:
+def _make(material: _Material, form: ExportFormat, folder: Path, task: TaskContext) -> Export:
     from tl_core.inference.predict import open_predictor  # TensorFlow
 
     run, confidence = material.run, material.confidence
-    report(0.05, f"Building the file for {form.title}")
+    task.report(0.05, 1, f"Building the file for {form.title}")
     content = folder / "content"
     content.mkdir()
-    _build(run, form, content / form.model, should_stop)
-    report(0.5, f"Asking the dashboard's model about {len(material.records)} validation images")
+    _build(run, form, content / form.model, task)
+    task.report(0.5, 1, f"Asking the dashboard's model about {len(material.records)} validation images")
     predictor = open_predictor(run.path)
     app = predictor.predict(_pictures(material, predictor.image_size))
-    report(0.6, f"Loading the file afresh and asking it about the same {len(material.records)} images")
+    task.report(0.6, 1, f"Loading the file afresh and asking it about the same {len(material.records)} images")
     (content / LABELS).write_text("".join(f"{name}\n" for name in run.classes), encoding="utf-8")
     outputs = 1 if run.config.head.output == "sigmoid" else len(run.classes)
     program = script.predict_script(form, predictor.image_size, outputs, confidence)
     (content / script.NAME).write_text(program, encoding="utf-8")
-    answers = _ask(form, content, [material.dataset.path_of(record) for record in material.records], should_stop)
+    answers = _ask(form, content, [material.dataset.path_of(record) for record in material.records], task)
     proof = judge(form, apply_temperature(app, confidence.temperature), answers, material.labels)
-    report(0.95, "Packing")
+    task.report(0.95, 1, "Packing")
     (content / manifest.NAME).write_text(_manifest(run, form, confidence, predictor.image_size).to_json(), "utf-8")
     described = card.model_card(run, material.dataset, form, proof, confidence, predictor.image_size)
     (content / card.NAME).write_text(described, encoding="utf-8")
@@ -198,9 +192,9 @@ def _pictures(material: _Material, size: int) -> npt.NDArray[np.uint8]:
     return np.stack([resize_image(read_image(path), size) for path in paths])
 
 
-def _build(run: RunRecord, form: ExportFormat, target: Path, should_stop: ShouldStop) -> None:
+def _build(run: RunRecord, form: ExportFormat, target: Path, task: TaskContext) -> None:
     words = ("-m", "tl_core.export.building_process", str(run.path), form.name, str(target))
-    code = run_python(words, should_stop, {"PYTHONPATH": with_our_code()})
+    code = run_python(words, task, {"PYTHONPATH": with_our_code()})
     reason = target.parent / REASON
     if code == CANNOT and reason.is_file():
         raise ExportError(reason.read_text(encoding="utf-8"))
@@ -211,13 +205,13 @@ def _build(run: RunRecord, form: ExportFormat, target: Path, should_stop: Should
         )
 
 
-def _ask(form: ExportFormat, folder: Path, pictures: Sequence[Path], should_stop: ShouldStop) -> npt.NDArray[Any]:
+def _ask(form: ExportFormat, folder: Path, pictures: Sequence[Path], task: TaskContext) -> npt.NDArray[Any]:
     """What the program in ``folder`` says about the pictures, in a process that has nothing of ours."""
     listed, answers = folder.parent / "pictures.json", folder.parent / "answers.npy"
     listed.write_text(json.dumps([str(path) for path in pictures]), encoding="utf-8")
     asking = Path(__file__).with_name("asking.py")
     # -P: the folder of that file, where the rest of this package lies, is not searched for modules.
-    if run_python(("-P", str(asking), str(folder), str(listed), str(answers)), should_stop, {}) != 0:
+    if run_python(("-P", str(asking), str(folder), str(listed), str(answers)), task, {}) != 0:
         raise ExportError(
             f"The file for {form.title} was built but cannot be loaded again (the server's log says why), so it is "
             "not offered: choose another format."

@@ -9,29 +9,28 @@ import tempfile
 from collections.abc import Sequence
 from typing import Final
 
-from tl_core.errors import StoppedError
 from tl_core.machine.child_process import end_process, start_python, wait_for
-from tl_core.machine.progress import ShouldStop
+from tl_core.machine.progress import TaskContext
 
 logger = logging.getLogger(__name__)
 
-_INTERVAL: Final = 0.2  # seconds between two looks at `should_stop`
+_INTERVAL: Final = 0.2  # seconds between two questions whether to stop
 _LOG_END: Final = 4000  # characters of what a failed process said that go to the log
 
 
-def run_python(words: Sequence[str], should_stop: ShouldStop, environment: dict[str, str]) -> int:
+def run_python(words: Sequence[str], task: TaskContext, environment: dict[str, str]) -> int:
     """Run Python in another process, on the CPU.
 
     Args:
         words: arguments of the interpreter.
-        should_stop: asked several times a second; the process is then ended.
+        task: asked several times a second; the process is then ended.
         environment: what is set besides the variables of this process.
 
     Returns:
         The exit code; where it is not 0, the end of what was printed is in the log.
 
     Raises:
-        StoppedError: ``should_stop`` said so.
+        StoppedError: the task was asked to stop.
     """
     with tempfile.TemporaryFile() as said:
         process = start_python(
@@ -39,8 +38,7 @@ def run_python(words: Sequence[str], should_stop: ShouldStop, environment: dict[
         )
         try:
             while process.poll() is None:
-                if should_stop():
-                    raise StoppedError("The export was stopped; nothing of it was kept.")
+                task.stop_if_asked("The export was stopped; nothing of it was kept.")
                 wait_for(process, _INTERVAL)
         finally:
             end_process(process)

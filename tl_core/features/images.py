@@ -14,9 +14,8 @@ import numpy.typing as npt
 
 from tl_core.data.dataset import Dataset, ImageRecord
 from tl_core.data.normalise import read_image, resize_image
-from tl_core.errors import StoppedError
 from tl_core.features.cache import ArraySpec, DiskCache
-from tl_core.machine.progress import Progress, ShouldStop
+from tl_core.machine.progress import TaskContext
 
 Images = npt.NDArray[np.uint8]
 Rows = npt.NDArray[Any]
@@ -67,19 +66,17 @@ class StreamedImages:
         return np.stack(list(_decode(self._dataset, records, self.size)))
 
 
-def open_images(
-    cache: DiskCache, dataset: Dataset, size: int, progress: Progress, should_stop: ShouldStop
-) -> ImageRows:
+def open_images(cache: DiskCache, dataset: Dataset, size: int, task: TaskContext) -> ImageRows:
     """The dataset's images at ``size`` pixels, from the cache where they have been resized before.
 
     Raises:
         ImageError: a stored image is missing or damaged.
-        StoppedError: ``should_stop`` said so.
+        StoppedError: the task was asked to stop.
     """
     spec = ArraySpec((len(dataset.images), size, size, 3), "uint8")
 
     def fill(arrays: Sequence[Images]) -> None:
-        _fill(arrays[0], dataset, size, progress, should_stop)
+        _fill(arrays[0], dataset, size, task)
 
     arrays = cache.get_or_make("images", _key(dataset, size), [spec], fill)
     return StoredImages(arrays[0]) if arrays else StreamedImages(dataset, size)
@@ -99,15 +96,14 @@ def pixels_key(images: Iterable[ImageRecord]) -> str:
     return hashlib.sha256("\n".join(image.pixels_sha256 for image in images).encode()).hexdigest()
 
 
-def _fill(array: Images, dataset: Dataset, size: int, progress: Progress, should_stop: ShouldStop) -> None:
+def _fill(array: Images, dataset: Dataset, size: int, task: TaskContext) -> None:
     total = len(dataset.images)
     for start in range(0, total, _CHUNK):
         with contextlib.closing(_decode(dataset, dataset.images[start : start + _CHUNK], size)) as images:
             for row, image in enumerate(images, start):
                 array[row] = image
-                if should_stop():
-                    raise StoppedError(STOPPED)
-        progress(min(start + _CHUNK, total), total)
+                task.stop_if_asked(STOPPED)
+        task.report(min(start + _CHUNK, total), total)
 
 
 def _decode(dataset: Dataset, records: Sequence[ImageRecord], size: int) -> Generator[Images]:

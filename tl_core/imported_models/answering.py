@@ -6,20 +6,19 @@ import numpy as np
 import numpy.typing as npt
 
 from tl_core.imported_models.model_server import ask, hold_open
-from tl_core.imported_models.sandbox.client import Report, nobody
 from tl_core.imported_models.store import ImportedModel
 from tl_core.inference.calibration import Calibration
 from tl_core.inference.predict import Answerer, Predictor
-from tl_core.machine.progress import ShouldStop, never
+from tl_core.machine.progress import UNATTENDED, TaskContext
 
 
-def open_imported_model(model: ImportedModel, report: Report = nobody, should_stop: ShouldStop = never) -> Predictor:
+def open_imported_model(model: ImportedModel, task: TaskContext = UNATTENDED) -> Predictor:
     """Open an imported model in its process, unless it is open already; see `model_server.hold_open`.
 
     Returns:
         A predictor that asks the process, and starts it again where it has ended.
     """
-    hold_open(model, report, should_stop)
+    hold_open(model, task)
     return Predictor(model.classes, model.image_size, _Elsewhere(model))
 
 

@@ -8,29 +8,27 @@ from typing import Final
 
 import numpy as np
 
-from tl_core.errors import StoppedError
-from tl_core.imported_models.sandbox.client import INTERVAL, Array, Images, Report, SandboxClient, nobody
+from tl_core.imported_models.sandbox.client import INTERVAL, STOPPED, Array, Images, SandboxClient
 from tl_core.imported_models.store import ImportedModel
-from tl_core.machine.progress import ShouldStop, never
+from tl_core.machine.progress import UNATTENDED, TaskContext
 
 IDLE_SECONDS: Final = 120.0  # without a question, after which the process is ended
 AT_ONCE: Final = 8  # images; what lies between the layers of a large network takes 100 MB each
 
 
-def hold_open(model: ImportedModel, report: Report = nobody, should_stop: ShouldStop = never) -> None:
+def hold_open(model: ImportedModel, task: TaskContext = UNATTENDED) -> None:
     """Open a model from a file in its process, unless it is open already.
 
     Args:
         model: from `tl_core.imported_models.store`.
-        report: told what goes on.
-        should_stop: asked several times a second.
+        task: told what goes on; asked several times a second.
 
     Raises:
         ModelFileError: the process refuses the model, or could not open it within its time and memory.
-        StoppedError: ``should_stop`` said so.
+        StoppedError: the task was asked to stop.
     """
-    with _kept.turn(should_stop):
-        _kept.opened(model, report, should_stop)
+    with _kept.turn(task):
+        _kept.opened(model, task)
 
 
 def ask(model: ImportedModel, images: Images) -> Array:
@@ -48,8 +46,8 @@ def ask(model: ImportedModel, images: Images) -> Array:
     """
     parts = []
     for start in range(0, len(images), AT_ONCE):
-        with _kept.turn(never):
-            process = _kept.opened(model, nobody, never)
+        with _kept.turn(UNATTENDED):
+            process = _kept.opened(model, UNATTENDED)
             parts.append(process.ask(images[start : start + AT_ONCE]))
     return np.concatenate(parts)
 
@@ -67,7 +65,7 @@ def end_if_open(model: ImportedModel) -> None:
 
 def close_imported_model() -> None:
     """End the process, if there is one."""
-    with _kept.turn(never):
+    with _kept.turn(UNATTENDED):
         _kept.close()
 
 
@@ -79,14 +77,14 @@ class _Kept:
         self._process: SandboxClient | None = None
         self._timer: threading.Timer | None = None
 
-    def turn(self, should_stop: ShouldStop) -> _Turn:
-        return _Turn(self._turn, should_stop)
+    def turn(self, task: TaskContext) -> _Turn:
+        return _Turn(self._turn, task)
 
     def has(self, model: ImportedModel) -> bool:
         process = self._process
         return process is not None and process.model == model and process.alive
 
-    def opened(self, model: ImportedModel, report: Report, should_stop: ShouldStop) -> SandboxClient:
+    def opened(self, model: ImportedModel, task: TaskContext) -> SandboxClient:
         """The process with this model; the caller holds the turn."""
         if self._timer is not None:
             self._timer.cancel()
@@ -94,7 +92,7 @@ class _Kept:
             self.close()
             process = SandboxClient(model)
             try:
-                process.wait_until_ready(report, should_stop)
+                process.wait_until_ready(task)
             except BaseException:
                 process.end()
                 raise
@@ -125,16 +123,15 @@ class _Kept:
 
 
 class _Turn:
-    """A lock that can be waited for without deafness."""
+    """A lock; whoever waits for it can be stopped."""
 
-    def __init__(self, lock: threading.Lock, should_stop: ShouldStop) -> None:
+    def __init__(self, lock: threading.Lock, task: TaskContext) -> None:
         self._lock = lock
-        self._should_stop = should_stop
+        self._task = task
 
     def __enter__(self) -> None:
         while not self._lock.acquire(timeout=INTERVAL):
-            if self._should_stop():
-                raise StoppedError("Opening the model was stopped.")
+            self._task.stop_if_asked(STOPPED)
 
     def __exit__(self, *_: object) -> None:
         self._lock.release()

@@ -16,13 +16,13 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from tl_core.data.dataset import Dataset, ImageRecord
-from tl_core.errors import DataError, StoppedError
+from tl_core.errors import DataError
 from tl_core.features.cache import ArraySpec, DiskCache, Key, open_cache
 from tl_core.features.compiled import Network, compile_network
 from tl_core.features.images import ImageRows, open_images, pixels_key
 from tl_core.machine.device import find_device
 from tl_core.machine.pool import Pool
-from tl_core.machine.progress import Progress, ShouldStop, ignore_progress, never
+from tl_core.machine.progress import UNATTENDED, TaskContext
 from tl_core.models.classifier import Classifier, split_classifier
 from tl_core.models.load import load_stored
 from tl_core.runs import RunRecord, load_run
@@ -81,29 +81,26 @@ def cached_features(run_path: Path, dataset: Dataset) -> Features | None:
     return found[0] if found else _held.find(cache.name_of(KIND, key))
 
 
-def feature_vectors(
-    run_path: Path, dataset: Dataset, progress: Progress = ignore_progress, should_stop: ShouldStop = never
-) -> Features:
+def feature_vectors(run_path: Path, dataset: Dataset, task: TaskContext = UNATTENDED) -> Features:
     """Compute the features of all images of a dataset; `cached_features` has them afterwards.
 
     Args:
         run_path: folder of the run whose model looks at them.
         dataset: any dataset.
-        progress: told images done and images in all.
-        should_stop: asked between batches.
+        task: told images done and images in all; asked between batches.
 
     Raises:
         ModelUnavailableError: the run has no usable model.
-        StoppedError: ``should_stop`` said so.
+        StoppedError: the task was asked to stop.
     """
     run, cache = load_run(run_path), _cache(dataset)
     classifier = split_classifier(load_stored(run))
-    images = open_images(cache, dataset, classifier.image_size, ignore_progress, should_stop)
+    images = open_images(cache, dataset, classifier.image_size, task.without_progress())
     network = compile_network(_pooled(classifier), classifier.image_size, find_device("float32"), batch_size=_BATCH)
     spec = ArraySpec((len(dataset.images), int(classifier.base.output_shape[-1])), "float32")
 
     def fill(arrays: Sequence[Features]) -> None:
-        _fill(arrays[0], network, images, progress, should_stop)
+        _fill(arrays[0], network, images, task)
 
     if cached := cache.get_or_make(KIND, _key(run, dataset), [spec], fill):
         return cached[0]
@@ -121,18 +118,15 @@ def _pooled(classifier: Classifier) -> Callable[[tf.Tensor], list[tf.Tensor]]:
     return forward
 
 
-def _fill(
-    array: npt.NDArray[Any], network: Network, images: ImageRows, progress: Progress, should_stop: ShouldStop
-) -> None:
+def _fill(array: npt.NDArray[Any], network: Network, images: ImageRows, task: TaskContext) -> None:
     total = len(images)
     for start in range(0, total, _BATCH):
-        if should_stop():
-            raise StoppedError("The search for similar images was stopped.")
+        task.stop_if_asked("The search for similar images was stopped.")
         rows = np.arange(start, min(start + _BATCH, total))
         values = network(images.read(rows))[0]
         lengths = np.linalg.norm(values, axis=1, keepdims=True)
         array[rows] = values / np.maximum(lengths, np.finfo(np.float32).tiny)
-        progress(int(rows[-1]) + 1, total)
+        task.report(int(rows[-1]) + 1, total)
 
 
 def _key(run: RunRecord, dataset: Dataset) -> Key:

@@ -22,12 +22,12 @@ import tensorflow as tf
 
 from tl_core.data.imports.archive import zip_source
 from tl_core.data.normalise import normalise_image, read_image, resize_image
-from tl_core.errors import ImageError, StoppedError
+from tl_core.errors import ImageError
 from tl_core.evaluation.evaluate import as_class_probabilities
 from tl_core.features.compiled import Network, compile_network
 from tl_core.inference.calibration import Calibration, apply_temperature, load_calibration
 from tl_core.machine.device import find_device
-from tl_core.machine.progress import Progress, ShouldStop, ignore_progress, never
+from tl_core.machine.progress import UNATTENDED, TaskContext
 from tl_core.models.load import load_stored
 from tl_core.runs import RunRecord, load_run
 from tl_core.runs.epoch_checkpoints import find_epoch
@@ -118,8 +118,7 @@ def predict_with(answerer: Answerer, images: Sequence[bytes]) -> list[ImagePredi
 def predict_archive(
     run_path: Path,
     archive: BinaryIO | Path,
-    progress: Progress = ignore_progress,
-    should_stop: ShouldStop = never,
+    task: TaskContext = UNATTENDED,
     epoch: int | None = None,
 ) -> list[FileAnswer]:
     """Classify all images in a zip file, a few dozen in memory at a time.
@@ -127,8 +126,7 @@ def predict_archive(
     Args:
         run_path: folder of the run.
         archive: within the limits of `tl_core.data.imports.archive`; its folders do not matter.
-        progress: told images done and images in all.
-        should_stop: asked between batches.
+        task: told images done and images in all; asked between batches.
         epoch: one of the run's kept epochs; None = the best one.
 
     Returns:
@@ -137,29 +135,27 @@ def predict_archive(
     Raises:
         ArchiveError: it is no zip, is damaged or empty, or is over a limit.
         ModelUnavailableError: the run has no model yet, the epoch is not kept, or a file is damaged.
-        StoppedError: ``should_stop`` said so.
+        StoppedError: the task was asked to stop.
     """
-    return predict_archive_with(lambda: _of_run(run_path, epoch), archive, progress, should_stop)
+    return predict_archive_with(lambda: _of_run(run_path, epoch), archive, task)
 
 
 def predict_archive_with(
     answerer: Answerer,
     archive: BinaryIO | Path,
-    progress: Progress = ignore_progress,
-    should_stop: ShouldStop = never,
+    task: TaskContext = UNATTENDED,
 ) -> list[FileAnswer]:
     """As `predict_archive`, with a model that need not be that of a run."""
     answers: list[FileAnswer] = []
     with zip_source(archive) as source:
         names = [file.shown_name for file in source.files]
-        progress(0, len(names))
+        task.report(0, len(names))
         for predictions in _in_chunks(answerer, [file.read for file in source.files]):
             for prediction in predictions:
                 top = tuple(prediction.top(NAMED))
                 answers.append(FileAnswer(names[len(answers)], top, prediction.answered, prediction.error))
-            progress(len(answers), len(names))
-            if should_stop():
-                raise StoppedError("The prediction was stopped; nothing of it was kept.")
+            task.report(len(answers), len(names))
+            task.stop_if_asked("The prediction was stopped; nothing of it was kept.")
         return [*answers, *(FileAnswer(file.name, (), False, file.reason) for file in source.skipped)]
 
 

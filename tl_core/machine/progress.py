@@ -3,24 +3,59 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
+from dataclasses import dataclass
+from typing import Final, TypeAlias
 
 from tl_core.errors import StoppedError
 
-Progress: TypeAlias = Callable[[int, int], None]  # (done, total), called from the importing thread
 ShouldStop: TypeAlias = Callable[[], bool]
 
 
-def ignore_progress(done: int, total: int) -> None:
-    """Ignore the progress."""
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a piece of work is."""
+
+    done: float = 0  # of `total`, in the unit of the work: images, bytes, a share
+    total: float = 0  # 0 = not known yet
+    text: str = ""  # what is done just now, where there is more than one thing to do
+
+    @property
+    def fraction(self) -> float:
+        """How much of `total` is done, 0-1."""
+        return min(1.0, self.done / self.total) if self.total else 0.0
 
 
-def never() -> bool:
-    """Never stop."""
-    return False
+class TaskContext:
+    """What long work is given: it reports here, and asks here whether it should stop.
+
+    Args:
+        on_progress: told every report, in the thread of the work.
+        should_stop: asked as often as the work can stop; None = it goes on to its end.
+    """
+
+    def __init__(
+        self, on_progress: Callable[[Progress], None] | None = None, should_stop: ShouldStop | None = None
+    ) -> None:
+        self._on_progress = on_progress
+        self._should_stop = should_stop
+
+    def report(self, done: float, total: float, text: str = "") -> None:
+        """Say how far the work is; arguments as the fields of `Progress`."""
+        if self._on_progress is not None:
+            self._on_progress(Progress(done, total, text))
+
+    def should_stop(self) -> bool:
+        """Whether the work has been asked to stop."""
+        return self._should_stop is not None and self._should_stop()
+
+    def stop_if_asked(self, sentence: str) -> None:
+        """Raise `StoppedError` with this sentence once the work has been asked to stop."""
+        if self.should_stop():
+            raise StoppedError(sentence)
+
+    def without_progress(self) -> TaskContext:
+        """For a part of the work whose progress is not told: it stops as this does."""
+        return TaskContext(should_stop=self._should_stop)
 
 
-def stop_if_asked(should_stop: ShouldStop) -> None:
-    """Raise `StoppedError` once a stop was requested."""
-    if should_stop():
-        raise StoppedError("The import was stopped; nothing of it was kept.")
+UNATTENDED: Final = TaskContext()  # reports to nothing and is never stopped

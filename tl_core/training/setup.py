@@ -20,6 +20,7 @@ from tl_core.errors import NotEnoughDataError, StoppedError
 from tl_core.features.cache import DiskCache, open_cache
 from tl_core.features.images import STOPPED, ImageRows, open_images
 from tl_core.machine.device import Device, use_device
+from tl_core.machine.progress import TaskContext
 from tl_core.models.classifier import Classifier, build_classifier
 from tl_core.models.freezing import freeze_layers
 from tl_core.storage.workspace import Workspace
@@ -84,7 +85,7 @@ def prepare(
     classifier = build_classifier(config, len(dataset.classes), base)
     cache = open_cache(workspace)
     reporter.phase(FEATURES, f"Preparing {len(dataset.images):,} images")
-    images = open_images(cache, dataset, classifier.image_size, reporter.progress, should_stop)
+    images = open_images(cache, dataset, classifier.image_size, _task(reporter, should_stop))
     return Prepared(
         config=config,
         dataset=dataset,
@@ -113,7 +114,7 @@ def _build_base(config: TrainingConfig, reporter: Reporter, should_stop: Callabl
     if config.weights == "random":
         base = build_backbone(config.backbone, config.image_size, config.weights)
     else:
-        base = acquire_backbone(config.backbone, config.image_size, _download(reporter), should_stop)
+        base = acquire_backbone(config.backbone, config.image_size, _task(reporter, should_stop))
     keras.utils.set_random_seed(config.seed)
     return base
 
@@ -126,8 +127,5 @@ def _require_enough(dataset: Dataset) -> None:
             )
 
 
-def _download(reporter: Reporter) -> Callable[[int, int], None]:
-    def progress(done: int, total: int) -> None:
-        reporter.progress(done, total)
-
-    return progress
+def _task(reporter: Reporter, should_stop: Callable[[], bool]) -> TaskContext:
+    return TaskContext(lambda told: reporter.progress(int(told.done), int(told.total)), should_stop)

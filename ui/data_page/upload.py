@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, Final, Literal
 
 import streamlit as st
 
-from tl_core.data import SAMPLES, Sample, SplitConfig, import_folder, import_sample, import_uploads, import_zip
+from tl_core.data import (
+    SAMPLES,
+    Dataset,
+    Sample,
+    SplitConfig,
+    import_folder,
+    import_sample,
+    import_uploads,
+    import_zip,
+)
 from tl_core.data.imports.archive import LIMITS
 from tl_core.data.imports.folders import data_root, list_folders, resolve_folder
 from tl_core.data.normalise import MAX_IMAGE_BYTES
 from tl_core.format import count
+from tl_core.machine.progress import TaskContext
 from tl_core.storage.workspace import Workspace
 from ui.components.markdown import plain
-from ui.data_page.import_progress import remember_import
+from ui.data_page.imports import remember_import, start_import
 from ui.shell.access import upload_limit
-from ui.state.imports import DOWNLOADING, Work, start_import
 
 # Any image may come; the content decides, and the import says what to do about formats that cannot be read.
 FILE_TYPES: Final = ("image",)
@@ -50,7 +59,7 @@ def upload_images(workspace: Workspace, *, primary: bool) -> None:
             _folder(workspace, root, kind)
 
 
-def _begin(workspace: Workspace, title: str, work: Work) -> None:
+def _begin(workspace: Workspace, title: str, work: Callable[[TaskContext], Dataset]) -> None:
     remember_import(start_import(workspace, title, work))
     st.session_state[_UPLOADS] = st.session_state.get(_UPLOADS, 0) + 1
     st.rerun()
@@ -78,13 +87,7 @@ def _sample(workspace: Workspace, sample: Sample, kind: ButtonType) -> None:
         type=kind,
     ):
         name = sample.name
-        _begin(
-            workspace,
-            sample.title,
-            lambda to: import_sample(
-                workspace, name, to.progress, to.should_stop, partial(to.progress, stage=DOWNLOADING)
-            ),
-        )
+        _begin(workspace, sample.title, lambda task: import_sample(workspace, name, task))
 
 
 def _zip(workspace: Workspace, kind: ButtonType) -> None:
@@ -104,7 +107,7 @@ def _zip(workspace: Workspace, kind: ButtonType) -> None:
         _begin(
             workspace,
             file.name,
-            lambda to: import_zip(workspace, file, name or Path(file.name).stem, split, to.progress, to.should_stop),
+            lambda task: import_zip(workspace, file, name or Path(file.name).stem, split, task),
         )
 
 
@@ -129,7 +132,7 @@ def _class_by_class(workspace: Workspace, kind: ButtonType) -> None:
         _begin(
             workspace,
             title,
-            lambda to: import_uploads(workspace, images, title, split, to.progress, to.should_stop),
+            lambda task: import_uploads(workspace, images, title, split, task),
         )
 
 
@@ -180,7 +183,7 @@ def _folder(workspace: Workspace, root: Path, kind: ButtonType) -> None:
         _begin(
             workspace,
             folder.name,
-            lambda to: import_folder(workspace, folder, name or folder.name, split, to.progress, to.should_stop),
+            lambda task: import_folder(workspace, folder, name or folder.name, split, task),
         )
 
 

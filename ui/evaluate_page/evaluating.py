@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from tl_core.errors import DatasetNotFoundError
-from tl_core.format import count
 from tl_core.runs import RunRecord
 from tl_core.storage.workspace import Workspace
+from ui.components.task_progress import waiting_bar
 
 if TYPE_CHECKING:
     from tl_core.evaluation.evaluate import Evaluation
@@ -28,19 +28,11 @@ def evaluated(workspace: Workspace, run: RunRecord, split: str) -> Evaluation:
         evaluate_run,  # imports scikit-learn and TensorFlow, so only when it is needed
     )
 
-    bar = st.empty()
-
-    def progress(done: int, total: int) -> None:
-        if total:
-            bar.progress(done / total, f"{done:,} of {count(total, 'image')}")
-
     try:
-        with st.spinner("Asking the model about each image …", show_time=True):
-            return evaluate_run(run.path, workspace.datasets / run.dataset_id, split, progress)
+        with st.spinner("Asking the model about each image …", show_time=True), waiting_bar() as task:
+            return evaluate_run(run.path, workspace.datasets / run.dataset_id, split, task)
     except DatasetNotFoundError as error:
         raise DatasetNotFoundError(
             f"The dataset “{run.dataset_name}” of this run was deleted, so there are no images to measure its model "
             "with: choose another run."
         ) from error
-    finally:
-        bar.empty()

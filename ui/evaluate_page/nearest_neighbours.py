@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Final
 import streamlit as st
 
 from tl_core.data import Dataset, ImageRecord
-from tl_core.format import count
 from tl_core.runs import RunRecord
 from ui.components.gallery import thumbnail
 from ui.components.markdown import plain
+from ui.components.task_progress import waiting_bar
 
 if TYPE_CHECKING:
     from tl_core.inference.nearest_neighbours import Features
@@ -47,15 +47,8 @@ def _compute(dataset: Dataset, run: RunRecord) -> Features:
     """Let the backbone look at every image once; closing the dialog and going on ends it."""
     from tl_core.inference.nearest_neighbours import feature_vectors
 
-    bar = st.progress(0.0, "Opening the model …")
-
-    def progress(done: int, total: int) -> None:
-        bar.progress(done / total, f"Looked at {done:,} of {count(total, 'image')}")
-
-    try:
-        return feature_vectors(run.path, dataset, progress)
-    finally:
-        bar.empty()
+    with waiting_bar("Opening the model …") as task:
+        return feature_vectors(run.path, dataset, task)
 
 
 def _show(features: Features, dataset: Dataset, image: ImageRecord) -> None:

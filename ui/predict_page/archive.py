@@ -12,13 +12,13 @@ import streamlit as st
 from tl_core.data.imports.archive import LIMITS
 from tl_core.format import count
 from tl_core.imported_models import ImportedModel
+from tl_core.machine.progress import TaskContext
 from ui.components.csv_text import to_csv
 from ui.components.markdown import plain
 from ui.components.prediction_card import DOUBT, Asked
 from ui.components.task_progress import task_progress
 from ui.predict_page.table import tally
-from ui.shell.errors import error_boundary
-from ui.state.background_tasks import BackgroundTasks, Reporter, Task
+from ui.state.background_tasks import BackgroundTasks, Task
 
 if TYPE_CHECKING:
     from tl_core.inference.predict import FileAnswer
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     Answers = tuple[FileAnswer, ...]
     ArchiveTask = Task[Answers]
 
-REFRESH_SECONDS: Final = 0.5
 MAX_HEIGHT: Final = 300  # px, of the table of unreadable files
 NAMED: Final = 3  # classes per line of the download
 _TASK: Final = "zip"  # in the address, so that a reloaded page finds its task again
@@ -35,6 +34,7 @@ ARCHIVES: Final[BackgroundTasks[Answers]] = BackgroundTasks(
     "prediction",
     at_a_time=1,  # each holds an upload of up to 200 MB in memory
     remembered=8,  # with their answers
+    unit="file",
     unexpected="The prediction ended because of an unexpected error; the server's log has the details.",
 )
 
@@ -70,43 +70,28 @@ def predict_archive_section(run: Asked, key: str, epoch: int | None = None) -> N
             st.query_params[_TASK] = ARCHIVES.start(file.name, _work(run, epoch, file.getvalue()), run.id)
             st.rerun()
         if task is not None:
-            st.fragment(_standing, run_every=REFRESH_SECONDS if working else None)(task.id, working, key)
+            if working:
+                st.markdown(f"**{plain(task.title)}**")
+            if task_progress(ARCHIVES, task, key):
+                _done(task, key)
 
 
-def _work(run: Asked, epoch: int | None, data: bytes) -> Callable[[Reporter[Answers]], Answers]:
-    def work(to: Reporter[Answers]) -> Answers:
+def _work(run: Asked, epoch: int | None, data: bytes) -> Callable[[TaskContext], Answers]:
+    def work(context: TaskContext) -> Answers:
         from tl_core.inference.predict import predict_archive  # imports TensorFlow, so only in the task's thread
 
         if isinstance(run, ImportedModel):
-            return _ask_a_file(run, data, to)
-        return tuple(predict_archive(run.path, io.BytesIO(data), to.progress, to.should_stop, epoch))
+            return _ask_a_file(run, data, context)
+        return tuple(predict_archive(run.path, io.BytesIO(data), context, epoch))
 
     return work
 
 
-def _ask_a_file(model: ImportedModel, data: bytes, to: Reporter[Answers]) -> Answers:
+def _ask_a_file(model: ImportedModel, data: bytes, context: TaskContext) -> Answers:
     from tl_core.imported_models.answering import answerer_of
     from tl_core.inference.predict import predict_archive_with
 
-    return tuple(predict_archive_with(answerer_of(model), io.BytesIO(data), to.progress, to.should_stop))
-
-
-def _standing(task_id: str, was_working: bool, key: str) -> None:
-    with error_boundary():
-        task = ARCHIVES.find(task_id)
-        if task is None:
-            return
-        if was_working and task.ended:
-            st.rerun()
-        _SHOWN.get(task.state, _progress)(task, key)
-
-
-def _progress(task: ArchiveTask, key: str) -> None:
-    if task.total:
-        words = f"{plain(task.title)}: {task.done:,.0f} of {count(int(task.total), 'file')}"
-    else:
-        words = "Getting ready …"
-    task_progress(ARCHIVES, task, words, f"{key}-cancel")
+    return tuple(predict_archive_with(answerer_of(model), io.BytesIO(data), context))
 
 
 def _done(task: ArchiveTask, key: str) -> None:
@@ -134,17 +119,6 @@ def _done(task: ArchiveTask, key: str) -> None:
             key=f"{key}-unreadable",
             alt="The files that could not be used, and why",
         )
-
-
-def _failed(task: ArchiveTask, _key: str) -> None:
-    st.error(task.error or "", icon=":material/error:")
-
-
-def _stopped(task: ArchiveTask, _key: str) -> None:
-    st.info(f"{plain(task.title)} was cancelled; nothing of it was kept.")
-
-
-_SHOWN: Final = {"done": _done, "failed": _failed, "stopped": _stopped}
 
 
 def format_answers(answers: Sequence[FileAnswer]) -> str:

@@ -9,13 +9,10 @@ import streamlit as st
 from tl_core.errors import ModelFileError
 from tl_core.imported_models import ImportedModel, delete_imported_model
 from tl_core.imported_models.model_server import end_if_open, hold_open, is_open
+from tl_core.machine.progress import TaskContext
 from tl_core.storage.workspace import Workspace
-from ui.components.markdown import plain
 from ui.components.task_progress import task_progress
-from ui.shell.errors import error_boundary
-from ui.state.background_tasks import BackgroundTasks, Reporter, Task
-
-REFRESH_SECONDS: Final = 0.5
+from ui.state.background_tasks import BackgroundTasks
 
 OPENINGS: Final[BackgroundTasks[None]] = BackgroundTasks(
     "opening",
@@ -34,15 +31,15 @@ def start_opening(workspace: Workspace, model: ImportedModel, *, just_imported: 
         just_imported: it has never been open; if that fails, nothing of it is kept.
     """
 
-    def work(to: Reporter[None]) -> None:
+    def work(context: TaskContext) -> None:
         try:
-            hold_open(model, lambda done, text: to.progress(done, 1.0, text), to.should_stop)
+            hold_open(model, context)
         except ModelFileError:
             if just_imported:
                 delete_imported_model(workspace, model.id)
             raise
 
-    OPENINGS.start(model.name, work, model.id, alone=True)
+    OPENINGS.start(f"Opening {model.name}", work, model.id, alone=True)
 
 
 def being_opened(model: ImportedModel) -> bool:
@@ -64,10 +61,15 @@ def opened(workspace: Workspace, model: ImportedModel, key: str) -> bool:
         start_opening(workspace, model)
         task = OPENINGS.latest(model.id)
     assert task is not None  # noqa: S101  # it has just been started
+    task_progress(OPENINGS, task, key)
     if task.ended:
-        _not_opened(workspace, task, model, key)
-    else:
-        st.fragment(_progress, run_every=REFRESH_SECONDS)(task.id, key)
+        st.button(
+            "Open it again",
+            key=f"{key}-again",
+            icon=":material/refresh:",
+            on_click=start_opening,
+            args=(workspace, model),
+        )
     return False
 
 
@@ -81,31 +83,7 @@ def give_up(model: ImportedModel) -> None:
 def why_gone(model_id: str, key: str) -> None:
     """Say why a model that the address names is not there: it was refused when it was opened, or is forgotten."""
     task = OPENINGS.latest(model_id)
-    if task is not None and not task.ended:  # its file is gone already, the sentence comes in a moment
-        st.fragment(_progress, run_every=REFRESH_SECONDS)(task.id, key)
-        return
-    refused = task.error if task is not None else None
-    st.error(refused or "The model of this link is no longer here: open its file again.", icon=":material/error:")
-
-
-def _not_opened(workspace: Workspace, task: Task[None], model: ImportedModel, key: str) -> None:
-    if task.error:
-        st.error(task.error, icon=":material/error:")
+    if task is not None and (task.error or not task.ended):  # the file is gone, the sentence comes soon
+        task_progress(OPENINGS, task, key)
     else:
-        st.info(f"Opening {plain(task.title)} was cancelled.", icon=":material/info:")
-    st.button(
-        "Open it again",
-        key=f"{key}-again",
-        icon=":material/refresh:",
-        on_click=start_opening,
-        args=(workspace, model),
-    )
-
-
-def _progress(task_id: str, key: str) -> None:
-    with error_boundary():
-        task = OPENINGS.find(task_id)
-        if task is None or task.ended:
-            st.rerun()
-        words = f"{task.stage} …" if task.stage else "Getting ready …"
-        task_progress(OPENINGS, task, words, f"{key}-cancel")
+        st.error("The model of this link is no longer here: open its file again.", icon=":material/error:")

@@ -10,15 +10,14 @@ import streamlit as st
 
 from tl_core.export.code import as_notebook, as_script, write_program
 from tl_core.format import count, percent, scientific, size
+from tl_core.machine.progress import TaskContext
 from tl_core.runs import RunRecord
 from ui.components.task_progress import task_progress
-from ui.shell.errors import error_boundary
-from ui.state.background_tasks import BackgroundTasks, Reporter, Task
+from ui.state.background_tasks import BackgroundTasks, Task
 
 if TYPE_CHECKING:
     from tl_core.export import Export, ExportFormat
 
-REFRESH_SECONDS: Final = 0.5
 CLOSE: Final = 1e-7  # a difference below this is rounding
 
 EXPORTS: Final = BackgroundTasks[None](  # titled by their format; what they make lies in the run's folder
@@ -40,7 +39,6 @@ def take_elsewhere(run: RunRecord, key: str) -> None:
 
     kept = list_exports(run)
     task = EXPORTS.latest(str(run.path))
-    at_work = task is not None and not task.ended
     st.caption(
         "The model as one file for another program, phone or language. It is offered once it has proven to say what "
         "it says here."
@@ -51,13 +49,13 @@ def take_elsewhere(run: RunRecord, key: str) -> None:
         format_func=lambda name: f"{FORMATS[name].title}{' ✓' if name in kept and kept[name].proof.passed else ''}",
         captions=[form.purpose for form in FORMATS.values()],
         index=list(FORMATS).index(task.title) if task else 0,
-        disabled=at_work,
+        disabled=task is not None and not task.ended,
         key=f"{key}-format",
         help="With each come the class names, a program of few lines that uses the file, and a model card.",
     )
     form = FORMATS[name]
-    if at_work:
-        st.fragment(_progress, run_every=REFRESH_SECONDS)(run, key)
+    if task is not None and not task.ended:
+        task_progress(EXPORTS, task, key)
     elif name in kept:
         _outcome(run, form, kept[name], key)
     else:
@@ -67,10 +65,10 @@ def take_elsewhere(run: RunRecord, key: str) -> None:
 def start_export(run_path: Path, format_name: str) -> None:
     """Begin an export; nothing happens while the same run is being exported already."""
 
-    def work(to: Reporter[None]) -> None:
+    def work(context: TaskContext) -> None:
         from tl_core.export import export_run  # knows scikit-learn and TensorFlow's converters
 
-        export_run(run_path, format_name, lambda done, stage: to.progress(done, 1.0, stage), to.should_stop)
+        export_run(run_path, format_name, context)
 
     EXPORTS.start(format_name, work, str(run_path), alone=True)
 
@@ -135,7 +133,7 @@ def _offer(run: RunRecord, form: ExportFormat, task: Task[None] | None, key: str
         st.info(form.install, icon=":material/extension:")
         return
     if task is not None and task.title == form.name and task.error:
-        st.error(task.error, icon=":material/error:")
+        task_progress(EXPORTS, task, key)
     _make_button("Make and prove it", run, key)
 
 
@@ -172,17 +170,3 @@ def _make_button(label: str, run: RunRecord, key: str) -> None:
 def _start_chosen(run_path: Path, key: str) -> None:
     # Who presses at once after choosing presses the button that was drawn for the format chosen before.
     start_export(run_path, st.session_state[f"{key}-format"])
-
-
-def _progress(run: RunRecord, key: str) -> None:
-    with error_boundary():
-        task = EXPORTS.latest(str(run.path))
-        if task is None or task.ended:
-            st.rerun()
-        task_progress(EXPORTS, task, _in_words(task), f"{key}-cancel")
-
-
-def _in_words(task: Task[None]) -> str:
-    if task.state == "waiting":
-        return "Waiting for another export to end …"
-    return f"{task.stage or 'Getting ready'} …"

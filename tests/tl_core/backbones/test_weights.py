@@ -16,6 +16,7 @@ import pytest
 from tl_core.backbones.registry import Backbone, get_backbone
 from tl_core.backbones.weights import ensure_weights, keras_cache, weights_status
 from tl_core.errors import StoppedError, WeightsUnavailableError
+from tl_core.machine.progress import TaskContext
 from tl_core.storage.workspace import Workspace
 
 CONTENT = bytes(range(256)) * 12_000  # 3 MB
@@ -88,21 +89,21 @@ def test_a_provided_file_is_found_in_the_workspace_and_before_the_cache(workspac
 def test_a_download_reports_its_progress_and_stays(workspace: Workspace, server: str):
     backbone = served(f"{server}/weights.h5")
     seen: list[tuple[int, int]] = []
-    path = ensure_weights(backbone, workspace, progress=lambda done, total: seen.append((done, total)))
+    path = ensure_weights(backbone, workspace, TaskContext(lambda at: seen.append((at.done, at.total))))
     assert path == keras_cache() / backbone.weights_file
     assert path.read_bytes() == CONTENT
     assert seen[-1] == (len(CONTENT), len(CONTENT))
     assert [done for done, _ in seen] == sorted(done for done, _ in seen)
     assert len(seen) >= 3
     again: list[int] = []
-    assert ensure_weights(backbone, workspace, progress=lambda done, _: again.append(done)) == path
+    assert ensure_weights(backbone, workspace, TaskContext(lambda at: again.append(at.done))) == path
     assert again == []
 
 
 def test_a_stopped_download_leaves_nothing(workspace: Workspace, server: str):
     backbone = served(f"{server}/weights.h5")
     with pytest.raises(StoppedError):
-        ensure_weights(backbone, workspace, should_stop=lambda: True)
+        ensure_weights(backbone, workspace, TaskContext(should_stop=lambda: True))
     assert list(keras_cache().iterdir()) == []
     assert not weights_status(backbone, workspace).here
 

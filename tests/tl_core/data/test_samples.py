@@ -20,10 +20,11 @@ from tests.hostile.archives import good_members, zip_of
 from tl_core.data import sample_surfaces
 from tl_core.data.dataset import SPLITS
 from tl_core.data.health import health_report
-from tl_core.data.imports.download import Download
+from tl_core.data.imports.download import DOWNLOADING, Download
 from tl_core.data.normalise import read_image
 from tl_core.data.samples import SAMPLES, get_sample, import_sample, import_sample_set
 from tl_core.errors import DataError
+from tl_core.machine.progress import Progress, TaskContext
 
 
 def test_digits_are_the_scans_of_scikit_learn_as_black_ink_on_white(workspace):
@@ -131,14 +132,14 @@ def downloads_of(workspace) -> list[Path]:
 def test_flowers_come_from_a_tar_archive_that_is_removed_afterwards(workspace, served):
     archive = tgz_of([*good_members(8, "flower_photos/"), ("flower_photos/LICENSE.txt", b"CC-BY")])
     sample = dataclasses.replace(SAMPLES["flowers"], download=served("flower_photos.tgz", archive))
-    arrived: list[tuple[int, int]] = []
-    dataset = import_sample_set(
-        workspace, sample, download_progress=lambda done, total: arrived.append((done, total))
-    )
+    told: list[Progress] = []
+    dataset = import_sample_set(workspace, sample, TaskContext(told.append))
     assert dataset.classes == ("cats", "dogs")
     assert len(dataset.images) == 16
     assert (dataset.name, dataset.source, dataset.given_splits) == ("Flowers", "sample flowers", False)
-    assert arrived[-1] == (len(archive), len(archive))
+    arrived = [at for at in told if at.text == DOWNLOADING]
+    assert (arrived[-1].done, arrived[-1].total) == (len(archive), len(archive))
+    assert (told[-1].done, told[-1].total, told[-1].text) == (16, 16, "")
     assert downloads_of(workspace) == []
 
 

@@ -11,6 +11,7 @@ from tl_core.data import SplitConfig, import_uploads
 from tl_core.errors import ConfigError, DataError, NotEnoughDataError, StoppedError
 from tl_core.evaluation import evaluate
 from tl_core.evaluation.evaluate import as_class_probabilities, evaluate_run, measure
+from tl_core.machine.progress import TaskContext
 
 
 def test_every_figure_is_what_counting_gives():
@@ -83,7 +84,7 @@ def test_whoever_waits_for_another_measurement_can_stop(shared_run, dataset):
     told = []
     with evaluate._alone(file, lambda: None, lambda: False), pytest.raises(StoppedError):
         evaluate_run(
-            shared_run.record.path, dataset.path, "test", lambda done, _: told.append(done), should_stop=lambda: True
+            shared_run.record.path, dataset.path, "test", TaskContext(lambda at: told.append(at.done), lambda: True)
         )
     assert told == [0], "a page is asked whether it is still there"
 

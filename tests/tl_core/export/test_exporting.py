@@ -23,6 +23,7 @@ from tl_core.export.card import model_card
 from tl_core.export.proof import LARGEST_DIFFERENCE, LARGEST_LOSS
 from tl_core.inference.calibration import Calibration, apply_temperature, load_calibration, save_calibration
 from tl_core.inference.predict import open_predictor
+from tl_core.machine.progress import TaskContext
 from tl_core.runs import create_run, load_run, update_run
 
 
@@ -132,7 +133,7 @@ def test_a_sigmoid_gives_both_classes_and_onnx_knows_gelu(two_classes, workspace
 
 
 def test_a_damaged_export_is_refused_with_the_reason(run, tmp_path, monkeypatch, export_by_command):
-    def build_another(run, form, target, should_stop):
+    def build_another(run, form, target, task):
         model = keras.models.load_model(run.folder.model_file, compile=False)
         kernel, bias = model.layers[-1].layers[-1].get_weights()
         model.layers[-1].layers[-1].set_weights([-kernel, bias])
@@ -153,7 +154,7 @@ def test_a_damaged_export_is_refused_with_the_reason(run, tmp_path, monkeypatch,
 
 
 def test_a_file_that_cannot_be_loaded_is_refused(run, monkeypatch):
-    def build_half(run, form, target, should_stop):
+    def build_half(run, form, target, task):
         target.write_bytes(run.folder.model_file.read_bytes()[:5000])
 
     monkeypatch.setattr(exporting, "_build", build_half)
@@ -168,7 +169,7 @@ def test_it_can_be_stopped(run):
         folder.mkdir(parents=True)
     os.utime(left, (0, 0))
     with pytest.raises(StoppedError):
-        export_run(run.path, "saved_model", should_stop=lambda: True)
+        export_run(run.path, "saved_model", TaskContext(should_stop=lambda: True))
     assert list((run.path / "exports").glob(".making-*")) == [fresh], "nothing of it, nor of one that was cut off"
     fresh.rmdir()
 

@@ -21,6 +21,7 @@ from tl_core.imported_models.answering import answerer_of, open_imported_model
 from tl_core.imported_models.model_server import close_imported_model, is_open
 from tl_core.imported_models.sandbox import client
 from tl_core.inference.predict import predict_with
+from tl_core.machine.progress import TaskContext
 from tl_core.storage.workspace import Workspace
 
 # TensorFlow tries for ten seconds to get memory before it gives up.
@@ -54,14 +55,14 @@ def asked(model, *pictures):
 
 def test_a_good_model_answers_and_is_opened_once(good):
     said = []
-    open_imported_model(good, lambda done, text: said.append((done, text)))
-    assert [text for _, text in said] == [
+    open_imported_model(good, TaskContext(said.append))
+    assert [at.text for at in said] == [
         "Checking the file",
         "Loading the libraries",
         "Opening the model",
         "Asking it for the first time",
     ]
-    assert [done for done, _ in said] == sorted(done for done, _ in said)
+    assert [at.fraction for at in said] == sorted(at.fraction for at in said)
     pid = model_server._kept._process._process.pid
     assert asked(good, *[RED, BLUE] * 10) == ["red", "blue"] * 10
     assert model_server._kept._process._process.pid == pid
@@ -149,10 +150,10 @@ def test_a_process_that_takes_too_much_memory_is_ended(small, monkeypatch):
 
 def test_opening_can_be_stopped_also_while_another_model_is_being_opened(good):
     with pytest.raises(StoppedError):
-        open_imported_model(good, should_stop=lambda: True)
+        open_imported_model(good, TaskContext(should_stop=lambda: True))
     assert model_server._kept._process is None
     with model_server._kept.turn(lambda: False), pytest.raises(StoppedError):
-        open_imported_model(good, should_stop=lambda: True)
+        open_imported_model(good, TaskContext(should_stop=lambda: True))
 
 
 def test_an_idle_process_is_ended_and_started_again_for_the_next_question(small, monkeypatch):

@@ -9,6 +9,7 @@ from tests.tl_core.small_trainings import COLOURS, coloured, import_coloured
 from tl_core.data import import_uploads
 from tl_core.errors import DataError, StoppedError
 from tl_core.inference.nearest_neighbours import cached_features, feature_vectors, nearest_neighbours
+from tl_core.machine.progress import TaskContext
 
 
 def test_a_red_image_looks_like_red_training_images(shared_run, dataset):
@@ -33,7 +34,7 @@ def test_computed_with_progress_and_kept_for_this_model_and_dataset(shared_run, 
     own = import_coloured(workspace, {name: COLOURS[name] for name in ("green", "red")}, count=8)
     assert cached_features(shared_run.record.path, own) is None
     told = []
-    features = feature_vectors(shared_run.record.path, own, lambda done, total: told.append((done, total)))
+    features = feature_vectors(shared_run.record.path, own, TaskContext(lambda at: told.append((at.done, at.total))))
     assert told[-1] == (16, 16)
     np.testing.assert_array_equal(cached_features(shared_run.record.path, own), features)
     assert cached_features(train_run(own, epochs=1).record.path, own) is None
@@ -42,7 +43,7 @@ def test_computed_with_progress_and_kept_for_this_model_and_dataset(shared_run, 
 def test_what_is_stopped_leaves_nothing_behind(shared_run, workspace):
     own = import_coloured(workspace, {name: COLOURS[name] for name in ("blue", "red")}, count=6)
     with pytest.raises(StoppedError):
-        feature_vectors(shared_run.record.path, own, should_stop=lambda: True)
+        feature_vectors(shared_run.record.path, own, TaskContext(should_stop=lambda: True))
     assert cached_features(shared_run.record.path, own) is None
 
 

@@ -15,7 +15,7 @@ from tl_core.features.images import open_images
 from tl_core.inference import predict
 from tl_core.inference.calibration import Calibration, apply_temperature, save_calibration
 from tl_core.inference.predict import open_predictor, predict_archive, predict_images
-from tl_core.machine.progress import ignore_progress, never
+from tl_core.machine.progress import UNATTENDED, TaskContext
 from tl_core.runs import create_run
 
 NAMES = tuple(COLOURS)
@@ -119,7 +119,7 @@ def test_predicting_while_another_model_trains(shared_run, train_run, dataset, p
 
 
 def test_stored_and_predicted_pixels_are_equal(dataset, workspace):
-    images = open_images(open_cache(workspace), dataset, 32, ignore_progress, never)
+    images = open_images(open_cache(workspace), dataset, 32, UNATTENDED)
     for row, record in enumerate(dataset.images[:5]):
         seen = resize_image(read_image(dataset.path_of(record).read_bytes()), 32)
         assert np.array_equal(images.read(np.array([row]))[0], seen)
@@ -177,7 +177,9 @@ def test_a_zip_is_answered_file_by_file(shared_run, photos, monkeypatch):
     files = {name: photos[place % 3] for place, name in enumerate(names)}
     told = []
     archive = zipped({**files, "folder/notes.txt": b"text", "../evil.png": photos[0]})
-    answers = predict_archive(shared_run.record.path, archive, lambda *steps: told.append(steps))
+    answers = predict_archive(
+        shared_run.record.path, archive, TaskContext(lambda at: told.append((at.done, at.total)))
+    )
     by_name = {answer.name: answer for answer in answers}
     assert [by_name[name].top[0][0] for name in names] == [NAMES[place % 3] for place in range(10)]
     assert all(len(by_name[name].top) == 3 for name in names)
@@ -188,7 +190,7 @@ def test_a_zip_is_answered_file_by_file(shared_run, photos, monkeypatch):
 
 def test_a_zip_can_be_stopped_or_be_none(shared_run, photos):
     with pytest.raises(StoppedError):
-        predict_archive(shared_run.record.path, zipped({"a.png": photos[0]}), should_stop=lambda: True)
+        predict_archive(shared_run.record.path, zipped({"a.png": photos[0]}), TaskContext(should_stop=lambda: True))
     with pytest.raises(ArchiveError, match="not a zip"):
         predict_archive(shared_run.record.path, io.BytesIO(b"no zip at all"))
 

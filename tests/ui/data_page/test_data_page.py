@@ -15,7 +15,7 @@ from tl_core.data.health import health_report
 from tl_core.errors import StoppedError
 
 PAGE = "pages/1_Data.py"
-imports = importlib.import_module("ui.state.imports")
+imports = importlib.import_module("ui.data_page.imports")
 
 
 def open_data(**parameters):
@@ -121,10 +121,10 @@ def test_an_import_that_fails_says_why_and_keeps_nothing(workspace):
 def test_an_import_shows_its_progress_and_can_be_cancelled(workspace, monkeypatch):
     reached, ended = threading.Event(), threading.Event()
 
-    def slow_sample(workspace, name, progress, should_stop, download_progress):
-        progress(320, 1258)
+    def slow_sample(workspace, name, task):
+        task.report(320, 1258)
         reached.set()
-        while not should_stop():
+        while not task.should_stop():
             ended.wait(0.01)
         raise StoppedError("Stopped.")
 

@@ -34,8 +34,8 @@ class Held:
     def __init__(self):
         self.begun, self.go_on = threading.Semaphore(0), threading.Event()
 
-    def __call__(self, to):
-        to.progress(5, 20, "downloading")
+    def __call__(self, context):
+        context.report(5, 20, "downloading")
         self.begun.release()
         assert self.go_on.wait(SECONDS)
         return "made"
@@ -45,7 +45,7 @@ class Held:
 
 
 def test_a_finished_task_has_its_result(tasks):
-    task = wait_for_end(tasks, tasks.start("pets.zip", lambda to: "made"))
+    task = wait_for_end(tasks, tasks.start("pets.zip", lambda context: "made"))
     assert (task.state, task.result, task.title) == ("done", "made", "pets.zip")
 
 
@@ -54,7 +54,7 @@ def test_progress_is_seen_while_it_works(tasks):
     task_id = tasks.start("flowers", held, "here")
     held.wait_until_begun()
     (task,) = tasks.running("here")
-    assert (task.state, task.stage, task.fraction) == ("working", "downloading", 0.25)
+    assert (task.state, task.progress.text, task.progress.fraction) == ("working", "downloading", 0.25)
     assert tasks.running("elsewhere") == ()
     held.go_on.set()
     wait_for_end(tasks, task_id)
@@ -63,9 +63,9 @@ def test_progress_is_seen_while_it_works(tasks):
 
 
 def test_cancelling_stops_the_work(tasks):
-    def work(to):
+    def work(context):
         stop = threading.Event()
-        while not to.should_stop():
+        while not context.should_stop():
             stop.wait(0.01)
         raise StoppedError("Stopped.")
 
@@ -75,11 +75,11 @@ def test_cancelling_stops_the_work(tasks):
     assert (task.state, task.stopping, task.result) == ("stopped", True, None)
 
 
-def fail_in_words(to):
+def fail_in_words(context):
     raise ArchiveError("The zip is empty: choose another one.")
 
 
-def fail_unexpectedly(to):
+def fail_unexpectedly(context):
     raise KeyError("boom")
 
 
@@ -114,7 +114,7 @@ def test_a_second_start_for_the_same_subject_begins_nothing_if_it_is_to_be_alone
 def test_the_oldest_ended_ones_are_forgotten(tasks):
     ids = []
     for number in range(4):
-        ids.append(tasks.start(str(number), lambda to: "made"))
+        ids.append(tasks.start(str(number), lambda context: "made"))
         wait_for_end(tasks, ids[-1])
     assert [tasks.find(task_id) is not None for task_id in ids] == [False, True, True, True]
 

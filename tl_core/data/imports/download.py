@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Final
 
 from tl_core.data.imports.building import require_room
-from tl_core.errors import DataError, StoppedError
-from tl_core.machine.progress import Progress, ShouldStop, ignore_progress, never
+from tl_core.errors import DataError
+from tl_core.machine.progress import UNATTENDED, TaskContext
 
+DOWNLOADING: Final = "Downloading"  # the text of its progress: bytes are counted, not images
 TIMEOUT_SECONDS: Final = 30.0  # without a byte, then the network counts as gone
 _CHUNK: Final = 256 * 1024
+_STOPPED: Final = "The download was stopped; it goes on from there the next time."
 _NETWORK_ERRORS = (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError)
 
 _one_download = threading.Lock()  # two people asking for the same file must not write the same part
@@ -38,12 +40,7 @@ class Download:
         return self.url.rsplit("/", 1)[-1]
 
 
-def fetch(
-    file: Download,
-    folder: Path,
-    progress: Progress = ignore_progress,
-    should_stop: ShouldStop = never,
-) -> Path:
+def fetch(file: Download, folder: Path, task: TaskContext = UNATTENDED) -> Path:
     """Download into ``folder`` and return the complete, checked file.
 
     What arrives is kept in a ``.part`` file beside it; an interrupted download goes on from there next time.
@@ -51,37 +48,36 @@ def fetch(
     Args:
         file: what to download.
         folder: where to; made if it is missing.
-        progress: called with the bytes here and the bytes expected.
-        should_stop: asked between blocks.
+        task: told the bytes here and the bytes expected; asked between blocks.
 
     Raises:
         DataError: the network or the server fails, or the file is not the expected one.
         WorkspaceError: the disk is too full.
-        StoppedError: ``should_stop`` said so.
+        StoppedError: the task was asked to stop.
     """
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / file.file_name
-    with _alone(should_stop):
+    with _alone(task):
         if target.exists():
             return target
         require_room(folder, file.size)
         part = target.with_name(f"{target.name}.part")
-        _complete(file, part, progress, should_stop)
+        _complete(file, part, task)
         _check(file, part)
         return part.replace(target)
 
 
 @contextmanager
-def _alone(should_stop: ShouldStop) -> Iterator[None]:
+def _alone(task: TaskContext) -> Iterator[None]:
     while not _one_download.acquire(timeout=0.2):
-        _stop_if_asked(should_stop)
+        task.stop_if_asked(_STOPPED)
     try:
         yield
     finally:
         _one_download.release()
 
 
-def _complete(file: Download, part: Path, progress: Progress, should_stop: ShouldStop) -> None:
+def _complete(file: Download, part: Path, task: TaskContext) -> None:
     """Add to ``part`` what is missing; what is there stays when the network breaks."""
     here = part.stat().st_size if part.exists() else 0
     if here > file.size:
@@ -97,12 +93,12 @@ def _complete(file: Download, part: Path, progress: Progress, should_stop: Shoul
             here = here if resumed else 0
             with part.open("ab" if resumed else "wb") as output:
                 while block := answer.read(_CHUNK):
-                    _stop_if_asked(should_stop)
+                    task.stop_if_asked(_STOPPED)
                     here += len(block)
                     output.write(block)
                     if here > file.size:  # another file than the one described; it is refused below
                         return
-                    progress(here, file.size)
+                    task.report(here, file.size, DOWNLOADING)
     except _NETWORK_ERRORS as error:
         raise DataError(
             f"The download of {file.size / 1e6:.0f} MB needs the network, which failed ({_reason(error)}): try later."
@@ -127,8 +123,3 @@ def _reason(error: Exception) -> str:
         return f"the server answered {error.code} {error.reason}"
     cause = getattr(error, "reason", error)
     return str(getattr(cause, "strerror", None) or cause or type(error).__name__)
-
-
-def _stop_if_asked(should_stop: ShouldStop) -> None:
-    if should_stop():
-        raise StoppedError("The download was stopped; it goes on from there the next time.")

@@ -33,7 +33,7 @@ from tl_core.data.imports.sources import Source, SourceFile, folder_source, read
 from tl_core.data.normalise import normalise_image
 from tl_core.data.split import UNASSIGNED, SplitConfig, assign_splits
 from tl_core.errors import DataError, ImageError, NotEnoughDataError
-from tl_core.machine.progress import Progress, ShouldStop, ignore_progress, never, stop_if_asked
+from tl_core.machine.progress import UNATTENDED, TaskContext
 from tl_core.storage.workspace import Workspace, new_id
 
 MIN_CLASSES: Final = 2
@@ -41,6 +41,7 @@ MIN_IMAGES: Final = 2  # usable images in each class
 MAX_STORED_BYTES: Final = 1_000_000  # rarely exceeded by a JPEG with a short side of 640 pixels
 MAX_BAD_SHARE: Final = 0.2  # of the pictures; with more, something is wrong with the whole collection
 DEFAULT_SPLIT: Final = SplitConfig()
+STOPPED: Final = "The import was stopped; nothing of it was kept."
 
 
 def import_folder(
@@ -48,12 +49,11 @@ def import_folder(
     folder: Path,
     name: str,
     split: SplitConfig = DEFAULT_SPLIT,
-    progress: Progress = ignore_progress,
-    should_stop: ShouldStop = never,
+    task: TaskContext = UNATTENDED,
 ) -> Dataset:
     """Import a folder of class folders; see `import_source` for what is raised."""
     source = folder_source(folder)
-    return import_source(workspace, source, name, f"folder {folder.resolve().name}", split, progress, should_stop)
+    return import_source(workspace, source, name, f"folder {folder.resolve().name}", split, task)
 
 
 def import_zip(
@@ -61,8 +61,7 @@ def import_zip(
     file: BinaryIO | Path,
     name: str,
     split: SplitConfig = DEFAULT_SPLIT,
-    progress: Progress = ignore_progress,
-    should_stop: ShouldStop = never,
+    task: TaskContext = UNATTENDED,
 ) -> Dataset:
     """Import a zip file of class folders; see `import_source` for what is raised.
 
@@ -71,7 +70,7 @@ def import_zip(
     """
     with zip_source(file) as source:
         shown = clean_file_name(Path(str(getattr(file, "name", "file.zip"))).name)
-        return import_source(workspace, source, name, f"zip {shown}", split, progress, should_stop)
+        return import_source(workspace, source, name, f"zip {shown}", split, task)
 
 
 def import_uploads(
@@ -79,8 +78,7 @@ def import_uploads(
     images: Mapping[str, Sequence[tuple[str, bytes | BinaryIO]]],
     name: str,
     split: SplitConfig = DEFAULT_SPLIT,
-    progress: Progress = ignore_progress,
-    should_stop: ShouldStop = never,
+    task: TaskContext = UNATTENDED,
 ) -> Dataset:
     """Import images that were uploaded class by class: class name -> pairs of file name and content.
 
@@ -93,7 +91,7 @@ def import_uploads(
         for file_name, content in uploads
     ]
     layout = Layout(tuple(files), (), given_splits=False)
-    return import_layout(workspace, layout, name, "uploaded images", split, progress, should_stop)
+    return import_layout(workspace, layout, name, "uploaded images", split, task)
 
 
 def import_source(
@@ -102,8 +100,7 @@ def import_source(
     name: str,
     origin: str,
     split: SplitConfig = DEFAULT_SPLIT,
-    progress: Progress = ignore_progress,
-    should_stop: ShouldStop = never,
+    task: TaskContext = UNATTENDED,
 ) -> Dataset:
     """Import the files of a source, with classes and splits as its folders say.
 
@@ -113,18 +110,17 @@ def import_source(
         name: of the dataset, for people.
         origin: where the files come from, in words.
         split: used for the parts of the split that do not come with the folders.
-        progress: called with the number of pictures done and their total.
-        should_stop: asked between pictures.
+        task: told the number of pictures done and their total; asked between pictures.
 
     Raises:
         NotEnoughDataError: there are fewer than 2 classes, or fewer than 2 usable images in a class.
         DataError: more than a fifth of the pictures cannot be used.
         WorkspaceError: the workspace cannot be written or the disk is too full.
-        StoppedError: ``should_stop`` said so.
+        StoppedError: the task was asked to stop.
     """
     layout = understand_layout(source.files)
     layout = Layout(layout.files, source.skipped + layout.skipped, layout.given_splits)
-    return import_layout(workspace, layout, name, origin, split, progress, should_stop)
+    return import_layout(workspace, layout, name, origin, split, task)
 
 
 def import_layout(
@@ -133,21 +129,20 @@ def import_layout(
     name: str,
     origin: str,
     split: SplitConfig = DEFAULT_SPLIT,
-    progress: Progress = ignore_progress,
-    should_stop: ShouldStop = never,
+    task: TaskContext = UNATTENDED,
 ) -> Dataset:
     """Import files whose classes and splits are known; arguments and errors as `import_source`."""
     name = valid_name(name)
     classes = tuple(sorted({file.class_name for file in layout.files}, key=_natural))
     _require_classes(classes)
     with building(workspace, _room_for(layout.files)) as folder:
-        images, bad = _store_all(folder, classes, layout.files, progress, should_stop)
+        images, bad = _store_all(folder, classes, layout.files, task)
         _require_mostly_good(len(layout.files), bad)
         _require_images(classes, images)
         records = sorted(
             assign_splits(classes, images, split), key=lambda image: (image.label, _natural(image.source_name))
         )
-        stop_if_asked(should_stop)
+        task.stop_if_asked(STOPPED)
         write_manifest(
             Dataset(
                 id=folder.name,
@@ -171,21 +166,21 @@ def _room_for(files: Sequence[LabelledFile]) -> int:
 
 
 def _store_all(
-    folder: Path, classes: Sequence[str], files: Sequence[LabelledFile], progress: Progress, should_stop: ShouldStop
+    folder: Path, classes: Sequence[str], files: Sequence[LabelledFile], task: TaskContext
 ) -> tuple[list[ImageRecord], list[SkippedFile]]:
     """Normalise and write every picture; no more than a few per thread are in memory at any time."""
     labels = {name: label for label, name in enumerate(classes)}
     images: list[ImageRecord] = []
     bad: list[SkippedFile] = []
-    progress(0, len(files))
+    task.report(0, len(files))
     with contextlib.closing(in_threads(lambda file: _store(folder, labels, file), files)) as outcomes:
         for done, outcome in enumerate(outcomes, start=1):
             if isinstance(outcome, ImageRecord):
                 images.append(outcome)
             else:
                 bad.append(outcome)
-            progress(done, len(files))
-            stop_if_asked(should_stop)
+            task.report(done, len(files))
+            task.stop_if_asked(STOPPED)
     return images, bad
 
 

@@ -17,34 +17,34 @@ from tl_core.data.imports.file_kinds import is_junk, is_picture_name
 from tl_core.data.imports.sources import Source, SourceFile, read_limited
 from tl_core.data.normalise import MAX_IMAGE_BYTES
 from tl_core.errors import ArchiveError
-from tl_core.machine.progress import ShouldStop, never, stop_if_asked
+from tl_core.machine.progress import UNATTENDED, TaskContext
 
 
 @contextlib.contextmanager
-def tar_source(file: Path, scratch: Path, limits: ArchiveLimits, should_stop: ShouldStop = never) -> Iterator[Source]:
+def tar_source(file: Path, scratch: Path, limits: ArchiveLimits, task: TaskContext = UNATTENDED) -> Iterator[Source]:
     """The pictures in a tar archive (plain or compressed), readable until the block ends.
 
     They are copied to numbered files in a folder below ``scratch`` that is removed afterwards.
 
     Raises:
         ArchiveError: it is no tar archive, is damaged, or is over a limit.
-        StoppedError: ``should_stop`` said so.
+        StoppedError: the task was asked to stop.
     """
     with tempfile.TemporaryDirectory(prefix=".unpacking-", dir=scratch) as folder:
         try:
             with tarfile.open(file, "r|*") as archive:
-                source = _copied(archive, Path(folder), limits, should_stop)
+                source = _copied(archive, Path(folder), limits, task)
         except (tarfile.TarError, EOFError, zlib.error, UnicodeError, OSError) as error:
             raise ArchiveError("The downloaded archive is damaged and cannot be read: try again.") from error
         yield source
 
 
-def _copied(archive: tarfile.TarFile, folder: Path, limits: ArchiveLimits, should_stop: ShouldStop) -> Source:
+def _copied(archive: tarfile.TarFile, folder: Path, limits: ArchiveLimits, task: TaskContext) -> Source:
     files: list[SourceFile] = []
     skipped: list[SkippedFile] = []
     sizes: list[int] = []
     for member in archive:
-        stop_if_asked(should_stop)
+        task.stop_if_asked("The import was stopped; nothing of it was kept.")
         if member.isdir():
             continue
         sizes.append(member.size)

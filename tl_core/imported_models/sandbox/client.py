@@ -14,29 +14,28 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import psutil
 
-from tl_core.errors import ModelFileError, StoppedError
+from tl_core.errors import ModelFileError
 from tl_core.imported_models.check.limits import LIMITS
 from tl_core.imported_models.sandbox.frames import Frame, read_frame, write_frame
 from tl_core.imported_models.store import ImportedModel
 from tl_core.machine.child_process import end_process, start_python, with_our_code
-from tl_core.machine.progress import ShouldStop, never
+from tl_core.machine.progress import UNATTENDED, TaskContext
 
 logger = logging.getLogger(__name__)
 
 Images = npt.NDArray[np.uint8]
 Array = npt.NDArray[np.float32]
-Report = Callable[[float, str], None]  # how much is done, 0-1, and what goes on, in words
 
 PROGRAM: Final = "tl_core.imported_models.sandbox.worker"
 
-INTERVAL: Final = 0.1  # seconds between two looks at the clock, the memory and `should_stop`
+INTERVAL: Final = 0.1  # seconds between two looks at the clock, the memory and the task
+STOPPED: Final = "Opening the model was stopped."
 _LIBRARIES: Final = 1_500_000_000  # bytes that TensorFlow may take by itself
 _LOG_END: Final = 4000  # characters of what an ended process said that go to the log
 MOST_BYTES: Final = 1_000_000  # of an answer: 8 pictures, 10,000 classes
@@ -55,10 +54,6 @@ _VARIABLES: Final = (
     "TMPDIR",
     "VIRTUAL_ENV",
 )
-
-
-def nobody(done: float, text: str) -> None:
-    """Report to nobody."""
 
 
 class SandboxClient:
@@ -84,20 +79,20 @@ class SandboxClient:
         """Whether it can be asked."""
         return self._process.poll() is None
 
-    def wait_until_ready(self, report: Report, should_stop: ShouldStop) -> None:
+    def wait_until_ready(self, task: TaskContext) -> None:
         """Wait until the model is open.
 
         Raises:
             ModelFileError: it is refused, or could not be opened within its time and memory.
-            StoppedError: ``should_stop`` said so.
+            StoppedError: the task was asked to stop.
         """
         deadline, done = time.monotonic() + LIMITS.load_seconds, 0.0
         while True:
-            values, _ = self._next(deadline, should_stop)
+            values, _ = self._next(deadline, task)
             if values.get("ready"):
                 return
             done += 1
-            report(min(done / (_STEPS + 1), 1.0), str(values.get("stage", "Opening the model"))[:100])
+            task.report(min(done, _STEPS + 1), _STEPS + 1, str(values.get("stage", "Opening the model"))[:100])
 
     def ask(self, images: Images) -> Array:
         """What the model says: ``(n, outputs)`` for ``(n, s, s, 3)``.
@@ -108,7 +103,7 @@ class SandboxClient:
         question = ({"shape": list(images.shape)}, np.ascontiguousarray(images).tobytes())
         # In a thread, because a process that does not read would hold up whoever writes to it.
         threading.Thread(target=self._send, args=question, name="brought-send", daemon=True).start()
-        values, data = self._next(time.monotonic() + LIMITS.ask_seconds, never)
+        values, data = self._next(time.monotonic() + LIMITS.ask_seconds, UNATTENDED)
         shape = (len(images), self.model.outputs)
         if values.get("shape") != list(shape) or len(data) != 4 * shape[0] * shape[1]:
             raise self._ended("It answered something that is no answer")
@@ -140,9 +135,9 @@ class SandboxClient:
         except (OSError, ValueError) as error:  # it has ended meanwhile; whoever waits for the answer hears of it
             logger.info("A model from a file could not be asked: %s", error)
 
-    def _next(self, deadline: float, should_stop: ShouldStop) -> Frame:
+    def _next(self, deadline: float, task: TaskContext) -> Frame:
         while True:
-            self._watch(deadline, should_stop)  # each time: it could go on and on saying things
+            self._watch(deadline, task)  # each time: it could go on and on saying things
             try:
                 frame = self._frames.get(timeout=INTERVAL)
             except queue.Empty:
@@ -154,10 +149,10 @@ class SandboxClient:
                 raise ModelFileError(str(frame[0]["error"])[:1000])
             return frame
 
-    def _watch(self, deadline: float, should_stop: ShouldStop) -> None:
-        if should_stop():
+    def _watch(self, deadline: float, task: TaskContext) -> None:
+        if task.should_stop():
             self.end()
-            raise StoppedError("Opening the model was stopped.")
+            task.stop_if_asked(STOPPED)
         if time.monotonic() > deadline:
             raise self._ended("It took too long")
         try:

@@ -11,6 +11,7 @@ import pytest
 
 from tl_core.data.imports.download import Download, fetch
 from tl_core.errors import DataError, StoppedError
+from tl_core.machine.progress import TaskContext
 
 CONTENT = np.random.default_rng(0).bytes(1_000_000)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -66,7 +67,7 @@ def whole(server: Server) -> Download:
 
 def test_a_file_is_downloaded_checked_and_reported(server, tmp_path):
     seen: list[tuple[int, int]] = []
-    path = fetch(whole(server), tmp_path / "new", progress=lambda done, total: seen.append((done, total)))
+    path = fetch(whole(server), tmp_path / "new", TaskContext(lambda at: seen.append((at.done, at.total))))
     assert path.name == "file.zip"
     assert path.read_bytes() == CONTENT
     assert list(path.parent.iterdir()) == [path]
@@ -130,7 +131,7 @@ def test_no_network_is_one_sentence(server, tmp_path):
 def test_a_stopped_download_keeps_what_has_arrived(server, tmp_path):
     seen: list[int] = []
     with pytest.raises(StoppedError, match="goes on from there"):
-        fetch(whole(server), tmp_path, lambda done, total: seen.append(done), lambda: len(seen) > 1)
+        fetch(whole(server), tmp_path, TaskContext(lambda at: seen.append(at.done), lambda: len(seen) > 1))
     assert (tmp_path / "file.zip.part").stat().st_size == seen[-1] < len(CONTENT)
     assert fetch(whole(server), tmp_path).read_bytes() == CONTENT
 

@@ -17,6 +17,7 @@ from tl_core.data.imports.importing import import_folder, import_uploads, import
 from tl_core.data.normalise import normalise_image, read_image, resize_image
 from tl_core.data.split import SplitConfig
 from tl_core.errors import DataError, NotEnoughDataError, StoppedError, WorkspaceError
+from tl_core.machine.progress import TaskContext
 
 
 def left_over(workspace) -> list[str]:
@@ -190,7 +191,9 @@ def test_two_spellings_of_a_class_are_one(workspace):
 def test_progress_counts_every_picture_and_never_goes_back(workspace, make_folder, two_classes):
     seen: list[tuple[int, int]] = []
     files = {**two_classes(8), "cats/bad.png": b"bad"}
-    import_folder(workspace, make_folder(files), "seen", progress=lambda done, total: seen.append((done, total)))
+    import_folder(
+        workspace, make_folder(files), "seen", task=TaskContext(lambda at: seen.append((at.done, at.total)))
+    )
     assert seen == [(done, 17) for done in range(18)]
 
 
@@ -201,8 +204,7 @@ def test_a_stopped_import_leaves_nothing(workspace, make_folder, two_classes):
             workspace,
             make_folder(two_classes(20)),
             "stopped",
-            progress=lambda done, total: seen.append(done),
-            should_stop=lambda: len(seen) > 5,
+            task=TaskContext(lambda at: seen.append(at.done), lambda: len(seen) > 5),
         )
     assert max(seen) < 10
     assert left_over(workspace) == []

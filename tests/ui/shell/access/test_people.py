@@ -15,7 +15,7 @@ from tests.ui.trained_runs import colour_dataset, ended_run
 from tl_core.data import list_datasets, rename_dataset
 from tl_core.runs import list_runs
 from tl_core.storage.ownership import belonging, person_id, share
-from ui.state.imports import IMPORTS, start_import
+from ui.data_page.imports import IMPORTS, start_import
 
 ADA, EVE = "ada@example.org", "eve@example.org"
 CHANGING = {"Star", "Unstar", "Save the name", "Delete for good", "Rename", "Delete it", "Train 5 more epochs"}
@@ -159,7 +159,7 @@ def test_a_shared_dataset_can_be_trained_on(workspace, hers, visit):
 
 def test_what_is_imported_belongs_to_who_imported_it_and_others_do_not_see_it_coming(workspace, visit):
     ada, eve = (replace(workspace, person=person_id(workspace, email)) for email in (ADA, EVE))
-    task = start_import(ada, "Ada's zip", lambda to: import_coloured(ada, COLOURS))
+    task = start_import(ada, "Ada's zip", lambda task: import_coloured(ada, COLOURS))
     while not IMPORTS.find(task).ended:
         visit(EVE)
         assert "Ada's zip" not in everything(open_page("pages/1_Data.py"))
