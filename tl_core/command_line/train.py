@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
 
 from tl_core.command_line.import_data import find_or_import
 from tl_core.command_line.verb import DONE, Output, Verb, add_run_argument
 from tl_core.command_line.watching import run_and_report
-from tl_core.config import AUGMENTATION_LEVELS, AugmentationConfig, HeadConfig, TrainingConfig
+from tl_core.config import AUGMENTATION_LEVELS, SETTINGS, AugmentationConfig, HeadConfig, Setting, TrainingConfig
 from tl_core.config.presets import DEFAULT_PRESET, PRESETS
+from tl_core.config.setting import MAX_DENSE_LAYERS, parse_units
 from tl_core.errors import ConfigError, WorkspaceError
 from tl_core.planning import plan_training
 from tl_core.runs import RunRecord, create_run, find_run, update_run
@@ -21,6 +22,49 @@ from tl_core.storage.files import read_json
 from tl_core.storage.workspace import Workspace
 
 FINE_TUNE_EPOCHS: Final = 10  # where layers are unfrozen and nothing is said about epochs
+
+
+# Set by options of their own, or by none.
+_WITHOUT_OPTION: Final = ("preset", "class_weights", "head.batch_norm")
+_OPTIONS: Final[Mapping[str, Setting]] = {
+    path: setting
+    for path, setting in SETTINGS.items()
+    if path not in _WITHOUT_OPTION and not path.startswith("augmentation.")
+}
+
+
+# What may be given, where the choices or the range do not say it.
+_VALUES: Final[Mapping[str, str]] = {
+    "backbone": "a name that `backbones` lists",
+    "frozen_layers": "all, or how many of the first layers",
+    "fine_tune_epochs": f"by default {FINE_TUNE_EPOCHS} if layers are unfrozen",
+    "head.dense_units": f"at most {MAX_DENSE_LAYERS}",
+    "image_size": "by default as the backbone was trained",
+}
+
+
+def _add_option(parser: argparse.ArgumentParser, setting: Setting) -> None:
+    """Left out means: as the preset has it."""
+    flag = setting.option or f"--{setting.name.replace('_', '-')}"
+    parser.add_argument(
+        flag, dest=setting.name, type=_type_of(setting), default=argparse.SUPPRESS, help=_help_of(setting)
+    )
+
+
+def _type_of(setting: Setting) -> Callable[[str], Any]:
+    if setting.control == "units":
+        return _units
+    if setting.high is None:
+        return str
+    whole = _frozen if setting.path == "frozen_layers" else int
+    return whole if setting.whole else float
+
+
+def _help_of(setting: Setting) -> str:
+    """The first sentence of what the form says, and what may be given."""
+    sentence = setting.help.partition(". ")[0].rstrip(".").replace("%", "%%")
+    values = _VALUES.get(setting.path) or ", ".join(setting.choices) or f"{setting.low:.10g} to {setting.high:.10g}"
+    return f"{sentence} ({values})"
 
 
 def _frozen(text: str) -> int | None:
@@ -32,55 +76,11 @@ def _frozen(text: str) -> int | None:
         raise argparse.ArgumentTypeError(f"must be all or a number of layers, not {text!r}") from None
 
 
-def _units(text: str) -> tuple[int, ...]:
+def _units(text: str) -> list[int]:
     try:
-        return tuple(int(part) for part in text.split(",") if part.strip())
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"must be numbers such as 256,128, not {text!r}") from None
-
-
-@dataclass(frozen=True, slots=True)
-class _Option:
-    """One option that sets a field of the configuration, or of its head."""
-
-    flag: str
-    field: str
-    help: str
-    type: Any = str
-
-
-_OPTIONS: Final = (
-    _Option("--backbone", "backbone", "name of a backbone, as `backbones` lists them"),
-    _Option("--weights", "weights", "imagenet or random"),
-    _Option("--image-size", "image_size", "pixels; by default the backbone's own", int),
-    _Option("--frozen", "frozen_layers", "all, or how many of the first layers stay frozen", _frozen),
-    _Option("--epochs", "epochs", "of feature extraction", int),
-    _Option("--learning-rate", "learning_rate", "of feature extraction", float),
-    _Option("--fine-tune-epochs", "fine_tune_epochs", f"by default {FINE_TUNE_EPOCHS} if layers are unfrozen", int),
-    _Option("--fine-tune-learning-rate", "fine_tune_learning_rate", "10 to 100 times lower", float),
-    _Option("--batch-size", "batch_size", "images per step", int),
-    _Option("--optimizer", "optimizer", "adam, adamw, rmsprop or sgd"),
-    _Option("--weight-decay", "weight_decay", "for adamw and sgd", float),
-    _Option("--schedule", "schedule", "constant, cosine or plateau"),
-    _Option("--augmentation-mode", "augmentation_mode", "full or cached_views"),
-    _Option("--views", "views", "random views per image for cached_views", int),
-    _Option("--label-smoothing", "label_smoothing", "0 to 0.5", float),
-    _Option("--patience", "early_stopping_patience", "epochs without improvement before a phase ends", int),
-    _Option(
-        "--keep-last-epochs", "keep_last_epochs", "how many of the last epochs are kept beside the best, 0 to 10", int
-    ),
-    _Option("--precision", "precision", "auto, float32, mixed_float16 or mixed_bfloat16"),
-    _Option("--seed", "seed", "of everything random", int),
-)
-_HEAD_OPTIONS: Final = (
-    _Option("--pooling", "pooling", "average, max or flatten"),
-    _Option("--feature-normalization", "feature_normalization", "none, batch or layer"),
-    _Option("--dense", "dense_units", "units of hidden layers, such as 256,128", _units),
-    _Option("--activation", "activation", "relu, gelu or linear"),
-    _Option("--dropout", "dropout", "0 to 0.9", float),
-    _Option("--l2", "l2", "penalty on the hidden layers", float),
-    _Option("--output", "output", "softmax or sigmoid"),
-)
+        return parse_units(text)
+    except ConfigError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _add_train_arguments(parser: argparse.ArgumentParser) -> None:
@@ -95,11 +95,8 @@ def _add_config_arguments(parser: argparse.ArgumentParser) -> None:
     """Everything that `read_config` reads."""
     parser.add_argument("--preset", choices=tuple(PRESETS), default=DEFAULT_PRESET, help="settings to begin with")
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings to begin with, saved from the form")
-    # Left out means: as the preset has it.
-    for option in (*_OPTIONS, *_HEAD_OPTIONS):
-        parser.add_argument(
-            option.flag, dest=option.field, type=option.type, default=argparse.SUPPRESS, help=option.help
-        )
+    for setting in _OPTIONS.values():
+        _add_option(parser, setting)
     parser.add_argument(
         "--augmentation", choices=tuple(AUGMENTATION_LEVELS), help="how far images are changed at random"
     )
@@ -114,8 +111,9 @@ def read_config(options: argparse.Namespace) -> TrainingConfig:
     """
     given: Mapping[str, Any] = vars(options)
     config = _read_file(options.config) if options.config else PRESETS[options.preset].config
-    changes = {option.field: given[option.field] for option in _OPTIONS if option.field in given}
-    head = {option.field: given[option.field] for option in _HEAD_OPTIONS if option.field in given}
+    found = {path: given[setting.name] for path, setting in _OPTIONS.items() if setting.name in given}
+    changes = {path: value for path, value in found.items() if "." not in path}
+    head = {path.removeprefix("head."): value for path, value in found.items() if path.startswith("head.")}
     if head:
         changes["head"] = HeadConfig.from_dict(config.head.to_dict() | head)
     if options.augmentation:

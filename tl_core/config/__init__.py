@@ -2,6 +2,16 @@
 
 from tl_core.config.augmentation import AUGMENTATION_LEVELS, AugmentationConfig
 from tl_core.config.head import HeadConfig
-from tl_core.config.training import TrainingConfig
+from tl_core.config.setting import Section, Setting
+from tl_core.config.training import SETTINGS, TrainingConfig, flatten
 
-__all__ = ["AUGMENTATION_LEVELS", "AugmentationConfig", "HeadConfig", "TrainingConfig"]
+__all__ = [
+    "AUGMENTATION_LEVELS",
+    "SETTINGS",
+    "AugmentationConfig",
+    "HeadConfig",
+    "Section",
+    "Setting",
+    "TrainingConfig",
+    "flatten",
+]

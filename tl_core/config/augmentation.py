@@ -6,35 +6,52 @@ from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
-from tl_core.config.validation import from_mapping, require_choice, require_flag, require_number
+from tl_core.config.setting import Control, require_valid, setting
+from tl_core.config.validation import from_mapping, require_choice
 
-FILL_MODES: Final = ("reflect", "nearest", "constant", "wrap")
+
+def _change(default: Any, control: Control, label: str, text: str, **more: Any) -> Any:
+    return setting(default, "augmentation", control, label, text, **more)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AugmentationConfig:
-    """How far each image may be changed at random; all zero and false means no augmentation."""
+    """How far each image may be changed at random; all zero and false means no augmentation.
 
-    horizontal_flip: bool = False  # mirror left and right in half of the cases
-    vertical_flip: bool = False  # mirror top and bottom in half of the cases
-    rotation_degrees: float = 0.0  # turned by up to this angle either way, 0-180
-    zoom: float = 0.0  # nearer or farther by up to this fraction, 0-0.9
-    shift: float = 0.0  # moved by up to this fraction of the width and of the height, 0-0.9
-    shear: float = 0.0  # slanted by up to this fraction, 0-1
-    brightness: float = 0.0  # brighter or darker by up to this fraction of the full range, 0-1
-    contrast: float = 0.0  # more or less contrast by up to this fraction, 0-0.99
-    fill_mode: str = "reflect"  # what stands where the image was moved away: reflect, nearest, constant, wrap
+    Flips happen in half of the cases; every other change is drawn evenly from nothing to its amount, either way.
+    """
+
+    horizontal_flip: bool = _change(
+        False,
+        "flag",
+        "Mirror left and right",
+        "Off where left and right mean something, such as letters and digits.",
+    )
+    vertical_flip: bool = _change(
+        False, "flag", "Mirror top and bottom", "For images without an up, such as microscope or satellite pictures."
+    )
+    rotation_degrees: float = _change(
+        0.0, "degrees", "Rotation (degrees)", "Turned by up to this angle, either way.", high=180, step=1
+    )
+    zoom: float = _change(0.0, "share", "Zoom", "Nearer or farther by up to this share.", high=0.9)
+    shift: float = _change(
+        0.0, "share", "Shift", "Moved sideways and up or down by up to this share of the image.", high=0.9
+    )
+    shear: float = _change(0.0, "share", "Shear", "Slanted sideways by up to this share of the image.", high=1)
+    brightness: float = _change(
+        0.0, "share", "Brightness", "Brighter or darker by up to this share of the full range.", high=1
+    )
+    contrast: float = _change(0.0, "share", "Contrast", "More or less contrast by up to this share.", high=0.99)
+    fill_mode: str = _change(
+        "reflect",
+        "choice",
+        "Fill empty borders with",
+        "What stands where the image was moved away from its edge.",
+        choices={"reflect": "Reflection", "nearest": "Nearest pixel", "constant": "Black", "wrap": "Other side"},
+    )
 
     def __post_init__(self) -> None:
-        require_flag("Horizontal flip", self.horizontal_flip)
-        require_flag("Vertical flip", self.vertical_flip)
-        require_number("Rotation (degrees)", self.rotation_degrees, 0, 180)
-        require_number("Zoom", self.zoom, 0, 0.9)
-        require_number("Shift", self.shift, 0, 0.9)
-        require_number("Shear", self.shear, 0, 1)
-        require_number("Brightness", self.brightness, 0, 1)
-        require_number("Contrast", self.contrast, 0, 0.99)
-        require_choice("Fill mode", self.fill_mode, FILL_MODES)
+        require_valid(self)
 
     @property
     def enabled(self) -> bool:

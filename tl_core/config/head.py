@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Any
 
-from tl_core.config.validation import from_mapping, require_choice, require_flag, require_number
+from tl_core.config.setting import Control, require_valid, setting
+from tl_core.config.validation import from_mapping
 from tl_core.errors import ConfigError
 
-POOLINGS: Final = ("average", "max", "flatten")
-FEATURE_NORMALIZATIONS: Final = ("none", "batch", "layer")
-HIDDEN_ACTIVATIONS: Final = ("relu", "gelu", "linear")
-OUTPUTS: Final = ("softmax", "sigmoid")
-MAX_DENSE_LAYERS: Final = 4
-MAX_UNITS: Final = 4096
+
+def _part(default: Any, control: Control, label: str, text: str, **more: Any) -> Any:
+    return setting(default, "head", control, label, text, **more)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,27 +21,72 @@ class HeadConfig:
     With no dense layer the dropout stands between the pooled features and the output.
     """
 
-    pooling: str = "average"  # how (h, w, channels) becomes a vector: average, max, or flatten (keeps places)
-    feature_normalization: str = "none"  # of the pooled features: none, batch (per feature) or layer (per image)
-    dense_units: tuple[int, ...] = ()  # one hidden Dense layer per entry, with so many units
-    activation: str = "relu"  # of the hidden layers: relu, gelu, linear
-    batch_norm: bool = False  # BatchNormalization after each hidden layer
-    dropout: float = 0.2  # fraction of the values set to zero while training, 0-0.9
-    l2: float = 0.0  # L2 penalty on the kernels of the hidden layers, 0-1
-    output: str = "softmax"  # softmax (one probability per class) or sigmoid (one unit, two classes only)
+    pooling: str = _part(
+        "average",
+        "choice",
+        "Pooling",
+        "How the backbone's feature map becomes one list of numbers. Average: what is in the image, wherever it is. "
+        "Maximum: the strongest trace of each feature. Flatten: keeps the places, with many more parameters.",
+        choices={"average": "Average", "max": "Maximum", "flatten": "Flatten"},
+    )
+    feature_normalization: str = _part(
+        "none",
+        "choice",
+        "Feature normalization",
+        "Brings all features to the same scale before the head. Batch: each feature over the images. Layer: each "
+        "image over its features.",
+        choices={"none": "None", "batch": "Batch", "layer": "Layer"},
+    )
+    dense_units: tuple[int, ...] = _part(
+        (),
+        "units",
+        "Hidden layers",
+        "Units of each Dense layer between the features and the output, with commas: 256, 128. Empty: none, which is "
+        "often enough and over-fits least.",
+        option="--dense",
+    )
+    activation: str = _part(
+        "relu",
+        "choice",
+        "Activation",
+        "What follows each hidden layer. ReLU is the usual choice; linear means none.",
+        choices={"relu": "ReLU", "gelu": "GELU", "linear": "Linear"},
+    )
+    dropout: float = _part(
+        0.2,
+        "share",
+        "Dropout",
+        "The share of values set to zero at random while training, so that the head relies on no single feature. "
+        "More for little data, which over-fits at once.",
+        high=0.9,
+        step=0.05,
+    )
+    l2: float = _part(
+        0.0,
+        "scale",
+        "L2 penalty",
+        "Makes large weights in the hidden layers costly, against over-fitting. 0 is off.",
+        high=1,
+        options=(0.0, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1),
+    )
+    batch_norm: bool = _part(
+        False,
+        "flag",
+        "Normalize hidden layers",
+        "BatchNormalization after each hidden layer: steadier, often faster training.",
+    )
+    output: str = _part(
+        "softmax",
+        "choice",
+        "Answer",
+        "What the model gives for an image. Softmax: one probability per class, adding up to 1. Sigmoid: a single "
+        "probability, for exactly two classes.",
+        choices={"softmax": "Softmax", "sigmoid": "Sigmoid"},
+    )
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "dense_units", _units(self.dense_units))
-        require_choice("Pooling", self.pooling, POOLINGS)
-        require_choice("Feature normalization", self.feature_normalization, FEATURE_NORMALIZATIONS)
-        require_number("The number of dense layers", len(self.dense_units), 0, MAX_DENSE_LAYERS, whole=True)
-        for units in self.dense_units:
-            require_number("The units of a dense layer", units, 1, MAX_UNITS, whole=True)
-        require_choice("Activation", self.activation, HIDDEN_ACTIVATIONS)
-        require_flag("Batch normalization", self.batch_norm)
-        require_number("Dropout", self.dropout, 0, 0.9)
-        require_number("L2", self.l2, 0, 1)
-        require_choice("Output", self.output, OUTPUTS)
+        require_valid(self)
 
     def parameters(self, features: tuple[int, int, int], classes: int) -> tuple[int, int]:
         """Count the head's parameters without building it.

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from types import MappingProxyType
 from typing import Any, Final
 
 from tl_core.config.augmentation import AugmentationConfig
 from tl_core.config.head import HeadConfig
-from tl_core.config.validation import from_mapping, require_choice, require_flag, require_number
-from tl_core.errors import ConfigError
+from tl_core.config.setting import Setting, nested, records_of, require_valid, setting, settings_of
+from tl_core.config.validation import from_mapping
 
-WEIGHTS: Final = ("imagenet", "random")
-OPTIMIZERS: Final = ("adam", "adamw", "rmsprop", "sgd")
-SCHEDULES: Final = ("constant", "cosine", "plateau")
-PRECISIONS: Final = ("auto", "float32", "mixed_float16", "mixed_bfloat16")
-AUGMENTATION_MODES: Final = ("cached_views", "full")
 LEARNING_RATE_RANGE: Final = (1e-7, 1.0)
 MAX_EPOCHS: Final = 1000
-MAX_KEPT_EPOCHS: Final = 10
 
 DEFAULT_HEAD: Final = HeadConfig(feature_normalization="layer", dense_units=(512,), dropout=0.5)
 
@@ -33,55 +29,215 @@ class TrainingConfig:
     The defaults were chosen by experiment: docs/defaults.md.
     """
 
-    preset: str = "quick_start"  # the preset this began as; a label, changes nothing
-    backbone: str = "efficientnet_lite0"  # name in `tl_core.backbones.registry`
-    weights: str = "imagenet"  # imagenet (pretrained) or random (for tests and lessons)
-    image_size: int | None = None  # pixels, width and height of what the backbone sees; None = its own size
-    frozen_layers: int | None = None  # the first n layers of the backbone stay frozen; None = all of them
-    head: HeadConfig = DEFAULT_HEAD
-    augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
-    augmentation_mode: str = "full"  # full (new every epoch) or cached_views (drawn from `views` kept views)
-    views: int = 8  # random views per image kept by cached_views
+    preset: str = setting(  # a label: it changes nothing
+        "quick_start",
+        "essentials",
+        "own",
+        "Preset",
+        "A tried recipe that fills in the whole form. You can change anything afterwards.",
+    )
+    backbone: str = setting(  # name in `tl_core.backbones.registry`
+        "efficientnet_lite0",
+        "essentials",
+        "own",
+        "Backbone",
+        "A network that has already learned to see on 1.2 million ImageNet photos. Yours builds on it.",
+    )
+    frozen_layers: int | None = setting(  # the first n layers of the backbone; None = all of them
+        None,
+        "essentials",
+        "own",
+        "Frozen layers",
+        "Frozen layers keep what they learned on ImageNet; the others adapt to your images. Early layers see edges, "
+        "colours and textures, which are the same everywhere; late layers see things peculiar to ImageNet. So "
+        "unfreeze from the end, and fewer layers the less data you have.",
+        high=100_000,
+        optional=True,
+        option="--frozen",
+    )
+    epochs: int = setting(
+        60,
+        "essentials",
+        "whole",
+        "Epochs",
+        "How many times the head sees all training images while the backbone is frozen. The best epoch is kept, so a "
+        "few too many do no harm.",
+        low=1,
+        high=MAX_EPOCHS,
+    )
+    learning_rate: float = setting(
+        2e-3,
+        "essentials",
+        "rate",
+        "Learning rate",
+        "How large a step each update takes. Too large and the curve jumps about or explodes; too small and it "
+        "crawls. 0.001 is a good start for a new head.",
+        low=LEARNING_RATE_RANGE[0],
+        high=LEARNING_RATE_RANGE[1],
+    )
+    fine_tune_epochs: int = setting(
+        0,
+        "essentials",
+        "whole",
+        "Fine-tuning epochs",
+        "How many times the unfrozen layers see all training images, after the head has been trained. 0 leaves "
+        "fine-tuning out.",
+        high=MAX_EPOCHS,
+    )
+    fine_tune_learning_rate: float = setting(
+        1e-4,
+        "essentials",
+        "rate",
+        "Fine-tuning rate",
+        "The learning rate once backbone layers learn too. Take it 10 to 100 times smaller than the head's: large "
+        "updates would destroy what the backbone has learned.",
+        low=LEARNING_RATE_RANGE[0],
+        high=LEARNING_RATE_RANGE[1],
+    )
 
-    epochs: int = 60  # of feature extraction, 1-1000
-    learning_rate: float = 2e-3  # of feature extraction
-    fine_tune_epochs: int = 0  # of fine-tuning, 0-1000
-    fine_tune_learning_rate: float = 1e-4  # 10 to 100 times below `learning_rate`
-    batch_size: int = 32  # images per step, 1-1024
-    optimizer: str = "adam"  # adam, adamw, rmsprop, sgd (with momentum 0.9)
-    weight_decay: float = 0.0  # decoupled, used by adamw and sgd alone, 0-1
-    schedule: str = "cosine"  # of the learning rate within a phase: constant, cosine, plateau
-    label_smoothing: float = 0.05  # share of the target spread over the other classes, 0-0.5
-    class_weights: bool = False  # weigh rare classes up, so that each class counts the same
-    early_stopping_patience: int | None = None  # epochs without a better val_loss before a phase ends; None = off
-    keep_last_epochs: int = 0  # how many of the last epochs are kept beside the best one, 0-10
-    precision: str = "auto"  # of computation: auto, float32, mixed_float16, mixed_bfloat16
-    seed: int = 42  # of everything random: the same seed gives the same curve on a CPU
+    batch_size: int = setting(
+        32,
+        "training",
+        "scale",
+        "Batch size",
+        "Images per update. Smaller batches need less memory; larger ones are faster on a GPU.",
+        low=1,
+        high=1024,
+        options=(4, 8, 16, 24, 30, 32, 48, 64, 96, 128, 256),
+    )
+    optimizer: str = setting(
+        "adam",
+        "training",
+        "choice",
+        "Optimizer",
+        "The rule that turns errors into updates. Adam suits almost everything; AdamW adds weight decay; RMSprop is "
+        "what many classic recipes use; SGD with momentum (0.9) is slow, steady and needs a larger rate.",
+        choices={"adam": "Adam", "adamw": "AdamW", "rmsprop": "RMSprop", "sgd": "SGD, momentum"},
+    )
+    weight_decay: float = setting(  # decoupled
+        0.0,
+        "training",
+        "scale",
+        "Weight decay",
+        "Pulls all weights a little towards zero at each step, against over-fitting. For AdamW and SGD alone.",
+        high=1,
+        options=(0.0, 1e-6, 1e-5, 1e-4, 5e-4, 1e-3, 5e-3, 1e-2, 5e-2, 0.1),
+    )
+    schedule: str = setting(
+        "cosine",
+        "training",
+        "choice",
+        "Rate schedule",
+        "How the learning rate changes within a phase. Constant: not at all. Cosine: falls smoothly to zero. On "
+        "plateau: falls whenever the validation loss stops improving.",
+        choices={"constant": "Constant", "cosine": "Cosine", "plateau": "On plateau"},
+    )
+    early_stopping_patience: int | None = setting(  # None = off
+        None,
+        "training",
+        "whole",
+        "Early stopping: patience",
+        "Ends a phase after so many epochs without a better validation loss. 0 = never stop early. The best epoch is "
+        "kept either way.",
+        low=1,
+        high=MAX_EPOCHS,
+        optional=True,
+        option="--patience",
+    )
+    label_smoothing: float = setting(  # share of the target spread over the other classes
+        0.05,
+        "training",
+        "share",
+        "Label smoothing",
+        "Teaches the model to be a little less than certain, which helps when some labels are wrong. 0.1 is usual, "
+        "0 is off.",
+        high=0.5,
+    )
+    class_weights: bool = setting(
+        False,
+        "training",
+        "flag",
+        "Balance the classes",
+        "Counts images of rare classes more, so that each class matters the same. Turn it on when some classes have "
+        "many more images than others.",
+    )
+
+    head: HeadConfig = field(default=DEFAULT_HEAD, metadata=nested(HeadConfig))
+    augmentation: AugmentationConfig = field(default=AugmentationConfig(), metadata=nested(AugmentationConfig))
+    augmentation_mode: str = setting(
+        "full",
+        "augmentation",
+        "choice",
+        "Images are changed",
+        "When random changes are drawn. Every epoch: each image is changed anew and runs through the whole backbone; "
+        "exact and slow. Once: each image goes through the frozen backbone in a few views, and every epoch draws "
+        "among them; fast.",
+        choices={"full": "Every epoch", "cached_views": "Once, views are kept"},
+    )
+    views: int = setting(
+        8,
+        "augmentation",
+        "whole",
+        "Kept views per image",
+        "Random views of each image that are computed once. More views mean more variety and a longer preparation.",
+        low=1,
+        high=64,
+    )
+
+    image_size: int | None = setting(  # None = as the backbone was trained
+        None,
+        "machine",
+        "own",
+        "Image size",
+        "Width and height, in pixels, of what the backbone sees. Smaller is faster; details get lost.",
+        low=32,
+        high=1024,
+        optional=True,
+    )
+    weights: str = setting(
+        "imagenet",
+        "machine",
+        "choice",
+        "The backbone starts from",
+        "The weights before training. ImageNet: learned from 1.2 million photos; this is transfer learning. Random: "
+        "nothing learned, to see how much transfer learning helps.",
+        choices={"imagenet": "ImageNet", "random": "Random"},
+    )
+    keep_last_epochs: int = setting(
+        0,
+        "machine",
+        "whole",
+        "Keep the last epochs",
+        "Keeps the models of the last few epochs (checkpoints) beside the best one: the Predict page can ask each of "
+        "them, also while the training goes on. Only the weights that learn take space on the disk. 0 = keep the "
+        "best epoch alone.",
+        high=10,
+    )
+    precision: str = setting(
+        "auto",
+        "machine",
+        "choice",
+        "Precision",
+        "The number format of the computation. Automatic takes the fastest that this machine does well; float32 is "
+        "the safest; the 16-bit formats halve the memory.",
+        choices={
+            "auto": "Automatic",
+            "float32": "float32",
+            "mixed_float16": "Mixed float16",
+            "mixed_bfloat16": "Mixed bfloat16",
+        },
+    )
+    seed: int = setting(
+        42,
+        "machine",
+        "whole",
+        "Seed",
+        "The start of everything random. The same seed gives the same curve on a CPU.",
+        high=2**31 - 1,
+    )
 
     def __post_init__(self) -> None:
-        _require_records(self)
-        require_choice("Weights", self.weights, WEIGHTS)
-        if self.image_size is not None:
-            require_number("Image size", self.image_size, 32, 1024, whole=True)
-        if self.frozen_layers is not None:
-            require_number("Frozen layers", self.frozen_layers, 0, 100_000, whole=True)
-        require_choice("Augmentation mode", self.augmentation_mode, AUGMENTATION_MODES)
-        require_number("Views", self.views, 1, 64, whole=True)
-        require_number("Epochs", self.epochs, 1, MAX_EPOCHS, whole=True)
-        require_number("Learning rate", self.learning_rate, *LEARNING_RATE_RANGE)
-        require_number("Fine-tuning epochs", self.fine_tune_epochs, 0, MAX_EPOCHS, whole=True)
-        require_number("Fine-tuning learning rate", self.fine_tune_learning_rate, *LEARNING_RATE_RANGE)
-        require_number("Batch size", self.batch_size, 1, 1024, whole=True)
-        require_choice("Optimizer", self.optimizer, OPTIMIZERS)
-        require_number("Weight decay", self.weight_decay, 0, 1)
-        require_choice("Schedule", self.schedule, SCHEDULES)
-        require_number("Label smoothing", self.label_smoothing, 0, 0.5)
-        require_flag("Class weights", self.class_weights)
-        if self.early_stopping_patience is not None:
-            require_number("Early stopping patience", self.early_stopping_patience, 1, MAX_EPOCHS, whole=True)
-        require_number("Epochs to keep", self.keep_last_epochs, 0, MAX_KEPT_EPOCHS, whole=True)
-        require_choice("Precision", self.precision, PRECISIONS)
-        require_number("Seed", self.seed, 0, 2**31 - 1, whole=True)
+        require_valid(self)
 
     def with_more_epochs(self, epochs: int) -> TrainingConfig:
         """The same training with so many epochs more in its last phase.
@@ -96,7 +252,7 @@ class TrainingConfig:
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; `from_dict` gives the same record back."""
         values = {entry.name: getattr(self, entry.name) for entry in fields(self)}
-        return {**values, "head": self.head.to_dict(), "augmentation": self.augmentation.to_dict()}
+        return values | {name: values[name].to_dict() for name in records_of(type(self))}
 
     @classmethod
     def from_dict(cls, values: Any) -> TrainingConfig:
@@ -105,16 +261,20 @@ class TrainingConfig:
         Raises:
             ConfigError: a name is unknown or a value out of its range.
         """
-        nested: dict[str, Any] = {}
         if isinstance(values, dict):
-            readers = {"head": HeadConfig.from_dict, "augmentation": AugmentationConfig.from_dict}
-            nested = {name: read(values[name]) for name, read in readers.items() if name in values}
-            values = {**values, **nested}
+            records = records_of(cls).items()
+            values = values | {name: record.from_dict(values[name]) for name, record in records if name in values}
         return from_mapping(cls, values)
 
 
-def _require_records(config: TrainingConfig) -> None:
-    expected = {"preset": str, "backbone": str, "head": HeadConfig, "augmentation": AugmentationConfig}
-    for name, kind in expected.items():
-        if not isinstance(getattr(config, name), kind):
-            raise ConfigError(f"The setting “{name}” has the wrong form. Received: {getattr(config, name)!r}.")
+SETTINGS: Final[Mapping[str, Setting]] = MappingProxyType(settings_of(TrainingConfig))
+"""Every setting by its path in `TrainingConfig.to_dict()`: ``learning_rate``, ``head.dropout``."""
+
+
+def flatten(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings by their paths: ``{"head": {"dropout": 0.2}}`` becomes ``{"head.dropout": 0.2}``."""
+    flat: dict[str, Any] = {}
+    for name, value in nested.items():
+        path = f"{prefix}{name}"
+        flat.update(flatten(value, f"{path}.") if isinstance(value, Mapping) else {path: value})
+    return flat

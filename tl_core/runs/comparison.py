@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Literal
 
-from tl_core.config.fields import format_settings
+from tl_core.config.format_settings import format_settings
 from tl_core.runs import RunRecord
 from tl_core.runs.metrics import read_metrics
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
-from tl_core.config.fields import backbone_title, format_frozen, format_rates
+from tl_core.config.format_settings import backbone_title, format_frozen, format_rates
 from tl_core.config.phases import PHASE_TITLES
 from tl_core.format import moment, percent
 from tl_core.runs import RunRecord, Status

@@ -7,7 +7,7 @@ from typing import Final
 
 import streamlit as st
 
-from tl_core.config.fields import backbone_title
+from tl_core.config.format_settings import backbone_title
 from tl_core.runs import RunRecord, has_tags
 from ui.components.run_format import format_status
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from tl_core.config.fields import format_settings
+from tl_core.config.format_settings import format_settings
 from tl_core.runs import RunRecord
 from ui.components.markdown import plain
 from ui.state.config_text import to_text

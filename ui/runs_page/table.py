@@ -9,7 +9,7 @@ from typing import Any, Final
 import pandas as pd
 import streamlit as st
 
-from tl_core.config.fields import backbone_title, format_frozen, format_rates
+from tl_core.config.format_settings import backbone_title, format_frozen, format_rates
 from tl_core.figures.palette import VALIDATION
 from tl_core.figures.sparkline import accuracy_sparkline
 from tl_core.runs import RunRecord

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tl_core.config import AUGMENTATION_LEVELS, AugmentationConfig, TrainingConfig
-from tl_core.config.fields import FIELDS, flatten
+from tl_core.config import AUGMENTATION_LEVELS, SETTINGS, AugmentationConfig, Setting, TrainingConfig, flatten
+from tl_core.config.setting import format_units, parse_units
 from tl_core.errors import ConfigError
 
 FormValues = dict[str, Any]
@@ -17,7 +17,7 @@ CUSTOM_AUGMENTATION = "custom"
 def form_values(config: TrainingConfig) -> FormValues:
     """What each control shows for ``config``."""
     flat = flatten(config.to_dict())
-    return {path: field.to_form(flat[path]) for path, field in FIELDS.items()}
+    return {path: _to_control(setting, flat[path]) for path, setting in SETTINGS.items()}
 
 
 def config_of(values: Mapping[str, Any]) -> TrainingConfig:
@@ -27,17 +27,17 @@ def config_of(values: Mapping[str, Any]) -> TrainingConfig:
         ConfigError: a value is out of its range or cannot be read.
     """
     nested: dict[str, Any] = {}
-    for path, field in FIELDS.items():
-        group, _, name = path.rpartition(".")
+    for path, setting in SETTINGS.items():
+        group = path.rpartition(".")[0]
         place = nested.setdefault(group, {}) if group else nested
-        place[name] = field.from_form(values[path])
+        place[setting.name] = _from_control(setting, values[path])
     return TrainingConfig.from_dict(nested)
 
 
 def changed_settings(values: Mapping[str, Any], start: TrainingConfig) -> tuple[str, ...]:
     """The paths of the settings that differ from ``start``; the preset's name is no setting."""
     before = form_values(start)
-    return tuple(path for path in FIELDS if path != "preset" and values[path] != before[path])
+    return tuple(path for path in SETTINGS if path != "preset" and values[path] != before[path])
 
 
 def augmentation_of(values: Mapping[str, Any]) -> AugmentationConfig:
@@ -64,3 +64,19 @@ def augmentation_level(values: Mapping[str, Any]) -> str:
 def level_values(name: str) -> FormValues:
     """The values of the augmentation controls at the level ``name``."""
     return flatten({"augmentation": AUGMENTATION_LEVELS[name].to_dict()})
+
+
+def _to_control(setting: Setting, value: Any) -> Any:
+    if setting.control == "units":
+        return format_units(value)
+    return value or 0 if _zero_is_none(setting) else value
+
+
+def _from_control(setting: Setting, value: Any) -> Any:
+    if setting.control == "units":
+        return parse_units(value)
+    return int(value) or None if _zero_is_none(setting) else value
+
+
+def _zero_is_none(setting: Setting) -> bool:
+    return setting.control == "whole" and setting.optional

@@ -14,8 +14,7 @@ import streamlit as st
 
 from tl_core.backbones.outline import BackboneOutline, load_outline
 from tl_core.backbones.registry import get_backbone
-from tl_core.config import TrainingConfig
-from tl_core.config.fields import Field
+from tl_core.config import Setting, TrainingConfig
 from tl_core.config.presets import DEFAULT_PRESET, PRESETS
 from tl_core.errors import ConfigError
 from ui.state.form_values import FormValues, config_of, form_values
@@ -98,7 +97,7 @@ def has_draft() -> bool:
     return _KEY in st.session_state
 
 
-def show_in_control(setting: Field, value: Any) -> None:
+def show_in_control(setting: Setting, value: Any) -> None:
     """Put ``value`` into the control of ``setting``, before it is drawn.
 
     Every time, also where nothing has changed: the browser is told a value only in the run in which it is put, and if
@@ -107,7 +106,7 @@ def show_in_control(setting: Field, value: Any) -> None:
     st.session_state[setting.key] = value
 
 
-def save_from_control(setting: Field) -> None:
+def save_from_control(setting: Setting) -> None:
     """Take over what somebody has just entered; an emptied control keeps its last value."""
     value = st.session_state[setting.key]
     if value is not None:

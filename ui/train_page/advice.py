@@ -20,7 +20,7 @@ SOUND_RATES: Final[Mapping[str, float]] = {"adam": 2e-3, "adamw": 2e-3, "rmsprop
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
+class Situation:
     """What the advice is given on."""
 
     config: TrainingConfig
@@ -45,14 +45,14 @@ class Advice:
     changes: Mapping[str, Any]
 
 
-def advise(setting: Setting) -> tuple[Advice, ...]:
-    """Everything worth saying about ``setting``, most important first."""
-    return tuple(advice for rule in _RULES for advice in rule(setting))
+def advise(given: Situation) -> tuple[Advice, ...]:
+    """Everything worth saying about ``given``, most important first."""
+    return tuple(advice for rule in _RULES for advice in rule(given))
 
 
-def _unfrozen_but_never_trained(setting: Setting) -> Iterator[Advice]:
-    if setting.unfrozen and not setting.config.fine_tune_epochs:
-        layers = f"{setting.unfrozen} layers are" if setting.unfrozen > 1 else "1 layer is"
+def _unfrozen_but_never_trained(given: Situation) -> Iterator[Advice]:
+    if given.unfrozen and not given.config.fine_tune_epochs:
+        layers = f"{given.unfrozen} layers are" if given.unfrozen > 1 else "1 layer is"
         yield Advice(
             text=f"{layers} not frozen, but fine-tuning has 0 epochs, so the whole backbone stays as it is.",
             action=f"Fine-tune for {SUGGESTED_FINE_TUNE_EPOCHS} epochs",
@@ -60,19 +60,19 @@ def _unfrozen_but_never_trained(setting: Setting) -> Iterator[Advice]:
         )
 
 
-def _epochs_but_nothing_to_tune(setting: Setting) -> Iterator[Advice]:
-    if not setting.unfrozen and setting.config.fine_tune_epochs:
+def _epochs_but_nothing_to_tune(given: Situation) -> Iterator[Advice]:
+    if not given.unfrozen and given.config.fine_tune_epochs:
         yield Advice(
-            text=f"Fine-tuning has {setting.config.fine_tune_epochs} epochs, but all layers are frozen, "
+            text=f"Fine-tuning has {given.config.fine_tune_epochs} epochs, but all layers are frozen, "
             "so there is nothing to fine-tune. Freeze fewer layers, or leave fine-tuning out.",
             action="Leave fine-tuning out",
             changes={"fine_tune_epochs": 0},
         )
 
 
-def _fine_tuning_too_fast(setting: Setting) -> Iterator[Advice]:
-    config = setting.config
-    if not (setting.unfrozen and config.fine_tune_epochs) or config.weights == "random":
+def _fine_tuning_too_fast(given: Situation) -> Iterator[Advice]:
+    config = given.config
+    if not (given.unfrozen and config.fine_tune_epochs) or config.weights == "random":
         return
     if config.fine_tune_learning_rate * SAFE_RATIO > config.learning_rate * 1.001:
         rate = max(float(f"{config.learning_rate / 100:.3g}"), LEARNING_RATE_RANGE[0])
@@ -85,8 +85,8 @@ def _fine_tuning_too_fast(setting: Setting) -> Iterator[Advice]:
         )
 
 
-def _head_too_fast(setting: Setting) -> Iterator[Advice]:
-    config = setting.config
+def _head_too_fast(given: Situation) -> Iterator[Advice]:
+    config = given.config
     if config.learning_rate > HIGHEST_RATES[config.optimizer]:
         rate = SOUND_RATES[config.optimizer]
         yield Advice(
@@ -97,9 +97,9 @@ def _head_too_fast(setting: Setting) -> Iterator[Advice]:
         )
 
 
-def _random_weights_stay_random(setting: Setting) -> Iterator[Advice]:
-    config = setting.config
-    if config.weights == "random" and not (setting.unfrozen == setting.layers and config.fine_tune_epochs):
+def _random_weights_stay_random(given: Situation) -> Iterator[Advice]:
+    config = given.config
+    if config.weights == "random" and not (given.unfrozen == given.layers and config.fine_tune_epochs):
         yield Advice(
             text="A backbone with random weights has learned nothing: frozen layers stay random.",
             action="Start from ImageNet",
@@ -107,29 +107,29 @@ def _random_weights_stay_random(setting: Setting) -> Iterator[Advice]:
         )
 
 
-def _sigmoid_needs_two_classes(setting: Setting) -> Iterator[Advice]:
-    if setting.classes not in (None, 2) and setting.config.head.output == "sigmoid":
+def _sigmoid_needs_two_classes(given: Situation) -> Iterator[Advice]:
+    if given.classes not in (None, 2) and given.config.head.output == "sigmoid":
         yield Advice(
-            text=f"Sigmoid answers between two classes, and this dataset has {setting.classes}.",
+            text=f"Sigmoid answers between two classes, and this dataset has {given.classes}.",
             action="Use softmax",
             changes={"head.output": "softmax"},
         )
 
 
-def _little_data(setting: Setting) -> Iterator[Advice]:
-    few = setting.smallest_class is not None and setting.smallest_class < FEW_IMAGES_PER_CLASS
-    if few and not setting.config.augmentation.enabled and not setting.config.head.dropout:
+def _little_data(given: Situation) -> Iterator[Advice]:
+    few = given.smallest_class is not None and given.smallest_class < FEW_IMAGES_PER_CLASS
+    if few and not given.config.augmentation.enabled and not given.config.head.dropout:
         yield Advice(
-            text=f"The smallest class has only {setting.smallest_class} training images. Little data over-fits at "
+            text=f"The smallest class has only {given.smallest_class} training images. Little data over-fits at "
             "once; augmentation and dropout (More options) hold against it.",
             action="Dropout 0.3",
             changes={"head.dropout": 0.3},
         )
 
 
-def _unbalanced_classes(setting: Setting) -> Iterator[Advice]:
-    small, large = setting.smallest_class, setting.largest_class
-    if small and large and large >= 3 * small and not setting.config.class_weights:
+def _unbalanced_classes(given: Situation) -> Iterator[Advice]:
+    small, large = given.smallest_class, given.largest_class
+    if small and large and large >= 3 * small and not given.config.class_weights:
         yield Advice(
             text=f"The largest class has {large / small:.0f} times as many images as the smallest, which the model "
             "would learn to neglect.",
@@ -138,7 +138,7 @@ def _unbalanced_classes(setting: Setting) -> Iterator[Advice]:
         )
 
 
-_RULES: Final[tuple[Callable[[Setting], Iterator[Advice]], ...]] = (
+_RULES: Final[tuple[Callable[[Situation], Iterator[Advice]], ...]] = (
     _sigmoid_needs_two_classes,
     _unfrozen_but_never_trained,
     _epochs_but_nothing_to_tune,

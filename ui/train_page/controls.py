@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, TypedDict
+from typing import Any, Final, TypedDict, TypeVar
 
 import streamlit as st
 
-from tl_core.config.fields import FIELDS, Field
+from tl_core.config import SETTINGS, Setting
+from tl_core.config.setting import Control
 from tl_core.format import scientific
 from ui.state.training_draft import draft, save_from_control, show_in_control
 from ui.train_page.learning_rates import rate_options
 
 _UNITS_PATTERN: Final = r"^\s*(\d{1,4}(\s*[,;\s]\s*\d{1,4}){0,3})?[,;\s]*$"
+Number = TypeVar("Number", int, float)
+
 _MOST_BUTTONS: Final = 4  # more choices than this go into a drop-down list
 
 
@@ -28,14 +31,14 @@ class Frame(TypedDict):
 
 def control(path: str, *, disabled: bool = False, label: str | None = None) -> None:
     """Draw the control of the setting ``path``, standing where the draft stands."""
-    setting = FIELDS[path]
+    setting = SETTINGS[path]
     value = draft().values[path]
     show_in_control(setting, value)
     frame = Frame(key=setting.key, help=setting.help, disabled=disabled, on_change=save_from_control, args=(setting,))
     _CONTROLS[setting.control](setting, label or setting.label, value, frame)
 
 
-def _choice(setting: Field, label: str, _value: Any, frame: Frame) -> None:
+def _choice(setting: Setting, label: str, _value: Any, frame: Frame) -> None:
     options = list(setting.choices)
     if len(options) > _MOST_BUTTONS:
         st.selectbox(label, options, format_func=setting.choices.__getitem__, **frame)
@@ -43,40 +46,46 @@ def _choice(setting: Field, label: str, _value: Any, frame: Frame) -> None:
         st.radio(label, options, format_func=setting.choices.__getitem__, horizontal=True, **frame)
 
 
-def _flag(_setting: Field, label: str, _value: Any, frame: Frame) -> None:
+def _flag(_setting: Setting, label: str, _value: Any, frame: Frame) -> None:
     st.toggle(label, **frame)
 
 
-def _fraction(setting: Field, label: str, value: Any, frame: Frame) -> None:
+def _slider(setting: Setting, label: str, value: Any, frame: Frame) -> None:
     # A slider insists that all its numbers are of one type.
     kind = float if setting.step < 1 else int
     if not isinstance(value, kind):
         show_in_control(setting, kind(value))
     shown = "%.2f" if kind is float else "%d"
-    st.slider(label, kind(setting.low), kind(setting.high), step=kind(setting.step), format=shown, **frame)
+    st.slider(label, *_range(setting, kind), step=kind(setting.step), format=shown, **frame)
 
 
-def _whole(setting: Field, label: str, _value: Any, frame: Frame) -> None:
-    st.number_input(label, int(setting.low), int(setting.high), step=1, format="%d", **frame)
+def _whole(setting: Setting, label: str, _value: Any, frame: Frame) -> None:
+    st.number_input(label, *_range(setting, int), step=1, format="%d", **frame)
 
 
-def _rate(_setting: Field, label: str, value: Any, frame: Frame) -> None:
+def _range(setting: Setting, kind: type[Number]) -> tuple[Number, Number]:
+    assert setting.high is not None  # noqa: S101  # of a number
+    return kind(0 if setting.optional else setting.low), kind(setting.high)
+
+
+def _rate(_setting: Setting, label: str, value: Any, frame: Frame) -> None:
     st.select_slider(label, rate_options(value), format_func=scientific, **frame)
 
 
-def _scale(setting: Field, label: str, value: Any, frame: Frame) -> None:
+def _scale(setting: Setting, label: str, value: Any, frame: Frame) -> None:
     st.select_slider(label, sorted({*setting.options, value}), format_func=scientific, **frame)
 
 
-def _units(_setting: Field, label: str, _value: Any, frame: Frame) -> None:
+def _units(_setting: Setting, label: str, _value: Any, frame: Frame) -> None:
     sentence = "Whole numbers with commas between them, at most four: 256, 128"
     st.text_input(label, placeholder="none", validate=(_UNITS_PATTERN, sentence), **frame)
 
 
-_CONTROLS: Final[Mapping[str, Callable[[Field, str, Any, Frame], None]]] = {
+_CONTROLS: Final[Mapping[Control, Callable[[Setting, str, Any, Frame], None]]] = {
     "choice": _choice,
     "flag": _flag,
-    "fraction": _fraction,
+    "share": _slider,
+    "degrees": _slider,
     "whole": _whole,
     "rate": _rate,
     "scale": _scale,

@@ -5,8 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from tl_core.backbones.registry import get_backbone
-from tl_core.config import AUGMENTATION_LEVELS
-from tl_core.config.fields import FIELDS
+from tl_core.config import AUGMENTATION_LEVELS, SETTINGS
 from tl_core.data import Dataset
 from ui.state.form_values import CUSTOM_AUGMENTATION, augmentation_level, level_values
 from ui.state.training_draft import draft, show_in_control
@@ -121,7 +120,7 @@ def _machine() -> None:
 
 
 def _image_size() -> None:
-    setting, form = FIELDS["image_size"], draft()
+    setting, form = SETTINGS["image_size"], draft()
     backbone = get_backbone(form.values["backbone"])
     current = form.values["image_size"]
     sizes = sorted({size for size in _SIZES if size >= backbone.min_image_size} | ({current} if current else set()))
@@ -138,5 +137,5 @@ def _image_size() -> None:
 
 
 def _size_chosen() -> None:
-    setting = FIELDS["image_size"]
+    setting = SETTINGS["image_size"]
     draft().update({setting.path: st.session_state[setting.key] or None})

@@ -10,7 +10,7 @@ import streamlit as st
 
 from tl_core.backbones.registry import BACKBONES, Backbone, get_backbone
 from tl_core.backbones.weights import weights_status
-from tl_core.config.fields import FIELDS
+from tl_core.config import SETTINGS
 from tl_core.config.presets import PRESETS
 from tl_core.data import Dataset
 from tl_core.format import count
@@ -34,7 +34,7 @@ _TABLES_KEY: Final = "train_backbone_tables"  # how many tables there have been
 _MARKED_KEY: Final = "train_backbone_marked"  # what the table on the screen shows as chosen, and its rows
 _SEARCH_KEY: Final = "train_backbone_search"
 _TABLE_HEIGHT: Final = 320  # px
-_PRESET: Final = FIELDS["preset"]
+_PRESET: Final = SETTINGS["preset"]
 _MOST_NAMED: Final = 2  # changed settings named one by one; more are counted
 
 
@@ -217,4 +217,4 @@ def _format_changes(changed: tuple[str, ...]) -> str:
         return "As the preset has it."
     if len(changed) > _MOST_NAMED:
         return f"{len(changed)} settings changed."
-    return f"Changed: {', '.join(FIELDS[path].label.lower() for path in changed)}."
+    return f"Changed: {', '.join(SETTINGS[path].label.lower() for path in changed)}."

@@ -25,7 +25,7 @@ from ui.shell.errors import error_boundary
 from ui.shell.navigation import TRAIN, page_link
 from ui.shell.page import CONTENT_WIDTH
 from ui.state.training_draft import Draft, draft
-from ui.train_page.advice import Advice, Setting, advise
+from ui.train_page.advice import Advice, Situation, advise
 
 MEASURING_SECONDS: Final = 1.0  # between two looks at a measurement
 
@@ -85,9 +85,9 @@ def _visible(workspace: Workspace, run_id: str) -> RunRecord | None:
         return None
 
 
-def _setting(form: Draft, config: TrainingConfig, dataset: Dataset) -> Setting:
+def _setting(form: Draft, config: TrainingConfig, dataset: Dataset) -> Situation:
     training_images = [of_split["train"] for of_split in dataset.counts().values()]
-    return Setting(
+    return Situation(
         config=config,
         layers=len(form.outline.layers),
         classes=len(dataset.classes),

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from tl_core.backbones.registry import get_backbone
-from tl_core.config import TrainingConfig
-from tl_core.config.fields import FIELDS, parse_units
+from tl_core.config import SETTINGS, TrainingConfig
 from tl_core.config.phases import fine_tunes
+from tl_core.config.setting import parse_units
 from tl_core.errors import ConfigError
 from tl_core.format import scientific
 from ui.state.form_values import CUSTOM_AUGMENTATION, augmentation_level
@@ -39,7 +39,7 @@ def run_summary(config: TrainingConfig) -> str:
 
 
 def _word(values: Mapping[str, Any], path: str) -> str:
-    return FIELDS[path].choices[values[path]]
+    return SETTINGS[path].choices[values[path]]
 
 
 def _optimizer(values: Mapping[str, Any]) -> str:

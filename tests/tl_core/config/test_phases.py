@@ -8,7 +8,7 @@ import pytest
 
 from tl_core.backbones.outline import load_outline
 from tl_core.config import TrainingConfig
-from tl_core.config.fields import format_rates, format_settings
+from tl_core.config.format_settings import format_rates, format_settings
 from tl_core.config.phases import FINE_TUNE, HEAD, Phase, extended, fine_tunes, phases_of
 from tl_core.errors import ConfigError
 from tl_core.export.code.program import write_program

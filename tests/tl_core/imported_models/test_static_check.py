@@ -11,8 +11,7 @@ import pytest
 
 from tests.hostile.bad_models import BAD_MODELS, BadModel
 from tests.hostile.models import CLASSES, config, exported, good_model, head_layers, manifest, packed
-from tl_core.config import HeadConfig, TrainingConfig
-from tl_core.config.head import FEATURE_NORMALIZATIONS, HIDDEN_ACTIVATIONS, OUTPUTS, POOLINGS
+from tl_core.config import SETTINGS, HeadConfig, TrainingConfig
 from tl_core.errors import ModelFileError, WorkspaceError
 from tl_core.imported_models import (
     LIMITS,
@@ -69,10 +68,10 @@ def test_few_kinds_of_parts_are_allowed():
 HEADS = [
     HeadConfig(pooling=pooling, feature_normalization=normalization, output=output, dense_units=(8,), **more)
     for pooling, normalization, output, more in zip(
-        POOLINGS,
-        FEATURE_NORMALIZATIONS,
-        (*OUTPUTS, "softmax"),
-        [{"activation": name, "batch_norm": True, "l2": 0.01} for name in HIDDEN_ACTIVATIONS],
+        SETTINGS["head.pooling"].choices,
+        SETTINGS["head.feature_normalization"].choices,
+        (*SETTINGS["head.output"].choices, "softmax"),
+        [{"activation": name, "batch_norm": True, "l2": 0.01} for name in SETTINGS["head.activation"].choices],
         strict=True,
     )
 ]

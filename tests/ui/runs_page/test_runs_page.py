@@ -12,7 +12,7 @@ import pytest
 from tests.ui.pages_without_browser import checked, open_page, press, texts
 from tests.ui.trained_runs import ended_run
 from tl_core.config import HeadConfig, TrainingConfig
-from tl_core.config.fields import format_frozen, format_rates, format_settings
+from tl_core.config.format_settings import format_frozen, format_rates, format_settings
 from tl_core.errors import ModelUnavailableError
 from tl_core.features.cache import ArraySpec, open_cache
 from tl_core.runs import annotate_run, create_run, find_run, list_runs, update_run

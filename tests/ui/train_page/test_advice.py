@@ -8,30 +8,33 @@ import pytest
 
 from tl_core.config import AUGMENTATION_LEVELS, HeadConfig, TrainingConfig
 from ui.state.form_values import config_of, form_values
-from ui.train_page.advice import Setting, advise
+from ui.train_page.advice import Situation, advise
 from ui.train_page.summary import options_summary, run_summary
 
 TROUBLE = {
-    "unfrozen but never trained": (Setting(config=TrainingConfig(frozen_layers=90), layers=100), "10 layers are not"),
-    "one layer unfrozen": (Setting(config=TrainingConfig(frozen_layers=99), layers=100), "1 layer is not frozen"),
-    "nothing to tune": (Setting(config=TrainingConfig(fine_tune_epochs=5), layers=100), "all layers are frozen"),
+    "unfrozen, never trained": (
+        Situation(config=TrainingConfig(frozen_layers=90), layers=100),
+        "10 layers are not",
+    ),
+    "one layer unfrozen": (Situation(config=TrainingConfig(frozen_layers=99), layers=100), "1 layer is not frozen"),
+    "nothing to tune": (Situation(config=TrainingConfig(fine_tune_epochs=5), layers=100), "all layers are frozen"),
     "too fast": (
-        Setting(
+        Situation(
             config=TrainingConfig(frozen_layers=50, fine_tune_epochs=5, fine_tune_learning_rate=1e-3), layers=100
         ),
         "2 times smaller than the head's",
     ),
-    "random and frozen": (Setting(config=TrainingConfig(weights="random"), layers=100), "learned nothing"),
+    "random and frozen": (Situation(config=TrainingConfig(weights="random"), layers=100), "learned nothing"),
     "sigmoid": (
-        Setting(config=TrainingConfig(head=HeadConfig(output="sigmoid")), layers=100, classes=3),
+        Situation(config=TrainingConfig(head=HeadConfig(output="sigmoid")), layers=100, classes=3),
         "between two classes, and this dataset has 3",
     ),
     "unbalanced": (
-        Setting(config=TrainingConfig(), layers=100, classes=2, smallest_class=50, largest_class=400),
+        Situation(config=TrainingConfig(), layers=100, classes=2, smallest_class=50, largest_class=400),
         "8 times as many",
     ),
     "little data": (
-        Setting(
+        Situation(
             config=TrainingConfig(head=HeadConfig(dropout=0)),
             layers=100,
             classes=2,
@@ -68,7 +71,7 @@ def test_following_the_advice_ends_it(setting, words):
     ],
 )
 def test_sound_settings_are_left_alone(config):
-    setting = Setting(config=config, layers=100, classes=2, smallest_class=100, largest_class=150)
+    setting = Situation(config=config, layers=100, classes=2, smallest_class=100, largest_class=150)
     assert advise(setting) == ()
 
 

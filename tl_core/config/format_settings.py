@@ -1,21 +1,20 @@
-"""A configuration in the words of the form."""
+"""A configuration as text, in the words of the form."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from tl_core.backbones.outline import BackboneOutline, load_outline
+from tl_core.backbones.outline import load_outline
 from tl_core.backbones.registry import BACKBONES
-from tl_core.config import TrainingConfig
-from tl_core.config.fields.field import Field, Section, units_text
-from tl_core.config.fields.table import fields_of
 from tl_core.config.phases import fine_tunes
 from tl_core.config.presets import PRESETS
+from tl_core.config.setting import Control, Section, Setting, format_units
+from tl_core.config.training import SETTINGS, TrainingConfig, flatten
 from tl_core.errors import TransferLearningError
-from tl_core.format import scientific
+from tl_core.format import number, scientific
 
-SECTIONS: Final[Mapping[Section, str]] = {
+_SECTIONS: Final[Mapping[Section, str]] = {
     "essentials": "What was trained",
     "training": "How it was trained",
     "head": "Head",
@@ -23,7 +22,7 @@ SECTIONS: Final[Mapping[Section, str]] = {
     "machine": "Machine",
 }
 
-# Two fields have the label “Epochs”, each in its own part of the form; here they stand side by side.
+# The form has the two under the titles of their phases; here they stand side by side.
 _LABELS: Final = {"epochs": "Epochs, feature extraction", "fine_tune_epochs": "Epochs, fine-tuning"}
 _OF_FINE_TUNING: Final = ("fine_tune_epochs", "fine_tune_learning_rate")
 
@@ -31,16 +30,12 @@ _OF_FINE_TUNING: Final = ("fine_tune_epochs", "fine_tune_learning_rate")
 def format_settings(config: TrainingConfig) -> dict[str, dict[str, str]]:
     """Label and value of every setting that took part, by section, as plain text."""
     values = flatten(config.to_dict())
-    words: dict[str, dict[str, str]] = {}
-    for section, title in SECTIONS.items():
-        rows = {
-            _LABELS.get(field.path, field.label): _format_value(field, values[field.path], config)
-            for field in fields_of(section)
-            if _takes_part(field, config)
-        }
-        if rows:
-            words[title] = rows
-    return words
+    rows: dict[str, dict[str, str]] = {title: {} for title in _SECTIONS.values()}
+    for path, setting in SETTINGS.items():
+        if _takes_part(setting, config):
+            label = _LABELS.get(path, setting.label)
+            rows[_SECTIONS[setting.section]][label] = _format_value(setting, values[path], config)
+    return {title: found for title, found in rows.items() if found}
 
 
 def backbone_title(config: TrainingConfig) -> str:
@@ -51,11 +46,11 @@ def backbone_title(config: TrainingConfig) -> str:
 
 def format_frozen(config: TrainingConfig) -> str:
     """How much of the backbone stays frozen: ``all 151``, ``120 of 151``, ``none of 151``."""
-    outline = _outline(config)
     frozen = config.frozen_layers
-    if outline is None:
+    try:
+        layers = len(load_outline(config.backbone).layers)
+    except (TransferLearningError, FileNotFoundError):  # a run of a version that knew other backbones can be shown
         return "all" if frozen is None else str(frozen)
-    layers = len(outline.layers)
     if frozen is None or frozen >= layers:
         return f"all {layers}"
     return f"{frozen or 'none'} of {layers}"
@@ -67,37 +62,19 @@ def format_rates(config: TrainingConfig) -> str:
     return f"{rate}, then {scientific(config.fine_tune_learning_rate)}" if fine_tunes(config) else rate
 
 
-def flatten(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """``{"head": {"dropout": 0.2}}`` becomes ``{"head.dropout": 0.2}``."""
-    flat: dict[str, Any] = {}
-    for name, value in nested.items():
-        path = f"{prefix}{name}"
-        flat.update(flatten(value, f"{path}.") if isinstance(value, Mapping) else {path: value})
-    return flat
-
-
-def _outline(config: TrainingConfig) -> BackboneOutline | None:
-    try:
-        return load_outline(config.backbone)
-    except (TransferLearningError, FileNotFoundError):
-        return None  # a run of a version that knew other backbones is still worth showing
-
-
-def _takes_part(field: Field, config: TrainingConfig) -> bool:
-    if field.path in _OF_FINE_TUNING:
+def _takes_part(setting: Setting, config: TrainingConfig) -> bool:
+    if setting.path in _OF_FINE_TUNING:
         return fine_tunes(config)
-    if field.section == "augmentation" or field.path in {"augmentation_mode", "views"}:
-        return config.augmentation.enabled
-    return True
+    return setting.section != "augmentation" or config.augmentation.enabled
 
 
-def _format_value(field: Field, value: Any, config: TrainingConfig) -> str:
-    if field.path in _OWN_WORDS:
-        return _OWN_WORDS[field.path](config)
-    return _WORDS[field.control](field, value)
+def _format_value(setting: Setting, value: Any, config: TrainingConfig) -> str:
+    if setting.path in _BY_PATH:
+        return _BY_PATH[setting.path](config)
+    return _BY_CONTROL[setting.control](setting, value)
 
 
-_OWN_WORDS: Final[Mapping[str, Callable[[TrainingConfig], str]]] = {
+_BY_PATH: Final[Mapping[str, Callable[[TrainingConfig], str]]] = {
     "preset": lambda config: PRESETS[config.preset].title if config.preset in PRESETS else config.preset,
     "backbone": backbone_title,
     "frozen_layers": format_frozen,
@@ -107,14 +84,13 @@ _OWN_WORDS: Final[Mapping[str, Callable[[TrainingConfig], str]]] = {
     ),
     "keep_last_epochs": lambda config: f"{config.keep_last_epochs or 'none'} beside the best",
 }
-
-_WORDS: Final[Mapping[str, Callable[[Field, Any], str]]] = {
-    "own": lambda _, value: str(value),
-    "choice": lambda field, value: field.choices.get(value, str(value)),
+_BY_CONTROL: Final[Mapping[Control, Callable[[Setting, Any], str]]] = {
+    "choice": lambda setting, value: setting.choices.get(value, str(value)),
     "flag": lambda _, value: "yes" if value else "no",
-    "fraction": lambda _, value: f"{100 * value:.0f} %" if value else "none",
+    "share": lambda _, value: f"{number(100 * value, 6)} %" if value else "none",
+    "degrees": lambda _, value: number(value, 6) if value else "none",
     "whole": lambda _, value: f"{value:,}",
     "rate": lambda _, value: scientific(value),
     "scale": lambda _, value: scientific(value) if value else "off",
-    "units": lambda _, value: units_text(value) or "none",
+    "units": lambda _, value: format_units(value) or "none",
 }

@@ -1,0 +1,146 @@
+"""What is known about one setting of a training: its values, its words, and its control in the form.
+
+It stands as metadata on the field of a configuration record. Validation, the form, the text version, the comparison
+of runs and the options of the command line are derived from it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from tl_core.config.validation import require_choice, require_flag, require_number
+from tl_core.errors import ConfigError
+
+Section = Literal["essentials", "training", "head", "augmentation", "machine"]
+Control = Literal[
+    "own",  # drawn by code of its own
+    "choice",  # one of `choices`
+    "flag",  # yes or no
+    "share",  # a slider from `low` to `high`, shown as a percentage
+    "degrees",  # a slider from `low` to `high`
+    "whole",  # a box for a whole number; 0 stands for None where the setting is optional
+    "rate",  # a learning rate on a logarithmic scale
+    "scale",  # one of `options`
+    "units",  # units of up to four hidden layers, as text
+]
+
+MAX_DENSE_LAYERS: Final = 4
+MAX_UNITS: Final = 4096
+
+_KEY: Final = "setting"
+_RECORD: Final = "record"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """One setting as a person meets it."""
+
+    section: Section  # part of the form
+    control: Control
+    label: str
+    help: str  # what it does, and when to change it
+    choices: Mapping[str, str] = dataclasses.field(default_factory=dict)  # value -> words
+    low: float = 0  # of a number, with `high` inclusive
+    high: float | None = None  # None = it is no number
+    optional: bool = False  # whether it may be None
+    step: float = 0.01  # of a slider
+    options: tuple[float, ...] = ()  # the stops of a scale
+    option: str = ""  # on the command line, where it is not called as the field
+    path: str = ""  # its place in `TrainingConfig.to_dict()`, with dots for nesting; set by `settings_of`
+
+    @property
+    def name(self) -> str:
+        """Name of the field."""
+        return self.path.rpartition(".")[2]
+
+    @property
+    def key(self) -> str:
+        """A name without dots, for its control."""
+        return f"train_{self.path.replace('.', '_')}"
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is a whole number."""
+        return self.control in ("own", "whole") or (self.control == "scale" and isinstance(self.options[0], int))
+
+
+def setting(default: Any, section: Section, control: Control, label: str, text: str, **more: Any) -> Any:
+    """A field of a configuration record; ``more`` as in `Setting`."""
+    known = Setting(section=section, control=control, label=label, help=text, **more)
+    return dataclasses.field(default=default, metadata={_KEY: known})
+
+
+def nested(record: type) -> dict[str, type]:
+    """Metadata of a field that holds a configuration record with settings of its own."""
+    return {_RECORD: record}
+
+
+def records_of(config: type) -> dict[str, Any]:
+    """The records within a record: field -> class."""
+    return {entry.name: entry.metadata[_RECORD] for entry in dataclasses.fields(config) if _RECORD in entry.metadata}
+
+
+def settings_of(config: type, prefix: str = "") -> dict[str, Setting]:
+    """Every setting of a record and of the records in it, by its path."""
+    found: dict[str, Setting] = {}
+    for entry in dataclasses.fields(config):
+        path = f"{prefix}{entry.name}"
+        if _RECORD in entry.metadata:
+            found.update(settings_of(entry.metadata[_RECORD], f"{path}."))
+        else:
+            found[path] = dataclasses.replace(entry.metadata[_KEY], path=path)
+    return found
+
+
+def format_units(units: Iterable[int]) -> str:
+    """Hidden layers as text: ``[256, 128]`` becomes ``"256, 128"``."""
+    return ", ".join(map(str, units))
+
+
+def parse_units(text: Any) -> list[int]:
+    """Hidden layers from text.
+
+    Raises:
+        ConfigError: something other than whole numbers and commas is in it.
+    """
+    parts = [part for part in re.split(r"[,;\s]+", str(text)) if part]
+    if not all(part.isdecimal() for part in parts):
+        raise ConfigError(
+            f"Hidden layers must be whole numbers with commas between them, such as 256, 128. Received: {text!r}."
+        )
+    return [int(part) for part in parts]
+
+
+def require_valid(config: Any) -> None:
+    """Check every field of a configuration record.
+
+    Raises:
+        ConfigError: a value has the wrong type, or is out of its range.
+    """
+    for entry in dataclasses.fields(config):
+        value = getattr(config, entry.name)
+        if _KEY in entry.metadata:
+            _require_valid(entry.metadata[_KEY], entry.name.replace("_", " ").capitalize(), value)
+        elif not isinstance(value, entry.metadata[_RECORD]):
+            raise ConfigError(f"The setting “{entry.name}” has the wrong form. Received: {value!r}.")
+
+
+def _require_valid(known: Setting, name: str, value: Any) -> None:
+    if value is None and known.optional:
+        return
+    if known.choices:
+        require_choice(name, value, known.choices)
+    elif known.control == "flag":
+        require_flag(name, value)
+    elif known.control == "units":
+        require_number("The number of dense layers", len(value), 0, MAX_DENSE_LAYERS, whole=True)
+        for units in value:
+            require_number("The units of a dense layer", units, 1, MAX_UNITS, whole=True)
+    elif known.high is not None:
+        require_number(name, value, known.low, known.high, whole=known.whole)
+    elif not isinstance(value, str):
+        raise ConfigError(f"{name} must be a text. Received: {value!r}.")
