@@ -45,8 +45,6 @@ FLOORS = {
     for height, (_, packages) in enumerate(floors)
     for package in packages
 }
-# Imports upwards that remain.
-LAZY_DOORS = {("tl_core.inference.predict", "tl_core.evaluation.evaluate")}
 MAX_PACKAGES = 20  # of tl_core
 MAX_ROOT_MODULES = 4  # of tl_core: __init__, __main__, and what every floor uses, errors and format
 
@@ -130,10 +128,6 @@ def package_of(module: str) -> str:
     return ".".join(module.split(".")[:2])
 
 
-def is_door(found: Import) -> bool:
-    return (found.module, found.imported) in LAZY_DOORS
-
-
 @pytest.mark.parametrize("path", python_files("tl_core", "ui"), ids=module_name)
 def test_imports_go_down_the_floors(path: Path):
     root = path.relative_to(REPOSITORY).parts[0]
@@ -144,7 +138,6 @@ def test_imports_go_down_the_floors(path: Path):
         if found.imported.startswith(f"{root}.")
         and package_of(found.imported) != own
         and FLOORS[package_of(found.imported)] >= FLOORS[own]
-        and not is_door(found)
     ]
     assert wrong == []
 

@@ -6,7 +6,6 @@ not changed its backbone releases it to the pool, and the next training with the
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,9 +13,10 @@ import keras
 
 from tl_core.backbones.build import build_backbone, checked_image_size
 from tl_core.backbones.registry import get_backbone
+from tl_core.machine.pool import Pool
 from tl_core.machine.progress import UNATTENDED, TaskContext
 
-MAX_KEPT_PARAMETERS: Final = 30_000_000  # 120 MB of memory between two trainings
+MAX_PARAMETERS: Final = 30_000_000  # 120 MB of memory between two trainings
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +28,7 @@ class _Kind:
     dtype_policy: str
 
 
-_kept: dict[_Kind, keras.Model] = {}
-_lock = threading.Lock()
+_pool: Final[Pool[keras.Model]] = Pool(1)
 
 
 def acquire_backbone(
@@ -42,10 +41,8 @@ def acquire_backbone(
     Returns:
         A backbone with ImageNet weights that nothing else uses; the caller sets which layers are trainable.
     """
-    kind = _kind(name, image_size)
-    with _lock:
-        base = _kept.pop(kind, None)
-        _kept.clear()  # whoever wants another one now will want that one next
+    base = _pool.take(_kind(name, image_size))
+    _pool.clear()  # whoever wants another one now will want that one next
     if base is None:
         return build_backbone(name, image_size, "imagenet", task)
     # A model of its own over the same layers: what the last training built upon the old one goes with it.
@@ -59,11 +56,9 @@ def release_backbone(name: str, image_size: int | None, base: keras.Model) -> No
         base: from `acquire_backbone` with the same arguments; its weights must not have changed, and the caller must
             not use it afterwards.
     """
-    if base.count_params() > MAX_KEPT_PARAMETERS:
+    if base.count_params() > MAX_PARAMETERS:
         return
-    with _lock:
-        _kept.clear()
-        _kept[_kind(name, image_size)] = base
+    _pool.put(_kind(name, image_size), base)
 
 
 def _kind(name: str, image_size: int | None) -> _Kind:

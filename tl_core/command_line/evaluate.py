@@ -67,10 +67,7 @@ def _evaluate(run: RunRecord, dataset_path: Path, split: str, report: Path | Non
 def _format_measures(measures: Measures) -> list[str]:
     found = measures.evaluation
     low, high = measures.accuracy_range
-    figures = [
-        [row.name, f"{row.precision:.3f}", f"{row.recall:.3f}", f"{row.f1:.3f}", row.support]
-        for row in found.per_class
-    ]
+    figures = [[row.name, *map(_share, (row.precision, row.recall, row.f1)), row.support] for row in found.per_class]
     return [
         f"{percent(found.accuracy)} of {measures.images:,} {found.split} images right "
         f"({100 * low:.1f} to {percent(high)} with 95 % confidence)",
@@ -78,6 +75,10 @@ def _format_measures(measures: Measures) -> list[str]:
         f"expected calibration error {percent(measures.calibration_error)}",
         *table(["class", "precision", "recall", "F1", "images"], figures),
     ]
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
 
 
 def _suffix_of(path: Path) -> str:

@@ -2,49 +2,49 @@
 
 from __future__ import annotations
 
-import contextlib
-import logging
-import threading
-import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics import confusion_matrix, f1_score, precision_recall_fscore_support, recall_score
+from sklearn.metrics import (
+    confusion_matrix,
+    f1_score,
+    precision_recall_fscore_support,
+    recall_score,
+    top_k_accuracy_score,
+)
 
 from tl_core.data.dataset import SPLITS, Dataset, ImageRecord, load_dataset
 from tl_core.errors import ConfigError, DataError, NotEnoughDataError
 from tl_core.features.cache import open_cache
 from tl_core.features.images import open_images
+from tl_core.machine.pool import KeyedLocks
 from tl_core.machine.progress import UNATTENDED, TaskContext
-from tl_core.runs import RunFolder, RunRecord, load_run
-from tl_core.storage.files import replacing, sha256_of
+from tl_core.models.probabilities import Probabilities
+from tl_core.runs import RunRecord, load_run
+from tl_core.runs.evaluations import evaluation_file, model_digest, read_probabilities, save_probabilities
 
-logger = logging.getLogger(__name__)
-
-Probabilities = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int64]
 
 TOP_K: Final = (1, 2, 3, 5)
 ALL: Final = "all"  # in place of a split: every image of the dataset
 STOPPED: Final = "The evaluation was stopped."
 _BATCH: Final = 64
-_LOOK_SECONDS: Final = 0.2  # between two looks at a wish to stop, while another makes the same figures
 
-_at_work: dict[Path, threading.Lock] = {}  # by the file to be made: ten visitors may want the same figures at once
+_at_work: Final = KeyedLocks()  # by the file to be made: ten visitors may want the same figures at once
 
 
 @dataclass(frozen=True, slots=True)
 class ClassReport:
-    """How one class fares."""
+    """How one class fares; None where nothing can be said, because there are no images to measure it by."""
 
     name: str
-    precision: float  # of the images called so, the share that are so; 0-1
-    recall: float  # of the images that are so, the share called so; 0-1
-    f1: float  # harmonic mean of both
+    precision: float | None  # of the images called so, the share that are so, 0-1; None also if none is called so
+    recall: float | None  # of the images that are so, the share called so; 0-1
+    f1: float | None  # harmonic mean of both, 0-1
     support: int  # images of this class
 
 
@@ -87,14 +87,22 @@ def evaluate_run(
     run, dataset = load_run(run_path), load_dataset(dataset_path)
     rows = _rows(dataset, split)
     labels = _labels(run, dataset)[rows]
-    probabilities = _read_kept(run, dataset, split, len(rows))
+    made_from = {"model_sha256": model_digest(run), "dataset_fingerprint": dataset.fingerprint}
+
+    def saved() -> Probabilities | None:
+        return read_probabilities(run.folder, split, (len(rows), len(run.classes)), **made_from)
+
+    def report_and_look() -> None:
+        task.report(0, len(rows))
+        task.stop_if_asked(STOPPED)
+
+    probabilities = saved()
     if probabilities is None:
-        with _alone(_kept_file(run.folder, split), lambda: task.report(0, len(rows)), task):
-            # Whoever had to wait finds what the other has kept.
-            probabilities = _read_kept(run, dataset, split, len(rows))
+        with _at_work.hold(evaluation_file(run.folder, split), report_and_look):
+            probabilities = saved()  # whoever had to wait finds what the other has saved
             if probabilities is None:
                 probabilities = _predict(run, dataset, rows, task)
-                save_probabilities(run.folder, _model_sha256(run), dataset, split, probabilities)
+                save_probabilities(run.folder, split, probabilities, **made_from)
     return measure(run.classes, labels, probabilities, split, [dataset.images[row] for row in rows])
 
 
@@ -105,18 +113,15 @@ def measure(
     every_class = np.arange(len(classes))
     predicted = probabilities.argmax(axis=1)
     present: Any = {"labels": np.unique(labels), "average": "macro", "zero_division": 0.0}
-    columns = precision_recall_fscore_support(labels, predicted, labels=every_class, zero_division=0.0)
+    accuracy = float((predicted == labels).mean())
     return Evaluation(
         split=split,
         classes=tuple(classes),
-        accuracy=float((predicted == labels).mean()),
+        accuracy=accuracy,
         balanced_accuracy=float(recall_score(labels, predicted, **present)),
         macro_f1=float(f1_score(labels, predicted, **present)),
-        top_k={k: _top_k(labels, probabilities, k) for k in TOP_K if k < len(classes)},
-        per_class=tuple(
-            ClassReport(name, float(precision), float(recall), float(f1), int(support))
-            for name, precision, recall, f1, support in zip(classes, *columns, strict=True)
-        ),
+        top_k={k: accuracy if k == 1 else _top_k(labels, probabilities, k) for k in TOP_K if k < len(classes)},
+        per_class=_per_class(classes, labels, predicted),
         confusion=confusion_matrix(labels, predicted, labels=every_class),
         probabilities=probabilities,
         labels=labels,
@@ -124,56 +129,20 @@ def measure(
     )
 
 
-def as_class_probabilities(probabilities: npt.NDArray[Any]) -> Probabilities:
-    """One column per class ``(n, classes)``, also from a sigmoid's ``(n, 1)``."""
-    values = np.asarray(probabilities, dtype=np.float32)
-    return np.concatenate([1 - values, values], axis=1) if values.shape[1] == 1 else values
-
-
-def save_probabilities(
-    folder: RunFolder, model_sha256: str, dataset: Dataset, split: str, probabilities: Probabilities
-) -> None:
-    """Keep what a model says about a split beside the model, for `evaluate_run`."""
-    with replacing(_kept_file(folder, split)) as temporary, temporary.open("wb") as file:
-        np.savez(
-            file, probabilities=probabilities, model=np.array(model_sha256), dataset=np.array(dataset.fingerprint)
+def _per_class(classes: Sequence[str], labels: Labels, predicted: Labels) -> tuple[ClassReport, ...]:
+    every_class = np.arange(len(classes))
+    columns = precision_recall_fscore_support(labels, predicted, labels=every_class, zero_division=0.0)
+    answers = np.bincount(predicted, minlength=len(classes))
+    return tuple(
+        ClassReport(
+            name,
+            precision=float(precision) if count and support else None,
+            recall=float(recall) if support else None,
+            f1=float(f1) if support else None,
+            support=int(support),
         )
-
-
-@contextlib.contextmanager
-def _alone(kept: Path, wait: Callable[[], None], task: TaskContext) -> Iterator[None]:
-    """Hold everybody else who wants the same figures until the block is left."""
-    lock = _at_work.setdefault(kept, threading.Lock())
-    while not lock.acquire(timeout=_LOOK_SECONDS):
-        wait()
-        task.stop_if_asked(STOPPED)
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def _read_kept(run: RunRecord, dataset: Dataset, split: str, count: int) -> Probabilities | None:
-    try:
-        with np.load(_kept_file(run.folder, split), allow_pickle=False) as file:
-            probabilities: Probabilities = file["probabilities"]
-            made_from = (str(file["model"]), str(file["dataset"]))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        logger.warning("A damaged evaluation is made again: %s", error)
-        return None
-    if probabilities.shape != (count, len(run.classes)) or made_from != (_model_sha256(run), dataset.fingerprint):
-        return None
-    return probabilities
-
-
-def _kept_file(folder: RunFolder, split: str) -> Path:
-    return folder.path / f"evaluation-{split}.npz"
-
-
-def _model_sha256(run: RunRecord) -> str:
-    return sha256_of(run.folder.model_file) if run.has_model else ""
+        for name, precision, recall, f1, support, count in zip(classes, *columns, answers, strict=True)
+    )
 
 
 def _rows(dataset: Dataset, split: str) -> Labels:
@@ -199,8 +168,9 @@ def _labels(run: RunRecord, dataset: Dataset) -> Labels:
 
 
 def _top_k(labels: Labels, probabilities: Probabilities, k: int) -> float:
-    best = np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
-    return float((best == labels[:, None]).any(axis=1).mean())
+    # scikit-learn counts the last of several equal classes first; turned round it is the first, as for the answer.
+    classes = np.arange(probabilities.shape[1])
+    return float(top_k_accuracy_score(classes[-1] - labels, probabilities[:, ::-1], k=k, labels=classes))
 
 
 def _predict(
@@ -209,7 +179,7 @@ def _predict(
     rows: Labels,
     task: TaskContext,
 ) -> Probabilities:
-    from tl_core.inference.predict import open_predictor  # TensorFlow, which kept figures do not need
+    from tl_core.inference.predict import open_predictor  # TensorFlow, which saved figures do not need
 
     predictor = open_predictor(run.path)
     images = open_images(open_cache(dataset.workspace), dataset, predictor.image_size, task.without_progress())

@@ -8,7 +8,6 @@ score is the one before the softmax, whose gradient does not vanish where the mo
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,10 +20,10 @@ import tensorflow as tf
 
 from tl_core.backbones.outline import load_outline
 from tl_core.errors import ConfigError
+from tl_core.inference.pool import ModelPool
 from tl_core.models.classifier import Classifier, split_classifier
 from tl_core.models.load import load_stored
-from tl_core.runs import RunRecord, load_run
-from tl_core.runs.epoch_checkpoints import find_epoch
+from tl_core.runs import RunRecord
 
 Image = npt.NDArray[np.uint8]
 Heat = npt.NDArray[np.float32]
@@ -32,7 +31,7 @@ Heat = npt.NDArray[np.float32]
 HeatGraph = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 """Image ``(1, s, s, 3)`` and class (-1: the most probable) to heat ``(1, h, w)`` and probabilities."""
 
-KEPT: Final = 2  # explainers in memory, each with a whole model
+POOL_SIZE: Final = 2  # explainers in memory, each with a whole model
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +112,7 @@ class GradCam:
 
 
 def open_grad_cam(run_path: Path, epoch: int | None = None) -> GradCam:
-    """The explainer of a run's model, kept in memory for the next question.
+    """The explainer of a run's model, from the pool if it is there.
 
     Args:
         run_path: folder of the run.
@@ -123,21 +122,14 @@ def open_grad_cam(run_path: Path, epoch: int | None = None) -> GradCam:
         ModelUnavailableError: the run has no model yet, its file is damaged, or its backbone is unknown here.
         RunNotFoundError: there is no such run.
     """
-    run = load_run(run_path)
-    with _opening:
-        changed = run.folder.model_file.stat().st_mtime_ns if run.has_model else 0
-        version = changed if epoch is None else find_epoch(run, epoch).sha256
-        key = (str(run_path), epoch, version)
-        if key not in _explainers:
-            _explainers[key] = GradCam(run, split_classifier(load_stored(run, epoch)))
-            while len(_explainers) > KEPT:
-                _explainers.popitem(last=False)
-        _explainers.move_to_end(key)
-        return _explainers[key]
+    return _explainers.open(run_path, epoch)
 
 
-_explainers: OrderedDict[tuple[str, int | None, int | str], GradCam] = OrderedDict()
-_opening = threading.Lock()
+def _load(run: RunRecord, epoch: int | None) -> GradCam:
+    return GradCam(run, split_classifier(load_stored(run, epoch)))
+
+
+_explainers: Final = ModelPool(POOL_SIZE, _load)
 
 
 def _places(run: RunRecord, base: keras.Model) -> Mapping[str, keras.KerasTensor]:

@@ -13,12 +13,13 @@ from typing import Any, Final
 from tl_core.config import TrainingConfig
 from tl_core.config.phases import FINE_TUNE, HEAD
 from tl_core.errors import StoppedError, TrainingError, WorkspaceError
-from tl_core.evaluation.evaluate import as_class_probabilities, save_probabilities
 from tl_core.features.images import STOPPED
 from tl_core.machine.device import Device
 from tl_core.models.freezing import freeze_layers
 from tl_core.models.optimizers import build_optimizer
+from tl_core.models.probabilities import as_class_probabilities
 from tl_core.runs import Best, RunFolder, load_run, update_run
+from tl_core.runs.evaluations import save_probabilities
 from tl_core.runs.record import KeptModel
 from tl_core.storage.files import write_json
 from tl_core.training.callbacks.backup import Checkpoint, keep_latest, remove_checkpoint, save_checkpoint
@@ -232,7 +233,10 @@ class Trainer:
         self._kept.write()
         for split, result in results.items():
             probabilities = as_class_probabilities(result.probabilities)
-            save_probabilities(self._folder, sha256, self._prepared.dataset, split, probabilities)
+            fingerprint = self._prepared.dataset.fingerprint
+            save_probabilities(
+                self._folder, split, probabilities, model_sha256=sha256, dataset_fingerprint=fingerprint
+            )
         self._reporter.close_stage()
         write_json(self._folder.metrics_file, {**metrics, "seconds": self._reporter.seconds})
         return best

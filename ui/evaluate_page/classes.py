@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from tl_core.figures.palette import RIGHT
+from tl_core.format import MISSING
 from ui.components.csv_text import to_csv
 
 COLUMNS: Final = ("class", "precision", "recall", "f1", "images")
@@ -19,16 +20,16 @@ MAX_HEIGHT: Final = 560  # px; more classes scroll inside the table
 
 
 class ClassScores(Protocol):
-    """What the table shows of one class; shares are 0-1."""
+    """What the table shows of one class; shares are 0-1, None where nothing can be said."""
 
     @property
     def name(self) -> str: ...
     @property
-    def precision(self) -> float: ...
+    def precision(self) -> float | None: ...
     @property
-    def recall(self) -> float: ...
+    def recall(self) -> float | None: ...
     @property
-    def f1(self) -> float: ...
+    def f1(self) -> float | None: ...
     @property
     def support(self) -> int: ...
 
@@ -43,13 +44,14 @@ def class_table(scores: Sequence[ClassScores], key: str, file_name: str) -> None
     """
     rows = [(one.name, one.precision, one.recall, one.f1, one.support) for one in sorted(scores, key=_weakness)]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
-    table[list(SHARES)] *= 100
+    table[list(SHARES)] = table[list(SHARES)].astype(float) * 100
     st.dataframe(
         table,
         hide_index=True,
         column_config=_columns(),
         height=min(MAX_HEIGHT, ROW_HEIGHT * (len(rows) + 1) + 3),
         row_height=ROW_HEIGHT,
+        placeholder=MISSING,
         key=f"{key}-table",
         alt="Precision, recall, F1 and number of images of each class, the weakest first",
     )
@@ -66,7 +68,7 @@ def class_table(scores: Sequence[ClassScores], key: str, file_name: str) -> None
 
 
 def _weakness(scores: ClassScores) -> tuple[bool, float]:
-    return scores.support == 0, scores.f1
+    return scores.support == 0, scores.f1 or 0.0
 
 
 def _columns() -> dict[str, Any]:

@@ -13,9 +13,9 @@ NAME, SIZE = "efficientnet_lite0", 64
 
 @pytest.fixture(autouse=True)
 def nothing_kept():
-    pool._kept.clear()
+    pool._pool.clear()
     yield
-    pool._kept.clear()
+    pool._pool.clear()
 
 
 def test_what_was_given_back_is_taken_by_the_next_and_by_one_alone():
@@ -35,10 +35,10 @@ def test_another_kind_is_built_anew(other):
     first = acquire_backbone(NAME, SIZE)
     release_backbone(NAME, SIZE, first)
     assert acquire_backbone(*other).layers[1] is not first.layers[1]
-    assert not pool._kept, "nothing is kept that nobody seems to want"
+    assert not len(pool._pool), "nothing is kept that nobody seems to want"
 
 
 def test_large_ones_are_not_kept(monkeypatch):
-    monkeypatch.setattr(pool, "MAX_KEPT_PARAMETERS", 1000)
+    monkeypatch.setattr(pool, "MAX_PARAMETERS", 1000)
     release_backbone(NAME, SIZE, acquire_backbone(NAME, SIZE))
-    assert not pool._kept
+    assert not len(pool._pool)

@@ -2,16 +2,18 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.tl_core.small_trainings import COLOURS, coloured, import_coloured
 from tl_core.data import SplitConfig, import_uploads
-from tl_core.errors import ConfigError, DataError, NotEnoughDataError, StoppedError
+from tl_core.errors import ConfigError, DataError, ModelUnavailableError, NotEnoughDataError, StoppedError
 from tl_core.evaluation import evaluate
-from tl_core.evaluation.evaluate import as_class_probabilities, evaluate_run, measure
+from tl_core.evaluation.evaluate import evaluate_run, measure
 from tl_core.machine.progress import TaskContext
+from tl_core.models.probabilities import as_class_probabilities
 
 
 def test_every_figure_is_what_counting_gives():
@@ -30,7 +32,23 @@ def test_every_figure_is_what_counting_gives():
     assert (a.precision, a.recall, a.support) == (0.5, 0.5, 2)
     assert (b.precision, b.recall, b.support) == (0.5, 1.0, 1)
     assert c.f1 == pytest.approx(2 / 3)
-    assert (d.precision, d.recall, d.f1, d.support) == (0, 0, 0, 0)
+    assert (d.precision, d.recall, d.f1, d.support) == (None, None, None, 0)
+
+
+def test_a_class_of_which_nothing_can_be_said_has_no_figures():
+    """Two classes without images, one of which is answered all the same, and one that is never answered."""
+    probabilities = np.array([[0.8, 0, 0.1, 0.1], [0.6, 0.3, 0.1, 0], [0.7, 0.2, 0.1, 0], [0.2, 0.1, 0.0, 0.7]])
+    found = measure(("a", "b", "c", "d"), np.array([0, 0, 1, 1]), probabilities, "test", [])
+    _, b, c, d = found.per_class
+    assert (b.precision, b.recall, b.f1, b.support) == (None, 0, 0, 2)
+    for row in (c, d):
+        assert (row.precision, row.recall, row.f1, row.support) == (None, None, None, 0)
+
+
+def test_of_equally_probable_classes_the_first_counts_as_the_answer():
+    probabilities = np.array([[1, 0, 0, 0]] * 4, np.float32)
+    found = measure(("a", "b", "c", "d"), np.arange(4), probabilities, "test", [])
+    assert found.top_k == {1: 0.25, 2: 0.5, 3: 0.75}
 
 
 def test_a_sigmoid_has_two_columns():
@@ -60,6 +78,28 @@ def test_measured_once_per_model_dataset_and_split(shared_run, dataset, monkeypa
     evaluate_run(shared_run.record.path, dataset.path, "test")
 
 
+def test_the_model_file_is_not_read_again_while_it_is_unchanged(shared_run, dataset, monkeypatch):
+    evaluate_run(shared_run.record.path, dataset.path, "validation")
+    opened, open_file = [], Path.open
+
+    def counted(path, *arguments, **options):
+        opened.append(path.name)
+        return open_file(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", counted)
+    for _ in range(20):
+        evaluate_run(shared_run.record.path, dataset.path, "validation")
+    assert opened.count("best.keras") == 0
+
+
+def test_a_changed_model_is_measured_anew(train_run, dataset):
+    run = train_run(dataset, epochs=1)
+    evaluate_run(run.record.path, dataset.path, "test")
+    run.folder.model_file.write_bytes(run.folder.model_file.read_bytes()[:-1])
+    with pytest.raises(ModelUnavailableError, match="damaged"):
+        evaluate_run(run.record.path, dataset.path, "test")
+
+
 def test_ten_who_ask_at_once_wait_for_one_measurement(shared_run, dataset, monkeypatch):
     (shared_run.folder.path / "evaluation-test.npz").unlink(missing_ok=True)
     predict, measured, together = evaluate._predict, [], threading.Barrier(10)
@@ -82,11 +122,12 @@ def test_whoever_waits_for_another_measurement_can_stop(shared_run, dataset):
     file = shared_run.folder.path / "evaluation-test.npz"
     file.unlink(missing_ok=True)
     told = []
-    with evaluate._alone(file, lambda: None, lambda: False), pytest.raises(StoppedError):
+    with evaluate._at_work.hold(file), pytest.raises(StoppedError):
         evaluate_run(
             shared_run.record.path, dataset.path, "test", TaskContext(lambda at: told.append(at.done), lambda: True)
         )
     assert told == [0], "a page is asked whether it is still there"
+    assert len(evaluate._at_work) == 0, "no lock stays behind"
 
 
 def test_a_damaged_file_is_measured_again(shared_run, dataset):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import keras
 import numpy as np
@@ -14,10 +16,12 @@ from tl_core.backbones.registry import BACKBONES
 from tl_core.config import HeadConfig, TrainingConfig
 from tl_core.errors import ConfigError, ModelUnavailableError
 from tl_core.figures.heatmap import overlay
+from tl_core.inference import grad_cam
 from tl_core.inference.grad_cam import GradCam, open_grad_cam
 from tl_core.models.classifier import build_classifier
 
 SIZE = 128
+SECONDS = 60  # until another thread must have come so far
 # The smallest of each family; every family has blocks of its own kind.
 FAMILIES = {
     family: min((b for b in BACKBONES.values() if b.family == family), key=lambda b: b.base_parameters).name
@@ -96,6 +100,27 @@ def test_a_run_explains_its_most_probable_class_or_any_other(run):
     every = [explainer.explain(red, label).probability for label in range(3)]
     assert sum(every) == pytest.approx(1, abs=1e-5)
     assert max(every) == pytest.approx(best.probability, abs=1e-6)
+
+
+def test_another_model_is_not_waited_for(run, train_run, dataset, monkeypatch):
+    other = train_run(dataset, epochs=1)
+    opening, go_on, load = threading.Event(), threading.Event(), grad_cam.load_stored
+
+    def slow(record, epoch=None):
+        if record.id == other.record.id:
+            opening.set()
+            assert go_on.wait(SECONDS)
+        return load(record, epoch)
+
+    monkeypatch.setattr(grad_cam, "load_stored", slow)
+    with ThreadPoolExecutor(2) as threads:
+        waiting = threads.submit(open_grad_cam, other.record.path)
+        assert opening.wait(SECONDS)
+        try:
+            assert threads.submit(open_grad_cam, run.record.path).result(SECONDS).blocks
+        finally:
+            go_on.set()
+        assert waiting.result(SECONDS).blocks
 
 
 def test_every_block_can_be_looked_at(run):

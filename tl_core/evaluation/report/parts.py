@@ -13,7 +13,7 @@ from tl_core.figures.calibration import calibration_figure, describe_calibration
 from tl_core.figures.class_curves import WORDS, Kind, class_curves_figure, describe_class_curves
 from tl_core.figures.confusion import confusion_figure, describe_confusion, mix_ups
 from tl_core.figures.risk_coverage import describe_risk_coverage, risk_coverage_figure
-from tl_core.format import percent
+from tl_core.format import MISSING, percent
 from tl_core.runs import RunRecord
 
 MOST_MISTAKES: Final = 20  # of the worst, named one by one
@@ -96,14 +96,14 @@ def _classes(measures: Measures) -> Iterator[Block]:
         for kind, curves in measures.curves.items()
     }
     yield Heading("Class by class, the weakest first")
-    ordered = sorted(measures.evaluation.per_class, key=lambda row: (row.support == 0, row.f1))
+    ordered = sorted(measures.evaluation.per_class, key=lambda row: (row.support == 0, row.f1 or 0.0))
     yield Table(
         ("class", "precision", "recall", "F1", *(WORDS[kind].area for kind in areas), "images"),
         [
             (
                 row.name,
                 *map(percent, (row.precision, row.recall, row.f1)),
-                *(of_kind.get(row.name, "–") for of_kind in areas.values()),
+                *(of_kind.get(row.name, MISSING) for of_kind in areas.values()),
                 f"{row.support:,}",
             )
             for row in ordered

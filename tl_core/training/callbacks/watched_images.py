@@ -9,8 +9,8 @@ from __future__ import annotations
 import tensorflow as tf
 
 from tl_core.errors import ImageError
-from tl_core.evaluation.evaluate import Probabilities, as_class_probabilities
 from tl_core.features.partition import Partition
+from tl_core.models.probabilities import Probabilities, as_class_probabilities
 from tl_core.runs import RunFolder
 from tl_core.runs.watched_images import Images, read_pictures, watched_images
 from tl_core.training.callbacks.event_log import Reporter
