@@ -74,14 +74,14 @@ def _rows(session: Session, photo: Path, ours: list[Measured], theirs: list[Meas
 
 def ask_predictor(run: str, photo: str, times: int) -> Measured:
     """Our predictor, warm."""
-    from tl_core.data.normalise import normalise_image, read_image, resize_image
+    from tl_core.data.normalise import resize_image, stored_pixels
     from tl_core.inference.predict import open_predictor, predict_images
 
     data, folder = Path(photo).read_bytes(), Path(run)
     predictor = open_predictor(folder)
-    image = resize_image(read_image(normalise_image(data).encoded), predictor.image_size)[np.newaxis]
+    image = resize_image(stored_pixels(data), predictor.image_size)[np.newaxis]
     return {
-        "whole": _median(times, lambda: predict_images(folder, [data])[0].top(5)),
+        "whole": _median(times, lambda: predict_images(folder, [data])[0].ranked[:5]),
         "network": _median(times, lambda: predictor.predict(image)),
     }
 

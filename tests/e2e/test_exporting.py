@@ -35,7 +35,7 @@ def run(app: App) -> RunRecord:
 def answers_of_the_page(run: RunRecord) -> dict[str, tuple[str, float]]:
     files = {f"{name}.png": coloured(colour, 7) for name, colour in PICTURES.items()}
     answers = predict_images(run.path, list(files.values()))
-    return dict(zip(files, (answer.top(1)[0] for answer in answers), strict=True))
+    return dict(zip(files, (answer.ranked[0] for answer in answers), strict=True))
 
 
 def answers_elsewhere(folder: Path) -> dict[str, tuple[str, float]]:

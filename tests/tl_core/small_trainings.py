@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import itertools
+from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
@@ -15,6 +16,9 @@ from tl_core.data import import_uploads
 from tl_core.data.dataset import Dataset
 from tl_core.runs import create_run, load_run, read_events
 from tl_core.storage.workspace import Workspace
+
+if TYPE_CHECKING:
+    from tl_core.inference.predict import Answer
 
 COLOURS = {"blue": (40, 60, 200), "green": (50, 190, 60), "red": (210, 50, 50)}
 
@@ -49,6 +53,11 @@ def import_coloured(workspace: Workspace, colours: dict[str, tuple[int, int, int
         for name, colour in colours.items()
     }
     return import_uploads(workspace, images, "Colours")
+
+
+def probabilities_of(answers: Iterable[Answer]) -> np.ndarray:
+    """``(answers, classes)``, the classes in the order of their names."""
+    return np.array([[share for _, share in sorted(answer.ranked)] for answer in answers], np.float32)
 
 
 class Trained:

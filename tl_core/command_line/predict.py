@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from tl_core.command_line.verb import BAD_INPUT, DONE, Output, Verb, add_run_argument, writing
-from tl_core.data.normalise import normalise_image, read_image, resize_image
+from tl_core.data.normalise import resize_image, stored_pixels
 from tl_core.errors import ConfigError, ImageError, ModelFileError
 from tl_core.figures.heatmap import overlay
 from tl_core.format import percent
@@ -18,7 +18,7 @@ from tl_core.runs import RunRecord, find_run
 from tl_core.storage.workspace import Workspace
 
 if TYPE_CHECKING:
-    from tl_core.inference.predict import ImagePrediction
+    from tl_core.inference.predict import Answer
 
 SMALLEST: Final = 360  # px, of the longer edge of what is written; a small picture is enlarged
 
@@ -52,7 +52,7 @@ def _predict(options: argparse.Namespace, workspace: Workspace, output: Output) 
     return _report(options, output, paths, asked, answers)
 
 
-def _ask_run(options: argparse.Namespace, workspace: Workspace) -> tuple[dict[str, Any], list[ImagePrediction]]:
+def _ask_run(options: argparse.Namespace, workspace: Workspace) -> tuple[dict[str, Any], list[Answer]]:
     run = find_run(workspace, options.run)
     if not options.images:
         raise ConfigError("There is no image to ask about: name at least one image file after the run.")
@@ -71,7 +71,7 @@ def _ask_run(options: argparse.Namespace, workspace: Workspace) -> tuple[dict[st
     return asked, predict_images(run.path, files, epoch)
 
 
-def _ask_file(options: argparse.Namespace, images: list[bytes]) -> tuple[dict[str, Any], list[ImagePrediction]]:
+def _ask_file(options: argparse.Namespace, images: list[bytes]) -> tuple[dict[str, Any], list[Answer]]:
     names = names_in_lines(_read_text(options.labels)) if options.labels else None
     if not options.model.is_file():
         raise ModelFileError(f"The model file {options.model} cannot be read: check its name and its permissions.")
@@ -101,17 +101,17 @@ def _report(
     output: Output,
     paths: Sequence[Path],
     asked: dict[str, Any],
-    answers: Sequence[ImagePrediction],
+    answers: Sequence[Answer],
 ) -> int:
     values: list[dict[str, Any]] = []
     lines: list[str] = []
     for path, answer in zip(paths, answers, strict=True):
-        top = answer.top(options.top)
+        top = answer.ranked[: max(0, options.top)]
         values.append(
             {
                 "image": str(path),
                 "error": answer.error,
-                "answer": top[0][0] if answer.answered else None,
+                "answer": answer.ranked[0][0] if answer.answered else None,
                 "top": [{"class": name, "probability": round(probability, 6)} for name, probability in top],
                 "seconds": round(answer.seconds, 4),
             }
@@ -121,7 +121,7 @@ def _report(
     return BAD_INPUT if all(answer.error for answer in answers) else DONE
 
 
-def _format_answer(answer: ImagePrediction, top: Sequence[tuple[str, float]]) -> str:
+def _format_answer(answer: Answer, top: Sequence[tuple[str, float]]) -> str:
     if answer.error:
         return answer.error
     named = ", ".join(f"{name} {percent(share)}" for name, share in top)
@@ -155,7 +155,7 @@ def _add_explain_arguments(parser: argparse.ArgumentParser) -> None:
 def _explain(options: argparse.Namespace, workspace: Workspace, output: Output) -> int:
     run = find_run(workspace, options.run)
     label = None if options.label is None else _label(run, options.label)
-    picture = read_image(normalise_image(read_image_file(options.image)).encoded)
+    picture = stored_pixels(read_image_file(options.image))
     target: Path = options.output or Path(f"{options.image.stem}-explained.png")
     from tl_core.inference.grad_cam import open_grad_cam
 

@@ -1,7 +1,7 @@
-"""Turning any image a person brings into the one form that training and prediction both see.
+"""Any image file becomes the one form that training and prediction both see.
 
-``normalise_image`` -> ``read_image`` -> ``resize_image`` is the only way from a file to a network, so the
-pixels that a model meets in prediction are, byte for byte, those it met in training.
+An import stores ``normalise_image(data)``, and a training reads it with ``read_image``. A prediction takes
+``stored_pixels(data)``: the same pixels, byte for byte, without the file. ``resize_image`` follows in both.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ Pixels = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class NormalisedImage:
-    """One image in the stored form: upright 8-bit RGB, without any metadata."""
+    """One image as it is stored: upright 8-bit RGB, without any metadata."""
 
     encoded: bytes
     suffix: str  # ".png" or ".jpg"
@@ -63,11 +63,20 @@ class NormalisedImage:
 
 
 def normalise_image(data: bytes) -> NormalisedImage:
-    """Decode an untrusted image file completely and bring it into the stored form.
+    """Decode an untrusted image file and bring it into the stored form; see `decode_image` and `encode_image`.
+
+    Raises:
+        ImageError: the file is no readable image in an accepted format, or is too large.
+    """
+    return encode_image(decode_image(data))
+
+
+def decode_image(data: bytes) -> Pixels:
+    """Decode an untrusted image file completely: upright uint8 RGB in [0, 255], ``(height, width, 3)``.
 
     The header is checked before anything is decoded. Then: first frame, shrunk to a short side of at most
     640 pixels (never enlarged), turned upright by its EXIF tag, 16 bits scaled to 8, any colour mode to
-    RGB, transparency over white, and encoded anew: PNG up to 256 x 256 pixels, else JPEG quality 95 4:4:4.
+    RGB, transparency over white.
 
     Raises:
         ImageError: the file is no readable image in an accepted format, or is too large.
@@ -81,7 +90,42 @@ def normalise_image(data: bytes) -> NormalisedImage:
             upright = _shrunk(_as_rgb(_decoded(image)))
     if orientation in _TURNS:
         upright = upright.transpose(_TURNS[orientation])
-    return _encoded(upright)
+    return np.asarray(upright)
+
+
+def encode_image(pixels: Pixels) -> NormalisedImage:
+    """Encode for storage: PNG up to 256 x 256 pixels, else JPEG quality 95 4:4:4.
+
+    Args:
+        pixels: from `decode_image`.
+    """
+    height, width = pixels.shape[:2]
+    image = Image.fromarray(pixels)  # from the pixels alone: no EXIF, GPS, profile or comment
+    lossless = _is_lossless(pixels)
+    buffer = io.BytesIO()
+    image.save(buffer, **(_PNG_OPTIONS if lossless else _JPEG_OPTIONS))
+    return NormalisedImage(
+        encoded=buffer.getvalue(),
+        suffix=".png" if lossless else ".jpg",
+        width=width,
+        height=height,
+        pixels_sha256=hashlib.sha256(f"{width}x{height}:".encode() + pixels.tobytes()).hexdigest(),
+        perceptual_hash=perceptual_hash(image),
+    )
+
+
+def stored_pixels(data: bytes) -> Pixels:
+    """The pixels that a model would see of this file if it were imported: ``(height, width, 3)`` uint8 RGB.
+
+    Raises:
+        ImageError: as `decode_image`.
+    """
+    pixels = decode_image(data)
+    if _is_lossless(pixels):
+        return pixels
+    buffer = io.BytesIO()  # JPEG changes pixels a little, and the model has learned from such
+    Image.fromarray(pixels).save(buffer, **_JPEG_OPTIONS)
+    return read_image(buffer.getvalue())
 
 
 def read_image(source: Path | bytes) -> Pixels:
@@ -202,24 +246,13 @@ def _shrunk(image: Image.Image) -> Image.Image:
     return image.resize(size, Image.Resampling.BICUBIC, reducing_gap=3.0)
 
 
-def _encoded(image: Image.Image) -> NormalisedImage:
-    width, height = image.size
-    pixels = image.tobytes()
-    bare = Image.frombytes("RGB", image.size, pixels)  # from the pixels alone: no EXIF, GPS, profile or comment
-    lossless = width * height <= LOSSLESS_PIXELS
-    options: dict[str, Any] = {"format": "PNG"} if lossless else _JPEG_OPTIONS
-    buffer = io.BytesIO()
-    bare.save(buffer, **options)
-    return NormalisedImage(
-        encoded=buffer.getvalue(),
-        suffix=".png" if lossless else ".jpg",
-        width=width,
-        height=height,
-        pixels_sha256=hashlib.sha256(f"{width}x{height}:".encode() + pixels).hexdigest(),
-        perceptual_hash=perceptual_hash(bare),
-    )
+def _is_lossless(pixels: Pixels) -> bool:
+    """Whether the stored copy has the very same pixels."""
+    height, width = pixels.shape[:2]
+    return int(height * width) <= LOSSLESS_PIXELS
 
 
+_PNG_OPTIONS: Final[dict[str, Any]] = {"format": "PNG"}
 _JPEG_OPTIONS: Final[dict[str, Any]] = {"format": "JPEG", "quality": JPEG_QUALITY, "subsampling": "4:4:4"}
 
 

@@ -1,42 +1,28 @@
-"""Asking the model, each picture once; answers are kept in this browser tab alone."""
+"""Asking a model, each picture once; answers are cached in this browser tab alone."""
 
 from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Final
+from collections.abc import Callable, Hashable, Sequence
+from typing import TYPE_CHECKING, Final
 
 import streamlit as st
 
 from tl_core.errors import ModelUnavailableError
+from tl_core.imported_models import ImportedModel
+from tl_core.machine.pool import Pool
 from tl_core.runs import RunRecord
 from tl_core.runs.epoch_checkpoints import epoch_file
 from ui.components.pictures import MAX_PICTURES, Picture
 
-KEPT: Final = 4 * MAX_PICTURES  # answers: comparing a few models on the same pictures asks each of them once
+if TYPE_CHECKING:
+    from tl_core.inference.predict import Answer
+
+CACHED: Final = 4 * MAX_PICTURES  # answers: comparing a few models on the same pictures asks each of them once
+AT_ONCE: Final = 16  # pictures in one batch; between two batches the bar moves
 PATIENCE_SECONDS: Final = 0.7  # before a bar appears, so that none flashes where the answers are there at once
-
-Ranked = tuple[tuple[str, float], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What the model says about one picture."""
-
-    picture: Picture
-    ranked: Ranked  # every class and its probability (0-1), likeliest first; empty where there is no answer
-    seconds: float  # from the file to the probabilities
-    error: str | None  # one sentence, if the picture cannot be used
-    threshold: float = 0.0  # the model answers from this probability on, and else says *I don't know*
-    epoch: int | None = None  # the kept epoch that has answered; None = the best one
-
-    @property
-    def answered(self) -> bool:
-        """Whether the model is sure enough; a doubtful answer is only a best guess."""
-        return bool(self.ranked) and self.ranked[0][1] >= self.threshold
+_ANSWERS: Final = "answers"  # in the session: the cache
 
 
 def answers_to(pictures: Sequence[Picture], run: RunRecord, epoch: int | None = None) -> list[Answer]:
@@ -52,17 +38,29 @@ def answers_to(pictures: Sequence[Picture], run: RunRecord, epoch: int | None = 
     Raises:
         ModelUnavailableError: the run has no usable model.
     """
-    version = model_version(run, epoch)
-    answers: list[Answer] = []
-    began, place = time.monotonic(), st.empty()
-    with st.spinner("Asking the model …", show_time=True):
-        for picture in pictures:
-            said = _ask(run.path, epoch, version, picture.id, picture.data)
-            answers.append(Answer(picture, *said, epoch))
-            if len(pictures) > 1 and time.monotonic() - began > PATIENCE_SECONDS:
-                place.progress(len(answers) / len(pictures), f"{len(answers):,} of {len(pictures):,} pictures")
-    place.empty()
-    return answers
+
+    def ask(images: list[bytes]) -> list[Answer]:
+        from tl_core.inference.predict import predict_images  # imports TensorFlow, so only when a question is asked
+
+        return predict_images(run.path, images, epoch)
+
+    return _answers(pictures, (run.path, epoch, model_version(run, epoch)), ask)
+
+
+def imported_model_answers(pictures: Sequence[Picture], model: ImportedModel) -> list[Answer]:
+    """As `answers_to`, of an imported model.
+
+    Raises:
+        ModelFileError: its process gave no proper answer.
+    """
+
+    def ask(images: list[bytes]) -> list[Answer]:
+        from tl_core.imported_models.answering import answerer_of  # imports TensorFlow
+        from tl_core.inference.predict import predict_with
+
+        return predict_with(answerer_of(model), images)
+
+    return _answers(pictures, model.id, ask)
 
 
 def model_version(run: RunRecord, epoch: int | None = None) -> tuple[int, ...]:
@@ -83,14 +81,21 @@ def model_version(run: RunRecord, epoch: int | None = None) -> tuple[int, ...]:
     return tuple(stamps)
 
 
-@st.cache_data(scope="session", max_entries=KEPT, show_spinner=False)
-def _ask(
-    run_path: Path, epoch: int | None, version: tuple[int, ...], picture_id: str, _data: bytes
-) -> tuple[Ranked, float, str | None, float]:
-    """Plain values, so that nothing but names and numbers stays in memory; the picture's id stands for its bytes."""
-    del version, picture_id  # only tell one question from another
-    from tl_core.inference.predict import predict_images  # imports TensorFlow, so only when a question is asked
-
-    (prediction,) = predict_images(run_path, [_data], epoch)
-    ranked = () if prediction.error else tuple(prediction.top(len(prediction.classes)))
-    return ranked, prediction.seconds, prediction.error, prediction.threshold
+def _answers(
+    pictures: Sequence[Picture], model: Hashable, ask: Callable[[list[bytes]], list[Answer]]
+) -> list[Answer]:
+    cache: Pool[Answer] = st.session_state.setdefault(_ANSWERS, Pool(CACHED))
+    answers = {picture.id: cache.find((model, picture.id)) for picture in pictures}
+    new = [picture for picture in pictures if answers[picture.id] is None]
+    began, place = time.monotonic(), st.empty()
+    with st.spinner("Asking the model …", show_time=True):
+        for start in range(0, len(new), AT_ONCE):
+            batch = new[start : start + AT_ONCE]
+            for picture, said in zip(batch, ask([picture.data for picture in batch]), strict=True):
+                answers[picture.id] = said
+                cache.put((model, picture.id), said)
+            if len(pictures) > 1 and time.monotonic() - began > PATIENCE_SECONDS:
+                done = len(pictures) - len(new) + start + len(batch)
+                place.progress(done / len(pictures), f"{done:,} of {len(pictures):,} pictures")
+    place.empty()
+    return [answer for picture in pictures if (answer := answers[picture.id]) is not None]

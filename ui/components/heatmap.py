@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import streamlit as st
 
-from tl_core.data.normalise import normalise_image, read_image, resize_image
+from tl_core.data.normalise import resize_image, stored_pixels
 from tl_core.figures.heatmap import overlay
 from tl_core.runs import RunRecord
-from ui.components.answers import Answer, model_version
+from ui.components.answers import model_version
 from ui.components.markdown import plain
+from ui.components.pictures import Picture
 from ui.shell.errors import error_boundary
+
+if TYPE_CHECKING:
+    from tl_core.inference.predict import Answer
 
 OFFERED: Final = 10  # classes, likeliest first
 WIDTH: Final = 360  # px, as it is made; shown as wide as the picture
@@ -20,13 +24,15 @@ KEPT: Final = 48  # heat-maps in a browser tab's share of the memory
 
 
 @st.fragment
-def heatmap_section(run: RunRecord, answer: Answer, key: str) -> None:
+def heatmap_section(run: RunRecord, picture: Picture, answer: Answer, key: str, epoch: int | None = None) -> None:
     """A switch, and behind it the picture with the places that speak for a class; the rest of the page stays.
 
     Args:
         run: whose model is asked.
+        picture: that was asked about.
         answer: of this model.
         key: prefix of the controls' keys.
+        epoch: the kept epoch that has answered; None = the best one.
     """
     with error_boundary():
         if not st.toggle(
@@ -43,9 +49,9 @@ def heatmap_section(run: RunRecord, answer: Answer, key: str) -> None:
         )
         with st.spinner("Looking …"):
             label = run.classes.index(name)
-            version = model_version(run, answer.epoch)
-            png, block, found = _heat(run.path, answer.epoch, version, answer.picture.id, label, answer.picture.data)
-        st.image(png, width="stretch", alt=f"{answer.picture.name} with the places marked that speak for {name}")
+            version = model_version(run, epoch)
+            png, block, found = _heat(run.path, epoch, version, picture.id, label, picture.data)
+        st.image(png, width="stretch", alt=f"{picture.name} with the places marked that speak for {name}")
         if found:
             st.caption(f"The brighter a place, the more it speaks for **{plain(name)}**. Seen in {plain(block)}.")
         else:
@@ -61,6 +67,6 @@ def _heat(
     from tl_core.inference.grad_cam import open_grad_cam  # imports TensorFlow, so only when it is asked for
 
     explainer = open_grad_cam(run_path, epoch)
-    picture = read_image(normalise_image(_data).encoded)
+    picture = stored_pixels(_data)
     found = explainer.explain(resize_image(picture, explainer.image_size), label)
     return overlay(picture, found.heat, WIDTH), found.block, bool(found.heat.any())

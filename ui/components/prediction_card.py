@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import streamlit as st
 
@@ -11,12 +11,15 @@ from tl_core.figures.probabilities import describe_probabilities, probability_fi
 from tl_core.format import percent
 from tl_core.imported_models import ImportedModel
 from tl_core.runs import RunRecord
-from ui.components.answers import Answer
 from ui.components.heatmap import heatmap_section
 from ui.components.markdown import plain
+from ui.components.pictures import Picture
 from ui.components.plotly_ink import INK
 from ui.components.run_format import run_labels
 from ui.components.thumbnail import thumbnail
+
+if TYPE_CHECKING:
+    from tl_core.inference.predict import Answer
 
 STATIC: Final = {"staticPlot": True}
 SURENESS: Final = ((0.9, "Almost certainly"), (0.7, "Probably"), (0.5, "Perhaps"), (0.0, "Not sure, perhaps"))
@@ -26,34 +29,43 @@ Asked = RunRecord | ImportedModel
 """Whose model answers."""
 
 
-def prediction_card(answers: Sequence[Answer], runs: Sequence[Asked], key: str, shown: int = 5) -> None:
+def prediction_card(
+    picture: Picture,
+    answers: Sequence[Answer],
+    runs: Sequence[Asked],
+    key: str,
+    shown: int = 5,
+    epoch: int | None = None,
+) -> None:
     """Draw the picture, the answer in words, the likeliest classes as bars, and how long it took.
 
     Args:
-        answers: one per model to the same picture, or why there is none.
+        picture: that was asked about.
+        answers: one per model, or why there is none.
         runs: whose models have answered, or the model from a file that has.
         key: names the card on its page.
         shown: how many classes have a bar.
+        epoch: the kept epoch of the first run that has answered; None = its best one.
     """
     first = answers[0]
     if first.error is not None:
-        st.warning(f"**{plain(first.picture.name)}**: {first.error}", icon=":material/broken_image:")
+        st.warning(f"**{plain(picture.name)}**: {first.error}", icon=":material/broken_image:")
         return
     with st.container(border=True):
-        picture, *places = st.columns([2, *[3] * len(answers)], gap="medium")
+        left, *places = st.columns([2, *[3] * len(answers)], gap="medium")
         labels = run_labels(run for run in runs if isinstance(run, RunRecord))
-        with picture:
-            _picture(first)
-        for place, answer, run in zip(places, answers, runs, strict=True):
+        with left:
+            _picture(picture, first)
+        for number, (place, answer, run) in enumerate(zip(places, answers, runs, strict=True)):
             with place:
                 if len(answers) > 1:
                     st.caption(f"**{plain(labels[run.id])}**")
-                _answer(answer, f"{key}-{run.id}", shown)
+                _answer(picture, answer, f"{key}-{run.id}", shown)
             # Of one model it stands under the picture, at its size; of two each under what it explains.
             if not isinstance(run, RunRecord):
                 continue  # its process can do nothing but answer
-            with place if len(answers) > 1 else picture:
-                heatmap_section(run, answer, f"{key}-{run.id}-heat")
+            with place if len(answers) > 1 else left:
+                heatmap_section(run, picture, answer, f"{key}-{run.id}-heat", None if number else epoch)
 
 
 def format_answer(answer: Answer) -> str:
@@ -69,27 +81,27 @@ def sureness(probability: float) -> str:
     return next(words for limit, words in SURENESS if probability >= limit)
 
 
-def _picture(answer: Answer) -> None:
+def _picture(picture: Picture, answer: Answer) -> None:
     st.image(
-        thumbnail(answer.picture.id, answer.picture.data),
+        thumbnail(picture.id, picture.data),
         width="stretch",
-        alt=f"{answer.picture.name}, recognised as {answer.ranked[0][0] if answer.answered else 'nothing it knows'}",
+        alt=f"{picture.name}, recognised as {answer.ranked[0][0] if answer.answered else 'nothing it knows'}",
     )
 
 
-def _answer(answer: Answer, key: str, shown: int) -> None:
+def _answer(picture: Picture, answer: Answer, key: str, shown: int) -> None:
     st.markdown(f"### {format_answer(answer)}")
     if not answer.answered:
         st.markdown(best_guess(answer))
-    _verdict(answer)
+    _verdict(picture.truth, answer)
     top = answer.ranked[:shown]
     st.plotly_chart(
-        probability_figure(top, answer.picture.truth, INK),
+        probability_figure(top, picture.truth, INK),
         key=f"{key}-bars",
         config=STATIC,
         alt=describe_probabilities(top),
     )
-    st.caption(f"{plain(answer.picture.name)} · {milliseconds(answer.seconds)}")
+    st.caption(f"{plain(picture.name)} · {milliseconds(answer.seconds)}")
 
 
 def best_guess(answer: Answer) -> str:
@@ -101,9 +113,9 @@ def best_guess(answer: Answer) -> str:
     )
 
 
-def _verdict(answer: Answer) -> None:
+def _verdict(truth: str | None, answer: Answer) -> None:
     """Whether the answer is right, where the truth is known."""
-    truth, (name, _) = answer.picture.truth, answer.ranked[0]
+    name, _ = answer.ranked[0]
     if truth is None:
         return
     if not answer.answered:

@@ -8,7 +8,7 @@ from typing import Final
 import streamlit as st
 from PIL import Image
 
-from tl_core.data import normalise_image
+from tl_core.data.normalise import decode_image
 
 LONGEST_SIDE: Final = 480  # px
 SMALLEST_SHOWN: Final = 96  # px; smaller pictures are enlarged, with their pixels kept sharp
@@ -32,14 +32,13 @@ def small_copy(data: bytes, longest: int = LONGEST_SIDE) -> bytes:
     Raises:
         ImageError: it is no picture that can be read.
     """
-    with Image.open(io.BytesIO(normalise_image(data).encoded)) as image:
-        small = max(image.size) < SMALLEST_SHOWN
-        if small:
-            factor = -(-SMALLEST_SHOWN // max(image.size))
-            shown = image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST)
-        else:
-            shown = image.copy()
-            shown.thumbnail((longest, longest))
+    image = Image.fromarray(decode_image(data))
+    small = max(image.size) < SMALLEST_SHOWN
+    if small:
+        factor = -(-SMALLEST_SHOWN // max(image.size))
+        image = image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST)
+    else:
+        image.thumbnail((longest, longest))
     encoded = io.BytesIO()
-    shown.save(encoded, "PNG" if small else "JPEG", quality=88)
+    image.save(encoded, "PNG" if small else "JPEG", quality=88)
     return encoded.getvalue()

@@ -21,9 +21,9 @@ from ui.predict_page.table import tally
 from ui.state.background_tasks import BackgroundTasks, Task
 
 if TYPE_CHECKING:
-    from tl_core.inference.predict import FileAnswer
+    from tl_core.inference.predict import Answer
 
-    Answers = tuple[FileAnswer, ...]
+    Answers = tuple[Answer, ...]
     ArchiveTask = Task[Answers]
 
 MAX_HEIGHT: Final = 300  # px, of the table of unreadable files
@@ -121,21 +121,21 @@ def _done(task: ArchiveTask, key: str) -> None:
         )
 
 
-def format_answers(answers: Sequence[FileAnswer]) -> str:
+def format_answers(answers: Sequence[Answer]) -> str:
     """Such as ``12 files: 8 × dog, 3 × “I don't know”, 1 could not be used.``, as Markdown."""
-    named = [answer.top[0][0] for answer in answers if answer.answered]
-    unusable = sum(not answer.top for answer in answers)
+    named = [answer.ranked[0][0] for answer in answers if answer.answered]
+    unusable = sum(not answer.ranked for answer in answers)
     return f"{count(len(answers), 'file')}: {tally(named, unusable, len(answers), 'could not be used')}."
 
 
-def archive_csv(answers: Sequence[FileAnswer]) -> bytes:
+def archive_csv(answers: Sequence[Answer]) -> bytes:
     """One line per file: the answer, the three likeliest classes with their probabilities (0-1), and the error."""
     ranks = range(1, NAMED + 1)
     columns = ["file", "answer", *(f"{what}_{rank}" for rank in ranks for what in ("class", "probability")), "error"]
     return to_csv(columns, [_line(answer) for answer in answers])
 
 
-def _line(answer: FileAnswer) -> list[Any]:
-    ranked: list[str] = [text for name, probability in answer.top for text in (name, f"{probability:.6f}")]
-    said = answer.top[0][0] if answer.answered else DOUBT if answer.top else ""
+def _line(answer: Answer) -> list[Any]:
+    ranked: list[str] = [text for name, probability in answer.ranked for text in (name, f"{probability:.6f}")]
+    said = answer.ranked[0][0] if answer.answered else DOUBT if answer.ranked else ""
     return [answer.name, said, *ranked, *[""] * (2 * NAMED - len(ranked)), answer.error or ""]

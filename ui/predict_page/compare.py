@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import streamlit as st
 
 from tl_core.format import count
 from tl_core.runs import RunRecord, list_runs
 from tl_core.storage.workspace import Workspace, is_id
-from ui.components.answers import Answer
 from ui.components.run_format import run_labels
 from ui.components.run_picker import best_of_last, pick_run
+
+if TYPE_CHECKING:
+    from tl_core.inference.predict import Answer
 
 _PARAMETER: Final = "with"  # in the address, so that a link shows the same two models
 _NOTHING: Final = ""  # chosen where no second model is asked

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 import streamlit as st
 
 from tl_core.figures.palette import ANSWER
 from tl_core.format import count
-from ui.components.answers import Answer
 from ui.components.csv_text import to_csv
 from ui.components.markdown import plain
+from ui.components.pictures import Picture
 from ui.components.prediction_card import DOUBT
+
+if TYPE_CHECKING:
+    from tl_core.inference.predict import Answer
 
 ROW_HEIGHT: Final = 35  # px
 MAX_HEIGHT: Final = 420  # px
@@ -22,6 +25,7 @@ MOST_NAMED: Final = 5  # classes named in the sentence
 
 
 def prediction_table(
+    pictures: Sequence[Picture],
     answers: Sequence[Answer],
     classes: Sequence[str],
     key: str,
@@ -31,6 +35,7 @@ def prediction_table(
     """Draw one row per picture, and a button that downloads all probabilities.
 
     Args:
+        pictures: that were asked about.
         answers: one per picture.
         classes: the model's classes, in the order of the columns of the download.
         key: prefix of the controls' keys.
@@ -39,7 +44,7 @@ def prediction_table(
     """
     st.markdown(format_answers(answers))
     st.dataframe(
-        pd.DataFrame(_rows(answers, others)),
+        pd.DataFrame(_rows(pictures, answers, others)),
         hide_index=True,
         column_config=_columns(),
         height=min(MAX_HEIGHT, ROW_HEIGHT * (len(answers) + 1) + 3),
@@ -50,7 +55,7 @@ def prediction_table(
     )
     st.download_button(
         "Download the answers",
-        lambda: answers_csv(answers, classes, others),
+        lambda: answers_csv(pictures, answers, classes, others),
         file_name,
         "text/csv",
         key=f"{key}-csv",
@@ -60,11 +65,13 @@ def prediction_table(
     )
 
 
-def answers_csv(answers: Sequence[Answer], classes: Sequence[str], others: Sequence[Answer] = ()) -> bytes:
+def answers_csv(
+    pictures: Sequence[Picture], answers: Sequence[Answer], classes: Sequence[str], others: Sequence[Answer] = ()
+) -> bytes:
     """One line per picture: answer, probability of each class (0-1), seconds, and the error where there is one."""
     start = ["picture", "answer", "best_guess", "probability", "truth", "seconds", "error"]
     second = ["second_answer", "second_best_guess", "second_probability"] if others else []
-    lines = [_line(answer, classes) for answer in answers]
+    lines = [_line(picture, answer, classes) for picture, answer in zip(pictures, answers, strict=True)]
     for line, other in zip(lines, others, strict=False):
         line[len(start) : len(start)] = _said(other)
     return to_csv([*start, *second, *(f"p({name})" for name in classes)], lines)
@@ -97,17 +104,17 @@ def tally(named: Sequence[str], unusable: int, asked: int, unusable_words: str) 
     return ", ".join(parts)
 
 
-def _rows(answers: Sequence[Answer], others: Sequence[Answer]) -> list[dict[str, Any]]:
-    rows = [_row(answer) for answer in answers]
+def _rows(pictures: Sequence[Picture], answers: Sequence[Answer], others: Sequence[Answer]) -> list[dict[str, Any]]:
+    rows = [_row(picture, answer) for picture, answer in zip(pictures, answers, strict=True)]
     for row, other in zip(rows, others, strict=False):
         row["second"] = _in_a_cell(other)
         row["second_probability"] = other.ranked[0][1] * 100 if other.ranked else None
     return rows
 
 
-def _row(answer: Answer) -> dict[str, Any]:
+def _row(picture: Picture, answer: Answer) -> dict[str, Any]:
     return {
-        "picture": answer.picture.name,
+        "picture": picture.name,
         "answer": _in_a_cell(answer),
         "probability": answer.ranked[0][1] * 100 if answer.ranked else None,
         "milliseconds": answer.seconds * 1000 if answer.ranked else None,
@@ -120,12 +127,12 @@ def _in_a_cell(answer: Answer) -> str:
     return answer.ranked[0][0] if answer.answered else f"{DOUBT} ({answer.ranked[0][0]}?)"
 
 
-def _line(answer: Answer, classes: Sequence[str]) -> list[Any]:
+def _line(picture: Picture, answer: Answer, classes: Sequence[str]) -> list[Any]:
     of_class = dict(answer.ranked)
     return [
-        answer.picture.name,
+        picture.name,
         *_said(answer),
-        answer.picture.truth or "",
+        picture.truth or "",
         f"{answer.seconds:.4f}",
         answer.error or "",
         *(_digits(of_class.get(name, "")) for name in classes),

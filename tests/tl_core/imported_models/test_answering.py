@@ -50,7 +50,7 @@ def good(room):
 
 
 def asked(model, *pictures):
-    return [answer.top(1)[0][0] for answer in predict_with(answerer_of(model), pictures)]
+    return [answer.ranked[0][0] for answer in predict_with(answerer_of(model), pictures)]
 
 
 def test_a_good_model_answers_and_is_opened_once(good):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.hostile.models import good_model, lambda_of_keras
-from tests.tl_core.small_trainings import COLOURS, coloured
+from tests.tl_core.small_trainings import COLOURS, coloured, probabilities_of
 from tl_core.command_line import main
 from tl_core.errors import ModelFileError
 from tl_core.export import export_run
@@ -50,7 +50,7 @@ def test_the_export_of_a_run_predicts_elsewhere_as_the_run_does_here(exported, e
     assert (model.name, model.classes, model.sha256) == (run.name, run.classes, run.model_sha256)
     assert (model.temperature, model.threshold, model.has_manifest) == (3.0, 0.8, True)
     there = predict_with(answerer_of(model), PICTURES)
-    said, expected = (np.stack([answer.probabilities for answer in answers]) for answers in (there, here))
+    said, expected = (probabilities_of(answers) for answers in (there, here))
     assert np.abs(said - expected).max() <= 1e-5
     assert [answer.answered for answer in there] == [answer.answered for answer in here]
 

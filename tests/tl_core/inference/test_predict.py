@@ -7,7 +7,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from tests.tl_core.small_trainings import COLOURS, coloured
+from tests.tl_core.small_trainings import COLOURS, coloured, probabilities_of
 from tl_core.data import read_image, resize_image
 from tl_core.errors import ArchiveError, ModelUnavailableError, RunNotFoundError, StoppedError
 from tl_core.features.cache import open_cache
@@ -28,12 +28,13 @@ def photos():
 
 def test_each_photograph_gets_its_class(shared_run, photos):
     answers = predict_images(shared_run.record.path, photos)
-    assert [answer.top(1)[0][0] for answer in answers] == list(NAMES)
+    assert [answer.ranked[0][0] for answer in answers] == list(NAMES)
     for answer in answers:
         assert answer.error is None
-        assert answer.probabilities.shape == (3,)
-        assert answer.probabilities.sum() == pytest.approx(1, abs=1e-5)
-        assert [share for _, share in answer.top(3)] == sorted(answer.probabilities.tolist(), reverse=True)
+        shares = [share for _, share in answer.ranked]
+        assert sorted(name for name, _ in answer.ranked) == sorted(NAMES)
+        assert sum(shares) == pytest.approx(1, abs=1e-5)
+        assert shares == sorted(shares, reverse=True)
         assert answer.seconds > 0
 
 
@@ -41,8 +42,8 @@ def test_a_bad_file_among_good_ones_gets_its_sentence(shared_run, photos):
     answers = predict_images(shared_run.record.path, [photos[0], b"no image at all", photos[1]])
     assert [answer.error is None for answer in answers] == [True, False, True]
     assert answers[1].error.endswith(".")
-    assert answers[1].top(3) == []
-    assert answers[2].top(1)[0][0] == NAMES[1]
+    assert answers[1].ranked == ()
+    assert answers[2].ranked[0][0] == NAMES[1]
 
 
 def test_prediction_sees_what_training_saw(shared_run, dataset):
@@ -50,36 +51,19 @@ def test_prediction_sees_what_training_saw(shared_run, dataset):
     kept = np.load(shared_run.folder.path / "evaluation-validation.npz")["probabilities"]
     files = [dataset.path_of(record).read_bytes() for record in dataset.of_split("validation")]
     answers = predict_images(shared_run.record.path, files)
-    assert np.abs(np.stack([answer.probabilities for answer in answers]) - kept).max() < 1e-5
+    assert np.abs(probabilities_of(answers) - kept).max() < 1e-5
 
 
 def test_many_photographs_and_none(shared_run, photos):
     assert predict_images(shared_run.record.path, []) == []
     answers = predict_images(shared_run.record.path, photos * 50)
-    assert [answer.top(1)[0][0] for answer in answers] == list(NAMES) * 50
+    assert [answer.ranked[0][0] for answer in answers] == list(NAMES) * 50
 
 
 def test_the_predictor_is_loaded_once_and_kept_warm(shared_run, photos, monkeypatch):
     predict_images(shared_run.record.path, photos)
-    monkeypatch.setattr(predict, "_load", lambda _: pytest.fail("loaded again"))
+    monkeypatch.setattr(predict, "load_stored", lambda *_: pytest.fail("loaded again"))
     assert len(predict_images(shared_run.record.path, photos)) == 3
-
-
-def test_the_pool_is_bounded_and_lets_the_oldest_go():
-    pool = predict._Pool(2)
-    loads = []
-    for key in ("a", "b", "a", "c", "a", "b"):
-        pool.get(key, 1, lambda key=key: loads.append(key) or f"predictor {key}")
-    assert loads == ["a", "b", "c", "b"]
-
-
-def test_a_newer_version_of_a_model_takes_the_place_of_the_older_one():
-    pool = predict._Pool(2)
-    pool.get("other", 1, lambda: "other")
-    for version in range(5):
-        assert pool.get("in training", version, lambda version=version: f"version {version}") == f"version {version}"
-    assert pool.get("other", 1, lambda: pytest.fail("loaded again")) == "other"
-    assert len(pool._predictors) == 2
 
 
 def test_a_run_without_a_model_says_so(workspace, dataset, shared_run):
@@ -105,7 +89,7 @@ def test_predicting_while_another_model_trains(shared_run, train_run, dataset, p
 
     def ask():
         while not finished.is_set():
-            answers.append([answer.top(1)[0][0] for answer in predict_images(shared_run.record.path, photos)])
+            answers.append([answer.ranked[0][0] for answer in predict_images(shared_run.record.path, photos)])
 
     thread = threading.Thread(target=ask)
     thread.start()
@@ -137,20 +121,20 @@ def chosen(shared_run):
 
 
 def test_the_chosen_temperature_makes_probabilities_calmer(shared_run, photos, chosen):
-    plain = np.stack([answer.probabilities for answer in predict_images(shared_run.record.path, photos)])
+    plain = probabilities_of(predict_images(shared_run.record.path, photos))
     chosen(temperature=3.0)
-    calm = np.stack([answer.probabilities for answer in predict_images(shared_run.record.path, photos)])
+    calm = probabilities_of(predict_images(shared_run.record.path, photos))
     assert calm == pytest.approx(apply_temperature(plain, 3.0), abs=1e-6)
     assert (calm.max(axis=1) < plain.max(axis=1)).all()
     assert (calm.argmax(axis=1) == plain.argmax(axis=1)).all()
 
 
 def test_below_the_chosen_threshold_there_is_no_answer(shared_run, photos, chosen):
-    surest = max(answer.top(1)[0][1] for answer in predict_images(shared_run.record.path, photos))
+    surest = max(answer.ranked[0][1] for answer in predict_images(shared_run.record.path, photos))
     chosen(threshold=(surest + 1) / 2)
     doubtful = predict_images(shared_run.record.path, [*photos, b"text"])
     assert not any(answer.answered for answer in doubtful)
-    assert [answer.top(1)[0][0] for answer in doubtful[:3]] == list(NAMES), "the best guess is still told"
+    assert [answer.ranked[0][0] for answer in doubtful[:3]] == list(NAMES), "the best guess is still told"
     chosen(threshold=0.01)
     assert all(answer.answered for answer in predict_images(shared_run.record.path, photos))
 
@@ -181,8 +165,8 @@ def test_a_zip_is_answered_file_by_file(shared_run, photos, monkeypatch):
         shared_run.record.path, archive, TaskContext(lambda at: told.append((at.done, at.total)))
     )
     by_name = {answer.name: answer for answer in answers}
-    assert [by_name[name].top[0][0] for name in names] == [NAMES[place % 3] for place in range(10)]
-    assert all(len(by_name[name].top) == 3 for name in names)
+    assert [by_name[name].ranked[0][0] for name in names] == [NAMES[place % 3] for place in range(10)]
+    assert all(len(by_name[name].ranked) == 3 for name in names)
     assert by_name["folder/notes.txt"].error.endswith(".")
     assert sum("outside the archive" in (answer.error or "") for answer in answers) == 1
     assert told == [(0, 11), (4, 11), (8, 11), (11, 11)]

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.tl_core.small_trainings import QUICK, Trained
+from tests.tl_core.small_trainings import QUICK, Trained, probabilities_of
 from tl_core.errors import ModelUnavailableError, WorkspaceError
 from tl_core.inference.predict import open_predictor, predict_images
 from tl_core.runs import create_run, delete_run, load_run
@@ -45,7 +45,7 @@ def told(run):
 
 def said(run, dataset, epoch):
     files = [dataset.path_of(record).read_bytes() for record in dataset.of_split("validation")[:3]]
-    return np.stack([answer.probabilities for answer in predict_images(run.record.path, files, epoch)])
+    return probabilities_of(predict_images(run.record.path, files, epoch))
 
 
 def numbers(run):

@@ -41,8 +41,10 @@ def test_a_picture_of_the_camera_is_answered_as_any_other_picture(run):
     assert answer["id"] == 41
     assert answer["headline"] == "Almost certainly red"
     assert answer["answered"] is True
-    assert [bar["name"] for bar in answer["bars"]] == [name for name, _ in said.top(5)]
-    assert [bar["share"] for bar in answer["bars"]] == pytest.approx([share for _, share in said.top(5)], abs=1e-4)
+    assert [bar["name"] for bar in answer["bars"]] == [name for name, _ in said.ranked[:5]]
+    assert [bar["share"] for bar in answer["bars"]] == pytest.approx(
+        [share for _, share in said.ranked[:5]], abs=1e-4
+    )
     assert answer_frame(run.path, None, frame(jpeg("blue")))["headline"] == "Almost certainly blue"
 
 

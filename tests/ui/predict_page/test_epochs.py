@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.tl_core.small_trainings import Trainer
+from tests.tl_core.small_trainings import Trainer, probabilities_of
 from tests.ui.pages_without_browser import checked, open_page, texts
 from tests.ui.trained_runs import COLOURS, colour_dataset, coloured, ended_run
 from tl_core.inference.calibration import Calibration, save_calibration
@@ -61,8 +61,9 @@ def test_each_kept_epoch_is_offered_and_answers_for_itself(run):
     assert f"Answers come from the model of epoch {chosen} (feature extraction)" in texts(at)
     assert probability(at) != of_best
     said = predict_images(run.path, [RED], chosen)[0]
-    assert f"{100 * said.probabilities.max():.1f} %" in probability(at)
-    assert np.abs(said.probabilities - predict_images(run.path, [RED])[0].probabilities).max() > 1e-3
+    assert f"{100 * said.ranked[0][1]:.1f} %" in probability(at)
+    best = predict_images(run.path, [RED])[0]
+    assert np.abs(probabilities_of([said]) - probabilities_of([best])).max() > 1e-3
     at.selectbox(key=CHOICE).set_value(0)
     assert probability(checked(at.run())) == of_best
 

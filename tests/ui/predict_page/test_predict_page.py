@@ -18,10 +18,9 @@ from tl_core.config import TrainingConfig
 from tl_core.data import delete_dataset
 from tl_core.errors import StoppedError
 from tl_core.inference.calibration import Calibration, save_calibration
-from tl_core.inference.predict import FileAnswer
+from tl_core.inference.predict import Answer
 from tl_core.runs import create_run, update_run
 from tl_core.storage.files import write_bytes
-from ui.components.answers import Answer
 from ui.components.pictures import Picture
 from ui.components.prediction_card import format_answer, milliseconds
 from ui.components.run_format import run_labels
@@ -43,8 +42,8 @@ def run(workspace, dataset):
     return ended_run(workspace, dataset, "Red or blue")
 
 
-def answer(name, ranked=(), error=None, truth=None):
-    return Answer(Picture(name, name, b"", truth), tuple(ranked), 0.012, error)
+def answer(ranked=(), error=None):
+    return Answer(tuple(ranked), 0.012, error)
 
 
 def bars(at):
@@ -262,9 +261,9 @@ def test_a_zip_can_be_cancelled(run, monkeypatch):
 def test_the_table_of_a_zip_has_the_three_likeliest_classes():
     top = (("=dog", 0.6), ("cat", 0.3), ("owl", 0.1))
     answers = [
-        FileAnswer("a.png", top, True, None),
-        FileAnswer("b.png", top[:2], False, None),
-        FileAnswer("c.txt", (), False, "This is not an image."),
+        Answer(top, 0.1, name="a.png"),
+        Answer(top[:2], 0.1, threshold=0.7, name="b.png"),
+        Answer((), 0.0, "This is not an image.", name="c.txt"),
     ]
     rows = list(csv.DictReader(io.StringIO(archive_csv(answers).decode("utf-8-sig"))))
     assert [rows[0][name] for name in ("file", "answer", "class_1", "probability_1", "class_3")] == [
@@ -279,22 +278,20 @@ def test_the_table_of_a_zip_has_the_three_likeliest_classes():
 
 
 def test_class_names_are_shown_as_they_are():
-    assert format_answer(answer("a", [("<b>*cat*", 0.95)])) == "Almost certainly **\\<b\\>\\*cat\\***"
+    assert format_answer(answer([("<b>*cat*", 0.95)])) == "Almost certainly **\\<b\\>\\*cat\\***"
 
 
 @pytest.mark.parametrize(
     ("probability", "words"), [(0.9, "Almost"), (0.7, "Probably"), (0.5, "Perhaps"), (0.2, "Not")]
 )
 def test_sureness_in_words(probability, words):
-    assert format_answer(answer("a", [("cat", probability)])).startswith(words)
+    assert format_answer(answer([("cat", probability)])).startswith(words)
 
 
 def test_the_download_has_every_probability_and_every_error():
-    answers = [
-        answer("a.png", [("dog", 0.75), ("cat", 0.25)], truth="cat"),
-        answer("b.png", error="This is not an image."),
-    ]
-    rows = list(csv.DictReader(io.StringIO(answers_csv(answers, ("cat", "dog")).decode("utf-8-sig"))))
+    pictures = [Picture("1", "a.png", b"", "cat"), Picture("2", "b.png", b"")]
+    answers = [answer([("dog", 0.75), ("cat", 0.25)]), answer(error="This is not an image.")]
+    rows = list(csv.DictReader(io.StringIO(answers_csv(pictures, answers, ("cat", "dog")).decode("utf-8-sig"))))
     assert [rows[0][name] for name in ("picture", "answer", "truth", "p(cat)", "p(dog)")] == [
         "a.png",
         "dog",
@@ -307,7 +304,7 @@ def test_the_download_has_every_probability_and_every_error():
 
 
 def test_rare_classes_are_counted_together():
-    answers = [answer(str(number), [(f"class {number}", 1.0)]) for number in range(8)]
+    answers = [answer([(f"class {number}", 1.0)]) for number in range(8)]
     assert "3 × other classes" in format_answers(answers)
 
 

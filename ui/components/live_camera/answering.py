@@ -13,7 +13,7 @@ from tl_core.format import percent
 from ui.components.prediction_card import DOUBT, sureness
 
 if TYPE_CHECKING:
-    from tl_core.inference.predict import ImagePrediction
+    from tl_core.inference.predict import Answer
 
 MAX_FRAME_BYTES: Final = 64_000  # the browser sends at most half of it
 SHOWN: Final = 5  # classes with a bar
@@ -70,8 +70,8 @@ def read_frame(frame: Any) -> tuple[int, bytes]:
     return frame["id"], data
 
 
-def _in_words(prediction: ImagePrediction) -> dict[str, Any]:
-    ranked = prediction.top(max(SHOWN, 1))
+def _in_words(prediction: Answer) -> dict[str, Any]:
+    ranked = prediction.ranked[:SHOWN]
     name, probability = ranked[0]
     guess = (
         f"Best guess: {name}, {probability_text(probability)}; it answers from {percent(prediction.threshold, 0)} on."
