@@ -6,6 +6,7 @@ traceback belongs in the log, never on the page::
     TransferLearningError
     ├── ConfigError                 a setting is out of range or unknown
     ├── WorkspaceError              the workspace cannot be read or written, or is full
+    ├── NewerVersionError           a file was written by a newer version of this program
     ├── DataError                   a dataset cannot be imported or used
     │   ├── ArchiveError            a zip is broken, too large, or hostile
     │   ├── ImageError              one image cannot be used (the import goes on without it)
@@ -33,6 +34,10 @@ class ConfigError(TransferLearningError):
 
 class WorkspaceError(TransferLearningError):
     """The workspace folder cannot be read or written, or has no room left."""
+
+
+class NewerVersionError(TransferLearningError):
+    """A file was written by a newer version of this program, which knows more than this one."""
 
 
 class DataError(TransferLearningError):

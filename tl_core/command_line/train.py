@@ -128,7 +128,7 @@ def read_config(options: argparse.Namespace) -> TrainingConfig:
 
 def _read_file(path: Path) -> TrainingConfig:
     try:
-        return TrainingConfig.from_dict(read_json(path))
+        return TrainingConfig.from_file(read_json(path))
     except (FileNotFoundError, WorkspaceError) as error:
         raise ConfigError(f"The configuration file {path} is missing or is no JSON.") from error
 

@@ -11,6 +11,7 @@ from tl_core.config.augmentation import AugmentationConfig
 from tl_core.config.head import HeadConfig
 from tl_core.config.setting import Setting, nested, records_of, require_valid, setting, settings_of
 from tl_core.config.validation import from_mapping
+from tl_core.storage.schemas import CONFIGURATION
 
 LEARNING_RATE_RANGE: Final = (1e-7, 1.0)
 MAX_EPOCHS: Final = 1000
@@ -253,6 +254,20 @@ class TrainingConfig:
         """Plain values for JSON; `from_dict` gives the same record back."""
         values = {entry.name: getattr(self, entry.name) for entry in fields(self)}
         return values | {name: values[name].to_dict() for name in records_of(type(self))}
+
+    def to_file(self) -> dict[str, Any]:
+        """What a file holds: plain values with the version of their form; `from_file` gives the same record back."""
+        return CONFIGURATION.stamped(self.to_dict())
+
+    @classmethod
+    def from_file(cls, values: Any) -> TrainingConfig:
+        """Read what `to_file` wrote, in this or an earlier version; settings left out take their defaults.
+
+        Raises:
+            ConfigError: a name is unknown or a value out of its range.
+            NewerVersionError: a newer version of this program wrote it.
+        """
+        return cls.from_dict(CONFIGURATION.upgraded(values))
 
     @classmethod
     def from_dict(cls, values: Any) -> TrainingConfig:

@@ -18,6 +18,7 @@ from tl_core.data.imports.class_names import clean_text
 from tl_core.errors import DataError, DatasetNotFoundError, WorkspaceError
 from tl_core.storage.files import locked, read_json, write_json
 from tl_core.storage.repository import Repository
+from tl_core.storage.schemas import DATASET
 from tl_core.storage.workspace import Workspace
 
 SPLITS: Final = ("train", "validation", "test")
@@ -25,7 +26,6 @@ MANIFEST: Final = "manifest.json"
 IMAGES: Final = "images"
 MAX_DATASET_NAME: Final = 100  # characters
 
-_VERSION = 1
 _FILE = re.compile(rf"{IMAGES}/[0-9a-f]{{64}}\.(png|jpg)")
 
 
@@ -100,6 +100,7 @@ def load_dataset(path: Path) -> Dataset:
 
     Raises:
         DatasetNotFoundError: there is no dataset.
+        NewerVersionError: a newer version of this program wrote it.
         DataError: its manifest is damaged.
     """
     try:
@@ -181,17 +182,18 @@ def write_manifest(dataset: Dataset) -> None:
     """Write ``manifest.json`` of the dataset, in one step."""
     write_json(
         dataset.path / MANIFEST,
-        {
-            "version": _VERSION,
-            "name": dataset.name,
-            "source": dataset.source,
-            "created": dataset.created,
-            "given_splits": dataset.given_splits,
-            "fingerprint": dataset.fingerprint,
-            "classes": list(dataset.classes),
-            "skipped": [asdict(skipped) for skipped in dataset.skipped],
-            "images": [asdict(record) for record in dataset.images],
-        },
+        DATASET.stamped(
+            {
+                "name": dataset.name,
+                "source": dataset.source,
+                "created": dataset.created,
+                "given_splits": dataset.given_splits,
+                "fingerprint": dataset.fingerprint,
+                "classes": list(dataset.classes),
+                "skipped": [asdict(skipped) for skipped in dataset.skipped],
+                "images": [asdict(record) for record in dataset.images],
+            }
+        ),
     )
 
 
@@ -205,7 +207,7 @@ def _not_found(path: Path) -> DatasetNotFoundError:
 def _read(path: Path, _modified: int, _inode: int) -> Dataset:
     """Read a manifest; the last two arguments make a changed file another key of the cache."""
     try:
-        return _from_manifest(path, read_json(path / MANIFEST))
+        return _from_manifest(path, DATASET.upgraded(read_json(path / MANIFEST)))
     except (KeyError, TypeError, ValueError, AttributeError, WorkspaceError) as error:
         raise DataError(f"The dataset “{path.name}” is damaged and cannot be read: import it again.") from error
 

@@ -10,6 +10,7 @@ from tl_core.config.validation import from_mapping
 from tl_core.errors import ConfigError, ModelFileError, WorkspaceError
 from tl_core.storage.files import read_json, write_json
 from tl_core.storage.repository import Repository
+from tl_core.storage.schemas import IMPORTED_MODEL
 from tl_core.storage.workspace import Workspace
 
 MODEL: Final = "model.keras"
@@ -51,7 +52,7 @@ def save_record(model: ImportedModel) -> None:
     """
     values = asdict(model)
     del values["path"]
-    write_json(model.path / RECORD, values)
+    write_json(model.path / RECORD, IMPORTED_MODEL.stamped(values))
 
 
 def load_imported_model(workspace: Workspace, model_id: str) -> ImportedModel:
@@ -59,6 +60,7 @@ def load_imported_model(workspace: Workspace, model_id: str) -> ImportedModel:
 
     Raises:
         ModelFileError: there is none (any more), or its record is damaged.
+        NewerVersionError: a newer version of this program wrote it.
         NotYoursError: it is somebody else's.
     """
     return MODELS.find(workspace, model_id)
@@ -81,7 +83,7 @@ def delete_imported_model(workspace: Workspace, model_id: str) -> None:
 
 def _read(path: Path) -> ImportedModel:
     try:
-        values: dict[str, Any] = read_json(path / RECORD)
+        values: dict[str, Any] = IMPORTED_MODEL.upgraded(read_json(path / RECORD))
         model = from_mapping(ImportedModel, {**values, "path": path, "classes": tuple(values["classes"])})
     except FileNotFoundError:
         raise _not_found() from None

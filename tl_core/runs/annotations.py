@@ -9,6 +9,7 @@ from typing import Any, Final
 from tl_core.errors import ConfigError, WorkspaceError
 from tl_core.runs.record import ANNOTATION_FIELDS, RunFolder, RunRecord
 from tl_core.storage.files import read_json
+from tl_core.storage.schemas import ANNOTATIONS
 
 logger = logging.getLogger(__name__)
 
@@ -37,9 +38,13 @@ def changed_annotations(
 
 
 def read_annotations(folder: RunFolder) -> dict[str, Any]:
-    """What was added to the run in ``folder``; empty where nothing was, or where it is damaged."""
+    """What was added to the run in ``folder``; empty where nothing was, or where it is damaged.
+
+    Raises:
+        NewerVersionError: a newer version of this program wrote it; left out it would be lost with the next change.
+    """
     try:
-        values = read_json(folder.annotations_file)
+        values = ANNOTATIONS.upgraded(read_json(folder.annotations_file))
         tags = tuple(str(tag) for tag in values.get("tags", ()))
     except FileNotFoundError:
         return {}

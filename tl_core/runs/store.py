@@ -37,6 +37,7 @@ from tl_core.storage.files import locked, read_json, write_json
 from tl_core.storage.ownership import claim
 from tl_core.storage.quota import require_within_quota
 from tl_core.storage.repository import Repository
+from tl_core.storage.schemas import ANNOTATIONS, RUN
 from tl_core.storage.workspace import Workspace, is_id, new_id
 
 UNEXPECTED: Final = "The training ended because of an unexpected error; the details are in the run's log."
@@ -45,7 +46,7 @@ _RECORDED_PACKAGES: Final = ("tensorflow", "keras", "openvino", "numpy", "pillow
 
 # How a value of run.json becomes a value of the record; every other value is taken as it is.
 _READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
-    "config": TrainingConfig.from_dict,
+    "config": TrainingConfig.from_file,
     "classes": tuple,
     "tags": tuple,
     "best": lambda values: values and Best.from_dict(values),
@@ -110,11 +111,12 @@ def load_run(path: Path) -> RunRecord:
 
     Raises:
         RunNotFoundError: the folder holds no run.
+        NewerVersionError: a newer version of this program wrote it.
         WorkspaceError: its record is damaged.
     """
     folder = RunFolder(path)
     try:
-        values = {**read_json(folder.record_file), **read_annotations(folder)}
+        values = {**RUN.upgraded(read_json(folder.record_file)), **read_annotations(folder)}
     except FileNotFoundError:
         raise RunNotFoundError(_GONE) from None
     try:
@@ -249,7 +251,7 @@ def annotate_run(
     with _changing(path):
         record = load_run(path)
         values = changed_annotations(record, name, starred, notes, tags)
-        write_json(record.folder.annotations_file, values)
+        write_json(record.folder.annotations_file, ANNOTATIONS.stamped(values))
         return replace(record, **values)
 
 
@@ -325,7 +327,7 @@ def _end_if_active(path: Path, status: Status, text: str) -> bool:
 
 def _write(record: RunRecord) -> None:
     values = {name: value for name, value in asdict(record).items() if name != PATH_FIELD}
-    write_json(record.folder.record_file, {**values, "config": record.config.to_dict()})
+    write_json(record.folder.record_file, RUN.stamped({**values, "config": record.config.to_file()}))
 
 
 def _same(value: Any) -> Any:

@@ -13,7 +13,7 @@ MAX_CHARACTERS: Final = 100_000
 
 def to_text(config: TrainingConfig) -> str:
     """The configuration as indented JSON, every setting by its name."""
-    return json.dumps(config.to_dict(), ensure_ascii=False, indent=2) + "\n"
+    return json.dumps(config.to_file(), ensure_ascii=False, indent=2) + "\n"
 
 
 def from_text(text: str | bytes) -> TrainingConfig:
@@ -21,6 +21,7 @@ def from_text(text: str | bytes) -> TrainingConfig:
 
     Raises:
         ConfigError: the text is no configuration, or a setting is unknown or out of range.
+        NewerVersionError: a newer version of this program wrote it.
     """
     try:
         text = text.decode("utf-8-sig") if isinstance(text, bytes) else text
@@ -34,7 +35,7 @@ def from_text(text: str | bytes) -> TrainingConfig:
         values = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"The configuration is not valid JSON ({_place(error)}): paste all of the text.") from error
-    return TrainingConfig.from_dict(values)
+    return TrainingConfig.from_file(values)
 
 
 def _place(error: Exception) -> str:

@@ -7,7 +7,7 @@ from typing import Final
 import streamlit as st
 
 from tl_core.config import TrainingConfig
-from tl_core.errors import ConfigError
+from tl_core.errors import ConfigError, TransferLearningError
 from ui.state.config_text import from_text, to_text
 from ui.state.training_draft import draft
 
@@ -82,7 +82,7 @@ def _fill_from(text: str | bytes) -> None:
     try:
         config: TrainingConfig = from_text(text)
         draft().fill(config)
-    except ConfigError as error:
+    except TransferLearningError as error:
         st.session_state[_ANSWER_KEY] = (False, str(error))
     else:
         st.session_state[_ANSWER_KEY] = (True, "Loaded: the form now shows this configuration.")

@@ -1,0 +1,66 @@
+"""Versions of the files in the workspace, and how a file of an older version becomes one of today.
+
+A file says its version under ``version``; one that does not is of version 1. To rename or reshape what a file holds,
+append a migration to its schema: files that were written before then open as if they had been written today.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from tl_core.errors import NewerVersionError
+
+Values = dict[str, Any]
+Migration = Callable[[Values], Values]
+"""Turns what a file of one version holds into what the next version holds; the argument stays as it is."""
+
+KEY: Final = "version"
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """What is known about the versions of one kind of file."""
+
+    what: str  # for people: "run", "dataset"
+    migrations: tuple[Migration, ...] = ()  # from version 1 to 2, from 2 to 3, ...
+
+    @property
+    def version(self) -> int:
+        """The version that is written today."""
+        return len(self.migrations) + 1
+
+    def stamped(self, values: Mapping[str, Any]) -> Values:
+        """What is written: the values, and today's version."""
+        return {KEY: self.version, **values}
+
+    def upgraded(self, values: Any) -> Any:
+        """The values of a file of any version, as today's version has them, without the version.
+
+        What is no mapping is given back as it is: whoever reads it refuses it.
+
+        Raises:
+            NewerVersionError: a later version of this program has written the file.
+        """
+        if not isinstance(values, Mapping):
+            return values
+        current = {name: value for name, value in values.items() if name != KEY}
+        version = values.get(KEY, 1)
+        if not isinstance(version, int) or version < 1:
+            return values  # no version of this program writes that: whoever reads it refuses it
+        if version > self.version:
+            raise NewerVersionError(
+                f"This {self.what} was written by a newer version of this program, so it cannot be opened here: "
+                "update this program."
+            )
+        for migrate in self.migrations[version - 1 :]:
+            current = migrate(current)
+        return current
+
+
+RUN: Final = Schema("run")  # run.json
+ANNOTATIONS: Final = Schema("run")  # annotations.json, beside it
+CONFIGURATION: Final = Schema("configuration")  # of a training: in run.json, and in a file saved from the form
+DATASET: Final = Schema("dataset")  # manifest.json
+IMPORTED_MODEL: Final = Schema("model")  # model.json
