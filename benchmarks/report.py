@@ -15,12 +15,12 @@ _UNITS: Final = {"x": "x", "%": " %"}
 _INTRODUCTION: Final = """\
 # Results of the benchmarks
 
-Written by `python -m benchmarks`; the figures are in `results.json`. Each is a ratio of two contenders, measured side by
-side on the same machine. They take turns, round after round, each in a fresh process that may use all cores, with empty
-caches where that is what is claimed, and with all libraries imported before the clock starts. The table has the median of
-the rounds, the lowest and the highest. *Of the target*: 1 is just reached, more is better. The hand-written side is in
-`keras_by_hand.py` and beside each benchmark. The speed on a GPU was not measured yet; `python -m benchmarks.gpu` does it
-where there is one.
+Written by `python -m benchmarks`; the figures are in `results.json`. Each is a ratio of two contenders, measured
+side by side on the same machine. They take turns, round after round, each in a fresh process that may use all
+cores, with empty caches where that is what is claimed, and with all libraries imported before the clock starts. The
+table has the median of the rounds, the lowest and the highest. *Of the target*: 1 is just reached, more is better.
+The hand-written side is in `keras_by_hand.py` and beside each benchmark. The speed on a GPU was not measured yet;
+`python -m benchmarks.gpu` does it where there is one.
 """
 
 

@@ -1,6 +1,6 @@
-"""What a teacher would say about the curves of a run: at most two sentences, and the change to try next.
+"""Advice on the curves of a run: at most two sentences, and the change to try next.
 
-``curves`` is what the rules look at, ``rules`` the table of them.
+``curves`` is the input of the rules, ``curve_rules`` the table of them.
 """
 
 from tl_core.advice.curve_rules import RULES, Remark, Rule, remark_on

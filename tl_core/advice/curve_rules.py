@@ -1,4 +1,4 @@
-"""The rules, most urgent first: the first that applies is the one that is said."""
+"""The rules, most urgent first: the first that applies is shown."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tl_core.advice.curves import Curves
 from tl_core.config import AUGMENTATION_LEVELS, TrainingConfig
 from tl_core.config.training import LEARNING_RATE_RANGE, MAX_EPOCHS
 
-MIN_EPOCHS: Final = 4  # before that nothing can be told from a curve
+MIN_EPOCHS: Final = 4  # before that a curve is too short to judge
 RISE: Final = 1.05  # a validation loss this many times its lowest has risen
 FALL: Final = 0.95  # a training loss this many times its value at the best epoch has fallen
 PATIENCE: Final = 3  # epochs since the best one before a rise counts
@@ -29,17 +29,17 @@ SAFE_RATE: Final = 2e-3
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """What is said about a run."""
+    """Advice on a run."""
 
     rule: str  # its name
     text: str  # one or two sentences
-    action: str | None  # words on the button that opens the form with the change
+    action: str | None  # label of the button that opens the form with the change
     config: TrainingConfig | None  # the settings to try
 
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """What a rule says, and the change it suggests."""
+    """The text of a rule, and the change it suggests."""
 
     text: str
     action: str | None = None
@@ -48,7 +48,7 @@ class Advice:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """When something is to be said, and what."""
+    """When a rule applies, and its remark."""
 
     name: str
     applies: Callable[[Curves], bool]
@@ -56,7 +56,7 @@ class Rule:
 
 
 def remark_on(curves: Curves) -> Remark | None:
-    """The most urgent remark, or None where there is nothing to say."""
+    """The most urgent remark, or None where no rule applies."""
     if curves.epochs < MIN_EPOCHS or not np.isfinite(curves.loss).all() or not np.isfinite(curves.val_loss).all():
         return None
     rule = next((rule for rule in RULES if rule.applies(curves)), None)
@@ -115,7 +115,7 @@ def _much_lower_rate(curves: Curves) -> Advice:
     return Advice(text, f"Try {rate:.3g}", _with_rate(curves, rate / _rate(curves)))
 
 
-# Nothing learned: no better than guessing.
+# Under-fitting: no better than guessing.
 
 
 def _learns_nothing(curves: Curves) -> bool:
@@ -153,7 +153,7 @@ def _tune_more_gently(curves: Curves) -> Advice:
     return Advice(text, f"Try {_rate(curves) / 10:.3g}", _with_rate(curves, 0.1))
 
 
-# Over-fitting: it learns by heart.
+# Over-fitting: validation gets worse while training improves.
 
 
 def _overfits(curves: Curves) -> bool:
@@ -212,7 +212,7 @@ def _more_epochs(curves: Curves) -> Advice:
     return Advice(text, "Twice the epochs", replace(config, **change))
 
 
-# Too little to learn with: even the training images are not told apart.
+# Too little capacity: even the training images are not separated.
 
 
 def _underfits(curves: Curves) -> bool:
@@ -234,7 +234,7 @@ def _unfreeze(curves: Curves) -> Advice:
     return Advice(text, "Fine-tune it", deeper)
 
 
-# Too few to judge by.
+# Too few validation images.
 
 
 def _few_validation_images(curves: Curves) -> bool:

@@ -54,7 +54,7 @@ class Curves:
 
 
 def curves_of(run: RunRecord, history: History) -> Curves:
-    """Gather what the rules look at.
+    """Gather the input of the rules.
 
     Args:
         run: whose settings count.

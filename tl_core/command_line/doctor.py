@@ -43,7 +43,7 @@ _ANSWER_SECONDS: Final = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at."""
+    """The result of one check."""
 
     name: str
     text: str  # what was found
@@ -56,11 +56,11 @@ class Finding:
 
 
 def examine(workspace: Workspace, port: int = BROWSER_PORT) -> Iterator[Finding]:
-    """Look at one thing after the other; nothing but the workspace's folders is created or changed.
+    """Run one check after the other; nothing but the workspace's folders is created or changed.
 
     Args:
         workspace: need not exist yet.
-        port: at which the browser shall find the dashboard.
+        port: at which the dashboard is to be served.
     """
     checks: tuple[tuple[str, Callable[[], Finding]], ...] = (
         ("Python and packages", _versions),
@@ -171,7 +171,7 @@ def _device() -> Finding:
 
 def _port(port: int) -> Finding:
     with socket.socket() as probe:
-        if os.name == "posix":  # elsewhere it would let two programs have the same port
+        if os.name == "posix":  # on other systems it would let two programs have the same port
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))

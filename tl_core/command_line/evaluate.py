@@ -36,7 +36,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 def _run(options: argparse.Namespace, workspace: Workspace, output: Output) -> int:
     run = find_run(workspace, options.run)
     if options.report is not None:
-        _suffix_of(options.report)  # a wrong name is said before the images are looked at
+        _suffix_of(options.report)  # a wrong name is refused before the images are predicted
     if options.data is None or is_id(options.data):
         path = workspace.datasets / (options.data or run.dataset_id)
         return _evaluate(run, path, options.split or "test", options.report, output)

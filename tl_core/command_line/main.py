@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb.
 
     Args:
-        arguments: words after the program's name; None = those of this process.
+        arguments: those after the program's name; None = those of this process.
 
     Returns:
         The exit code: 0 done, 1 an unexpected error, 2 bad input (one sentence on standard error), 130 stopped.

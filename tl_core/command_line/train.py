@@ -21,7 +21,7 @@ from tl_core.runs.store import require_resumable, with_more_epochs
 from tl_core.storage.files import read_json
 from tl_core.storage.workspace import Workspace
 
-FINE_TUNE_EPOCHS: Final = 10  # where layers are unfrozen and nothing is said about epochs
+FINE_TUNE_EPOCHS: Final = 10  # where layers are unfrozen and no epochs are given
 
 
 # Set by options of their own, or by none.

@@ -18,11 +18,11 @@ from tl_core.runs.metrics import read_metrics
 
 Train = Callable[[Callable[[], bool]], None]
 
-_INTERVAL = 0.5  # seconds between two looks at the events
+_INTERVAL = 0.5  # seconds between two reads of the events
 
 
 def run_and_report(run: RunRecord, train: Train, output: Output) -> int:
-    """Train in this thread, tell the progress on standard error and the outcome on standard output.
+    """Train in this thread, print the progress on standard error and the outcome on standard output.
 
     Raises:
         TransferLearningError: the training could not go on.
@@ -39,7 +39,7 @@ def run_and_report(run: RunRecord, train: Train, output: Output) -> int:
 
 
 def outcome(run: RunRecord) -> dict[str, Any]:
-    """What came out of a run, in plain values."""
+    """The outcome of a run, in plain values."""
     metrics = read_metrics(run)
     best = run.best
     return {
@@ -74,7 +74,7 @@ def _stopping_on_signals(stop: threading.Event, output: Output) -> Iterator[None
         stop.set()
         output.say("Stopping; the best model so far is kept.")
 
-    if threading.current_thread() is not threading.main_thread():  # only the main thread may ask for signals
+    if threading.current_thread() is not threading.main_thread():  # only the main thread may handle signals
         yield
         return
     before = {number: signal.signal(number, ask_to_stop) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -87,7 +87,7 @@ def _stopping_on_signals(stop: threading.Event, output: Output) -> Iterator[None
 
 @contextlib.contextmanager
 def _telling(run_path: Path, output: Output) -> Iterator[None]:
-    """Tell what happens in the run, from another thread, until the block ends."""
+    """Print what happens in the run, from another thread, until the block ends."""
     reader = EventReader(load_run(run_path).folder.events_file)
     reader.read_new()  # what happened before a resumption
     finished = threading.Event()

@@ -1,8 +1,8 @@
-"""Taking a model elsewhere: each format is built, asked in a process of its own, and kept only if it agrees.
+"""Export of a model: each format is built, checked in a process of its own, and stored only if it predicts the same.
 
 ``formats`` is the table of formats, ``building`` has a builder for each, ``script`` writes the program that uses the
-file, ``proof`` asks that very program about validation images, ``card`` describes the model, and ``exporting`` does
-all of it in order and keeps the outcome in the run's folder.
+file, ``proof`` runs that very program on validation images, ``card`` describes the model, and ``exporting`` does
+all of it in order and stores the result in the run's folder.
 """
 
 from tl_core.export.exporting import Export, export_run, list_exports

@@ -1,4 +1,4 @@
-"""Asks an exported file about pictures, through the program that goes with it.
+"""Predicts pictures with an exported file, through the program that goes with it.
 
 Started by path in a process of its own, so that neither this code nor anything the dashboard has loaded can help:
 ``python -P asking.py FOLDER PICTURES.json ANSWERS.npy``.
@@ -15,7 +15,7 @@ import numpy as np
 def main() -> None:
     """Write one row of probabilities per picture."""
     folder, pictures, answers = sys.argv[1:]
-    sys.argv[1:] = []  # the program answers for each of its arguments; here it only is to define its function
+    sys.argv[1:] = []  # the program predicts each of its arguments; here it only defines its function
     sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # nothing is reported to anybody
     predict = runpy.run_path(str(Path(folder) / "predict.py"))["predict"]
     paths = json.loads(Path(pictures).read_text(encoding="utf-8"))

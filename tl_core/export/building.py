@@ -1,6 +1,6 @@
 """Turning a Keras model into the file of another runtime, by Keras' own export and the converters of each runtime.
 
-The input of every file is raw RGB in [0, 255] as float32, ``(n, size, size, 3)``: the scaling that the backbone wants
+The input of every file is raw RGB in [0, 255] as float32, ``(n, size, size, 3)``: the scaling of the backbone
 is a part of the model. Packages are imported where they are used, since most formats need only some of them.
 """
 
@@ -24,7 +24,7 @@ from tl_core.features.openvino_runtime import convert, import_openvino
 from tl_core.runs import RunRecord
 
 # Between the process that builds and the one that waits for it:
-CANNOT: Final = 2  # exit code: a sentence says why
+CANNOT: Final = 2  # exit code: the reason is in a file
 REASON: Final = "reason.txt"  # where it is, beside the target
 
 CALIBRATION_IMAGES: Final = 100

@@ -1,7 +1,7 @@
-"""Builds one export in a process of its own: converters keep memory and global state, and can be ended at any time.
+"""Builds one export in a process of its own: converters leave memory and state behind, and can be ended any time.
 
 ``python -m tl_core.export.building_process RUN FORMAT TARGET``. Exit code `CANNOT`: the file `REASON` beside the
-target says why in a sentence.
+target has the reason as a sentence.
 """
 
 from __future__ import annotations

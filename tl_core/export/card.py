@@ -1,4 +1,4 @@
-"""The model card: what a person who gets the file without the dashboard has to know about it.
+"""The model card: everything that a user of the file needs without the dashboard.
 
 The parts follow Mitchell et al., "Model Cards for Model Reporting" (FAT* 2019), https://arxiv.org/abs/1810.03993.
 """

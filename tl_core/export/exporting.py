@@ -1,4 +1,4 @@
-"""From a finished run to a proven export in its folder: build, ask, judge, describe, pack."""
+"""From a finished run to a checked export in its folder: build, predict, compare, describe, pack."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ logger = logging.getLogger(__name__)
 FOLDER: Final = "exports"  # in the run's folder
 
 _MAKING: Final = ".making-"  # what the name of a folder begins with in which an export is made
-_ABANDONED: Final = 6 * 3600.0  # seconds after which nobody can be making an export any more
+_ABANDONED: Final = 6 * 3600.0  # seconds after which no export can still be in progress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,10 +73,10 @@ class Export:
 
 
 def export_run(run_path: Path, format_name: str, task: TaskContext = UNATTENDED) -> Export:
-    """Build one format from a run's model, prove it, and keep it in the run's folder.
+    """Build one format from a run's model, check it, and store it in the run's folder.
 
     The zip has the model, ``labels.txt``, the program ``predict.py`` and a model card with the curves. The proof: in
-    a process of its own, that very program reads validation images and has to say what the dashboard says about them.
+    a process of its own, that very program reads validation images and has to predict what the dashboard predicts.
 
     Args:
         run_path: folder of the run.
@@ -85,12 +85,12 @@ def export_run(run_path: Path, format_name: str, task: TaskContext = UNATTENDED)
             away when it is stopped.
 
     Returns:
-        The export; where it did not agree with the dashboard, ``proof.failure`` says so and there is no zip.
+        The export; where it differs from the dashboard, ``proof.failure`` has the reason and there is no zip.
 
     Raises:
         ExportError: there is no such format, a package is missing, or the model cannot be converted.
         ModelUnavailableError: the run has no finished model, or its file is damaged.
-        DatasetNotFoundError: the dataset of the run is gone, so nothing can be proven.
+        DatasetNotFoundError: the dataset of the run was deleted, so nothing can be checked.
         NotEnoughDataError: it has no validation images.
         StoppedError: the task was asked to stop.
     """
@@ -129,7 +129,7 @@ class _Material:
 
     run: RunRecord
     dataset: Dataset
-    records: list[ImageRecord]  # validation images to ask about
+    records: list[ImageRecord]  # validation images to predict
     labels: npt.NDArray[np.int64]  # as the model counts its classes
     confidence: Calibration
 
@@ -206,11 +206,11 @@ def _build(run: RunRecord, form: ExportFormat, target: Path, task: TaskContext) 
 
 
 def _ask(form: ExportFormat, folder: Path, pictures: Sequence[Path], task: TaskContext) -> npt.NDArray[Any]:
-    """What the program in ``folder`` says about the pictures, in a process that has nothing of ours."""
+    """The predictions of the program in ``folder`` for the pictures, in a process without our code."""
     listed, answers = folder.parent / "pictures.json", folder.parent / "answers.npy"
     listed.write_text(json.dumps([str(path) for path in pictures]), encoding="utf-8")
     asking = Path(__file__).with_name("asking.py")
-    # -P: the folder of that file, where the rest of this package lies, is not searched for modules.
+    # -P: the folder of that file, with the rest of this package, is not searched for modules.
     if run_python(("-P", str(asking), str(folder), str(listed), str(answers)), task, {}) != 0:
         raise ExportError(
             f"The file for {form.title} was built but cannot be loaded again (the server's log says why), so it is "

@@ -19,21 +19,21 @@ class Runtime:
 
     packages: str  # what to install, as pip takes it
     imports: tuple[str, ...]
-    load: tuple[str, ...]  # gives names to what is loaded once
+    load: tuple[str, ...]  # assigns names to what is loaded once
     ask: tuple[str, ...]  # sets ``probabilities`` to a one-dimensional array
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportFormat:
-    """One way to take a model elsewhere."""
+    """One export format."""
 
     name: str  # on the command line and in file names
     title: str
-    purpose: str  # what it is for, in plain words
+    purpose: str  # its purpose, for the page
     model: str  # name of the model's file or folder
     build: Builder
     runtime: Runtime
-    quantised: bool = False  # smaller numbers: judged by its accuracy instead of its probabilities
+    quantised: bool = False  # smaller numbers: checked by its accuracy instead of its probabilities
     packages: tuple[str, ...] = ()  # modules that building and proving need, beyond those of the dashboard
     install: str = ""  # one sentence, where one of them is missing
 
@@ -81,7 +81,7 @@ _ONNX: Final = Runtime(
 _OPENVINO: Final = Runtime(
     packages="openvino",
     imports=("import openvino",),
-    # Some processors would compute in 16 bits if they were not told otherwise.
+    # Some processors compute in 16 bits by default.
     load=('model = openvino.compile_model(HERE / "model.xml", "CPU", {"INFERENCE_PRECISION_HINT": "f32"})',),
     ask=("probabilities = model(batch)[0][0]",),
 )

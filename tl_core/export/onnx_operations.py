@@ -1,4 +1,4 @@
-"""Operations of TensorFlow that tf2onnx does not know; imported where a model becomes ONNX."""
+"""Operations of TensorFlow that tf2onnx does not support; imported where a model is converted to ONNX."""
 
 from __future__ import annotations
 

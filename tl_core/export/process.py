@@ -15,14 +15,14 @@ from tl_core.machine.progress import TaskContext
 logger = logging.getLogger(__name__)
 
 _INTERVAL: Final = 0.2  # seconds between two questions whether to stop
-_LOG_END: Final = 4000  # characters of what a failed process said that go to the log
+_LOG_END: Final = 4000  # characters of a failed process's output that go to the log
 
 
 def run_python(words: Sequence[str], task: TaskContext, environment: dict[str, str]) -> int:
     """Run Python in another process, on the CPU.
 
     Args:
-        words: arguments of the interpreter.
+        words: the interpreter's arguments.
         task: asked several times a second; the process is then ended.
         environment: what is set besides the variables of this process.
 

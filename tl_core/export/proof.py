@@ -1,4 +1,4 @@
-"""Holding what an exported file says about validation images against what the dashboard says about them."""
+"""Comparing an exported file's predictions of validation images with the dashboard's."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tl_core.format import percent
 Probabilities = npt.NDArray[np.float32]
 
 IMAGES: Final = 32
-# Two points of accuracy cannot be seen on 32 images, where a single one is three.
+# Two points of accuracy cannot be measured on 32 images, where a single one is three.
 IMAGES_QUANTISED: Final = 200
 LARGEST_DIFFERENCE: Final = 1e-3  # in probability
 LARGEST_LOSS: Final = 0.02  # of accuracy
@@ -24,9 +24,9 @@ _ROUNDING: Final = 1e-9  # of a difference between two shares
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proof:
-    """What came out of asking an exported file."""
+    """The result of comparing an exported file."""
 
-    images: int  # validation images that both were asked about
+    images: int  # validation images that both predicted
     max_difference: float  # the largest between two probabilities, 0-1
     accuracy: float  # of the exported file on these images, 0-1
     app_accuracy: float  # of the dashboard's own model on them, 0-1
@@ -44,7 +44,7 @@ class Proof:
 
 
 def images_for(form: ExportFormat) -> int:
-    """How many validation images a format is asked about, if there are as many."""
+    """How many validation images a format predicts, if there are as many."""
     return IMAGES_QUANTISED if form.quantised else IMAGES
 
 
@@ -52,9 +52,9 @@ def judge(form: ExportFormat, app: Probabilities, export: Probabilities, labels:
     """Decide whether an export is good enough.
 
     Args:
-        form: float32 formats are judged by their probabilities, quantised ones by their accuracy.
-        app: what the dashboard says, ``(n, classes)``.
-        export: what the exported file says; any shape, if it is wrong.
+        form: float32 formats are checked by their probabilities, quantised ones by their accuracy.
+        app: the dashboard's probabilities, ``(n, classes)``.
+        export: the exported file's probabilities; any shape, if it is wrong.
         labels: the true classes, ``(n,)``.
     """
     app_accuracy = float((app.argmax(axis=1) == labels).mean())

@@ -40,11 +40,11 @@ def predict_script(form: ExportFormat, image_size: int, outputs: int, confidence
     Args:
         form: whose file it uses.
         image_size: width and height of the model's input, in pixels.
-        outputs: numbers that the model gives per image; 1 = the probability of the second of two classes.
+        outputs: numbers that the model returns per image; 1 = the probability of the second of two classes.
         confidence: the temperature and the threshold that it applies.
 
     Returns:
-        Python with a function ``predict(path)`` that gives one probability per line of ``labels.txt``.
+        Python with a function ``predict(path)`` that returns one probability per line of ``labels.txt``.
     """
     return "".join(_pieces(form, image_size, outputs, confidence))
 

@@ -1,4 +1,4 @@
-"""The calibration curve: of the answers given with 80 %, are 80 % right?"""
+"""The calibration curve: of the predictions made with 80 %, are 80 % right?"""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tl_core.figures.palette import ANSWER, TEST, translucent
 
 
 class Group(Protocol):
-    """Answers of about the same probability; `tl_core.inference.calibration.CalibrationBin` is one."""
+    """Predictions of about the same probability; `tl_core.inference.calibration.CalibrationBin` is one."""
 
     @property
     def confidence(self) -> float: ...
@@ -22,10 +22,10 @@ class Group(Protocol):
 
 
 def calibration_figure(groups: Sequence[Group], error: float, ink: str = "#333333") -> go.Figure:
-    """Draw the share of right answers over their probability; honest probabilities lie on the dotted diagonal.
+    """Draw the share of right predictions over their probability; calibrated ones are on the dotted diagonal.
 
     Args:
-        groups: by probability; the larger a mark, the more answers.
+        groups: by probability; the larger a mark, the more predictions.
         error: expected calibration error, 0-1.
         ink: colour of the text.
     """

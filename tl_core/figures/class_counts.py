@@ -18,7 +18,7 @@ def class_counts_figure(counts: Mapping[str, Mapping[str, int]]) -> go.Figure:
     """Draw one stacked bar per class, from top to bottom in the order given.
 
     Args:
-        counts: images by class and split, as `tl_core.data.Dataset.counts` gives them.
+        counts: images by class and split, as `tl_core.data.Dataset.counts` returns them.
     """
     places = list(range(len(counts)))
     names = list(counts)

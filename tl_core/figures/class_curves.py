@@ -67,7 +67,7 @@ def class_curves_figure(
     points = max(24, MAX_POINTS // max(1, len(ordered)))
     named = range(min(NAMED_CLASSES, len(ordered)))
     traces = [_trace(curve, kind, points, place if place in named else None) for place, curve in enumerate(ordered)]
-    traces.reverse()  # the coloured lie over the grey
+    traces.reverse()  # coloured lines are drawn over grey ones
     figure = go.Figure([*traces, _mean_trace(mean, kind, ink)])
     if kind == "roc":
         figure.add_shape(type="line", x0=0, y0=0, x1=1, y1=1, line={"color": TEST, "width": 1, "dash": "dot"})

@@ -1,4 +1,4 @@
-"""The confusion matrix: which classes a model tells apart and which it mixes up."""
+"""The confusion matrix: which classes a model separates and which it confuses."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Numbers = Literal["count", "share"]
 
 MAX_NUMBERED_CLASSES: Final = 15  # with more, a cell on a phone is too small for a number
 MAX_LABEL: Final = 14  # characters of a class name on an axis; the whole name is in the hover text
-# Opacity of the smallest and of the largest share: a single mistake must be seen, and where there are numbers,
+# Opacity of the smallest and of the largest share: a single mistake must be visible, and where there are numbers,
 # they must stay readable in light and dark.
 OPACITY_UNDER_NUMBERS: Final = (0.16, 0.55)
 OPACITY: Final = (0.5, 1.0)
@@ -34,9 +34,9 @@ class MixUp:
 def confusion_figure(
     matrix: np.ndarray, classes: Sequence[str], numbers: Numbers = "count", ink: str = "#333333"
 ) -> go.Figure:
-    """Draw a confusion matrix; green on the diagonal is right, magenta beside it is a mix-up.
+    """Draw a confusion matrix; green on the diagonal is right, magenta off it is a confusion.
 
-    The strength of a colour is the share of the row, so that rare classes are seen as well as frequent ones.
+    The strength of a colour is the share of the row, so that rare classes are as visible as frequent ones.
     Colours are translucent, so one figure serves light and dark.
 
     Args:
@@ -83,7 +83,7 @@ def describe_confusion(matrix: np.ndarray, classes: Sequence[str]) -> str:
 
 
 def mix_ups(matrix: np.ndarray, classes: Sequence[str], limit: int = 5) -> list[MixUp]:
-    """The most frequent mix-ups, most images first, then the larger share of its class."""
+    """The most frequent confusions, most images first, then the larger share of its class."""
     rows, columns = np.nonzero(matrix)
     found = [
         MixUp(classes[row], classes[column], int(matrix[row, column]), int(matrix[row].sum()))
@@ -96,7 +96,7 @@ def mix_ups(matrix: np.ndarray, classes: Sequence[str], limit: int = 5) -> list[
 def axis_labels(classes: Sequence[str]) -> list[str]:
     """Class names short enough for an axis, and all different, as the names are.
 
-    What is left out is the end, the beginning or the middle, whichever keeps the names apart.
+    The end, the beginning or the middle is left out, whichever keeps the names distinct.
     """
     for shorten in (_without_end, _without_beginning, _without_middle):
         labels = [name if len(name) <= MAX_LABEL else shorten(name) for name in classes]
@@ -124,7 +124,7 @@ def _shares(matrix: np.ndarray) -> np.ndarray:
 
 
 def _signed_shares(matrix: np.ndarray) -> list[list[float | None]]:
-    """Shares of the row, those beside the diagonal negative; None where there is no image."""
+    """Shares of the row, those off the diagonal negative; None where there is no image."""
     signed = _shares(matrix) * (2 * np.eye(len(matrix)) - 1)
     return [[round(value, 4) or None for value in row] for row in signed.tolist()]
 

@@ -49,7 +49,7 @@ def curves_payload(history: History, *, revision: str, title: str = "") -> dict[
 
     Returns:
         ``traces`` and ``layout`` for ``Plotly.react``, with at most `MAX_POINTS` points; ``columns`` and ``rows``,
-        the table of all epochs for the CSV download; ``description``, the chart in words.
+        the table of all epochs for the CSV download; ``description``, the chart as text.
     """
     return {
         "revision": revision,
@@ -113,7 +113,7 @@ def _panel_traces(history: History, panel: Panel, batch_points: int) -> Iterable
         "y": [short_number(history.batches[place][panel.batch_place]) for place in batches],
         "line": {"color": translucent(TRAINING, 0.6), "width": 1},
         "mode": "lines",
-        # Once there are epochs, the hover box speaks of epochs alone.
+        # Once there are epochs, the hover box shows epochs alone.
         **({"hoverinfo": "skip", "hovertemplate": None} if history.epochs else {}),
     }
     yield {
@@ -230,5 +230,5 @@ def _change(values: Sequence[float | None], *, percent: bool) -> str:
 
 
 def short_number(value: Any) -> Any:
-    """Five significant digits: more cannot be seen, and would double what is sent every second."""
+    """Five significant digits: more are not visible, and would double what is sent every second."""
     return float(f"{value:.5g}") if isinstance(value, float) else value

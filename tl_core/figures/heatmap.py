@@ -11,11 +11,11 @@ from PIL import Image
 
 # The violet-to-yellow end of *plasma* (matplotlib, CC0): grows in lightness, so it reads the same to every eye.
 _COLORS: Final = np.array([(76, 2, 161), (156, 23, 158), (204, 71, 120), (237, 121, 83), (253, 195, 40)], np.float32)
-STRONGEST: Final = 0.65  # opacity where most speaks for the class; nothing covers where nothing does
+STRONGEST: Final = 0.65  # opacity at the highest activation; transparent at none
 
 
 def overlay(picture: npt.NDArray[np.uint8], heat: npt.NDArray[np.float32], side: int = 360) -> bytes:
-    """Lay a heat-map over a photograph.
+    """Draw a heatmap over a photograph.
 
     Args:
         picture: ``(h, w, 3)`` RGB, of any size.
@@ -30,7 +30,7 @@ def overlay(picture: npt.NDArray[np.uint8], heat: npt.NDArray[np.float32], side:
     size = (max(1, round(ground.width * scale)), max(1, round(ground.height * scale)))
     # A tiny picture keeps its pixels; a photograph is shrunk, or enlarged a little.
     ground = ground.resize(size, Image.Resampling.NEAREST if scale > 4 else Image.Resampling.BILINEAR)
-    # The centre of each cell lies where the cell does: bicubic, and no wrapped edges.
+    # The centre of each cell stays in its place: bicubic, and no wrapped edges.
     levels = np.asarray(Image.fromarray(heat.astype(np.float32), mode="F").resize(size, Image.Resampling.BICUBIC))
     levels = np.clip(levels, 0, 1)[..., None]
     place = levels * (len(_COLORS) - 1)

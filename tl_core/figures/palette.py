@@ -1,6 +1,6 @@
 """One meaning per colour, the same on every page and in both themes.
 
-The hues are told apart by all common forms of colour blindness (blue and orange differ in hue and in
+The hues are distinct in all common forms of colour blindness (blue and orange differ in hue and in
 lightness), and each reaches a contrast of 3:1 on the light and on the dark background
 (WCAG 2.2, 1.4.11 non-text contrast), or is drawn with an outline that does.
 """
@@ -11,14 +11,14 @@ from typing import Final
 
 TRAINING: Final = "#2c7bc0"  # blue, drawn dashed
 VALIDATION: Final = "#d9730d"  # orange, drawn solid
-TEST: Final = "#75808c"  # grey: looked at once, at the end
+TEST: Final = "#75808c"  # grey: used once, at the end
 
 FROZEN: Final = "#a9d6ea"  # ice-blue
 FROZEN_OUTLINE: Final = "#4f93b3"
 TRAINABLE: Final = "#f0b429"  # amber
 TRAINABLE_OUTLINE: Final = "#a87708"
 
-# Answers of a model; the two ends of ColorBrewer's PiYG, which is made to be safe for colour-blind eyes.
+# Predictions; the two ends of ColorBrewer's PiYG, which is safe for colour-blind eyes.
 RIGHT: Final = "#4d9221"
 WRONG: Final = "#c51b7d"
 ANSWER: Final = "#7b6fb5"  # violet: a probability, where it is not known whether it is right

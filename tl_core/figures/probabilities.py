@@ -1,4 +1,4 @@
-"""The answer of a model for one image: its likeliest classes as bars."""
+"""The prediction for one image: its likeliest classes as bars."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from tl_core.figures.palette import ANSWER, RIGHT, translucent
 
-ROW_HEIGHT: Final = 42  # px: the class in words above, its bar below
+ROW_HEIGHT: Final = 42  # px: the class name above, its bar below
 TRACK: Final = "rgba(128, 140, 152, 0.18)"  # what a bar would fill at 100 %; on light and on dark
 MAX_NAME: Final = 34  # characters that fit beside the percentage on a phone
 

@@ -1,4 +1,4 @@
-"""What the small charts of the pinned pictures show: class probabilities by epoch, and the answer of the last one."""
+"""The small charts of the watched images: class probabilities by epoch, and the last prediction."""
 
 from __future__ import annotations
 

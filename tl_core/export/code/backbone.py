@@ -43,7 +43,7 @@ def backbone_cells(config: TrainingConfig, record: Backbone) -> Iterator[Cell]:
 def layers_missing(config: TrainingConfig, record: Backbone) -> int:
     """How many layers at its beginning the generated backbone has less than that of the dashboard.
 
-    Keras gives EfficientNet B0-B7 a second Rescaling only together with the ImageNet weights.
+    Keras adds a second Rescaling to EfficientNet B0-B7 only together with the ImageNet weights.
     """
     return int(record.family == "EfficientNet" and config.weights == "random")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A title, what there is to say, and the code."""
+    """A title, a text, and the code."""
 
     title: str
     text: str
