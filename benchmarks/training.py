@@ -16,7 +16,7 @@ from benchmarks.session import Measured
 from tl_core.config import TrainingConfig
 from tl_core.data import Dataset, load_dataset
 from tl_core.planning import plan_training
-from tl_core.planning.measured_speed import load_speed
+from tl_core.planning.speed import load_speed
 from tl_core.runs import RunRecord, create_run, read_events
 from tl_core.storage.files import read_json, write_json
 from tl_core.storage.workspace import Workspace

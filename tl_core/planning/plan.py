@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
 from tl_core.backbones.feature_size import feature_shape
 from tl_core.backbones.outline import BackboneOutline, load_outline
@@ -16,12 +18,11 @@ from tl_core.backbones.weights import weights_status
 from tl_core.config import TrainingConfig
 from tl_core.config.phases import FINE_TUNE, HEAD, PHASE_TITLES, Phase, phases_of
 from tl_core.data.dataset import Dataset
-from tl_core.features.cache import open_cache
+from tl_core.features.cache import DiskCache, open_cache
 from tl_core.features.images import images_are_kept
 from tl_core.format import large_count, rough_duration, size
-from tl_core.planning.cached import features_are_kept
-from tl_core.planning.measured_speed import PhaseSpeed, Speed
-from tl_core.planning.speed import known_speed
+from tl_core.planning.speed import RUNS_LOOKED_AT, PhaseSpeed, Speed, known_speed
+from tl_core.runs import list_runs, read_events
 from tl_core.storage.workspace import Workspace
 
 _LOADING_SECONDS: Final = 4.0  # TensorFlow, Keras and OpenVINO, once per process
@@ -109,7 +110,7 @@ class _Work:
             held_out=held_out,
             judged=held_out + test,
             decoding=0.0 if images_are_kept(cache, dataset, size) else pixels,
-            kept=lambda layers: features_are_kept(config, layers, dataset, workspace, cache),
+            kept=lambda layers: _features_are_kept(config, layers, dataset, workspace, cache),
         )
 
 
@@ -184,3 +185,47 @@ def _with_text(plan: TrainingPlan, config: TrainingConfig) -> TrainingPlan:
     time = f"{'at most ' * early}{rough_duration(plan.seconds)}" + ("" if plan.measured else " (a rough guess)")
     room = f"; up to {size(math.ceil(plan.kept_mb) * 1e6)} for the epochs kept" if plan.kept_mb else ""
     return replace(plan, text=f"{steps} on {plan.images:,} images; trains {share}; {download}; {time}{room}.")
+
+
+def _features_are_kept(
+    config: TrainingConfig, frozen_layers: int, dataset: Dataset, workspace: Workspace, cache: DiskCache
+) -> bool:
+    """Whether the output of the first layers for these images is on the disk, as an earlier run has told.
+
+    Args:
+        frozen_layers: of the phase: all layers while the head learns.
+    """
+    wanted = _made_from(config)
+    for run in list_runs(workspace)[:RUNS_LOOKED_AT]:
+        if run.dataset_fingerprint == dataset.fingerprint and _made_from(run.config) == wanted:
+            file = run.folder.events_file
+            told = _entries_in(file, file.stat().st_mtime_ns) if file.exists() else ()
+            if any(layers == frozen_layers and cache.holds(entry) for layers, entry in told):
+                return True
+    return False
+
+
+def _made_from(config: TrainingConfig) -> dict[str, Any]:
+    """The settings that the frozen layers' output depends on."""
+    views = config.views if config.augmentation.enabled and config.augmentation_mode == "cached_views" else 0
+    made: dict[str, Any] = {
+        "backbone": config.backbone,
+        "image_size": config.image_size or get_backbone(config.backbone).image_size,
+        "weights": config.weights,
+        "pooling": config.head.pooling,
+        "precision": config.precision,
+        "augmented": config.augmentation.enabled,
+        "views": views,
+    }
+    if views:
+        made["augmentation"] = config.augmentation.to_dict()
+    if views or config.weights == "random":
+        made["seed"] = config.seed
+    return made
+
+
+@functools.lru_cache(maxsize=512)
+def _entries_in(events_file: Path, _changed: int) -> tuple[tuple[int, str], ...]:
+    return tuple(
+        (event["frozen_layers"], event["entry"]) for event in read_events(events_file) if event["kind"] == "kept"
+    )

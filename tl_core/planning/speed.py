@@ -1,27 +1,39 @@
-"""How fast a training will run here: measured for its kind, else guessed from earlier runs and published figures."""
+"""How fast a training will run here: measured for its kind, else guessed from earlier runs and published figures.
+
+A measurement by `speed_benchmark` is stored in a file of the workspace, one per kind of training and machine.
+"""
 
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+import hashlib
+import json
+import logging
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from tl_core.backbones.outline import load_outline
 from tl_core.backbones.record import Backbone
 from tl_core.backbones.registry import get_backbone
 from tl_core.config import TrainingConfig
+from tl_core.config.phases import FINE_TUNE, HEAD, fine_tunes
+from tl_core.errors import WorkspaceError
 from tl_core.machine.hardware import detect_hardware
-from tl_core.planning.measured_speed import PhaseSpeed, Speed, load_speed
 from tl_core.runs import RunRecord, list_runs, read_events
+from tl_core.storage.files import read_json, write_json
 from tl_core.storage.workspace import Workspace
+
+logger = logging.getLogger(__name__)
+
+_VERSION: Final = 2
 
 # Guesses for what has never run here. The published milliseconds are of a step on 92 cores; one image on
 # two cores takes about as long (ResNet50: 58 ms published, 62 ms per image measured with TensorFlow on two cores).
 _CORES_OF_THE_GUESS: Final = 2
 _SECONDS_WITHOUT_FIGURE: Final = 0.010  # EfficientNet-Lite0 on two cores with OpenVINO
 _GPU_SPEEDUP: Final = 10.0
-_RUNS_LOOKED_AT: Final = 50
+RUNS_LOOKED_AT: Final = 50
 
 # Costs relative to one pass through the frozen backbone, from measurements on two cores.
 _CHANGED_PASS: Final = 1.3  # the random changes themselves come on top
@@ -33,6 +45,75 @@ _TRACE: Final = 0.5  # s
 _SAVE: Final = 1.0  # s
 _DECODE: Final = 0.02  # s, one million pixels
 _HEAD: Final = 1e-4  # s, one image of one epoch on stored features
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseSpeed:
+    """One phase, in seconds."""
+
+    compile: float  # the frozen layers
+    frozen: float  # an image through the frozen layers
+    changed: float  # an image changed at random and then through the frozen layers; 0 without augmentation
+    trace: float  # what the first batches take longer than the others
+    learn: float  # to learn from an image whose input is at hand
+    check: float  # to judge an image whose input is at hand
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """One kind of training on one machine, in seconds."""
+
+    build: float  # backbone and classifier
+    save: float  # the model file, once
+    decode: float  # one million pixels of a stored image, to decode and to resize
+    head: PhaseSpeed
+    fine_tune: PhaseSpeed | None = None
+
+
+def load_speed(workspace: Workspace, config: TrainingConfig) -> Speed | None:
+    """What was measured on this machine for trainings of this kind, or None."""
+    path = _file(workspace, config)
+    try:
+        values = read_json(path)
+        phases = {name: PhaseSpeed(**values.pop(name)) for name in (HEAD, FINE_TUNE) if values.get(name) is not None}
+        return Speed(**{**values, **phases})
+    except FileNotFoundError:
+        return None
+    except (OSError, WorkspaceError, TypeError, KeyError, AttributeError) as error:
+        logger.warning("The measurement %s cannot be read and is made again: %s", path.name, error)
+        return None
+
+
+def save_speed(workspace: Workspace, config: TrainingConfig, speed: Speed) -> None:
+    """Keep a measurement for `load_speed`.
+
+    Raises:
+        WorkspaceError: the workspace cannot be written.
+    """
+    path = _file(workspace, config)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_json(path, asdict(speed))
+
+
+def kind_of(config: TrainingConfig) -> dict[str, Any]:
+    """What the speed depends on: two configurations of one kind run equally fast."""
+    return {
+        "backbone": config.backbone,
+        "image_size": config.image_size or get_backbone(config.backbone).image_size,
+        "frozen_layers": config.frozen_layers if fine_tunes(config) else None,
+        "head": config.head.to_dict(),
+        "augmentation": config.augmentation_mode if config.augmentation.enabled else None,
+        "batch_size": config.batch_size,
+        "optimizer": config.optimizer,
+        "precision": config.precision,
+    }
+
+
+def _file(workspace: Workspace, config: TrainingConfig) -> Path:
+    hardware = detect_hardware()
+    machine = [hardware.summary, hardware.cores]
+    text = json.dumps([_VERSION, machine, kind_of(config)], sort_keys=True)
+    return workspace.speeds / f"{config.backbone}-{hashlib.sha256(text.encode()).hexdigest()[:24]}.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +154,7 @@ def _speed_of(config: TrainingConfig, frozen: float) -> Speed:
 def _seconds_per_image(config: TrainingConfig, backbone: Backbone, workspace: Workspace) -> tuple[float, bool]:
     """Seconds one image needs through the whole frozen backbone, and whether that was measured on this machine."""
     size = config.image_size or backbone.image_size
-    for run in list_runs(workspace)[:_RUNS_LOOKED_AT]:
+    for run in list_runs(workspace)[:RUNS_LOOKED_AT]:
         same = run.config.backbone == backbone.name and (run.config.image_size or backbone.image_size) == size
         if same and (rate := _measured_rate(run)):
             return 1 / rate, True

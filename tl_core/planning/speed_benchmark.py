@@ -28,7 +28,7 @@ from tl_core.machine.device import Device, use_device
 from tl_core.models.classifier import Classifier, build_classifier
 from tl_core.models.freezing import freeze_layers
 from tl_core.models.optimizers import build_optimizer
-from tl_core.planning.measured_speed import PhaseSpeed, Speed, save_speed
+from tl_core.planning.speed import PhaseSpeed, Speed, save_speed
 from tl_core.storage.workspace import Workspace
 from tl_core.training.data import augmenter, layers_to_run_once
 from tl_core.training.epoch_runner import EpochRunner

@@ -20,7 +20,7 @@ import psutil
 
 from tl_core.config import TrainingConfig
 from tl_core.jobs.queue import manager
-from tl_core.planning.measured_speed import kind_of, load_speed
+from tl_core.planning.speed import kind_of, load_speed
 from tl_core.storage.files import write_json
 from tl_core.storage.workspace import Workspace
 

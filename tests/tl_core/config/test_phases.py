@@ -12,7 +12,7 @@ from tl_core.config.format_settings import format_rates, format_settings
 from tl_core.config.phases import FINE_TUNE, HEAD, Phase, extended, fine_tunes, phases_of
 from tl_core.errors import ConfigError
 from tl_core.export.code.program import write_program
-from tl_core.planning.measured_speed import kind_of
+from tl_core.planning.speed import kind_of
 from ui.train_page.summary import run_summary
 
 LAYERS = len(load_outline("efficientnet_lite0").layers)

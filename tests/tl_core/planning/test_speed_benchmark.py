@@ -9,7 +9,7 @@ import pytest
 from tests.tl_core.small_trainings import QUICK
 from tl_core.config import AUGMENTATION_LEVELS, HeadConfig
 from tl_core.planning import plan_training
-from tl_core.planning.measured_speed import load_speed
+from tl_core.planning.speed import load_speed
 from tl_core.planning.speed_benchmark import calibrate
 from tl_core.storage.workspace import Workspace
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.tl_core.small_trainings import COLOURS, QUICK, import_coloured
-from tl_core.planning.measured_speed import load_speed
+from tl_core.planning.speed import load_speed
 from tl_core.planning.speed_meter import SETTLED_SECONDS, SpeedMeter, speed_meter
 from tl_core.storage.workspace import Workspace
 

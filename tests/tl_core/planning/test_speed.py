@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tl_core.config import AUGMENTATION_LEVELS, HeadConfig, TrainingConfig
-from tl_core.planning.measured_speed import PhaseSpeed, Speed, load_speed, save_speed
+from tl_core.planning.speed import PhaseSpeed, Speed, load_speed, save_speed
 from tl_core.storage.workspace import Workspace
 
 HEAD = PhaseSpeed(compile=1.0, frozen=0.01, changed=0.0, trace=0.2, learn=1e-4, check=1e-5)
