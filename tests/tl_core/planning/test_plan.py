@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 
 import pytest
@@ -68,7 +69,8 @@ def test_the_line_names_the_download_and_whether_the_time_is_a_guess(workspace, 
     assert plan_training(TrainingConfig(backbone="vgg16", weights="random"), dataset, workspace).download_mb == 0
 
 
-def test_the_time_follows_an_earlier_run_of_the_same_backbone(workspace, dataset):
+def test_the_time_follows_an_earlier_run_of_the_same_backbone(workspace, dataset, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorflow", None)  # loaded already
     config = TrainingConfig()
     run = create_run(workspace, config, dataset)
     with EventLog(run.folder.events_file) as events:
