@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from tests.e2e.application import REPOSITORY, App, NotServedError, serve
+from tests.e2e.uploads import import_zip, send_file
 from tests.e2e.visitor import ask, knock, visiting
 from tests.ui.pages_without_browser import pictures
 from tl_core.config import TrainingConfig
@@ -189,6 +190,27 @@ def test_fifty_closed_tabs_leave_nothing_of_a_gigabyte(start_app: Callable[..., 
     print(f"\n{most / 1e6:.0f} MB at most, {kept / 1e6:.0f} MB at the end, above the start")  # noqa: T201
 
 
+def test_an_upload_leaves_memory_once_it_is_imported_and_the_last_tab_leaves_nothing(start_app: Callable[..., App]):
+    app = start_app(STREAMLIT_SERVER_DISCONNECTED_SESSION_TTL="4")
+    server = psutil.Process(app.process.pid)
+    with visiting(app.url) as visit:
+        visit.open("Data")
+        import_zip(app, visit, 0, 100_000)  # what is loaded for the first import stays
+        before = server.memory_info().rss
+        for number in range(1, 5):
+            import_zip(
+                app, visit, number, 2 * UPLOAD_BYTES
+            )  # too large for the heap: freed memory leaves the process
+        assert server.memory_info().rss - before < 1.5 * UPLOAD_BYTES
+        imported = server.memory_info().rss
+        assert send_file(app, visit.session_id, "not-imported", bytes(4 * UPLOAD_BYTES)) == 204
+        assert server.memory_info().rss - imported > 3 * UPLOAD_BYTES, "it really was in memory"
+    deadline = time.monotonic() + FREED_WITHIN
+    while (left := server.memory_info().rss - before) > 1.5 * UPLOAD_BYTES:
+        assert time.monotonic() < deadline, f"{left / 1e6:.0f} MB are still in memory"
+        time.sleep(0.1)  # between two looks: the condition decides
+
+
 def open_upload_and_close(app: App, tabs: int, at_least: int, kept: int) -> tuple[int, int]:
     """Open so many tabs one after the other, upload into each and close it.
 
@@ -205,7 +227,7 @@ def open_upload_and_close(app: App, tabs: int, at_least: int, kept: int) -> tupl
     before, most = server.memory_info().rss, 0
     for _ in range(tabs):
         with visiting(app.url) as visit:
-            assert upload(app, visit.open("Data").session_id, bytes(UPLOAD_BYTES)) == 204
+            assert send_file(app, visit.open("Data").session_id, "some-file", bytes(UPLOAD_BYTES)) == 204
         most = max(most, server.memory_info().rss)
     assert most - before > at_least, "it really was in memory"
     deadline = time.monotonic() + FREED_WITHIN
@@ -213,14 +235,3 @@ def open_upload_and_close(app: App, tabs: int, at_least: int, kept: int) -> tupl
         assert time.monotonic() < deadline, f"{left / 1e6:.0f} MB are still in memory"
         time.sleep(0.1)  # between two looks: the condition decides
     return most - before, left
-
-
-def upload(app: App, session_id: str, content: bytes) -> int:
-    """Upload as the page's own script does, with its token; the status of the answer."""
-    _, _, headers = ask(f"{app.url}/_stcore/health")
-    (token,) = re.findall(r"_streamlit_xsrf=([^;]+)", headers["set-cookie"])
-    head = b'--x\r\nContent-Disposition: form-data; name="f"; filename="a.zip"\r\n\r\n'
-    tokens = {"Cookie": f"_streamlit_xsrf={token}", "X_Xsrftoken": token}
-    place = f"{app.url}/_stcore/upload_file/{session_id}/some-file"
-    kind = {"Content_Type": "multipart/form-data; boundary=x"}
-    return ask(place, "PUT", head + content + b"\r\n--x--\r\n", **kind, **tokens)[0]

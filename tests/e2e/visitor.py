@@ -49,18 +49,23 @@ class Visit:
         self._page, self._query = "", ""
         self.elements = b""  # everything that is drawn, as it came
         self.widgets: dict[str, str] = {}  # label -> id
+        self.ids: list[str] = []  # of the widgets, in the order in which they are drawn
+
+    def id_of(self, key: str) -> str:
+        """The id of the widget that was drawn last under a key."""
+        return next(found for found in reversed(self.ids) if found.endswith(f"-{key}"))
 
     def open(self, page: str = "", query: str = "") -> Visit:
         """Run a page and take in what it draws, until it ends."""
         self._page, self._query = page, query
-        return self._send(BackMsg())
+        return self.send(BackMsg())
 
     def press(self, button: str) -> Visit:
         """Press a button."""
         message = BackMsg()
         pressed = message.rerun_script.widget_states.widgets.add()
         pressed.id, pressed.trigger_value = self.widgets[button], True
-        return self._send(message)
+        return self.send(message)
 
     def clear_cache(self) -> None:
         """What the menu of a browser can ask for; it is for the whole server."""
@@ -73,10 +78,11 @@ class Visit:
         typed.id, typed.string_value = self.widgets[field], text
         pressed = message.rerun_script.widget_states.widgets.add()
         pressed.id, pressed.trigger_value = self.widgets[button], True
-        return self._send(message)
+        return self.send(message)
 
-    def _send(self, message: BackMsg) -> Visit:
-        self.elements = b""
+    def send(self, message: BackMsg) -> Visit:
+        """Send a message that runs the page, and take in what it draws, until it ends."""
+        self.elements, self.ids = b"", []
         message.rerun_script.page_name, message.rerun_script.query_string = self._page, self._query
         self._socket.send(message.SerializeToString())
         while True:
@@ -92,10 +98,11 @@ class Visit:
     def _take(self, answer: ForwardMsg) -> None:
         self.elements += answer.delta.SerializeToString()
         element = answer.delta.new_element
-        for kind in ("text_input", "button"):
+        for kind in ("text_input", "button", "file_uploader"):
             if element.HasField(kind):
                 widget = getattr(element, kind)
                 self.widgets[widget.label] = widget.id
+                self.ids.append(widget.id)
 
 
 @contextlib.contextmanager

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Final, Literal
 
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from tl_core.data import (
     SAMPLES,
@@ -26,7 +27,7 @@ from tl_core.machine.progress import TaskContext
 from tl_core.storage.workspace import Workspace
 from ui.components.markdown import plain
 from ui.data_page.imports import remember_import, start_import
-from ui.shell.access import upload_limit
+from ui.shell.access import release_uploads, upload_limit
 
 # Any image may come; the content decides, and the import says what to do about formats that cannot be read.
 FILE_TYPES: Final = ("image",)
@@ -61,8 +62,18 @@ def upload_images(workspace: Workspace, *, primary: bool) -> None:
 
 def _begin(workspace: Workspace, title: str, work: Callable[[TaskContext], Dataset]) -> None:
     remember_import(start_import(workspace, title, work))
+    release_uploads(_uploaded())  # the import has what it needs; the fields are drawn anew, empty
     st.session_state[_UPLOADS] = st.session_state.get(_UPLOADS, 0) + 1
     st.rerun()
+
+
+def _uploaded() -> Iterator[UploadedFile]:
+    """All files in the fields of this page."""
+    generation = st.session_state.get(_UPLOADS, 0)
+    if file := st.session_state.get(f"zip-{generation}"):
+        yield file
+    for number in range(st.session_state.get("class_rows", 0)):
+        yield from st.session_state.get(f"class-files-{number}-{generation}") or ()
 
 
 def _samples(workspace: Workspace, kind: ButtonType) -> None:

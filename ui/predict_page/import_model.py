@@ -10,6 +10,7 @@ from tl_core.errors import TransferLearningError
 from tl_core.imported_models import LIMITS, import_model, inspect_file, names_in_lines
 from tl_core.storage.workspace import Workspace
 from ui.predict_page.openings import start_opening
+from ui.shell.access import release_uploads
 
 FILE_TYPES: Final = ("zip", "keras")
 PARAMETER: Final = "model"  # in the address: the id of the model from a file that answers
@@ -53,6 +54,7 @@ def _accept(workspace: Workspace, file: Any, key: str) -> None:
         with st.spinner("Checking the file …"):
             model = import_model(workspace, file, file.name, names)
         start_opening(workspace, model, just_imported=True)
+        release_uploads([file])  # the workspace has it; the field is drawn anew, empty
         st.session_state[_GENERATION] = st.session_state.get(_GENERATION, 0) + 1
         st.query_params[PARAMETER] = model.id
         st.rerun()

@@ -37,11 +37,19 @@ def forget_closed_tabs() -> None:
     seconds = max(LEAST_SECONDS, float(st.get_option("server.disconnectedSessionTTL")))
 
     def look_again() -> None:
-        if expire():
-            loop.run_in_executor(None, _give_back_memory)  # everybody is served by the loop, and would wait for it
         loop.call_later(seconds, look_again)
+        if closed := expire():
+            for _, tab in closed:
+                _let_go(tab.session)
+            loop.run_in_executor(None, _give_back_memory)  # everybody is served by the loop, and would wait for it
 
     loop.call_soon_threadsafe(look_again)  # in the server's own loop, where Streamlit itself changes its sessions
+
+
+def _let_go(session: Any) -> None:
+    """Free what a forgotten tab holds; the server's loop still refers to the tab that it served last."""
+    session.shutdown()
+    session.session_state.clear()
 
 
 def _give_back_memory() -> None:
@@ -52,7 +60,7 @@ def _give_back_memory() -> None:
             ctypes.CDLL(None).malloc_trim(0)  # else freed memory stays with the process: see malloc_trim(3)
 
 
-def _expiry(server: Any) -> tuple[asyncio.AbstractEventLoop, Callable[[], object]] | None:
+def _expiry(server: Any) -> tuple[asyncio.AbstractEventLoop, Callable[[], list[tuple[str, Any]]]] | None:
     """The server's loop, and what forgets the tabs whose time is over; there is no public way to either."""
     try:
         return server._get_async_objs().eventloop, server._session_mgr._session_storage._cache.expire

@@ -8,6 +8,7 @@ import threading
 import zipfile
 
 import pytest
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 
 from tests.ui.pages_without_browser import checked, open_page, picture, pictures, press, run_until, texts
 from tl_core.data import import_uploads, list_datasets
@@ -82,6 +83,34 @@ def test_images_are_uploaded_class_by_class(workspace):
     (dataset,) = list_datasets(workspace)
     assert dataset.counts().keys() == {"cat", "dog"}
     assert len(dataset.images) == 12
+
+
+@pytest.fixture
+def released(monkeypatch):
+    """Ids of the uploads that were taken out of the server's memory."""
+    ids = []
+    remove = MemoryUploadedFileManager.remove_file
+    monkeypatch.setattr(
+        MemoryUploadedFileManager,
+        "remove_file",
+        lambda manager, tab, file_id: ids.append(file_id) or remove(manager, tab, file_id),
+    )
+    return ids
+
+
+def test_uploads_leave_the_memory_of_the_server_when_they_are_imported(workspace, released):
+    at = open_data()
+    at.file_uploader(key="zip-0").upload("pets.zip", zip_of(pictures(each=4)))
+    for number, (label, files) in enumerate(pictures(each=3).items()):
+        at.text_input(key=f"class-name-{number}-0").set_value(label)
+        for name, content in files:
+            at.file_uploader(key=f"class-files-{number}-0").upload(name, content)
+    checked(at.run())
+    assert released == []
+    checked(at.button(key="import-zip").click().run())
+    assert len(set(released)) == 1 + 2 * 3, "all fields of the page are drawn anew"
+    wait_for_import(at, workspace)
+    assert [len(dataset.images) for dataset in list_datasets(workspace)] == [8]
 
 
 def test_a_class_can_be_added(workspace):

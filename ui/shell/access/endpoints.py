@@ -11,13 +11,14 @@ import os
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Final
 
 from starlette.middleware import Middleware
 from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from tl_core.storage.workspace import gigabytes_from_environment
 from ui.shell.access.exposure import reached_from_elsewhere
@@ -109,6 +110,23 @@ def take_uploads(admitted: bool) -> str | None:
         return None
     _tabs.let_in(context.session_id)
     return refusal() if _tabs.take_refusal(context.session_id) else None
+
+
+def release_uploads(files: Iterable[UploadedFile]) -> None:
+    """Take files of this tab out of the server's memory; who still holds one of them can read it to its end.
+
+    Streamlit keeps an upload until its tab is forgotten, also where its field has long gone from the page.
+
+    Args:
+        files: values of fields that are not drawn again.
+    """
+    context = get_script_run_ctx()
+    if context is None:
+        return
+    uploads: Any = context.uploaded_file_mgr  # its protocol leaves out what the server's own DELETE calls
+    for file in files:
+        uploads.remove_file(context.session_id, file.file_id)
+        _tabs.drop(context.session_id, file.file_id)
 
 
 def refusal() -> str:
