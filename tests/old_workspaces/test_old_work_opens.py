@@ -117,12 +117,21 @@ def test_a_kept_epoch_predicts_what_it_has_predicted(old: Old, epoch: str):
     assert_holds(predict(old.folder, run_id, "--epoch", epoch), expected, rounding(old))
 
 
+def without_precision_of_nothing(evaluation: Values) -> Values:
+    """An evaluation of 0c3776b, which gave the precision of a class that is never answered as 0: it is unknown."""
+    answers = [sum(column) for column in zip(*evaluation["confusion"], strict=True)]
+    rows = zip(evaluation["per_class"], answers, strict=True)
+    per_class = [row if count else {**row, "precision": None} for row, count in rows]
+    return {**evaluation, "per_class": per_class}
+
+
 def test_every_kept_evaluation_is_found(old: Old):
     kept = [path.parent.name for path in old.folder.glob("workspace/runs/*/evaluation-validation.npz")]
     assert len(kept) >= 6
     for run_id in kept:
         for split, expected in old.expected["evaluations"][run_id].items():
-            assert_holds(ask(old.folder, "evaluate", run_id, "--split", split), expected, rounding(old))
+            found = ask(old.folder, "evaluate", run_id, "--split", split)
+            assert_holds(found, without_precision_of_nothing(expected), rounding(old))
 
 
 def test_an_evaluation_that_is_made_again_comes_to_the_same(old: Old, copy_of: Copy):

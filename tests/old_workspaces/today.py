@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from tests.old_workspaces.answers import Values, plain_predictions, read_images
+from tests.old_workspaces.answers import Values, read_images
 from tl_core.data import find_dataset
 from tl_core.data.dataset import list_datasets
 from tl_core.imported_models import list_imported_models, load_imported_model
@@ -92,11 +92,12 @@ def imported_model_says(folder: Path, model_id: str) -> list[list[float]]:
     from tl_core.imported_models.model_server import close_imported_model
     from tl_core.inference.predict import predict_with
 
+    model = load_imported_model(workspace_of(folder), model_id)
     try:
-        answers = predict_with(answerer_of(load_imported_model(workspace_of(folder), model_id)), read_images(folder))
+        answers = predict_with(answerer_of(model), read_images(folder))
     finally:
         close_imported_model()
-    return plain_predictions(answers)
+    return [[dict(answer.ranked)[name] for name in model.classes] for answer in answers]
 
 
 def seen_by(folder: Path, email: str) -> dict[str, list[str]]:
