@@ -1,20 +1,29 @@
-"""Sample sets to begin with: two that are built in, and two that are downloaded when asked for."""
+"""Sample datasets: two that are built in, and two that are downloaded on request.
+
+The patches of *surfaces* for training, validation and testing come from different parts of each photograph, which
+share no pixel: a model that only remembers the photograph fails on the test.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import io
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final, cast
 
-from tl_core.data import sample_digits, sample_surfaces
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
 from tl_core.data.dataset import Dataset
-from tl_core.data.imports.archive import ArchiveLimits, zip_source
+from tl_core.data.imports.archive import ArchiveLimits, tar_source, zip_source
 from tl_core.data.imports.download import Download, fetch
 from tl_core.data.imports.importing import DEFAULT_SPLIT, import_layout
-from tl_core.data.imports.layouts import Layout, understand_layout
-from tl_core.data.imports.tar import tar_source
+from tl_core.data.imports.layouts import LabelledFile, Layout, understand_layout
+from tl_core.data.imports.sources import SourceFile
 from tl_core.data.split import SplitConfig
 from tl_core.errors import DataError
 from tl_core.machine.progress import UNATTENDED, TaskContext
@@ -43,55 +52,133 @@ class Sample:
         return self.download.size / 1e6 if self.download else 0.0
 
 
-_DIGITS = Sample(
-    name="digits",
-    title=sample_digits.TITLE,
-    description=sample_digits.DESCRIPTION,
-    license=sample_digits.LICENSE,
-    classes=10,
-    images=1797,
-    layout=sample_digits.layout,
-)
-_SURFACES = Sample(
-    name="surfaces",
-    title=sample_surfaces.TITLE,
-    description=sample_surfaces.DESCRIPTION,
-    license=sample_surfaces.LICENSE,
-    classes=3,
-    images=336,
-    layout=sample_surfaces.layout,
-)
-_FLOWERS = Sample(
-    name="flowers",
-    title="Flowers",
-    description="3,670 photographs of daisies, dandelions, roses, sunflowers and tulips, of many sizes.",
-    license="Creative Commons Attribution; photographers in the archive's LICENSE.txt (The TensorFlow Team, 2019)",
-    classes=5,
-    images=3670,
-    # Size and checksum as TensorFlow Datasets publishes them in url_checksums/tf_flowers.txt.
-    download=Download(
-        url="https://storage.googleapis.com/download.tensorflow.org/example_images/flower_photos.tgz",
-        size=228_813_984,
-        sha256="4c54ace7911aaffe13a365c34f650e71dd5bf1be0a58b464e5a7183e3e595d9c",
-    ),
-)
-_CATS_VS_DOGS = Sample(
-    name="cats_vs_dogs",
-    title="Cats and dogs",
-    description="2,000 photographs of cats and dogs for training, 1,000 for validation, as in TensorFlow lessons.",
-    license="A part of Kaggle's “Dogs vs. Cats” (Microsoft Research, Asirra); no open licence: for learning only",
-    classes=2,
-    images=3000,
-    # The size is the one that the TensorFlow lessons report; no checksum is published.
-    download=Download(
-        url="https://storage.googleapis.com/mledu-datasets/cats_and_dogs_filtered.zip", size=68_606_236
-    ),
-    split=SplitConfig(test=0.0),  # 2,000 and 1,000, as everybody who compares results has them
-)
+Grey = npt.NDArray[np.uint8]
 
-SAMPLES: Final[Mapping[str, Sample]] = MappingProxyType(
-    {sample.name: sample for sample in (_DIGITS, _SURFACES, _FLOWERS, _CATS_VS_DOGS)}
+DIGIT_SIZE: Final = 64  # pixels; the scans have 8 x 8
+_INK: Final = 16  # the value of a pixel that is all ink
+
+PATCH: Final = 96  # pixels, width and height
+PHOTOGRAPH: Final = 512  # pixels, width and height
+ROWS: Final = MappingProxyType({"train": (0, 256), "validation": (256, 384), "test": (384, 512)})  # [first, end)
+GRID: Final = MappingProxyType({"train": (6, 12), "validation": (2, 10), "test": (2, 10)})  # patches down and across
+
+
+def _digits() -> Layout:
+    """All digits as black ink on white paper; the split is drawn by class with the seed of the import."""
+    from sklearn.datasets import load_digits
+
+    digits: Any = load_digits()
+    files = [
+        _labelled((str(target), f"digit-{number:04d}.png"), str(target), None, partial(_digit, scan))
+        for number, (scan, target) in enumerate(zip(digits.images, digits.target, strict=True))
+    ]
+    return Layout(tuple(files), (), given_splits=False)
+
+
+def _digit(scan: npt.NDArray[np.float64]) -> Image.Image:
+    """One scan, values 0 (paper) to 16 (ink), enlarged smoothly to 64 x 64 pixels."""
+    grey = np.rint(255 * (1 - scan / _INK)).astype(np.uint8)
+    return Image.fromarray(grey).resize((DIGIT_SIZE, DIGIT_SIZE), Image.Resampling.BICUBIC)
+
+
+def _surfaces() -> Layout:
+    """All patches with their splits."""
+    from skimage import data
+
+    files = [
+        _labelled(
+            (split, name, f"{name}-{top:03d}-{left:03d}.png"),
+            name,
+            split,
+            partial(Image.fromarray, photograph[top : top + PATCH, left : left + PATCH]),
+        )
+        for name in ("brick", "grass", "gravel")
+        for photograph in [cast(Grey, getattr(data, name)())]
+        for split in ROWS
+        for top, left in patch_corners(split)
+    ]
+    return Layout(tuple(files), (), given_splits=True)
+
+
+def patch_corners(split: str) -> list[tuple[int, int]]:
+    """Upper left corners ``(row, column)`` of the surface patches of a split, evenly spread over its part."""
+    first, end = ROWS[split]
+    down, across = GRID[split]
+    rows = np.linspace(first, end - PATCH, down).astype(int)
+    columns = np.linspace(0, PHOTOGRAPH - PATCH, across).astype(int)
+    return [(int(row), int(column)) for row in rows for column in columns]
+
+
+def _labelled(parts: tuple[str, ...], name: str, split: str | None, draw: Callable[[], Image.Image]) -> LabelledFile:
+    def read() -> bytes:
+        buffer = io.BytesIO()
+        draw().save(buffer, format="PNG", compress_level=1)
+        return buffer.getvalue()
+
+    return LabelledFile(SourceFile(parts, 0, read), name, split)
+
+
+_SAMPLES: Final = (
+    Sample(
+        name="digits",
+        title="Handwritten digits",
+        description=(
+            "1,797 scans of the digits 0 to 9, written by 13 people. Tiny, so training takes a minute; "
+            "shown as black ink on white paper."
+        ),
+        license=(
+            "Optical Recognition of Handwritten Digits (E. Alpaydin, C. Kaynak, UCI, 1998), CC BY 4.0; "
+            "from scikit-learn"
+        ),
+        classes=10,
+        images=1797,
+        layout=_digits,
+    ),
+    Sample(
+        name="surfaces",
+        title="Surfaces",
+        description=(
+            "Brick, grass or gravel? Patches of 96 x 96 pixels from three photographs, 112 of each; those for "
+            "training, validation and testing come from different parts of the photograph."
+        ),
+        license="CC0 photographs (CC0Textures: Bricks25, Gravel04; linolafett: Grass 01), as shipped in scikit-image",
+        classes=3,
+        images=336,
+        layout=_surfaces,
+    ),
+    Sample(
+        name="flowers",
+        title="Flowers",
+        description="3,670 photographs of daisies, dandelions, roses, sunflowers and tulips, of many sizes.",
+        license=(
+            "Creative Commons Attribution; photographers in the archive's LICENSE.txt (The TensorFlow Team, 2019)"
+        ),
+        classes=5,
+        images=3670,
+        # Size and checksum as TensorFlow Datasets publishes them in url_checksums/tf_flowers.txt.
+        download=Download(
+            url="https://storage.googleapis.com/download.tensorflow.org/example_images/flower_photos.tgz",
+            size=228_813_984,
+            sha256="4c54ace7911aaffe13a365c34f650e71dd5bf1be0a58b464e5a7183e3e595d9c",
+        ),
+    ),
+    Sample(
+        name="cats_vs_dogs",
+        title="Cats and dogs",
+        description=(
+            "2,000 photographs of cats and dogs for training, 1,000 for validation, as in TensorFlow lessons."
+        ),
+        license="A part of Kaggle's “Dogs vs. Cats” (Microsoft Research, Asirra); no open licence: for learning only",
+        classes=2,
+        images=3000,
+        # The size is the one that the TensorFlow lessons report; no checksum is published.
+        download=Download(
+            url="https://storage.googleapis.com/mledu-datasets/cats_and_dogs_filtered.zip", size=68_606_236
+        ),
+        split=SplitConfig(test=0.0),  # 2,000 and 1,000, as everybody who compares results has them
+    ),
 )
+SAMPLES: Final[Mapping[str, Sample]] = MappingProxyType({sample.name: sample for sample in _SAMPLES})
 
 
 def get_sample(name: str) -> Sample:
@@ -105,12 +192,12 @@ def get_sample(name: str) -> Sample:
     return SAMPLES[name]
 
 
-def import_sample(workspace: Workspace, name: str, task: TaskContext = UNATTENDED) -> Dataset:
-    """Import a sample set.
+def import_sample(workspace: Workspace, sample: str | Sample, task: TaskContext = UNATTENDED) -> Dataset:
+    """Import a sample dataset.
 
     Args:
-        workspace: where the dataset is made.
-        name: a key of `SAMPLES`.
+        workspace: where the dataset is created.
+        sample: a key of `SAMPLES`, or a record.
         task: told the number of images done and their total, while downloading (`DOWNLOADING`) the bytes; asked
             between images and between blocks of a download.
 
@@ -119,31 +206,21 @@ def import_sample(workspace: Workspace, name: str, task: TaskContext = UNATTENDE
         WorkspaceError: the workspace cannot be written or the disk is too full.
         StoppedError: the task was asked to stop.
     """
-    return import_sample_set(workspace, get_sample(name), task)
-
-
-def import_sample_set(workspace: Workspace, sample: Sample, task: TaskContext = UNATTENDED) -> Dataset:
-    """Import a sample set from its record; see `import_sample`."""
-    with _layout(workspace, sample, task) as layout:
+    sample = get_sample(sample) if isinstance(sample, str) else sample
+    with _open_layout(workspace, sample, task) as layout:
         return import_layout(workspace, layout, sample.title, f"sample {sample.name}", sample.split, task)
 
 
 @contextlib.contextmanager
-def _layout(workspace: Workspace, sample: Sample, task: TaskContext) -> Iterator[Layout]:
-    if sample.layout is not None:
+def _open_layout(workspace: Workspace, sample: Sample, task: TaskContext) -> Iterator[Layout]:
+    """The images of a sample; a downloaded archive is removed once they are imported."""
+    if sample.download is None:
+        assert sample.layout is not None  # noqa: S101  # one of the two is given
         yield sample.layout()
-    elif sample.download is not None:
-        with _downloaded(workspace, sample.download, task) as layout:
-            yield layout
-
-
-@contextlib.contextmanager
-def _downloaded(workspace: Workspace, download: Download, task: TaskContext) -> Iterator[Layout]:
-    """The pictures of a downloaded sample; the archive is removed once they are imported."""
-    workspace.ensure()
-    folder = workspace.cache / "downloads"
+        return
+    folder = workspace.ensure().cache / "downloads"
     try:
-        archive = fetch(download, folder, task)
+        archive = fetch(sample.download, folder, task)
     except DataError as error:
         built_in = " or ".join(f"“{other.title}”" for other in SAMPLES.values() if other.download is None)
         raise DataError(f"{str(error).removesuffix('.')}, or choose {built_in}, which are built in.") from error

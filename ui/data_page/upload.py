@@ -20,7 +20,7 @@ from tl_core.data import (
     import_zip,
 )
 from tl_core.data.imports.archive import LIMITS
-from tl_core.data.imports.folders import data_root, list_folders, resolve_folder
+from tl_core.data.imports.sources import data_root, list_folders, resolve_folder
 from tl_core.data.normalise import MAX_IMAGE_BYTES
 from tl_core.format import count
 from tl_core.machine.progress import TaskContext

@@ -17,12 +17,11 @@ from skimage import data
 from sklearn.datasets import load_digits
 
 from tests.hostile.archives import good_members, zip_of
-from tl_core.data import sample_surfaces
 from tl_core.data.dataset import SPLITS
 from tl_core.data.health import health_report
 from tl_core.data.imports.download import DOWNLOADING, Download
 from tl_core.data.normalise import read_image
-from tl_core.data.samples import SAMPLES, get_sample, import_sample, import_sample_set
+from tl_core.data.samples import SAMPLES, get_sample, import_sample, patch_corners
 from tl_core.errors import DataError
 from tl_core.machine.progress import Progress, TaskContext
 
@@ -63,11 +62,11 @@ def test_surfaces_of_different_splits_share_no_pixel_of_a_photograph():
     seen = {}
     for split in SPLITS:
         seen[split] = np.zeros((512, 512), bool)
-        for top, left in sample_surfaces.corners(split):
+        for top, left in patch_corners(split):
             assert top + 96 <= 512
             assert left + 96 <= 512
             seen[split][top : top + 96, left : left + 96] = True
-        assert len(set(sample_surfaces.corners(split))) == len(sample_surfaces.corners(split))
+        assert len(set(patch_corners(split))) == len(patch_corners(split))
     for one, other in itertools.combinations(SPLITS, 2):
         assert not (seen[one] & seen[other]).any()
 
@@ -133,7 +132,7 @@ def test_flowers_come_from_a_tar_archive_that_is_removed_afterwards(workspace, s
     archive = tgz_of([*good_members(8, "flower_photos/"), ("flower_photos/LICENSE.txt", b"CC-BY")])
     sample = dataclasses.replace(SAMPLES["flowers"], download=served("flower_photos.tgz", archive))
     told: list[Progress] = []
-    dataset = import_sample_set(workspace, sample, TaskContext(told.append))
+    dataset = import_sample(workspace, sample, TaskContext(told.append))
     assert dataset.classes == ("cats", "dogs")
     assert len(dataset.images) == 16
     assert (dataset.name, dataset.source, dataset.given_splits) == ("Flowers", "sample flowers", False)
@@ -150,7 +149,7 @@ def test_cats_and_dogs_keep_the_split_of_their_zip_archive(workspace, served):
     ]
     archive = zip_of([*members, (f"{top}vectorize.py", b"print()")])
     sample = dataclasses.replace(SAMPLES["cats_vs_dogs"], download=served("cats_and_dogs_filtered.zip", archive))
-    dataset = import_sample_set(workspace, sample)
+    dataset = import_sample(workspace, sample)
     assert dataset.given_splits
     assert dataset.counts() == {name: {"train": 3, "validation": 3, "test": 0} for name in ("cats", "dogs")}
     assert downloads_of(workspace) == []
@@ -162,7 +161,7 @@ def test_without_a_network_the_built_in_samples_are_recommended(workspace):
     with pytest.raises(
         DataError, match=r"needs the network.*or choose “Handwritten digits” or “Surfaces”, which are built in"
     ) as caught:
-        import_sample_set(workspace, sample)
+        import_sample(workspace, sample)
     assert "\n" not in str(caught.value)
     assert list(workspace.datasets.glob("*")) == []
 
@@ -170,7 +169,7 @@ def test_without_a_network_the_built_in_samples_are_recommended(workspace):
 def test_a_damaged_archive_is_thrown_away(workspace, served):
     sample = dataclasses.replace(SAMPLES["flowers"], download=served("flower_photos.tgz", b"no tar archive"))
     with pytest.raises(DataError, match="damaged"):
-        import_sample_set(workspace, sample)
+        import_sample(workspace, sample)
     assert downloads_of(workspace) == []
 
 

@@ -14,9 +14,8 @@ from hypothesis import strategies as st
 
 from tests.hostile.archives import BAD_ARCHIVES, BadArchive, good_members, zip_of
 from tests.hostile.pictures import png
-from tl_core.data.imports.archive import ArchiveLimits, zip_source
+from tl_core.data.imports.archive import ArchiveLimits, tar_source, zip_source
 from tl_core.data.imports.importing import import_zip
-from tl_core.data.imports.tar import tar_source
 from tl_core.errors import ArchiveError, DataError, TransferLearningError
 from tl_core.storage.workspace import Workspace
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tl_core.data.imports.folders import VARIABLE, data_root, list_folders, resolve_folder
+from tl_core.data.imports.sources import DATA_ROOT, data_root, list_folders, resolve_folder
 from tl_core.errors import DataError
 
 
@@ -19,9 +19,9 @@ def root(make_folder, tmp_path):
 
 
 def test_the_operator_names_the_root(monkeypatch, tmp_path):
-    monkeypatch.delenv(VARIABLE, raising=False)
+    monkeypatch.delenv(DATA_ROOT, raising=False)
     assert data_root() is None
-    monkeypatch.setenv(VARIABLE, str(tmp_path))
+    monkeypatch.setenv(DATA_ROOT, str(tmp_path))
     assert data_root() == tmp_path
 
 
