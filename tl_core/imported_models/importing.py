@@ -1,4 +1,4 @@
-"""From a file that a person brings to a model in the workspace: looked at, copied, described."""
+"""Importing a model file into the workspace: check it, copy it, describe it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final
 
+from tl_core.data.imports.archive import inflates_too_much, is_encrypted
 from tl_core.data.imports.file_kinds import is_junk
 from tl_core.errors import ModelFileError
 from tl_core.imported_models.check.architecture import Architecture
@@ -25,7 +26,7 @@ from tl_core.imported_models.check.manifest import (
     names_in_lines,
     shown_title,
 )
-from tl_core.imported_models.check.model_file import BROKEN, CONFIG, check_model_file, open_zip
+from tl_core.imported_models.check.model_file import BROKEN, CONFIG, check_model_file, open_model_zip
 from tl_core.imported_models.store import MODEL, ImportedModel, list_imported_models, save_record
 from tl_core.runs.store import now
 from tl_core.storage.files import sha256_of
@@ -33,9 +34,8 @@ from tl_core.storage.ownership import claim
 from tl_core.storage.quota import forget_usage, require_within_quota
 from tl_core.storage.workspace import Workspace, new_id
 
-_BRINGING: Final = ".bringing-"  # what the name of a folder begins with that is not a model yet
+_UNFINISHED: Final = ".bringing-"  # prefix of a folder that is not a model yet
 _PIECE: Final = 1 << 20
-_ENCRYPTED: Final = 0x1
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def inspect_file(file: BinaryIO) -> InspectedFile:
     Raises:
         ModelFileError: it is neither, or is refused.
     """
-    with open_zip(file) as archive:
+    with open_model_zip(file) as archive:
         names = archive.namelist()
     if CONFIG in names:
         return InspectedFile(check_model_file(file), needs_names=True)
@@ -82,21 +82,21 @@ def import_model(
     """
     with ExitStack() as stack:
         stream = stack.enter_context(file.open("rb")) if isinstance(file, Path) else file
-        with open_zip(stream, limits) as archive:  # before a byte of it is copied
-            said = _Said.of(archive, limits)
-        require_within_quota(workspace, needed=said.size or stream.seek(0, 2))
+        with open_model_zip(stream, limits) as archive:  # before a byte of it is copied
+            description = _Description.of(archive, limits)
+        require_within_quota(workspace, needed=description.size or stream.seek(0, 2))
         workspace.models.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=_BRINGING, dir=workspace.models) as temporary:
+        with tempfile.TemporaryDirectory(prefix=_UNFINISHED, dir=workspace.models) as temporary:
             folder = Path(temporary) / "model"
             folder.mkdir()
-            _copy(stream, said.member, folder / MODEL, limits)
-            model = _described(folder, file_name, said, names, limits)
-            return _kept(workspace, model)
+            _copy(stream, description.member, folder / MODEL, limits)
+            model = _describe(folder, file_name, description, names, limits)
+            return _store(workspace, model)
 
 
 @dataclass(frozen=True, slots=True)
-class _Said:
-    """What an exported zip says about its model; nothing, for a bare file."""
+class _Description:
+    """What an exported zip states about its model; empty for a bare file."""
 
     member: str | None = None  # name of the model in the zip
     size: int = 0  # bytes of the model, unpacked
@@ -104,7 +104,7 @@ class _Said:
     classes: Sequence[str] | None = None
 
     @classmethod
-    def of(cls, archive: zipfile.ZipFile, limits: ModelLimits) -> _Said:
+    def of(cls, archive: zipfile.ZipFile, limits: ModelLimits) -> _Description:
         names = archive.namelist()
         if CONFIG in names:
             return cls()
@@ -133,19 +133,19 @@ def _model_member(names: Sequence[str]) -> str:
 
 
 def _check_contents(infos: Sequence[zipfile.ZipInfo], limits: ModelLimits) -> None:
-    if len(infos) > limits.zip_members or len({info.filename for info in infos}) != len(infos):
+    if len(infos) > limits.archive.members or len({info.filename for info in infos}) != len(infos):
         raise ModelFileError(
             "The zip holds more files than an export has, or two of one name, so it is not opened: bring the zip of "
             "a Keras export as it was downloaded."
         )
     for info in infos:
-        if info.flag_bits & _ENCRYPTED:
+        if is_encrypted(info):
             raise ModelFileError("The zip is protected by a password: bring it without one.")
-        if info.file_size > limits.file_bytes or info.file_size > limits.ratio * max(info.compress_size, 10_000):
+        if info.file_size > limits.archive.file_bytes or inflates_too_much(info, limits.archive):
             raise ModelFileError(
                 f"The zip holds a file that unpacks to {info.file_size / 1e6:,.0f} MB, more than a model file may "
-                f"have ({limits.file_bytes / 1e6:.0f} MB, and {limits.ratio} times its size in the zip): it is not "
-                "opened."
+                f"have ({limits.archive.file_bytes / 1e6:.0f} MB, and {limits.archive.ratio} times its size in the "
+                "zip): it is not opened."
             )
 
 
@@ -186,25 +186,25 @@ def _copy(stream: BinaryIO, member: str | None, target: Path, limits: ModelLimit
         try:
             while piece := source.read(_PIECE):
                 written += len(piece)
-                if written > limits.file_bytes:
+                if written > limits.archive.file_bytes:
                     raise _damaged_zip()
                 into.write(piece)
         except BROKEN as error:
             raise _damaged_zip() from error
 
 
-def _described(
-    folder: Path, file_name: str, said: _Said, names: Sequence[str] | None, limits: ModelLimits
+def _describe(
+    folder: Path, file_name: str, description: _Description, names: Sequence[str] | None, limits: ModelLimits
 ) -> ImportedModel:
     path = folder / MODEL
     architecture = check_model_file(path, limits)
-    sha256, manifest = sha256_of(path), said.manifest
+    sha256, manifest = sha256_of(path), description.manifest
     if manifest and manifest.model_sha256 not in (None, sha256):
         raise ModelFileError(
             "The model in the zip is not the one that its manifest speaks of: it was damaged or exchanged, so it is "
             "not opened; export it again."
         )
-    given = said.classes if said.classes is not None else names
+    given = description.classes if description.classes is not None else names
     if given is None:
         raise ModelFileError(
             f"The file does not say what its {architecture.classes:,} classes are called: give their names, one per "
@@ -231,7 +231,7 @@ def _described(
     )
 
 
-def _kept(workspace: Workspace, model: ImportedModel) -> ImportedModel:
+def _store(workspace: Workspace, model: ImportedModel) -> ImportedModel:
     """Put the model in its place, unless the very same is there already."""
     same = (model.sha256, model.classes, model.temperature, model.threshold)
     for kept in list_imported_models(workspace):

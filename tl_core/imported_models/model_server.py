@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import threading
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
@@ -27,8 +29,8 @@ def hold_open(model: ImportedModel, task: TaskContext = UNATTENDED) -> None:
         ModelFileError: the process refuses the model, or could not open it within its time and memory.
         StoppedError: the task was asked to stop.
     """
-    with _kept.turn(task):
-        _kept.opened(model, task)
+    with _server.turn(task):
+        _server.opened(model, task)
 
 
 def ask(model: ImportedModel, images: Images) -> Array:
@@ -46,39 +48,46 @@ def ask(model: ImportedModel, images: Images) -> Array:
     """
     parts = []
     for start in range(0, len(images), AT_ONCE):
-        with _kept.turn(UNATTENDED):
-            process = _kept.opened(model, UNATTENDED)
+        with _server.turn(UNATTENDED):
+            process = _server.opened(model, UNATTENDED)
             parts.append(process.ask(images[start : start + AT_ONCE]))
     return np.concatenate(parts)
 
 
 def is_open(model: ImportedModel) -> bool:
     """Whether the model answers at once."""
-    return _kept.has(model)
+    return _server.has(model)
 
 
 def end_if_open(model: ImportedModel) -> None:
     """End the process of this model at once, also while it is asked."""
-    if _kept.has(model):
-        _kept.end()
+    if _server.has(model):
+        _server.end()
 
 
 def close_imported_model() -> None:
     """End the process, if there is one."""
-    with _kept.turn(UNATTENDED):
-        _kept.close()
+    with _server.turn(UNATTENDED):
+        _server.close()
 
 
-class _Kept:
-    """The one process of this server."""
+class _ModelServer:
+    """The one sandbox process of this server; it is closed when idle."""
 
     def __init__(self) -> None:
         self._turn = threading.Lock()
         self._process: SandboxClient | None = None
         self._timer: threading.Timer | None = None
 
-    def turn(self, task: TaskContext) -> _Turn:
-        return _Turn(self._turn, task)
+    @contextlib.contextmanager
+    def turn(self, task: TaskContext) -> Iterator[None]:
+        """Exclusive use of the process until the block is left."""
+        while not self._turn.acquire(timeout=INTERVAL):
+            task.stop_if_asked(STOPPED)
+        try:
+            yield
+        finally:
+            self._turn.release()
 
     def has(self, model: ImportedModel) -> bool:
         process = self._process
@@ -122,20 +131,5 @@ class _Kept:
                 self._turn.release()
 
 
-class _Turn:
-    """A lock; whoever waits for it can be stopped."""
-
-    def __init__(self, lock: threading.Lock, task: TaskContext) -> None:
-        self._lock = lock
-        self._task = task
-
-    def __enter__(self) -> None:
-        while not self._lock.acquire(timeout=INTERVAL):
-            self._task.stop_if_asked(STOPPED)
-
-    def __exit__(self, *_: object) -> None:
-        self._lock.release()
-
-
-_kept = _Kept()
-atexit.register(_kept.close)
+_server = _ModelServer()
+atexit.register(_server.close)

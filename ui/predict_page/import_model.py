@@ -31,13 +31,13 @@ def import_model_section(workspace: Workspace, key: str, *, first: bool) -> None
         st.caption(
             "A model that was trained on another machine: in its run there, *Take the model elsewhere*, *Keras* "
             "gives the zip to bring here. A .keras file alone will do, too. At most "
-            f"{LIMITS.file_bytes // 1_000_000} MB. The file is checked, and opened in a process of its own that can "
-            "do nothing but answer."
+            f"{LIMITS.archive.file_bytes // 1_000_000} MB. The file is checked, and opened in a process of its own "
+            "that can do nothing but answer."
         )
         file = st.file_uploader(
             "Model file",
             type=FILE_TYPES,
-            max_upload_size=LIMITS.file_bytes // 1_000_000,
+            max_upload_size=LIMITS.archive.file_bytes // 1_000_000,
             key=f"{key}-file-{generation}",
         )
         if file is not None:

@@ -63,9 +63,9 @@ def test_a_good_model_answers_and_is_opened_once(good):
         "Asking it for the first time",
     ]
     assert [at.fraction for at in said] == sorted(at.fraction for at in said)
-    pid = model_server._kept._process._process.pid
+    pid = model_server._server._process._process.pid
     assert asked(good, *[RED, BLUE] * 10) == ["red", "blue"] * 10
-    assert model_server._kept._process._process.pid == pid
+    assert model_server._server._process._process.pid == pid
     assert is_open(good)
     environment = psutil.Process(pid).environ()
     assert not {name for name in environment if "TOKEN" in name or "SECRET" in name or "TL_" in name}
@@ -81,7 +81,7 @@ def test_what_only_the_process_can_see_is_refused_there(room, good, bad: BadMode
         open_imported_model(model)
     assert str(caught.value).endswith(".")
     assert "\n" not in str(caught.value)
-    assert model_server._kept._process is None
+    assert model_server._server._process is None
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def told(what: int) -> np.ndarray:
 )
 def test_a_process_that_fails_is_a_sentence_and_the_next_request_is_served(small, what, says):
     predictor = open_imported_model(small)
-    pid = model_server._kept._process._process.pid
+    pid = model_server._server._process._process.pid
     with pytest.raises(ModelFileError, match=says):
         predictor.predict(told(what))
     assert not psutil.pid_exists(pid)
@@ -115,14 +115,14 @@ def test_a_process_that_fails_is_a_sentence_and_the_next_request_is_served(small
 
 def test_a_process_that_was_killed_from_outside_is_started_again(small):
     predictor = open_imported_model(small)
-    psutil.Process(model_server._kept._process._process.pid).kill()
-    model_server._kept._process._process.wait()
+    psutil.Process(model_server._server._process._process.pid).kill()
+    model_server._server._process._process.wait()
     assert predictor.predict(told(small_child.ANSWERS)).tolist() == [[0.0, 1.0]]
 
 
 def test_a_process_that_hangs_is_ended(small, monkeypatch):
     predictor = open_imported_model(small)
-    pid = model_server._kept._process._process.pid
+    pid = model_server._server._process._process.pid
     monkeypatch.setattr(client, "LIMITS", client.LIMITS.__class__(ask_seconds=0.2))
     with pytest.raises(ModelFileError, match="It took too long"):
         predictor.predict(told(small_child.HANGS))
@@ -143,7 +143,7 @@ def test_a_process_that_does_not_open_the_model_in_time_is_ended(good, monkeypat
 
 def test_a_process_that_takes_too_much_memory_is_ended(small, monkeypatch):
     predictor = open_imported_model(small)
-    monkeypatch.setattr(model_server._kept._process, "_most", 200_000_000)
+    monkeypatch.setattr(model_server._server._process, "_most", 200_000_000)
     with pytest.raises(ModelFileError, match="It took too much memory"):
         predictor.predict(told(small_child.GROWS))
 
@@ -151,15 +151,15 @@ def test_a_process_that_takes_too_much_memory_is_ended(small, monkeypatch):
 def test_opening_can_be_stopped_also_while_another_model_is_being_opened(good):
     with pytest.raises(StoppedError):
         open_imported_model(good, TaskContext(should_stop=lambda: True))
-    assert model_server._kept._process is None
-    with model_server._kept.turn(lambda: False), pytest.raises(StoppedError):
+    assert model_server._server._process is None
+    with model_server._server.turn(lambda: False), pytest.raises(StoppedError):
         open_imported_model(good, TaskContext(should_stop=lambda: True))
 
 
 def test_an_idle_process_is_ended_and_started_again_for_the_next_question(small, monkeypatch):
     monkeypatch.setattr(model_server, "IDLE_SECONDS", 0.05)
     predictor = open_imported_model(small)
-    model_server._kept._process._process.wait(20)
+    model_server._server._process._process.wait(20)
     monkeypatch.setattr(model_server, "IDLE_SECONDS", 120.0)
     assert predictor.predict(told(small_child.ANSWERS)).tolist() == [[0.0, 1.0]]
 

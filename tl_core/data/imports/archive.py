@@ -26,7 +26,7 @@ from tl_core.data.imports.class_names import clean_file_name
 from tl_core.data.imports.file_kinds import is_junk, is_picture_name
 from tl_core.data.imports.sources import Source, SourceFile, file_reader, read_limited
 from tl_core.data.normalise import MAX_IMAGE_BYTES
-from tl_core.errors import ArchiveError, ImageError
+from tl_core.errors import ArchiveError, ImageError, TransferLearningError
 from tl_core.format import size as format_size
 from tl_core.machine.progress import UNATTENDED, TaskContext
 
@@ -63,6 +63,49 @@ BROKEN_ZIP: Final = (  # what `zipfile` raises on a damaged file
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ZipErrors:
+    """The error and its sentences for a zip that is not opened; ``{size}`` and ``{limit}`` are filled in."""
+
+    error: type[TransferLearningError]
+    too_large: str
+    not_a_zip: str
+    too_many_members: str
+
+
+_ERRORS: Final = ZipErrors(
+    error=ArchiveError,
+    too_large="The zip file has {size}, more than the {limit} allowed: bring smaller images or fewer of them.",
+    not_a_zip=(
+        "This is not a zip file, or it is damaged or cut off: make it again "
+        "(on Windows “Send to, Compressed folder”, on a Mac “Compress”) and bring the new one."
+    ),
+    too_many_members="The zip file lists more than the {limit} files allowed: bring it in parts.",
+)
+
+
+@contextlib.contextmanager
+def open_zip(file: BinaryIO | Path, limits: ArchiveLimits, errors: ZipErrors = _ERRORS) -> Iterator[zipfile.ZipFile]:
+    """An untrusted zip, opened once it and its table of contents are known to be small enough.
+
+    Args:
+        file: a stream stays open.
+        limits: what it may hold; its members are not checked here.
+        errors: what is raised.
+
+    Raises:
+        TransferLearningError: ``errors.error``, because it is no zip or is over a limit.
+    """
+    with contextlib.ExitStack() as stack:
+        stream = stack.enter_context(file.open("rb")) if isinstance(file, Path) else file
+        _check_file(stream, limits, errors)
+        try:
+            archive = stack.enter_context(zipfile.ZipFile(stream))
+        except BROKEN_ZIP as error:
+            raise errors.error(errors.not_a_zip) from error
+        yield archive
+
+
 @contextlib.contextmanager
 def zip_source(file: BinaryIO | Path, limits: ArchiveLimits = LIMITS) -> Iterator[Source]:
     """The files in a zip archive, readable until the block ends.
@@ -70,13 +113,7 @@ def zip_source(file: BinaryIO | Path, limits: ArchiveLimits = LIMITS) -> Iterato
     Raises:
         ArchiveError: it is no zip, is damaged or empty, or is over a limit.
     """
-    with contextlib.ExitStack() as stack:
-        stream = stack.enter_context(file.open("rb")) if isinstance(file, Path) else file
-        _check_file(stream, limits)
-        try:
-            archive = stack.enter_context(zipfile.ZipFile(stream))
-        except BROKEN_ZIP as error:
-            raise ArchiveError(_NOT_A_ZIP) from error
+    with open_zip(file, limits) as archive:
         members = [info for info in archive.infolist() if not info.is_dir() and not _is_junk(info)]
         if not members:
             raise ArchiveError("The zip file is empty: put one folder of images per class into it.")
@@ -84,10 +121,19 @@ def zip_source(file: BinaryIO | Path, limits: ArchiveLimits = LIMITS) -> Iterato
         yield _source(archive, members)
 
 
-_NOT_A_ZIP: Final = (
-    "This is not a zip file, or it is damaged or cut off: make it again "
-    "(on Windows “Send to, Compressed folder”, on a Mac “Compress”) and bring the new one."
-)
+def is_encrypted(info: zipfile.ZipInfo) -> bool:
+    """Whether a member is protected by a password."""
+    return bool(info.flag_bits & _ENCRYPTED)
+
+
+def is_plain_file(info: zipfile.ZipInfo) -> bool:
+    """Whether a member is a file, not a link or a device."""
+    return stat.S_IFMT(info.external_attr >> 16) in (0, stat.S_IFREG)
+
+
+def inflates_too_much(info: zipfile.ZipInfo, limits: ArchiveLimits) -> bool:
+    """Whether a member claims to become far larger than it is in the zip."""
+    return info.file_size > limits.ratio_from_bytes and info.file_size > limits.ratio * max(1, info.compress_size)
 
 
 def member_problem(name: str) -> str | None:
@@ -120,23 +166,21 @@ def check_totals(sizes: list[int], limits: ArchiveLimits) -> None:
         )
 
 
-def _check_file(stream: BinaryIO, limits: ArchiveLimits) -> None:
+def _check_file(stream: BinaryIO, limits: ArchiveLimits, errors: ZipErrors) -> None:
     size = stream.seek(0, 2)
     if size == 0:
-        raise ArchiveError("The file is empty (0 bytes): it may have been cut off on its way; bring it again.")
+        raise errors.error("The file is empty (0 bytes): it may have been cut off on its way; bring it again.")
     if size > limits.file_bytes:
-        raise ArchiveError(
-            f"The zip file has {format_size(size)}, more than the {format_size(limits.file_bytes)} allowed: "
-            "bring smaller images or fewer of them."
-        )
-    claimed = claimed_directory_bytes(stream)
+        sizes = {"size": format_size(size), "limit": format_size(limits.file_bytes)}
+        raise errors.error(errors.too_large.format(**sizes))
+    claimed = _claimed_directory_bytes(stream)
     if claimed is None:
-        raise ArchiveError(_NOT_A_ZIP)
+        raise errors.error(errors.not_a_zip)
     if claimed > limits.directory_bytes:
-        raise ArchiveError(f"The zip file lists more than the {limits.members:,} files allowed: bring it in parts.")
+        raise errors.error(errors.too_many_members.format(limit=f"{limits.members:,}"))
 
 
-def claimed_directory_bytes(stream: BinaryIO) -> int | None:
+def _claimed_directory_bytes(stream: BinaryIO) -> int | None:
     """How large a zip says its table of contents is, before that is read; None if this is no zip.
 
     It is the largest size that any end record claims, however many there are.
@@ -159,7 +203,7 @@ def claimed_directory_bytes(stream: BinaryIO) -> int | None:
 def _check_contents(members: list[zipfile.ZipInfo], limits: ArchiveLimits) -> None:
     check_totals([info.file_size for info in members], limits)
     for info in members:
-        if info.file_size > limits.ratio_from_bytes and info.file_size > limits.ratio * max(1, info.compress_size):
+        if inflates_too_much(info, limits):
             raise ArchiveError(
                 "The zip file holds a file that unpacks to more than "
                 f"{limits.ratio} times its size, as no photograph does: it is not opened."
@@ -184,12 +228,11 @@ def _is_junk(info: zipfile.ZipInfo) -> bool:
 
 
 def _problem(info: zipfile.ZipInfo, name: str) -> str | None:
-    kind = stat.S_IFMT(info.external_attr >> 16)
     if problem := member_problem(info.orig_filename) or member_problem(name):
         return problem
-    if kind not in (0, stat.S_IFREG):
+    if not is_plain_file(info):
         return "It is a link or a device, not a file."
-    if info.flag_bits & _ENCRYPTED:
+    if is_encrypted(info):
         return "It is protected by a password."
     return None
 

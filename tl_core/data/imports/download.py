@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import http.client
-import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from tl_core.data.imports.building import require_room
 from tl_core.errors import DataError
+from tl_core.machine.pool import KeyedLocks
 from tl_core.machine.progress import UNATTENDED, TaskContext
 
 DOWNLOADING: Final = "Downloading"  # the text of its progress: bytes are counted, not images
@@ -23,7 +21,7 @@ _CHUNK: Final = 256 * 1024
 _STOPPED: Final = "The download was stopped; it goes on from there the next time."
 _NETWORK_ERRORS = (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError)
 
-_one_download = threading.Lock()  # two people asking for the same file must not write the same part
+_downloads = KeyedLocks()  # two users must not write to the same part
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +55,7 @@ def fetch(file: Download, folder: Path, task: TaskContext = UNATTENDED) -> Path:
     """
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / file.file_name
-    with _alone(task):
+    with _downloads.hold(target, while_waiting=lambda: task.stop_if_asked(_STOPPED)):
         if target.exists():
             return target
         require_room(folder, file.size)
@@ -65,16 +63,6 @@ def fetch(file: Download, folder: Path, task: TaskContext = UNATTENDED) -> Path:
         _complete(file, part, task)
         _check(file, part)
         return part.replace(target)
-
-
-@contextmanager
-def _alone(task: TaskContext) -> Iterator[None]:
-    while not _one_download.acquire(timeout=0.2):
-        task.stop_if_asked(_STOPPED)
-    try:
-        yield
-    finally:
-        _one_download.release()
 
 
 def _complete(file: Download, part: Path, task: TaskContext) -> None:

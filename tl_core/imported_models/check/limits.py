@@ -1,19 +1,20 @@
-"""What a model file that a person brings may hold and cost."""
+"""Limits of an imported model file and of the process that opens it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Final
 
+from tl_core.data.imports.archive import ArchiveLimits
+
+_ARCHIVE: Final = ArchiveLimits(file_bytes=200_000_000, members=100, directory_bytes=100_000)  # also of a bare file
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelLimits:
     """Bounds of a file, of the network it describes, and of the process that opens it."""
 
-    file_bytes: int = 200_000_000  # the file as it is brought
-    directory_bytes: int = 100_000  # the table of contents of a zip, checked before it is read
-    zip_members: int = 100  # of an exported zip, in which the model is one
-    ratio: int = 100  # how many times larger a member of an exported zip may get when unpacked
+    archive: ArchiveLimits = _ARCHIVE
     text_bytes: int = 1_000_000  # class names or manifest
     metadata_bytes: int = 10_000
     config_bytes: int = 5_000_000

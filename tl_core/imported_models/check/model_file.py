@@ -1,20 +1,18 @@
-"""A ``.keras`` file as it lies on the disk: a zip of three members, looked at without opening any of them in Keras.
+"""The static check of a ``.keras`` file: a zip of three members, none of which is opened in Keras.
 
 What is checked here costs milliseconds. The weights themselves are HDF5, which only a library in C can read: that is
-left to the child process (`tl_core.imported_models.check.weights`).
+left to the sandbox (`tl_core.imported_models.check.weights`).
 """
 
 from __future__ import annotations
 
-import contextlib
-import stat
 import zipfile
 import zlib
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from tl_core.data.imports.archive import BROKEN_ZIP, claimed_directory_bytes
+from tl_core.data.imports.archive import BROKEN_ZIP, ZipErrors, is_encrypted, is_plain_file, open_zip
 from tl_core.errors import ModelFileError
 from tl_core.imported_models.check.architecture import Architecture, read_architecture
 from tl_core.imported_models.check.limits import LIMITS, ModelLimits
@@ -25,14 +23,13 @@ WEIGHTS: Final = "model.weights.h5"
 _MEMBERS: Final = frozenset({CONFIG, METADATA, WEIGHTS})
 
 _HDF5: Final = b"\x89HDF\r\n\x1a\n"
-_ENCRYPTED: Final = 0x1
 _SMALLEST_WEIGHT: Final = 2  # bytes
 
 BROKEN: Final = (*BROKEN_ZIP, zlib.error, EOFError, RuntimeError, KeyError)
 
 
 def check_model_file(file: BinaryIO | Path, limits: ModelLimits = LIMITS) -> Architecture:
-    """Whether a ``.keras`` file may be given to the process that opens models.
+    """Check that a ``.keras`` file may be given to the process that opens models.
 
     Args:
         file: not trusted; a stream stays open.
@@ -41,7 +38,7 @@ def check_model_file(file: BinaryIO | Path, limits: ModelLimits = LIMITS) -> Arc
     Raises:
         ModelFileError: it may not; one sentence says why.
     """
-    with open_zip(file, limits) as archive:
+    with open_model_zip(file, limits) as archive:
         members = {info.filename: info for info in archive.infolist()}
         _check_members(archive.infolist(), members)
         weights = members[WEIGHTS].file_size
@@ -51,33 +48,23 @@ def check_model_file(file: BinaryIO | Path, limits: ModelLimits = LIMITS) -> Arc
         return architecture
 
 
-@contextlib.contextmanager
-def open_zip(file: BinaryIO | Path, limits: ModelLimits = LIMITS) -> Iterator[zipfile.ZipFile]:
-    """A zip of which nothing is believed yet, but that it and its table of contents are small enough to look at.
+_ERRORS: Final = ZipErrors(
+    error=ModelFileError,
+    too_large="The model file has {size}, more than the {limit} allowed: bring a model with a smaller backbone.",
+    not_a_zip=(
+        "This is not a Keras model, or it is damaged or cut off: bring a .keras file, or the zip of a Keras export."
+    ),
+    too_many_members="The file lists far more parts than a model has, so it is not opened.",
+)
+
+
+def open_model_zip(file: BinaryIO | Path, limits: ModelLimits = LIMITS) -> AbstractContextManager[zipfile.ZipFile]:
+    """An untrusted zip, of which nothing is known but that its table of contents is small enough to read.
 
     Raises:
         ModelFileError: it is not, or is no zip.
     """
-    with contextlib.ExitStack() as stack:
-        stream = stack.enter_context(file.open("rb")) if isinstance(file, Path) else file
-        size = stream.seek(0, 2)
-        if size == 0:
-            raise ModelFileError("The file is empty (0 bytes): it may have been cut off on its way; bring it again.")
-        if size > limits.file_bytes:
-            raise ModelFileError(
-                f"The model file has {size / 1e6:,.0f} MB, more than the {limits.file_bytes / 1e6:.0f} MB allowed: "
-                "bring a model with a smaller backbone."
-            )
-        claimed = claimed_directory_bytes(stream)
-        if claimed is None:
-            raise _no_model()
-        if claimed > limits.directory_bytes:
-            raise ModelFileError("The file lists far more parts than a model has, so it is not opened.")
-        try:
-            archive = stack.enter_context(zipfile.ZipFile(stream))
-        except BROKEN_ZIP as error:
-            raise _no_model() from error
-        yield archive
+    return open_zip(file, limits.archive, _ERRORS)
 
 
 def _check_members(infos: list[zipfile.ZipInfo], members: dict[str, zipfile.ZipInfo]) -> None:
@@ -87,9 +74,9 @@ def _check_members(infos: list[zipfile.ZipInfo], members: dict[str, zipfile.ZipI
             "and nothing else, so it is not opened: bring a .keras file or the zip that this dashboard exported."
         )
     for info in infos:
-        if info.flag_bits & _ENCRYPTED:
+        if is_encrypted(info):
             raise ModelFileError("The model file is protected by a password: bring it without one.")
-        if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG):
+        if not is_plain_file(info):
             raise ModelFileError("The model file holds a link in place of a part of the model: it is not opened.")
         if info.compress_type != zipfile.ZIP_STORED or info.compress_size != info.file_size:
             raise ModelFileError(
@@ -127,12 +114,6 @@ def _check_weights(archive: zipfile.ZipFile, architecture: Architecture, size: i
             f"The model asks for {architecture.parameters / 1e6:,.1f} million weights, and the file has only "
             f"{size / 1e6:,.1f} MB of them: it is damaged or made up, and is not opened."
         )
-
-
-def _no_model() -> ModelFileError:
-    return ModelFileError(
-        "This is not a Keras model, or it is damaged or cut off: bring a .keras file, or the zip of a Keras export."
-    )
 
 
 def _damaged() -> ModelFileError:
