@@ -1,6 +1,6 @@
 """Every backbone the dashboard offers, by name.
 
-To add one, append a record to a module in `families`; a new kind of source also needs a builder in
+To add one, add a record to the table in `tl_core.backbones.families`; a new kind of source also needs a builder in
 `tl_core.backbones.build` and a generated outline (``python -m tl_core.backbones.make_outlines NAME``).
 """
 
@@ -11,29 +11,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from tl_core.backbones.families import convnext, densenet, efficientnet, inception, mobile, resnet, vgg
+from tl_core.backbones.families import BACKBONE_TABLE
 from tl_core.backbones.record import Backbone
 from tl_core.errors import ConfigError
 
-__all__ = ["BACKBONES", "DEFAULT_BACKBONE", "Backbone", "get_backbone"]
-
-DEFAULT_BACKBONE: Final = "efficientnet_lite0"  # its weights are installed with the dashboard
-
-_FAMILIES: Final = (
-    efficientnet.LITE,
-    mobile.BACKBONES,
-    vgg.BACKBONES,
-    resnet.BACKBONES,
-    inception.BACKBONES,
-    densenet.BACKBONES,
-    efficientnet.V1,
-    efficientnet.V2,
-    convnext.BACKBONES,
-)
-
-BACKBONES: Final[Mapping[str, Backbone]] = MappingProxyType(
-    {backbone.name: backbone for family in _FAMILIES for backbone in family}
-)
+BACKBONES: Final[Mapping[str, Backbone]] = MappingProxyType({backbone.name: backbone for backbone in BACKBONE_TABLE})
 
 
 def get_backbone(name: str) -> Backbone:

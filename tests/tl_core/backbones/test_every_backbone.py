@@ -14,7 +14,8 @@ from tl_core.backbones.build import build_backbone
 from tl_core.backbones.feature_size import feature_shape
 from tl_core.backbones.make_outlines import outline_of
 from tl_core.backbones.outline import OUTLINES
-from tl_core.backbones.registry import BACKBONES, Backbone
+from tl_core.backbones.record import Backbone
+from tl_core.backbones.registry import BACKBONES
 from tl_core.config import TrainingConfig
 from tl_core.imported_models.check.architecture import read_architecture
 from tl_core.imported_models.check.limits import LIMITS

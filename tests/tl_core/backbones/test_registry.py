@@ -12,8 +12,10 @@ import pytest
 
 from tl_core.backbones.feature_size import feature_shape
 from tl_core.backbones.outline import load_outline
-from tl_core.backbones.registry import BACKBONES, DEFAULT_BACKBONE, Backbone, get_backbone
+from tl_core.backbones.record import Backbone
+from tl_core.backbones.registry import BACKBONES, get_backbone
 from tl_core.backbones.scaling import build_scaling
+from tl_core.config import TrainingConfig
 from tl_core.errors import ConfigError
 
 OF_KERAS = [backbone for backbone in BACKBONES.values() if backbone.source == "keras.applications"]
@@ -29,7 +31,7 @@ def test_every_model_of_keras_applications_is_there():
 
 
 def test_the_default_and_its_two_larger_versions_are_there():
-    assert DEFAULT_BACKBONE == "efficientnet_lite0"
+    assert TrainingConfig().backbone == "efficientnet_lite0"
     lite = [backbone for backbone in BACKBONES.values() if backbone.source == "efficientnet_lite"]
     assert [backbone.image_size for backbone in lite] == [224, 240, 260]
     assert [backbone.top1 for backbone in lite] == [75.1, 76.7, 77.6]

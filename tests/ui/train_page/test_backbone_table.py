@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tl_core.backbones.registry import BACKBONES, DEFAULT_BACKBONE, get_backbone
+from tl_core.backbones.registry import BACKBONES, get_backbone
+from tl_core.config import TrainingConfig
 from ui.train_page.backbone_table import (
     COLUMNS,
     HERE,
@@ -34,7 +35,7 @@ def test_what_can_be_used_at_once_stands_first(rows):
     here = [row["here"] for row in rows]
     assert here[0]
     assert here == sorted(here, reverse=True)
-    assert rows[0]["name"] == DEFAULT_BACKBONE
+    assert rows[0]["name"] == TrainingConfig().backbone
 
 
 def test_the_others_say_how_much_there_is_to_download(rows):
@@ -58,13 +59,13 @@ def test_an_empty_search_shows_everything(rows):
 
 
 def test_the_current_choice_in_one_line():
-    line = describe_backbone(get_backbone(DEFAULT_BACKBONE), here=True)
+    line = describe_backbone(get_backbone(TrainingConfig().backbone), here=True)
     assert line.startswith("4.7 M parameters · 75.1 % right on ImageNet · trained on 224 px images")
     assert line.endswith(HERE)
 
 
 def test_a_missing_package_is_not_called_a_download_of_nothing():
-    assert availability(get_backbone(DEFAULT_BACKBONE), here=False) == "not installed"
+    assert availability(get_backbone(TrainingConfig().backbone), here=False) == "not installed"
 
 
 def test_missing_weights_come_with_a_way_to_get_them_without_a_network():
@@ -72,4 +73,4 @@ def test_missing_weights_come_with_a_way_to_get_them_without_a_network():
     text = how_to_get_weights(vgg16)
     assert "59 MB" in text
     assert f"[{vgg16.weights_file}]({vgg16.weights_url})" in text
-    assert "not installed" in how_to_get_weights(get_backbone(DEFAULT_BACKBONE))
+    assert "not installed" in how_to_get_weights(get_backbone(TrainingConfig().backbone))

@@ -1,1 +1,0 @@
-"""The records of the registry, one module per group of related networks."""
