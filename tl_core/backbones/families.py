@@ -60,7 +60,7 @@ def _figures(
     }
 
 
-def _paper(name: str) -> dict[str, str]:
+def _paper(name: str) -> dict[str, Any]:
     title, number = _PAPERS[name]
     return {"paper_title": title, "paper_url": f"https://arxiv.org/abs/{number}"}
 
