@@ -7,6 +7,7 @@ from typing import Final
 
 import plotly.graph_objects as go
 
+from tl_core.figures.layout import escape, shorten
 from tl_core.figures.palette import SPLIT_COLORS, SPLIT_TITLES
 
 ROW_HEIGHT: Final = 26  # px per class
@@ -32,7 +33,7 @@ def class_counts_figure(counts: Mapping[str, Mapping[str, int]]) -> go.Figure:
                 y=places,
                 name=SPLIT_TITLES[split],
                 marker={"color": color},
-                customdata=[_escape(name) for name in names],
+                customdata=[escape(name) for name in names],
                 hovertemplate="<b>%{customdata}</b>: %{x:,} " + SPLIT_TITLES[split].lower() + "<extra></extra>",
             )
     return figure.update_layout(
@@ -44,7 +45,7 @@ def class_counts_figure(counts: Mapping[str, Mapping[str, int]]) -> go.Figure:
         xaxis={"title": {"text": "Images"}, "tickformat": ",d", "automargin": True, "fixedrange": True},
         yaxis={
             "tickvals": places,
-            "ticktext": [_escape(_shortened(name)) for name in names],
+            "ticktext": [escape(shorten(name, MAX_LABEL)) for name in names],
             "autorange": "reversed",
             "automargin": True,
             "fixedrange": True,
@@ -54,7 +55,7 @@ def class_counts_figure(counts: Mapping[str, Mapping[str, int]]) -> go.Figure:
 
 
 def describe_class_counts(counts: Mapping[str, Mapping[str, int]]) -> str:
-    """The bars in words, for those who do not see them."""
+    """The bars as text, for screen readers."""
     totals = {name: sum(of_class.values()) for name, of_class in counts.items()}
     if not totals:
         return "Images per class: there are no classes."
@@ -63,12 +64,3 @@ def describe_class_counts(counts: Mapping[str, Mapping[str, int]]) -> str:
         f"Images per class and part of the split, for {len(totals)} classes: from {totals[least]:,} ({least}) "
         f"to {totals[most]:,} ({most})."
     )
-
-
-def _shortened(name: str) -> str:
-    return name if len(name) <= MAX_LABEL else f"{name[: MAX_LABEL - 1]}…"
-
-
-def _escape(text: str) -> str:
-    """Class names come from people; Plotly reads a little HTML in its texts."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,4 +1,4 @@
-"""ROC and precision-recall curves: what each class gains and loses as more or less is asked of an answer."""
+"""ROC and precision-recall curves of every class against all others."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
 
+from tl_core.figures.layout import DEFAULT_INK, diagonal, escape, evenly_spaced, percent_axis, plain_layout, shorten
 from tl_core.figures.palette import RUNS, TEST, translucent
 
 Kind = Literal["roc", "precision_recall"]
@@ -53,7 +54,7 @@ WORDS: Final[dict[Kind, Words]] = {
 
 
 def class_curves_figure(
-    curves: Sequence[ClassCurve], mean: ClassCurve, kind: Kind, ink: str = "#333333"
+    curves: Sequence[ClassCurve], mean: ClassCurve, kind: Kind, ink: str = DEFAULT_INK
 ) -> go.Figure:
     """Draw the weakest classes in colour, the others in grey, and the mean of all as a thick line.
 
@@ -70,12 +71,12 @@ def class_curves_figure(
     traces.reverse()  # coloured lines are drawn over grey ones
     figure = go.Figure([*traces, _mean_trace(mean, kind, ink)])
     if kind == "roc":
-        figure.add_shape(type="line", x0=0, y0=0, x1=1, y1=1, line={"color": TEST, "width": 1, "dash": "dot"})
+        figure.add_shape(diagonal(TEST, 1))
     return figure.update_layout(_layout(WORDS[kind], ink))
 
 
 def describe_class_curves(curves: Sequence[ClassCurve], mean: ClassCurve, kind: Kind) -> str:
-    """The curves in words, for those who do not see them."""
+    """The curves as text, for screen readers."""
     words = WORDS[kind]
     weakest = min(curves, key=lambda curve: curve.area)
     return (
@@ -85,9 +86,9 @@ def describe_class_curves(curves: Sequence[ClassCurve], mean: ClassCurve, kind: 
 
 
 def _trace(curve: ClassCurve, kind: Kind, points: int, place: int | None) -> go.Scatter:
-    places = _spread(len(curve.x), points)
+    places = evenly_spaced(len(curve.x), points)
     color = translucent(TEST, 0.5) if place is None else RUNS[place % len(RUNS)]
-    words, name = WORDS[kind], _escape(_short(curve.name))
+    words, name = WORDS[kind], escape(shorten(curve.name, MAX_NAME))
     return go.Scatter(
         x=np.round(curve.x[places], 4).tolist(),
         y=np.round(curve.y[places], 4).tolist(),
@@ -110,42 +111,14 @@ def _mean_trace(mean: ClassCurve, kind: Kind, ink: str) -> go.Scatter:
     )
 
 
-def _spread(length: int, points: int) -> npt.NDArray[np.int64]:
-    """Places spread evenly over a curve, its two ends among them."""
-    return np.unique(np.linspace(0, length - 1, min(length, points)).round().astype(np.int64))
-
-
 def _layout(words: Words, ink: str) -> dict[str, Any]:
-    axis: dict[str, Any] = {
-        "range": [-0.01, 1.02],
-        "tickformat": ".0%",
-        "zeroline": False,
-        "fixedrange": True,
-        "tickfont": {"color": ink},
-        "automargin": True,
+    x, y = (percent_axis(title, ink, range=[-0.01, 1.02]) for title in (words.x, words.y))
+    below = {
+        "orientation": "h",
+        "traceorder": "reversed",
+        "y": -0.22,
+        "yanchor": "top",
+        "x": 0,
+        "font": {"color": ink},
     }
-    return {
-        "xaxis": {**axis, "title": {"text": words.x, "font": {"color": ink, "size": 13}}},
-        "yaxis": {**axis, "title": {"text": words.y, "font": {"color": ink, "size": 13}}},
-        "legend": {
-            "orientation": "h",
-            "traceorder": "reversed",
-            "y": -0.22,
-            "yanchor": "top",
-            "x": 0,
-            "font": {"color": ink},
-        },
-        "height": 480,
-        "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
-        "hovermode": "closest",
-        "dragmode": False,
-    }
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 1]}…"
-
-
-def _escape(text: str) -> str:
-    """Class names come from people; Plotly reads a little HTML in its texts."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return plain_layout(x, y, 480, legend=below)

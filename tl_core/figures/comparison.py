@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from tl_core.figures.curves import MARKED_EPOCHS, MAX_POINTS, PANELS, Panel, short_number
-from tl_core.figures.decimation import decimate
-from tl_core.figures.history import TABLE_COLUMNS, History
+from tl_core.figures.history import TABLE_COLUMNS, History, decimate
+from tl_core.figures.layout import shorten
 from tl_core.figures.palette import RUNS
 
 Progress = Literal["epoch", "time"]
@@ -52,7 +52,7 @@ def comparison_payload(runs: Sequence[ComparedRun], by: Progress, *, revision: s
 
 
 def describe_comparison(runs: Sequence[ComparedRun]) -> str:
-    """The chart in words, for those who do not see it."""
+    """The chart as text, for screen readers."""
     said = []
     for run in runs:
         best = run.history.epochs.get(run.history.best_epoch or 0, {}).get("val_accuracy")
@@ -63,14 +63,14 @@ def describe_comparison(runs: Sequence[ComparedRun]) -> str:
 
 def _traces(run: ComparedRun, place: int, panel: Panel, by: Progress, limit: int) -> Iterator[dict[str, Any]]:
     color = RUNS[place % len(RUNS)]
-    x = _x(run.history, by)
+    x, name = _x(run.history, by), shorten(run.name, NAME_LENGTH)
     for role, prefix, dash, width in SERIES:
         y = run.history.column(prefix + panel.metric)
         places = decimate(y, limit)
         yield {
             "type": "scatter",
             "uid": f"{place}-{panel.metric}-{role}",
-            "name": _label(run.name) if role == "validation" else f"{_label(run.name)}, training",
+            "name": name if role == "validation" else f"{name}, training",
             "legendgroup": str(place),
             "showlegend": role == "validation" and panel is PANELS[0],
             "xaxis": f"x{panel.axis}",
@@ -108,7 +108,3 @@ def _layout(by: Progress) -> dict[str, Any]:
         "hovermode": "x unified" if by == "epoch" else "closest",
         "legend": {"x": 0, "xanchor": "left", "y": -0.22, "yanchor": "top"},
     }
-
-
-def _label(name: str) -> str:
-    return name if len(name) <= NAME_LENGTH else f"{name[: NAME_LENGTH - 1]}…"

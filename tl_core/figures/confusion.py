@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 import numpy as np
 import plotly.graph_objects as go
 
+from tl_core.figures.layout import DEFAULT_INK, escape, plain_layout, shorten
 from tl_core.figures.palette import RIGHT, WRONG, translucent
 
 Numbers = Literal["count", "share"]
@@ -32,7 +33,7 @@ class MixUp:
 
 
 def confusion_figure(
-    matrix: np.ndarray, classes: Sequence[str], numbers: Numbers = "count", ink: str = "#333333"
+    matrix: np.ndarray, classes: Sequence[str], numbers: Numbers = "count", ink: str = DEFAULT_INK
 ) -> go.Figure:
     """Draw a confusion matrix; green on the diagonal is right, magenta off it is a confusion.
 
@@ -45,7 +46,7 @@ def confusion_figure(
         numbers: what stands in the cells: images, or percent of the row.
         ink: colour of the text.
     """
-    labels = [_escape(label) for label in axis_labels(classes)]
+    labels = [escape(label) for label in axis_labels(classes)]
     numbered = len(classes) <= MAX_NUMBERED_CLASSES
     opacity = OPACITY_UNDER_NUMBERS if numbered else OPACITY
     figure = go.Figure(
@@ -69,7 +70,7 @@ def confusion_figure(
 
 
 def describe_confusion(matrix: np.ndarray, classes: Sequence[str]) -> str:
-    """The matrix in words, for those who do not see it."""
+    """The matrix as text, for screen readers."""
     right, images = int(np.trace(matrix)), int(matrix.sum())
     text = f"Confusion matrix of {len(classes)} classes: {right:,} of {images:,} images lie on the diagonal, right."
     worst = mix_ups(matrix, classes, limit=1)
@@ -98,15 +99,15 @@ def axis_labels(classes: Sequence[str]) -> list[str]:
 
     The end, the beginning or the middle is left out, whichever keeps the names distinct.
     """
-    for shorten in (_without_end, _without_beginning, _without_middle):
-        labels = [name if len(name) <= MAX_LABEL else shorten(name) for name in classes]
+    for cut in (_without_end, _without_beginning, _without_middle):
+        labels = [name if len(name) <= MAX_LABEL else cut(name) for name in classes]
         if len(set(labels)) == len(classes):
             return labels
     return [f"{number}: {_without_end(name)}" for number, name in enumerate(classes, start=1)]
 
 
 def _without_end(name: str) -> str:
-    return f"{name[: MAX_LABEL - 1]}…"
+    return shorten(name, MAX_LABEL)
 
 
 def _without_beginning(name: str) -> str:
@@ -165,10 +166,10 @@ def _targets(
 
 
 def _hover_text(classes: Sequence[str], row: int, column: int, count: int, images: int) -> str:
-    verdict = "recognised" if row == column else f"taken for <b>{_escape(classes[column])}</b>"
+    verdict = "recognised" if row == column else f"taken for <b>{escape(classes[column])}</b>"
     if not count:
-        return f"<b>{_escape(classes[row])}</b>: none {verdict}"
-    return f"<b>{_escape(classes[row])}</b>: {count:,} of {images:,} {verdict} ({count / images:.1%})"
+        return f"<b>{escape(classes[row])}</b>: none {verdict}"
+    return f"<b>{escape(classes[row])}</b>: {count:,} of {images:,} {verdict} ({count / images:.1%})"
 
 
 def _cell_numbers(matrix: np.ndarray, labels: Sequence[str], numbers: Numbers, ink: str) -> go.Scatter:
@@ -202,22 +203,15 @@ def _layout(classes: int, ink: str) -> dict[str, Any]:
         "ticks": "",
         "fixedrange": classes <= MAX_NUMBERED_CLASSES,
     }
-    return {
-        "xaxis": {**axis, "title": _title("The model said", ink)},
-        "yaxis": {**axis, "title": _title("It really is", ink), "autorange": "reversed"},
-        "height": min(860, max(340, 200 + 34 * classes)),
-        "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
-        "dragmode": "zoom" if classes > MAX_NUMBERED_CLASSES else False,
-        "hovermode": "closest",
+    return plain_layout(
+        {**axis, "title": _title("The model said", ink)},
+        {**axis, "title": _title("It really is", ink), "autorange": "reversed"},
+        min(860, max(340, 200 + 34 * classes)),
+        dragmode="zoom" if classes > MAX_NUMBERED_CLASSES else False,
         # Where every cell has a mark, the nearest one is that of the cell itself, however large cells are.
-        "hoverdistance": -1 if classes <= MAX_NUMBERED_CLASSES else 20,
-    }
+        hoverdistance=-1 if classes <= MAX_NUMBERED_CLASSES else 20,
+    )
 
 
 def _title(text: str, ink: str) -> dict[str, Any]:
     return {"text": text, "standoff": 20, "font": {"size": 13, "color": ink}}
-
-
-def _escape(text: str) -> str:
-    """Class names come from people; Plotly reads a little HTML in its texts."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from tl_core.config.phases import PHASE_TITLES
-from tl_core.figures.decimation import decimate
-from tl_core.figures.history import TABLE_COLUMNS, History
+from tl_core.figures.history import TABLE_COLUMNS, History, decimate
 from tl_core.figures.palette import TRAINING, VALIDATION, translucent
 
 MAX_POINTS: Final = 2000  # drawn in all; longer series are decimated, never cut off
@@ -85,7 +84,7 @@ def curve_layout(history: History) -> dict[str, Any]:
 
 
 def describe_curves(history: History) -> str:
-    """The chart in words, for those who do not see it."""
+    """The chart as text, for screen readers."""
     if not history.epochs:
         return "Training curves: no epoch is finished yet, so there is nothing to see so far."
     first, last = next(iter(history.epochs)), next(reversed(history.epochs))

@@ -1,13 +1,17 @@
-"""What the events of a run say about its curves: epochs, batches, phases and the best epoch."""
+"""The curves of a run: read from its events, and reduced to the points that a chart can show."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import functools
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 from tl_core.config.phases import PHASE_TITLES
+from tl_core.runs import RunRecord, read_events
 
+SPARKLINE_POINTS: Final = 40
 TABLE_COLUMNS: Final = ("epoch", "phase", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds")
 
 
@@ -96,3 +100,56 @@ class History:
 
     def _on_end(self, _event: dict[str, Any]) -> None:
         self.finished = True
+
+
+def accuracy_sparkline(run: RunRecord) -> tuple[float, ...]:
+    """Validation accuracy per epoch, 0-1, at most 40 points; empty before the first epoch.
+
+    Reading the same, unchanged run again costs next to nothing.
+    """
+    try:
+        stamp = run.folder.events_file.stat()
+    except FileNotFoundError:
+        return ()
+    return _read_accuracy(run.folder.events_file, stamp.st_size, stamp.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=512)
+def _read_accuracy(path: Path, _size: int, _modified: int) -> tuple[float, ...]:
+    """Read the events; the last two arguments make a file that has grown another key of the cache."""
+    history = History().add(event for event in read_events(path) if event["kind"] in {"epoch", "phase"})
+    values: list[float] = [value for value in history.column("val_accuracy") if value is not None]
+    return tuple(values[place] for place in decimate(values, SPARKLINE_POINTS))
+
+
+def decimate(values: Sequence[float | None], limit: int) -> list[int]:
+    """Choose at most ``limit`` places of a series, so that its line keeps its ends and all its spikes.
+
+    The series is cut into equal stretches, and of each the lowest and the highest value stay (the min-max
+    decimation of oscilloscopes). A value that is missing stays only where its whole stretch is missing.
+
+    Args:
+        values: the series; None where there is no value.
+        limit: at least 4.
+
+    Returns:
+        Increasing places in ``values``; all of them if there are no more than ``limit``.
+    """
+    if limit < 4:
+        raise ValueError(f"limit must be at least 4. Received: {limit}.")
+    count = len(values)
+    if count <= limit:
+        return list(range(count))
+    stretches = (limit - 2) // 2
+    kept = {0, count - 1}
+    for stretch in range(stretches):
+        begin, end = 1 + stretch * (count - 2) // stretches, 1 + (stretch + 1) * (count - 2) // stretches
+        kept.update(_extremes(values, begin, end))
+    return sorted(kept)
+
+
+def _extremes(values: Sequence[float | None], begin: int, end: int) -> tuple[int, ...]:
+    present = [(value, place) for place in range(begin, end) if (value := values[place]) is not None]
+    if not present:
+        return (begin,) if begin < end else ()
+    return min(present)[1], max(present)[1]

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import plotly.graph_objects as go
 
+from tl_core.figures.layout import DEFAULT_INK, escape, shorten
 from tl_core.figures.palette import ANSWER, RIGHT, translucent
 
 ROW_HEIGHT: Final = 42  # px: the class name above, its bar below
@@ -14,7 +15,9 @@ TRACK: Final = "rgba(128, 140, 152, 0.18)"  # what a bar would fill at 100 %; on
 MAX_NAME: Final = 34  # characters that fit beside the percentage on a phone
 
 
-def probability_figure(top: Sequence[tuple[str, float]], right: str | None = None, ink: str = "#333333") -> go.Figure:
+def probability_figure(
+    top: Sequence[tuple[str, float]], right: str | None = None, ink: str = DEFAULT_INK
+) -> go.Figure:
     """Draw classes and their probabilities as bars from 0 to 100 %.
 
     Args:
@@ -48,7 +51,7 @@ def probability_figure(top: Sequence[tuple[str, float]], right: str | None = Non
 
 
 def describe_probabilities(top: Sequence[tuple[str, float]]) -> str:
-    """The bars in words, for those who do not see them."""
+    """The bars as text, for screen readers."""
     return "Probabilities: " + ", ".join(f"{name} {probability_text(value)}" for name, value in top) + "."
 
 
@@ -62,8 +65,7 @@ def probability_text(value: float) -> str:
 
 
 def _labels(row: int, name: str, value: float, ink: str) -> list[dict[str, Any]]:
-    shown = name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 1]}…"
-    shown = shown.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    shown = escape(shorten(name, MAX_NAME))
     text = {
         "yref": "y",
         "y": row - 0.22,

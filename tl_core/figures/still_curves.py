@@ -6,8 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, TypeGuard
 
-from tl_core.figures.decimation import decimate
-from tl_core.figures.history import History
+from tl_core.figures.history import History, decimate
 from tl_core.figures.palette import TRAINING, VALIDATION
 
 WIDTH: Final = 760  # px, both panels together

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import streamlit as st
 
-from tl_core.figures.risk_coverage import describe_risk_coverage, risk_coverage_figure
+from tl_core.figures.calibration import describe_risk_coverage, risk_coverage_figure
 from tl_core.format import count, percent
 from tl_core.inference.calibration import (
     Calibration,

@@ -10,8 +10,8 @@ import pandas as pd
 import streamlit as st
 
 from tl_core.config.format_settings import backbone_title, format_frozen, format_rates
+from tl_core.figures.history import accuracy_sparkline
 from tl_core.figures.palette import VALIDATION
-from tl_core.figures.sparkline import accuracy_sparkline
 from tl_core.runs import RunRecord
 from tl_core.runs.comparison import run_seconds
 from ui.components.run_format import format_status, run_labels

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tl_core.figures.decimation import decimate
+from tl_core.figures.history import decimate
 
 VALUES = st.one_of(st.none(), st.floats(-1e6, 1e6, allow_nan=False))
 

@@ -7,9 +7,13 @@ import json
 import numpy as np
 import pytest
 
-from tl_core.figures.calibration import calibration_figure, describe_calibration
+from tl_core.figures.calibration import (
+    calibration_figure,
+    describe_calibration,
+    describe_risk_coverage,
+    risk_coverage_figure,
+)
 from tl_core.figures.class_curves import NAMED_CLASSES, ClassCurve, class_curves_figure, describe_class_curves
-from tl_core.figures.risk_coverage import describe_risk_coverage, risk_coverage_figure
 from tl_core.inference.calibration import CalibrationBin, RiskCoverage
 
 GROUPS = [CalibrationBin(0.55, 0.6, 10), CalibrationBin(0.95, 0.7, 90)]

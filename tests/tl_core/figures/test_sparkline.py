@@ -2,8 +2,8 @@ import pytest
 
 from tests.tl_core.figures.run_events import epoch, phase, two_phase_run
 from tl_core.config import TrainingConfig
-from tl_core.figures import sparkline
-from tl_core.figures.sparkline import MAX_POINTS, accuracy_sparkline
+from tl_core.figures import history
+from tl_core.figures.history import SPARKLINE_POINTS, accuracy_sparkline
 from tl_core.runs import EventLog, create_run
 from tl_core.storage.workspace import Workspace
 
@@ -44,14 +44,14 @@ def test_it_grows_with_the_run_and_an_unchanged_one_is_not_read_again(run, monke
     assert accuracy_sparkline(run) == (0.5,)
     write(run, [epoch(2, val_accuracy=0.75)])
     assert accuracy_sparkline(run) == (0.5, 0.75)
-    monkeypatch.setattr(sparkline, "read_events", lambda path: pytest.fail("read again"))
+    monkeypatch.setattr(history, "read_events", lambda path: pytest.fail("read again"))
     assert accuracy_sparkline(run) == (0.5, 0.75)
 
 
 def test_a_long_run_keeps_its_shape_in_few_points(run):
     write(run, [epoch(number, val_accuracy=0.9 if number == 321 else 0.5) for number in range(1, 601)])
     points = accuracy_sparkline(run)
-    assert len(points) <= MAX_POINTS
+    assert len(points) <= SPARKLINE_POINTS
     assert max(points) == 0.9
 
 

@@ -9,10 +9,14 @@ from tl_core.data import Dataset
 from tl_core.evaluation.ranking import losses, worst_mistakes
 from tl_core.evaluation.report.blocks import Block, Figure, Heading, Paragraph, Table
 from tl_core.evaluation.report.measures import Measures
-from tl_core.figures.calibration import calibration_figure, describe_calibration
+from tl_core.figures.calibration import (
+    calibration_figure,
+    describe_calibration,
+    describe_risk_coverage,
+    risk_coverage_figure,
+)
 from tl_core.figures.class_curves import WORDS, Kind, class_curves_figure, describe_class_curves
 from tl_core.figures.confusion import confusion_figure, describe_confusion, mix_ups
-from tl_core.figures.risk_coverage import describe_risk_coverage, risk_coverage_figure
 from tl_core.format import MISSING, percent
 from tl_core.runs import RunRecord
 
