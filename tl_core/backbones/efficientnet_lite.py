@@ -23,7 +23,6 @@ import numpy.typing as npt
 from keras import layers
 
 from tl_core.backbones.record import Backbone
-from tl_core.backbones.scaling import build_scaling
 from tl_core.backbones.torch_checkpoint import read_checkpoint
 from tl_core.errors import WeightsUnavailableError
 
@@ -85,42 +84,17 @@ def build_efficientnet_lite(backbone: Backbone, image_size: int) -> keras.Model:
     return keras.Model(image, x, name=backbone.name)
 
 
-def load_lite_weights(base: keras.Model, path: Path, sha256: str) -> dict[str, npt.NDArray[Any]]:
-    """Load the weights of a checkpoint into a network that `build_efficientnet_lite` built.
-
-    Returns:
-        The tensors that the network does not use: those of the 1000-class head.
+def load_lite_weights(base: keras.Model, path: Path, sha256: str) -> None:
+    """Load the weights of a checkpoint into a network that `build_efficientnet_lite` built; its head is left out.
 
     Raises:
         WeightsUnavailableError: the file is damaged or belongs to another network.
     """
-    tensors = {
-        name: value
-        for name, value in read_checkpoint(path, sha256).items()
-        if not name.endswith("num_batches_tracked")
-    }
-    names = iter(list(tensors))
+    tensors = (
+        value for name, value in read_checkpoint(path, sha256).items() if not name.endswith("num_batches_tracked")
+    )
     for layer in base.layers:
-        weights = [tensors.pop(name) for name in itertools.islice(names, len(layer.weights))]
-        _assign(layer, weights, path)
-    return tensors
-
-
-def build_lite_classifier(backbone: Backbone, path: Path) -> keras.Model:
-    """Build the published network with its 1000-class head: raw RGB images in, probabilities out.
-
-    Returns:
-        A model from float32 images ``(n, s, s, 3)`` in [0, 255] to ``(n, 1000)``, classes in ImageNet's order.
-    """
-    base = build_efficientnet_lite(backbone, backbone.image_size)
-    rest = load_lite_weights(base, path, backbone.weights_hash or "")
-    image = keras.Input(base.input_shape[1:], name="image")
-    x = base(build_scaling(backbone.scaling, backbone.image_size)(image), training=False)
-    x = layers.GlobalAveragePooling2D(name="pooling")(x)
-    output = layers.Dense(IMAGENET_CLASSES, activation="softmax", name="probabilities")
-    model = keras.Model(image, output(x), name=f"{backbone.name}_classifier")
-    output.set_weights([rest["_fc.weight"].T, rest["_fc.bias"]])
-    return model
+        _assign(layer, list(itertools.islice(tensors, len(layer.weights))), path)
 
 
 def _inverted_residual(x: Any, stage: _Stage, filters: int, stride: int, name: str) -> Any:

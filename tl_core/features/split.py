@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -21,11 +20,6 @@ class Split:
     trunk: keras.Model  # images -> list of cut tensors
     tail: keras.Model  # list of cut tensors -> the backbone's features
     shapes: tuple[tuple[int, ...], ...]  # of the cut tensors, without the batch
-
-    @property
-    def values_per_image(self) -> int:
-        """How many numbers the cut holds for one image."""
-        return sum(math.prod(shape) for shape in self.shapes)
 
 
 def split_backbone(base: keras.Model, frozen_layers: int) -> Split:

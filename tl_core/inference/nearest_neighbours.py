@@ -26,7 +26,7 @@ from tl_core.machine.progress import UNATTENDED, TaskContext
 from tl_core.models.classifier import Classifier, split_classifier
 from tl_core.models.load import load_stored
 from tl_core.runs import RunRecord, load_run
-from tl_core.storage.files import sha256_of
+from tl_core.runs.evaluations import model_digest
 
 Features = npt.NDArray[np.float32]
 """``(images, channels)``, each row of length 1."""
@@ -131,7 +131,7 @@ def _fill(array: npt.NDArray[Any], network: Network, images: ImageRows, task: Ta
 
 def _key(run: RunRecord, dataset: Dataset) -> Key:
     # A fingerprint is the same for images in another order, and rows are told by their order.
-    model = run.model_sha256 or sha256_of(run.folder.model_file)
+    model = run.model_sha256 or model_digest(run)
     return {"model": model, "dataset": dataset.fingerprint, "images": pixels_key(dataset.images)}
 
 

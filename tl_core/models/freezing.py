@@ -1,16 +1,12 @@
-"""Which layers of a backbone are trainable, and how many parameters they have.
+"""Which layers of a backbone are trainable.
 
     >>> base = build_backbone("vgg16", weights="random")
     >>> freeze_layers(base, len(base.layers) - 4)   # block5 is trainable, the rest is frozen
-    >>> count_parameters(base)
-    (7079424, 7635264)
 
 A model must be compiled again after its layers were frozen or unfrozen.
 """
 
 from __future__ import annotations
-
-import math
 
 import keras
 
@@ -37,12 +33,3 @@ def freeze_layers(base: keras.Model, frozen: int | None = None) -> None:
     base.trainable = True  # a frozen model hides that some of its layers are trainable
     for index, layer in enumerate(base.layers):
         layer.trainable = index >= frozen
-
-
-def count_parameters(model: keras.Model) -> tuple[int, int]:
-    """Count trainable and non-trainable parameters, as ``model.summary()`` does."""
-    return _size(model.trainable_weights), _size(model.non_trainable_weights)
-
-
-def _size(weights: list[keras.Variable]) -> int:
-    return sum(math.prod(weight.shape) for weight in weights)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from tl_core.config.phases import PHASE_TITLES
 from tl_core.runs.record import RunRecord
@@ -114,8 +114,3 @@ class RunProgress:
 def read_progress(run: RunRecord) -> RunProgress:
     """Where a run stands now, from all its events."""
     return RunProgress().add(read_events(run.folder.events_file))
-
-
-def accuracy_history(events: Iterable[Event]) -> list[Any]:
-    """Validation accuracy per epoch, 0-1, for a sparkline; None where it was not finite."""
-    return [event.get("val_accuracy") for event in events if event["kind"] == "epoch"]

@@ -8,8 +8,10 @@ import pytest
 from skimage import data
 
 from tl_core.backbones.build import build_backbone
-from tl_core.backbones.efficientnet_lite import build_lite_classifier, load_lite_weights
+from tl_core.backbones.efficientnet_lite import build_efficientnet_lite, load_lite_weights
 from tl_core.backbones.registry import get_backbone
+from tl_core.backbones.scaling import build_scaling
+from tl_core.backbones.torch_checkpoint import read_checkpoint
 from tl_core.backbones.weights import weights_status
 from tl_core.data.normalise import resize_image
 from tl_core.errors import WeightsUnavailableError
@@ -18,13 +20,26 @@ LITE = ["efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2"]
 EGYPTIAN_CAT, ESPRESSO = 285, 967  # ImageNet's class numbers
 
 
-@pytest.mark.parametrize("name", LITE)
-def test_knows_a_cat_and_a_cup_of_coffee(name: str):
+def published_network(name: str) -> keras.Model:
+    """The network with its 1000-class head: raw RGB images in, probabilities in ImageNet's order out."""
     backbone = get_backbone(name)
     status = weights_status(backbone)
     assert status.here
     assert status.path is not None
-    classifier = build_lite_classifier(backbone, status.path)
+    base = build_efficientnet_lite(backbone, backbone.image_size)
+    load_lite_weights(base, status.path, backbone.weights_hash or "")
+    image = keras.Input(base.input_shape[1:])
+    x = base(build_scaling(backbone.scaling, backbone.image_size)(image), training=False)
+    output = keras.layers.Dense(1000, activation="softmax")
+    model = keras.Model(image, output(keras.layers.GlobalAveragePooling2D()(x)))
+    tensors = read_checkpoint(status.path, backbone.weights_hash or "")
+    output.set_weights([tensors["_fc.weight"].T, tensors["_fc.bias"]])
+    return model
+
+
+@pytest.mark.parametrize("name", LITE)
+def test_knows_a_cat_and_a_cup_of_coffee(name: str):
+    backbone, classifier = get_backbone(name), published_network(name)
     assert classifier.count_params() == pytest.approx(backbone.parameters, rel=0.015)
     images = np.stack([resize_image(image, backbone.image_size) for image in (data.chelsea(), data.coffee())])
     probabilities = keras.ops.convert_to_numpy(classifier(images.astype(np.float32)))
@@ -33,8 +48,7 @@ def test_knows_a_cat_and_a_cup_of_coffee(name: str):
 
 
 def test_the_default_is_as_sure_as_it_was_when_first_tried():
-    backbone = get_backbone("efficientnet_lite0")
-    classifier = build_lite_classifier(backbone, weights_status(backbone).path)  # type: ignore[arg-type]
+    classifier = published_network("efficientnet_lite0")
     image = resize_image(data.chelsea(), 224)[np.newaxis].astype(np.float32)
     assert float(classifier(image)[0, EGYPTIAN_CAT]) == pytest.approx(0.77, abs=0.04)
 

@@ -67,4 +67,3 @@ def test_cut_is_narrow_and_ends_at_the_features(base):
 def test_without_frozen_layers_the_cut_is_the_image(base):
     split = split_backbone(base, 0)
     assert split.shapes == (tuple(base.input_shape[1:]),)
-    assert split.values_per_image == base.input_shape[1] * base.input_shape[2] * 3

@@ -9,12 +9,13 @@ import keras
 import numpy as np
 import pytest
 
+from tests.tl_core.models.parameters import count_parameters
 from tl_core.backbones.build import build_backbone
 from tl_core.config import HeadConfig, TrainingConfig
 from tl_core.config.presets import PRESETS
 from tl_core.errors import ConfigError, ModelUnavailableError
 from tl_core.models.classifier import build_classifier, split_classifier
-from tl_core.models.freezing import count_parameters, freeze_layers
+from tl_core.models.freezing import freeze_layers
 
 # One backbone per kind of scaling, and per kind of layer that is private to Keras.
 SAVED = {

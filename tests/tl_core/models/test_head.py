@@ -6,9 +6,9 @@ import keras
 import numpy as np
 import pytest
 
+from tests.tl_core.models.parameters import count_parameters
 from tl_core.config import HeadConfig
 from tl_core.errors import ConfigError, NotEnoughDataError
-from tl_core.models.freezing import count_parameters
 from tl_core.models.head import build_head
 
 SHAPE = (2, 3, 5)

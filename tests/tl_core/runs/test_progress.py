@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from tl_core.runs import RunProgress
-from tl_core.runs.progress import accuracy_history
 
 
 def _history() -> list[dict]:
@@ -66,4 +65,3 @@ def test_progress_follows_the_events():
     progress.add([{"t": 111.0, "kind": "end", "status": "done", "text": "Done"}])
     assert progress.finished
     assert progress.elapsed_seconds(now=999.0) == 11.0
-    assert accuracy_history(_history()) == [0.6, 0.5]
