@@ -17,7 +17,7 @@ from tl_core.config import TrainingConfig
 from tl_core.data import Dataset
 
 PASS: Final = 256  # images through the trunk alone, whose speed stands for all of them
-LOOKS: Final = 20  # heat-maps per process; their median counts
+LOOKS: Final = 20  # heatmaps per process; their median counts
 
 
 def run(session: Session) -> Iterator[Result]:
@@ -105,7 +105,7 @@ def evaluate_all(run: str, dataset: str) -> Measured:
 
 
 def look(run: str, dataset: str, times: int) -> Measured:
-    """Milliseconds of one heat-map, the median of some."""
+    """Milliseconds of one heatmap, the median of some."""
     from tl_core.data import load_dataset, read_image, resize_image
     from tl_core.inference.grad_cam import open_grad_cam
 

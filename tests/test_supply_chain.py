@@ -67,7 +67,7 @@ def test_the_audit_can_be_run():
 
 OPENS_MODELS = re.compile(r"(^|\.)(load_model|load_weights|model_from_json|deserialize_keras_object)$")
 # Our own model, checked by its sha256 before; pretrained weights, checked by the published sum; and, in a process of
-# its own that may do nothing but compute, a model from a file that has passed the static check.
+# its own that may do nothing but compute, an imported model that has passed the static check.
 OPENED_HERE = {"tl_core.models.load", "tl_core.backbones.build", "tl_core.imported_models.sandbox.worker"}
 
 

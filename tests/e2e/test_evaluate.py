@@ -1,4 +1,4 @@
-"""From a cell of the confusion matrix to its images, and from an image to the places that speak for a class."""
+"""From a cell of the confusion matrix to its images, and from an image to the evidence for a class."""
 
 from __future__ import annotations
 

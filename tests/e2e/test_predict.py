@@ -1,4 +1,4 @@
-"""The Predict page in a real browser: where a model looked, two models, a whole zip, a model from a file."""
+"""The Predict page in a real browser: where a model looked, two models, a whole zip, an imported model."""
 
 from __future__ import annotations
 

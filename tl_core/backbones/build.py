@@ -31,7 +31,7 @@ def build_backbone(
         name: a name of the registry.
         image_size: width and height of the input in pixels; None = the size it was trained on.
         weights: imagenet, or random.
-        task: told bytes done and bytes in all, and asked, while weights are downloaded.
+        task: gets bytes done and bytes in all, and is checked for a stop, while weights are downloaded.
 
     Returns:
         A functional model whose layers are those that ``keras.applications`` gives with its ImageNet weights,
@@ -41,7 +41,7 @@ def build_backbone(
     Raises:
         ConfigError: the name is unknown or the image size too small for it.
         WeightsUnavailableError: the weights are not here and cannot be downloaded.
-        StoppedError: the task was asked to stop.
+        StoppedError: a stop was requested.
     """
     backbone = get_backbone(name)
     size = checked_image_size(backbone, image_size)

@@ -55,7 +55,7 @@ def ensure_weights(
 
     Raises:
         WeightsUnavailableError: they are not here and cannot be downloaded; the message says what to do.
-        StoppedError: the task was asked to stop.
+        StoppedError: a stop was requested.
     """
     path = weights_status(backbone, workspace).path
     if path is None:

@@ -198,13 +198,13 @@ def import_sample(workspace: Workspace, sample: str | Sample, task: TaskContext 
     Args:
         workspace: where the dataset is created.
         sample: a key of `SAMPLES`, or a record.
-        task: told the number of images done and their total, while downloading (`DOWNLOADING`) the bytes; asked
+        task: gets the number of images done and their total, while downloading (`DOWNLOADING`) the bytes; asked
             between images and between blocks of a download.
 
     Raises:
         DataError: the name is unknown, or the download failed.
         WorkspaceError: the workspace cannot be written or the disk is too full.
-        StoppedError: the task was asked to stop.
+        StoppedError: a stop was requested.
     """
     sample = get_sample(sample) if isinstance(sample, str) else sample
     with _open_layout(workspace, sample, task) as layout:

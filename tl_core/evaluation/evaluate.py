@@ -77,12 +77,12 @@ def evaluate_run(
         run_path: folder of the run.
         dataset_path: folder of a dataset whose classes the model knows.
         split: test, validation, train, or all.
-        task: told images done and images in all; asked between batches.
+        task: gets images done and images in all; checked for a stop between batches.
 
     Raises:
         ModelUnavailableError: the run has no model, or its file is damaged.
         DataError: the dataset has no such images, or a class that the model does not know.
-        StoppedError: the task was asked to stop.
+        StoppedError: a stop was requested.
     """
     run, dataset = load_run(run_path), load_dataset(dataset_path)
     rows = _rows(dataset, split)

@@ -69,7 +69,7 @@ def compute_features(
         One array per cut tensor, ``(len(run.rows), ...)``; None where they fit neither on the disk nor in memory.
 
     Raises:
-        StoppedError: ``should_stop`` said so.
+        StoppedError: ``should_stop`` returned true.
     """
 
     def fill(arrays: Sequence[Array]) -> None:

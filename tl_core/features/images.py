@@ -71,7 +71,7 @@ def open_images(cache: DiskCache, dataset: Dataset, size: int, task: TaskContext
 
     Raises:
         ImageError: a stored image is missing or damaged.
-        StoppedError: the task was asked to stop.
+        StoppedError: a stop was requested.
     """
     spec = ArraySpec((len(dataset.images), size, size, 3), "uint8")
 

@@ -142,7 +142,7 @@ def _colors(faintest: float, strongest: float) -> list[list[Any]]:
 def _targets(
     matrix: np.ndarray, classes: Sequence[str], labels: Sequence[str], ink: str, *, every_cell: bool
 ) -> go.Scatter:
-    """What is pointed at and clicked: an invisible mark on each cell, as cells of a heat-map cannot be selected.
+    """What is pointed at and clicked: an invisible mark on each cell, as cells of a heatmap cannot be selected.
 
     Each carries its row and column. A matrix of many classes has marks only where there are images, which keeps it
     small.

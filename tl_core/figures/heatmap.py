@@ -1,4 +1,4 @@
-"""A heat-map laid over the photograph it is about."""
+"""A heatmap laid over the photograph it is about."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ _CURVES: Final = (("", TRAINING, "6 4", "training"), ("val_", VALIDATION, "none"
 
 
 def still_curves(history: History) -> str:
-    """Accuracy and loss per epoch beside each other, training dashed, validation solid, the kept epoch as a dot.
+    """Accuracy and loss per epoch beside each other, training dashed, validation solid, the saved epoch as a dot.
 
     Returns:
         SVG on a white ground, `WIDTH` x `HEIGHT` px; numbers that are not finite are left out.

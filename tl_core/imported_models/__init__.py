@@ -1,4 +1,4 @@
-"""Imported models: files that nobody vouches for.
+"""Imported models: files that are not trusted.
 
 ``importing`` inspects a file and stores it in the workspace; ``check`` decides from its table of contents and its
 description whether it may be opened at all; ``store`` has the records. Keras opens such a file only in a process of

@@ -1,4 +1,4 @@
-"""Asking a model from a file about pictures, with all that `tl_core.inference.predict` does for those of runs."""
+"""Predicting pictures with an imported model, with all that `tl_core.inference.predict` does for those of runs."""
 
 from __future__ import annotations
 

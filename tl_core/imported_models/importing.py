@@ -67,7 +67,7 @@ def import_model(
     names: Sequence[str] | None = None,
     limits: ModelLimits = LIMITS,
 ) -> ImportedModel:
-    """Check a model file statically and keep it in the workspace; Keras does not see it here.
+    """Check a model file statically and keep it in the workspace; Keras does not read it here.
 
     Args:
         workspace: where it is kept; a file that is there already is not kept twice.
@@ -77,7 +77,7 @@ def import_model(
         limits: what it may hold.
 
     Raises:
-        ModelFileError: it is refused, or class names are missing or do not fit; one sentence says why.
+        ModelFileError: it is refused, or class names are missing or do not fit; the message is one sentence.
         WorkspaceError: the workspace is full or cannot be written.
     """
     with ExitStack() as stack:

@@ -1,4 +1,4 @@
-"""The one model from a file that is open in this server: opened when needed, asked in turn, closed when idle."""
+"""The one imported model that is open in this server: opened when needed, used in turn, closed when idle."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ AT_ONCE: Final = 8  # images; what lies between the layers of a large network ta
 
 
 def hold_open(model: ImportedModel, task: TaskContext = UNATTENDED) -> None:
-    """Open a model from a file in its process, unless it is open already.
+    """Open an imported model in its process, unless it is open already.
 
     Args:
         model: from `tl_core.imported_models.store`.
-        task: told what goes on; asked several times a second.
+        task: told what goes on; checked several times a second.
 
     Raises:
         ModelFileError: the process refuses the model, or could not open it within its time and memory.
-        StoppedError: the task was asked to stop.
+        StoppedError: a stop was requested.
     """
     with _server.turn(task):
         _server.opened(model, task)

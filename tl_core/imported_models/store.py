@@ -19,7 +19,7 @@ RECORD: Final = "model.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportedModel:
-    """One model from a file."""
+    """One imported model."""
 
     id: str
     path: Path  # its folder

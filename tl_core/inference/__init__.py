@@ -1,1 +1,1 @@
-"""Asking a finished model: predictions, calibration, Grad-CAM heatmaps, nearest neighbours."""
+"""Predicting with a finished model: predictions, calibration, Grad-CAM heatmaps, nearest neighbours."""

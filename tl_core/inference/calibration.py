@@ -1,7 +1,7 @@
 """How far a model's probabilities can be trusted, and from which one on it had better say *I don't know*.
 
 A measured accuracy gets the range in which it lies. All else is measured on validation images: a temperature that
-makes the probabilities honest, and a threshold below which no answer is given. Both are kept beside the model and
+calibrates the probabilities, and a threshold below which no answer is given. Both are kept beside the model and
 belong to that model alone.
 """
 

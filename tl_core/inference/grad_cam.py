@@ -1,4 +1,4 @@
-"""Where a model looks: heat-maps of the places in a photograph that speak for a class.
+"""Where a model looks: heatmaps of the places in a photograph that speak for a class.
 
 Grad-CAM (Selvaraju et al., ICCV 2017, https://arxiv.org/abs/1610.02391): the channels of a feature map are weighed by
 the mean gradient of the class score with respect to them, added up, and what speaks against the class is cut off. The
@@ -36,7 +36,7 @@ POOL_SIZE: Final = 2  # explainers in memory, each with a whole model
 
 @dataclass(frozen=True, slots=True)
 class Heatmap:
-    """What speaks for one class in one photograph."""
+    """The evidence for one class in one photograph."""
 
     heat: Heat  # (h, w) of the feature map, 0-1, 1 where most speaks for the class; all 0 where nothing does
     block: str  # title of the block whose output was looked at
@@ -65,7 +65,7 @@ class GradCam:
         return self._classifier.image_size
 
     def explain(self, image: Image, label: int | None = None, block: str | None = None) -> Heatmap:
-        """Find the places that speak for a class.
+        """Find the evidence for a class.
 
         Args:
             image: ``(image_size, image_size, 3)`` RGB.
@@ -116,7 +116,7 @@ def open_grad_cam(run_path: Path, epoch: int | None = None) -> GradCam:
 
     Args:
         run_path: folder of the run.
-        epoch: one of its kept epochs; None = the best one.
+        epoch: one of its saved epochs; None = the best one.
 
     Raises:
         ModelUnavailableError: the run has no model yet, its file is damaged, or its backbone is unknown here.

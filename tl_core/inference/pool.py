@@ -18,7 +18,7 @@ class ModelPool(Generic[Opened]):
 
     Args:
         size: how many are held at most.
-        load: opens the model of a run, of a kept epoch or of its best one (None).
+        load: opens the model of a run, of a saved epoch or of its best one (None).
     """
 
     def __init__(self, size: int, load: Callable[[RunRecord, int | None], Opened]) -> None:
@@ -30,10 +30,10 @@ class ModelPool(Generic[Opened]):
 
         Args:
             run_path: folder of the run.
-            epoch: one of its kept epochs; None = the best one.
+            epoch: one of its saved epochs; None = the best one.
 
         Raises:
-            ModelUnavailableError: the run has no model yet, the epoch is not kept, or a file is damaged.
+            ModelUnavailableError: the run has no model yet, the epoch is not saved, or a file is damaged.
             RunNotFoundError: there is no such run.
         """
         run = load_run(run_path)

@@ -1,6 +1,6 @@
-"""Asking a finished model: photographs in, class probabilities out, also while another training runs.
+"""Predicting with a finished model: photographs in, class probabilities out, also while another training runs.
 
-A predictor is made from the checkpoint file, never from a model in training, compiled once and kept warm.
+A predictor is made from the checkpoint file, never from a model in training, compiled once and held in memory.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Images = npt.NDArray[np.uint8]
 Ranked = tuple[tuple[str, float], ...]
 """Classes and their probabilities (0-1), the most probable first."""
 
-POOL_SIZE: Final = 4  # predictors kept warm; each holds one model in memory
+POOL_SIZE: Final = 4  # predictors held in memory; each holds one model in memory
 NAMED: Final = 3  # classes named of each file of an archive
 _CHUNK: Final = 64  # photographs decoded at a time
 
@@ -80,13 +80,13 @@ def predict_images(run_path: Path, images: Sequence[bytes], epoch: int | None = 
     Args:
         run_path: folder of the run.
         images: files as they were uploaded, in any accepted format.
-        epoch: one of its kept epochs; None = the best one.
+        epoch: one of its saved epochs; None = the best one.
 
     Returns:
         One answer per file, in the same order; a file that cannot be used has a sentence in place of classes.
 
     Raises:
-        ModelUnavailableError: the run has no model yet, the epoch is not kept, or a file is damaged.
+        ModelUnavailableError: the run has no model yet, the epoch is not saved, or a file is damaged.
         RunNotFoundError: there is no such run.
     """
     return predict_with(lambda: _of_run(run_path, epoch), images)
@@ -109,8 +109,8 @@ def predict_archive(
     Args:
         run_path: folder of the run.
         archive: within the limits of `tl_core.data.imports.archive`; its folders do not matter.
-        task: told images done and images in all; asked between batches.
-        epoch: one of the run's kept epochs; None = the best one.
+        task: gets images done and images in all; checked for a stop between batches.
+        epoch: one of the run's saved epochs; None = the best one.
 
     Returns:
         One answer per file, with its three likeliest classes, in the order of their names; then those that were left
@@ -118,8 +118,8 @@ def predict_archive(
 
     Raises:
         ArchiveError: it is no zip, is damaged or empty, or is over a limit.
-        ModelUnavailableError: the run has no model yet, the epoch is not kept, or a file is damaged.
-        StoppedError: the task was asked to stop.
+        ModelUnavailableError: the run has no model yet, the epoch is not saved, or a file is damaged.
+        StoppedError: a stop was requested.
     """
     return predict_archive_with(lambda: _of_run(run_path, epoch), archive, task)
 
@@ -145,7 +145,7 @@ def predict_archive_with(
 def calibration_of(run: RunRecord, epoch: int | None = None) -> Calibration:
     """The calibration of the run's model; one that changes nothing, unless a person has chosen otherwise for it.
 
-    The choice was measured on the best epoch, so another kept one always answers.
+    The choice was measured on the best epoch, so another saved one always answers.
     """
     return load_calibration(run.folder, run.model_sha256 if epoch is None else find_epoch(run, epoch).sha256)
 
@@ -155,10 +155,10 @@ def open_predictor(run_path: Path, epoch: int | None = None) -> Predictor:
 
     Args:
         run_path: folder of the run.
-        epoch: one of its kept epochs; None = the best one.
+        epoch: one of its saved epochs; None = the best one.
 
     Raises:
-        ModelUnavailableError: the run has no model yet, the epoch is not kept, or a file is damaged.
+        ModelUnavailableError: the run has no model yet, the epoch is not saved, or a file is damaged.
         RunNotFoundError: there is no such run.
     """
     return _predictors.open(run_path, epoch)

@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 TrainFunction = Callable[[TrainingConfig, Path, Path, Callable[[], bool]], None]
 """``train(config, dataset_path, run_path, should_stop)``: reports only through the run folder."""
 
-LOOK_EVERY: Final = 5.0  # seconds between two looks for a sign of life
+LOOK_EVERY: Final = 5.0  # seconds between two looks for a heartbeat
 
 HUNG: Final = (
     "This training hangs: it gave no sign of life for minutes, and what waits behind it goes on without it. "
@@ -106,7 +106,7 @@ class Supervisor:
             return (*working, *waiting)
 
     def give_up_if_silent(self) -> bool:
-        """Look for a sign of life of the run at work; the watching thread does so every few seconds.
+        """Look for a heartbeat of the run at work; the watching thread does so every few seconds.
 
         Returns:
             Whether it has been silent for so long that it was given up.

@@ -30,7 +30,7 @@ class TaskContext:
 
     Args:
         on_progress: told every report, in the thread of the work.
-        should_stop: asked as often as the work can stop; None = it goes on to its end.
+        should_stop: checked as often as the work can stop; None = it goes on to its end.
     """
 
     def __init__(

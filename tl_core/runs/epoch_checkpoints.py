@@ -1,6 +1,6 @@
 """The last epochs of a run, kept beside its best one where the person wished so.
 
-``runs/<id>/epochs/`` holds one file per kept epoch with the weights that learn, ``epochs.json`` with the list of
+``runs/<id>/epochs/`` holds one file per saved epoch with the weights that learn, ``epochs.json`` with the list of
 them, and, where fine-tuning has begun while epochs of feature extraction are kept, ``backbone.npz`` with the layers
 that it changes as they were before. All other weights are those of ``best.keras``: they never change.
 """
@@ -36,7 +36,7 @@ BACKBONE: Final = "backbone.npz"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EpochCheckpoint:
-    """One kept epoch."""
+    """One saved epoch."""
 
     epoch: int  # counted from 1 over both phases
     phase: str  # head or fine_tune
@@ -50,7 +50,7 @@ class EpochCheckpoint:
 
 
 def epoch_checkpoints(folder: RunFolder) -> tuple[EpochCheckpoint, ...]:
-    """The kept epochs of a run, oldest first; none if their list is damaged."""
+    """The saved epochs of a run, oldest first; none if their list is damaged."""
     try:
         return tuple(EpochCheckpoint.from_dict(entry) for entry in read_json(folder.epochs_folder / LIST))
     except FileNotFoundError:
@@ -61,10 +61,10 @@ def epoch_checkpoints(folder: RunFolder) -> tuple[EpochCheckpoint, ...]:
 
 
 def find_epoch(run: RunRecord, epoch: int) -> EpochCheckpoint:
-    """One kept epoch.
+    """One saved epoch.
 
     Raises:
-        ModelUnavailableError: it is not kept (any more).
+        ModelUnavailableError: it is not saved (any more).
     """
     kept = epoch_checkpoints(run.folder)
     found = next((entry for entry in kept if entry.epoch == epoch), None)
@@ -76,7 +76,7 @@ def find_epoch(run: RunRecord, epoch: int) -> EpochCheckpoint:
 
 
 def epoch_file(folder: RunFolder, epoch: int) -> Path:
-    """Where the weights of an epoch lie."""
+    """Where the weights of an epoch are."""
     return folder.epochs_folder / f"{epoch}.npz"
 
 
@@ -94,7 +94,7 @@ def save_epoch(folder: RunFolder, epoch: int, phase: str, val_accuracy: float, w
 
 
 def save_epoch_list(folder: RunFolder, kept: Sequence[EpochCheckpoint]) -> None:
-    """Make these the kept epochs, and delete the files of all others.
+    """Make these the saved epochs, and delete the files of all others.
 
     Raises:
         WorkspaceError: the workspace cannot be written.
@@ -124,7 +124,7 @@ def read_epoch(run: RunRecord, epoch: int) -> dict[str, npt.NDArray[Any]]:
     """All weights in which this epoch may differ from the best model, which must have been read before.
 
     Raises:
-        ModelUnavailableError: the epoch is not kept (any more), or its file is damaged or was changed from outside.
+        ModelUnavailableError: the epoch is not saved (any more), or its file is damaged or was changed from outside.
     """
     found, path = find_epoch(run, epoch), epoch_file(run.folder, epoch)
     try:

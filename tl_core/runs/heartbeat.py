@@ -1,4 +1,4 @@
-"""The sign of life of a training: a small file that is renewed while it works, so that a hang can be told.
+"""The heartbeat of a training: a small file that is renewed while it works, so that a hang can be told.
 
 A hang cannot be ended, because a thread cannot be killed; but it can be said, and what waits behind it can go on.
 """
@@ -62,14 +62,14 @@ class Heartbeat:
 
 @dataclass(frozen=True, slots=True)
 class Sign:
-    """The latest sign of life of a training."""
+    """The latest heartbeat of a training."""
 
     t: float  # Unix seconds
     allowed: float  # seconds until the next one is due
 
 
 def latest_sign(folder: RunFolder) -> Sign | None:
-    """The latest sign of life, or None if there is none."""
+    """The latest heartbeat, or None if there is none."""
     try:
         values = json.loads(folder.heartbeat_file.read_text())
         return Sign(float(values["t"]), float(values["allowed"]))
@@ -78,7 +78,7 @@ def latest_sign(folder: RunFolder) -> Sign | None:
 
 
 def silent_seconds(run: RunRecord, now: float) -> float | None:
-    """How long a run at work has given no sign of life, if that is longer than it should be; else None.
+    """How long a run at work has given no heartbeat, if that is longer than it should be; else None.
 
     Args:
         now: the current time in Unix seconds.

@@ -1,4 +1,4 @@
-"""Pictures that a person watches while a model learns; kept in the run folder, normalised as every image is.
+"""Images that a person watches while a model trains; kept in the run folder, normalised as every image is.
 
 ``runs/<id>/pinned/`` holds one file per picture and ``pictures.json`` with their names. They are never learned from.
 Before there is a run, those that a person has brought wait in ``drafts/<id>/`` in the same form.

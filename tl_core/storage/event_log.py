@@ -71,7 +71,7 @@ class EventLog:
             raise _cannot_record(error) from error
 
     def forget_epochs_from(self, epoch: int) -> None:
-        """Drop the events of this epoch and of later ones, which will be trained again; readers begin anew.
+        """Drop the events of this epoch and of later ones, which will be trained again; readers start again.
 
         Raises:
             WorkspaceError: the disk is full or the file cannot be written.

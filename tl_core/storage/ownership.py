@@ -1,4 +1,4 @@
-"""Whose a run, a dataset or a model from a file is, where people log in, and who else may see it.
+"""Whose a run, a dataset or an imported model is, where people log in, and who else may see it.
 
 A `Workspace` knows for whom it is asked (`Workspace.person`); the lists and the ways to open something ask here, so
 that no page can forget to. Nobody's things, made without a login or on the command line, are everybody's, and a

@@ -71,7 +71,7 @@ def recent_usage(workspace: Workspace) -> Usage:
 
 
 def forget_usage(workspace: Workspace) -> None:
-    """Measure anew when asked next, because something was deleted."""
+    """Measure again when asked next, because something was deleted."""
     with _lock:
         _kept.pop(workspace.root, None)
 

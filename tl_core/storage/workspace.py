@@ -1,4 +1,4 @@
-"""Where everything the dashboard keeps lies on the disk: datasets, runs, caches and brought weights."""
+"""Where everything the dashboard keeps lies on the disk: datasets, runs, caches and provided weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Asking a model, each picture once; answers are cached in this browser tab alone."""
+"""Predicting each picture once; answers are cached in this browser tab alone."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ def answers_to(pictures: Sequence[Picture], run: RunRecord, epoch: int | None = 
     The first question to a model loads it, which takes some seconds.
 
     Args:
-        pictures: to ask about.
-        run: whose model is asked.
-        epoch: one of its kept epochs; None = the best one.
+        pictures: to predict.
+        run: whose model predicts.
+        epoch: one of its saved epochs; None = the best one.
 
     Raises:
         ModelUnavailableError: the run has no usable model.
     """
 
     def ask(images: list[bytes]) -> list[Answer]:
-        from tl_core.inference.predict import predict_images  # imports TensorFlow, so only when a question is asked
+        from tl_core.inference.predict import predict_images  # imports TensorFlow, so only on demand
 
         return predict_images(run.path, images, epoch)
 
@@ -64,7 +64,7 @@ def imported_model_answers(pictures: Sequence[Picture], model: ImportedModel) ->
 
 
 def model_version(run: RunRecord, epoch: int | None = None) -> tuple[int, ...]:
-    """Another one as soon as the model, or what was chosen for its doubtful answers, is another.
+    """Another one as soon as the model, or its calibration, is another.
 
     Raises:
         ModelUnavailableError: the run has no model.

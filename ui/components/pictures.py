@@ -1,4 +1,4 @@
-"""Where the pictures come from that a model is asked about: files, the camera, the test images."""
+"""The pictures to predict: files, the camera, the test images."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def choose_pictures(workspace: Workspace, run: RunRecord | None, key: str) -> li
     """Draw the ways to bring pictures; returns those that are there, the newest way first.
 
     Args:
-        workspace: where the run's dataset lies.
+        workspace: that holds the run's dataset.
         run: whose test images are offered; None = there are none.
         key: prefix of the controls' keys.
     """

@@ -37,15 +37,15 @@ def prediction_card(
     shown: int = 5,
     epoch: int | None = None,
 ) -> None:
-    """Draw the picture, the answer in words, the likeliest classes as bars, and how long it took.
+    """Draw the picture, the answer as text, the likeliest classes as bars, and how long it took.
 
     Args:
-        picture: that was asked about.
+        picture: that was predicted.
         answers: one per model, or why there is none.
-        runs: whose models have answered, or the model from a file that has.
+        runs: whose models have answered, or the imported model that has.
         key: names the card on its page.
         shown: how many classes have a bar.
-        epoch: the kept epoch of the first run that has answered; None = its best one.
+        epoch: the saved epoch of the first run that has answered; None = its best one.
     """
     first = answers[0]
     if first.error is not None:

@@ -26,7 +26,7 @@ def pick_run(
     ``?run=`` in the address names the chosen run, so that a link opens the same one.
 
     Args:
-        workspace: where the runs lie.
+        workspace: that holds the runs.
         default: chooses among them, newest first, where the address names none.
         key: names the control on its page.
         label: of the control.

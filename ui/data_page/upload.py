@@ -62,7 +62,7 @@ def upload_images(workspace: Workspace, *, primary: bool) -> None:
 
 def _begin(workspace: Workspace, title: str, work: Callable[[TaskContext], Dataset]) -> None:
     remember_import(start_import(workspace, title, work))
-    release_uploads(_uploaded())  # the import has what it needs; the fields are drawn anew, empty
+    release_uploads(_uploaded())  # the import has what it needs; the fields are drawn again, empty
     st.session_state[_UPLOADS] = st.session_state.get(_UPLOADS, 0) + 1
     st.rerun()
 

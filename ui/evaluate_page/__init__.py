@@ -1,1 +1,1 @@
-"""How good a model is: figures, classes and mix-ups."""
+"""How good a model is: figures, classes and confusions."""

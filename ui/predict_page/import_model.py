@@ -13,7 +13,7 @@ from ui.predict_page.openings import start_opening
 from ui.shell.access import release_uploads
 
 FILE_TYPES: Final = ("zip", "keras")
-PARAMETER: Final = "model"  # in the address: the id of the model from a file that answers
+PARAMETER: Final = "model"  # in the address: the id of the imported model that answers
 _GENERATION: Final = "brought-generation"  # a new one empties the form
 
 
@@ -23,7 +23,7 @@ def import_model_section(workspace: Workspace, key: str, *, first: bool) -> None
     Args:
         workspace: where the model is kept.
         key: prefix of the controls' keys.
-        first: whether there is no other model from a file yet.
+        first: whether there is no other imported model yet.
     """
     generation = st.session_state.get(_GENERATION, 0)
     title = "Open a model from a file" if first else "Open another model from a file"
@@ -54,7 +54,7 @@ def _accept(workspace: Workspace, file: Any, key: str) -> None:
         with st.spinner("Checking the file …"):
             model = import_model(workspace, file, file.name, names)
         start_opening(workspace, model, just_imported=True)
-        release_uploads([file])  # the workspace has it; the field is drawn anew, empty
+        release_uploads([file])  # the workspace has it; the field is drawn again, empty
         st.session_state[_GENERATION] = st.session_state.get(_GENERATION, 0) + 1
         st.query_params[PARAMETER] = model.id
         st.rerun()

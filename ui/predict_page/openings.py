@@ -1,4 +1,4 @@
-"""Opening a model from a file in the background: it takes seconds, can be cancelled, and outlives a reload."""
+"""Opening an imported model in the background: it takes seconds, can be cancelled, and outlives a reload."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ui.state.background_tasks import BackgroundTasks
 
 OPENINGS: Final[BackgroundTasks[None]] = BackgroundTasks(
     "opening",
-    at_a_time=1,  # one model from a file is open at a time
+    at_a_time=1,  # one imported model is open at a time
     remembered=50,
     unexpected="The model could not be opened because of an unexpected error; the server's log has the details.",
 )

@@ -41,7 +41,7 @@ def compare_runs(workspace: Workspace, ids: Sequence[str], key: str) -> None:
     """Draw the comparison; the address keeps which runs it is of.
 
     Args:
-        workspace: where the runs lie.
+        workspace: that holds the runs.
         ids: may come from outside (a link).
         key: prefix of the controls' keys.
     """

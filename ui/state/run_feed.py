@@ -13,7 +13,7 @@ from typing import Final
 from tl_core.figures.history import History
 from tl_core.runs import EventReader, RunProgress, RunRecord
 
-# Kept in memory; the run looked at longest ago is read anew when it is asked for again. More than one comparison can
+# Kept in memory; the run looked at longest ago is read again when it is asked for again. More than one comparison can
 # hold (ui.runs_page.compare), else each of its runs would push out the one that is needed next.
 FOLLOWED_RUNS: Final = 32
 

@@ -1,4 +1,4 @@
-"""What a teacher would say about these settings, each with the change that would follow the advice."""
+"""Advice on these settings, each with the change that would follow the advice."""
 
 from __future__ import annotations
 

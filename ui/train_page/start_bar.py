@@ -31,12 +31,12 @@ MEASURING_SECONDS: Final = 1.0  # between two looks at a measurement
 
 
 def remarks(dataset: Dataset) -> None:
-    """What a teacher would say about the settings, each with a button that follows the advice."""
+    """Advice on the settings, each with a button that follows the advice."""
     form = draft()
     try:
         config = form.config()
     except ConfigError:
-        return  # the line above the button says it
+        return  # the line above the button shows it
     for advice in advise(_setting(form, config, dataset)):
         _remark(form, advice)
 
@@ -47,7 +47,7 @@ def start_bar(workspace: Workspace, dataset: Dataset, pins: Sequence[Pin] = ()) 
     Args:
         workspace: where the run is made.
         dataset: to learn from.
-        pins: pictures to watch while the model learns.
+        pins: pictures to watch while the model trains.
     """
     with st.bottom, st.container(horizontal_alignment="center"), st.container(width=CONTENT_WIDTH):
         try:
@@ -161,7 +161,7 @@ def _start(workspace: Workspace, config: TrainingConfig, dataset: Dataset, pins:
 
 
 def _unused_name(workspace: Workspace, config: TrainingConfig, dataset: Dataset) -> str:
-    """What is trained on what, with a number from the second such run on, so that runs can be told apart."""
+    """What is trained on what, with a number from the second such run on, so that runs can be distinguished."""
     title = get_backbone(config.backbone).title
     taken = {run.name for run in list_runs(workspace)}
     # The number stands where a narrow table does not cut it off.

@@ -1,4 +1,4 @@
-"""Models from files, opened in a process of their own."""
+"""Imported models, opened in a process of their own."""
 
 from __future__ import annotations
 

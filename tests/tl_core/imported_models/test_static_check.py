@@ -1,4 +1,4 @@
-"""What a model file is refused for before Keras sees it: fast, in one sentence, leaving nothing behind."""
+"""What a model file is refused for before Keras reads it: fast, in one sentence, leaving nothing behind."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ def clock():
 
 
 class Hanging:
-    """A training whose first run gives one sign of life and then waits for the test."""
+    """A training whose first run gives one heartbeat and then waits for the test."""
 
     def __init__(self):
         self.silent, self.wake_up, self.awake = threading.Event(), threading.Event(), threading.Event()
@@ -156,7 +156,7 @@ def test_a_training_that_never_begins_is_given_up_too(workspace, dataset, clock)
 
 
 def test_a_real_training_whose_disk_does_not_answer(workspace, dataset, clock, monkeypatch):
-    """The images are read anew in every epoch; in the middle of the third, reading blocks."""
+    """The images are read again in every epoch; in the middle of the third, reading blocks."""
     read, blocked, answer = StoredImages.read, threading.Event(), threading.Event()
 
     def read_or_hang(images, rows):

@@ -1,4 +1,4 @@
-"""The sign of life of a training, with clocks that the test moves."""
+"""The heartbeat of a training, with clocks that the test moves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures that are watched while a model learns, in the run folder."""
+"""Pictures that are watched while a model trains, in the run folder."""
 
 from __future__ import annotations
 

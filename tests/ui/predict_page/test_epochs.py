@@ -1,4 +1,4 @@
-"""Choosing on the Predict page which of the kept epochs answers."""
+"""Choosing on the Predict page which of the saved epochs answers."""
 
 from __future__ import annotations
 

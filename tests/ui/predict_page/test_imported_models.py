@@ -1,4 +1,4 @@
-"""The Predict page with a model from a file, driven without a browser, on a real process."""
+"""The Predict page with an imported model, driven without a browser, on a real process."""
 
 from __future__ import annotations
 

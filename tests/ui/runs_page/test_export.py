@@ -1,4 +1,4 @@
-"""Taking a model elsewhere from the Runs page: choosing, making, stopping, and what came of it in words."""
+"""Exporting a model from the Runs page: choosing, making, stopping, and what came of it in words."""
 
 from __future__ import annotations
 

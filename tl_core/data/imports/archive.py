@@ -266,7 +266,7 @@ def tar_source(file: Path, scratch: Path, limits: ArchiveLimits, task: TaskConte
 
     Raises:
         ArchiveError: it is no tar archive, is damaged, or is over a limit.
-        StoppedError: the task was asked to stop.
+        StoppedError: a stop was requested.
     """
     with tempfile.TemporaryDirectory(prefix=".unpacking-", dir=scratch) as folder:
         try:

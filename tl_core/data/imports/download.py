@@ -46,12 +46,12 @@ def fetch(file: Download, folder: Path, task: TaskContext = UNATTENDED) -> Path:
     Args:
         file: what to download.
         folder: where to; made if it is missing.
-        task: told the bytes here and the bytes expected; asked between blocks.
+        task: told the bytes here and the bytes expected; checked for a stop between blocks.
 
     Raises:
         DataError: the network or the server fails, or the file is not the expected one.
         WorkspaceError: the disk is too full.
-        StoppedError: the task was asked to stop.
+        StoppedError: a stop was requested.
     """
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / file.file_name

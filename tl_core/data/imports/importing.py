@@ -102,7 +102,7 @@ def import_source(
     split: SplitConfig = DEFAULT_SPLIT,
     task: TaskContext = UNATTENDED,
 ) -> Dataset:
-    """Import the files of a source, with classes and splits as its folders say.
+    """Import the files of a source, with classes and splits as in its folders.
 
     Args:
         workspace: where the dataset is made.
@@ -110,13 +110,13 @@ def import_source(
         name: of the dataset, for people.
         origin: where the files come from, in words.
         split: used for the parts of the split that do not come with the folders.
-        task: told the number of pictures done and their total; asked between pictures.
+        task: gets the number of pictures done and their total; checked for a stop between pictures.
 
     Raises:
         NotEnoughDataError: there are fewer than 2 classes, or fewer than 2 usable images in a class.
         DataError: more than a fifth of the pictures cannot be used.
         WorkspaceError: the workspace cannot be written or the disk is too full.
-        StoppedError: the task was asked to stop.
+        StoppedError: a stop was requested.
     """
     layout = understand_layout(source.files)
     layout = Layout(layout.files, source.skipped + layout.skipped, layout.given_splits)

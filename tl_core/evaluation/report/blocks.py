@@ -32,7 +32,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A Plotly figure, and what it shows in words."""
+    """A Plotly figure, and what it shows as text."""
 
     figure: go.Figure
     words: str

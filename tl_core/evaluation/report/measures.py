@@ -45,9 +45,9 @@ class Measures:
     calibration: tuple[CalibrationBin, ...]
     calibration_error: float  # expected calibration error
     confidence: Calibration  # what is kept with the model
-    corrected_error: float  # expected calibration error with the kept temperature
-    coverage: tuple[RiskCoverage, ...]  # what every threshold does on these images, with the kept temperature
-    answered: RiskCoverage  # what the kept threshold does on them
+    corrected_error: float  # expected calibration error with the saved temperature
+    coverage: tuple[RiskCoverage, ...]  # what every threshold does on these images, with the saved temperature
+    answered: RiskCoverage  # what the saved threshold does on them
 
     @property
     def images(self) -> int:
@@ -60,7 +60,7 @@ def take_measures(evaluation: Evaluation, confidence: Calibration) -> Measures:
 
     Args:
         evaluation: of at least one image.
-        confidence: how doubtful answers of its model are given.
+        confidence: temperature and threshold of its model.
     """
     probabilities, labels = evaluation.probabilities, evaluation.labels
     corrected = apply_temperature(probabilities, confidence.temperature)

@@ -1,4 +1,4 @@
-"""Whether the network that a model file describes is one of ours: read as plain JSON, before Keras sees it.
+"""Whether the network that a model file describes is one of ours: read as plain JSON, before Keras reads it.
 
 Nothing is looked for that might be bad. Every value has to be known to be good: each class by its module and name,
 each text by its place, each number by its bound. What is left over is refused, whatever it is.
@@ -38,7 +38,7 @@ class Architecture:
 
     @property
     def classes(self) -> int:
-        """How many classes it tells apart."""
+        """How many classes it distinguishes."""
         return max(2, self.outputs)
 
 

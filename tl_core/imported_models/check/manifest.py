@@ -1,4 +1,4 @@
-"""What goes with a model file that is taken elsewhere: class names, input size, how doubtful answers are given."""
+"""What goes with a model file that is exported: class names, input size, how doubtful answers are given."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Manifest:
 
     @classmethod
     def from_json(cls, text: bytes) -> Manifest:
-        """Read one that nobody vouches for.
+        """Read an untrusted one.
 
         Raises:
             ModelFileError: it is damaged.

@@ -36,7 +36,7 @@ def check_model_file(file: BinaryIO | Path, limits: ModelLimits = LIMITS) -> Arc
         limits: what it may hold.
 
     Raises:
-        ModelFileError: it may not; one sentence says why.
+        ModelFileError: it may not; the message is one sentence.
     """
     with open_model_zip(file, limits) as archive:
         members = {info.filename: info for info in archive.infolist()}

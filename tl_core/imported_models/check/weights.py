@@ -1,4 +1,4 @@
-"""The weights of a brought model: plain arrays in HDF5 and nothing else. Runs in the child process alone.
+"""The weights of an imported model: plain arrays in HDF5 and nothing else. Runs in the child process alone.
 
 HDF5 can point to other files of the disk (external storage, external links, virtual datasets) and can pretend to be
 much larger than it is. Here every entry is looked at before Keras reads one.

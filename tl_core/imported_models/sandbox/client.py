@@ -1,4 +1,4 @@
-"""The process in which a model from a file is open, as the server sees it.
+"""The process in which an imported model is open, as the server sees it.
 
 The server never opens such a file in Keras. It sends pixels to the process, takes numbers back, believes neither
 their size nor their form, and ends the process when it takes too long, takes too much, or is no longer needed.
@@ -84,7 +84,7 @@ class SandboxClient:
 
         Raises:
             ModelFileError: it is refused, or could not be opened within its time and memory.
-            StoppedError: the task was asked to stop.
+            StoppedError: a stop was requested.
         """
         deadline, done = time.monotonic() + LIMITS.load_seconds, 0.0
         while True:

@@ -1,4 +1,4 @@
-"""What the server and the process with a brought model say to each other: a few values, and an array's bytes."""
+"""The messages between the server and the process with an imported model: a few values, and an array's bytes."""
 
 from __future__ import annotations
 

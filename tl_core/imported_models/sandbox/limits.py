@@ -1,4 +1,4 @@
-"""What the process that opens a brought model may still do: compute, within bounds.
+"""What the process that opens an imported model may still do: compute, within bounds.
 
 Limits of the operating system where it has them (Linux, in part macOS), and on every system an audit hook: Python
 tells it of every file that is opened for writing, every connection and every program that is started, and none of

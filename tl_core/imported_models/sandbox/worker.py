@@ -1,4 +1,4 @@
-"""The process that opens a model from a file, and answers for it; what goes wrong in here harms nobody else.
+"""The process that opens an imported model and predicts with it; what fails in here harms nothing else.
 
 Started by `sandbox.client` as ``python -m tl_core.imported_models.sandbox.worker FILE SHA256``. It reads frames of
 pictures from standard input and writes frames of probabilities to standard output, until its input ends.
@@ -31,7 +31,7 @@ from tl_core.storage.files import sha256_of
 
 logger = logging.getLogger(__name__)
 
-PROBE_IMAGES: Final = 2  # of random pixels, asked about before the model counts as open
+PROBE_IMAGES: Final = 2  # of random pixels, predicted before the model counts as open
 SUM_TOLERANCE: Final = 1e-2  # of the probabilities of one image; half precision needs that much
 CHECKING_BYTES: Final = 1 << 30  # memory for looking at the file, above what Python takes
 NEEDED_TIMES_FILE: Final = 4  # memory for the file, its weights, and both once more while they are put in place

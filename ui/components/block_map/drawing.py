@@ -38,7 +38,7 @@ class MapBlock:
     first: int  # layers before it: freezing so many makes it the first trainable block
     end: int  # layers up to its end
     height: float  # of its bar, 0-1, by the square root of its parameters
-    text: str  # what it consists of, in words
+    text: str  # what it consists of, as text
 
 
 def draw_map(blocks: Sequence[BlockLike]) -> tuple[MapBlock, ...]:

@@ -25,7 +25,7 @@ def answer_frame(run_path: Path, epoch: int | None, frame: Any) -> dict[str, Any
 
     Args:
         run_path: folder of the run.
-        epoch: one of its kept epochs; None = the best one.
+        epoch: one of its saved epochs; None = the best one.
         frame: what the browser sent, not trusted: ``{"id": number, "jpeg": base64}``.
 
     Returns:
@@ -36,7 +36,7 @@ def answer_frame(run_path: Path, epoch: int | None, frame: Any) -> dict[str, Any
         number, data = read_frame(frame)
     except ImageError as error:
         return {"id": _id(frame), "error": str(error), "over": False}
-    from tl_core.inference.predict import predict_images  # imports TensorFlow, so only when a question is asked
+    from tl_core.inference.predict import predict_images  # imports TensorFlow, so only on demand
 
     try:
         (prediction,) = predict_images(run_path, [data], epoch)

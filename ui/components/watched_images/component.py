@@ -1,4 +1,4 @@
-"""The small charts under the live chart: one per pinned picture, growing in place."""
+"""The small charts under the live chart: one per watched image, growing in place."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _MOUNT: Final = st.components.v2.component(
 
 
 def watched_images_charts(run: RunRecord, history: History, *, key: str) -> None:
-    """Draw what the model says about the run's pinned pictures by epoch; nothing where there are none.
+    """Draw what the model says about the run's watched images by epoch; nothing where there are none.
 
     Args:
         run: whose pictures are drawn.

@@ -1,4 +1,4 @@
-"""What the block map shows, in numbers and in words."""
+"""What the block map shows, in numbers and as text."""
 
 from __future__ import annotations
 
