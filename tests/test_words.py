@@ -34,7 +34,9 @@ RETIRED = {
     "rejection, risk_coverage_curve": """
         Coverage coverage_curve coverage_figure describe_coverage doubt_section kept_words""",
     "HangDetector, is_hung": "Silence hangs",
-    "disk_reserve, recovery": "keep_room say_last with_its_model",
+    "recovery": "keep_room say_last with_its_model",
+    "EventLog": "EventWriter",
+    "pack_model": "bundle_model bundle_name",
     "curve_advice": "coaching",
     "format_*": """
         settings_in_words knows_in_words duration_in_words answers_in_words size_in_words epoch_in_words

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tl_core.runs.disk_reserve import RESERVE_BYTES, RESERVE_FILE
+from tl_core.runs.recovery import RESERVE_BYTES, RESERVE_FILE
 
 BLOCK = 4096  # bytes that any write takes at least
 DISPENSABLE = (

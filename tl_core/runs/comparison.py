@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 from tl_core.config.format_settings import format_settings
 from tl_core.runs import RunRecord
-from tl_core.runs.metrics import read_metrics
+from tl_core.runs.evaluations import read_metrics
 
 ResultKind = Literal["share", "loss", "whole", "seconds"]
 NOT_PART: Final = "–"  # of a setting that took no part in a run

@@ -1,18 +1,19 @@
-"""What a model has answered about a split of a dataset: measured once, saved beside the model."""
+"""How good the model of a run is: its metrics, and what it answered about a split, saved beside it."""
 
 from __future__ import annotations
 
 import logging
 import zipfile
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
+from tl_core.errors import WorkspaceError
 from tl_core.machine.pool import Pool
 from tl_core.runs.record import RunFolder, RunRecord
-from tl_core.storage.files import replacing, sha256_of
+from tl_core.storage.files import read_json, replacing, sha256_of
 
 logger = logging.getLogger(__name__)
 
@@ -20,6 +21,18 @@ Probabilities = npt.NDArray[np.float32]
 """``(n, classes)``, rows of sum 1."""
 
 _digests: Final[Pool[str]] = Pool(256)  # of model files; a model of 500 MB takes a second to read
+
+
+def read_metrics(run: RunRecord) -> dict[str, Any]:
+    """The content of ``metrics.json``; empty where the run has not ended well, or the file is damaged."""
+    try:
+        values: dict[str, Any] = read_json(run.folder.metrics_file)
+    except FileNotFoundError:
+        return {}
+    except WorkspaceError as error:
+        logger.warning("The metrics of the run %s are left out: %s", run.id, error)
+        return {}
+    return values
 
 
 def save_probabilities(

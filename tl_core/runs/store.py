@@ -19,7 +19,6 @@ import psutil
 from tl_core.config import TrainingConfig
 from tl_core.errors import ConfigError, RunNotFoundError, StoppedError, TransferLearningError, WorkspaceError
 from tl_core.runs.annotations import MAX_NAME_LENGTH, changed_annotations, read_annotations
-from tl_core.runs.disk_reserve import reserve_disk, write_with_reserve
 from tl_core.runs.record import (
     ACTIVE,
     PATH_FIELD,
@@ -31,7 +30,7 @@ from tl_core.runs.record import (
     RunRecord,
     Status,
 )
-from tl_core.runs.recovery import recover_model
+from tl_core.runs.recovery import recover_model, reserve_disk, write_with_reserve
 from tl_core.storage.event_log import EventLog
 from tl_core.storage.files import locked, read_json, write_json
 from tl_core.storage.ownership import claim

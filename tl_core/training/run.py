@@ -12,9 +12,8 @@ from typing import Final
 from tl_core.config import TrainingConfig
 from tl_core.errors import TransferLearningError
 from tl_core.runs import EventLog, RunFolder, load_run, update_run
-from tl_core.runs.disk_reserve import reserve_disk, write_with_reserve
 from tl_core.runs.heartbeat import Heartbeat
-from tl_core.runs.recovery import remove_half_written
+from tl_core.runs.recovery import remove_half_written, reserve_disk, write_with_reserve
 from tl_core.runs.store import ending_of, now, this_process
 from tl_core.training.callbacks.backup import load_checkpoint, with_more_epochs
 from tl_core.training.callbacks.event_log import Reporter, describe

@@ -10,7 +10,6 @@ import streamlit as st
 from tl_core.format import size
 from tl_core.runs import RunRecord, annotate_run, delete_run, find_run, list_runs
 from tl_core.runs.annotations import MAX_NAME_LENGTH, MAX_NOTES_LENGTH, MAX_TAGS, tags_of
-from tl_core.runs.bundle import bundle_model, bundle_name
 from tl_core.storage.ownership import is_mine
 from tl_core.storage.workspace import Workspace
 from ui.components.markdown import plain
@@ -18,7 +17,7 @@ from ui.components.run_format import run_line
 from ui.components.run_panel import run_panel
 from ui.components.sharing import sharing_switch, somebody_elses
 from ui.runs_page.compare import open_as_draft
-from ui.runs_page.export import code_of_run, take_elsewhere
+from ui.runs_page.export import code_of_run, pack_model, take_elsewhere
 from ui.runs_page.log import run_log
 from ui.runs_page.settings import run_settings
 from ui.shell.errors import error_boundary
@@ -85,8 +84,8 @@ def _actions(workspace: Workspace, run: RunRecord, key: str, *, mine: bool) -> N
 def _download(run: RunRecord, key: str) -> None:
     st.download_button(
         "Download the model",
-        partial(bundle_model, run),  # packed when it is asked for, not each time the page is drawn
-        bundle_name(run),
+        partial(pack_model, run),  # packed when it is asked for, not each time the page is drawn
+        f"{run.short_id}.zip",
         "application/zip",
         key=f"{key}-download",
         icon=":material/download:",

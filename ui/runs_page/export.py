@@ -2,21 +2,44 @@
 
 from __future__ import annotations
 
+import io
+import json
 import math
+import shutil
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import streamlit as st
 
+from tl_core.backbones.registry import BACKBONES
+from tl_core.errors import ModelUnavailableError
 from tl_core.export.code import as_notebook, as_script, write_program
 from tl_core.format import count, percent, scientific, size
 from tl_core.machine.progress import TaskContext
 from tl_core.runs import RunRecord
 from ui.components.task_progress import task_progress
 from ui.state.background_tasks import BackgroundTasks, Task
+from ui.state.config_text import to_text
 
 if TYPE_CHECKING:
     from tl_core.export import Export, ExportFormat
+
+_README: Final = """\
+{name}
+
+best.keras     the model, for Keras 3: keras.models.load_model("best.keras")
+labels.json    its class names
+settings.json  what it was trained with
+
+The model takes a batch of RGB images with values 0-255 as they are in the file, shape (n, {size}, {size}, 3):
+squeeze each whole image to that size; the scaling that the backbone needs is inside.
+{output}
+"""
+_OUTPUTS: Final = {
+    "softmax": "It gives one probability per class, shape (n, {classes}), in the order of labels.json.",
+    "sigmoid": "It gives one number per image, shape (n, 1): the probability of the second class in labels.json.",
+}
 
 CLOSE: Final = 1e-7  # a difference below this is rounding
 
@@ -71,6 +94,30 @@ def start_export(run_path: Path, format_name: str) -> None:
         export_run(run_path, format_name, context)
 
     EXPORTS.start(format_name, work, str(run_path), alone=True)
+
+
+def pack_model(run: RunRecord) -> bytes:
+    """Zip ``best.keras`` with ``labels.json``, ``settings.json`` and a ``README.txt``, also while the run goes on.
+
+    The model file is opened once, so what is packed is one whole model, also while a training replaces it.
+
+    Raises:
+        ModelUnavailableError: the run has no model.
+    """
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:  # a .keras file is a zip already
+        try:
+            with run.folder.model_file.open("rb") as model, archive.open("best.keras", "w") as entry:
+                shutil.copyfileobj(model, entry, 1 << 20)
+        except FileNotFoundError:
+            raise ModelUnavailableError(f"“{run.name}” has no model to download.") from None
+        archive.writestr("labels.json", json.dumps(run.classes, ensure_ascii=False, indent=2))
+        archive.writestr("settings.json", to_text(run.config))
+        backbone = BACKBONES.get(run.config.backbone)
+        image_size = run.config.image_size or (backbone.image_size if backbone else "?")
+        output = _OUTPUTS[run.config.head.output].format(classes=len(run.classes))
+        archive.writestr("README.txt", _README.format(name=run.name, size=image_size, output=output))
+    return packed.getvalue()
 
 
 def code_of_run(run: RunRecord, key: str) -> None:

@@ -19,8 +19,8 @@ from tl_core.imported_models.answering import answerer_of
 from tl_core.imported_models.model_server import close_imported_model
 from tl_core.inference.calibration import Calibration, save_calibration
 from tl_core.inference.predict import predict_images, predict_with
-from tl_core.runs.bundle import bundle_model
 from tl_core.storage.workspace import Workspace
+from ui.runs_page.export import pack_model
 
 PICTURES = [coloured(colour, 400 + seed) for seed, colour in enumerate([*COLOURS.values()] * 5)]
 
@@ -57,7 +57,7 @@ def test_the_export_of_a_run_predicts_elsewhere_as_the_run_does_here(exported, e
 
 def test_what_a_run_offers_for_download_is_read_too(elsewhere, shared_run, tmp_path):
     path = tmp_path / "run.zip"
-    path.write_bytes(bundle_model(shared_run.record))
+    path.write_bytes(pack_model(shared_run.record))
     model = import_model(elsewhere, path, path.name)
     assert model.classes == shared_run.record.classes
     assert model.sha256 == shared_run.record.model_sha256

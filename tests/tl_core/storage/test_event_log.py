@@ -13,7 +13,7 @@ import pytest
 from tests.faults.full_disk import full_disk
 from tests.tl_core.figures.run_events import batch, epoch, phase
 from tl_core.errors import WorkspaceError
-from tl_core.runs.disk_reserve import reserve_disk, write_with_reserve
+from tl_core.runs.recovery import reserve_disk, write_with_reserve
 from tl_core.storage.event_log import EventLog, EventReader, read_events
 
 ROW = 90  # batches of the epoch that is cut off: longer than what follows

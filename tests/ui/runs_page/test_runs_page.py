@@ -16,8 +16,8 @@ from tl_core.config.format_settings import format_frozen, format_rates, format_s
 from tl_core.errors import ModelUnavailableError
 from tl_core.features.cache import ArraySpec, open_cache
 from tl_core.runs import annotate_run, create_run, find_run, list_runs, update_run
-from tl_core.runs.bundle import bundle_model
 from ui.components.run_format import format_status
+from ui.runs_page.export import pack_model
 from ui.runs_page.filter import matching
 from ui.runs_page.log import log_end
 from ui.state.config_text import from_text
@@ -206,23 +206,23 @@ def test_train_again_fills_the_form_with_the_settings_of_the_run(workspace, data
 
 
 def test_the_model_is_downloaded_with_its_class_names(run):
-    with zipfile.ZipFile(io.BytesIO(bundle_model(run))) as archive:
+    with zipfile.ZipFile(io.BytesIO(pack_model(run))) as archive:
         assert archive.testzip() is None
         assert archive.read("best.keras") == run.folder.model_file.read_bytes()
         assert json.loads(archive.read("labels.json")) == ["cat", "dog"]
-        assert TrainingConfig.from_dict(json.loads(archive.read("settings.json"))) == run.config
+        assert TrainingConfig.from_file(json.loads(archive.read("settings.json"))) == run.config
         assert "(n, 224, 224, 3)" in archive.read("README.txt").decode()
 
 
 def test_a_sigmoid_model_says_what_its_one_number_means(workspace, dataset):
     run = ended_run(workspace, dataset, config=TrainingConfig(head=HeadConfig(output="sigmoid")))
-    with zipfile.ZipFile(io.BytesIO(bundle_model(run))) as archive:
+    with zipfile.ZipFile(io.BytesIO(pack_model(run))) as archive:
         assert "probability of the second class" in archive.read("README.txt").decode()
 
 
 def test_without_a_model_there_is_nothing_to_download(workspace, dataset):
     with pytest.raises(ModelUnavailableError, match="no model to download"):
-        bundle_model(ended_run(workspace, dataset, model=False))
+        pack_model(ended_run(workspace, dataset, model=False))
 
 
 def test_the_settings_are_those_of_the_run_in_words_and_as_text(workspace, dataset):
