@@ -1,4 +1,4 @@
-"""What a training is told to do: validated, immutable, and the same in the form, the file and the run."""
+"""The configuration of a training: validated, immutable, and the same in the form, the file and the run."""
 
 from tl_core.config.augmentation import AUGMENTATION_LEVELS, AugmentationConfig
 from tl_core.config.head import HeadConfig

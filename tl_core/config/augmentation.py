@@ -60,7 +60,7 @@ class AugmentationConfig:
         return self.horizontal_flip or self.vertical_flip or any(amounts)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON; `from_dict` gives the same record back."""
+        """Plain values for JSON; `from_dict` restores the same record."""
         return asdict(self)
 
     @classmethod

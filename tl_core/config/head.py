@@ -111,7 +111,7 @@ class HeadConfig:
         return trainable + size * outputs + outputs, frozen
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON; `from_dict` gives the same record back."""
+        """Plain values for JSON; `from_dict` restores the same record."""
         return {**asdict(self), "dense_units": list(self.dense_units)}
 
     @classmethod

@@ -4,8 +4,8 @@
     (Phase(name='head', frozen_layers=141, epochs=30, learning_rate=0.002),
      Phase(name='fine_tune', frozen_layers=125, epochs=10, learning_rate=0.0001))
 
-Whatever asks whether a training fine-tunes, and for how long, asks here: the trainer, its schedule, the plan, the
-settings shown, the generated code.
+Everything that depends on whether a training fine-tunes, and for how long, uses this module: the trainer, its
+schedule, the plan, the settings shown, the generated code.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ FINE_TUNE: Final = "fine_tune"
 PHASE_TITLES: Final[Mapping[str, str]] = {HEAD: "feature extraction", FINE_TUNE: "fine-tuning"}
 RATE_TITLES: Final[Mapping[str, str]] = {HEAD: "learning rate", FINE_TUNE: "fine-tuning learning rate"}
 
-_UNKNOWN: Final = 1_000_000  # layers of a backbone that this version does not know: more than can be frozen
+_UNKNOWN: Final = 1_000_000  # layers of an unknown backbone: more than can be frozen
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Phase:
     """Epochs with the same layers frozen and one schedule of the learning rate."""
 
     name: str  # HEAD or FINE_TUNE
-    frozen_layers: int  # of the backbone, from its first on; the others learn with the head
+    frozen_layers: int  # of the backbone, from its first on; the others are trained with the head
     epochs: int  # at most: early stopping may end it before
     learning_rate: float  # at its start
 
@@ -54,7 +54,7 @@ def phases_of(config: TrainingConfig, layers: int | None = None) -> tuple[Phase,
 
 
 def fine_tunes(config: TrainingConfig, layers: int | None = None) -> bool:
-    """Whether there is a second phase, in which layers of the backbone learn too; arguments as `phases_of`."""
+    """Whether there is a second phase, in which layers of the backbone are trained too; arguments as `phases_of`."""
     return len(phases_of(config, layers)) > 1
 
 

@@ -1,4 +1,4 @@
-"""What is known about one setting of a training: its values, its words, and its control in the form.
+"""The metadata of one setting of a training: its values, its texts, and its control in the form.
 
 It stands as metadata on the field of a configuration record. Validation, the form, the text version, the comparison
 of runs and the options of the command line are derived from it.
@@ -37,13 +37,13 @@ _RECORD: Final = "record"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """One setting as a person meets it."""
+    """One setting as the form shows it."""
 
     section: Section  # part of the form
     control: Control
     label: str
     help: str  # what it does, and when to change it
-    choices: Mapping[str, str] = dataclasses.field(default_factory=dict)  # value -> words
+    choices: Mapping[str, str] = dataclasses.field(default_factory=dict)  # value -> label
     low: float = 0  # of a number, with `high` inclusive
     high: float | None = None  # None = it is no number
     optional: bool = False  # whether it may be None

@@ -1,4 +1,4 @@
-"""Datasets: bringing images in, normalising and splitting them, and saying how healthy they are."""
+"""Datasets: import, normalisation, split and health report."""
 
 from tl_core.data.dataset import (
     SPLITS,

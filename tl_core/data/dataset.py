@@ -1,7 +1,7 @@
 """A dataset on the disk: one folder with ``manifest.json`` and the normalised images under ``images/``.
 
 The manifest is the truth; an image file that it does not name is not part of the dataset. A `Dataset` in
-memory never changes: renaming gives a new one.
+memory is immutable: renaming returns a new one.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class ImageRecord:
     split: str  # one of `SPLITS`
     width: int  # pixels of the stored image
     height: int  # pixels of the stored image
-    source_name: str  # the name it came with: shown to people, never used as a path
+    source_name: str  # original file name: shown on pages, never used as a path
     pixels_sha256: str
     perceptual_hash: str = ""  # see `tl_core.data.similarity`; "" in datasets that were not imported
 
@@ -62,13 +62,13 @@ class Dataset:
     images: tuple[ImageRecord, ...]
     skipped: tuple[SkippedFile, ...]
     fingerprint: str  # see `fingerprint_of`: equal for equal classes, pixels, labels and splits
-    source: str  # where it came from, in words: "zip pets.zip", "sample digits"
+    source: str  # its origin as text: "zip pets.zip", "sample digits"
     created: str  # ISO 8601, UTC
     given_splits: bool  # whether the split came with the images, and was not drawn here
 
     @property
     def workspace(self) -> Workspace:
-        """Where the dataset lies, asked for nobody in particular."""
+        """The workspace of the dataset, without a person."""
         return Workspace(self.path.parent.parent)
 
     def of_split(self, split: str) -> tuple[ImageRecord, ...]:
@@ -127,7 +127,7 @@ def list_datasets(workspace: Workspace) -> list[Dataset]:
 
 
 def rename_dataset(workspace: Workspace, dataset_id: str, name: str) -> Dataset:
-    """Give the dataset another name; its id, folder and fingerprint stay.
+    """Rename the dataset; its id, folder and fingerprint stay.
 
     Raises:
         DatasetNotFoundError: there is none.
@@ -165,7 +165,7 @@ DATASETS: Final = Repository(
 
 
 def valid_name(name: str) -> str:
-    """The name as it is kept.
+    """The name as it is stored.
 
     Raises:
         DataError: it is empty or longer than 100 characters.

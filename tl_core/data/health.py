@@ -1,4 +1,4 @@
-"""What is good and what is doubtful about a dataset, in plain words, before time is spent on training."""
+"""The health report of a dataset, in plain sentences, before time is spent on training."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Finding:
 
 @lru_cache(maxsize=16)
 def health_report(dataset: Dataset) -> tuple[Finding, ...]:
-    """All findings, warnings first. Takes a fraction of a second, and nothing when asked again."""
+    """All findings, warnings first. Takes a fraction of a second; cached afterwards."""
     found = [finding for check in _CHECKS for finding in check(dataset)]
     order = {"warning": 0, "note": 1, "good": 2}
     return tuple(sorted(found, key=lambda finding: order[finding.level]))

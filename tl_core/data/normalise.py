@@ -25,7 +25,7 @@ from tl_core.data.similarity import perceptual_hash
 from tl_core.errors import ImageError
 
 MAX_IMAGE_BYTES: Final = 25_000_000
-MAX_PIXELS: Final = 50_000_000  # width x height as the file's header gives them
+MAX_PIXELS: Final = 50_000_000  # width x height from the file's header
 FORMATS: Final = ("JPEG", "PNG", "WEBP", "BMP", "GIF")  # all other decoders of Pillow stay out of reach
 
 MAX_SHORT_SIDE: Final = 640  # pixels; larger images are shrunk to this
@@ -63,7 +63,7 @@ class NormalisedImage:
 
 
 def normalise_image(data: bytes) -> NormalisedImage:
-    """Decode an untrusted image file and bring it into the stored form; see `decode_image` and `encode_image`.
+    """Decode an untrusted image file into the stored form; see `decode_image` and `encode_image`.
 
     Raises:
         ImageError: the file is no readable image in an accepted format, or is too large.
@@ -123,7 +123,7 @@ def stored_pixels(data: bytes) -> Pixels:
     pixels = decode_image(data)
     if _is_lossless(pixels):
         return pixels
-    buffer = io.BytesIO()  # JPEG changes pixels a little, and the model has learned from such
+    buffer = io.BytesIO()  # JPEG changes pixels a little, and the model was trained on such
     Image.fromarray(pixels).save(buffer, **_JPEG_OPTIONS)
     return read_image(buffer.getvalue())
 
@@ -185,7 +185,7 @@ def _check_size(image: Image.Image) -> None:
 
 
 def _verify_checksums(data: bytes) -> None:
-    """Pillow decodes a PNG without looking at its checksums, and so would show damaged parts as a picture."""
+    """Pillow decodes a PNG without checking its checksums, and so would show damaged parts as a picture."""
     try:
         with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
             image.verify()

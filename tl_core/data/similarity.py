@@ -1,6 +1,6 @@
 """Recognising the same picture when it was saved again: a difference hash of 256 bits.
 
-Each bit says whether the picture gets brighter from one cell to its right neighbour in a grid of 17 x 16
+Each bit is whether the picture gets brighter from one cell to its right neighbour in a grid of 17 x 16
 cells, so it survives other sizes, other compression and small changes of light.
 Method: `Kind of Like That <https://www.hackerfactor.com/blog/index.php?/archives/529-Kind-of-Like-That.html>`_
 (dHash, 2013), with 16 x 16 bits in place of 8 x 8.

@@ -40,7 +40,7 @@ class SplitConfig:
 
 
 def assign_splits(classes: Sequence[str], images: Sequence[ImageRecord], config: SplitConfig) -> list[ImageRecord]:
-    """Give every image its split.
+    """Assign a split to every image.
 
     Splits that came with the images are kept. A part that did not come (validation, and test unless its
     fraction is 0) is drawn from each class of the training images: every class keeps at least one training
@@ -87,7 +87,7 @@ def _require_validation(splits: Sequence[str]) -> None:
 
 
 def _pixels_of_several_classes(images: Sequence[ImageRecord]) -> set[str]:
-    """Pixels that lie under two labels; all of them stay in training, as they cannot be split by class."""
+    """Pixels that have two labels; all of them stay in training, as they cannot be split by class."""
     pairs = {(image.pixels_sha256, image.label) for image in images}
     return {pixels for pixels, count in Counter(pixels for pixels, _ in pairs).items() if count > 1}
 

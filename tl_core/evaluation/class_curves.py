@@ -32,7 +32,7 @@ def class_curves(
         kind: which curves.
 
     Raises:
-        NotEnoughDataError: all images are of one class, so there is nothing to tell it from.
+        NotEnoughDataError: all images are of one class, so there is no other class.
     """
     if len(np.unique(labels)) < 2:
         raise NotEnoughDataError("These images are all of one class, so there is nothing to tell it apart from.")

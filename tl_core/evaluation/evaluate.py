@@ -1,4 +1,4 @@
-"""How good a finished model is: measured on images it has not learned from, class by class."""
+"""Evaluation of a finished model on images it was not trained on, class by class."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ ALL: Final = "all"  # in place of a split: every image of the dataset
 STOPPED: Final = "The evaluation was stopped."
 _BATCH: Final = 64
 
-_at_work: Final = KeyedLocks()  # by the file to be made: ten visitors may want the same figures at once
+_at_work: Final = KeyedLocks()  # by the file to be written: ten visitors may request the same figures at once
 
 
 @dataclass(frozen=True, slots=True)
 class ClassReport:
-    """How one class fares; None where nothing can be said, because there are no images to measure it by."""
+    """The metrics of one class; None where there are no images to measure it by."""
 
     name: str
     precision: float | None  # of the images called so, the share that are so, 0-1; None also if none is called so
@@ -75,13 +75,13 @@ def evaluate_run(
 
     Args:
         run_path: folder of the run.
-        dataset_path: folder of a dataset whose classes the model knows.
+        dataset_path: folder of a dataset whose classes the model has.
         split: test, validation, train, or all.
         task: gets images done and images in all; checked for a stop between batches.
 
     Raises:
         ModelUnavailableError: the run has no model, or its file is damaged.
-        DataError: the dataset has no such images, or a class that the model does not know.
+        DataError: the dataset has no such images, or a class that the model does not have.
         StoppedError: a stop was requested.
     """
     run, dataset = load_run(run_path), load_dataset(dataset_path)
@@ -99,7 +99,7 @@ def evaluate_run(
     probabilities = saved()
     if probabilities is None:
         with _at_work.hold(evaluation_file(run.folder, split), report_and_look):
-            probabilities = saved()  # whoever had to wait finds what the other has saved
+            probabilities = saved()  # a thread that had to wait finds what the other has saved
             if probabilities is None:
                 probabilities = _predict(run, dataset, rows, task)
                 save_probabilities(run.folder, split, probabilities, **made_from)
@@ -168,7 +168,7 @@ def _labels(run: RunRecord, dataset: Dataset) -> Labels:
 
 
 def _top_k(labels: Labels, probabilities: Probabilities, k: int) -> float:
-    # scikit-learn counts the last of several equal classes first; turned round it is the first, as for the answer.
+    # scikit-learn counts the last of several equal classes first; reversed it is the first, as for the prediction.
     classes = np.arange(probabilities.shape[1])
     return float(top_k_accuracy_score(classes[-1] - labels, probabilities[:, ::-1], k=k, labels=classes))
 

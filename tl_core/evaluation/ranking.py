@@ -1,6 +1,6 @@
 """Which of the measured images are worth a look, and in which order.
 
-All functions give row numbers into ``probabilities`` and ``labels``; of two equal images the first comes first.
+All functions return row numbers into ``probabilities`` and ``labels``; of two equal images the first comes first.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ def losses(probabilities: Probabilities, labels: Labels) -> npt.NDArray[np.float
 
 
 def worst_mistakes(probabilities: Probabilities, labels: Labels) -> Rows:
-    """The images that got a wrong answer, highest loss first."""
+    """The images with a wrong prediction, highest loss first."""
     wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
     return _sorted(wrong, -losses(probabilities, labels)[wrong])
 
 
 def least_certain(probabilities: Probabilities) -> Rows:
-    """All images, those first whose two likeliest classes lie closest together."""
+    """All images, those with the smallest margin between the two likeliest classes first."""
     second, first = np.sort(probabilities, axis=1)[:, -2:].T
     return _sorted(np.arange(len(probabilities)), first - second)
 
 
 def of_cell(probabilities: Probabilities, labels: Labels, true: int, predicted: int) -> Rows:
-    """The images of one cell of the confusion matrix, the surest answer first."""
+    """The images of one cell of the confusion matrix, highest probability first."""
     inside = np.flatnonzero((labels == true) & (probabilities.argmax(axis=1) == predicted))
     return _sorted(inside, -probabilities[inside, predicted])
 

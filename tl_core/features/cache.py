@@ -70,7 +70,7 @@ class DiskCache:
         """The arrays of an entry, memory-mapped and read-only; ``fill`` writes them where there is no such entry.
 
         Returns:
-            None where the cache has no room for them, or cannot be written: whoever asked then does without.
+            None where the cache has no room for them, or cannot be written: the caller then works without.
         """
         if found := self.open(kind, key):
             return found
@@ -123,7 +123,7 @@ class DiskCache:
 
     @contextlib.contextmanager
     def making(self, kind: str, key: Key, specs: Sequence[ArraySpec]) -> Iterator[list[Array]]:
-        """Give writable arrays; they become the entry when the block ends, and vanish if it raises.
+        """Yield writable arrays; they become the entry when the block ends, and are dropped if it raises.
 
         Raises:
             WorkspaceError: there is no room for them, or the cache cannot be written.
@@ -151,7 +151,7 @@ class DiskCache:
         return sum(_size(path) for path in self._entries())
 
     def clear(self) -> None:
-        """Remove every entry; arrays that are open stay readable until they are let go."""
+        """Remove every entry; arrays that are open stay readable until they are released."""
         for path in self._entries():
             shutil.rmtree(path, ignore_errors=True)
 

@@ -1,6 +1,6 @@
-"""Where to cut: right behind the frozen layers, or earlier where less has to be kept and read again.
+"""Where to cut: right behind the frozen layers, or earlier where less has to be cached and read again.
 
-Inside a block a network is often several times wider than between blocks. Keeping the narrow tensors of an
+Inside a block a network is often several times wider than between blocks. Caching the narrow tensors of an
 earlier cut and computing the few frozen layers in between again, in every epoch, can then be faster and takes a
 fraction of the disk.
 """
@@ -20,7 +20,7 @@ READ_BYTES_PER_SECOND: Final = 0.6e9  # gathering a batch from a memory-mapped f
 MOVED_BYTES_PER_SECOND: Final = 8e9  # of layers that pass over their input, such as an activation
 OPERATIONS_PER_SECOND: Final = 2e10  # multiply-adds of a convolution
 DEPTHWISE_OPERATIONS_PER_SECOND: Final = 6e9  # which has little to do with each value it loads
-REACH: Final = 40  # layers back from the frozen ones that are looked at
+REACH: Final = 40  # layers before the end of the frozen ones that are considered
 BYTES_PER_VALUE: Final = 4
 
 
@@ -31,11 +31,11 @@ class CutChoice:
     layers: int  # at most the number of frozen ones
     kept_bytes: int  # per image
     kept_bytes_at_boundary: int  # per image, had the cut been right behind the frozen layers
-    seconds: float  # estimated, per image and epoch: reading what is kept, and computing the layers in between
+    seconds: float  # estimated, per image and epoch: reading the cached output, and computing the layers in between
 
     @property
     def text(self) -> str | None:
-        """The decision in words, if there was something to decide."""
+        """The decision as text, if there was something to decide."""
         if self.kept_bytes == self.kept_bytes_at_boundary:
             return None
         return (

@@ -1,4 +1,4 @@
-"""What the frozen trunk says about every image, computed once and kept."""
+"""The output of the frozen trunk for every image, computed once and cached."""
 
 from __future__ import annotations
 
@@ -59,10 +59,10 @@ def compute_features(
     progress: Progress,
     should_stop: ShouldStop,
 ) -> list[Array] | None:
-    """The trunk's outputs for all rows: from the cache, or computed and kept there.
+    """The trunk's outputs for all rows: from the cache, or computed and cached.
 
     Args:
-        compile_trunk: gives the network; only called if something has to be computed.
+        compile_trunk: returns the network; only called if something has to be computed.
         batch_size: images at once.
 
     Returns:
@@ -93,7 +93,7 @@ def _fill(
     should_stop: ShouldStop,
 ) -> None:
     began, total = time.monotonic(), len(run.rows)
-    # Random changes keep one core busy, the network both: made ahead in another thread, they fill the gaps.
+    # Augmentation uses one core, the network both: done ahead in another thread, it fills the gaps.
     with prefetched(_read(run, batch_size)) as batches:
         for start, end, images in batches:
             if should_stop():

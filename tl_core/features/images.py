@@ -1,4 +1,4 @@
-"""A dataset's images at the size a network wants, decoded and resized once and kept as one uint8 array."""
+"""A dataset's images at the input size of a network, decoded and resized once and cached as one uint8 array."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tl_core.machine.progress import TaskContext
 Images = npt.NDArray[np.uint8]
 Rows = npt.NDArray[Any]
 
-_CHUNK: Final = 64  # images decoded between two words about the progress
+_CHUNK: Final = 64  # images decoded between two progress reports
 STOPPED: Final = "Stopped before the first epoch was finished, so there is no model to keep."
 
 
@@ -51,7 +51,7 @@ class StoredImages:
 
 
 class StreamedImages:
-    """Images decoded each time they are read, for a dataset too large to be kept at this size."""
+    """Images decoded each time they are read, for a dataset too large to be cached at this size."""
 
     def __init__(self, dataset: Dataset, size: int) -> None:
         self._dataset = dataset

@@ -5,7 +5,7 @@ in the home folder. Every place that uses it falls back to a stub where the pack
 missing before the first import.
 
 ``openvino.convert_model`` takes the root logger of the whole process for itself: meanwhile nothing below an error is
-logged, handlers that come in this time are lost, and after a failure it stays so. :func:`convert` mends that.
+logged, handlers that are added in this time are lost, and after a failure it stays so. :func:`convert` restores it.
 """
 
 from __future__ import annotations

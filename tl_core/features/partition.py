@@ -34,7 +34,7 @@ class Partition:
 class TrainedPart:
     """From the cut tensors to probabilities.
 
-    The backbone's layers are always called in inference mode, also while they learn. Keras cannot be left to
+    The backbone's layers are always called in inference mode, also while they are trained. Keras cannot be left to
     do so: a functional model overrides the ``training=False`` of a nested one with its own ``training=True``.
     """
 

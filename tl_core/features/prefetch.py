@@ -30,7 +30,7 @@ def prefetched(items: Iterable[T], depth: int = 2) -> Iterator[Iterator[T]]:
                 if closed.is_set():
                     return
             offer((False, None))
-        except BaseException as error:  # noqa: BLE001  # handed to the consumer, which raises it
+        except BaseException as error:  # noqa: BLE001  # passed to the consumer, which raises it
             offer((False, error))
 
     def consume() -> Iterator[T]:

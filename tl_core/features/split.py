@@ -71,7 +71,7 @@ def _frozen_operations(base: keras.Model, frozen_layers: int) -> set[keras.Opera
 def _inputs(operation: keras.Operation) -> Sequence[keras.KerasTensor]:
     """The tensors the operation was first called on.
 
-    `keras.Operation.input` is asked directly, because a nested model such as ConvNeXt's stem answers ``input``
+    `keras.Operation.input` is asked directly, because a nested model such as ConvNeXt's stem returns for ``input``
     with the tensor inside it.
     """
     if isinstance(operation, keras.layers.InputLayer):

@@ -40,14 +40,14 @@ _PIECE: Final = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class InspectedFile:
-    """What a file turns out to be, before anything of it is kept."""
+    """The result of inspecting a file, before anything of it is stored."""
 
     architecture: Architecture | None  # of a bare ``.keras`` file; None = a zip with a model in it
     needs_names: bool
 
 
 def inspect_file(file: BinaryIO) -> InspectedFile:
-    """Tell a bare model from an exported zip, and check what can be checked at once.
+    """Distinguish a bare model from an exported zip, and check what can be checked at once.
 
     Raises:
         ModelFileError: it is neither, or is refused.
@@ -67,13 +67,13 @@ def import_model(
     names: Sequence[str] | None = None,
     limits: ModelLimits = LIMITS,
 ) -> ImportedModel:
-    """Check a model file statically and keep it in the workspace; Keras does not read it here.
+    """Check a model file statically and store it in the workspace; Keras does not read it here.
 
     Args:
-        workspace: where it is kept; a file that is there already is not kept twice.
+        workspace: where it is stored; a file that is there already is not stored twice.
         file: a ``.keras`` file, or the zip of an export with one in it. Not trusted.
-        file_name: as it was called, for people.
-        names: the classes in the order of the model's outputs; needed where the file does not say them.
+        file_name: its original name, shown on pages.
+        names: the classes in the order of the model's outputs; needed where the file does not contain them.
         limits: what it may hold.
 
     Raises:

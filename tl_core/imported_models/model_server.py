@@ -15,7 +15,7 @@ from tl_core.imported_models.store import ImportedModel
 from tl_core.machine.progress import UNATTENDED, TaskContext
 
 IDLE_SECONDS: Final = 120.0  # without a question, after which the process is ended
-AT_ONCE: Final = 8  # images; what lies between the layers of a large network takes 100 MB each
+AT_ONCE: Final = 8  # images; the activations of a large network take 100 MB each
 
 
 def hold_open(model: ImportedModel, task: TaskContext = UNATTENDED) -> None:
@@ -23,7 +23,7 @@ def hold_open(model: ImportedModel, task: TaskContext = UNATTENDED) -> None:
 
     Args:
         model: from `tl_core.imported_models.store`.
-        task: told what goes on; checked several times a second.
+        task: gets the progress; checked several times a second.
 
     Raises:
         ModelFileError: the process refuses the model, or could not open it within its time and memory.
@@ -34,7 +34,7 @@ def hold_open(model: ImportedModel, task: TaskContext = UNATTENDED) -> None:
 
 
 def ask(model: ImportedModel, images: Images) -> Array:
-    """What the model says; its process is started again where it has ended.
+    """The model's predictions; its process is started again where it has ended.
 
     Args:
         model: from `tl_core.imported_models.store`.
@@ -44,7 +44,7 @@ def ask(model: ImportedModel, images: Images) -> Array:
         ``(n, outputs)``, finite.
 
     Raises:
-        ModelFileError: it cannot be opened, or gave no proper answer within its time and memory.
+        ModelFileError: it cannot be opened, or returned no valid result within its time and memory.
     """
     parts = []
     for start in range(0, len(images), AT_ONCE):
@@ -55,12 +55,12 @@ def ask(model: ImportedModel, images: Images) -> Array:
 
 
 def is_open(model: ImportedModel) -> bool:
-    """Whether the model answers at once."""
+    """Whether the model is open."""
     return _server.has(model)
 
 
 def end_if_open(model: ImportedModel) -> None:
-    """End the process of this model at once, also while it is asked."""
+    """End the process of this model at once, also while it predicts."""
     if _server.has(model):
         _server.end()
 
@@ -123,7 +123,7 @@ class _ModelServer:
             self._process = None
 
     def _close_if_idle(self) -> None:
-        # Whoever has the turn just now sets a new timer.
+        # The thread that has the turn sets a new timer.
         if self._turn.acquire(blocking=False):
             try:
                 self.close()

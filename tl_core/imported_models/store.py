@@ -1,4 +1,4 @@
-"""Models that were brought as files: each a folder of the workspace with the file as it came and a record of it."""
+"""Models that were brought as files: each a folder of the workspace with the original file and a record of it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class ImportedModel:
     id: str
     path: Path  # its folder
     name: str
-    file_name: str  # as it was brought
+    file_name: str  # its original name
     classes: tuple[str, ...]  # in the order of its outputs
     image_size: int  # pixels, width and height
     outputs: int  # numbers per image; 1 = the probability of the second class
@@ -33,14 +33,14 @@ class ImportedModel:
     sha256: str  # of the model file
     temperature: float = 1.0  # see `tl_core.inference.calibration`
     threshold: float = 0.0
-    has_manifest: bool = False  # whether it said itself what it is
-    made_with: str = ""  # what its manifest says
+    has_manifest: bool = False  # whether it has a manifest
+    made_with: str = ""  # from its manifest
     trained: str = ""
     brought: str = ""  # ISO 8601, UTC
 
     @property
     def model_file(self) -> Path:
-        """The file as it came."""
+        """The original file."""
         return self.path / MODEL
 
 

@@ -1,8 +1,8 @@
-"""How far a model's probabilities can be trusted, and from which one on it had better say *I don't know*.
+"""Calibration of a model's probabilities, and the threshold below which it answers *I don't know*.
 
-A measured accuracy gets the range in which it lies. All else is measured on validation images: a temperature that
-calibrates the probabilities, and a threshold below which no answer is given. Both are kept beside the model and
-belong to that model alone.
+A measured accuracy gets its confidence interval. All else is measured on validation images: a temperature that
+calibrates the probabilities, and a threshold below which predictions are rejected. Both are saved beside the model
+and belong to that model alone.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Probabilities = npt.NDArray[np.floating[Any]]
 Labels = npt.NDArray[np.integer[Any]]
 """``(n,)``, the true classes."""
 
-TEMPERATURES: Final = (0.05, 20.0)  # looked at; outside, the figures say something else is wrong
+TEMPERATURES: Final = (0.05, 20.0)  # searched; outside, something else is wrong
 BINS: Final = 10
 Z_95: Final = 1.959964  # quantile of the normal distribution for a two-sided interval of 95 %
 _SMALLEST: Final = 1e-12  # probability; its logarithm is finite
@@ -38,7 +38,7 @@ _PRECISION: Final = 1e-9  # of the logarithm of the temperature
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """How answers of one model are given."""
+    """Temperature and threshold of one model."""
 
     model_sha256: str  # of the model it was measured for
     temperature: float = 1.0  # above 1 makes probabilities less extreme
@@ -56,7 +56,7 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True)
 class CalibrationBin:
-    """Answers whose probability lies in one tenth."""
+    """Predictions whose probability is in one tenth."""
 
     confidence: float  # mean probability of the answers, 0-1
     accuracy: float  # share of them that is right, 0-1
@@ -73,7 +73,7 @@ class RiskCoverage:
 
 
 def wilson_interval(right: int, images: int) -> tuple[float, float]:
-    """The range in which the true accuracy lies with 95 % confidence (Wilson, JASA 22, 1927).
+    """The 95 % confidence interval of the accuracy (Wilson, JASA 22, 1927).
 
     Args:
         right: images that were right, at most ``images``.
@@ -123,7 +123,7 @@ def fit_temperature(probabilities: Probabilities, labels: Labels) -> float:
 
 
 def calibration_bins(probabilities: Probabilities, labels: Labels, bins: int = BINS) -> list[CalibrationBin]:
-    """Answers grouped by their probability into ``bins`` equal ranges; empty ranges are left out."""
+    """Predictions grouped by their probability into ``bins`` equal ranges; empty ranges are left out."""
     sure, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
     place = np.minimum((sure * bins).astype(int), bins - 1)
     return [
@@ -134,13 +134,13 @@ def calibration_bins(probabilities: Probabilities, labels: Labels, bins: int = B
 
 
 def expected_calibration_error(probabilities: Probabilities, labels: Labels, bins: int = BINS) -> float:
-    """Mean distance between probability and share of right answers, 0-1 (Guo et al. 2017, equation 3)."""
+    """Mean distance between probability and share of right predictions, 0-1 (Guo et al. 2017, equation 3)."""
     groups = calibration_bins(probabilities, labels, bins)
     return sum(group.count * abs(group.confidence - group.accuracy) for group in groups) / max(1, len(labels))
 
 
 def risk_coverage_curve(probabilities: Probabilities, labels: Labels) -> list[RiskCoverage]:
-    """What every threshold that makes a difference does, from *always answer* upwards.
+    """Coverage and accuracy of every threshold that makes a difference, from *always answer* upwards.
 
     Raises:
         NotEnoughDataError: there is no image.
@@ -152,12 +152,12 @@ def risk_coverage_curve(probabilities: Probabilities, labels: Labels) -> list[Ri
 
 
 def suggest_threshold(probabilities: Probabilities, labels: Labels, accuracy: float) -> RiskCoverage | None:
-    """The lowest threshold from which on the answers reach an accuracy; None if none does.
+    """The lowest threshold at which the accepted predictions reach an accuracy; None if none does.
 
     Args:
         probabilities: of validation images.
         labels: their classes.
-        accuracy: wanted share of right answers, 0-1.
+        accuracy: target share of right predictions, 0-1.
     """
     require_number("Accuracy", accuracy, 0, 1)
     reached = [point for point in risk_coverage_curve(probabilities, labels) if point.accuracy >= accuracy]
@@ -165,7 +165,7 @@ def suggest_threshold(probabilities: Probabilities, labels: Labels, accuracy: fl
 
 
 def save_calibration(workspace: Workspace, run: RunRecord, calibration: Calibration) -> None:
-    """Keep it beside the model of a run.
+    """Save it beside the model of a run.
 
     Raises:
         NotYoursError: the run is somebody else's, shared or not.

@@ -1,7 +1,7 @@
-"""Where a model looks: heatmaps of the places in a photograph that speak for a class.
+"""Grad-CAM: heatmaps of the evidence for a class in a photograph.
 
 Grad-CAM (Selvaraju et al., ICCV 2017, https://arxiv.org/abs/1610.02391): the channels of a feature map are weighed by
-the mean gradient of the class score with respect to them, added up, and what speaks against the class is cut off. The
+the mean gradient of the class score with respect to them, added up, and negative evidence is cut off. The
 score is the one before the softmax, whose gradient does not vanish where the model is certain.
 """
 
@@ -39,13 +39,13 @@ class Heatmap:
     """The evidence for one class in one photograph."""
 
     heat: Heat  # (h, w) of the feature map, 0-1, 1 where most speaks for the class; all 0 where nothing does
-    block: str  # title of the block whose output was looked at
+    block: str  # title of the block whose output was used
     label: int  # index of the class
-    probability: float  # that the model gives it
+    probability: float  # the model's probability of it
 
 
 class GradCam:
-    """The model of one run, ready to be asked why."""
+    """The model of one run, ready to explain predictions."""
 
     def __init__(self, run: RunRecord, classifier: Classifier) -> None:
         self._classes = run.classes
@@ -56,7 +56,7 @@ class GradCam:
 
     @property
     def blocks(self) -> tuple[str, ...]:
-        """Titles of the blocks that can be looked at; the first see edges, the last parts of things."""
+        """Titles of the blocks that have heatmaps; the first respond to edges, the last to parts of objects."""
         return tuple(self._places)
 
     @property

@@ -85,7 +85,7 @@ def feature_vectors(run_path: Path, dataset: Dataset, task: TaskContext = UNATTE
     """Compute the features of all images of a dataset; `cached_features` has them afterwards.
 
     Args:
-        run_path: folder of the run whose model looks at them.
+        run_path: folder of the run whose model computes the features.
         dataset: any dataset.
         task: told images done and images in all; asked between batches.
 

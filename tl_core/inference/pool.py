@@ -42,10 +42,10 @@ class ModelPool(Generic[Opened]):
 
 def _version(run: RunRecord, epoch: int | None) -> Hashable:
     """Another one as soon as the model is another."""
-    if epoch is not None:  # the epoch's weights are the whole difference: another best model makes no other answer
+    if epoch is not None:  # only the epoch's weights differ: another best model changes no prediction
         return find_epoch(run, epoch).sha256
     try:
         stamp = run.folder.model_file.stat()
     except FileNotFoundError:
-        return None  # loading it says what is missing
+        return None  # loading it reports what is missing
     return stamp.st_mtime_ns, stamp.st_ino

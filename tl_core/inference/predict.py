@@ -41,17 +41,17 @@ _CHUNK: Final = 64  # photographs decoded at a time
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a model says about one picture, or why it can say nothing."""
+    """A model's prediction for one picture, or why there is none."""
 
     ranked: Ranked  # every class; empty if there is an error
     seconds: float  # decoding, and this picture's share of the network's time
     error: str | None = None  # one sentence, if the picture cannot be used
-    threshold: float = 0.0  # below this probability the answer is *I don't know*; 0 = always answer
+    threshold: float = 0.0  # below this probability the prediction is *I don't know*; 0 = never reject
     name: str = ""  # of the file, with its folders, where there is one
 
     @property
     def answered(self) -> bool:
-        """Whether the model is sure enough; below its threshold an answer is only a best guess."""
+        """Whether the probability reaches the threshold; below it a prediction is only a best guess."""
         return bool(self.ranked) and self.ranked[0][1] >= self.threshold
 
 

@@ -38,11 +38,11 @@ HUNG: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A copy of what the queue knows about one run in its hands."""
+    """A copy of the queue's data on one run."""
 
     run_id: str
     position: int  # 0 is working, 1 is next, ...
-    stopping: bool  # the person asked to stop or cancel, and it is on its way
+    stopping: bool  # a stop or cancel was requested
 
 
 @dataclass(slots=True)
@@ -56,7 +56,7 @@ class _Entry:
 
 
 class Supervisor:
-    """The runs in hand, and the threads that see to them.
+    """The runs in the queue, and the threads that train them.
 
     Args:
         clock: in seconds, for how long a run has been silent.
@@ -70,7 +70,7 @@ class Supervisor:
         self._worker: threading.Thread | None = None
 
     def add(self, run: RunRecord, train: TrainFunction) -> None:
-        """Let a run wait for its turn, unless it is in hand already."""
+        """Add a run to the queue, unless it is there already."""
         with self._changed:
             in_hand = {entry.run_id for entry in self._waiting} | {self._working.run_id if self._working else ""}
             if run.id in in_hand:
@@ -82,7 +82,7 @@ class Supervisor:
             self._changed.notify_all()
 
     def end(self, run_id: str, *, discard: bool) -> bool:
-        """Ask a run to end, and if ``discard`` throw it away; whether it was in hand."""
+        """Stop a run, and if ``discard`` delete it; returns whether it was in the queue."""
         with self._changed:
             if self._working and self._working.run_id == run_id:
                 self._working.discard |= discard
@@ -99,7 +99,7 @@ class Supervisor:
         return True
 
     def jobs(self) -> tuple[Job, ...]:
-        """Copies of all runs in hand: first the one at work, then the waiting ones in their order."""
+        """Copies of all runs in the queue: first the running one, then the waiting ones in their order."""
         with self._changed:
             working = [Job(self._working.run_id, 0, self._working.stop.is_set())] if self._working else []
             waiting = [Job(entry.run_id, place, False) for place, entry in enumerate(self._waiting, start=1)]

@@ -26,10 +26,10 @@ class Progress:
 
 
 class TaskContext:
-    """What long work is given: it reports here, and asks here whether it should stop.
+    """The context of long work: it reports its progress here, and checks here whether to stop.
 
     Args:
-        on_progress: told every report, in the thread of the work.
+        on_progress: called with every report, in the thread of the work.
         should_stop: checked as often as the work can stop; None = it goes on to its end.
     """
 
@@ -40,21 +40,21 @@ class TaskContext:
         self._should_stop = should_stop
 
     def report(self, done: float, total: float, text: str = "") -> None:
-        """Say how far the work is; arguments as the fields of `Progress`."""
+        """Report the progress; arguments as the fields of `Progress`."""
         if self._on_progress is not None:
             self._on_progress(Progress(done, total, text))
 
     def should_stop(self) -> bool:
-        """Whether the work has been asked to stop."""
+        """Whether a stop was requested."""
         return self._should_stop is not None and self._should_stop()
 
     def stop_if_asked(self, sentence: str) -> None:
-        """Raise `StoppedError` with this sentence once the work has been asked to stop."""
+        """Raise `StoppedError` with this sentence once a stop was requested."""
         if self.should_stop():
             raise StoppedError(sentence)
 
     def without_progress(self) -> TaskContext:
-        """For a part of the work whose progress is not told: it stops as this does."""
+        """For a part of the work whose progress is not reported: it stops as this does."""
         return TaskContext(should_stop=self._should_stop)
 
 

@@ -1,4 +1,4 @@
-"""What a training will do, said before it starts: phases, images, parameters, download, time, and what is wrong."""
+"""The plan of a training before it starts: phases, images, parameters, download, time, and problems."""
 
 from tl_core.planning.plan import PlannedPhase, TrainingPlan, plan_training
 

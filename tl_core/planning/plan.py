@@ -59,7 +59,7 @@ class TrainingPlan:
 
 
 def plan_training(config: TrainingConfig, dataset: Dataset, workspace: Workspace) -> TrainingPlan:
-    """Say what a training will do, without building anything.
+    """Plan a training, without building anything.
 
     Raises:
         ConfigError: the backbone is unknown.
@@ -94,10 +94,10 @@ class _Work:
     """How much there is to do."""
 
     train: int  # images
-    held_out: int  # validation images, judged in every epoch
-    judged: int  # validation and test images, judged at the end
-    decoding: float  # million pixels, 0 where the images are kept at this size
-    kept: Callable[[int], bool]  # whether what so many first layers say about the images is on the disk
+    held_out: int  # validation images, evaluated in every epoch
+    judged: int  # validation and test images, evaluated at the end
+    decoding: float  # million pixels, 0 where the images are cached at this size
+    kept: Callable[[int], bool]  # whether the output of so many first layers is cached
 
     @classmethod
     def of(cls, config: TrainingConfig, dataset: Dataset, workspace: Workspace) -> _Work:
@@ -131,7 +131,7 @@ def _phases(
 
 
 def _phase_seconds(config: TrainingConfig, speed: PhaseSpeed, work: _Work, phase: Phase) -> float:
-    """What runs once, unless it is kept, and what runs in every epoch."""
+    """What runs once, unless it is cached, and what runs in every epoch."""
     augmented = config.augmentation.enabled
     views = config.views if augmented and config.augmentation_mode == "cached_views" else 0
     live = augmented and not views
@@ -190,10 +190,10 @@ def _with_text(plan: TrainingPlan, config: TrainingConfig) -> TrainingPlan:
 def _features_are_kept(
     config: TrainingConfig, frozen_layers: int, dataset: Dataset, workspace: Workspace, cache: DiskCache
 ) -> bool:
-    """Whether the output of the first layers for these images is on the disk, as an earlier run has told.
+    """Whether the output of the first layers for these images is cached, according to an earlier run.
 
     Args:
-        frozen_layers: of the phase: all layers while the head learns.
+        frozen_layers: of the phase: all layers while the head is trained.
     """
     wanted = _made_from(config)
     for run in list_runs(workspace)[:RUNS_LOOKED_AT]:

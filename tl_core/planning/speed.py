@@ -55,8 +55,8 @@ class PhaseSpeed:
     frozen: float  # an image through the frozen layers
     changed: float  # an image changed at random and then through the frozen layers; 0 without augmentation
     trace: float  # what the first batches take longer than the others
-    learn: float  # to learn from an image whose input is at hand
-    check: float  # to judge an image whose input is at hand
+    learn: float  # training step per image whose input is cached
+    check: float  # evaluation per image whose input is cached
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ def load_speed(workspace: Workspace, config: TrainingConfig) -> Speed | None:
 
 
 def save_speed(workspace: Workspace, config: TrainingConfig, speed: Speed) -> None:
-    """Keep a measurement for `load_speed`.
+    """Save a measurement for `load_speed`.
 
     Raises:
         WorkspaceError: the workspace cannot be written.

@@ -1,6 +1,6 @@
-"""Measures how fast this machine trains while a person fills the form, in a process of its own that gives way.
+"""Measures how fast this machine trains while a person fills the form, in a low-priority process of its own.
 
-One measurement at a time; the latest wish wins, and nothing is measured while a training works.
+One measurement at a time; the latest request wins, and nothing is measured while a training works.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class SpeedMeter:
         self._in_vain: list[Kind] = []
 
     def want(self, config: TrainingConfig, dataset_id: str) -> bool:
-        """Wish for a measurement; call it again now and then, as long as the wish holds.
+        """Request a measurement; call it again now and then, as long as the request holds.
 
         Returns:
             Whether there is something to wait for: false once it is measured, or where it cannot be.

@@ -1,4 +1,4 @@
-"""A run on the disk: what was asked for, what has happened since, and the model that came out of it.
+"""A run on the disk: its configuration, its events, and its model.
 
 The run folder is the truth. The training writes it, every page only reads it, so a reloaded page, a second
 browser and a restarted server all show the same run.

@@ -1,4 +1,4 @@
-"""What a person adds to a run at any time: its name, a star, notes and tags."""
+"""What a person may change in a run at any time: its name, a star, notes and tags."""
 
 from __future__ import annotations
 

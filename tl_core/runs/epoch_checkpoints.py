@@ -1,7 +1,7 @@
-"""The last epochs of a run, kept beside its best one where the person wished so.
+"""The last epochs of a run, saved beside its best one if the configuration says so.
 
 ``runs/<id>/epochs/`` holds one file per saved epoch with the weights that learn, ``epochs.json`` with the list of
-them, and, where fine-tuning has begun while epochs of feature extraction are kept, ``backbone.npz`` with the layers
+them, and, where fine-tuning has begun while epochs of feature extraction are saved, ``backbone.npz`` with the layers
 that it changes as they were before. All other weights are those of ``best.keras``: they never change.
 """
 
@@ -112,7 +112,7 @@ def save_epoch_list(folder: RunFolder, kept: Sequence[EpochCheckpoint]) -> None:
 
 
 def save_epoch_backbone(folder: RunFolder, weights: Weights) -> None:
-    """Keep the layers that fine-tuning will change, for the epochs before it.
+    """Save the layers that fine-tuning will change, for the epochs before it.
 
     Raises:
         WorkspaceError: the workspace cannot be written.

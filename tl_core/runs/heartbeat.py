@@ -1,6 +1,6 @@
-"""The heartbeat of a training: a small file that is renewed while it works, so that a hang can be told.
+"""The heartbeat of a training: a small file that is renewed while it works, so that a hang is noticed.
 
-A hang cannot be ended, because a thread cannot be killed; but it can be said, and what waits behind it can go on.
+A hang cannot be ended, because a thread cannot be killed; but it can be shown, and the queue can go on.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Heartbeat:
         self._renew(now, max(self._floor, _PAUSES * self._longest))
 
     def slow_step(self) -> None:
-        """What comes next may take some minutes without a sign: building, compiling, saving."""
+        """The next step may take some minutes without a heartbeat: building, compiling, saving."""
         self._last = self._clock()
         self._renew(self._last, SLOW_STEP)
 
@@ -54,7 +54,7 @@ class Heartbeat:
         if now - self._written < WRITTEN_EVERY and allowed == self._allowed:
             return
         self._written, self._allowed = now, allowed
-        # Not flushed to the disk: after a crash nobody needs it. Nor is a full disk told here, but with the events.
+        # Not flushed to the disk: after a crash it is not needed. A full disk is reported with the events, not here.
         with contextlib.suppress(OSError):
             self._temporary.write_text(json.dumps({"t": time.time(), "allowed": allowed}))
             self._temporary.replace(self._file)
@@ -90,7 +90,7 @@ def silent_seconds(run: RunRecord, now: float) -> float | None:
 
 
 class HangDetector:
-    """Counts how long a training has been silent, for whoever decides to wait no longer.
+    """Counts how long a training has given no heartbeat, for the decision to give it up.
 
     Only time between two looks counts, and of a long one no more than ``look_every`` twice: while a laptop
     sleeps nothing gives a sign, and nothing hangs.

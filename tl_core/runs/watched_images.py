@@ -1,7 +1,7 @@
 """Images that a person watches while a model trains; kept in the run folder, normalised as every image is.
 
-``runs/<id>/pinned/`` holds one file per picture and ``pictures.json`` with their names. They are never learned from.
-Before there is a run, those that a person has brought wait in ``drafts/<id>/`` in the same form.
+``runs/<id>/pinned/`` holds one file per picture and ``pictures.json`` with their names. They are never trained on.
+Before there is a run, uploaded ones are in ``drafts/<id>/`` in the same form.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ DRAFT_SECONDS: Final = 24 * 3600.0  # ... and all that have not been touched for
 class Pin:
     """A picture that is to be watched."""
 
-    name: str  # as it came; shown to people, never used as a path
+    name: str  # original file name; shown on pages, never used as a path
     encoded: bytes  # a file in the stored form (see `tl_core.data.normalise`)
     suffix: str  # ".png" or ".jpg"
     truth: str | None = None  # its class, where that is known
@@ -137,7 +137,7 @@ def watched_images(folder: RunFolder) -> tuple[WatchedImage, ...]:
     """The pictures watched in a run, in the order of its ``pinned`` events; none if their list is damaged."""
     try:
         entries = read_json(folder.watched_images_folder / LIST)
-        # The name alone: the list may not lead to a file elsewhere.
+        # The name alone: the list may not lead to a file outside.
         return tuple(
             WatchedImage(
                 str(entry["name"]), folder.watched_images_folder / Path(entry["file"]).name, entry.get("truth")

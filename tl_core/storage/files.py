@@ -24,7 +24,7 @@ WRITING: Final = ".writing-"  # begins the name of a file that is not complete; 
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside ``path``; put it in the place of ``path`` if the block succeeds.
+    """Yield a temporary path beside ``path``; replace ``path`` by it if the block succeeds.
 
     The temporary file keeps the suffix of ``path`` (Keras chooses its format by suffix), is flushed to the
     disk and then renamed over ``path`` in one step, and is removed if the block raises.
@@ -52,9 +52,9 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def overwriting(path: Path) -> Iterator[BinaryIO]:
-    """Give a file to be written anew in its place, which is several times as fast as a new file each time.
+    """Yield a file to be overwritten in its place, which is several times as fast as a new file each time.
 
-    A crash leaves a mixture of old and new, so whoever reads it has to be able to tell. Not flushed to the disk: what
+    A crash leaves a mixture of old and new, so its reader has to notice that. Not flushed to the disk: what
     is written outlives the process, but not a power cut.
 
     Raises:
@@ -70,10 +70,10 @@ def overwriting(path: Path) -> Iterator[BinaryIO]:
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Let nobody else who asks for this lock change what is in ``folder``, until the block has read and written it.
+    """Hold the lock of ``folder`` until the block has read and written what is in it.
 
-    It holds against other threads, and against other processes where the disk knows locks (``flock``); a process that
-    dies gives it back. A thread that has a lock may not ask for another one.
+    It excludes other threads, and other processes where the disk supports locks (``flock``); a process that
+    dies releases it. A thread that holds a lock must not acquire another one.
 
     Raises:
         FileNotFoundError: there is no such folder.
@@ -88,7 +88,7 @@ def locked(folder: Path) -> Iterator[None]:
             raise WorkspaceError(_cannot_write(folder, error)) from error
         try:
             if descriptor is not None:
-                with contextlib.suppress(OSError):  # a disk without locks: other threads are kept out all the same
+                with contextlib.suppress(OSError):  # a disk without locks: other threads are excluded all the same
                     fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield
         finally:

@@ -1,8 +1,8 @@
-"""Whose a run, a dataset or an imported model is, where people log in, and who else may see it.
+"""The owner of a run, a dataset or an imported model, where people log in, and who else may see it.
 
-A `Workspace` knows for whom it is asked (`Workspace.person`); the lists and the ways to open something ask here, so
-that no page can forget to. Nobody's things, made without a login or on the command line, are everybody's, and a
-workspace that is asked for nobody in particular shows all.
+A `Workspace` is opened for a person (`Workspace.person`); lists and lookups check here, so
+that no page can forget to. Things without an owner, made without a login or on the command line, are everybody's; a
+workspace without a person shows all.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ _NOBODY: Final = "nobody"
 class Belonging:
     """Whose something is."""
 
-    person: str | None = None  # as `person_id` gives it; None = everybody's
+    person: str | None = None  # from `person_id`; None = everybody's
     shared: bool = False  # whether everybody who is let in may see it
 
 
 def person_id(workspace: Workspace, email: str) -> str:
-    """A name for a person that tells nobody their address: 32 hexadecimal digits.
+    """A name for a person that does not reveal their address: 32 hexadecimal digits.
 
-    HMAC-SHA-256 (RFC 2104) of the address under a key that lies in the workspace, so that addresses cannot be
-    guessed from what is kept beside runs, and stay the same person when the workspace is moved.
+    HMAC-SHA-256 (RFC 2104) of the address under a key that is stored in the workspace, so that addresses cannot be
+    guessed from what is stored beside runs, and persons stay the same when the workspace is moved.
 
     Args:
         workspace: whose key is used; it is made when first needed, readable by its owner alone.
@@ -50,7 +50,7 @@ def person_id(workspace: Workspace, email: str) -> str:
 
 
 def claim(workspace: Workspace, folder: Path) -> None:
-    """Let the folder of something new belong to the person that the workspace is asked for, if there is one.
+    """Make the person of the workspace, if there is one, the owner of a new folder.
 
     Raises:
         WorkspaceError: it cannot be written.
@@ -62,7 +62,7 @@ def claim(workspace: Workspace, folder: Path) -> None:
 def belonging(folder: Path) -> Belonging:
     """Whose the thing in this folder is.
 
-    Where the file that says so is damaged it is shown to no person.
+    Where the file of the owner is damaged it is shown to no person.
     """
     try:
         values = read_json(folder / FILE)
@@ -93,7 +93,7 @@ def require_visible(workspace: Workspace, folder: Path, what: str) -> None:
     """Check that the person may see it.
 
     Args:
-        workspace: for whom it is asked.
+        workspace: with the person.
         folder: of the thing.
         what: what it is, such as ``run``.
 
@@ -117,7 +117,7 @@ def require_mine(workspace: Workspace, folder: Path, what: str) -> None:
 
 
 def share(workspace: Workspace, folder: Path, shared: bool) -> None:
-    """Let everybody who is let in see it, or nobody else any more.
+    """Share it with everybody who is let in, or with nobody any more.
 
     Raises:
         NotYoursError: it is somebody else's, or everybody's already.
@@ -130,7 +130,7 @@ def share(workspace: Workspace, folder: Path, shared: bool) -> None:
 
 
 def _key(path: Path) -> bytes:
-    """The key of the workspace, the same for all who ask at the same time."""
+    """The key of the workspace, the same for all threads."""
     try:
         return path.read_bytes()
     except FileNotFoundError:

@@ -29,7 +29,7 @@ _KEY_BYTES: Final = 32
 
 @dataclass(frozen=True, slots=True)
 class StoredHash:
-    """What is kept of a pass-code."""
+    """What is stored of a pass-code."""
 
     cost: int
     blocks: int
@@ -39,7 +39,7 @@ class StoredHash:
 
     @classmethod
     def parse(cls, text: str) -> StoredHash:
-        """Read the text form that `hash_passcode` gives.
+        """Parse the text form that `hash_passcode` returns.
 
         Raises:
             ConfigError: it is no such text.
@@ -69,7 +69,7 @@ class StoredHash:
 
 
 def hash_passcode(passcode: str) -> str:
-    """The text to keep in ``TL_PASSCODE_HASH``: parameters, a random salt and the key, without the pass-code.
+    """The text for ``TL_PASSCODE_HASH``: parameters, a random salt and the key, without the pass-code.
 
     Raises:
         ConfigError: the pass-code is too short or too long.

@@ -1,4 +1,4 @@
-"""How much the workspace may take on the disk, what takes it, and what could go."""
+"""The quota of the workspace: its limit, what takes the space, and what could be deleted."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DEFAULT_LIMIT_GB: Final = 20.0  # 10^9 bytes; TL_WORKSPACE_GB overrides
 NEARLY_FULL: Final = 0.8  # of the limit; from here on old runs are offered for deletion
 _REMEMBERED_SECONDS: Final = 60.0
 
-# Part of the workspace -> its name for people, and what makes room in it.
+# Part of the workspace -> its name on pages, and how to free space in it.
 _PARTS: Final = {
     "datasets": ("datasets", "delete datasets you no longer need on the Data page"),
     "runs": ("runs", "delete runs you no longer need on the Runs page"),
@@ -62,7 +62,7 @@ def usage(workspace: Workspace) -> Usage:
 
 
 def recent_usage(workspace: Workspace) -> Usage:
-    """As `usage`, at most a minute old: for pages, which ask again and again."""
+    """As `usage`, at most a minute old: for pages, which are drawn often."""
     with _lock:
         kept = _kept.get(workspace.root)
         if kept is None or time.monotonic() - kept[0] > _REMEMBERED_SECONDS:
@@ -71,7 +71,7 @@ def recent_usage(workspace: Workspace) -> Usage:
 
 
 def forget_usage(workspace: Workspace) -> None:
-    """Measure again when asked next, because something was deleted."""
+    """Measure again at the next call, because something was deleted."""
     with _lock:
         _kept.pop(workspace.root, None)
 

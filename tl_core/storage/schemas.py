@@ -1,6 +1,6 @@
 """Versions of the files in the workspace, and how a file of an older version becomes one of today.
 
-A file says its version under ``version``; one that does not is of version 1. To rename or reshape what a file holds,
+A file has its version under ``version``; one without is of version 1. To rename or reshape what a file holds,
 append a migration to its schema: files that were written before then open as if they had been written today.
 """
 
@@ -38,7 +38,7 @@ class Schema:
     def upgraded(self, values: Any) -> Any:
         """The values of a file of any version, as today's version has them, without the version.
 
-        What is no mapping is given back as it is: whoever reads it refuses it.
+        What is not a mapping is returned as it is: its reader refuses it.
 
         Raises:
             NewerVersionError: a later version of this program has written the file.
@@ -48,7 +48,7 @@ class Schema:
         current = {name: value for name, value in values.items() if name != KEY}
         version = values.get(KEY, 1)
         if not isinstance(version, int) or version < 1:
-            return values  # no version of this program writes that: whoever reads it refuses it
+            return values  # no version of this program writes that: its reader refuses it
         if version > self.version:
             raise NewerVersionError(
                 f"This {self.what} was written by a newer version of this program, so it cannot be opened here: "

@@ -1,4 +1,4 @@
-"""Where everything the dashboard keeps lies on the disk: datasets, runs, caches and provided weights."""
+"""The folders of the workspace: datasets, runs, caches and provided weights."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Workspace:
     """One folder with everything in it; copy it and you have copied all your work."""
 
     root: Path
-    # For whom it is asked, where people log in (`tl_core.storage.ownership`); None = for all.
+    # The person it is opened for, where people log in (`tl_core.storage.ownership`); None = all.
     person: str | None = field(default=None, compare=False)
 
     @classmethod
@@ -47,12 +47,12 @@ class Workspace:
 
     @property
     def weights(self) -> Path:
-        """Pretrained weights a person brought as files."""
+        """Pretrained weights that a person provided as files."""
         return self.root / "weights"
 
     @property
     def models(self) -> Path:
-        """Models a person brought as files: one folder per model, named by its id."""
+        """Imported models: one folder per model, named by its id."""
         return self.root / "models"
 
     @property
@@ -67,7 +67,7 @@ class Workspace:
 
     @property
     def logs(self) -> Path:
-        """What the server has to say about itself; each run has a log of its own."""
+        """The log of the server; each run has a log of its own."""
         return self.root / "logs"
 
     def ensure(self) -> Workspace:
@@ -111,7 +111,7 @@ def gigabytes_from_environment(variable: str, default: float) -> int:
 
 
 def new_id(name: str) -> str:
-    """A folder name that says what it holds and cannot be guessed: ``slug-`` and 32 hexadecimal digits."""
+    """A folder name that names its content and cannot be guessed: ``slug-`` and 32 hexadecimal digits."""
     ascii_name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     slug = _UNSAFE.sub("-", ascii_name).strip("-")[:40].strip("-") or "item"
     return f"{slug}-{secrets.token_hex(16)}"
@@ -123,5 +123,5 @@ def short_id(item_id: str) -> str:
 
 
 def is_id(text: str) -> bool:
-    """Whether ``text`` has the form that `new_id` gives, and so is safe as one path component."""
+    """Whether ``text`` has the form of `new_id`, and so is safe as one path component."""
     return re.fullmatch(r"[a-z0-9][a-z0-9-]{0,40}-[0-9a-f]{32}", text) is not None

@@ -59,7 +59,7 @@ BROKEN_ZIP: Final = (  # what `zipfile` raises on a damaged file
     LookupError,
     OSError,
     OverflowError,
-    NotImplementedError,  # it asks for a newer zip program
+    NotImplementedError,  # it requires a newer zip program
 )
 
 
@@ -181,7 +181,7 @@ def _check_file(stream: BinaryIO, limits: ArchiveLimits, errors: ZipErrors) -> N
 
 
 def _claimed_directory_bytes(stream: BinaryIO) -> int | None:
-    """How large a zip says its table of contents is, before that is read; None if this is no zip.
+    """The size that a zip declares for its table of contents, before that is read; None if this is not a zip.
 
     It is the largest size that any end record claims, however many there are.
     """
@@ -238,7 +238,7 @@ def _problem(info: zipfile.ZipInfo, name: str) -> str | None:
 
 
 def _decoded_name(info: zipfile.ZipInfo) -> str:
-    """The name in the encoding it was written in; macOS writes UTF-8 without saying so."""
+    """The name in the encoding it was written in; macOS writes UTF-8 without declaring it."""
     if info.flag_bits & _UTF8:
         return info.filename
     try:

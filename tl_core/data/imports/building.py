@@ -60,7 +60,7 @@ def publish(folder: Path, final: Path) -> Path:
 
 
 def store_once(path: Path, content: bytes) -> None:
-    """Write a file whose name tells its content; several threads may write the same one."""
+    """Write a file named by its content; several threads may write the same one."""
     if path.exists():
         return
     temporary = path.with_name(f".writing-{secrets.token_hex(8)}")

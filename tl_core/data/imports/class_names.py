@@ -1,4 +1,4 @@
-"""Names that people and archives bring, made safe to show, compare and store (never used as a path)."""
+"""Class and file names from uploads, made safe to show, compare and store (never used as a path)."""
 
 from __future__ import annotations
 

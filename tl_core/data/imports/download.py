@@ -1,4 +1,4 @@
-"""Downloading a known file when a person asks for it: bounded, checked, and resumed where it broke off."""
+"""Downloading a known file on request: bounded, checked, and resumed where it was interrupted."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tl_core.machine.pool import KeyedLocks
 from tl_core.machine.progress import UNATTENDED, TaskContext
 
 DOWNLOADING: Final = "Downloading"  # the text of its progress: bytes are counted, not images
-TIMEOUT_SECONDS: Final = 30.0  # without a byte, then the network counts as gone
+TIMEOUT_SECONDS: Final = 30.0  # without a byte, then the network counts as lost
 _CHUNK: Final = 256 * 1024
 _STOPPED: Final = "The download was stopped; it goes on from there the next time."
 _NETWORK_ERRORS = (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError)

@@ -1,4 +1,4 @@
-"""What a file is, judged by its name (is it worth opening?) and by its first bytes (what should a person do?)."""
+"""The kind of a file, by its name (is it worth opening?) and by its first bytes (what should a person do?)."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ _SIGNATURES: Final = (  # first bytes -> the format's name
 
 
 def is_junk(parts: tuple[str, ...]) -> bool:
-    """Whether a path is litter that operating systems leave behind, or lies in a hidden folder."""
+    """Whether a path is a system file of an operating system, or in a hidden folder."""
     named = [part.lower() for part in parts if part not in (".", "..")]
     hidden = any(part.startswith(".") or part in _JUNK_FOLDERS for part in named)
     return hidden or (bool(named) and named[-1] in _JUNK_FILES)
 
 
 def is_picture_name(name: str) -> bool:
-    """Whether a file of this name should be a picture; without a suffix, only its content can tell."""
+    """Whether a file of this name should be a picture; without a suffix, only its content decides."""
     suffix = PurePosixPath(name).suffix.lower()
     return suffix == "" or suffix in IMAGE_SUFFIXES or suffix in OTHER_PICTURE_SUFFIXES
 

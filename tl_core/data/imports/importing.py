@@ -1,4 +1,4 @@
-"""Bringing images in: from a folder, a zip file, or uploads class by class.
+"""Import of images: from a folder, a zip file, or uploads class by class.
 
 Every picture is decoded once, in a few threads, and stored in its normalised form. The dataset is built in
 a hidden folder beside the others and takes its place in one step: an import that fails or is stopped leaves
@@ -107,8 +107,8 @@ def import_source(
     Args:
         workspace: where the dataset is made.
         source: the files, not yet read.
-        name: of the dataset, for people.
-        origin: where the files come from, in words.
+        name: of the dataset, as shown on pages.
+        origin: where the files come from, as text.
         split: used for the parts of the split that do not come with the folders.
         task: gets the number of pictures done and their total; checked for a stop between pictures.
 

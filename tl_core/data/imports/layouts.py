@@ -1,4 +1,4 @@
-"""Which class and which split a file belongs to, told by the folders it lies in.
+"""The class and the split of a file, from the folders that it is in.
 
 Understood are ``class/…`` and ``train/class/…`` beside ``validation/class/…`` and ``test/class/…``, each
 inside any number of single top folders. Folders within a class folder are part of the class.
@@ -41,7 +41,7 @@ class LabelledFile:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What the folders of a source say."""
+    """Classes and splits of a source, from its folders."""
 
     files: tuple[LabelledFile, ...]
     skipped: tuple[SkippedFile, ...]

@@ -1,4 +1,4 @@
-"""Everything that is said about how good a model is, gathered in one place."""
+"""All measures of an evaluation in one record."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ class Measures:
 
     evaluation: Evaluation
     right: int  # images that got their class
-    accuracy_range: tuple[float, float]  # in which the accuracy lies with 95 % confidence
+    accuracy_range: tuple[float, float]  # 95 % confidence interval of the accuracy
     curves: dict[Kind, Curves]  # empty where all images are of one class
     calibration: tuple[CalibrationBin, ...]
     calibration_error: float  # expected calibration error
-    confidence: Calibration  # what is kept with the model
+    confidence: Calibration  # saved with the model
     corrected_error: float  # expected calibration error with the saved temperature
     coverage: tuple[RiskCoverage, ...]  # what every threshold does on these images, with the saved temperature
     answered: RiskCoverage  # what the saved threshold does on them
@@ -119,7 +119,7 @@ def as_values(measures: Measures) -> dict[str, Any]:
 def _curves(evaluation: Evaluation) -> dict[Kind, Curves]:
     try:
         return {kind: _curves_of(evaluation, kind) for kind in KINDS}
-    except NotEnoughDataError:  # images of one class alone: the other measures still say something
+    except NotEnoughDataError:  # images of one class alone: the other measures are still defined
         return {}
 
 
@@ -129,7 +129,7 @@ def _curves_of(evaluation: Evaluation, kind: Kind) -> Curves:
 
 
 def _at_threshold(curve: Sequence[RiskCoverage], threshold: float) -> RiskCoverage:
-    """The curve is flat between two probabilities that occur: the next one above tells what happens."""
+    """The curve is flat between two probabilities that occur: the next one above has the value."""
     following = next((point for point in curve if point.threshold >= threshold), None)
     covered = following or RiskCoverage(threshold, 0.0, 1.0)
     return RiskCoverage(threshold, covered.coverage, covered.accuracy)

@@ -1,4 +1,4 @@
-"""The parts of a report, in the order in which a person asks: how good, where it is wrong, how far to trust it."""
+"""The parts of a report in order: how good, where it is wrong, how far to trust it."""
 
 from __future__ import annotations
 

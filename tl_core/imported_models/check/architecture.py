@@ -30,11 +30,11 @@ _MODELS: Final = frozenset({"Functional", "Sequential"})
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """What a network takes and gives."""
+    """Input and output of a network."""
 
     image_size: int  # pixels, width and height
     outputs: int  # numbers per image; 1 = the probability of the second of two classes
-    parameters: int  # that its layers ask for
+    parameters: int  # that its layers use
 
     @property
     def classes(self) -> int:
@@ -248,6 +248,6 @@ def _damaged() -> ModelFileError:
 
 
 def _shown(value: Any) -> str:
-    """A piece of the file as a person may see it: short, printable, on one line."""
+    """A piece of the file that is safe to show: short, printable, on one line."""
     text = "".join(char if char.isprintable() else " " for char in str(value)[:200])
     return text if len(text) <= 40 else f"{text[:39]}…"

@@ -21,7 +21,7 @@ _TITLE: Final = 100  # characters
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """A model in the words of whoever exported it."""
+    """A model as its exporter describes it."""
 
     name: str
     classes: tuple[str, ...]  # in the order of the model's outputs
@@ -51,7 +51,7 @@ class Manifest:
         Raises:
             ModelFileError: it is damaged.
         """
-        known = {field.name for field in fields(cls)}  # a later version may say more
+        known = {field.name for field in fields(cls)}  # a later version may have more
         try:
             values = {name: value for name, value in json.loads(text).items() if name in known}
             return cls(**{**values, "classes": tuple(list_of(values["classes"]))})

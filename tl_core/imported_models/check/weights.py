@@ -1,7 +1,7 @@
 """The weights of an imported model: plain arrays in HDF5 and nothing else. Runs in the child process alone.
 
 HDF5 can point to other files of the disk (external storage, external links, virtual datasets) and can pretend to be
-much larger than it is. Here every entry is looked at before Keras reads one.
+much larger than it is. Here every entry is checked before Keras reads one.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def check_weights(data: bytes) -> int:
         How many numbers it holds.
 
     Raises:
-        ModelFileError: it is damaged, or holds anything but plain arrays that lie in it as they are.
+        ModelFileError: it is damaged, or holds anything but plain, uncompressed arrays.
     """
     import h5py
 

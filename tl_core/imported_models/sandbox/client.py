@@ -1,6 +1,6 @@
 """The process in which an imported model is open, as the server sees it.
 
-The server never opens such a file in Keras. It sends pixels to the process, takes numbers back, believes neither
+The server never opens such a file in Keras. It sends pixels to the process, takes numbers back, trusts neither
 their size nor their form, and ends the process when it takes too long, takes too much, or is no longer needed.
 """
 
@@ -34,15 +34,15 @@ Array = npt.NDArray[np.float32]
 
 PROGRAM: Final = "tl_core.imported_models.sandbox.worker"
 
-INTERVAL: Final = 0.1  # seconds between two looks at the clock, the memory and the task
+INTERVAL: Final = 0.1  # seconds between two checks of the clock, the memory and the task
 STOPPED: Final = "Opening the model was stopped."
 _LIBRARIES: Final = 1_500_000_000  # bytes that TensorFlow may take by itself
-_LOG_END: Final = 4000  # characters of what an ended process said that go to the log
-MOST_BYTES: Final = 1_000_000  # of an answer: 8 pictures, 10,000 classes
+_LOG_END: Final = 4000  # characters of an ended process's output that go to the log
+MOST_BYTES: Final = 1_000_000  # of a result: 8 pictures, 10,000 classes
 _UNREAD: Final = 4  # frames
 _STEPS: Final = 4.0  # that the process reports until it is ready
 
-# All that Python and TensorFlow want to know; no key, token or password of the server goes along.
+# All that Python and TensorFlow need; no key, token or password of the server is passed.
 _VARIABLES: Final = (
     "HOME",
     "LANG",
@@ -76,7 +76,7 @@ class SandboxClient:
 
     @property
     def alive(self) -> bool:
-        """Whether it can be asked."""
+        """Whether it can predict."""
         return self._process.poll() is None
 
     def wait_until_ready(self, task: TaskContext) -> None:
@@ -95,13 +95,13 @@ class SandboxClient:
             task.report(min(done, _STEPS + 1), _STEPS + 1, str(values.get("stage", "Opening the model"))[:100])
 
     def ask(self, images: Images) -> Array:
-        """What the model says: ``(n, outputs)`` for ``(n, s, s, 3)``.
+        """The model's output ``(n, outputs)`` for ``(n, s, s, 3)``.
 
         Raises:
-            ModelFileError: it gave no proper answer, or none within its time and memory.
+            ModelFileError: it returned no valid result, or none within its time and memory.
         """
         question = ({"shape": list(images.shape)}, np.ascontiguousarray(images).tobytes())
-        # In a thread, because a process that does not read would hold up whoever writes to it.
+        # In a thread, because a process that does not read would block the writer.
         threading.Thread(target=self._send, args=question, name="brought-send", daemon=True).start()
         values, data = self._next(time.monotonic() + LIMITS.ask_seconds, UNATTENDED)
         shape = (len(images), self.model.outputs)
@@ -116,12 +116,12 @@ class SandboxClient:
         """End it at once; there is nothing to save."""
         self._over = True
         end_process(self._process, grace=0)
-        with contextlib.suppress(queue.Empty):  # whoever listens may wait for room to put something
+        with contextlib.suppress(queue.Empty):  # the reading thread may wait for room in the queue
             while True:
                 self._frames.get_nowait()
 
     def _listen(self) -> None:
-        assert self._process.stdout is not None  # noqa: S101  # a pipe, as asked for
+        assert self._process.stdout is not None  # noqa: S101  # a pipe, as requested
         with self._process.stdout as stream:
             frame: Frame | None = ({}, b"")
             while frame is not None and not self._over:
@@ -129,15 +129,15 @@ class SandboxClient:
                 self._frames.put(frame)
 
     def _send(self, values: dict[str, Any], data: bytes) -> None:
-        assert self._process.stdin is not None  # noqa: S101  # a pipe, as asked for
+        assert self._process.stdin is not None  # noqa: S101  # a pipe, as requested
         try:
             write_frame(self._process.stdin, values, data)
-        except (OSError, ValueError) as error:  # it has ended meanwhile; whoever waits for the answer hears of it
+        except (OSError, ValueError) as error:  # it has ended meanwhile; the thread that waits for the result is told
             logger.info("A model from a file could not be asked: %s", error)
 
     def _next(self, deadline: float, task: TaskContext) -> Frame:
         while True:
-            self._watch(deadline, task)  # each time: it could go on and on saying things
+            self._watch(deadline, task)  # each time: it could send messages without end
             try:
                 frame = self._frames.get(timeout=INTERVAL)
             except queue.Empty:
@@ -158,7 +158,7 @@ class SandboxClient:
         try:
             taken = psutil.Process(self._process.pid).memory_info().rss
         except psutil.Error:
-            return  # it has just ended, which its pipe will tell
+            return  # it has just ended, which its pipe will show
         if taken > self._most:
             raise self._ended("It took too much memory")
 

@@ -17,7 +17,7 @@ def write_frame(stream: IO[bytes], values: dict[str, Any], data: bytes = b"") ->
     """Send one frame.
 
     Raises:
-        OSError: nobody listens any more.
+        OSError: the other side has closed.
     """
     text = json.dumps(values).encode()
     stream.write(_HEAD.pack(len(text), len(data)) + text)
@@ -26,7 +26,7 @@ def write_frame(stream: IO[bytes], values: dict[str, Any], data: bytes = b"") ->
 
 
 def read_frame(stream: IO[bytes], most_bytes: int = MOST_BYTES) -> Frame | None:
-    """The next frame; None where the other side has ended, or does not keep to the form.
+    """The next frame; None where the other side has ended, or breaks the format.
 
     Args:
         stream: what the other side writes to.

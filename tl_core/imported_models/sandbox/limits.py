@@ -1,7 +1,7 @@
 """What the process that opens an imported model may still do: compute, within bounds.
 
 Limits of the operating system where it has them (Linux, in part macOS), and on every system an audit hook: Python
-tells it of every file that is opened for writing, every connection and every program that is started, and none of
+reports every file that is opened for writing, every connection and every program that is started, and none of
 that is needed to ask a model. It is a second wall behind the check of the file, not a sandbox.
 """
 
@@ -19,7 +19,7 @@ try:
 except ImportError:  # Windows
     resource = None
 
-_MESSAGES: Final = 1 << 20  # bytes of what it says to the log
+_MESSAGES: Final = 1 << 20  # bytes of its output in the log
 _SYSTEM: Final = ("/proc/meminfo", "/proc/self/", "/proc/cpuinfo", "/proc/vmstat", "/proc/zoneinfo", "/sys/devices/")
 _WRITING: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _FORBIDDEN: Final = frozenset(
@@ -73,7 +73,7 @@ def limit_writing() -> None:
 
 
 def limit_memory(more: int) -> None:
-    """Let this process take at most ``more`` bytes beyond what it has now, until it is told otherwise."""
+    """Let this process take at most ``more`` bytes beyond what it has now, until the next call."""
     if resource is None or not sys.platform.startswith("linux"):
         return  # the server watches the process from outside, too
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
@@ -113,7 +113,7 @@ def _check_open(arguments: tuple[Any, ...], readable: tuple[str, ...]) -> None:
     writes = (isinstance(mode, str) and set(mode) & set("wax+")) or (isinstance(flags, int) and flags & _WRITING)
     if isinstance(path, int) and not writes:
         return
-    # `os.path`, which asks nothing that would call this hook again.
+    # `os.path`, which does nothing that would call this hook again.
     name = os.path.abspath(os.fsdecode(path)) if isinstance(path, (str, bytes, os.PathLike)) else ""  # noqa: PTH100
     if writes or not name.startswith((*readable, *_SYSTEM)):
         raise PermissionError("no such file may be opened while a model from a file is open")

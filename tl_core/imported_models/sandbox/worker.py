@@ -33,12 +33,12 @@ logger = logging.getLogger(__name__)
 
 PROBE_IMAGES: Final = 2  # of random pixels, predicted before the model counts as open
 SUM_TOLERANCE: Final = 1e-2  # of the probabilities of one image; half precision needs that much
-CHECKING_BYTES: Final = 1 << 30  # memory for looking at the file, above what Python takes
+CHECKING_BYTES: Final = 1 << 30  # memory for inspecting the file, above what Python takes
 NEEDED_TIMES_FILE: Final = 4  # memory for the file, its weights, and both once more while they are put in place
 
 
 def main(path: Path, sha256: str) -> None:
-    """Open the model, then answer until nobody asks any more."""
+    """Open the model, then predict until the input ends."""
     answers, questions = _private_pipes()
     with _sentences(answers):
         write_frame(answers, {"stage": "Checking the file"})
@@ -102,7 +102,7 @@ def _warm_up(keras: Any) -> None:
 
 
 def _check(path: Path, sha256: str) -> tuple[Architecture, int]:
-    """Before Keras is even loaded: the file is still the one that was brought, and its weights are plain arrays."""
+    """Before Keras is even loaded: the file is still the imported one, and its weights are plain arrays."""
     if sha256_of(path) != sha256:
         raise ModelFileError(
             "The model file in the workspace was changed since it was brought, so it is not used: forget it and open "
