@@ -76,6 +76,17 @@ def test_images_of_one_class_have_no_curves_and_still_a_report(run, dataset, mea
     assert "these are of one" in write_report(run, dataset, take_measures(alone, PLAIN), ".md").decode()
 
 
+def test_of_a_class_without_images_nothing_is_said(run, dataset, measured):
+    """The model answers *dog* all the same, so that its precision would be 0 of 3."""
+    rest = measure(measured.classes, LABELS[:5], np.roll(PROBABILITIES[:5], 1, axis=1), "test", measured.records[:5])
+    measures = take_measures(rest, PLAIN)
+    dog = as_values(measures)["per_class"][2]
+    assert rest.confusion[:, 2].sum() > 0
+    assert dog == {"class": "dog", "precision": None, "recall": None, "f1": None, "images": 0}
+    lines = write_report(run, dataset, measures, ".md").decode().splitlines()
+    assert "| dog | – | – | – | – | – | 0 |" in lines
+
+
 def test_the_page_is_whole_and_names_stay_names(run, dataset, measured):
     text = write_report(run, dataset, take_measures(measured, PLAIN)).decode()
     page = Elements(text)

@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from tests.ui.pages_without_browser import checked, open_page, press, texts
 from tests.ui.trained_runs import colour_dataset, ended_run
@@ -53,6 +54,23 @@ def test_the_test_images_are_measured_in_a_sentence_figures_and_classes(run):
     assert "model of epoch 5 (feature extraction)" in texts(at)
     assert "None: every image got its right class." in texts(at)
     assert "8 of 8 images lie on the diagonal" in matrix(at).alt
+
+
+def classes_of_which_one_has_no_images():
+    from tl_core.evaluation.evaluate import ClassReport
+    from ui.evaluate_page.classes import class_table
+
+    scores = [ClassReport("gone", None, None, None, 0), ClassReport("red", 0.5, 1.0, 2 / 3, 4)]
+    class_table(scores, "key", "classes.csv")
+
+
+def test_a_class_without_images_has_no_figures_and_comes_last():
+    at = checked(AppTest.from_function(classes_of_which_one_has_no_images).run())
+    scores = at.dataframe[0].value
+    assert scores["class"].tolist() == ["red", "gone"]
+    assert scores.loc[0, ["precision", "recall"]].tolist() == [50.0, 100.0]
+    assert scores.loc[1, ["precision", "recall", "f1"]].isna().all()
+    assert at.dataframe[0].proto.placeholder == "–"
 
 
 def test_validation_images_are_measured_too_and_called_by_their_name(run):
