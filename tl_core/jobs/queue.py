@@ -114,10 +114,6 @@ class JobManager:
         """What is known about one run, or None if it is not in hand."""
         return next((job for job in self.jobs() if job.run_id == run_id), None)
 
-    def give_up_if_silent(self) -> bool:
-        """Look for a sign of life of the run at work; whether it was given up. See `Supervisor`."""
-        return self._supervisor.give_up_if_silent()
-
 
 _managers: dict[Path, JobManager] = {}
 _managers_lock = threading.Lock()

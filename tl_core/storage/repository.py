@@ -6,8 +6,10 @@ and what is found to be changed is theirs. A page that forgets to ask can neithe
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +23,8 @@ from tl_core.storage.workspace import Workspace, is_id
 logger = logging.getLogger(__name__)
 
 DELETED: Final = ".deleted-"  # begins the name of a folder whose files are being removed
+
+_ABANDONED: Final = 3600.0  # seconds after which no deletion is still at work
 
 T = TypeVar("T")
 
@@ -107,10 +111,26 @@ def discard_folder(path: Path) -> None:
     try:
         with locked(path):  # else whoever changes a record at this moment would make the folder anew
             path.rename(doomed)
-        shutil.rmtree(doomed)
     except FileNotFoundError:
         return  # gone already
     except OSError as error:
-        raise WorkspaceError(
-            f"{path.name} could not be deleted ({error.strerror}): close programs that use it and try again."
-        ) from error
+        raise _cannot_delete(path, error) from error
+    try:
+        shutil.rmtree(doomed)
+    except OSError as error:
+        raise _cannot_delete(path, error) from error
+    _remove_abandoned(path.parent)
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Remove what deletions left whose process was ended in their middle: nothing lists it, and it takes room."""
+    for left in folder.glob(f"{DELETED}*"):
+        with contextlib.suppress(FileNotFoundError):  # another deletion has just come to its end
+            if time.time() - left.stat().st_mtime > _ABANDONED:
+                shutil.rmtree(left, ignore_errors=True)
+
+
+def _cannot_delete(path: Path, error: OSError) -> WorkspaceError:
+    return WorkspaceError(
+        f"{path.name} could not be deleted ({error.strerror}): close programs that use it and try again."
+    )

@@ -76,7 +76,7 @@ def look(jobs, clock, seconds):
     """What the queue does every few seconds; whether it has given a run up."""
     for _ in range(int(seconds / LOOK_EVERY)):
         clock.now += LOOK_EVERY
-        if jobs.give_up_if_silent():
+        if jobs._supervisor.give_up_if_silent():
             return True
     return False
 
@@ -102,7 +102,7 @@ def test_what_waits_goes_on_and_the_hanging_run_is_interrupted(workspace, datase
     assert is_hung(run)
     with pytest.raises(WorkspaceError, match="still hangs in the program"):
         jobs.resume(first)
-    assert not jobs.give_up_if_silent()
+    assert not jobs._supervisor.give_up_if_silent()
 
     hanging.wake_up.set()
     assert hanging.awake.wait(PATIENCE)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import psutil
@@ -184,3 +186,14 @@ def test_a_run_that_is_ended_from_outside_says_why(run):
     assert [(event["kind"], event["status"]) for event in read_events(run.folder.events_file)] == [
         ("end", "interrupted")
     ]
+
+
+def test_what_a_killed_deletion_left_goes_with_the_next_one(workspace, run):
+    for name, age in (("left", 2 * 3600), ("at-work", 60)):
+        folder = workspace.runs / f".deleted-{name}"
+        folder.mkdir()
+        (folder / "best.keras").write_bytes(b"a model")
+        os.utime(folder, times=(time.time() - age,) * 2)
+    update_run(run.path, status="done")
+    delete_run(workspace, run.id)
+    assert [path.name for path in workspace.runs.iterdir()] == [".deleted-at-work"]
