@@ -1,8 +1,8 @@
 """Export of a model: each format is built, checked in a process of its own, and stored only if it predicts the same.
 
 ``formats`` is the table of formats, ``building`` has a builder for each, ``script`` writes the program that uses the
-file, ``proof`` runs that very program on validation images, ``card`` describes the model, and ``exporting`` does
-all of it in order and stores the result in the run's folder.
+file, ``processes`` runs builder and program in child processes, ``proof`` compares predictions, ``card``
+describes the model, and ``exporting`` does all of it in order and stores the result in the run's folder.
 """
 
 from tl_core.export.exporting import Export, export_run, list_exports

@@ -9,25 +9,28 @@ from __future__ import annotations
 import functools
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from tl_core.data.dataset import load_dataset
 from tl_core.data.normalise import read_image, resize_image
-from tl_core.export.sampling import spread
 from tl_core.features.openvino_runtime import convert, import_openvino
 from tl_core.runs import RunRecord
 
-# Between the process that builds and the one that waits for it:
-CANNOT: Final = 2  # exit code: the reason is in a file
-REASON: Final = "reason.txt"  # where it is, beside the target
-
 CALIBRATION_IMAGES: Final = 100
+
+T = TypeVar("T")
+
+
+def spread(items: Sequence[T], count: int) -> list[T]:
+    """At most ``count`` of the items, evenly spread over them."""
+    places = np.linspace(0, len(items) - 1, min(count, len(items))).astype(int)
+    return [items[place] for place in places]
 
 
 @dataclass(frozen=True)
@@ -115,8 +118,7 @@ def build_onnx(source: Source, target: Path) -> None:
     import tf2onnx
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-    from tl_core.export import onnx_operations  # noqa: F401  # makes them known
-
+    _add_erfc()
     model = source.model
     image = tf.TensorSpec(model.input_shape, tf.float32, name="image")
     # Keras hides convolutions in groups in functions of their own; called eagerly, they are traced as they are. The
@@ -130,6 +132,24 @@ def build_onnx(source: Source, target: Path) -> None:
         output_names=[tensor.name for tensor in frozen.outputs],
         output_path=str(target),
     )
+
+
+def _add_erfc() -> None:
+    """Teach tf2onnx the complement of the error function, 1 - erf(x), with which Keras computes ``gelu``."""
+    from tf2onnx.handler import tf_op
+    from tf2onnx.utils import make_name
+
+    @tf_op("Erfc")
+    class Erfc:
+        @classmethod
+        def version_9(cls, graph: Any, node: Any, **_: Any) -> None:
+            """From opset 9 on, which has Erf."""
+            like = {"dtypes": node.output_dtypes, "shapes": node.output_shapes}
+            one = graph.make_const(make_name("one"), np.array(1, np.float32))
+            error = graph.make_node("Erf", node.input, **like)
+            graph.remove_node(node.name)
+            inputs = [one.output[0], error.output[0]]
+            graph.make_node("Sub", inputs, outputs=node.output, name=node.name, **like)
 
 
 def build_openvino(source: Source, target: Path) -> None:

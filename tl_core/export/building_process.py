@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Final
 
 from tl_core.errors import TransferLearningError
-from tl_core.export.building import CANNOT, REASON, Source
+from tl_core.export.building import Source
 from tl_core.export.formats import get_format
 from tl_core.runs import load_run
+
+CANNOT: Final = 2  # exit code: the reason is in a file ...
+REASON: Final = "reason.txt"  # ... beside the target
 
 
 def main(run_path: Path, format_name: str, target: Path) -> int:

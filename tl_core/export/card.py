@@ -5,10 +5,11 @@ The parts follow Mitchell et al., "Model Cards for Model Reporting" (FAT* 2019),
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from tl_core.backbones.registry import BACKBONES
+from tl_core.config import flatten
 from tl_core.data.dataset import SPLITS, Dataset
 from tl_core.errors import WorkspaceError
 from tl_core.export.formats import ExportFormat
@@ -149,7 +150,8 @@ def _epochs(run: RunRecord) -> Iterator[str]:
 def _settings(run: RunRecord) -> Iterator[str]:
     yield "## Settings"
     yield ""
-    yield from _table(("setting", "value"), list(_flat(run.config.to_dict())))
+    settings = flatten(run.config.to_dict())
+    yield from _table(("setting", "value"), [(name, _plain(str(value))) for name, value in settings.items()])
     yield ""
     if run.versions:
         yield "Trained with " + ", ".join(f"{name} {version}" for name, version in run.versions.items()) + "."
@@ -171,14 +173,6 @@ def _limits(run: RunRecord, confidence: Calibration) -> Iterator[str]:
     )
     yield "- Nobody has checked it for fairness between groups of people. Do not let it decide about people."
     yield ""
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", _plain(str(value))
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:

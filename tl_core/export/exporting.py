@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import shutil
 import tempfile
 import time
 import zipfile
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -28,17 +26,15 @@ from tl_core.errors import (
     WorkspaceError,
 )
 from tl_core.export import card, script
-from tl_core.export.building import CANNOT, REASON
+from tl_core.export.building import spread
 from tl_core.export.formats import FORMATS, ExportFormat, get_format, missing_packages
-from tl_core.export.process import run_python
+from tl_core.export.processes import build_file, predict_with
 from tl_core.export.proof import Proof, images_for, judge
-from tl_core.export.sampling import spread
 from tl_core.figures.history import History
 from tl_core.figures.still_curves import still_curves
 from tl_core.imported_models.check import manifest
 from tl_core.imported_models.check.manifest import LABELS, Manifest
 from tl_core.inference.calibration import Calibration, apply_temperature, load_calibration
-from tl_core.machine.child_process import with_our_code
 from tl_core.machine.progress import UNATTENDED, TaskContext
 from tl_core.runs import RunRecord, load_run, read_events
 from tl_core.runs.store import now
@@ -160,7 +156,7 @@ def _make(material: _Material, form: ExportFormat, folder: Path, task: TaskConte
     task.report(0.05, 1, f"Building the file for {form.title}")
     content = folder / "content"
     content.mkdir()
-    _build(run, form, content / form.model, task)
+    build_file(run, form, content / form.model, task)
     task.report(0.5, 1, f"Asking the dashboard's model about {len(material.records)} validation images")
     predictor = open_predictor(run.path)
     app = predictor.predict(_pictures(material, predictor.image_size))
@@ -169,7 +165,7 @@ def _make(material: _Material, form: ExportFormat, folder: Path, task: TaskConte
     outputs = 1 if run.config.head.output == "sigmoid" else len(run.classes)
     program = script.predict_script(form, predictor.image_size, outputs, confidence)
     (content / script.NAME).write_text(program, encoding="utf-8")
-    answers = _ask(form, content, [material.dataset.path_of(record) for record in material.records], task)
+    answers = predict_with(form, content, [material.dataset.path_of(record) for record in material.records], task)
     proof = judge(form, apply_temperature(app, confidence.temperature), answers, material.labels)
     task.report(0.95, 1, "Packing")
     (content / manifest.NAME).write_text(_manifest(run, form, confidence, predictor.image_size).to_json(), "utf-8")
@@ -190,33 +186,6 @@ def _remove_abandoned(folder: Path) -> None:
 def _pictures(material: _Material, size: int) -> npt.NDArray[np.uint8]:
     paths = (material.dataset.path_of(record) for record in material.records)
     return np.stack([resize_image(read_image(path), size) for path in paths])
-
-
-def _build(run: RunRecord, form: ExportFormat, target: Path, task: TaskContext) -> None:
-    words = ("-m", "tl_core.export.building_process", str(run.path), form.name, str(target))
-    code = run_python(words, task, {"PYTHONPATH": with_our_code()})
-    reason = target.parent / REASON
-    if code == CANNOT and reason.is_file():
-        raise ExportError(reason.read_text(encoding="utf-8"))
-    if code != 0:
-        raise ExportError(
-            f"The model of “{run.name}” could not be turned into {form.title}, because its converter refuses one of "
-            "its parts (the server's log says which): choose another format."
-        )
-
-
-def _ask(form: ExportFormat, folder: Path, pictures: Sequence[Path], task: TaskContext) -> npt.NDArray[Any]:
-    """The predictions of the program in ``folder`` for the pictures, in a process without our code."""
-    listed, answers = folder.parent / "pictures.json", folder.parent / "answers.npy"
-    listed.write_text(json.dumps([str(path) for path in pictures]), encoding="utf-8")
-    asking = Path(__file__).with_name("asking.py")
-    # -P: the folder of that file, with the rest of this package, is not searched for modules.
-    if run_python(("-P", str(asking), str(folder), str(listed), str(answers)), task, {}) != 0:
-        raise ExportError(
-            f"The file for {form.title} was built but cannot be loaded again (the server's log says why), so it is "
-            "not offered: choose another format."
-        )
-    return np.asarray(np.load(answers, allow_pickle=False))
 
 
 def _manifest(run: RunRecord, form: ExportFormat, confidence: Calibration, image_size: int) -> Manifest:

@@ -142,7 +142,7 @@ def test_a_damaged_export_is_refused_with_the_reason(run, tmp_path, monkeypatch,
     path = run.path / "exports" / "keras.zip"
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(b"the good one of before")
-    monkeypatch.setattr(exporting, "_build", build_another)
+    monkeypatch.setattr(exporting, "build_file", build_another)
     code, _, told_meanwhile = export_by_command(run, "keras", tmp_path)
     assert code == 2
     proof = list_exports(run)["keras"].proof
@@ -157,7 +157,7 @@ def test_a_file_that_cannot_be_loaded_is_refused(run, monkeypatch):
     def build_half(run, form, target, task):
         target.write_bytes(run.folder.model_file.read_bytes()[:5000])
 
-    monkeypatch.setattr(exporting, "_build", build_half)
+    monkeypatch.setattr(exporting, "build_file", build_half)
     with pytest.raises(ExportError, match="cannot be loaded again"):
         export_run(run.path, "keras")
     assert not list((run.path / "exports").glob(".making-*"))

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from tl_core.export import FORMATS
+from tl_core.export.building import spread
 from tl_core.export.proof import images_for, judge
-from tl_core.export.sampling import spread
 
 EXACT, QUANTISED = FORMATS["tflite"], FORMATS["tflite_int8"]
 APP = np.array([[0.9, 0.1], [0.2, 0.8]] * 50, np.float32)

@@ -1,19 +1,27 @@
-"""A program as one Python file, or as a Jupyter notebook."""
+"""A program in parts, as one Python file or as a Jupyter notebook."""
 
 from __future__ import annotations
 
 import json
 import textwrap
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
-
-from tl_core.export.code.cell import Cell
 
 WIDTH: Final = 110  # characters of a line of comment
 
 # A script takes the folder of the images as its argument.
 _FOLDER: Final = 'DATA = Path("data")'
 _FOLDER_OR_ARGUMENT: Final = 'DATA = Path(sys.argv[1] if len(sys.argv) > 1 else "data")'
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One part of a program: a title, a text, and the code."""
+
+    title: str
+    text: str
+    code: str
 
 
 def as_script(cells: Sequence[Cell], title: str) -> str:

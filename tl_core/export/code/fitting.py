@@ -9,8 +9,8 @@ from typing import Final
 from tl_core.backbones.registry import get_backbone
 from tl_core.config import TrainingConfig
 from tl_core.config.phases import Phase
-from tl_core.export.code.backbone import layers_missing
-from tl_core.export.code.cell import Cell
+from tl_core.export.code.documents import Cell
+from tl_core.export.code.network import layers_missing
 
 _MOMENTUM: Final = 0.9  # as in `tl_core.models.optimizers`
 _PLATEAU: Final = "factor=0.3, patience=3, min_lr=1e-7"  # as in `tl_core.training.phase`

@@ -7,7 +7,7 @@ from textwrap import dedent
 from typing import Final
 
 from tl_core.config import AugmentationConfig, TrainingConfig
-from tl_core.export.code.cell import Cell
+from tl_core.export.code.documents import Cell
 
 _READING: Final = dedent('''\
     def read(path):

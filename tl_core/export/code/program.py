@@ -9,11 +9,8 @@ from tl_core.backbones.outline import load_outline
 from tl_core.backbones.registry import get_backbone
 from tl_core.config import TrainingConfig
 from tl_core.config.phases import phases_of
-from tl_core.export.code import backbone, fitting, images
-from tl_core.export.code.cell import Cell
-from tl_core.export.code.head import head_code
-
-__all__ = ["Cell", "write_program"]
+from tl_core.export.code import fitting, images, network
+from tl_core.export.code.documents import Cell
 
 
 def write_program(config: TrainingConfig, classes: Sequence[str]) -> list[Cell]:
@@ -36,8 +33,8 @@ def write_program(config: TrainingConfig, classes: Sequence[str]) -> list[Cell]:
         Cell("Packages", _packages_text(config), _PACKAGES),
         Cell("Settings", "", _settings(config, classes, size)),
         images.reading(),
-        *backbone.backbone_cells(config, record),
-        Cell("Head", "The part that learns: from the feature map to probabilities.", head_code(config.head)),
+        *network.backbone_cells(config, record),
+        Cell("Head", "The part that learns: from the feature map to probabilities.", network.head_code(config.head)),
         Cell("Classifier", _CLASSIFIER_TEXT, _CLASSIFIER),
         fitting.objective(config),
         *images.augmentation(config),

@@ -1,7 +1,7 @@
 """Predicts pictures with an exported file, through the program that goes with it.
 
 Started by path in a process of its own, so that neither this code nor anything the dashboard has loaded can help:
-``python -P asking.py FOLDER PICTURES.json ANSWERS.npy``.
+``python -P prediction_process.py FOLDER PICTURES.json ANSWERS.npy``.
 """
 
 import json

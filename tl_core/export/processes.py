@@ -1,0 +1,98 @@
+"""The two child processes of an export: one builds the file, one predicts with it. Both can be ended at any time."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from tl_core.errors import ExportError
+from tl_core.export.building_process import CANNOT, REASON
+from tl_core.export.formats import ExportFormat
+from tl_core.machine.child_process import end_process, start_python, wait_for, with_our_code
+from tl_core.machine.progress import TaskContext
+from tl_core.runs import RunRecord
+
+logger = logging.getLogger(__name__)
+
+_INTERVAL: Final = 0.2  # seconds between two questions whether to stop
+_LOG_END: Final = 4000  # characters of a failed process's output that go to the log
+
+
+def build_file(run: RunRecord, form: ExportFormat, target: Path, task: TaskContext) -> None:
+    """Write the model of a run at ``target``, in a process of its own.
+
+    Raises:
+        ExportError: the model cannot be converted.
+        StoppedError: the task was asked to stop.
+    """
+    words = ("-m", "tl_core.export.building_process", str(run.path), form.name, str(target))
+    code = _run_python(words, task, {"PYTHONPATH": with_our_code()})
+    reason = target.parent / REASON
+    if code == CANNOT and reason.is_file():
+        raise ExportError(reason.read_text(encoding="utf-8"))
+    if code != 0:
+        raise ExportError(
+            f"The model of “{run.name}” could not be turned into {form.title}, because its converter refuses one of "
+            "its parts (the server's log says which): choose another format."
+        )
+
+
+def predict_with(form: ExportFormat, folder: Path, pictures: Sequence[Path], task: TaskContext) -> npt.NDArray[Any]:
+    """The predictions of the program in ``folder`` for the pictures, in a process without our code.
+
+    Returns:
+        Float32; ``(n, classes)`` if the file is right.
+
+    Raises:
+        ExportError: the file cannot be loaded.
+        StoppedError: the task was asked to stop.
+    """
+    listed, answers = folder.parent / "pictures.json", folder.parent / "answers.npy"
+    listed.write_text(json.dumps([str(path) for path in pictures]), encoding="utf-8")
+    program = Path(__file__).with_name("prediction_process.py")
+    # -P: the folder of that file, with the rest of this package, is not searched for modules.
+    if _run_python(("-P", str(program), str(folder), str(listed), str(answers)), task, {}) != 0:
+        raise ExportError(
+            f"The file for {form.title} was built but cannot be loaded again (the server's log says why), so it is "
+            "not offered: choose another format."
+        )
+    return np.asarray(np.load(answers, allow_pickle=False))
+
+
+def _run_python(words: Sequence[str], task: TaskContext, environment: dict[str, str]) -> int:
+    """Run Python in another process, on the CPU.
+
+    Args:
+        words: the interpreter's arguments.
+        task: asked several times a second; the process is then ended.
+        environment: what is set besides the variables of this process.
+
+    Returns:
+        The exit code; where it is not 0, the end of what was printed is in the log.
+
+    Raises:
+        StoppedError: the task was asked to stop.
+    """
+    with tempfile.TemporaryFile() as said:
+        process = start_python(
+            words, {**os.environ, **environment}, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT
+        )
+        try:
+            while process.poll() is None:
+                task.stop_if_asked("The export was stopped; nothing of it was kept.")
+                wait_for(process, _INTERVAL)
+        finally:
+            end_process(process)
+        if process.returncode != 0:
+            said.seek(0)
+            logger.warning("An export failed: %s", said.read().decode("utf-8", "replace")[-_LOG_END:])
+        return process.returncode
