@@ -182,9 +182,9 @@ def _add_calibrate_arguments(parser: argparse.ArgumentParser) -> None:
 def _calibrate(options: argparse.Namespace, workspace: Workspace, output: Output) -> int:
     config = read_config(options)
     dataset = find_or_import(workspace, options.data, output) if options.data else None
-    from tl_core.planning.speed_benchmark import calibrate  # TensorFlow, which a wrong option does without
+    from tl_core.planning.speed_benchmark import measure_speed  # TensorFlow, which a wrong option does without
 
-    speed = calibrate(workspace, config, dataset)
+    speed = measure_speed(workspace, config, dataset)
     lines = [f"One image takes {1000 * speed.head.frozen:.1f} ms through the frozen {config.backbone}."]
     output.result({"backbone": config.backbone, "seconds": asdict(speed)}, lines)
     return DONE

@@ -6,9 +6,9 @@ A setting that a walk-through leaves open has the value that Keras gives it, or 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
 from tl_core.config.augmentation import AugmentationConfig
 from tl_core.config.head import HeadConfig
@@ -34,62 +34,51 @@ _BOOK: Final = (
 )
 _GUIDE: Final = "https://keras.io/guides/transfer_learning/"
 
-_VGG16_LAYERS: Final = 19
 _VGG16_BLOCK5_CONV1: Final = 15  # index of this layer in the backbone without its head
 
-_BOOK_HEAD: Final = HeadConfig(
-    pooling="flatten", dense_units=(256,), activation="linear", dropout=0.5, output="sigmoid"
+# A walk-through has one constant rate per phase, and the labels as they are.
+_PUBLISHED: Final = TrainingConfig(
+    schedule="constant", label_smoothing=0.0, fine_tune_learning_rate=1e-5, learning_rate=1e-3, epochs=20
 )
-_AS_PUBLISHED: Final[Mapping[str, Any]] = MappingProxyType(
-    {"schedule": "constant", "label_smoothing": 0.0, "fine_tune_learning_rate": 1e-5}
+_BOOK_CONFIG: Final = replace(
+    _PUBLISHED,
+    backbone="vgg16",
+    image_size=180,
+    head=HeadConfig(pooling="flatten", dense_units=(256,), activation="linear", dropout=0.5, output="sigmoid"),
+    optimizer="rmsprop",
 )
-_BOOK_AUGMENTATION: Final = AugmentationConfig(horizontal_flip=True, rotation_degrees=36, zoom=0.2)
+_AUGMENTED: Final = replace(
+    _BOOK_CONFIG,
+    augmentation=AugmentationConfig(horizontal_flip=True, rotation_degrees=36, zoom=0.2),
+    epochs=50,
+)
 
 _ALL: Final = (
     Preset(
         name="quick_start",
         title="Quick start",
         text="Settings that work well for most sets of images, also for small ones. Begin here.",
-        config=TrainingConfig(preset="quick_start"),
+        config=TrainingConfig(),
     ),
     Preset(
         name="vgg16_features",
         title="VGG16: features once, then a head",
         text=(
-            "For two classes. The frozen VGG16 looks at every image once; the head learns from what it saw. "
-            "The fast way: it rules out augmentation."
+            "For two classes. The frozen VGG16 runs once per image, and the head learns from its output. The fast "
+            "way: it rules out augmentation."
         ),
         source_url=_BOOK,
-        config=TrainingConfig(
-            preset="vgg16_features",
-            **_AS_PUBLISHED,
-            backbone="vgg16",
-            image_size=180,
-            head=_BOOK_HEAD,
-            epochs=20,
-            optimizer="rmsprop",
-            learning_rate=1e-3,
-        ),
+        config=_BOOK_CONFIG,
     ),
     Preset(
         name="vgg16_augmented",
         title="VGG16: augmented, frozen",
         text=(
-            "For two classes. Every epoch sees the images flipped, turned and zoomed anew, so the frozen VGG16 "
-            "has to look again each time: slower, and better with little data."
+            "For two classes. Every epoch flips, turns and zooms the images at random, so the frozen VGG16 "
+            "runs again in each: slower, and better with little data."
         ),
         source_url=_BOOK,
-        config=TrainingConfig(
-            preset="vgg16_augmented",
-            **_AS_PUBLISHED,
-            backbone="vgg16",
-            image_size=180,
-            head=_BOOK_HEAD,
-            augmentation=_BOOK_AUGMENTATION,
-            epochs=50,
-            optimizer="rmsprop",
-            learning_rate=1e-3,
-        ),
+        config=_AUGMENTED,
     ),
     Preset(
         name="vgg16_finetune",
@@ -99,31 +88,17 @@ _ALL: Final = (
             "with a rate a hundred times smaller, so that what they know is not destroyed."
         ),
         source_url=_BOOK,
-        config=TrainingConfig(
-            preset="vgg16_finetune",
-            **_AS_PUBLISHED,
-            backbone="vgg16",
-            image_size=180,
-            frozen_layers=_VGG16_LAYERS - 4,
-            head=_BOOK_HEAD,
-            augmentation=_BOOK_AUGMENTATION,
-            epochs=50,
-            fine_tune_epochs=30,
-            optimizer="rmsprop",
-            learning_rate=1e-3,
-        ),
+        config=replace(_AUGMENTED, frozen_layers=_VGG16_BLOCK5_CONV1, fine_tune_epochs=30),
     ),
     Preset(
         name="vgg16_two_dense",
         title="VGG16: two dense layers, strong augmentation",
         text=(
-            "A larger head with L2 penalty and dropout against learning by heart, strong augmentation, then "
-            "fine-tuning from the layer block5_conv1 on."
+            "A larger head with L2 penalty and dropout against over-fitting, strong augmentation, then fine-tuning "
+            "from the layer block5_conv1 on."
         ),
-        config=TrainingConfig(
-            preset="vgg16_two_dense",
-            **_AS_PUBLISHED,
-            backbone="vgg16",
+        config=replace(
+            _BOOK_CONFIG,
             image_size=150,
             frozen_layers=_VGG16_BLOCK5_CONV1,
             head=HeadConfig(pooling="flatten", dense_units=(256, 128), dropout=0.3, l2=0.001),
@@ -132,23 +107,18 @@ _ALL: Final = (
             ),
             epochs=10,
             fine_tune_epochs=10,
-            optimizer="rmsprop",
-            learning_rate=1e-3,
         ),
     ),
     Preset(
         name="vgg16_small_data",
         title="VGG16: very few images",
         text="A small head with BatchNorm and dropout on the frozen VGG16, for a few hundred images in all.",
-        config=TrainingConfig(
-            preset="vgg16_small_data",
-            **_AS_PUBLISHED,
+        config=replace(
+            _PUBLISHED,
             backbone="vgg16",
             image_size=224,
             head=HeadConfig(pooling="flatten", dense_units=(64,), batch_norm=True, dropout=0.5),
-            epochs=20,
             batch_size=30,
-            optimizer="adam",
             learning_rate=1e-4,
         ),
     ),
@@ -160,35 +130,26 @@ _ALL: Final = (
             "low rate, its BatchNorm layers still in inference mode."
         ),
         source_url=_GUIDE,
-        config=TrainingConfig(
-            preset="xception_guide",
-            **_AS_PUBLISHED,
+        config=replace(
+            _PUBLISHED,
             backbone="xception",
             image_size=150,
             frozen_layers=0,
             head=HeadConfig(pooling="average", dropout=0.2),
             augmentation=AugmentationConfig(horizontal_flip=True, rotation_degrees=36),
-            epochs=20,
             fine_tune_epochs=10,
-            optimizer="adam",
-            learning_rate=1e-3,
         ),
     ),
     Preset(
         name="mobilenet_quick",
         title="MobileNetV2: small and quick",
         text="One layer on the averaged features of a frozen MobileNetV2: the shortest recipe there is.",
-        config=TrainingConfig(
-            preset="mobilenet_quick",
-            **_AS_PUBLISHED,
-            backbone="mobilenet_v2",
-            image_size=224,
-            head=HeadConfig(pooling="average", dropout=0.0),
-            epochs=20,
-            optimizer="adam",
-            learning_rate=1e-3,
+        config=replace(
+            _PUBLISHED, backbone="mobilenet_v2", image_size=224, head=HeadConfig(pooling="average", dropout=0.0)
         ),
     ),
 )
 
-PRESETS: Final[Mapping[str, Preset]] = MappingProxyType({preset.name: preset for preset in _ALL})
+PRESETS: Final[Mapping[str, Preset]] = MappingProxyType(
+    {preset.name: replace(preset, config=replace(preset.config, preset=preset.name)) for preset in _ALL}
+)

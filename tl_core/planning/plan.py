@@ -97,7 +97,7 @@ class _Work:
     held_out: int  # validation images, evaluated in every epoch
     judged: int  # validation and test images, evaluated at the end
     decoding: float  # million pixels, 0 where the images are cached at this size
-    kept: Callable[[int], bool]  # whether the output of so many first layers is cached
+    cached: Callable[[int], bool]  # whether the output of so many first layers is cached
 
     @classmethod
     def of(cls, config: TrainingConfig, dataset: Dataset, workspace: Workspace) -> _Work:
@@ -110,7 +110,7 @@ class _Work:
             held_out=held_out,
             judged=held_out + test,
             decoding=0.0 if images_are_kept(cache, dataset, size) else pixels,
-            kept=lambda layers: _features_are_kept(config, layers, dataset, workspace, cache),
+            cached=lambda layers: _features_are_cached(config, layers, dataset, workspace, cache),
         )
 
 
@@ -137,7 +137,7 @@ def _phase_seconds(config: TrainingConfig, speed: PhaseSpeed, work: _Work, phase
     live = augmented and not views
     plain = work.judged if augmented else work.train + work.judged
     once = speed.compile + plain * speed.frozen + views * work.train * speed.changed
-    if phase.frozen_layers == 0 or work.kept(phase.frozen_layers):
+    if phase.frozen_layers == 0 or work.cached(phase.frozen_layers):
         once = speed.compile if live and phase.frozen_layers else 0.0
     learning = work.train * (speed.learn + (speed.changed if live else 0.0))
     return once + speed.trace + phase.epochs * (learning + work.held_out * speed.check + _EPOCH_SECONDS)
@@ -187,7 +187,7 @@ def _with_text(plan: TrainingPlan, config: TrainingConfig) -> TrainingPlan:
     return replace(plan, text=f"{steps} on {plan.images:,} images; trains {share}; {download}; {time}{room}.")
 
 
-def _features_are_kept(
+def _features_are_cached(
     config: TrainingConfig, frozen_layers: int, dataset: Dataset, workspace: Workspace, cache: DiskCache
 ) -> bool:
     """Whether the output of the first layers for these images is cached, according to an earlier run.
@@ -199,8 +199,8 @@ def _features_are_kept(
     for run in list_runs(workspace)[:RUNS_LOOKED_AT]:
         if run.dataset_fingerprint == dataset.fingerprint and _made_from(run.config) == wanted:
             file = run.folder.events_file
-            told = _entries_in(file, file.stat().st_mtime_ns) if file.exists() else ()
-            if any(layers == frozen_layers and cache.holds(entry) for layers, entry in told):
+            entries = _entries_in(file, file.stat().st_mtime_ns) if file.exists() else ()
+            if any(layers == frozen_layers and cache.holds(entry) for layers, entry in entries):
                 return True
     return False
 

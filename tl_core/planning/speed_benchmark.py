@@ -1,4 +1,4 @@
-"""A short measurement of how fast this machine trains one kind of model, for the time that is said before Start.
+"""A short measurement of how fast this machine trains one kind of model, for the time shown before Start.
 
 Every part of a training is run as a training runs it, on a few batches of made-up images and with random weights:
 nothing is downloaded, and the speed does not depend on what the weights are.
@@ -37,7 +37,7 @@ from tl_core.training.loops import Subset
 from tl_core.training.losses import Loss
 from tl_core.training.saving import save_classifier
 
-ENOUGH_SECONDS: Final = 0.5  # of one measurement; more repetitions would say little more
+ENOUGH_SECONDS: Final = 0.5  # of one measurement; more repetitions add little
 SAMPLE_IMAGES: Final = 16  # of the dataset, decoded to see how long that takes
 STORED_ROWS: Final = 512  # made-up inputs of the trained part, at most ...
 STORED_BYTES: Final = 64 << 20  # ... and of at most this size
@@ -46,7 +46,7 @@ PICTURE_SIDE: Final = 512  # pixels, of the made-up picture that is decoded wher
 Images = npt.NDArray[np.uint8]
 
 
-def calibrate(workspace: Workspace, config: TrainingConfig, dataset: Dataset | None = None) -> Speed:
+def measure_speed(workspace: Workspace, config: TrainingConfig, dataset: Dataset | None = None) -> Speed:
     """Measure, and keep the result for the plan.
 
     Args:
@@ -108,7 +108,7 @@ class _Bench:
         return PhaseSpeed(compiling, frozen, changed, trace, learn, check)
 
     def _stored_inputs(self) -> Feed:
-        """Inputs of the trained part, as a training would have kept them."""
+        """Inputs of the trained part, as a training would have cached them."""
         outputs = self._partition.outputs
         if self._partition.frozen is None:
             return LiveImages(StoredImages(_noise(self._rows(), self._size)))

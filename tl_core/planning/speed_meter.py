@@ -41,13 +41,13 @@ class SpeedMeter:
         self._workspace = workspace
         self._clock = clock
         self._lock = threading.Lock()
-        self._wish: Kind | None = None
-        self._wished = 0.0
+        self._requested: Kind | None = None
+        self._requested_at = 0.0
         self._measured: Kind | None = None  # what the process measures
         self._process: subprocess.Popen[bytes] | None = None
-        self._in_vain: list[Kind] = []
+        self._failed: list[Kind] = []
 
-    def want(self, config: TrainingConfig, dataset_id: str) -> bool:
+    def request(self, config: TrainingConfig, dataset_id: str) -> bool:
         """Request a measurement; call it again now and then, as long as the request holds.
 
         Returns:
@@ -55,14 +55,14 @@ class SpeedMeter:
         """
         kind = kind_of(config)
         with self._lock:
-            self._look_after_process()
-            if kind in self._in_vain or load_speed(self._workspace, config) or manager(self._workspace).jobs():
+            self._collect_process()
+            if kind in self._failed or load_speed(self._workspace, config) or manager(self._workspace).jobs():
                 return False
-            if kind != self._wish:
-                self._wish, self._wished = kind, self._clock()
+            if kind != self._requested:
+                self._requested, self._requested_at = kind, self._clock()
             if self._measured != kind:
                 self._end_process()
-                if self._clock() - self._wished >= SETTLED_SECONDS:
+                if self._clock() - self._requested_at >= SETTLED_SECONDS:
                     self._begin(config, dataset_id, kind)
             return True
 
@@ -91,12 +91,12 @@ class SpeedMeter:
         except (psutil.Error, OSError) as error:
             logger.info("The measurement keeps its normal priority: %s", error)
 
-    def _look_after_process(self) -> None:
+    def _collect_process(self) -> None:
         if self._process is None or self._process.poll() is None:
             return
         if self._process.returncode and self._measured is not None:
             logger.warning("This machine's speed could not be measured (exit code %d)", self._process.returncode)
-            self._in_vain.append(self._measured)
+            self._failed.append(self._measured)
         self._process = self._measured = None
 
     def _end_process(self) -> None:

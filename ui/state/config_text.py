@@ -1,4 +1,4 @@
-"""A configuration as text: to keep beside the results, to send to a colleague, to load again."""
+"""A configuration as JSON text, to save, to send and to load again."""
 
 from __future__ import annotations
 

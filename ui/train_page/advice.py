@@ -21,7 +21,7 @@ SOUND_RATES: Final[Mapping[str, float]] = {"adam": 2e-3, "adamw": 2e-3, "rmsprop
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
-    """What the advice is given on."""
+    """The settings and the dataset that the advice is about."""
 
     config: TrainingConfig
     layers: int  # of the backbone
@@ -46,7 +46,7 @@ class Advice:
 
 
 def advise(given: Situation) -> tuple[Advice, ...]:
-    """Everything worth saying about ``given``, most important first."""
+    """All advice on ``given``, most important first."""
     return tuple(advice for rule in _RULES for advice in rule(given))
 
 
@@ -91,7 +91,7 @@ def _head_too_fast(given: Situation) -> Iterator[Advice]:
         rate = SOUND_RATES[config.optimizer]
         yield Advice(
             text=f"A learning rate of {scientific(config.learning_rate)} is far too high for this optimizer: the "
-            "first steps would throw the head out of every good place.",
+            "first steps would be far too large.",
             action=f"Use {scientific(rate)}",
             changes={"learning_rate": rate},
         )
@@ -121,7 +121,7 @@ def _little_data(given: Situation) -> Iterator[Advice]:
     if few and not given.config.augmentation.enabled and not given.config.head.dropout:
         yield Advice(
             text=f"The smallest class has only {given.smallest_class} training images. Little data over-fits at "
-            "once; augmentation and dropout (More options) hold against it.",
+            "once; augmentation and dropout (More options) work against it.",
             action="Dropout 0.3",
             changes={"head.dropout": 0.3},
         )
@@ -131,8 +131,8 @@ def _unbalanced_classes(given: Situation) -> Iterator[Advice]:
     small, large = given.smallest_class, given.largest_class
     if small and large and large >= 3 * small and not given.config.class_weights:
         yield Advice(
-            text=f"The largest class has {large / small:.0f} times as many images as the smallest, which the model "
-            "would learn to neglect.",
+            text=f"The largest class has {large / small:.0f} times as many images as the smallest, so the model may "
+            "neglect the smallest.",
             action="Balance the classes",
             changes={"class_weights": True},
         )

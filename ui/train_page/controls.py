@@ -30,7 +30,7 @@ class Frame(TypedDict):
 
 
 def control(path: str, *, disabled: bool = False, label: str | None = None) -> None:
-    """Draw the control of the setting ``path``, standing where the draft stands."""
+    """Draw the control of the setting ``path`` with the value of the draft."""
     setting = SETTINGS[path]
     value = draft().values[path]
     show_in_control(setting, value)

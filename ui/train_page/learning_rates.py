@@ -1,4 +1,4 @@
-"""Learning rates as people read them, on the log scale on which they matter."""
+"""Learning rates on a logarithmic scale."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def rate_options(*current: float) -> list[float]:
 
 
 def compare_rates(rate: float, reference: float) -> str:
-    """How a fine-tuning rate stands to the head's rate, in words."""
+    """A fine-tuning rate compared with the head's rate, as text."""
     if rate == reference:
         return "the same as"
     ratio = max(rate, reference) / min(rate, reference)

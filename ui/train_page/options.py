@@ -1,4 +1,4 @@
-"""Everything that may stay as it is, in groups behind *More options*."""
+"""All settings that have a good default, in groups behind *More options*."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _USES_WEIGHT_DECAY = ("adamw", "sgd")
 
 
 def more_options(dataset: Dataset) -> None:
-    """The folded-away part of the form, drawn once it is opened."""
+    """The closed part of the form, drawn once it is opened."""
     folded = st.expander("More options", icon=":material/tune:", key="train_more_options", on_change="rerun")
     st.caption(options_summary(draft().values))
     if not folded.open:
@@ -53,7 +53,7 @@ def _training() -> None:
 
 
 def _head(dataset: Dataset) -> None:
-    st.caption("The head turns what the backbone sees into your classes. It always learns from scratch.")
+    st.caption("The head turns the backbone's features into your classes. It is always trained from scratch.")
     hidden = bool(draft().values["head.dense_units"].strip())
     left, right = st.columns(2, gap="medium")
     with left:

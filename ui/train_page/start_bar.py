@@ -140,10 +140,10 @@ def _wait_for_measurement(workspace: Workspace, config: TrainingConfig, dataset:
 
     def watch() -> None:
         with error_boundary():
-            if waiting and not meter.want(config, dataset.id):
+            if waiting and not meter.request(config, dataset.id):
                 st.rerun()
 
-    waiting = meter.want(config, dataset.id)
+    waiting = meter.request(config, dataset.id)
     st.fragment(watch, run_every=MEASURING_SECONDS if waiting else None)()
 
 

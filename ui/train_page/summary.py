@@ -1,4 +1,4 @@
-"""The folded-away options in one line, so that nothing acts unseen."""
+"""The options of the closed section in one line, so that none has an effect without being shown."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ui.state.form_values import CUSTOM_AUGMENTATION, augmentation_level
 
 
 def options_summary(values: Mapping[str, Any]) -> str:
-    """What stands under *More options*, for someone who leaves it folded."""
+    """The text under *More options* while it is closed."""
     parts = [_optimizer(values), f"batches of {values['batch_size']}", _head(values), _augmentation(values)]
     if values["image_size"]:
         parts.insert(0, f"{values['image_size']} px images")

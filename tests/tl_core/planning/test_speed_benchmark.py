@@ -10,7 +10,7 @@ from tests.tl_core.small_trainings import QUICK
 from tl_core.config import AUGMENTATION_LEVELS, HeadConfig
 from tl_core.planning import plan_training
 from tl_core.planning.speed import load_speed
-from tl_core.planning.speed_benchmark import calibrate
+from tl_core.planning.speed_benchmark import measure_speed
 from tl_core.storage.workspace import Workspace
 
 LIGHT = AUGMENTATION_LEVELS["light"]
@@ -28,7 +28,7 @@ LIGHT = AUGMENTATION_LEVELS["light"]
 def test_every_part_of_a_training_is_measured(tmp_path, dataset, changes, augmented, tuned):
     room = Workspace(tmp_path).ensure()
     config = replace(QUICK, **changes)
-    speed = calibrate(room, config, dataset)
+    speed = measure_speed(room, config, dataset)
     assert load_speed(room, config) == speed
     assert min(speed.build, speed.save, speed.decode, speed.head.compile, speed.head.frozen, speed.head.learn) > 0
     assert (speed.head.changed > speed.head.frozen) == augmented
@@ -41,7 +41,7 @@ def test_the_plan_adds_up_what_was_measured(tmp_path, dataset):
     room = Workspace(tmp_path).ensure()
     guessed = plan_training(QUICK, dataset, room)
     assert not guessed.exact
-    speed = calibrate(room, QUICK)
+    speed = measure_speed(room, QUICK)
     plan = plan_training(QUICK, dataset, room)
     assert plan.exact
     assert plan.measured

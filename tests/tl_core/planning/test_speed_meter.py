@@ -42,10 +42,10 @@ def meter(room):
 
 def wish(meter, config, dataset):
     """Wish until the settings count as settled."""
-    assert meter.want(config, dataset.id)
+    assert meter.request(config, dataset.id)
     assert meter._process is None
     meter.clock.now += SETTLED_SECONDS
-    assert meter.want(config, dataset.id)
+    assert meter.request(config, dataset.id)
     return meter._process
 
 
@@ -53,13 +53,13 @@ def test_a_wish_that_holds_is_measured(meter, room, images):
     process = wish(meter, QUICK, images)
     assert process.poll() is None
     assert process.wait(PATIENCE) == 0
-    assert not meter.want(QUICK, images.id)
+    assert not meter.request(QUICK, images.id)
     assert load_speed(room, QUICK) is not None
 
 
 def test_other_settings_and_a_training_end_the_measurement(meter, images):
     process = wish(meter, QUICK, images)
-    assert meter.want(replace(QUICK, batch_size=4), images.id)
+    assert meter.request(replace(QUICK, batch_size=4), images.id)
     assert process.wait(PATIENCE) != 0
     other = wish(meter, QUICK, images)
     meter.stop()
@@ -69,10 +69,10 @@ def test_other_settings_and_a_training_end_the_measurement(meter, images):
 def test_what_cannot_be_measured_is_tried_once(meter, images):
     impossible = replace(QUICK, backbone="inception_v3", image_size=40)
     assert wish(meter, impossible, images).wait(PATIENCE) != 0
-    assert not meter.want(impossible, images.id)
+    assert not meter.request(impossible, images.id)
     meter.clock.now += 2 * SETTLED_SECONDS
-    assert not meter.want(impossible, images.id)
-    assert meter.want(QUICK, images.id)
+    assert not meter.request(impossible, images.id)
+    assert meter.request(QUICK, images.id)
 
 
 def test_there_is_one_meter_for_a_workspace(room):
