@@ -109,12 +109,12 @@ def look(run: str, dataset: str, times: int) -> Measured:
     from tl_core.data import load_dataset, read_image, resize_image
     from tl_core.inference.grad_cam import open_grad_cam
 
-    explainer, images = open_grad_cam(Path(run)), load_dataset(Path(dataset))
+    grad_cam, images = open_grad_cam(Path(run)), load_dataset(Path(dataset))
     record = images.images[0]
-    image = resize_image(read_image(images.path_of(record)), explainer.image_size)
+    image = resize_image(read_image(images.path_of(record)), grad_cam.image_size)
     seconds = []
     for label in range(times + 1):
         began = time.perf_counter()
-        explainer.explain(image, label % len(images.classes))
+        grad_cam.explain(image, label % len(images.classes))
         seconds.append(time.perf_counter() - began)
     return {"milliseconds": 1000 * statistics.median(seconds[1:])}

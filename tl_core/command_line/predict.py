@@ -159,8 +159,8 @@ def _explain(options: argparse.Namespace, workspace: Workspace, output: Output) 
     target: Path = options.output or Path(f"{options.image.stem}-explained.png")
     from tl_core.inference.grad_cam import open_grad_cam
 
-    explainer = open_grad_cam(run.path)
-    found = explainer.explain(resize_image(picture, explainer.image_size), label, options.block)
+    grad_cam = open_grad_cam(run.path)
+    found = grad_cam.explain(resize_image(picture, grad_cam.image_size), label, options.block)
     with writing(target):
         target.write_bytes(overlay(picture, found.heat, max(SMALLEST, *picture.shape[:2])))
     name = run.classes[found.label]
@@ -171,7 +171,7 @@ def _explain(options: argparse.Namespace, workspace: Workspace, output: Output) 
             "class": name,
             "probability": round(found.probability, 6),
             "block": found.block,
-            "blocks": list(explainer.blocks),
+            "blocks": list(grad_cam.blocks),
             "output": str(target),
         },
         [f"{target}: what speaks for {name} ({percent(found.probability)}), seen in {found.block}"],

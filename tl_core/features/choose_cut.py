@@ -29,18 +29,18 @@ class CutChoice:
     """How many layers run once, and what that means for one image."""
 
     layers: int  # at most the number of frozen ones
-    kept_bytes: int  # per image
-    kept_bytes_at_boundary: int  # per image, had the cut been right behind the frozen layers
+    cached_bytes: int  # per image
+    cached_bytes_at_boundary: int  # per image, had the cut been right behind the frozen layers
     seconds: float  # estimated, per image and epoch: reading the cached output, and computing the layers in between
 
     @property
     def text(self) -> str | None:
         """The decision as text, if there was something to decide."""
-        if self.kept_bytes == self.kept_bytes_at_boundary:
+        if self.cached_bytes == self.cached_bytes_at_boundary:
             return None
         return (
-            f"Keeping the output of {self.layers} layers: {self.kept_bytes / 1e6:.2f} MB per image in place of "
-            f"{self.kept_bytes_at_boundary / 1e6:.2f} MB; the frozen layers above them run again in every epoch."
+            f"Keeping the output of {self.layers} layers: {self.cached_bytes / 1e6:.2f} MB per image in place of "
+            f"{self.cached_bytes_at_boundary / 1e6:.2f} MB; the frozen layers above them run again in every epoch."
         )
 
 
@@ -51,21 +51,21 @@ def choose_cut(base: keras.Model, frozen_layers: int) -> CutChoice:
         base: a backbone.
         frozen_layers: 1 to the number of its layers.
     """
-    at_boundary = _kept_bytes(base, frozen_layers)
+    at_boundary = _cached_bytes(base, frozen_layers)
     best = CutChoice(frozen_layers, at_boundary, at_boundary, at_boundary / READ_BYTES_PER_SECOND)
     computing = 0.0
     for layers in range(frozen_layers - 1, max(0, frozen_layers - REACH), -1):
         computing += _seconds(base.layers[layers])
         if computing >= best.seconds:
             break
-        kept = _kept_bytes(base, layers)
+        kept = _cached_bytes(base, layers)
         seconds = kept / READ_BYTES_PER_SECOND + computing
         if seconds < best.seconds:
             best = CutChoice(layers, kept, at_boundary, seconds)
     return best
 
 
-def _kept_bytes(base: keras.Model, layers: int) -> int:
+def _cached_bytes(base: keras.Model, layers: int) -> int:
     return sum(BYTES_PER_VALUE * math.prod(tensor.shape[1:]) for tensor in cut_tensors(base, layers))
 
 

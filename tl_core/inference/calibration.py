@@ -188,7 +188,7 @@ def load_calibration(folder: RunFolder, model_sha256: str | None) -> Calibration
     except FileNotFoundError:
         return plain
     except (WorkspaceError, ConfigError) as error:
-        logger.warning("What was chosen for doubtful answers cannot be read and is left out: %s", error)
+        logger.warning("The calibration of the model cannot be read and is left out: %s", error)
         return plain
     return kept if kept.model_sha256 == plain.model_sha256 else plain
 

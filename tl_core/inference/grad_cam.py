@@ -31,7 +31,7 @@ Heat = npt.NDArray[np.float32]
 HeatGraph = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 """Image ``(1, s, s, 3)`` and class (-1: the most probable) to heat ``(1, h, w)`` and probabilities."""
 
-POOL_SIZE: Final = 2  # explainers in memory, each with a whole model
+POOL_SIZE: Final = 2  # in memory, each with a whole model
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ class GradCam:
 
 
 def open_grad_cam(run_path: Path, epoch: int | None = None) -> GradCam:
-    """The explainer of a run's model, from the pool if it is there.
+    """The GradCam of a run's model, from the pool if it is there.
 
     Args:
         run_path: folder of the run.
@@ -122,14 +122,14 @@ def open_grad_cam(run_path: Path, epoch: int | None = None) -> GradCam:
         ModelUnavailableError: the run has no model yet, its file is damaged, or its backbone is unknown here.
         RunNotFoundError: there is no such run.
     """
-    return _explainers.open(run_path, epoch)
+    return _opened.open(run_path, epoch)
 
 
 def _load(run: RunRecord, epoch: int | None) -> GradCam:
     return GradCam(run, split_classifier(load_stored(run, epoch)))
 
 
-_explainers: Final = ModelPool(POOL_SIZE, _load)
+_opened: Final = ModelPool(POOL_SIZE, _load)
 
 
 def _places(run: RunRecord, base: keras.Model) -> Mapping[str, keras.KerasTensor]:

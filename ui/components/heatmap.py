@@ -66,7 +66,7 @@ def _heat(
     del version, picture_id  # only tell one question from another
     from tl_core.inference.grad_cam import open_grad_cam  # imports TensorFlow, so only when it is asked for
 
-    explainer = open_grad_cam(run_path, epoch)
+    grad_cam = open_grad_cam(run_path, epoch)
     picture = stored_pixels(_data)
-    found = explainer.explain(resize_image(picture, explainer.image_size), label)
+    found = grad_cam.explain(resize_image(picture, grad_cam.image_size), label)
     return overlay(picture, found.heat, WIDTH), found.block, bool(found.heat.any())

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 STATIC: Final = {"staticPlot": True}
 SURENESS: Final = ((0.9, "Almost certainly"), (0.7, "Probably"), (0.5, "Perhaps"), (0.0, "Not sure, perhaps"))
-DOUBT: Final = "I don't know"
+REJECTED: Final = "I don't know"
 
 Asked = RunRecord | ImportedModel
 """Whose model answers."""
@@ -72,7 +72,7 @@ def format_answer(answer: Answer) -> str:
     """The likeliest class and how sure the model is of it, or that it does not know, as Markdown."""
     name, probability = answer.ranked[0]
     if not answer.answered:
-        return DOUBT
+        return REJECTED
     return f"{sureness(probability)} **{plain(name)}**"
 
 
@@ -105,7 +105,7 @@ def _answer(picture: Picture, answer: Answer, key: str, shown: int) -> None:
 
 
 def best_guess(answer: Answer) -> str:
-    """What a model in doubt would have said, and how sure it would have to be, as Markdown."""
+    """The best guess of an answer below the threshold, and the threshold, as Markdown."""
     name, probability = answer.ranked[0]
     return (
         f"Its best guess is **{plain(name)}**, {probability_text(probability)}; it answers from "

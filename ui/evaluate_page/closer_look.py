@@ -83,11 +83,11 @@ def verdict(classes: tuple[str, ...], image: MeasuredImage) -> str:
 def _why(run: RunRecord, image: MeasuredImage, key: str) -> None:
     """The photo, the heat-map over it, and the choice of class and block."""
     with st.spinner("Opening the model …", show_time=True):
-        explainer = _explainer(run)
+        grad_cam = _grad_cam(run)
     pictures = st.columns(2, gap="medium")
-    label, block = _choose(run, image, explainer.blocks, key)
+    label, block = _choose(run, image, grad_cam.blocks, key)
     with pictures[1], st.spinner("Looking …", show_time=True):  # the first look at a block takes a few seconds
-        found = _explain(explainer, image, label, block)
+        found = _explain(grad_cam, image, label, block)
     picture = read_image(image.path)
     name = run.classes[label]
     with pictures[0]:
@@ -147,11 +147,11 @@ def _choose(run: RunRecord, image: MeasuredImage, blocks: tuple[str, ...], key: 
     return label, block
 
 
-def _explainer(run: RunRecord) -> GradCam:
+def _grad_cam(run: RunRecord) -> GradCam:
     from tl_core.inference.grad_cam import open_grad_cam  # imports TensorFlow, so only when somebody asks why
 
     return open_grad_cam(run.path)
 
 
-def _explain(explainer: GradCam, image: MeasuredImage, label: int, block: str) -> Heatmap:
-    return explainer.explain(resize_image(read_image(image.path), explainer.image_size), label, block)
+def _explain(grad_cam: GradCam, image: MeasuredImage, label: int, block: str) -> Heatmap:
+    return grad_cam.explain(resize_image(read_image(image.path), grad_cam.image_size), label, block)

@@ -15,7 +15,7 @@ from tl_core.imported_models import ImportedModel
 from tl_core.machine.progress import TaskContext
 from ui.components.csv_text import to_csv
 from ui.components.markdown import plain
-from ui.components.prediction_card import DOUBT, Asked
+from ui.components.prediction_card import REJECTED, Asked
 from ui.components.task_progress import task_progress
 from ui.predict_page.table import tally
 from ui.state.background_tasks import BackgroundTasks, Task
@@ -137,5 +137,5 @@ def archive_csv(answers: Sequence[Answer]) -> bytes:
 
 def _line(answer: Answer) -> list[Any]:
     ranked: list[str] = [text for name, probability in answer.ranked for text in (name, f"{probability:.6f}")]
-    said = answer.ranked[0][0] if answer.answered else DOUBT if answer.ranked else ""
+    said = answer.ranked[0][0] if answer.answered else REJECTED if answer.ranked else ""
     return [answer.name, said, *ranked, *[""] * (2 * NAMED - len(ranked)), answer.error or ""]

@@ -14,7 +14,7 @@ from tl_core.format import count
 from ui.components.csv_text import to_csv
 from ui.components.markdown import plain
 from ui.components.pictures import Picture
-from ui.components.prediction_card import DOUBT
+from ui.components.prediction_card import REJECTED
 
 if TYPE_CHECKING:
     from tl_core.inference.predict import Answer
@@ -90,16 +90,16 @@ def tally(named: Sequence[str], unusable: int, asked: int, unusable_words: str) 
     Args:
         named: the class of each answer that was given.
         unusable: how many pictures could not be read.
-        asked: all of them; the others are doubtful.
+        asked: all of them; the others are below the threshold.
         unusable_words: what is said of the unusable ones.
     """
     names = Counter(named)
     common = names.most_common(MOST_NAMED)
     others = len(named) - sum(amount for _, amount in common)
-    doubtful = asked - len(named) - unusable
+    rejected = asked - len(named) - unusable
     parts = [f"{amount:,} × **{plain(name)}**" for name, amount in common]
     parts += [f"{others:,} × other classes"] if others else []
-    parts += [f"{doubtful:,} × “{DOUBT}”"] if doubtful else []
+    parts += [f"{rejected:,} × “{REJECTED}”"] if rejected else []
     parts += [f"{unusable:,} {unusable_words}"] if unusable else []
     return ", ".join(parts)
 
@@ -124,7 +124,7 @@ def _row(picture: Picture, answer: Answer) -> dict[str, Any]:
 def _in_a_cell(answer: Answer) -> str:
     if not answer.ranked:
         return "no answer"
-    return answer.ranked[0][0] if answer.answered else f"{DOUBT} ({answer.ranked[0][0]}?)"
+    return answer.ranked[0][0] if answer.answered else f"{REJECTED} ({answer.ranked[0][0]}?)"
 
 
 def _line(picture: Picture, answer: Answer, classes: Sequence[str]) -> list[Any]:
@@ -144,7 +144,7 @@ def _said(answer: Answer) -> list[str]:
     if not answer.ranked:
         return ["", "", ""]
     name, probability = answer.ranked[0]
-    return [name if answer.answered else DOUBT, name, _digits(probability)]
+    return [name if answer.answered else REJECTED, name, _digits(probability)]
 
 
 def _digits(probability: float | str) -> str:

@@ -32,7 +32,7 @@ def test_between_blocks_the_cut_stays_at_the_boundary(base):
 def test_inside_a_block_the_cut_goes_back_to_its_beginning(base):
     choice = choose_cut(base, 5)  # behind the activation: 96 channels
     assert choice.layers == 2  # behind the first convolution: 8 channels
-    assert choice.kept_bytes * 12 == choice.kept_bytes_at_boundary
+    assert choice.cached_bytes * 12 == choice.cached_bytes_at_boundary
     assert "0.01 MB per image in place of 0.10 MB" in choice.text
 
 

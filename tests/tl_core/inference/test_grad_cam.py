@@ -31,7 +31,7 @@ CORNERS = {(0, 0): (0, 0), (0, 1): (0, SIZE // 2), (1, 0): (SIZE // 2, 0), (1, 1
 
 
 class Record:
-    """As much of a run as an explainer asks for."""
+    """As much of a run as a GradCam asks for."""
 
     def __init__(self, backbone, classes=("nothing", "something")):
         self.config = TrainingConfig(backbone=backbone, weights="random")
@@ -69,9 +69,9 @@ def something_detector(backbone):
 def test_the_heat_is_where_the_thing_is(family):
     backbone = FAMILIES[family]
     classifier = something_detector(backbone)
-    explainer = GradCam(Record(backbone), classifier)
+    cam = GradCam(Record(backbone), classifier)
     for corner in ((0, 1), (1, 0)):
-        found = explainer.explain(with_patch(corner), label=1)
+        found = cam.explain(with_patch(corner), label=1)
         assert found.heat.max() == 1
         assert found.heat.min() >= 0
         height, width = found.heat.shape
@@ -92,12 +92,12 @@ def picture(colour):
 
 
 def test_a_run_explains_its_most_probable_class_or_any_other(run):
-    explainer = open_grad_cam(run.record.path)
-    assert open_grad_cam(run.record.path) is explainer
+    cam = open_grad_cam(run.record.path)
+    assert open_grad_cam(run.record.path) is cam
     red = picture((210, 50, 50))
-    best = explainer.explain(red)
+    best = cam.explain(red)
     assert run.record.classes[best.label] == "red"
-    every = [explainer.explain(red, label).probability for label in range(3)]
+    every = [cam.explain(red, label).probability for label in range(3)]
     assert sum(every) == pytest.approx(1, abs=1e-5)
     assert max(every) == pytest.approx(best.probability, abs=1e-6)
 
@@ -124,18 +124,18 @@ def test_another_model_is_not_waited_for(run, train_run, dataset, monkeypatch):
 
 
 def test_every_block_can_be_looked_at(run):
-    explainer = open_grad_cam(run.record.path)
-    assert explainer.blocks[0] == "Block 1"
-    sizes = [explainer.explain(picture((210, 50, 50)), block=block).heat.shape[0] for block in explainer.blocks]
+    cam = open_grad_cam(run.record.path)
+    assert cam.blocks[0] == "Block 1"
+    sizes = [cam.explain(picture((210, 50, 50)), block=block).heat.shape[0] for block in cam.blocks]
     assert sizes == sorted(sizes, reverse=True)
 
 
 def test_what_is_not_there_is_a_sentence(run, workspace, dataset):
-    explainer = open_grad_cam(run.record.path)
+    cam = open_grad_cam(run.record.path)
     with pytest.raises(ConfigError, match="no block “Attic”"):
-        explainer.explain(picture((0, 0, 0)), block="Attic")
+        cam.explain(picture((0, 0, 0)), block="Attic")
     with pytest.raises(ConfigError, match="Received: 9"):
-        explainer.explain(picture((0, 0, 0)), label=9)
+        cam.explain(picture((0, 0, 0)), label=9)
     run.folder.model_file.write_bytes(b"no model")
     with pytest.raises(ModelUnavailableError):
         open_grad_cam(run.record.path)
@@ -144,10 +144,10 @@ def test_what_is_not_there_is_a_sentence(run, workspace, dataset):
 def test_a_sigmoid_has_two_classes_to_explain(train_run, two_classes):
     head = HeadConfig(output="sigmoid", feature_normalization="layer", dropout=0.0)
     trained = train_run(two_classes, head=head, epochs=6)
-    explainer = open_grad_cam(trained.record.path)
+    cam = open_grad_cam(trained.record.path)
     for label, colour in enumerate([(40, 60, 200), (210, 50, 50)]):
-        assert explainer.explain(picture(colour)).label == label
-        assert 0 <= explainer.explain(picture(colour), 1 - label).probability < 0.5
+        assert cam.explain(picture(colour)).label == label
+        assert 0 <= cam.explain(picture(colour), 1 - label).probability < 0.5
 
 
 def test_the_overlay_covers_the_place_and_leaves_the_rest():

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tl_core.errors import ImageError, ModelUnavailableError
 from tl_core.figures.probabilities import describe_probabilities, probability_text
 from tl_core.format import percent
-from ui.components.prediction_card import DOUBT, sureness
+from ui.components.prediction_card import REJECTED, sureness
 
 if TYPE_CHECKING:
     from tl_core.inference.predict import Answer
@@ -77,7 +77,7 @@ def _in_words(prediction: Answer) -> dict[str, Any]:
         f"Best guess: {name}, {probability_text(probability)}; it answers from {percent(prediction.threshold, 0)} on."
     )
     return {
-        "headline": f"{sureness(probability)} {name}" if prediction.answered else DOUBT,
+        "headline": f"{sureness(probability)} {name}" if prediction.answered else REJECTED,
         "detail": "" if prediction.answered else guess,
         "answered": prediction.answered,
         "bars": [{"name": name, "share": round(share, 4), "text": probability_text(share)} for name, share in ranked],
