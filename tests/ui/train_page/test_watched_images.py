@@ -29,7 +29,11 @@ def jobs(workspace, monkeypatch):
 
 
 def charts(at):
-    return [json.loads(part.proto.json) for part in at.get("bidi_component") if "watched_images" in part.proto.component_name]
+    return [
+        json.loads(part.proto.json)
+        for part in at.get("bidi_component")
+        if "watched_images" in part.proto.component_name
+    ]
 
 
 def uploader(at):
