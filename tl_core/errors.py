@@ -19,7 +19,7 @@ traceback belongs in the log, never on the page::
     ├── ExportError                 a model cannot be taken elsewhere in this format
     ├── TrainingError               a training cannot go on
     │   ├── DivergedError           the loss became infinite or not a number
-    │   └── OutOfMemoryError        a batch does not fit into memory
+    │   └── OutOfMemoryError        the memory is not enough
     └── StoppedError                the person asked to stop before there was anything to keep
 """
 
@@ -93,7 +93,7 @@ class DivergedError(TrainingError):
 
 
 class OutOfMemoryError(TrainingError):
-    """A batch does not fit into the device's memory."""
+    """The memory of the device, or of the machine, is not enough."""
 
 
 class StoppedError(TransferLearningError):

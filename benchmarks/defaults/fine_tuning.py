@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -14,19 +13,17 @@ import numpy.typing as npt
 from benchmarks.defaults.features import BACKBONE, Features, cache_folder, resized
 from benchmarks.defaults.image_sets import ImageSet, Indices
 from benchmarks.defaults.sampling import Draw
-from benchmarks.defaults.trials import Outcome, PhaseSetting, build_fitter, examples_of, run_one_phase
+from benchmarks.defaults.trials import Outcome, Trial
 from tl_core.backbones.build import build_backbone
 from tl_core.config import TrainingConfig
-from tl_core.config.phases import FINE_TUNE, HEAD
+from tl_core.config.phases import phases_of
 from tl_core.features.compiled import compile_network
 from tl_core.features.partition import partition_classifier
 from tl_core.machine.device import use_device
 from tl_core.models.classifier import Classifier, build_classifier
 from tl_core.models.freezing import freeze_layers
 from tl_core.storage.files import replacing
-from tl_core.training.inputs import CachedFeatures
-from tl_core.training.phase import TrainerState
-from tl_core.training.saving import snapshot
+from tl_core.training.data import CachedFeatures
 
 DEPTHS: Final = {
     "last convolution": "top_conv",
@@ -105,20 +102,15 @@ def try_both_phases(
     config = replace(config, frozen_layers=cut.frozen_layers)
     classes = len(images.classes)
     classifier = build_classifier(config, classes, build_backbone(BACKBONE))
-    state = TrainerState(HEAD, 1, config.batch_size)
-    head = partition_classifier(classifier, len(classifier.base.layers)).trained
-    setting = PhaseSetting(config, head, HEAD, config.learning_rate, config.epochs)
+    phases = phases_of(config)
     pooled = CachedFeatures([getattr(features, config.head.pooling)])
-    examples = functools.partial(examples_of, pooled, images.labels)
-    first = run_one_phase(setting, build_fitter(setting, len(drawn.train), classes), state, examples, drawn, judged)
-    freeze_layers(classifier.base, cut.frozen_layers)
-    part = partition_classifier(classifier, cut.frozen_layers).trained
-    state = TrainerState(FINE_TUNE, state.next_epoch, config.batch_size, best=state.best)
-    state.weights = snapshot(part.variables)
-    setting = PhaseSetting(config, part, FINE_TUNE, config.fine_tune_learning_rate, config.fine_tune_epochs)
-    examples = functools.partial(examples_of, CachedFeatures([cut.array]), images.labels)
-    tuned = run_one_phase(setting, build_fitter(setting, len(drawn.train), classes), state, examples, drawn, judged)
-    return TwoPhases(head=first, tuned=tuned)
+    trial = Trial(config, pooled, images.labels, classes, drawn, judged)
+    trainer, outcomes = trial.trainer(), []
+    for phase, inputs in zip(phases, (pooled, CachedFeatures([cut.array])), strict=True):
+        freeze_layers(classifier.base, phase.frozen_layers)
+        part = partition_classifier(classifier, phase.frozen_layers).trained
+        outcomes.append(replace(trial, inputs=inputs).fit(trainer, phase, part))
+    return TwoPhases(head=outcomes[0], tuned=outcomes[1])
 
 
 def _read(path: Path) -> tuple[Indices, Array]:

@@ -50,8 +50,7 @@ def run_heads(candidates: Mapping[str, TrainingConfig], grid: Grid, tell: Tell =
         images, features = _material(set_name)
         for size, name in itertools.product(grid.sizes, candidates):
             draws = {seed: _drawn(images, size, seed, grid) for seed in grid.seeds}
-            images_each = len(draws[grid.seeds[0]].train)
-            trials = functools.cache(functools.partial(HeadTrials, candidates[name], images, features, images_each))
+            trials = HeadTrials(candidates[name], images, features)
             for seed, drawn in draws.items():
                 trial = Trial(candidate=name, set_name=set_name, size=size, seed=seed)
                 about = _about(images, trial, replace(candidates[name], seed=seed), grid)
@@ -61,9 +60,9 @@ def run_heads(candidates: Mapping[str, TrainingConfig], grid: Grid, tell: Tell =
     return found
 
 
-def _run_one(trials: Callable[[], HeadTrials], seed: int, drawn: Draw, judged: Indices) -> Callable[[], Outcome]:
-    """A trial yet to be run; the head is built only if it is."""
-    return lambda: trials().run(seed, drawn, judged)
+def _run_one(trials: HeadTrials, seed: int, drawn: Draw, judged: Indices) -> Callable[[], Outcome]:
+    """A trial yet to be run."""
+    return lambda: trials.run(seed, drawn, judged)
 
 
 def _drawn(images: ImageSet, size: int | None, seed: int, grid: Grid) -> Draw:

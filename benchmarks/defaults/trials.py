@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import functools
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -16,17 +14,16 @@ from benchmarks.defaults.features import Features
 from benchmarks.defaults.image_sets import ImageSet, Indices
 from benchmarks.defaults.sampling import Draw
 from tl_core.config import TrainingConfig
-from tl_core.config.phases import HEAD
+from tl_core.config.phases import Phase, phases_of
 from tl_core.features.partition import TrainedPart
 from tl_core.models.head import build_head
-from tl_core.models.optimizers import build_optimizer
-from tl_core.training.callbacks.event_log import Reporter
-from tl_core.training.epoch_runner import EpochRunner
-from tl_core.training.inputs import CachedFeatures
-from tl_core.training.loops import Subset
-from tl_core.training.losses import Loss, sample_weights
-from tl_core.training.phase import PhasePlan, TrainerState, run_phase
-from tl_core.training.saving import restore, snapshot
+from tl_core.training.callbacks import Callback
+from tl_core.training.callbacks.best_model import BestModel
+from tl_core.training.callbacks.early_stopping import EarlyStopping
+from tl_core.training.callbacks.reduce_lr_on_plateau import ReduceLROnPlateau
+from tl_core.training.data import CachedFeatures, PhaseData, Subset
+from tl_core.training.losses import Loss, balanced_class_weights, sample_weights
+from tl_core.training.trainer import FitSettings, Trainer
 
 Array = npt.NDArray[Any]
 
@@ -53,53 +50,82 @@ class Outcome:
         return asdict(self)
 
 
-class _Silent:
-    """Stands where a run writes its events."""
-
-    def write(self, kind: str, **values: Any) -> None:
-        """Nothing is kept."""
-
-
-class _Nothing:
-    """Stands where a run keeps what must survive the process."""
-
-    def improved(self, state: TrainerState) -> None:
-        """Nothing is kept."""
-
-    def epoch_ended(self, state: TrainerState) -> None:
-        """Nothing is kept."""
-
-
 @dataclass(frozen=True, slots=True)
-class PhaseSetting:
-    """What one phase is trained with."""
+class Trial:
+    """What is trained, from which inputs, and how it is judged."""
 
     config: TrainingConfig
-    part: TrainedPart
-    phase: str
-    learning_rate: float
-    epochs: int
+    inputs: CachedFeatures
+    labels: Indices  # of all images of the set
+    classes: int
+    drawn: Draw
+    judged: Indices  # images to be judged by, none of which the training sees
+
+    def trainer(self) -> Trainer:
+        """The product's own, for all phases of the trial."""
+        config = self.config
+        settings = FitSettings(config.batch_size, config.optimizer, config.weight_decay, config.schedule, config.seed)
+        callbacks: list[Callback] = [BestModel(), EarlyStopping(config.early_stopping_patience)]
+        if config.schedule == "plateau":
+            callbacks.append(ReduceLROnPlateau())
+        return Trainer(settings, Loss(config.head.output, self.classes, config.label_smoothing), callbacks)
+
+    def fit(self, trainer: Trainer, phase: Phase, part: TrainedPart) -> Outcome:
+        """Train one phase; the part then has the weights of the best epoch, as in the product."""
+        labels = self.labels[self.drawn.train]
+        class_weights = balanced_class_weights(labels, self.classes) if self.config.class_weights else None
+        train = self._subset(self.drawn.train, sample_weights(labels, class_weights))
+        last: list[float] = []
+        judge = _JudgeLast(self._subset(self.judged), last)
+        trainer.callbacks = (judge, *(entry for entry in trainer.callbacks if not isinstance(entry, _JudgeLast)))
+        first, began = trainer.epoch, time.perf_counter()
+        trainer.fit(phase, PhaseData(part, lambda _: train, self._subset(self.drawn.watched)))
+        seconds = time.perf_counter() - began
+        kept = trainer.evaluate(self._subset(self.judged))
+        if trainer.best is None:
+            raise ValueError("a phase without an epoch")
+        truth = self.labels[self.judged]
+        return Outcome(
+            accuracy=kept.accuracy,
+            log_loss=_log_loss(truth, kept.probabilities),
+            recalls=_recalls(truth, kept.probabilities),
+            last_accuracy=last[-1],
+            best_epoch=trainer.best.epoch,
+            epochs=trainer.epoch - first,
+            seconds=seconds,
+        )
+
+    def _subset(self, rows: Indices, weights: Array | None = None) -> Subset:
+        weights = np.ones(len(rows), np.float32) if weights is None else weights
+        return Subset(self.inputs, rows, self.labels[rows].astype(np.int32), weights)
+
+
+class _JudgeLast(Callback):
+    """Judges the weights of the last epoch, before those of the best one take their place."""
+
+    def __init__(self, judged: Subset, accuracies: list[float]) -> None:
+        self._judged = judged
+        self._accuracies = accuracies
+
+    def on_phase_end(self, trainer: Trainer) -> None:
+        """Judge."""
+        self._accuracies.append(trainer.evaluate(self._judged).accuracy)
 
 
 class HeadTrials:
-    """Trials of one head on one set with the same number of images; the TensorFlow graphs are built once."""
+    """Trials of one head on one set."""
 
-    def __init__(self, config: TrainingConfig, images: ImageSet, features: Features, training_images: int) -> None:
-        """Build the head.
+    def __init__(self, config: TrainingConfig, images: ImageSet, features: Features) -> None:
+        """Take what all trials share.
 
         Args:
             config: the head and how to fit it; the seed is that of each trial.
             images: the set.
             features: of its images.
-            training_images: how many each trial learns from.
         """
-        maps = features.pooled(config.head.pooling)
-        self._shape = maps.shape[1:]
-        self._classes = len(images.classes)
-        self._examples = functools.partial(examples_of, CachedFeatures([maps]), images.labels)
-        self._setting = PhaseSetting(config, self._build(config), HEAD, config.learning_rate, config.epochs)
-        self._fitter = build_fitter(self._setting, training_images, self._classes)
-        self._untouched = snapshot(self._fitter.optimizer.variables)
+        self._maps = features.pooled(config.head.pooling)
+        self._config = config
+        self._images = images
 
     def run(self, seed: int, drawn: Draw, judged: Indices) -> Outcome:
         """Train from new weights and judge.
@@ -109,64 +135,11 @@ class HeadTrials:
             drawn: the images to learn from and to watch.
             judged: the images to be judged by, none of which the training sees.
         """
-        config = replace(self._setting.config, seed=seed)
-        restore(self._setting.part.variables, snapshot(self._build(config).variables))
-        restore(self._fitter.optimizer.variables, self._untouched)
-        state = TrainerState(HEAD, 1, config.batch_size)
-        setting = replace(self._setting, config=config)
-        return run_one_phase(setting, self._fitter, state, self._examples, drawn, judged)
-
-    def _build(self, config: TrainingConfig) -> TrainedPart:
-        keras.utils.set_random_seed(config.seed)
-        return TrainedPart([], build_head(config.head, self._shape, self._classes))
-
-
-def build_fitter(setting: PhaseSetting, training_images: int, classes: int) -> EpochRunner:
-    """What trains a part, with a new optimizer."""
-    steps = -(-training_images // setting.config.batch_size) * setting.epochs
-    optimizer = build_optimizer(setting.config, setting.learning_rate, steps)
-    return EpochRunner(setting.part, optimizer, Loss(setting.config, classes), lambda: False)
-
-
-def examples_of(feed: CachedFeatures, labels: Indices, rows: Indices, weights: Array | None = None) -> Subset:
-    """Some rows of a feed, each counting 1 if no weights are given."""
-    weights = np.ones(len(rows), np.float32) if weights is None else weights
-    return Subset(feed, rows, labels[rows].astype(np.int32), weights)
-
-
-def run_one_phase(
-    setting: PhaseSetting,
-    fitter: EpochRunner,
-    state: TrainerState,
-    examples: Callable[..., Subset],
-    drawn: Draw,
-    judged: Indices,
-) -> Outcome:
-    """Train one phase; the part then has the weights of the best epoch, as in the product."""
-    config, part = setting.config, setting.part
-    first = state.next_epoch
-    began = time.perf_counter()
-    labels = examples(drawn.train).labels
-    train = examples(drawn.train, sample_weights(config, labels, int(labels.max()) + 1))
-    plan = PhasePlan(examples(drawn.watched), first + setting.epochs - 1, lambda _: train)
-    take = functools.partial(snapshot, part.variables)
-    run_phase(config, plan, state, fitter, take, Reporter(_Silent()), _Nothing())  # type: ignore[arg-type]
-    seconds = time.perf_counter() - began
-    last = fitter.evaluate(examples(judged)).accuracy
-    restore(part.variables, state.weights)
-    kept = fitter.evaluate(examples(judged))
-    if state.best is None:
-        raise ValueError("a phase without an epoch")
-    truth = examples(judged).labels
-    return Outcome(
-        accuracy=kept.accuracy,
-        log_loss=_log_loss(truth, kept.probabilities),
-        recalls=_recalls(truth, kept.probabilities),
-        last_accuracy=last,
-        best_epoch=state.best.epoch,
-        epochs=state.next_epoch - first,
-        seconds=seconds,
-    )
+        config, classes = replace(self._config, seed=seed), len(self._images.classes)
+        keras.utils.set_random_seed(seed)
+        part = TrainedPart([], build_head(config.head, self._maps.shape[1:], classes))
+        trial = Trial(config, CachedFeatures([self._maps]), self._images.labels, classes, drawn, judged)
+        return trial.fit(trial.trainer(), phases_of(config)[0], part)
 
 
 def _log_loss(labels: Array, probabilities: Array) -> float:

@@ -37,9 +37,10 @@ Train = Callable[[Path, Path], None]
 
 def train_or_resume(run_path: Path, dataset_path: Path) -> None:
     """Work on a run, writing its model whenever there is a better one, so that much of the time is spent in saves."""
-    from tl_core.training import resume, train, trainer
+    from tl_core.training import resume, train
+    from tl_core.training.callbacks import best_model
 
-    trainer.MODEL_INTERVAL = 0.0
+    best_model.MODEL_INTERVAL = 0.0
     run = load_run(run_path)
     (resume if run.status == "interrupted" else train)(run.config, dataset_path, run.path, lambda: False)
 
@@ -75,12 +76,12 @@ def die_after_replacing(run_path: Path, dataset_path: Path) -> None:
 
 def die_after_replacing_unannounced(run_path: Path, dataset_path: Path) -> None:
     """As `die_after_replacing`, but the record does not name the new model."""
-    from tl_core.training import trainer
+    from tl_core.training.callbacks import best_model
 
     def forgetful(path: Path, **changes: Any) -> RunRecord:
         return update_run(path, **{**changes, "next_model": None})
 
-    trainer.update_run = forgetful
+    best_model.update_run = forgetful
     die_after_replacing(run_path, dataset_path)
 
 
@@ -195,7 +196,7 @@ def damage_of(run: RunRecord) -> str | None:
 
 def _kept(run: RunRecord) -> int:
     checkpoint = load_checkpoint(run.folder)
-    return checkpoint.state.next_epoch - 1 if checkpoint else 0
+    return checkpoint.epoch if checkpoint else 0
 
 
 def _works(run: RunRecord, process: multiprocessing.process.BaseProcess) -> bool:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.faults.full_disk import full_disk
 from tl_core.errors import WorkspaceError
-from tl_core.runs import Best, RunFolder
+from tl_core.runs import RunFolder
 from tl_core.runs.record import CHECKPOINT_FILE, LATEST_FILES
 from tl_core.training.callbacks.backup import Checkpoint, keep_latest, load_checkpoint, save_checkpoint
-from tl_core.training.phase import TrainerState
 
 EPOCHS = 3  # whole ones; the next is cut off
 
@@ -21,15 +24,22 @@ EPOCHS = 3  # whole ones; the next is cut off
 def checkpoint_of(epoch: int) -> Checkpoint:
     """Every value is the number of its epoch; the best epoch is the first."""
     arrays = [np.full((300, 100), epoch, np.float32), np.full(7, epoch, np.float32)]
-    best = Best(epoch=1, phase="head", val_loss=1.0, val_accuracy=0.5)
-    state = TrainerState("head", epoch + 1, 8, best=best, weights=[np.full(5, 1, np.float32)])
-    return Checkpoint(state, 9, arrays, [array + 0.5 for array in arrays])
+    best = {"epoch": 1, "phase": "head", "val_loss": 1.0, "val_accuracy": 0.5}
+    return Checkpoint(
+        phase="head",
+        first_epoch=1,
+        epoch=epoch,
+        batch_size=8,
+        callbacks={"best_model": {"best": best, "current": False, "weights": [np.full(5, 1, np.float32)]}},
+        variables=arrays,
+        optimizer=[array + 0.5 for array in arrays],
+    )
 
 
 def require_whole(found: Checkpoint | None, epoch: int) -> None:
     expected = checkpoint_of(epoch)
     assert found is not None
-    assert found.state.next_epoch == epoch + 1
+    assert found.epoch == epoch
     for name in ("variables", "optimizer"):
         for array, wanted in zip(getattr(found, name), getattr(expected, name), strict=True):
             assert np.array_equal(array, wanted)
@@ -50,7 +60,7 @@ def test_a_checkpoint_cut_off_anywhere_leaves_the_one_before(tmp_path: Path, flu
             break
         cut_off += 1
         found = load_checkpoint(folder)
-        in_place = flush and found is not None and found.state.next_epoch == EPOCHS + 2
+        in_place = flush and found is not None and found.epoch == EPOCHS + 1
         require_whole(found, EPOCHS + 1 if in_place else EPOCHS)
     assert cut_off >= 5
 
@@ -78,3 +88,43 @@ def test_of_an_ended_run_the_latest_is_kept_alone(tmp_path: Path):
     keep_latest(folder)
     assert [file.name for file in tmp_path.iterdir()] == [CHECKPOINT_FILE]
     require_whole(load_checkpoint(folder), 3)
+
+
+def test_the_newest_is_told_by_its_epoch_and_not_by_the_clock(tmp_path: Path):
+    """The clock of a machine may be put back."""
+    folder = RunFolder(tmp_path)
+    for epoch in (1, 2, 3):
+        save_checkpoint(folder, checkpoint_of(epoch), flush=epoch == 1)
+        newest = max(tmp_path.iterdir(), key=lambda file: file.stat().st_mtime_ns)
+        os.utime(newest, (1_000_000_000 - epoch, 1_000_000_000 - epoch))
+    keep_latest(folder)
+    assert [file.name for file in tmp_path.iterdir()] == [CHECKPOINT_FILE]
+    require_whole(load_checkpoint(folder), 3)
+
+
+def changed_head(file: Path, change: Callable[[dict[str, Any]], Any]) -> None:
+    """A checkpoint of another version of the program."""
+    with np.load(file) as stored:
+        arrays: dict[str, Any] = dict(stored)
+    head = json.loads(str(arrays["head"]))
+    change(head)
+    np.savez(file, **{**arrays, "head": np.array(json.dumps(head))})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda head: head["callbacks"]["best_model"].update(best="the third"),
+        lambda head: head.update(callbacks="of another form"),
+        lambda head: head.update(version=99),
+        lambda head: head.update(callbacks=None),
+        lambda head: head.pop("epoch"),
+    ],
+    ids=["another best model", "another form", "a later version", "nothing", "left out"],
+)
+def test_a_checkpoint_of_another_form_is_none(tmp_path: Path, change, caplog):
+    folder = RunFolder(tmp_path)
+    save_checkpoint(folder, checkpoint_of(1))
+    changed_head(tmp_path / CHECKPOINT_FILE, change)
+    assert load_checkpoint(folder) is None
+    assert "left out" in caplog.text

@@ -20,8 +20,8 @@ from tl_core.jobs import manager
 from tl_core.runs import RunRecord, create_run, load_run, read_events
 from tl_core.storage.files import WRITING
 from tl_core.storage.workspace import Workspace
-from tl_core.training import saving, trainer
-from tl_core.training.callbacks import backup
+from tl_core.training import saving
+from tl_core.training.callbacks import backup, best_model
 
 PATIENCE = 120  # seconds
 MIDDLE = 0.5  # of all writes
@@ -44,11 +44,11 @@ def small(tmp_path: Path) -> tuple[Workspace, Dataset]:
 @pytest.fixture(autouse=True)
 def many_writes(monkeypatch):
     """Every better epoch is written, and every checkpoint is flushed or not, in turns."""
-    monkeypatch.setattr(trainer, "MODEL_INTERVAL", 0.0)
+    monkeypatch.setattr(best_model, "MODEL_INTERVAL", 0.0)
     flushes = iter(range(1_000_000))
     original = backup.save_checkpoint
     monkeypatch.setattr(
-        trainer, "save_checkpoint", lambda folder, state, flush: original(folder, state, flush=next(flushes) % 2 == 0)
+        backup, "save_checkpoint", lambda folder, state, flush: original(folder, state, flush=next(flushes) % 2 == 0)
     )
 
 

@@ -12,7 +12,8 @@ from tests.faults.stopped_trainings import BEFORE_THE_FIRST_BATCH, STAGES, Stop,
 from tests.tl_core.small_trainings import Trained
 from tl_core.runs import load_run, update_run
 from tl_core.runs.record import CHECKPOINT_FILE
-from tl_core.training import resume, trainer
+from tl_core.training import result, resume
+from tl_core.training.callbacks import best_model
 
 WITHIN = 2.0  # seconds
 NOTICED = 0.5  # seconds until the report is read, where one step takes longer than 2 s
@@ -65,7 +66,7 @@ def test_a_training_that_ignores_a_stop_is_noticed(workspace, dataset):
 
 
 def test_a_long_measurement_is_skipped_once_a_stop_is_requested(train_run, dataset, monkeypatch):
-    monkeypatch.setattr(trainer, "MEASURED_AFTER_STOP", 0.0)
+    monkeypatch.setattr(result, "MEASURED_AFTER_STOP", 0.0)
     run = train_run(dataset, lambda path: (path / CHECKPOINT_FILE).exists(), epochs=1)
     assert run.record.status == "done"
     assert any("not measured any further" in note for note in run.notes)
@@ -78,7 +79,7 @@ def test_a_stop_before_a_resumed_run_goes_on_keeps_its_best_epoch(
     workspace, train_run, dataset, monkeypatch, interval
 ):
     """It is known, but the model in memory does not have its weights yet."""
-    monkeypatch.setattr(trainer, "MODEL_INTERVAL", interval)
+    monkeypatch.setattr(best_model, "MODEL_INTERVAL", interval)
 
     def told(path):
         return len(Trained(path).epochs)

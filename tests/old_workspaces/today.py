@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.old_workspaces.answers import Values, read_images
+from tl_core.config.phases import phases_of
 from tl_core.data import find_dataset
 from tl_core.data.dataset import list_datasets
 from tl_core.imported_models import list_imported_models, load_imported_model
@@ -54,15 +55,17 @@ def record_of(folder: Path, run_id: str) -> Values:
 def checkpoint_of(folder: Path, run_id: str) -> Values | None:
     from tl_core.training.callbacks.backup import load_checkpoint
 
-    found = load_checkpoint(run_of(folder, run_id).folder)
+    run = run_of(folder, run_id)
+    found = load_checkpoint(run.folder)
     if found is None:
         return None
-    state = found.state
+    (phase,) = (phase for phase in phases_of(run.config) if phase.name == found.phase)
+    best = found.callbacks["best_model"]["best"]
     return {
-        "phase": state.phase,
-        "next_epoch": state.next_epoch,
-        "last_epoch": found.last_epoch,
-        "best_epoch": state.best and state.best.epoch,
+        "phase": found.phase,
+        "next_epoch": found.epoch + 1,
+        "last_epoch": found.first_epoch + phase.epochs - 1,
+        "best_epoch": best and best["epoch"],
     }
 
 

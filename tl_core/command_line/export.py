@@ -14,6 +14,7 @@ from tl_core.export.code import as_notebook, as_script, write_program
 from tl_core.format import percent
 from tl_core.machine.progress import TaskContext
 from tl_core.runs import find_run
+from tl_core.runs.progress import trained_config
 from tl_core.storage.workspace import Workspace
 
 
@@ -53,7 +54,7 @@ def _add_code_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _write_code(options: argparse.Namespace, workspace: Workspace, output: Output) -> int:
     run = find_run(workspace, options.run)
-    cells = write_program(run.config, run.classes)
+    cells = write_program(trained_config(run), run.classes)
     text = as_notebook(cells, run.name) if options.notebook else as_script(cells, run.name)
     dataset = run.dataset_path
     if options.output is None:

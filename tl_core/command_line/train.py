@@ -147,7 +147,10 @@ def _train(options: argparse.Namespace, workspace: Workspace, output: Output) ->
 def _add_resume_arguments(parser: argparse.ArgumentParser) -> None:
     add_run_argument(parser)
     parser.add_argument(
-        "--more", type=int, metavar="EPOCHS", help="go on with a run that has ended, for so many epochs"
+        "--more",
+        type=int,
+        metavar="EPOCHS",
+        help="train so many more epochs of its last phase",
     )
 
 
@@ -169,7 +172,7 @@ def _extend(run: RunRecord, epochs: int, output: Output) -> int:
     from tl_core.training import extend
 
     dataset = run.dataset_path
-    return run_and_report(run, lambda should_stop: extend(run.config, dataset, run.path, should_stop, epochs), output)
+    return run_and_report(run, lambda should_stop: extend(run.config, dataset, run.path, should_stop), output)
 
 
 def _add_calibrate_arguments(parser: argparse.ArgumentParser) -> None:

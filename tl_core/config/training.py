@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -239,16 +239,6 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         require_valid(self)
-
-    def with_more_epochs(self, epochs: int) -> TrainingConfig:
-        """The same training with so many epochs more in its last phase.
-
-        Raises:
-            ConfigError: that would be more than a phase may have.
-        """
-        name = "fine_tune_epochs" if self.fine_tune_epochs and self.frozen_layers is not None else "epochs"
-        change: dict[str, Any] = {name: getattr(self, name) + epochs}
-        return replace(self, **change)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; `from_dict` gives the same record back."""

@@ -17,6 +17,7 @@ from tl_core.export.proof import Proof
 from tl_core.format import percent
 from tl_core.inference.calibration import Calibration
 from tl_core.runs import RunRecord, read_events
+from tl_core.runs.progress import trained_config
 from tl_core.storage.files import read_json
 
 NAME: Final = "MODEL_CARD.md"
@@ -150,7 +151,7 @@ def _epochs(run: RunRecord) -> Iterator[str]:
 def _settings(run: RunRecord) -> Iterator[str]:
     yield "## Settings"
     yield ""
-    settings = flatten(run.config.to_dict())
+    settings = flatten(trained_config(run).to_dict())
     yield from _table(("setting", "value"), [(name, _plain(str(value))) for name, value in settings.items()])
     yield ""
     if run.versions:

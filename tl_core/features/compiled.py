@@ -42,6 +42,14 @@ class Network(Protocol):
         """Outputs for ``(n, size, size, 3)`` uint8 images, each ``(n, ...)``."""
 
 
+class CompiledNetwork(Network, Protocol):
+    """A network that was compiled here."""
+
+    @property
+    def exact(self) -> CompiledNetwork:
+        """The same in float32; itself where it runs in that."""
+
+
 def compile_network(
     forward: Forward,
     image_size: int,
@@ -50,7 +58,7 @@ def compile_network(
     batch_size: int | None = 32,
     sample: Images | None = None,
     note: Callable[[str], None] = logger.info,
-) -> Network:
+) -> CompiledNetwork:
     """Compile ``forward`` for the device.
 
     Args:
@@ -78,7 +86,7 @@ def _compile_with_openvino(
     batch_size: int | None,
     sample: Images | None,
     note: Callable[[str], None],
-) -> Network:
+) -> CompiledNetwork:
     openvino = import_openvino()
     if openvino is None:
         raise _CannotCompileError("it is not installed")
@@ -99,10 +107,13 @@ def _compile_with_openvino(
     return network
 
 
-def _closest(network: Network, faster: Network, sample: Images, note: Callable[[str], None]) -> Network:
+def _closest(
+    network: _OpenVINONetwork, faster: _OpenVINONetwork, sample: Images, note: Callable[[str], None]
+) -> CompiledNetwork:
     cosine = min(_cosine(a, b) for a, b in zip(network(sample), faster(sample), strict=True))
     if cosine >= CLOSE_ENOUGH:
         note(f"The frozen layers run in bfloat16 (cosine with float32 on the first batch: {cosine:.4f}).")
+        faster.in_float32 = network
         return faster
     note(f"bfloat16 strays too far from float32 here (cosine {cosine:.4f} on the first batch); using float32.")
     return network
@@ -138,6 +149,11 @@ class _OpenVINONetwork:
         self._batch_size = batch_size
         self._lock = threading.Lock()
         self.text = f"OpenVINO, {precision}"
+        self.in_float32: CompiledNetwork | None = None
+
+    @property
+    def exact(self) -> CompiledNetwork:
+        return self.in_float32 or self
 
     def __call__(self, images: Images) -> list[Array]:
         return _in_batches(self._infer, images, self._batch_size)
@@ -154,6 +170,10 @@ class _TensorFlowNetwork:
     def __init__(self, forward: Forward, image_size: int, batch_size: int | None) -> None:
         self._graph = _graph(forward, image_size, batch_size)
         self._batch_size = batch_size
+
+    @property
+    def exact(self) -> CompiledNetwork:
+        return self
 
     def __call__(self, images: Images) -> list[Array]:
         return _in_batches(self._infer, images, self._batch_size)

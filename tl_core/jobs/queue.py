@@ -7,7 +7,6 @@ cleared cache must not lose a training.
 from __future__ import annotations
 
 import copy
-import functools
 import threading
 import time
 from collections.abc import Callable
@@ -19,9 +18,6 @@ from tl_core.jobs.supervisor import Job, Supervisor, TrainFunction
 from tl_core.runs.store import RUNS, require_resumable, this_process, update_run, with_more_epochs
 from tl_core.storage.workspace import Workspace
 
-ExtendFunction = Callable[[int, TrainingConfig, Path, Path, Callable[[], bool]], None]
-"""As `TrainFunction`, with the number of further epochs before the rest."""
-
 
 class JobManager:
     """The queue of one workspace, as one person may use it: only whose run it is can start, stop or cancel it."""
@@ -31,7 +27,7 @@ class JobManager:
         workspace: Workspace,
         train: TrainFunction | None = None,
         resume: TrainFunction | None = None,
-        extend: ExtendFunction | None = None,
+        extend: TrainFunction | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._workspace = workspace
@@ -60,12 +56,12 @@ class JobManager:
         self._supervisor.add(run, self._train)
 
     def resume(self, run_id: str) -> None:
-        """Queue an interrupted run; it goes on from its last saved epoch.
+        """Queue a run that was interrupted or stopped; it goes on from its last saved epoch to its planned end.
 
         Raises:
             RunNotFoundError: there is no such run.
             NotYoursError: it is somebody else's.
-            WorkspaceError: the run was not interrupted, or still hangs in a program.
+            WorkspaceError: there is nothing to go on with, or the run still hangs in a program.
         """
         run = RUNS.find_mine(self._workspace, run_id)
         require_resumable(run)
@@ -73,7 +69,7 @@ class JobManager:
         self._supervisor.add(run, self._resume)
 
     def extend(self, run_id: str, epochs: int) -> None:
-        """Queue a run that has ended for so many epochs more, with the state of its optimizer.
+        """Queue a run that has ended for so many epochs more of its last phase, with the state of its optimizer.
 
         Raises:
             RunNotFoundError: there is no such run.
@@ -84,7 +80,7 @@ class JobManager:
         run = RUNS.find_mine(self._workspace, run_id)
         config = with_more_epochs(run, epochs)
         run = update_run(run.path, status="queued", owner=this_process(), finished=None, error=None, config=config)
-        self._supervisor.add(run, functools.partial(self._extend, epochs))
+        self._supervisor.add(run, self._extend)
 
     def stop(self, run_id: str) -> bool:
         """Ask a run to end and keep its best model so far; returns whether the run was in progress.
@@ -138,7 +134,7 @@ def _resume(config: TrainingConfig, dataset: Path, run: Path, should_stop: Calla
     resume(config, dataset, run, should_stop)
 
 
-def _extend(epochs: int, config: TrainingConfig, dataset: Path, run: Path, should_stop: Callable[[], bool]) -> None:
+def _extend(config: TrainingConfig, dataset: Path, run: Path, should_stop: Callable[[], bool]) -> None:
     from tl_core.training import extend
 
-    extend(config, dataset, run, should_stop, epochs)
+    extend(config, dataset, run, should_stop)

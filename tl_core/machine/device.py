@@ -42,6 +42,11 @@ class Device:
         return 64 if self.kind == "gpu" else 32
 
     @property
+    def fast_features(self) -> bool:
+        """Whether the frozen layers run in a faster precision than the trained ones and the stored model."""
+        return self.dtype_policy == "float32" and self.trunk_precision != "float32"
+
+    @property
     def text(self) -> str:
         """One line for the run's record."""
         return f"{self.kind.upper()}: {self.name}, {self.dtype_policy}"

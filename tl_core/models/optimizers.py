@@ -9,8 +9,6 @@ import keras
 import tensorflow as tf
 from keras import optimizers
 
-from tl_core.config import TrainingConfig
-
 MOMENTUM: Final = 0.9  # of SGD
 
 
@@ -62,20 +60,21 @@ _OPTIMIZERS: Final[Mapping[str, Callable[[Any, float], keras.Optimizer]]] = {
 _NOT_DECAYED: Final = ("bias", "gamma", "beta")  # offsets and scales of normalization: decay only kernels
 
 
-def build_optimizer(config: TrainingConfig, learning_rate: float, steps: int) -> keras.Optimizer:
+def build_optimizer(
+    name: str, learning_rate: float, steps: int, *, schedule: str = "constant", weight_decay: float = 0.0
+) -> keras.Optimizer:
     """Build the optimizer of one phase.
 
     Args:
-        config: names the optimizer, the schedule and the weight decay.
+        name: adam, adamw, rmsprop or sgd (with momentum).
         learning_rate: at the start of the phase.
         steps: batches in the whole phase; the cosine schedule reaches 0 after so many.
-
-    Returns:
-        A new optimizer. With the schedule ``plateau`` its rate is constant: a callback lowers it.
+        schedule: constant, cosine, or plateau, where the rate is constant until a callback lowers it.
+        weight_decay: decoupled, of kernels; used by adamw and sgd alone.
     """
-    cosine = config.schedule == "cosine"
+    cosine = schedule == "cosine"
     rate = optimizers.schedules.CosineDecay(learning_rate, max(1, steps)) if cosine else learning_rate
-    optimizer = _OPTIMIZERS[config.optimizer](rate, config.weight_decay)
+    optimizer = _OPTIMIZERS[name](rate, weight_decay)
     if optimizer.weight_decay:
         optimizer.exclude_from_weight_decay(var_names=list(_NOT_DECAYED))
     return optimizer

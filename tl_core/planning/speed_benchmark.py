@@ -30,12 +30,10 @@ from tl_core.models.freezing import freeze_layers
 from tl_core.models.optimizers import build_optimizer
 from tl_core.planning.speed import PhaseSpeed, Speed, save_speed
 from tl_core.storage.workspace import Workspace
-from tl_core.training.data import augmenter, layers_to_run_once
+from tl_core.training.data import CachedFeatures, Inputs, LiveImages, Subset, augmenter, layers_to_run_once
 from tl_core.training.epoch_runner import EpochRunner
-from tl_core.training.inputs import CachedFeatures, Feed, LiveImages
-from tl_core.training.loops import Subset
 from tl_core.training.losses import Loss
-from tl_core.training.saving import save_classifier
+from tl_core.training.saving import save_model
 
 ENOUGH_SECONDS: Final = 0.5  # of one measurement; more repetitions add little
 SAMPLE_IMAGES: Final = 16  # of the dataset, decoded to see how long that takes
@@ -68,7 +66,7 @@ def _measure(config: TrainingConfig, dataset: Dataset | None) -> Speed:
     for phase in phases_of(config, len(classifier.base.layers)):
         freeze_layers(classifier.base, phase.frozen_layers)
         speeds[phase.name] = _Bench(config, device, classifier, phase.frozen_layers).measure(phase.learning_rate)
-    saving, decoding = _saving(config, classifier), _decoding(dataset, classifier.image_size)
+    saving, decoding = _saving(classifier), _decoding(dataset, classifier.image_size)
     return Speed(build, saving, decoding, speeds[HEAD], speeds.get(FINE_TUNE))
 
 
@@ -79,7 +77,8 @@ class _Bench:
         self._config = config
         self._device = device
         self._size = classifier.image_size
-        layers, _ = layers_to_run_once(config, classifier.base, frozen_layers)
+        live = config.augmentation.enabled and config.augmentation_mode == "full"
+        layers, _ = layers_to_run_once(classifier.base, frozen_layers, live=live)
         self._partition: Partition = partition_classifier(classifier, layers)
 
     def measure(self, learning_rate: float) -> PhaseSpeed:
@@ -93,7 +92,7 @@ class _Bench:
             )
             frozen = _repeated(lambda: network(images)) / at_once
         if config.augmentation.enabled:
-            change = augmenter(config, self._size)
+            change = augmenter(config.augmentation, config.seed, self._size)
             changed = frozen + _repeated(lambda: change(images)) / at_once
         feed = self._stored_inputs()
         fitter = self._fitter(learning_rate)
@@ -107,7 +106,7 @@ class _Bench:
         trace = max(0.0, first - len(few) * learn - len(examples) * check)
         return PhaseSpeed(compiling, frozen, changed, trace, learn, check)
 
-    def _stored_inputs(self) -> Feed:
+    def _stored_inputs(self) -> Inputs:
         """Inputs of the trained part, as a training would have cached them."""
         outputs = self._partition.outputs
         if self._partition.frozen is None:
@@ -121,7 +120,7 @@ class _Bench:
         bytes_per_image = sum(output.bytes for output in self._partition.outputs)
         return int(np.clip(STORED_BYTES // bytes_per_image, min(32, self._config.batch_size), STORED_ROWS))
 
-    def _examples(self, feed: Feed, batch: int) -> Subset:
+    def _examples(self, feed: Inputs, batch: int) -> Subset:
         """As many as a second or so takes: one batch where a batch is slow."""
         rows = self._rows() if self._quick else min(batch, self._rows())
         labels = np.arange(rows, dtype=np.int32) % _classes(self._config)
@@ -133,15 +132,21 @@ class _Bench:
         return not self._partition.trained.stages
 
     def _fitter(self, learning_rate: float) -> EpochRunner:
-        optimizer = build_optimizer(self._config, learning_rate, 1000)
+        config = self._config
+        optimizer = build_optimizer(
+            config.optimizer, learning_rate, 1000, schedule=config.schedule, weight_decay=config.weight_decay
+        )
         return EpochRunner(
-            self._partition.trained, optimizer, Loss(self._config, _classes(self._config)), lambda: False
+            self._partition.trained,
+            optimizer,
+            Loss(config.head.output, _classes(config), config.label_smoothing),
+            lambda: False,
         )
 
 
-def _saving(config: TrainingConfig, classifier: Classifier) -> float:
+def _saving(classifier: Classifier) -> float:
     with tempfile.TemporaryDirectory() as folder:
-        return _seconds(lambda: save_classifier(Path(folder) / "model.keras", config, classifier, _classes(config)))
+        return _seconds(lambda: save_model(Path(folder) / "model.keras", classifier.model))
 
 
 def _decoding(dataset: Dataset | None, size: int) -> float:

@@ -10,6 +10,7 @@ from typing import Final, Literal
 from tl_core.config.format_settings import format_settings
 from tl_core.runs import RunRecord
 from tl_core.runs.evaluations import read_metrics
+from tl_core.runs.progress import trained_config
 
 ResultKind = Literal["share", "loss", "whole", "seconds"]
 NOT_PART: Final = "–"  # of a setting that took no part in a run
@@ -63,7 +64,7 @@ def unique_names(runs: Sequence[RunRecord]) -> list[str]:
 
 def _settings(run: RunRecord) -> Mapping[str, str]:
     words = {"Dataset": run.dataset_name}
-    for title, rows in format_settings(run.config).items():
+    for title, rows in format_settings(trained_config(run)).items():
         for label, value in rows.items():
             words[label if label not in words else f"{title}: {label}"] = value
     return words

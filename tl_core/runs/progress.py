@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from tl_core.config.phases import PHASE_TITLES
+from tl_core.config import TrainingConfig
+from tl_core.config.phases import HEAD, PHASE_TITLES, extended, phases_of
 from tl_core.runs.record import RunRecord
 from tl_core.storage.event_log import Event, read_events
 
@@ -114,3 +116,26 @@ class RunProgress:
 def read_progress(run: RunRecord) -> RunProgress:
     """Where a run stands now, from all its events."""
     return RunProgress().add(read_events(run.folder.events_file))
+
+
+def trained_epochs(run: RunRecord) -> dict[str, int]:
+    """Epochs that each phase of a run has had, by its name; as planned where the log of the run is lost."""
+    told = Counter(str(event["phase"]) for event in read_events(run.folder.events_file) if event["kind"] == "epoch")
+    return dict(told) or {phase.name: phase.epochs for phase in phases_of(run.config)}
+
+
+def trained_config(run: RunRecord) -> TrainingConfig:
+    """The settings of a run with the epochs that were trained: fewer than planned where it was stopped, or failed."""
+    trained = trained_epochs(run)
+    if run.status not in ("stopped", "failed") or not trained.get(HEAD):
+        return run.config
+    return extended(run.config, trained, 0)
+
+
+def planned_end(run: RunRecord) -> int:
+    """The epoch with which a run ends that goes on as planned, unless a phase ends early."""
+    trained, phases = trained_epochs(run), phases_of(run.config)
+    reached = max((place for place, phase in enumerate(phases) if phase.name in trained), default=0)
+    return sum(trained.get(phase.name, 0) for phase in phases[:reached]) + sum(
+        phase.epochs for phase in phases[reached:]
+    )

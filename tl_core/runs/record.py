@@ -189,6 +189,12 @@ class RunRecord:
         """Whether the run has ended well and its last epoch is kept, so that more epochs can follow."""
         return self.status in ("done", "stopped") and self.has_model and (self.path / CHECKPOINT_FILE).is_file()
 
+    @property
+    def resumable(self) -> bool:
+        """Whether it can go on to its planned end: it was cut off, or ended before that with its last epoch kept."""
+        kept = any((self.path / name).is_file() for name in (CHECKPOINT_FILE, *LATEST_FILES))
+        return self.status == "interrupted" or (self.status in ("stopped", "failed") and kept)
+
 
 # Fields of `RunRecord` that are not in run.json: where it lies, and what a person may change at any time.
 PATH_FIELD: Final = "path"

@@ -17,8 +17,10 @@ from typing import Any, Final, Protocol
 import psutil
 
 from tl_core.config import TrainingConfig
+from tl_core.config.phases import extended
 from tl_core.errors import ConfigError, RunNotFoundError, StoppedError, TransferLearningError, WorkspaceError
 from tl_core.runs.annotations import MAX_NAME_LENGTH, changed_annotations, read_annotations
+from tl_core.runs.progress import trained_epochs
 from tl_core.runs.record import (
     ACTIVE,
     PATH_FIELD,
@@ -151,7 +153,7 @@ def run_exists(workspace: Workspace, run_id: str) -> bool:
 
 
 def with_more_epochs(run: RunRecord, epochs: int) -> TrainingConfig:
-    """The settings of a run that goes on from its last epoch for so many more.
+    """The settings of a run that goes on from its last epoch for so many more of the same phase, and then ends.
 
     Raises:
         WorkspaceError: its last epoch is not kept, or the workspace has reached its quota.
@@ -162,7 +164,7 @@ def with_more_epochs(run: RunRecord, epochs: int) -> TrainingConfig:
             f"“{run.name}” cannot go on from its last epoch, which is not kept: train again with more epochs."
         )
     require_within_quota(run.workspace)
-    return run.config.with_more_epochs(epochs)
+    return extended(run.config, trained_epochs(run), epochs)
 
 
 def is_hung(run: RunRecord) -> bool:
@@ -171,12 +173,12 @@ def is_hung(run: RunRecord) -> bool:
 
 
 def require_resumable(run: RunRecord) -> None:
-    """Check that a run was interrupted, that nothing holds it any more, and that there is room for it.
+    """Check that a run can go on to its planned end, that nothing holds it any more, and that there is room for it.
 
     Raises:
         WorkspaceError: it cannot be resumed, or not yet, or the workspace has reached its quota.
     """
-    if run.status != "interrupted":
+    if not run.resumable:
         raise WorkspaceError(f"“{run.name}” was not interrupted ({run.status}), so there is nothing to resume.")
     if is_hung(run):
         raise WorkspaceError(

@@ -1,49 +1,110 @@
-"""From a cut through the classifier to the examples of a phase, computed once or made as they are needed."""
+"""What a phase is trained and checked with: features computed once, or images that are read anew in every epoch."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import keras
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tl_core.config import TrainingConfig
+from tl_core.config import AugmentationConfig
+from tl_core.config.phases import Phase
 from tl_core.errors import StoppedError
 from tl_core.features.choose_cut import choose_cut
-from tl_core.features.compiled import Network, compile_network
+from tl_core.features.compiled import CompiledNetwork, Network, compile_network
 from tl_core.features.compute import FEATURES_KIND, FeatureJob, compute_features
-from tl_core.features.images import STOPPED
-from tl_core.features.partition import Partition, partition_classifier, weights_fingerprint
+from tl_core.features.images import STOPPED, ImageRows
+from tl_core.features.partition import Partition, TrainedPart, partition_classifier, weights_fingerprint
 from tl_core.models.augmentation import build_augmentation
 from tl_core.training.callbacks.event_log import FEATURES
-from tl_core.training.inputs import CachedFeatures, Feed, LiveImages
-from tl_core.training.loops import Subset
 from tl_core.training.losses import sample_weights
-from tl_core.training.setup import Prepared
+from tl_core.training.setup import TrainingSetup
 
+Array = npt.NDArray[Any]
 Images = npt.NDArray[np.uint8]
 Rows = npt.NDArray[np.int64]
 
-MAX_LIVE_BATCH: Final = 64  # as above, where the batches of the training go through it
+MAX_LIVE_BATCH: Final = 64  # images at once through the frozen layers, where the batches of the training go through
+
+
+class Inputs(Protocol, Hashable):
+    """Inputs of a trained part, by row."""
+
+    def read(self, rows: Rows) -> list[Array]:
+        """One array ``(len(rows), ...)`` per input of the trained part."""
+
+
+class CachedFeatures:
+    """Outputs of the frozen layers, computed once: arrays on the disk or in memory."""
+
+    def __init__(self, arrays: Sequence[Array]) -> None:
+        self.arrays = tuple(arrays)
+
+    @property
+    def bytes(self) -> int:
+        """Size of all arrays."""
+        return sum(array.nbytes for array in self.arrays)
+
+    def read(self, rows: Rows) -> list[Array]:
+        """The given rows of each array."""
+        return [array[rows] for array in self.arrays]
+
+
+class LiveImages:
+    """Images read anew each time, changed at random if wished, and run through the frozen layers if there are any."""
+
+    def __init__(
+        self, images: ImageRows, augment: Callable[[Images], Images] | None = None, network: Network | None = None
+    ) -> None:
+        self._images = images
+        self._augment = augment
+        self._network = network
+
+    def read(self, rows: Rows) -> list[Array]:
+        """What the trained part sees of these images, now."""
+        images = self._images.read(rows)
+        if self._augment is not None:
+            images = self._augment(images)
+        return [images] if self._network is None else self._network(images)
+
+
+@dataclass(frozen=True, slots=True)
+class Subset:
+    """Which rows of some inputs to learn from or to check against."""
+
+    inputs: Inputs
+    rows: Rows  # (m,)
+    labels: npt.NDArray[np.int32]  # (m,)
+    weights: npt.NDArray[np.float32]  # (m,) of each image in the loss
+
+    def __len__(self) -> int:
+        return len(self.rows)
 
 
 @dataclass(frozen=True, slots=True)
 class PhaseData:
-    """A partition with what its trained part is fed."""
+    """What one phase trains, and on what."""
 
-    partition: Partition
-    train: Callable[[int], Subset]  # by epoch
+    trained: TrainedPart
+    train: Callable[[int], Subset]  # by epoch: of cached views each draws its own
     validation: Subset
-    test: Subset | None
+    test: Subset | None = None
+    frozen: Callable[[tf.Tensor], list[tf.Tensor]] | None = None  # uint8 images -> inputs of the trained part
+    text: str = ""  # what is trained, in words
+
+    @property
+    def checks_quickly(self) -> bool:
+        """Whether validation and test images need not go through the frozen layers again."""
+        return isinstance(self.validation.inputs, CachedFeatures)
 
 
-def prepare_phase(prepared: Prepared, frozen_layers: int) -> PhaseData:
-    """Cut the classifier and run the frozen part over every image whose output can be kept.
+def prepare_phase(setup: TrainingSetup, phase: Phase) -> PhaseData:
+    """Cut the classifier and run the frozen layers over every image whose output can be kept.
 
     Without augmentation that is all of them; with cached views the training images in several random views;
     with full augmentation only those of the other splits.
@@ -51,33 +112,31 @@ def prepare_phase(prepared: Prepared, frozen_layers: int) -> PhaseData:
     Raises:
         StoppedError: the person asked to stop.
     """
-    if prepared.should_stop():
+    if setup.should_stop():
         raise StoppedError(STOPPED)
-    layers, why = layers_to_run_once(prepared.config, prepared.classifier.base, frozen_layers)
+    layers, why = layers_to_run_once(setup.classifier.base, phase.frozen_layers, live=setup.live)
     if why:
-        prepared.reporter.note(why)
-    partition = partition_classifier(prepared.classifier, layers)
-    builder = _Builder(prepared, partition, frozen_layers)
-    return PhaseData(
-        partition, builder.training_examples(), builder.examples("validation"), builder.examples_or_none("test")
-    )
+        setup.log.note(why)
+    return _PhaseBuilder(setup, partition_classifier(setup.classifier, layers), phase.frozen_layers).build()
 
 
-def layers_to_run_once(config: TrainingConfig, base: keras.Model, frozen_layers: int) -> tuple[int, str | None]:
+def layers_to_run_once(base: keras.Model, frozen_layers: int, *, live: bool) -> tuple[int, str | None]:
     """How many layers run once, and why, in words: the frozen ones, or fewer where keeping their output is dear.
 
-    With full augmentation the training images' outputs are not kept, so there is nothing to weigh.
+    Args:
+        base: the backbone.
+        frozen_layers: of it.
+        live: whether the training images run through them in every epoch; then there is nothing to weigh.
     """
-    live = config.augmentation.enabled and config.augmentation_mode == "full"
     if live or not 0 < frozen_layers < len(base.layers):
         return frozen_layers, None
     choice = choose_cut(base, frozen_layers)
     return choice.layers, choice.text
 
 
-def augmenter(config: TrainingConfig, size: int) -> Callable[[Images], Images]:
+def augmenter(augmentation: AugmentationConfig, seed: int, size: int) -> Callable[[Images], Images]:
     """Random changes, rounded to whole levels as every stored and predicted image is."""
-    change = build_augmentation(config.augmentation, config.seed)
+    change = build_augmentation(augmentation, seed)
 
     def changed(images: tf.Tensor) -> tf.Tensor:
         views = change(tf.cast(images, tf.float32))
@@ -87,123 +146,176 @@ def augmenter(config: TrainingConfig, size: int) -> Callable[[Images], Images]:
     return lambda images: graph(tf.constant(images)).numpy()
 
 
-class _Builder:
-    def __init__(self, prepared: Prepared, partition: Partition, frozen_layers: int) -> None:
-        self._prepared = prepared
-        self._frozen_layers = frozen_layers
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Images that run through the frozen layers once: some as they are, then others in random views."""
+
+    plain: Rows
+    changed: Rows  # one view of all training images after the other
+    exact: bool = False  # calculated as the stored model does, not in the device's fast precision
+
+    def __len__(self) -> int:
+        return len(self.plain) + len(self.changed)
+
+    def place(self, inputs: Inputs, rows: Rows) -> Rows:
+        """Where the outputs of these plain images lie in the inputs."""
+        return np.searchsorted(self.plain, rows) if isinstance(inputs, CachedFeatures) else rows
+
+
+class _PhaseBuilder:
+    """Makes the data of one phase."""
+
+    def __init__(self, setup: TrainingSetup, partition: Partition, frozen_layers: int) -> None:
+        self._setup = setup
         self._partition = partition
-        self._train_rows = prepared.rows_of("train")
-        config = prepared.config
-        self._views = config.views if config.augmentation_mode == "cached_views" else 0
-        self._augmented = config.augmentation.enabled
-        self._plain_rows = (
-            prepared.rows_of("validation", "test") if self._augmented else np.arange(len(prepared.images))
+        self._frozen_layers = frozen_layers
+        self._train_rows = setup.rows_of("train")
+        self._networks: dict[int, CompiledNetwork] = {}  # by batch size
+
+    def build(self) -> PhaseData:
+        parts = self._parts()
+        made = self._make(parts)
+        return PhaseData(
+            trained=self._partition.trained,
+            train=self._training(parts[0], made[0]),
+            validation=self._unchanged(parts[-1], made[-1], self._setup.rows_of("validation")),
+            test=self._unchanged(parts[-1], made[-1], rows) if len(rows := self._setup.rows_of("test")) else None,
+            frozen=self._partition.frozen,
+            text=self._text(),
         )
-        self._networks: dict[int, Network] = {}  # by batch size
-        self._feed = self._make_feed()
 
-    def examples(self, split: str) -> Subset:
-        """The images of a split, unchanged."""
-        rows = self._prepared.rows_of(split)
-        labels = self._prepared.labels[rows]
-        return Subset(self._feed, self._place(rows), labels, np.ones(len(rows), np.float32))
+    def _text(self) -> str:
+        learning = len(self._setup.classifier.base.layers) - self._frozen_layers
+        if learning:
+            return f"Fine-tuning the last {learning} layers of the backbone"
+        return "Training the head on the features of the frozen backbone"
 
-    def examples_or_none(self, split: str) -> Subset | None:
-        """As `examples`, or None if the dataset has no such images."""
-        return self.examples(split) if len(self._prepared.rows_of(split)) else None
+    def _parts(self) -> tuple[_Part, ...]:
+        """One part, or two where held-out images are to be calculated more exactly than those to learn from."""
+        setup, none = self._setup, np.empty(0, np.int64)
+        held_out = setup.rows_of("validation", "test")
+        if setup.live:
+            return (_Part(held_out, none, exact=True),)
+        views = setup.views
+        if not setup.device.fast_features:
+            return (_Part(held_out, np.tile(self._train_rows, views)) if views else _Part(setup.rows_of(), none),)
+        learned = _Part(none, np.tile(self._train_rows, views)) if views else _Part(self._train_rows, none)
+        return learned, _Part(held_out, none, exact=True)
 
-    def training_examples(self) -> Callable[[int], Subset]:
-        """The training images as an epoch sees them."""
-        config, rows = self._prepared.config, self._train_rows
-        labels = self._prepared.labels[rows]
-        weights = sample_weights(config, labels, len(self._prepared.dataset.classes))
-        if self._augmented and self._views and isinstance(self._feed, CachedFeatures):
-            return functools.partial(self._draw_views, labels, weights)
-        if not self._augmented:
-            return _always(Subset(self._feed, self._place(rows), labels, weights))
-        return _always(Subset(self._live_feed(), rows, labels, weights))
-
-    def _draw_views(self, labels: npt.NDArray[np.int32], weights: npt.NDArray[np.float32], epoch: int) -> Subset:
-        count = len(self._train_rows)
-        views = np.random.default_rng([self._prepared.config.seed, epoch, 1]).integers(self._views, size=count)
-        return Subset(self._feed, len(self._plain_rows) + views * count + np.arange(count), labels, weights)
-
-    def _place(self, rows: Rows) -> Rows:
-        """Where the outputs of these images lie in the feed."""
-        return np.searchsorted(self._plain_rows, rows) if isinstance(self._feed, CachedFeatures) else rows
-
-    def _make_feed(self) -> Feed:
+    def _make(self, parts: Sequence[_Part]) -> list[Inputs]:
         if self._partition.frozen is None:
-            return LiveImages(self._prepared.images)
-        run = self._trunk_run()
-        reporter, batch_size = self._prepared.reporter, self._prepared.device.trunk_batch
-        reporter.phase(FEATURES, f"Running the frozen layers once over {len(run.rows):,} images")
+            return [LiveImages(self._setup.images)] * len(parts)
+        total = sum(map(len, parts))
+        self._setup.log.begin(FEATURES, f"Running the frozen layers once over {total:,} images")
+        made, done = [], 0
+        for part in parts:
+            made.append(self._features(part, done, total))
+            done += len(part)
+        return made
+
+    def _features(self, part: _Part, before: int, total: int) -> Inputs:
+        setup, log = self._setup, self._setup.log
+        job = self._job(part)
         arrays = compute_features(
-            self._prepared.cache, run, self._network, batch_size, reporter.progress, self._prepared.should_stop
+            setup.cache,
+            job,
+            functools.partial(self._network, exact=part.exact),
+            setup.device.trunk_batch,
+            lambda done, _, rate: log.progress(before + done, total, rate),
+            setup.should_stop,
         )
         if arrays is not None:
-            reporter.kept(self._prepared.cache.name_of(FEATURES_KIND, run.key), self._frozen_layers)
+            log.cached(setup.cache.name_of(FEATURES_KIND, job.key), self._frozen_layers)
             return CachedFeatures(arrays)
-        reporter.note("What the frozen layers say is too large to keep, so they run again in every epoch.")
-        return LiveImages(self._prepared.images, None, self._network())
+        log.note("The features are too large to keep, so the frozen layers run again in every epoch.")
+        return LiveImages(setup.images, None, self._network(exact=part.exact))
 
-    def _trunk_run(self) -> FeatureJob:
-        views = self._views if self._augmented else 0
+    def _job(self, part: _Part) -> FeatureJob:
+        setup = self._setup
+        augment = augmenter(setup.augmentation, setup.seed, setup.images.size) if len(part.changed) else None
         return FeatureJob(
-            images=self._prepared.images,
-            rows=np.concatenate([self._plain_rows, *[self._train_rows] * views]),
+            images=setup.images,
+            rows=np.concatenate([part.plain, part.changed]),
             outputs=self._partition.outputs,
-            key=self._key(views),
-            plain=len(self._plain_rows),
-            augment=augmenter(self._prepared.config, self._prepared.images.size) if views else None,
+            key=self._key(part),
+            plain=len(part.plain),
+            augment=augment,
         )
 
-    def _key(self, views: int) -> dict[str, Any]:
-        prepared, config = self._prepared, self._prepared.config
+    def _key(self, part: _Part) -> dict[str, Any]:
+        setup, device = self._setup, self._setup.device
         key: dict[str, Any] = {
-            "dataset": prepared.dataset.fingerprint,
-            "images": [
-                image.pixels_sha256[:16] for image in (prepared.dataset.images[row] for row in self._plain_rows)
-            ],
-            "backbone": config.backbone,
+            "dataset": setup.dataset.fingerprint,
+            "images": [setup.dataset.images[row].pixels_sha256[:16] for row in part.plain],
+            "backbone": setup.backbone,
             "weights": weights_fingerprint(self._partition.frozen_weights),
-            "size": prepared.images.size,
+            "size": setup.images.size,
             "cut": self._partition.name,
-            "precision": [prepared.device.kind, prepared.device.dtype_policy, prepared.device.trunk_precision],
+            "precision": [
+                device.kind,
+                device.dtype_policy,
+                "float32" if part.exact and device.fast_features else device.trunk_precision,
+            ],
         }
-        if views:
-            key |= {"views": views, "seed": config.seed, "augmentation": config.augmentation.to_dict()}
+        if len(part.changed):
+            key |= {"views": setup.views, "seed": setup.seed, "augmentation": setup.augmentation.to_dict()}
         return key
 
-    def _live_feed(self) -> Feed:
-        batch_size = min(self._prepared.config.batch_size, MAX_LIVE_BATCH)
-        network = None if self._partition.frozen is None else self._network(batch_size)
-        change = augmenter(self._prepared.config, self._prepared.images.size)
-        return LiveImages(self._prepared.images, change, network)
+    def _unchanged(self, part: _Part, inputs: Inputs, rows: Rows) -> Subset:
+        """Images of the held-out splits; they count as those to learn from."""
+        labels = self._setup.labels[rows]
+        return Subset(inputs, part.place(inputs, rows), labels, sample_weights(labels, self._setup.class_weights))
 
-    def _network(self, batch_size: int | None = None) -> Network:
-        """The frozen part compiled for batches of this size, by itself of as many images as suit the device."""
-        batch_size = batch_size or self._prepared.device.trunk_batch
+    def _training(self, part: _Part, inputs: Inputs) -> Callable[[int], Subset]:
+        """The training images as an epoch sees them."""
+        setup, rows = self._setup, self._train_rows
+        labels = setup.labels[rows]
+        weights = sample_weights(labels, setup.class_weights)
+        if len(part.changed) and isinstance(inputs, CachedFeatures):
+            return functools.partial(self._draw_views, inputs, len(part.plain), labels, weights)
+        if setup.live or len(part.changed):
+            return _always(Subset(self._live_images(), rows, labels, weights))
+        return _always(Subset(inputs, part.place(inputs, rows), labels, weights))
+
+    def _draw_views(self, inputs: Inputs, first: int, labels: Any, weights: Any, epoch: int) -> Subset:
+        count = len(self._train_rows)
+        views = np.random.default_rng([self._setup.seed, epoch, 1]).integers(self._setup.views, size=count)
+        return Subset(inputs, first + views * count + np.arange(count), labels, weights)
+
+    def _live_images(self) -> LiveImages:
+        setup = self._setup
+        batch_size = min(setup.batch_size, MAX_LIVE_BATCH)
+        network = None if self._partition.frozen is None else self._network(batch_size)
+        return LiveImages(setup.images, augmenter(setup.augmentation, setup.seed, setup.images.size), network)
+
+    def _network(self, batch_size: int | None = None, *, exact: bool = False) -> Network:
+        """The frozen part compiled for batches of this size, by itself of as many images as suit the device.
+
+        Args:
+            batch_size: images at once.
+            exact: whether to calculate as the stored model does.
+        """
+        setup = self._setup
+        batch_size = batch_size or setup.device.trunk_batch
         if batch_size not in self._networks:
             assert self._partition.frozen is not None  # noqa: S101  # the callers have looked
-            prepared = self._prepared
-            if prepared.should_stop():
+            if setup.should_stop():
                 raise StoppedError(STOPPED)
-            prepared.reporter.slow_step()
-            self._networks[batch_size] = compile_network(
+            setup.log.slow_step()
+            self._networks[batch_size] = network = compile_network(
                 self._partition.frozen,
-                prepared.images.size,
-                prepared.device,
+                setup.images.size,
+                setup.device,
                 batch_size=batch_size,
-                sample=prepared.images.read(np.arange(min(batch_size, len(prepared.images)))),
-                note=prepared.reporter.note,
+                sample=setup.images.read(np.arange(min(batch_size, len(setup.images)))),
+                note=setup.log.note,
             )
-            prepared.reporter.note(f"The frozen layers run on {self._networks[batch_size].text}.")
-        return self._networks[batch_size]
+            setup.log.note(f"The frozen layers run on {network.text}.")
+        return self._networks[batch_size].exact if exact else self._networks[batch_size]
 
 
-def _always(examples: Subset) -> Callable[[int], Subset]:
+def _always(subset: Subset) -> Callable[[int], Subset]:
     def of_epoch(_epoch: int) -> Subset:
-        return examples
+        return subset
 
     return of_epoch

@@ -1,4 +1,4 @@
-"""One epoch over the images, forwards or with learning, checked for a wish to stop and for a broken loss."""
+"""One epoch over the images, with or without learning, checked for a wish to stop and for a broken loss."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from tl_core.features.partition import TrainedPart
-from tl_core.training.inputs import CachedFeatures, Feed
-from tl_core.training.loops import InMemoryLoop, Loop, Rows, Step, StreamingLoop, Subset, Sums
+from tl_core.training.data import CachedFeatures, Inputs, Rows, Subset
+from tl_core.training.loops import InMemoryLoop, Loop, StreamingLoop, Sums
 from tl_core.training.losses import Loss
+from tl_core.training.step import Step
 
 Array = npt.NDArray[Any]
 
-RESIDENT_BYTES: Final = 256 << 20  # arrays up to this size are copied to the device and gathered from there
+ON_DEVICE_BYTES: Final = 256 << 20  # features up to this size are copied to the device and gathered from there
 
 
 class Interrupted(Exception):  # noqa: N818  # no error: the person wished it
@@ -52,30 +53,25 @@ class Result:
 class EpochRunner:
     """Trains one part of a model with one optimizer.
 
-    Stored inputs that are small go to the device as a whole, and each batch is gathered from them inside the
+    Cached features that are small go to the device as a whole, and each batch is gathered from them inside the
     graph that learns: a head learns thousands of images in a fraction of a second. Others are read batch by batch.
     """
 
     def __init__(
-        self,
-        part: TrainedPart,
-        optimizer: keras.Optimizer,
-        objective: Loss,
-        should_stop: Callable[[], bool],
+        self, part: TrainedPart, optimizer: keras.Optimizer, loss: Loss, should_stop: Callable[[], bool]
     ) -> None:
-        self.optimizer = optimizer
         self._part = part
         self._should_stop = should_stop
-        self._step = Step(part, optimizer, objective)
-        self._passes: dict[int, Loop] = {}  # by feed
+        self._step = Step(part, optimizer, loss)
+        self._loops: dict[Inputs, Loop] = {}  # which holds the inputs, too: no others can be mistaken for them
 
-    def train_epoch(
-        self, examples: Subset, order: Rows, batch_size: int, report: Callable[[Batches], None]
-    ) -> Result:
-        """Learn from all examples once.
+    def train_epoch(self, subset: Subset, order: Rows, batch_size: int, report: Callable[[Batches], None]) -> Result:
+        """Learn from all images once.
 
         Args:
-            order: a permutation of the examples.
+            subset: to learn from.
+            order: a permutation of its images.
+            batch_size: images per step.
             report: told after every batch.
 
         Raises:
@@ -83,7 +79,7 @@ class EpochRunner:
             NotFinite: the loss of a batch was not finite.
         """
         totals = _Totals(-(-len(order) // batch_size), report)
-        for images, sums in self._passes_of(examples.feed).learn(examples, order, batch_size):
+        for images, sums in self._loop_of(subset.inputs).train(subset, order, batch_size):
             totals.add(images, sums)
             if not np.isfinite(totals.loss):
                 raise NotFinite
@@ -91,11 +87,11 @@ class EpochRunner:
                 raise Interrupted
         return Result(totals.loss / len(order), totals.correct / len(order), np.empty(0))
 
-    def evaluate(self, examples: Subset, *, should_stop: Callable[[], bool] | None = None) -> Result:
-        """Loss, accuracy and probabilities without learning; the loss is not weighted.
+    def evaluate(self, subset: Subset, *, should_stop: Callable[[], bool] | None = None) -> Result:
+        """Loss, weighted as in the training, accuracy and probabilities, without learning.
 
         Args:
-            examples: to check against.
+            subset: to check against.
             should_stop: asked after every batch in place of the training's own.
 
         Raises:
@@ -103,22 +99,22 @@ class EpochRunner:
         """
         totals = np.zeros(2)
         probabilities = []
-        for answers, sums in self._passes_of(examples.feed).judge(examples):
+        for answers, sums in self._loop_of(subset.inputs).test(subset):
             totals += sums
             probabilities.append(answers)
             if (should_stop or self._should_stop)():
                 raise Interrupted
-        loss, accuracy = totals / len(examples)
+        loss, accuracy = totals / len(subset)
         penalty = float(sum(self._part.penalties, start=tf.constant(0.0)))
         return Result(float(loss) + penalty, float(accuracy), np.concatenate(probabilities))
 
-    def _passes_of(self, feed: Feed) -> Loop:
-        if id(feed) not in self._passes:
-            if isinstance(feed, CachedFeatures) and feed.bytes <= RESIDENT_BYTES:
-                self._passes[id(feed)] = InMemoryLoop(feed, self._step)
+    def _loop_of(self, inputs: Inputs) -> Loop:
+        if inputs not in self._loops:
+            if isinstance(inputs, CachedFeatures) and inputs.bytes <= ON_DEVICE_BYTES:
+                self._loops[inputs] = InMemoryLoop(inputs, self._step)
             else:
-                self._passes[id(feed)] = StreamingLoop(self._step)
-        return self._passes[id(feed)]
+                self._loops[inputs] = StreamingLoop(self._step)
+        return self._loops[inputs]
 
 
 class _Totals:

@@ -9,15 +9,16 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tl_core.config import TrainingConfig
+Labels = npt.NDArray[np.int32]
+Weights = npt.NDArray[np.float32]
 
 
 class Loss:
-    """What a classifier's probabilities are held against; the same for softmax and sigmoid outputs."""
+    """Cross-entropy of a classifier's probabilities; the same for softmax and sigmoid outputs."""
 
-    def __init__(self, config: TrainingConfig, classes: int) -> None:
-        self._sigmoid = config.head.output == "sigmoid"
-        self._smoothing = config.label_smoothing
+    def __init__(self, output: str, classes: int, label_smoothing: float = 0.0) -> None:
+        self._sigmoid = output == "sigmoid"
+        self._smoothing = label_smoothing
         self._classes = classes
 
     def losses(self, labels: tf.Tensor, probabilities: tf.Tensor) -> tf.Tensor:
@@ -42,11 +43,17 @@ class Loss:
         return tf.cast(tf.equal(predicted, tf.cast(labels, tf.int32)), tf.float32)
 
 
-def sample_weights(config: TrainingConfig, labels: npt.NDArray[Any], classes: int) -> npt.NDArray[np.float32]:
-    """One weight per image: all 1, or such that each class counts the same and their mean is 1."""
-    if not config.class_weights:
-        return np.ones(len(labels), np.float32)
+def balanced_class_weights(labels: npt.NDArray[Any], classes: int) -> Weights:
+    """One weight per class ``(classes,)``, such that with these training labels each class counts the same."""
     counts = np.bincount(labels, minlength=classes)
-    per_class = len(labels) / (np.count_nonzero(counts) * np.maximum(counts, 1))
-    weights: npt.NDArray[np.float32] = per_class[labels].astype(np.float32)
+    weights: Weights = (len(labels) / (np.count_nonzero(counts) * np.maximum(counts, 1))).astype(np.float32)
     return weights
+
+
+def sample_weights(labels: npt.NDArray[Any], class_weights: Weights | None) -> Weights:
+    """One weight per image ``(n,)`` of mean 1; all 1 without class weights."""
+    if class_weights is None or not len(labels):
+        return np.ones(len(labels), np.float32)
+    weights = class_weights[labels]
+    scaled: Weights = weights / weights.mean()
+    return scaled

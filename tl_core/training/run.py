@@ -1,4 +1,4 @@
-"""One training from its first event to its last, and what its record says about it."""
+"""One training from its first event to its last: set up, feature extraction, fine-tuning, save the best model."""
 
 from __future__ import annotations
 
@@ -9,16 +9,39 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
+import tensorflow as tf
+
 from tl_core.config import TrainingConfig
-from tl_core.errors import TransferLearningError
-from tl_core.runs import EventLog, RunFolder, load_run, update_run
+from tl_core.config.phases import Phase, phases_of
+from tl_core.errors import (
+    DivergedError,
+    OutOfMemoryError,
+    StoppedError,
+    TransferLearningError,
+    WorkspaceError,
+)
+from tl_core.features.images import STOPPED
+from tl_core.models.freezing import freeze_layers
+from tl_core.runs import Best, EventLog, RunFolder, load_run, update_run
 from tl_core.runs.heartbeat import Heartbeat
 from tl_core.runs.recovery import remove_half_written, reserve_disk, write_with_reserve
 from tl_core.runs.store import ending_of, now, this_process
-from tl_core.training.callbacks.backup import load_checkpoint, with_more_epochs
-from tl_core.training.callbacks.event_log import Reporter, describe
+from tl_core.storage.files import write_json
+from tl_core.training.callbacks import Callback
+from tl_core.training.callbacks.backup import Backup, Checkpoint, load_checkpoint, remove_checkpoint
+from tl_core.training.callbacks.best_model import BestModel, SaveBestModel
+from tl_core.training.callbacks.early_stopping import EarlyStopping
+from tl_core.training.callbacks.event_log import EventLogger, describe
+from tl_core.training.callbacks.last_epochs import LastEpochsCheckpoint, bytes_needed
+from tl_core.training.callbacks.reduce_lr_on_plateau import ReduceLROnPlateau
+from tl_core.training.callbacks.watched_images import WatchedImages
+from tl_core.training.data import prepare_phase
+from tl_core.training.epoch_runner import Interrupted
+from tl_core.training.result import save_result
 from tl_core.training.run_log import logging_to
-from tl_core.training.trainer import Trainer
+from tl_core.training.saving import require_room
+from tl_core.training.setup import TrainingSetup, release, set_up_training
+from tl_core.training.trainer import FitSettings, Trainer
 
 logger = logging.getLogger(__name__)
 
@@ -44,20 +67,29 @@ def train(config: TrainingConfig, dataset_path: Path, run_path: Path, should_sto
         StoppedError: stopped before there was a model to keep.
         TransferLearningError: the training cannot go on; its sentence is in the record, too.
     """
-    _run(config, dataset_path, run_path, should_stop, resuming=False)
+    _run(config, dataset_path, run_path, should_stop, lambda _: None, began=now())
 
 
 def resume(config: TrainingConfig, dataset_path: Path, run_path: Path, should_stop: ShouldStop) -> None:
-    """Go on with an interrupted run from its last saved epoch; otherwise as `train`."""
-    _run(config, dataset_path, run_path, should_stop, resuming=True)
+    """Go on from the last saved epoch to the planned end; otherwise as `train`."""
+    _run(config, dataset_path, run_path, should_stop, load_checkpoint, began=load_run(run_path).started)
 
 
-def extend(config: TrainingConfig, dataset_path: Path, run_path: Path, should_stop: ShouldStop, epochs: int) -> None:
-    """Train so many epochs more, from the last epoch of a run that has ended, with the state of its optimizer.
+def extend(config: TrainingConfig, dataset_path: Path, run_path: Path, should_stop: ShouldStop) -> None:
+    """Go on from the last epoch of a run that has ended to the end of a longer plan, with new patience.
 
-    The epochs belong to the phase that the run has ended in; otherwise as `train`.
+    Args:
+        config: the longer plan; see `tl_core.runs.store.with_more_epochs`.
+        dataset_path: as in `train`.
+        run_path: as in `train`.
+        should_stop: as in `train`.
     """
-    _run(config, dataset_path, run_path, should_stop, resuming=True, more=epochs)
+
+    def load(folder: RunFolder) -> Checkpoint | None:
+        checkpoint = load_checkpoint(folder)
+        return checkpoint and checkpoint.with_new_patience()
+
+    _run(config, dataset_path, run_path, should_stop, load, began=load_run(run_path).started)
 
 
 def _run(
@@ -65,9 +97,9 @@ def _run(
     dataset_path: Path,
     run_path: Path,
     should_stop: ShouldStop,
+    load: Callable[[RunFolder], Checkpoint | None],
     *,
-    resuming: bool,
-    more: int = 0,
+    began: str | None,
 ) -> None:
     folder = RunFolder(run_path)
     heartbeat = Heartbeat(folder)
@@ -77,42 +109,169 @@ def _run(
         heartbeat.beat()
         return should_stop()
 
-    began = load_run(run_path).started if resuming else None
     remove_half_written(run_path)
     reserve_disk(run_path)
     update_run(run_path, status="running", started=began or now(), finished=None, error=None, owner=this_process())
-    checkpoint = load_checkpoint(folder) if resuming else None
-    if checkpoint is not None and more:
-        checkpoint = with_more_epochs(checkpoint, more)
     with logging_to(folder.log_file), EventLog(folder.events_file) as events:
-        reporter = Reporter(events, heartbeat=heartbeat)
-        with _ending(run_path, reporter):
-            if resuming:
-                events.forget_epochs_from(checkpoint.state.next_epoch if checkpoint else 1)
-            course = Trainer(config, dataset_path, run_path, reporter, alive_and_asked, checkpoint)
-            status, best = course.run()
-            _close(run_path, reporter, status, _ENDINGS[status].format(describe(best)))
+        log = EventLogger(events, heartbeat=heartbeat)
+        with _ending(run_path, log):
+            checkpoint = load(folder)
+            events.forget_epochs_from(checkpoint.epoch + 1 if checkpoint else 1)
+            status, best = _Training(config, dataset_path, folder, log, alive_and_asked, checkpoint).run()
+            _close(run_path, log, status, _ENDINGS[status].format(describe(best)))
     gc.collect()  # models refer to themselves in circles; their memory is for the next run
 
 
+class _Training:
+    """One training; `run` takes it to its end."""
+
+    def __init__(
+        self,
+        config: TrainingConfig,
+        dataset_path: Path,
+        folder: RunFolder,
+        log: EventLogger,
+        should_stop: ShouldStop,
+        checkpoint: Checkpoint | None,
+    ) -> None:
+        self._config = config
+        self._dataset_path = dataset_path
+        self._folder = folder
+        self._log = log
+        self._should_stop = should_stop
+        self._checkpoint = checkpoint
+        self._setup: TrainingSetup
+        self._phases: tuple[Phase, ...]
+        self._trainer: Trainer
+        self._saver: SaveBestModel
+        self._best = BestModel()
+        if checkpoint is not None:
+            self._best.load_state_dict(checkpoint.callbacks[BestModel.name])
+
+    def run(self) -> tuple[str, Best]:
+        """Train.
+
+        Returns:
+            ``done`` or ``stopped``, and the epoch whose model was saved; ``interrupted`` if a resumed training was
+            stopped before it went on: its best epoch is in the checkpoint alone.
+
+        Raises:
+            StoppedError: stopped before there was a model to keep.
+            TransferLearningError: it cannot go on; the best model so far, if there is one, was saved.
+        """
+        try:
+            with _out_of_memory_in_a_sentence():
+                return self._train()
+        except StoppedError:
+            raise
+        except Exception as error:
+            self._save_what_is_good(error)
+            raise
+
+    def _train(self) -> tuple[str, Best]:
+        status = "done"
+        try:
+            self._set_up()
+            self._fit()
+        except (Interrupted, StoppedError) as error:
+            if self._best.best is None:
+                raise StoppedError(STOPPED) from error
+            if not self._best.in_place:
+                return self._as_it_was(self._best.best)
+            status = "stopped"
+            epoch, kept = self._trainer.epoch + 1, self._best.best.epoch
+            self._log.note(f"Stopped in epoch {epoch}; the model of epoch {kept} is kept.")
+        best = self._save(measure=status == "done" or self._trainer.data.checks_quickly)
+        if len(self._phases) == 1:
+            release(self._setup)
+        return status, best
+
+    def _set_up(self) -> None:
+        config, folder, log = self._config, self._folder, self._log
+        setup = set_up_training(config, self._dataset_path, folder.workspace, log, self._should_stop)
+        self._setup = setup
+        update_run(folder.path, device=setup.device.text)
+        classifier = setup.classifier
+        self._phases = phases_of(config, len(classifier.base.layers))
+        more = bytes_needed(classifier, self._phases[-1].frozen_layers, config.keep_last_epochs)
+        require_room(folder.path, classifier, more)
+        write_json(folder.labels_file, {"classes": list(setup.dataset.classes)})
+        next_epoch = self._checkpoint.epoch + 1 if self._checkpoint else 1
+        last_epochs = LastEpochsCheckpoint(folder, classifier, config.keep_last_epochs, next_epoch)
+        self._saver = SaveBestModel(folder, classifier, setup.rebuild, log.slow_step, last_epochs.needs_model)
+        callbacks: list[Callback] = [
+            self._best,
+            log,
+            WatchedImages(folder, classifier.image_size, log),
+            last_epochs,
+            EarlyStopping(config.early_stopping_patience),
+            Backup(folder, log),
+            self._saver,
+        ]
+        if config.schedule == "plateau":
+            callbacks.insert(-2, ReduceLROnPlateau())
+        steps = FitSettings(config.batch_size, config.optimizer, config.weight_decay, config.schedule, config.seed)
+        self._trainer = Trainer(steps, setup.loss, callbacks, self._should_stop)
+
+    def _fit(self) -> None:
+        """Feature extraction, then fine-tuning; or what is left of them."""
+        for phase in self._phases:
+            if self._checkpoint is not None and self._checkpoint.phase != phase.name:
+                continue  # it is complete
+            freeze_layers(self._setup.classifier.base, phase.frozen_layers)
+            self._trainer.fit(phase, prepare_phase(self._setup, phase), self._checkpoint)
+            self._checkpoint = None
+
+    def _save(self, *, measure: bool) -> Best:
+        return save_result(self._trainer, self._setup, self._folder, self._saver, measure=measure)
+
+    def _save_what_is_good(self, error: Exception) -> None:
+        """Keep the best epoch, also where the training cannot go on; and its last one, unless it leads nowhere."""
+        if isinstance(error, (DivergedError, WorkspaceError)):
+            remove_checkpoint(self._folder)  # nothing good could follow; or it makes room for the model
+        if not self._best.in_place:
+            return
+        try:
+            self._save(measure=False)
+        except TransferLearningError:
+            logger.warning("The best model so far could not be saved either", exc_info=True)
+
+    def _as_it_was(self, best: Best) -> tuple[str, Best]:
+        """End a resumed training that has not gone on: its model may be there, or it can be resumed again."""
+        run = load_run(self._folder.path)
+        known = run.best if run.has_model else None
+        return ("stopped", known) if known is not None and known.epoch == best.epoch else ("interrupted", best)
+
+
 @contextlib.contextmanager
-def _ending(run_path: Path, reporter: Reporter) -> Iterator[None]:
+def _out_of_memory_in_a_sentence() -> Iterator[None]:
+    try:
+        yield
+    except (tf.errors.ResourceExhaustedError, MemoryError) as error:
+        raise OutOfMemoryError(
+            "The memory is not enough for this training: choose a smaller batch size, a smaller image size, a "
+            "smaller backbone, or freeze more layers. What was trained is kept, and it can go on from its last epoch."
+        ) from error
+
+
+@contextlib.contextmanager
+def _ending(run_path: Path, log: EventLogger) -> Iterator[None]:
     """Record how the training ended if it did not end well."""
     try:
         yield
     except Exception as error:
         expected = isinstance(error, TransferLearningError)
         logger.log(logging.INFO if expected else logging.ERROR, "The training ended with an error", exc_info=True)
-        _close(run_path, reporter, *ending_of(error))
+        _close(run_path, log, *ending_of(error))
         raise
 
 
-def _close(run_path: Path, reporter: Reporter, status: str, text: str) -> None:
+def _close(run_path: Path, log: EventLogger, status: str, text: str) -> None:
     error = text if status == "failed" else None
     gone = {"owner": None} if status == "interrupted" else {}  # nobody holds it: it can be resumed at once
 
     def words() -> None:
         update_run(run_path, status=status, finished=now(), error=error, **gone)
-        reporter.end(status, text)
+        log.end(status, text)
 
     write_with_reserve(run_path, words)

@@ -12,10 +12,9 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from tl_core.config import TrainingConfig
 from tl_core.errors import TrainingError, WorkspaceError
 from tl_core.features.cache import open_cache
-from tl_core.models.classifier import Classifier, build_classifier
+from tl_core.models.classifier import Classifier
 from tl_core.storage.files import replacing, sha256_of
 from tl_core.storage.workspace import Workspace
 
@@ -45,22 +44,14 @@ def require_room(path: Path, classifier: Classifier, more: int = 0) -> None:
         )
 
 
-def save_classifier(
-    path: Path,
-    config: TrainingConfig,
-    classifier: Classifier,
-    classes: int,
-    announce: Callable[[str], None] | None = None,
-) -> str:
-    """Write the model to ``path`` in one step.
+def save_model(path: Path, model: keras.Model, announce: Callable[[str], None] | None = None) -> str:
+    """Write a model to ``path`` in one step.
 
     The file is checked before it takes the place of an older one: all weights finite, every part readable.
 
     Args:
         path: of the file.
-        config: of the training.
-        classifier: to be written.
-        classes: how many.
+        model: to be written; see `stored_form`.
         announce: told the file's sha256 when it is complete, before it takes its place.
 
     Returns:
@@ -70,11 +61,10 @@ def save_classifier(
         WorkspaceError: the disk is full or cannot be written.
         TrainingError: the weights are not finite, or the file cannot be read back.
     """
-    if not all(np.isfinite(weight.value.numpy()).all() for weight in classifier.model.weights):
+    if not all(np.isfinite(weight.value.numpy()).all() for weight in model.weights):
         raise TrainingError(
             "The model's weights are no longer numbers, so it was not saved; try a lower learning rate."
         )
-    model = _in_float32(config, classifier, classes)
     with replacing(path) as temporary:
         model.save(temporary)
         _require_readable(temporary)
@@ -82,6 +72,28 @@ def save_classifier(
         if announce is not None:
             announce(sha256)
     return sha256
+
+
+def stored_form(classifier: Classifier, rebuild: Callable[[keras.Model], Classifier]) -> Classifier:
+    """The classifier as it is saved: mixed precision is for training on one device, the file is for any.
+
+    Args:
+        classifier: in training.
+        rebuild: gives the same classifier upon another backbone.
+
+    Returns:
+        ``classifier`` itself where it calculates in float32.
+    """
+    policy = keras.config.dtype_policy()
+    if policy.name == "float32":
+        return classifier
+    keras.config.set_dtype_policy("float32")
+    try:
+        plain = rebuild(keras.models.clone_model(classifier.base, clone_function=_in_float32))
+    finally:
+        keras.config.set_dtype_policy(policy)
+    plain.model.set_weights(classifier.model.get_weights())
+    return plain
 
 
 def snapshot(variables: Sequence[keras.Variable]) -> list[Array]:
@@ -95,18 +107,8 @@ def restore(variables: Sequence[keras.Variable], values: Sequence[Array]) -> Non
         variable.assign(value)
 
 
-def _in_float32(config: TrainingConfig, classifier: Classifier, classes: int) -> keras.Model:
-    """The model as it is saved: mixed precision is for training on one device, the file is for any."""
-    policy = keras.config.dtype_policy()
-    if policy.name == "float32":
-        return classifier.model
-    keras.config.set_dtype_policy("float32")
-    try:
-        plain = build_classifier(config, classes, keras.models.clone_model(classifier.base)).model
-    finally:
-        keras.config.set_dtype_policy(policy)
-    plain.set_weights(classifier.model.get_weights())
-    return plain
+def _in_float32(layer: keras.Layer) -> keras.Layer:
+    return layer.__class__.from_config({**layer.get_config(), "dtype": "float32"})
 
 
 def _require_readable(path: Path) -> None:

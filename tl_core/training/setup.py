@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -13,8 +13,7 @@ import numpy.typing as npt
 
 from tl_core.backbones.build import build_backbone
 from tl_core.backbones.pool import acquire_backbone, release_backbone
-from tl_core.config import TrainingConfig
-from tl_core.config.phases import fine_tunes
+from tl_core.config import AugmentationConfig, TrainingConfig
 from tl_core.data.dataset import Dataset, load_dataset
 from tl_core.errors import NotEnoughDataError, StoppedError
 from tl_core.features.cache import DiskCache, open_cache
@@ -24,97 +23,114 @@ from tl_core.machine.progress import TaskContext
 from tl_core.models.classifier import Classifier, build_classifier
 from tl_core.models.freezing import freeze_layers
 from tl_core.storage.workspace import Workspace
-from tl_core.training.callbacks.event_log import FEATURES, PREPARE, Reporter
-from tl_core.training.losses import Loss
+from tl_core.training.callbacks.event_log import FEATURES, PREPARE, EventLogger
+from tl_core.training.losses import Loss, Weights, balanced_class_weights
 
 Rows = npt.NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """The material of a training."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingSetup:
+    """The material of a training, and what decides how it is fed."""
 
-    config: TrainingConfig
     dataset: Dataset
+    labels: npt.NDArray[np.int32]  # of every image
+    images: ImageRows
     device: Device
     classifier: Classifier
-    frozen_layers: int  # while fine-tuning
-    objective: Loss
+    rebuild: Callable[[keras.Model], Classifier]  # the same classifier with new weights upon another backbone
+    loss: Loss
+    class_weights: Weights | None  # (classes,)
+    backbone: str
+    reusable: bool  # whether the backbone may go to the next training if this one has not changed it
+    augmentation: AugmentationConfig
+    views: int  # random views of each training image that are kept; 0 = none
+    batch_size: int
+    seed: int
     cache: DiskCache
-    images: ImageRows
-    labels: npt.NDArray[np.int32]  # of every image
-    reporter: Reporter
+    log: EventLogger
     should_stop: Callable[[], bool]
 
     @property
-    def fine_tunes(self) -> bool:
-        """Whether there is a second phase."""
-        return fine_tunes(self.config, len(self.classifier.base.layers))
+    def live(self) -> bool:
+        """Whether the training images are changed anew in every epoch."""
+        return self.augmentation.enabled and not self.views
 
     def rows_of(self, *splits: str) -> Rows:
-        """Rows of the images of some splits."""
-        return np.array([row for row, image in enumerate(self.dataset.images) if image.split in splits], np.int64)
+        """Rows of the images of some splits; of all images without one."""
+        rows = [row for row, image in enumerate(self.dataset.images) if not splits or image.split in splits]
+        return np.array(rows, np.int64)
 
 
-def prepare(
+def set_up_training(
     config: TrainingConfig,
     dataset_path: Path,
     workspace: Workspace,
-    reporter: Reporter,
+    log: EventLogger,
     should_stop: Callable[[], bool],
-    on_device: Callable[[Device], Any],
-) -> Prepared:
+) -> TrainingSetup:
     """Load, build and resize everything a training needs.
 
     Raises:
         TransferLearningError: of the kind that says what is missing or wrong.
         StoppedError: ``should_stop`` said so.
     """
-    reporter.phase(PREPARE, "Preparing the backbone")
+    log.begin(PREPARE, "Preparing the backbone")
     dataset = load_dataset(dataset_path)
     _require_enough(dataset)
     device = use_device(config.precision)
-    on_device(device)
     if device.note:
-        reporter.note(device.note)
-    base = _build_base(config, reporter, should_stop)
+        log.note(device.note)
+    base = _build_base(config, log, should_stop)
     if should_stop():
         raise StoppedError(STOPPED)
-    frozen = len(base.layers) if config.frozen_layers is None else config.frozen_layers
-    freeze_layers(base, frozen)  # says so now if there are not as many layers
-    classifier = build_classifier(config, len(dataset.classes), base)
+    freeze_layers(base, config.frozen_layers)  # says so now if there are not as many layers
+    rebuild = functools.partial(build_classifier, config, len(dataset.classes))
+    classifier = rebuild(base)
     cache = open_cache(workspace)
-    reporter.phase(FEATURES, f"Preparing {len(dataset.images):,} images")
-    images = open_images(cache, dataset, classifier.image_size, _task(reporter, should_stop))
-    return Prepared(
-        config=config,
+    log.begin(FEATURES, f"Preparing {len(dataset.images):,} images")
+    images = open_images(cache, dataset, classifier.image_size, _task(log, should_stop))
+    labels = np.array([image.label for image in dataset.images], np.int32)
+    cached_views = config.augmentation.enabled and config.augmentation_mode == "cached_views"
+    return TrainingSetup(
         dataset=dataset,
+        labels=labels,
+        images=images,
         device=device,
         classifier=classifier,
-        frozen_layers=frozen,
-        objective=Loss(config, len(dataset.classes)),
+        rebuild=rebuild,
+        loss=Loss(config.head.output, len(dataset.classes), config.label_smoothing),
+        class_weights=_class_weights(dataset) if config.class_weights else None,
+        backbone=config.backbone,
+        reusable=config.weights == "imagenet",
+        augmentation=config.augmentation,
+        views=config.views if cached_views else 0,
+        batch_size=config.batch_size,
+        seed=config.seed,
         cache=cache,
-        images=images,
-        labels=np.array([image.label for image in dataset.images], np.int32),
-        reporter=reporter,
+        log=log,
         should_stop=should_stop,
     )
 
 
-def release(prepared: Prepared) -> None:
-    """Leave the backbone to the next training, if this one has not changed it; nothing may use it afterwards."""
-    config = prepared.config
-    if config.weights == "imagenet" and not prepared.fine_tunes:
-        release_backbone(config.backbone, config.image_size, prepared.classifier.base)
+def release(setup: TrainingSetup) -> None:
+    """Leave the backbone, which this training has not changed, to the next one; nothing may use it afterwards."""
+    if setup.reusable:
+        release_backbone(setup.backbone, setup.classifier.image_size, setup.classifier.base)
 
 
-def _build_base(config: TrainingConfig, reporter: Reporter, should_stop: Callable[[], bool]) -> keras.Model:
+def _class_weights(dataset: Dataset) -> Weights:
+    labels = np.array([image.label for image in dataset.of_split("train")], np.int32)
+    return balanced_class_weights(labels, len(dataset.classes))
+
+
+def _build_base(config: TrainingConfig, log: EventLogger, should_stop: Callable[[], bool]) -> keras.Model:
     """The backbone; what is drawn at random afterwards does not depend on where it came from."""
     keras.utils.set_random_seed(config.seed)
     if config.weights == "random":
         base = build_backbone(config.backbone, config.image_size, config.weights)
     else:
-        base = acquire_backbone(config.backbone, config.image_size, _task(reporter, should_stop))
+        base = acquire_backbone(config.backbone, config.image_size, _task(log, should_stop))
     keras.utils.set_random_seed(config.seed)
     return base
 
@@ -127,5 +143,5 @@ def _require_enough(dataset: Dataset) -> None:
             )
 
 
-def _task(reporter: Reporter, should_stop: Callable[[], bool]) -> TaskContext:
-    return TaskContext(lambda told: reporter.progress(int(told.done), int(told.total)), should_stop)
+def _task(log: EventLogger, should_stop: Callable[[], bool]) -> TaskContext:
+    return TaskContext(lambda told: log.progress(int(told.done), int(told.total)), should_stop)

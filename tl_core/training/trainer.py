@@ -1,283 +1,204 @@
-"""The course of a training: prepare, feature extraction, fine-tuning, keep the best, measure it."""
+"""The training loop: ``Trainer.fit(phase, data)`` trains one phase, epoch by epoch, and tells its callbacks."""
 
 from __future__ import annotations
 
-import contextlib
 import math
 import time
-from collections.abc import Callable
-from dataclasses import asdict
-from pathlib import Path
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from tl_core.config import TrainingConfig
-from tl_core.config.phases import FINE_TUNE, HEAD
-from tl_core.errors import StoppedError, TrainingError, WorkspaceError
-from tl_core.features.images import STOPPED
-from tl_core.machine.device import Device
-from tl_core.models.freezing import freeze_layers
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tl_core.config.phases import RATE_TITLES, Phase
+from tl_core.errors import DivergedError
 from tl_core.models.optimizers import build_optimizer
-from tl_core.models.probabilities import as_class_probabilities
-from tl_core.runs import Best, RunFolder, load_run, update_run
-from tl_core.runs.evaluations import save_probabilities
-from tl_core.runs.record import KeptModel
-from tl_core.storage.files import write_json
-from tl_core.training.callbacks.backup import Checkpoint, keep_latest, remove_checkpoint, save_checkpoint
-from tl_core.training.callbacks.event_log import EVALUATE, SAVE, Reporter
-from tl_core.training.callbacks.last_epochs import LastEpochsCheckpoint, bytes_needed
-from tl_core.training.callbacks.watched_images import WatchedPictures, read_watched
-from tl_core.training.data import PhaseData, prepare_phase
-from tl_core.training.epoch_runner import EpochRunner, Interrupted, Result
-from tl_core.training.inputs import CachedFeatures
-from tl_core.training.phase import PhasePlan, TrainerState, run_phase
-from tl_core.training.saving import require_room, restore, save_classifier, snapshot
-from tl_core.training.setup import Prepared, prepare, release
+from tl_core.runs import Best
+from tl_core.training.callbacks import Callback
+from tl_core.training.callbacks.backup import Checkpoint
+from tl_core.training.data import PhaseData
+from tl_core.training.epoch_runner import Batches, EpochRunner, NotFinite, Result
+from tl_core.training.losses import Loss
+from tl_core.training.saving import restore
 
-MODEL_INTERVAL: Final = 30.0  # seconds between two writings of the best model
-CHECKPOINT_INTERVAL: Final = 10.0  # seconds between two checkpoints that outlive a power cut; others: every epoch
-MEASURED_AFTER_STOP: Final = 1.0  # seconds: once asked to stop, a measurement that takes longer is left out
-MAX_LAST_CHECKPOINT: Final = 200 << 20  # bytes kept of a run that has ended, so that more epochs can follow
+
+@dataclass(frozen=True, slots=True)
+class FitSettings:
+    """How a training takes its steps, in every phase."""
+
+    batch_size: int
+    optimizer: str  # adam, adamw, rmsprop or sgd
+    weight_decay: float
+    schedule: str  # of the learning rate within a phase: constant, cosine or plateau
+    seed: int  # of the order of the images
+
+
+@dataclass(frozen=True, slots=True)
+class EpochLogs:
+    """What one epoch gave."""
+
+    train: Result
+    validation: Result
+    learning_rate: float  # at its start
+    seconds: float
 
 
 class Trainer:
-    """One training; `run` takes it to its end."""
+    """Owns the weights that learn, the optimizer and the count of epochs; all else is done by the callbacks."""
 
     def __init__(
         self,
-        config: TrainingConfig,
-        dataset_path: Path,
-        run_path: Path,
-        reporter: Reporter,
-        should_stop: Callable[[], bool],
-        checkpoint: Checkpoint | None = None,
+        settings: FitSettings,
+        loss: Loss,
+        callbacks: Sequence[Callback],
+        should_stop: Callable[[], bool] = lambda: False,
     ) -> None:
-        self._config = config
-        self._dataset_path = dataset_path
-        self._folder = RunFolder(run_path)
-        self._reporter = reporter
+        self.callbacks = tuple(callbacks)
+        self.phase: Phase
+        self.data: PhaseData
+        self.optimizer: keras.Optimizer
+        self.epoch = 0  # the last that is complete, counted from 1 over all phases
+        self.first_epoch = 1  # of the phase
+        self.epochs_run = 0  # of the phase, by this process
+        self.batch_size = settings.batch_size  # halved once where a batch does not fit into memory
+        self.best: Best | None = None  # over all phases; see `BestModel`
+        self.resumed = False  # the phase goes on after an interruption
+        self.stop_phase = False  # set by a callback to end the phase after this epoch
+        self._settings = settings
+        self._loss = loss
         self._should_stop = should_stop
-        self._checkpoint = checkpoint
-        self._state = checkpoint.state if checkpoint else TrainerState(HEAD, 1, config.batch_size)
-        self._prepared: Prepared
-        self._stage: PhaseData
-        self._fitter: EpochRunner
-        self._watched: WatchedPictures | None = None
-        self._kept = LastEpochsCheckpoint(self._folder, config.keep_last_epochs, self._state.next_epoch)
-        self._last_epoch = 0
-        self._checkpoint_bytes = 0
-        self._best_in_place = False  # the weights of the best epoch are those of the classifier
-        self._written: KeptModel | None = None
-        self._model_written = self._checkpoint_written = time.monotonic()
+        self._runner: EpochRunner
 
-    def run(self) -> tuple[str, Best]:
-        """Train.
+    @property
+    def last_epoch(self) -> int:
+        """Of the phase, if it runs to its planned end."""
+        return self.first_epoch + self.phase.epochs - 1
 
-        Returns:
-            ``done`` or ``stopped``, and the epoch whose model was saved; ``interrupted`` if a resumed training was
-            stopped before it went on: its best epoch is in the checkpoint alone.
+    @property
+    def steps(self) -> int:
+        """Batches of an epoch."""
+        return -(-len(self.data.train(self.epoch + 1)) // self.batch_size)
+
+    @property
+    def variables(self) -> list[keras.Variable]:
+        """All that training can change."""
+        return self.data.trained.variables
+
+    @property
+    def learning_rate(self) -> float:
+        """Of the next step."""
+        return float(tf.convert_to_tensor(self.optimizer.learning_rate))
+
+    def fit(self, phase: Phase, data: PhaseData, checkpoint: Checkpoint | None = None) -> None:
+        """Train a phase; it ends with the weights of the best epoch so far in place.
+
+        Args:
+            phase: what to do.
+            data: to train on.
+            checkpoint: of this phase, to go on from.
 
         Raises:
-            StoppedError: stopped before there was a model to keep.
-            TrainingError: it cannot go on; the best model so far, if there is one, was saved.
-            WorkspaceError: the workspace cannot be written; as much as could be was saved.
+            Interrupted: the person asked to stop.
+            DivergedError: the loss was not finite.
         """
-        status = "done"
+        self.phase, self.data, self.epochs_run = phase, data, 0
+        self.first_epoch, self.resumed, self.stop_phase = self.epoch + 1, checkpoint is not None, False
+        if checkpoint is not None:
+            self._load(checkpoint)
+        self._build(checkpoint.optimizer if checkpoint is not None else None)
+        self.tell("on_phase_begin")
         try:
-            self._prepare()
-            self._train()
-        except (Interrupted, StoppedError) as error:
-            if self._state.best is None:
-                raise StoppedError(STOPPED) from error
-            if not self._best_in_place:
-                return self._leave_as_it_was(self._state.best)
-            status = "stopped"
-            self._reporter.note(
-                f"Stopped in epoch {self._state.next_epoch}; the model of epoch {self._state.best.epoch} is kept."
-            )
-        except TrainingError:
-            if self._best_in_place:
-                self._keep_best(measure=False)
-            remove_checkpoint(self._folder)  # nothing good could follow
-            raise
-        except WorkspaceError:
-            remove_checkpoint(self._folder)  # makes room for the model
-            if self._best_in_place:
-                with contextlib.suppress(WorkspaceError):
-                    self._keep_best(measure=False)
-            raise
-        best = self._keep_best(measure=status == "done" or isinstance(self._stage.validation.feed, CachedFeatures))
-        if self._checkpoint_bytes > MAX_LAST_CHECKPOINT:
-            remove_checkpoint(self._folder)
-        else:
-            keep_latest(self._folder)
-        release(self._prepared)
-        return status, best
-
-    def improved(self, state: TrainerState) -> None:
-        """The model is now the best so far: write it, if the last writing was long ago."""
-        due = time.monotonic() - self._model_written >= MODEL_INTERVAL or self._kept.needs_model
-        if state.best is not None and due:
-            self._write_model(state.best)
-
-    def epoch_told(self, epoch: int, val_accuracy: float) -> None:
-        """Say what the model of this epoch makes of the pinned pictures, and keep it if it is to be kept."""
-        if self._watched is not None:
-            self._reporter.pinned(epoch, self._watched.ask())
-        prepared = self._prepared
-        self._kept.add(prepared.classifier, prepared.frozen_layers, epoch, self._state.phase, val_accuracy)
-
-    def epoch_ended(self, state: TrainerState, *, last: bool) -> None:
-        """Write what `resume` and `extend` need, every epoch; flushed to the disk now and then, and at the end."""
-        flush = last or time.monotonic() - self._checkpoint_written >= CHECKPOINT_INTERVAL
-        if flush:
-            self._reporter.slow_step()
-        variables = [variable.value.numpy() for variable in self._stage.partition.trained.variables]
-        optimizer = [variable.value.numpy() for variable in self._fitter.optimizer.variables]
-        save_checkpoint(self._folder, Checkpoint(state, self._last_epoch, variables, optimizer), flush=flush)
-        if flush:
-            self._checkpoint_written = time.monotonic()
-        self._checkpoint_bytes = sum(array.nbytes for array in (*variables, *optimizer))
-
-    def _prepare(self) -> None:
-        def record_device(device: Device) -> None:
-            update_run(self._folder.path, device=device.text)
-
-        workspace = self._folder.workspace
-        self._prepared = prepare(
-            self._config, self._dataset_path, workspace, self._reporter, self._should_stop, record_device
-        )
-        classifier = self._prepared.classifier
-        changed_from = self._prepared.frozen_layers if self._prepared.fine_tunes else len(classifier.base.layers)
-        more = bytes_needed(classifier, changed_from, self._config.keep_last_epochs)
-        require_room(self._folder.path, classifier, more)
-        write_json(self._folder.labels_file, {"classes": list(self._prepared.dataset.classes)})
-
-    def _train(self) -> None:
-        config, base = self._config, self._prepared.classifier.base
-        if self._state.phase == HEAD:
-            freeze_layers(base)
-            self._stage = prepare_phase(self._prepared, len(base.layers))
-            self._fit(config.learning_rate, config.epochs, "Training the head on what the frozen backbone sees")
-        if self._prepared.fine_tunes:
-            freeze_layers(base, self._prepared.frozen_layers)
-            stage = prepare_phase(self._prepared, self._prepared.frozen_layers)
-            self._stage = stage
-            if self._state.phase == HEAD:
-                self._enter_fine_tuning()
-            opened = len(base.layers) - self._prepared.frozen_layers
-            self._fit(
-                config.fine_tune_learning_rate,
-                config.fine_tune_epochs,
-                f"Fine-tuning the last {opened} layers of the backbone",
-            )
-
-    def _enter_fine_tuning(self) -> None:
-        """The best of feature extraction is where fine-tuning starts, and what it has to beat."""
-        self._kept.fine_tuning_begins(self._prepared.classifier, self._prepared.frozen_layers)
-        before = self._state
-        self._state = TrainerState(FINE_TUNE, before.next_epoch, before.batch_size, best=before.best)
-        self._state.weights = snapshot(self._stage.partition.trained.variables)
-
-    def _fit(self, learning_rate: float, epochs: int, text: str) -> None:
-        """Train the current stage; ends with the weights of the best epoch so far."""
-        self._load_watched_images()
-        state, trained, first = self._state, self._stage.partition.trained, self._state.next_epoch
-        examples = self._stage.train(first)
-        steps = -(-len(examples) // state.batch_size)
-        optimizer = build_optimizer(self._config, learning_rate, steps * epochs)
-        self._fitter = EpochRunner(trained, optimizer, self._prepared.objective, self._should_stop)
-        self._last_epoch = first + epochs - 1
-        if self._checkpoint is not None:
-            self._go_on_from(self._checkpoint)
-        self._reporter.phase(
-            state.phase, text, epochs=self._last_epoch - first + 1, steps=steps, first_epoch=first,
-            trainable_parameters=_size(trained.trainable_variables),
-        )  # fmt: skip
-        plan = PhasePlan(self._stage.validation, self._last_epoch, self._stage.train)
-        try:
-            run_phase(
-                self._config, plan, state, self._fitter,
-                lambda: snapshot(trained.variables), self._reporter, self,
-            )  # fmt: skip
+            while self.epoch < self.last_epoch and not self.stop_phase:
+                self._fit_epoch(self.epoch + 1)
         finally:
-            if state.best is not None:
-                restore(trained.variables, state.weights)
-                self._best_in_place = True
+            self.tell("on_phase_end")
 
-    def _load_watched_images(self) -> None:
-        images = read_watched(self._folder, self._prepared.classifier.image_size, self._reporter)
-        self._watched = None if images is None else WatchedPictures(images, self._stage.partition)
+    def evaluate(self, subset: Any, should_stop: Callable[[], bool] | None = None) -> Result:
+        """The figures of the weights in place on some images of the phase's data.
 
-    def _go_on_from(self, checkpoint: Checkpoint) -> None:
-        restore(self._stage.partition.trained.variables, checkpoint.variables)
-        restore(self._fitter.optimizer.variables, checkpoint.optimizer)
-        self._last_epoch = checkpoint.last_epoch
-        self._checkpoint = None
-        self._reporter.note(f"Going on with epoch {checkpoint.state.next_epoch}.")
+        Raises:
+            Interrupted: the person asked to stop.
+        """
+        return self._runner.evaluate(subset, should_stop=should_stop)
 
-    def _keep_best(self, *, measure: bool) -> Best:
-        """Save the best model with its metrics; its weights are in place when this is called."""
-        best = self._state.best
-        assert best is not None  # noqa: S101  # the callers have looked
-        metrics: dict[str, Any] = {"best": asdict(best), "epochs": self._state.next_epoch - 1}
-        results: dict[str, Result] = {}
-        if measure:
-            self._reporter.phase(EVALUATE, "Measuring the best model")
-            results = self._measure()
-            metrics |= {
-                split: {"loss": result.loss, "accuracy": result.accuracy} for split, result in results.items()
-            }
-        self._reporter.phase(SAVE, "Saving the best model")
-        written = self._written
-        sha256 = written.sha256 if written is not None and written.best == best else self._write_model(best)
-        self._kept.write()
-        for split, result in results.items():
-            probabilities = as_class_probabilities(result.probabilities)
-            fingerprint = self._prepared.dataset.fingerprint
-            save_probabilities(
-                self._folder, split, probabilities, model_sha256=sha256, dataset_fingerprint=fingerprint
-            )
-        self._reporter.close_stage()
-        write_json(self._folder.metrics_file, {**metrics, "seconds": self._reporter.seconds})
-        return best
+    def end(self) -> None:
+        """Tell, in the reverse order, that the training has ended: the model, which is written last, comes first."""
+        for callback in reversed(self.callbacks):
+            callback.on_train_end(self)
 
-    def _measure(self) -> dict[str, Result]:
-        splits = {"validation": self._stage.validation, "test": self._stage.test}
-        began = time.monotonic()
+    def note(self, text: str) -> None:
+        """Tell the person what was decided."""
+        self.tell("on_note", text)
 
-        def too_long() -> bool:
-            return self._should_stop() and time.monotonic() - began > MEASURED_AFTER_STOP
+    def tell(self, hook: str, *values: Any) -> None:
+        """Call a hook of every callback, in their order."""
+        for callback in self.callbacks:
+            getattr(callback, hook)(self, *values)
 
+    def _fit_epoch(self, epoch: int) -> None:
+        began, rate = time.monotonic(), self.learning_rate
+        self.tell("on_epoch_begin", epoch)
+        trained = self._train(epoch)
+        self.tell("on_test_begin")
+        checked = self._runner.evaluate(self.data.validation)
+        if not math.isfinite(checked.loss):
+            raise self._diverged(epoch)
+        self.epoch, self.epochs_run = epoch, self.epochs_run + 1
+        self.tell("on_epoch_end", epoch, EpochLogs(trained, checked, rate, time.monotonic() - began))
+
+    def _train(self, epoch: int) -> Result:
+        """Learn from the images of an epoch; if a batch does not fit into memory, once more with half of it."""
+        subset = self.data.train(epoch)
+        order = np.random.default_rng([self._settings.seed, epoch]).permutation(len(subset))
         try:
-            return {
-                split: self._fitter.evaluate(examples, should_stop=too_long)
-                for split, examples in splits.items()
-                if examples is not None
-            }
-        except Interrupted:
-            self._reporter.note("The kept model is not measured any further; that is done when it is evaluated.")
-            return {}
+            try:
+                return self._runner.train_epoch(subset, order, self.batch_size, self._on_batch)
+            except (tf.errors.ResourceExhaustedError, MemoryError):
+                if self.batch_size == 1 or self.batch_size < self._settings.batch_size:
+                    raise
+            self._halve_batch()
+            return self._runner.train_epoch(subset, order, self.batch_size, self._on_batch)
+        except NotFinite as error:
+            raise self._diverged(epoch) from error
 
-    def _leave_as_it_was(self, best: Best) -> tuple[str, Best]:
-        """End a resumed training that has not gone on: its model may be there, or it can be resumed again."""
-        run = load_run(self._folder.path)
-        return "stopped" if run.has_model and run.best == best else "interrupted", best
+    def _halve_batch(self) -> None:
+        state = [variable.value.numpy() for variable in self.optimizer.variables]
+        self.batch_size //= 2
+        self.note(f"A batch did not fit into memory; going on with {self.batch_size} images per batch.")
+        self._build(state)
 
-    def _write_model(self, best: Best) -> str:
-        prepared = self._prepared
-        self._reporter.slow_step()
-
-        def announce(sha256: str) -> None:
-            update_run(self._folder.path, next_model=KeptModel(best=best, sha256=sha256))
-
-        sha256 = save_classifier(
-            self._folder.model_file, self._config, prepared.classifier, len(prepared.dataset.classes), announce
+    def _build(self, state: Sequence[Any] | None) -> None:
+        """A new optimizer whose schedule spans the phase as it is planned now, at the place that it has reached."""
+        settings, steps = self._settings, self.steps
+        self.optimizer = build_optimizer(
+            settings.optimizer,
+            self.phase.learning_rate,
+            steps * self.phase.epochs,
+            schedule=settings.schedule,
+            weight_decay=settings.weight_decay,
         )
-        update_run(self._folder.path, best=best, model_sha256=sha256, next_model=None)
-        self._model_written = time.monotonic()
-        self._written = KeptModel(best=best, sha256=sha256)
-        return sha256
+        self._runner = EpochRunner(self.data.trained, self.optimizer, self._loss, self._should_stop)
+        if state is not None:
+            restore(self.optimizer.variables, state)
+            self.optimizer.iterations.assign(steps * (self.epoch + 1 - self.first_epoch))
 
+    def _load(self, checkpoint: Checkpoint) -> None:
+        self.epoch, self.first_epoch = checkpoint.epoch, checkpoint.first_epoch
+        self.batch_size = checkpoint.batch_size
+        restore(self.variables, checkpoint.variables)
+        for callback in self.callbacks:
+            if callback.name in checkpoint.callbacks:
+                callback.load_state_dict(checkpoint.callbacks[callback.name])
 
-def _size(variables: list[Any]) -> int:
-    return sum(math.prod(variable.shape) for variable in variables)
+    def _on_batch(self, batches: Batches) -> None:
+        self.tell("on_train_batch_end", batches)
+
+    def _diverged(self, epoch: int) -> DivergedError:
+        rate, name = self.phase.learning_rate, RATE_TITLES[self.phase.name]
+        kept = f" The model of epoch {self.best.epoch} was kept." if self.best else ""
+        return DivergedError(
+            f"The loss became infinite in epoch {epoch}, so the training was ended: try a lower {name}, for "
+            f"instance {rate / 10:g} in place of {rate:g}.{kept}"
+        )

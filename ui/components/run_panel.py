@@ -14,6 +14,7 @@ from tl_core.format import MISSING, count, duration, number, percent, seconds_be
 from tl_core.jobs import manager
 from tl_core.runs import RunProgress, RunRecord, find_run
 from tl_core.runs.heartbeat import GIVEN_UP_AFTER, silent_seconds
+from tl_core.runs.progress import planned_end
 from tl_core.runs.store import is_hung
 from tl_core.storage.ownership import is_mine
 from tl_core.storage.workspace import Workspace
@@ -191,24 +192,24 @@ def _active_actions(workspace: Workspace, run: RunRecord, key: str) -> None:
 
 
 def _finished_actions(workspace: Workspace, run: RunRecord, key: str, *, mine: bool) -> None:
-    if run.status == "interrupted" and mine:
+    cut_off = run.resumable and run.status != "stopped"
+    if cut_off and mine:
         held = is_hung(run)
-        if st.button(
+        _resume_button(
+            workspace,
+            run,
             "Resume from the last epoch",
             key=f"{key}-resume",
-            icon=":material/resume:",
-            type="primary",
+            primary=True,
             disabled=held,
-            help="Possible once the program was ended and started again." if held else None,
-        ):
-            manager(workspace).resume(run.id)
-            st.rerun()
+            text="Possible once the program was ended and started again." if held else None,
+        )
     if run.has_model:
         if st.button(
             "Try it on a photo",
             key=f"{key}-predict",
             icon=PREDICT.icon,
-            type="secondary" if run.status == "interrupted" else "primary",
+            type="secondary" if cut_off else "primary",
         ):
             go_to(PREDICT, run=run.id)
         page_link(EVALUATE, "See how good it is, class by class", run=run.id)
@@ -219,6 +220,14 @@ def _finished_actions(workspace: Workspace, run: RunRecord, key: str, *, mine: b
 
 
 def _more_epochs(workspace: Workspace, run: RunRecord, key: str) -> None:
+    if run.resumable:
+        _resume_button(
+            workspace,
+            run,
+            f"Go on to epoch {planned_end(run)}",
+            key=f"{key}-resume",
+            text="Trains the rest of what was planned, from the last epoch on.",
+        )
     if st.button(
         f"Train {MORE_EPOCHS} more epochs",
         key=f"{key}-more",
@@ -226,6 +235,28 @@ def _more_epochs(workspace: Workspace, run: RunRecord, key: str) -> None:
         help="Goes on from its last epoch. If that makes it no better, the model stays as it is.",
     ):
         manager(workspace).extend(run.id, MORE_EPOCHS)  # refused in a sentence where the workspace is full
+        st.rerun()
+
+
+def _resume_button(
+    workspace: Workspace,
+    run: RunRecord,
+    label: str,
+    *,
+    key: str,
+    text: str | None,
+    primary: bool = False,
+    disabled: bool = False,
+) -> None:
+    if st.button(
+        label,
+        key=key,
+        icon=":material/resume:",
+        type="primary" if primary else "secondary",
+        disabled=disabled,
+        help=text,
+    ):
+        manager(workspace).resume(run.id)
         st.rerun()
 
 
@@ -240,7 +271,7 @@ def _cancel(workspace: Workspace, run_id: str) -> None:
 
 
 def _figures(run: RunRecord, feed: Feed) -> None:
-    figures = _figures_so_far(feed.progress) if run.active else _figures_of_the_kept_epoch(feed)
+    figures = _figures_so_far(feed.progress) if run.active else _figures_of_the_kept_epoch(run, feed)
     with st.grid(4, min_column_width=150):
         for label, value, text in figures:
             st.metric(label, value, help=text)
@@ -257,9 +288,11 @@ def _figures_so_far(progress: RunProgress) -> tuple[tuple[str, str, str], ...]:
     )
 
 
-def _figures_of_the_kept_epoch(feed: Feed) -> tuple[tuple[str, str, str], ...]:
+def _figures_of_the_kept_epoch(run: RunRecord, feed: Feed) -> tuple[tuple[str, str, str], ...]:
     epochs, best = feed.history.epochs, feed.history.best_epoch
     kept = epochs.get(best, {}) if best is not None else {}
+    if run.best is not None and run.best.epoch == best:  # as measured at the end, with the model that is stored
+        kept = {**kept, "val_accuracy": run.best.val_accuracy, "val_loss": run.best.val_loss}
     return (
         ("Kept epoch", f"{best} of {len(epochs)}" if kept else MISSING, KEPT),
         ("Validation accuracy", percent(kept.get("val_accuracy")), VALIDATION_ACCURACY),

@@ -18,6 +18,7 @@ from tl_core.export.code import as_notebook, as_script, write_program
 from tl_core.format import count, percent, scientific, size
 from tl_core.machine.progress import TaskContext
 from tl_core.runs import RunRecord
+from tl_core.runs.progress import trained_config
 from ui.components.task_progress import task_progress
 from ui.state.background_tasks import BackgroundTasks, Task
 from ui.state.config_text import to_text
@@ -130,7 +131,7 @@ def code_of_run(run: RunRecord, key: str) -> None:
         "Every setting of this run as commented Keras code that needs nothing of this dashboard. Give it the folder "
         "of your images, one folder per class in train, validation and test."
     )
-    cells = write_program(run.config, run.classes)
+    cells = write_program(trained_config(run), run.classes)
     with st.container(horizontal=True):
         st.download_button(
             "Python script",

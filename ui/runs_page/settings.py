@@ -6,14 +6,15 @@ import streamlit as st
 
 from tl_core.config.format_settings import format_settings
 from tl_core.runs import RunRecord
+from tl_core.runs.progress import trained_config
 from ui.components.markdown import plain
 from ui.state.config_text import to_text
 
 
 def run_settings(run: RunRecord, key: str) -> None:
-    """Draw the configuration as it was submitted, whatever the form holds now."""
+    """Draw the configuration with the epochs that were trained, whatever the form holds now."""
     with st.grid(2, min_column_width=320, gap="large"):
-        for title, rows in format_settings(run.config).items():
+        for title, rows in format_settings(trained_config(run)).items():
             with st.container(gap="xsmall"):
                 st.markdown(f"**{title}**")
                 shown = {label: plain(value) for label, value in rows.items()}

@@ -4,7 +4,6 @@ import keras
 import numpy as np
 import pytest
 
-from tl_core.config import TrainingConfig
 from tl_core.models.optimizers import build_optimizer
 
 
@@ -25,25 +24,24 @@ def rate_after(optimizer: keras.Optimizer, steps: int) -> float:
     ],
 )
 def test_every_name_gives_its_optimizer_with_the_given_rate(name: str, kind: type):
-    optimizer = build_optimizer(TrainingConfig(optimizer=name, schedule="constant"), 3e-4, 100)
+    optimizer = build_optimizer(name, 3e-4, 100)
     assert isinstance(optimizer, kind)
     assert rate_after(optimizer, 3) == pytest.approx(3e-4)
 
 
 def test_sgd_has_momentum():
-    assert build_optimizer(TrainingConfig(optimizer="sgd"), 0.1, 1).momentum == 0.9
+    assert build_optimizer("sgd", 0.1, 1).momentum == 0.9
 
 
 def test_cosine_falls_to_zero_over_the_phase():
-    config = TrainingConfig(schedule="cosine")
-    half_way, end = (rate_after(build_optimizer(config, 1e-3, 10), steps) for steps in (5, 10))
+    half_way, end = (rate_after(build_optimizer("adam", 1e-3, 10, schedule="cosine"), steps) for steps in (5, 10))
     assert half_way == pytest.approx(5e-4, rel=1e-4)
     assert end == pytest.approx(0, abs=1e-9)
 
 
 @pytest.mark.parametrize("schedule", ["constant", "plateau"])
 def test_the_other_schedules_can_be_lowered_from_outside(schedule: str):
-    optimizer = build_optimizer(TrainingConfig(schedule=schedule), 1e-3, 10)
+    optimizer = build_optimizer("adam", 1e-3, 10, schedule=schedule)
     optimizer.learning_rate = 1e-4
     assert rate_after(optimizer, 5) == pytest.approx(1e-4)
 
@@ -51,7 +49,7 @@ def test_the_other_schedules_can_be_lowered_from_outside(schedule: str):
 @pytest.mark.parametrize("name", ["adamw", "sgd"])
 def test_weight_decay_shrinks_kernels_but_neither_biases_nor_scales(name: str):
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2), keras.layers.BatchNormalization()])
-    optimizer = build_optimizer(TrainingConfig(optimizer=name, weight_decay=0.1), 0.5, 10)
+    optimizer = build_optimizer(name, 0.5, 10, weight_decay=0.1)
     weights = model.trainable_weights
     for weight in weights:
         weight.assign(np.ones(weight.shape))
@@ -63,17 +61,16 @@ def test_weight_decay_shrinks_kernels_but_neither_biases_nor_scales(name: str):
 
 @pytest.mark.parametrize("name", ["adam", "rmsprop"])
 def test_weight_decay_is_left_out_where_it_does_not_belong(name: str):
-    assert build_optimizer(TrainingConfig(optimizer=name, weight_decay=0.1), 0.5, 10).weight_decay is None
+    assert build_optimizer(name, 0.5, 10, weight_decay=0.1).weight_decay is None
 
 
 @pytest.mark.parametrize(("name", "kind"), [("adam", keras.optimizers.Adam), ("adamw", keras.optimizers.AdamW)])
 def test_the_fused_step_computes_what_keras_computes(name: str, kind: type):
-    config = TrainingConfig(optimizer=name, weight_decay=0.02, schedule="cosine")
     rate = keras.optimizers.schedules.CosineDecay(3e-3, 20)
     plain = kind(rate, weight_decay=0.02) if name == "adamw" else kind(rate)
     start = np.random.default_rng(0).normal(size=(5, 3)).astype("float32")
     ends = []
-    for optimizer in (build_optimizer(config, 3e-3, 20), plain):
+    for optimizer in (build_optimizer(name, 3e-3, 20, schedule="cosine", weight_decay=0.02), plain):
         random, weight = np.random.default_rng(1), keras.Variable(start)
         for _ in range(20):
             optimizer.apply([keras.ops.convert_to_tensor(random.normal(size=(5, 3)).astype("float32"))], [weight])

@@ -18,10 +18,12 @@ from tl_core.errors import (
     StoppedError,
     WorkspaceError,
 )
-from tl_core.models.classifier import split_classifier
 from tl_core.runs import load_run, read_events
 from tl_core.storage.files import sha256_of
-from tl_core.training import epoch_runner, saving, setup, trainer
+from tl_core.training import epoch_runner, saving, setup
+from tl_core.training import run as training_run
+from tl_core.training.callbacks import best_model
+from tl_core.training.losses import Loss
 
 
 def epochs_told(run_path):
@@ -105,13 +107,13 @@ def test_divergence_after_a_good_epoch_keeps_its_model(train_run, dataset):
 
 def test_a_loss_that_is_not_finite_ends_the_epoch_at_that_batch(train_run, dataset, monkeypatch):
     steps = []
-    original = epoch_runner.Loss.losses
+    original = Loss.losses
 
     def broken(self, labels, probabilities):
         tf.py_function(lambda: steps.append(1), [], [])
         return original(self, labels, probabilities) * float("nan")
 
-    monkeypatch.setattr(epoch_runner.Loss, "losses", broken)
+    monkeypatch.setattr(Loss, "losses", broken)
     with pytest.raises(DivergedError):
         train_run(dataset, batch_size=1)
     assert len(steps) == 1
@@ -176,7 +178,7 @@ def test_an_unexpected_error_is_in_the_log_and_not_on_the_page(train_run, datase
     def broken(*_arguments):
         raise RuntimeError("a secret detail")
 
-    monkeypatch.setattr(trainer, "prepare_phase", broken)
+    monkeypatch.setattr(training_run, "prepare_phase", broken)
     with pytest.raises(RuntimeError):
         train_run(dataset)
     run = Trained(train_run.path)
@@ -187,7 +189,7 @@ def test_an_unexpected_error_is_in_the_log_and_not_on_the_page(train_run, datase
 
 
 def test_the_best_model_is_on_the_disk_before_the_end(train_run, dataset, monkeypatch):
-    monkeypatch.setattr(trainer, "MODEL_INTERVAL", 0.0)
+    monkeypatch.setattr(best_model, "MODEL_INTERVAL", 0.0)
     seen = []
 
     def look(path):
@@ -212,7 +214,7 @@ def test_a_failed_write_leaves_the_last_good_model(train_run, dataset, monkeypat
     model = keras.models.load_model(run.folder.model_file)
     monkeypatch.setattr(keras.Model, "save", torn)
     with pytest.raises(WorkspaceError, match="No space left"):
-        saving.save_classifier(run.folder.model_file, run.record.config, split_classifier(model), 3)
+        saving.save_model(run.folder.model_file, model)
     assert run.folder.model_file.read_bytes() == before
     assert not list(run.folder.path.glob(".writing-*"))
 

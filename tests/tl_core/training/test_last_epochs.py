@@ -12,9 +12,11 @@ from tl_core.errors import ModelUnavailableError, WorkspaceError
 from tl_core.inference.predict import open_predictor, predict_images
 from tl_core.runs import create_run, delete_run, load_run
 from tl_core.runs.epoch_checkpoints import BACKBONE, epoch_checkpoints, epoch_file
+from tl_core.runs.store import with_more_epochs
 from tl_core.runs.watched_images import save_watched_images, watch_dataset_image
-from tl_core.training import extend, resume, saving, train, trainer
-from tl_core.training.callbacks import last_epochs
+from tl_core.training import extend, resume, saving, train
+from tl_core.training import run as training_run
+from tl_core.training.callbacks import backup, last_epochs
 
 HEAD = {"epochs": 6, "learning_rate": 1e-3}
 CUT = {"epochs": 3, "frozen_layers": 15, "fine_tune_epochs": 3, "fine_tune_learning_rate": 1e-4}
@@ -123,7 +125,7 @@ def test_a_killed_run_goes_on_and_keeps_what_it_would_have_kept(workspace, datas
     settings = {**CUT, "fine_tune_epochs": 3, "learning_rate": 1e-3, "keep_last_epochs": 4}
     expected = trained(watched_run(workspace, dataset, **settings), dataset)
     run = watched_run(workspace, dataset, **settings)
-    monkeypatch.setattr(trainer, "CHECKPOINT_INTERVAL", 0.0)
+    monkeypatch.setattr(backup, "CHECKPOINT_INTERVAL", 0.0)
 
     def die():
         if len(Trained(run.path).epochs) >= 4:
@@ -141,7 +143,7 @@ def test_a_killed_run_goes_on_and_keeps_what_it_would_have_kept(workspace, datas
 
 def test_more_epochs_push_out_the_oldest(workspace, dataset):
     run = trained(watched_run(workspace, dataset, keep_last_epochs=3, **HEAD), dataset)
-    extend(run.record.config.with_more_epochs(2), dataset.path, run.record.path, lambda: False, 2)
+    extend(with_more_epochs(run.record, 2), dataset.path, run.record.path, lambda: False)
     assert numbers(run) == [6, 7, 8]
 
 
@@ -169,7 +171,7 @@ def test_they_go_with_the_run(workspace, dataset):
 
 def test_the_room_they_need_is_looked_for_before_the_training(workspace, dataset, monkeypatch):
     asked = []
-    monkeypatch.setattr(trainer, "require_room", lambda path, classifier, more: asked.append(more))
+    monkeypatch.setattr(training_run, "require_room", lambda path, classifier, more: asked.append(more))
     trained(watched_run(workspace, dataset, epochs=1, keep_last_epochs=0), dataset)
     trained(watched_run(workspace, dataset, epochs=1, keep_last_epochs=4), dataset)
     trained(

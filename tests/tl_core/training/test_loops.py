@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
 
-from tl_core.config import TrainingConfig
 from tl_core.features.partition import TrainedPart
 from tl_core.models.optimizers import build_optimizer
 from tl_core.training import loops
+from tl_core.training.data import CachedFeatures, Subset
 from tl_core.training.epoch_runner import EpochRunner, NotFinite
-from tl_core.training.inputs import CachedFeatures
-from tl_core.training.loops import Subset
 from tl_core.training.losses import Loss
 
 IMAGES, CLASSES, BATCH = 97, 3, 4  # 24 whole batches and one of a single image
@@ -26,9 +26,10 @@ def fitter_and_examples():
     rng = np.random.default_rng(0)
     features = rng.normal(size=(IMAGES, 6)).astype(np.float32)
     labels = rng.integers(0, CLASSES, IMAGES).astype(np.int32)
-    config = TrainingConfig(schedule="cosine")
     part = TrainedPart((), head)
-    fitter = EpochRunner(part, build_optimizer(config, 0.01, 50), Loss(config, CLASSES), lambda: False)
+    fitter = EpochRunner(
+        part, build_optimizer("adam", 0.01, 50, schedule="cosine"), Loss("softmax", CLASSES, 0.05), lambda: False
+    )
     examples = Subset(
         CachedFeatures([features]), np.arange(IMAGES), labels, rng.uniform(0.5, 2, IMAGES).astype("float32")
     )
@@ -66,3 +67,14 @@ def test_a_broken_loss_is_told_at_its_batch_also_inside_a_group(monkeypatch):
     with pytest.raises(NotFinite):
         fitter.train_epoch(examples, np.arange(IMAGES), BATCH, told.append)
     assert [batches.done for batches in told] == list(range(1, 8))
+
+
+def test_other_features_at_the_same_place_in_memory_are_not_mistaken(monkeypatch):
+    """What was let go of may be followed by something else that has its identity."""
+    fitter, _, subset = fitter_and_examples()
+    seen = []
+    for shift in range(5):
+        features = CachedFeatures([np.full((IMAGES, 6), shift, np.float32)])
+        seen.append(fitter.evaluate(replace(subset, inputs=features)).loss)
+        del features
+    assert len(set(seen)) == 5

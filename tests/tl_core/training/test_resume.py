@@ -10,7 +10,9 @@ import pytest
 from tests.tl_core.small_trainings import Trained
 from tl_core.runs import create_run, load_run, read_events
 from tl_core.runs.record import CHECKPOINT_FILE
-from tl_core.training import extend, resume, train, trainer
+from tl_core.runs.store import with_more_epochs
+from tl_core.training import extend, resume, train
+from tl_core.training.callbacks import backup
 
 EPOCHS = {"epochs": 8, "frozen_layers": 15, "fine_tune_epochs": 3, "fine_tune_learning_rate": 1e-4}
 
@@ -18,9 +20,10 @@ KILLED = """
 import sys
 from pathlib import Path
 from tl_core.runs import load_run
-from tl_core.training import course, train
+from tl_core.training import train
+from tl_core.training.callbacks import backup
 
-course.CHECKPOINT_INTERVAL = 0.0
+backup.CHECKPOINT_INTERVAL = 0.0
 run = load_run(Path(sys.argv[1]))
 train(run.config, Path(sys.argv[2]), run.path, lambda: False)
 """
@@ -59,7 +62,7 @@ def test_a_killed_run_goes_on_and_ends_as_if_nothing_had_happened(train_run, wor
 
 
 def test_a_damaged_checkpoint_begins_the_training_anew(workspace, train_run, dataset, monkeypatch):
-    monkeypatch.setattr(trainer, "CHECKPOINT_INTERVAL", 0.0)
+    monkeypatch.setattr(backup, "CHECKPOINT_INTERVAL", 0.0)
     config = train_run(dataset, epochs=2).record.config
     run = create_run(workspace, config, dataset)
 
@@ -83,8 +86,8 @@ def test_more_epochs_are_as_if_the_run_had_not_ended(train_run, dataset, tuned):
     settings = {**phases, "schedule": "constant", "learning_rate": 1e-3, "fine_tune_learning_rate": 1e-4}
     run = train_run(dataset, **settings)
     assert run.record.can_go_on
-    longer = run.record.config.with_more_epochs(3)
-    extend(longer, dataset.path, run.record.path, lambda: False, 3)
+    longer = with_more_epochs(run.record, 3)
+    extend(longer, dataset.path, run.record.path, lambda: False)
     again = Trained(run.record.path)
     name = "fine_tune_epochs" if tuned else "epochs"
     expected = train_run(dataset, **{**settings, name: settings[name] + 3})
@@ -96,5 +99,5 @@ def test_more_epochs_are_as_if_the_run_had_not_ended(train_run, dataset, tuned):
 
 
 def test_a_last_epoch_that_is_too_large_is_not_kept(train_run, dataset, monkeypatch):
-    monkeypatch.setattr(trainer, "MAX_LAST_CHECKPOINT", 1000)
+    monkeypatch.setattr(backup, "MAX_LAST_CHECKPOINT", 1000)
     assert not train_run(dataset, epochs=2).record.can_go_on

@@ -11,8 +11,10 @@ from tests.tl_core.small_trainings import QUICK, Trained
 from tl_core.config import AUGMENTATION_LEVELS, HeadConfig
 from tl_core.runs import create_run, load_run
 from tl_core.runs.record import CHECKPOINT_FILE
+from tl_core.runs.store import with_more_epochs
 from tl_core.runs.watched_images import save_watched_images, watch_dataset_image
-from tl_core.training import extend, resume, train, trainer
+from tl_core.training import extend, resume, train
+from tl_core.training.callbacks import backup
 
 CUT = {"frozen_layers": 15, "fine_tune_epochs": 2, "fine_tune_learning_rate": 1e-4}
 SETTINGS = {
@@ -64,7 +66,7 @@ def test_watching_changes_nothing_that_is_learned(workspace, dataset, train_run)
 
 
 def test_a_resumed_or_longer_run_tells_each_epoch_once(workspace, dataset, monkeypatch):
-    monkeypatch.setattr(trainer, "CHECKPOINT_INTERVAL", 0.0)
+    monkeypatch.setattr(backup, "CHECKPOINT_INTERVAL", 0.0)
     run = pinned_run(workspace, dataset, {"epochs": 6})
 
     def die():
@@ -77,7 +79,7 @@ def test_a_resumed_or_longer_run_tells_each_epoch_once(workspace, dataset, monke
     assert (run.path / CHECKPOINT_FILE).exists()
     resume(load_run(run.path).config, dataset.path, run.path, lambda: False)
     assert [event["epoch"] for event in Trained(run.path).of_kind("pinned")] == [1, 2, 3, 4, 5, 6]
-    extend(run.config.with_more_epochs(2), dataset.path, run.path, lambda: False, 2)
+    extend(with_more_epochs(load_run(run.path), 2), dataset.path, run.path, lambda: False)
     assert [event["epoch"] for event in Trained(run.path).of_kind("pinned")] == [1, 2, 3, 4, 5, 6, 7, 8]
 
 
@@ -88,4 +90,4 @@ def test_a_picture_that_is_gone_is_no_reason_not_to_train(workspace, dataset):
     trained = Trained(run.path)
     assert trained.record.status == "done"
     assert not trained.of_kind("pinned")
-    assert any("pinned pictures are left out" in note for note in trained.notes)
+    assert any("watched images are left out" in note for note in trained.notes)

@@ -225,8 +225,8 @@ def test_an_unknown_run_is_a_sentence(workspace):
 def test_a_run_that_has_ended_can_be_given_more_epochs(workspace, dataset, monkeypatch):
     asked = []
 
-    def extend(epochs, config, dataset_path, run_path, should_stop):
-        asked.append((epochs, config.epochs))
+    def extend(config, dataset_path, run_path, should_stop):
+        asked.append(config.epochs)
         update_run(run_path, status="done")
 
     jobs = JobManager(workspace, extend=extend)
@@ -236,7 +236,7 @@ def test_a_run_that_has_ended_can_be_given_more_epochs(workspace, dataset, monke
     (run.path / CHECKPOINT_FILE).write_bytes(b"its last epoch")
     press(open_panel(run.id), "Train 5 more epochs")
     wait_until_idle(jobs, SECONDS)
-    assert asked == [(5, run.config.epochs + 5)]
+    assert asked == [7 + 5], "seven of its epochs were trained"
 
 
 def test_in_a_full_workspace_more_epochs_are_refused_in_a_sentence(workspace, dataset, monkeypatch):
@@ -248,3 +248,26 @@ def test_in_a_full_workspace_more_epochs_are_refused_in_a_sentence(workspace, da
     (error,) = at.error
     assert "allow more with TL_WORKSPACE_GB" in error.value
     assert find_run(workspace, run.id).status == "done"
+
+
+def test_a_stopped_run_goes_on_to_its_planned_end_or_for_a_few_epochs(workspace, dataset, training):
+    run = start(workspace, dataset, training)
+    assert training.reached.wait(SECONDS)
+    at = press(open_panel(run.id), "Stop and keep the best epoch")
+    run_until(at, lambda at: at.success)
+    (run.path / CHECKPOINT_FILE).write_bytes(b"its last epoch")
+    at = open_panel(run.id)
+    assert {"Go on to epoch 60", "Train 5 more epochs"} <= {button.label for button in at.button}
+    training.reached.clear()
+    press(at, "Go on to epoch 60")
+    assert training.reached.wait(SECONDS)
+    assert find_run(workspace, run.id).config == run.config
+
+
+def test_a_run_that_failed_with_its_last_epoch_kept_can_be_resumed(workspace, dataset, training):
+    run = create_run(workspace, TrainingConfig(), dataset, "Out of memory")
+    update_run(run.path, status="failed", error="The memory is not enough.")
+    assert "Resume from the last epoch" not in [button.label for button in open_panel(run.id).button]
+    (run.path / CHECKPOINT_FILE).write_bytes(b"its last epoch")
+    press(open_panel(run.id), "Resume from the last epoch")
+    assert training.reached.wait(SECONDS)

@@ -13,7 +13,7 @@ from tl_core.export.code.documents import Cell
 from tl_core.export.code.network import layers_missing
 
 _MOMENTUM: Final = 0.9  # as in `tl_core.models.optimizers`
-_PLATEAU: Final = "factor=0.3, patience=3, min_lr=1e-7"  # as in `tl_core.training.phase`
+_PLATEAU: Final = "factor=0.3, patience=3, min_lr=1e-7"  # as in `tl_core.training.callbacks.reduce_lr_on_plateau`
 
 _OPTIMIZERS: Final[Mapping[str, str]] = {
     "adam": "keras.optimizers.Adam(rate)",
@@ -51,7 +51,7 @@ _KEEPING: Final = dedent('''\
 _FIT: Final = dedent('''\
     def fit(model, train, validation, rate, first, epochs):
         """Train until epoch `first + epochs`; ends with the best weights so far."""
-        {schedule}model.compile(optimizer(rate), LOSS, metrics=["accuracy", cross_entropy()])
+        {schedule}model.compile(optimizer(rate), LOSS, {metrics})
         callbacks = [{callbacks}]
         model.fit(
             train,
@@ -74,9 +74,21 @@ _FIT: Final = dedent('''\
 
 
     def checked(inputs, labels):
-        """Validation examples as they are."""
-        return tf.data.Dataset.from_tensor_slices((inputs, targets(labels))).batch(64)
+        """Validation examples as they are{counted}."""
+        return tf.data.Dataset.from_tensor_slices((inputs, targets(labels){sample_weights})).batch(64)
     ''')
+_UNWEIGHTED: Final = {
+    "metrics": 'metrics=["accuracy", cross_entropy()]',
+    "weights": "",
+    "counted": "",
+    "sample_weights": "",
+}
+_WEIGHTED: Final = {
+    "metrics": 'metrics=["accuracy"], weighted_metrics=[cross_entropy()]',
+    "weights": "\n            class_weight=CLASS_WEIGHTS,",
+    "counted": "; in the cross-entropy each class counts the same as in the training",
+    "sample_weights": ", weights[labels]",
+}
 _STORED: Final = dedent("""\
     EPOCHS = {epochs}
     trunk = keras.Model(raw, base(preprocess.output, training=False))
@@ -228,8 +240,8 @@ def _objective(config: TrainingConfig) -> Iterator[str]:
             "steps = -(-len(train_labels) // BATCH_SIZE) * epochs\n"
             "    rate = keras.optimizers.schedules.CosineDecay(rate, steps)\n    "
         )
-    weights = "\n            class_weight=CLASS_WEIGHTS," if config.class_weights else ""
-    yield _FIT.format(schedule=schedule, callbacks=", ".join(_callbacks(config)), weights=weights)
+    weighting = _WEIGHTED if config.class_weights else _UNWEIGHTED
+    yield _FIT.format(schedule=schedule, callbacks=", ".join(_callbacks(config)), **weighting)
 
 
 def _optimizer(config: TrainingConfig) -> str:

@@ -1,40 +1,106 @@
-"""What `resume` needs to go on where an interrupted training was."""
+"""Writes after every epoch what a training needs to go on: after an interruption, or for more epochs.
+
+A checkpoint is one ``.npz`` file: ``head`` holds the plain values as JSON, all other entries are arrays. Version 1
+had one ``state`` for all that is now kept callback by callback; it is read, too.
+"""
 
 from __future__ import annotations
 
 import json
 import logging
 import os
+import time
 import zipfile
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from tl_core.runs import Best, RunFolder
+from tl_core.config.phases import HEAD, PHASE_TITLES
+from tl_core.errors import TransferLearningError
+from tl_core.runs import RunFolder, read_events
 from tl_core.runs.record import CHECKPOINT_FILE, LATEST_FILES
 from tl_core.storage.files import overwriting, replacing
-from tl_core.training.phase import TrainerState
+from tl_core.training.callbacks import Callback
+from tl_core.training.callbacks.best_model import BestModel
+from tl_core.training.callbacks.early_stopping import EarlyStopping
+from tl_core.training.callbacks.event_log import EventLogger
+from tl_core.training.callbacks.reduce_lr_on_plateau import ReduceLROnPlateau
+
+if TYPE_CHECKING:
+    from tl_core.training.trainer import EpochLogs, Trainer
 
 logger = logging.getLogger(__name__)
 
 Array = npt.NDArray[Any]
+States = dict[str, dict[str, Any]]
+"""What the callbacks keep, by their name."""
 
-_GROUPS: Final = ("variables", "optimizer", "best")
-_STATE: Final = tuple(entry.name for entry in fields(TrainerState) if entry.name not in ("best", "weights"))
+CHECKPOINT_INTERVAL: Final = 10.0  # seconds between two checkpoints that outlive a power cut; others: every epoch
+MAX_LAST_CHECKPOINT: Final = 200 << 20  # bytes kept of a run that has ended, so that more epochs can follow
+VERSION: Final = 2
 _END_OF_ZIP: Final = 22  # bytes of the record that ends a zip file without a comment
+_UNREADABLE: Final = (
+    OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile, TransferLearningError,
+)  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
     """The end of an epoch."""
 
-    state: TrainerState
-    last_epoch: int  # of the phase
+    phase: str
+    first_epoch: int  # of the phase
+    epoch: int  # that is complete, counted from 1 over all phases
+    batch_size: int
+    callbacks: States
     variables: list[Array]  # of the trained part
     optimizer: list[Array]
+
+    def with_new_patience(self) -> Checkpoint:
+        """The same, with as much patience as at the beginning: for epochs that were not planned before."""
+        states = {name: {**state, "wait": 0} if "wait" in state else state for name, state in self.callbacks.items()}
+        return replace(self, callbacks=states)
+
+
+class Backup(Callback):
+    """Keeps the latest epoch in the folder of the run."""
+
+    def __init__(self, folder: RunFolder, log: EventLogger) -> None:
+        self._folder = folder
+        self._log = log
+        self._flushed = time.monotonic()
+        self._bytes = 0  # of the latest checkpoint
+
+    def on_epoch_end(self, trainer: Trainer, epoch: int, logs: EpochLogs) -> None:
+        """Write every epoch; flushed to the disk now and then, and at the end of a phase."""
+        last = trainer.stop_phase or epoch >= trainer.last_epoch
+        flush = last or time.monotonic() - self._flushed >= CHECKPOINT_INTERVAL
+        if flush:
+            self._log.slow_step()
+        checkpoint = Checkpoint(
+            phase=trainer.phase.name,
+            first_epoch=trainer.first_epoch,
+            epoch=epoch,
+            batch_size=trainer.batch_size,
+            callbacks={callback.name: callback.state_dict() for callback in trainer.callbacks if callback.name},
+            variables=[variable.value.numpy() for variable in trainer.variables],
+            optimizer=[variable.value.numpy() for variable in trainer.optimizer.variables],
+        )
+        save_checkpoint(self._folder, checkpoint, flush=flush)
+        if flush:
+            self._flushed = time.monotonic()
+        self._bytes = sum(array.nbytes for array in (*checkpoint.variables, *checkpoint.optimizer))
+
+    def on_train_end(self, trainer: Trainer) -> None:
+        """Keep the latest alone, unless it is large."""
+        if self._bytes > MAX_LAST_CHECKPOINT:
+            remove_checkpoint(self._folder)
+        else:
+            keep_latest(self._folder)
 
 
 def save_checkpoint(folder: RunFolder, checkpoint: Checkpoint, *, flush: bool = True) -> None:
@@ -49,47 +115,29 @@ def save_checkpoint(folder: RunFolder, checkpoint: Checkpoint, *, flush: bool = 
     Raises:
         WorkspaceError: the disk is full or cannot be written.
     """
-    state = {name: getattr(checkpoint.state, name) for name in _STATE}
-    best = [] if _best_is_last(checkpoint) else checkpoint.state.weights
-    groups = dict(zip(_GROUPS, (checkpoint.variables, checkpoint.optimizer, best), strict=True))
-    arrays: dict[str, Any] = {
-        f"{name}_{index}": value for name, values in groups.items() for index, value in enumerate(values)
-    }
-    head = {
-        "state": {**state, "best": checkpoint.state.best and asdict(checkpoint.state.best)},
-        "best_is_last": _best_is_last(checkpoint),
-        "last_epoch": checkpoint.last_epoch,
-        "counts": {name: len(groups[name]) for name in _GROUPS},
-    }
-    arrays["head"] = np.array(json.dumps(head))
+    arrays = _to_arrays(checkpoint)
     if flush:
         with replacing(folder.path / CHECKPOINT_FILE) as temporary, temporary.open("wb") as file:
             np.savez(file, **arrays)
         return
-    in_turns = LATEST_FILES[checkpoint.state.next_epoch % len(LATEST_FILES)]
+    in_turns = LATEST_FILES[(checkpoint.epoch + 1) % len(LATEST_FILES)]
     with overwriting(folder.path / in_turns) as file:
         _make_unreadable(file)
         np.savez(file, **arrays)
 
 
-def with_more_epochs(checkpoint: Checkpoint, epochs: int) -> Checkpoint:
-    """The same state with so many epochs more to go; patience begins anew."""
-    state = replace(checkpoint.state, waited=0, flat=0)
-    return replace(checkpoint, state=state, last_epoch=state.next_epoch - 1 + epochs)
-
-
 def load_checkpoint(folder: RunFolder) -> Checkpoint | None:
-    """The run's latest checkpoint; None, so that the training begins anew, if there is none that is whole."""
-    found = [_read(folder.path / name) for name in (CHECKPOINT_FILE, *LATEST_FILES)]
-    whole = [checkpoint for checkpoint in found if checkpoint is not None]
-    return max(whole, key=lambda checkpoint: checkpoint.state.next_epoch, default=None)
+    """The run's latest checkpoint; None, so that the training begins anew, if there is none that can be read."""
+    found = [_read(folder.path / name, folder) for name in (CHECKPOINT_FILE, *LATEST_FILES)]
+    readable = [checkpoint for checkpoint in found if checkpoint is not None]
+    return max(readable, key=lambda checkpoint: checkpoint.epoch, default=None)
 
 
 def keep_latest(folder: RunFolder) -> None:
     """Of a run that has ended keep the latest checkpoint alone; if that cannot be done, all stay and can be read."""
     target = folder.path / CHECKPOINT_FILE
-    files = [file for name in (CHECKPOINT_FILE, *LATEST_FILES) if (file := folder.path / name).exists()]
-    newest = max(files, key=lambda file: file.stat().st_mtime_ns, default=target)
+    epochs = {folder.path / name: _epoch_in(folder.path / name) for name in (CHECKPOINT_FILE, *LATEST_FILES)}
+    newest = max(epochs, key=epochs.__getitem__)
     try:
         if newest != target:
             newest.replace(target)
@@ -105,21 +153,119 @@ def remove_checkpoint(folder: RunFolder) -> None:
         (folder.path / name).unlink(missing_ok=True)
 
 
-def _read(path: Path) -> Checkpoint | None:
+def _to_arrays(checkpoint: Checkpoint) -> dict[str, Any]:
+    groups: dict[str, list[Array]] = {"variables": checkpoint.variables, "optimizer": checkpoint.optimizer}
+    states: States = {}
+    for name, state in checkpoint.callbacks.items():
+        lists = {key: value for key, value in state.items() if isinstance(value, list)}
+        states[name] = {key: value for key, value in state.items() if key not in lists}
+        groups |= {f"{name}/{key}": value for key, value in lists.items()}
+    head = {
+        "version": VERSION,
+        "phase": checkpoint.phase,
+        "first_epoch": checkpoint.first_epoch,
+        "epoch": checkpoint.epoch,
+        "batch_size": checkpoint.batch_size,
+        "callbacks": states,
+        "counts": {name: len(values) for name, values in groups.items()},
+    }
+    arrays: dict[str, Any] = {
+        f"{name}_{index}": value for name, values in groups.items() for index, value in enumerate(values)
+    }
+    return {**arrays, "head": np.array(json.dumps(head))}
+
+
+def _read(path: Path, folder: RunFolder) -> Checkpoint | None:
     try:
         with np.load(path, allow_pickle=False) as file:
-            head = json.loads(str(file["head"]))
-            groups = [_group(file, name, head["counts"][name]) for name in _GROUPS]
+            head = _head(file)
+            groups = {
+                name: [file[f"{name}_{index}"] for index in range(count)] for name, count in head["counts"].items()
+            }
+        return _from_version_1(head, groups, folder) if head["version"] == 1 else _from_groups(head, groups)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        logger.warning("The checkpoint %s is damaged and left out: %s", path.name, error)
+    except _UNREADABLE as error:
+        logger.warning("The checkpoint %s is damaged, or of another version, and left out: %s", path.name, error)
         return None
-    values = head["state"]
-    best = values.pop("best")
-    weights = groups[0] if head.get("best_is_last") else groups[2]
-    state = TrainerState(**values, best=best and Best.from_dict(best), weights=weights)
-    return Checkpoint(state, head["last_epoch"], groups[0], groups[1])
+
+
+def _head(file: Mapping[str, Any]) -> dict[str, Any]:
+    head: dict[str, Any] = json.loads(str(file["head"]))
+    version = head.setdefault("version", 1)
+    if version not in (1, VERSION):
+        raise ValueError(f"version {version}")
+    return head
+
+
+def _from_groups(head: dict[str, Any], groups: dict[str, list[Array]]) -> Checkpoint:
+    states = head["callbacks"]
+    for name, values in groups.items():
+        callback, _, key = name.partition("/")
+        if key:
+            states[callback][key] = values
+    return _checked(
+        Checkpoint(
+            phase=head["phase"],
+            first_epoch=int(head["first_epoch"]),
+            epoch=int(head["epoch"]),
+            batch_size=int(head["batch_size"]),
+            callbacks=states,
+            variables=groups["variables"],
+            optimizer=groups["optimizer"],
+        )
+    )
+
+
+def _from_version_1(head: dict[str, Any], groups: dict[str, list[Array]], folder: RunFolder) -> Checkpoint:
+    state = head["state"]
+    known = {"phase", "next_epoch", "batch_size", "phase_best", "waited", "flat", "best"}
+    if unknown := state.keys() - known:
+        raise ValueError(f"unknown: {', '.join(sorted(unknown))}")
+    current = bool(head["best_is_last"])
+    counters = {EarlyStopping.name: state["waited"], ReduceLROnPlateau.name: state["flat"]}
+    states: States = {name: {"best": state["phase_best"], "wait": wait} for name, wait in counters.items()}
+    weights = [] if current else groups["best"]
+    states[BestModel.name] = {"best": state["best"], "current": current, "weights": weights, "outdated": True}
+    return _checked(
+        Checkpoint(
+            phase=state["phase"],
+            first_epoch=_first_epoch(folder, state["phase"], state["next_epoch"]),
+            epoch=int(state["next_epoch"]) - 1,
+            batch_size=int(state["batch_size"]),
+            callbacks=states,
+            variables=groups["variables"],
+            optimizer=groups["optimizer"],
+        )
+    )
+
+
+def _first_epoch(folder: RunFolder, phase: str, next_epoch: int) -> int:
+    """Which version 1 did not keep: by what the run has told."""
+    if phase == HEAD:
+        return 1
+    told = (event for event in read_events(folder.events_file) if event["kind"] == "epoch")
+    return min((int(event["epoch"]) for event in told if event["phase"] == phase), default=next_epoch)
+
+
+def _checked(checkpoint: Checkpoint) -> Checkpoint:
+    """Let every callback try its state, so that one of another form shows before anything is trained."""
+    if checkpoint.phase not in PHASE_TITLES:
+        raise ValueError(f"phase {checkpoint.phase}")
+    for callback in (BestModel(), EarlyStopping(None), ReduceLROnPlateau()):
+        if callback.name in checkpoint.callbacks:
+            callback.load_state_dict(checkpoint.callbacks[callback.name])
+    return checkpoint
+
+
+def _epoch_in(path: Path) -> int:
+    """Which epoch a file is of; -1 where it cannot be read."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            head = _head(file)
+        return int(head["state"]["next_epoch"]) - 1 if head["version"] == 1 else int(head["epoch"])
+    except _UNREADABLE:
+        return -1  # none, damaged or of another version: `load_checkpoint` says so
 
 
 def _make_unreadable(file: BinaryIO) -> None:
@@ -129,13 +275,3 @@ def _make_unreadable(file: BinaryIO) -> None:
         file.write(bytes(_END_OF_ZIP))
         file.flush()
     file.seek(0)
-
-
-def _best_is_last(checkpoint: Checkpoint) -> bool:
-    """Whether the last epoch is the best one, so that one copy of the weights is enough."""
-    best = checkpoint.state.best
-    return best is not None and best.epoch == checkpoint.state.next_epoch - 1
-
-
-def _group(file: Any, name: str, count: int) -> list[Array]:
-    return [file[f"{name}_{index}"] for index in range(count)]

@@ -5,27 +5,32 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from tl_core.runs import Best, EventLog
 from tl_core.runs.heartbeat import Heartbeat
-from tl_core.training.epoch_runner import Batches, Result
+from tl_core.training.callbacks import Callback
 
+if TYPE_CHECKING:
+    from tl_core.training.epoch_runner import Batches
+    from tl_core.training.trainer import EpochLogs, Trainer
+
+# The stages around the phases of training, which have the names of `tl_core.config.phases`.
 PREPARE: Final = "prepare"
 FEATURES: Final = "features"
 EVALUATE: Final = "evaluate"
 SAVE: Final = "save"
 
-PINNED_DIGITS: Final = 4  # of a probability; more would not be seen
+PROBABILITY_DIGITS: Final = 4  # of a watched image; more would not be seen
 
 _WITHOUT_BATCHES: Final = (PREPARE, EVALUATE, SAVE)
 _INTERVAL: Final = 0.25  # seconds between two batch or progress events
 
 
-class Reporter:
+class EventLogger(Callback):
     """Writes the events of one run, and tells its heartbeat where no sign is to be expected for a while."""
 
     def __init__(
@@ -37,35 +42,37 @@ class Reporter:
         self._events = events
         self._clock = clock
         self._heartbeat = heartbeat
-        self._phase = PREPARE
-        self._phase_began = clock()
-        self._last = -_INTERVAL
-        self.seconds: dict[str, float] = {}  # by phase
+        self._stage = PREPARE
+        self._stage_began = clock()
+        self._told = -_INTERVAL
+        self._waiting: list[Batches] = []  # learned from since the last batch event
+        self._waiting_since = 0.0
+        self.seconds: dict[str, float] = {}  # by stage
 
-    def phase(self, phase: str, text: str, **values: Any) -> None:
+    def begin(self, stage: str, text: str, **values: Any) -> None:
         """A new stage begins."""
         self.close_stage()
-        self._phase = phase
-        self._events.write("phase", phase=phase, text=text, **values)
+        self._stage = stage
+        self._events.write("phase", phase=stage, text=text, **values)
         if self._heartbeat is not None:
-            self._heartbeat.enter(slow=phase in _WITHOUT_BATCHES)
+            self._heartbeat.enter(slow=stage in _WITHOUT_BATCHES)
+
+    def close_stage(self) -> None:
+        """Add the time since the last stage began to that stage."""
+        now = self._clock()
+        self.seconds[self._stage] = self.seconds.get(self._stage, 0.0) + now - self._stage_began
+        self._stage_began = now
 
     def slow_step(self) -> None:
         """What comes next takes a while and can give no sign of life: compiling, a first batch, writing a file."""
         if self._heartbeat is not None:
             self._heartbeat.slow_step()
 
-    def close_stage(self) -> None:
-        """Add the time since the last stage began to that stage."""
-        now = self._clock()
-        self.seconds[self._phase] = self.seconds.get(self._phase, 0.0) + now - self._phase_began
-        self._phase_began = now
-
     def progress(self, done: int, total: int, images_per_second: float | None = None) -> None:
         """So much of the current stage is done; the last piece is always told."""
         if done >= total or self._due():
             self._events.write(
-                "progress", phase=self._phase, done=done, total=total, images_per_second=images_per_second
+                "progress", phase=self._stage, done=done, total=total, images_per_second=images_per_second
             )
         if done >= total:
             self.slow_step()  # what was made is now written to the disk
@@ -74,71 +81,89 @@ class Reporter:
         """A decision or a warning, in words."""
         self._events.write("note", text=text)
 
-    def kept(self, entry: str, frozen_layers: int) -> None:
-        """What the first layers say about the images lies on the disk under this name."""
+    def cached(self, entry: str, frozen_layers: int) -> None:
+        """The outputs of the first layers for the images are in the cache under this name."""
         self._events.write("kept", entry=entry, frozen_layers=frozen_layers)
 
-    def epoch(
-        self, number: int, last: int, trained: Result, checked: Result, *, rate: float, seconds: float, best: bool
-    ) -> None:
-        """An epoch is complete."""
-        self._events.write(
-            "epoch",
-            phase=self._phase,
-            epoch=number,
-            epochs=last,
-            loss=trained.loss,
-            accuracy=trained.accuracy,
-            val_loss=checked.loss,
-            val_accuracy=checked.accuracy,
-            learning_rate=rate,
-            seconds=seconds,
-            best=best,
-        )
-
-    def pinned(self, epoch: int, probabilities: npt.NDArray[np.float32]) -> None:
-        """What the model of this epoch says about the pinned pictures, ``(pictures, classes)``."""
+    def watched(self, epoch: int, probabilities: npt.NDArray[np.float32]) -> None:
+        """What the model of this epoch says about the watched images, ``(images, classes)``."""
         rows = [
-            [round(value, PINNED_DIGITS) if math.isfinite(value) else None for value in row]
+            [round(value, PROBABILITY_DIGITS) if math.isfinite(value) else None for value in row]
             for row in probabilities.tolist()
         ]
         self._events.write("pinned", epoch=epoch, probabilities=rows)
-
-    def batches(self, epoch: int) -> Callable[[Batches], None]:
-        """A receiver for the batches of one epoch: sums them up and tells them at most four times a second."""
-        waiting: list[Batches] = []
-        since = self._clock()
-
-        def receive(batches: Batches) -> None:
-            nonlocal since
-            waiting.append(batches)
-            if not self._due():
-                return
-            images = sum(entry.images for entry in waiting)
-            self._events.write(
-                "batch",
-                phase=self._phase,
-                epoch=epoch,
-                batch=batches.done,
-                batches=batches.total,
-                loss=sum(entry.loss * entry.images for entry in waiting) / images,
-                accuracy=sum(entry.accuracy * entry.images for entry in waiting) / images,
-                images_per_second=images / max(1e-6, self._clock() - since),
-            )
-            waiting.clear()
-            since = self._clock()
-
-        return receive
 
     def end(self, status: str, text: str) -> None:
         """The run is over."""
         self._events.write("end", status=status, text=text)
 
+    def on_phase_begin(self, trainer: Trainer) -> None:
+        """Tell what will be trained."""
+        first = trainer.epoch + 1
+        if trainer.resumed:
+            self.note(f"Going on with epoch {first}.")
+        trainable = trainer.data.trained.trainable_variables
+        self.begin(
+            trainer.phase.name,
+            trainer.data.text,
+            epochs=trainer.last_epoch - first + 1,
+            steps=trainer.steps,
+            first_epoch=first,
+            trainable_parameters=sum(math.prod(variable.shape) for variable in trainable),
+        )
+
+    def on_epoch_begin(self, trainer: Trainer, epoch: int) -> None:
+        """Forget the batches of an epoch that was broken off."""
+        self._waiting, self._waiting_since = [], self._clock()
+
+    def on_train_batch_end(self, trainer: Trainer, batches: Batches) -> None:
+        """Sum the batches up and tell them at most four times a second."""
+        self._waiting.append(batches)
+        if not self._due():
+            return
+        images = sum(entry.images for entry in self._waiting)
+        self._events.write(
+            "batch",
+            phase=trainer.phase.name,
+            epoch=trainer.epoch + 1,
+            batch=batches.done,
+            batches=batches.total,
+            loss=sum(entry.loss * entry.images for entry in self._waiting) / images,
+            accuracy=sum(entry.accuracy * entry.images for entry in self._waiting) / images,
+            images_per_second=images / max(1e-6, self._clock() - self._waiting_since),
+        )
+        self._waiting, self._waiting_since = [], self._clock()
+
+    def on_test_begin(self, trainer: Trainer) -> None:
+        """In the first epoch of a phase the graph that checks is traced."""
+        if trainer.epochs_run == 0:
+            self.slow_step()
+
+    def on_epoch_end(self, trainer: Trainer, epoch: int, logs: EpochLogs) -> None:
+        """Tell the figures."""
+        self._events.write(
+            "epoch",
+            phase=trainer.phase.name,
+            epoch=epoch,
+            epochs=trainer.last_epoch,
+            loss=logs.train.loss,
+            accuracy=logs.train.accuracy,
+            val_loss=logs.validation.loss,
+            val_accuracy=logs.validation.accuracy,
+            learning_rate=logs.learning_rate,
+            seconds=logs.seconds,
+            best=trainer.best is not None and trainer.best.epoch == epoch,
+        )
+
+    def on_note(self, trainer: Trainer, text: str) -> None:
+        """Tell it."""
+        self.note(text)
+
     def _due(self) -> bool:
         now = self._clock()
-        if now - self._last < _INTERVAL:
+        if now - self._told < _INTERVAL:
             return False
-        self._last = now
+        self._told = now
         return True
 
 

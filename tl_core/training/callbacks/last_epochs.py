@@ -1,4 +1,4 @@
-"""Keeping the last epochs beside the best one, where the person wished so."""
+"""Keeps the last epochs beside the best one, where the person wished so."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import time
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import keras
 
+from tl_core.config.phases import FINE_TUNE
 from tl_core.models.classifier import Classifier
 from tl_core.models.weights import weights_of_backbone, weights_of_head
 from tl_core.runs import RunFolder
@@ -21,6 +22,10 @@ from tl_core.runs.epoch_checkpoints import (
     save_epoch_backbone,
     save_epoch_list,
 )
+from tl_core.training.callbacks import Callback
+
+if TYPE_CHECKING:
+    from tl_core.training.trainer import EpochLogs, Trainer
 
 WRITE_INTERVAL: Final = 1.0  # seconds between two writings: short epochs wait in memory, and many are never written
 
@@ -33,22 +38,24 @@ class _Waiting:
     weights: Weights
 
 
-class LastEpochsCheckpoint:
+class LastEpochsCheckpoint(Callback):
     """The last epochs of one training.
 
     An epoch of feature extraction is its head alone. One of fine-tuning is the head with the layers of the backbone
     that learn. So where the backbone stays frozen, ten epochs take less room than the model.
     """
 
-    def __init__(self, folder: RunFolder, count: int, next_epoch: int) -> None:
+    def __init__(self, folder: RunFolder, classifier: Classifier, count: int, next_epoch: int) -> None:
         """Begin, or go on: epochs from ``next_epoch`` on will be trained again.
 
         Args:
             folder: of the run.
+            classifier: in training.
             count: how many epochs are kept; 0 = none, and nothing is done.
             next_epoch: the first that will be told.
         """
         self._folder = folder
+        self._classifier = classifier
         self._count = count
         self._kept: deque[EpochCheckpoint] = deque(maxlen=count)
         self._waiting: deque[_Waiting] = deque(maxlen=count)
@@ -56,40 +63,34 @@ class LastEpochsCheckpoint:
         self._kept.extend(entry for entry in epoch_checkpoints(folder) if entry.epoch < next_epoch)
         save_epoch_list(folder, tuple(self._kept))
 
-    @property
     def needs_model(self) -> bool:
         """Whether the best model has to be on the disk, because the epochs are nothing without it."""
         return self._count > 0 and not self._folder.model_file.exists()
 
-    def add(self, classifier: Classifier, frozen_layers: int, epoch: int, phase: str, val_accuracy: float) -> None:
-        """Keep an epoch, whose weights are in place.
+    def on_phase_begin(self, trainer: Trainer) -> None:
+        """Before fine-tuning keep the layers that will change as the epochs so far have them."""
+        if trainer.phase.name != FINE_TUNE or trainer.resumed:
+            return
+        self._write()
+        if self._kept:
+            save_epoch_backbone(self._folder, weights_of_backbone(self._classifier, trainer.phase.frozen_layers))
 
-        Args:
-            classifier: in training.
-            frozen_layers: of its backbone; the others learn.
-            epoch: counted from 1 over both phases.
-            phase: head or fine_tune.
-            val_accuracy: 0-1.
-        """
+    def on_epoch_end(self, trainer: Trainer, epoch: int, logs: EpochLogs) -> None:
+        """Keep an epoch in memory, and now and then write what waits there."""
         if not self._count:
             return
-        weights = {**weights_of_head(classifier), **_learning(classifier, frozen_layers, phase)}
-        self._waiting.append(_Waiting(epoch, phase, val_accuracy, weights))
+        weights = weights_of_head(self._classifier)
+        if trainer.phase.name == FINE_TUNE:
+            weights |= weights_of_backbone(self._classifier, trainer.phase.frozen_layers)
+        self._waiting.append(_Waiting(epoch, trainer.phase.name, logs.validation.accuracy, weights))
         if time.monotonic() - self._written >= WRITE_INTERVAL:
-            self.write()
+            self._write()
 
-    def fine_tuning_begins(self, classifier: Classifier, frozen_layers: int) -> None:
-        """Keep the layers that will change as the epochs so far have them."""
-        self.write()
-        if self._kept:
-            save_epoch_backbone(self._folder, weights_of_backbone(classifier, frozen_layers))
+    def on_train_end(self, trainer: Trainer) -> None:
+        """Write what waits in memory."""
+        self._write()
 
-    def write(self) -> None:
-        """Write what still waits in memory.
-
-        Raises:
-            WorkspaceError: the workspace cannot be written.
-        """
+    def _write(self) -> None:
         if not self._waiting:
             return
         for entry in self._waiting:
@@ -104,16 +105,12 @@ def bytes_needed(classifier: Classifier, frozen_layers: int, count: int) -> int:
 
     Args:
         classifier: to be trained.
-        frozen_layers: of its backbone while fine-tuning; all of them where there is none.
+        frozen_layers: of its backbone in the last phase.
         count: how many epochs are kept.
     """
     head = _bytes(classifier.head.weights)
     tail = _bytes(weight for layer in classifier.base.layers[frozen_layers:] for weight in layer.weights)
     return count * (head + tail) + (tail if count else 0)  # and the tail once as it was before
-
-
-def _learning(classifier: Classifier, frozen_layers: int, phase: str) -> Weights:
-    return weights_of_backbone(classifier, frozen_layers) if phase == "fine_tune" else {}
 
 
 def _bytes(weights: Iterable[keras.Variable]) -> int:

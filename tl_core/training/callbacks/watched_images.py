@@ -1,38 +1,53 @@
-"""What the model in training says about the pinned pictures, epoch by epoch.
+"""What the model in training says about the watched images, epoch by epoch.
 
-The frozen layers look at them once per stage; after an epoch only the trained part is asked, in inference mode. No
-graph is compiled for so few images, nothing random is drawn, and a run without pinned pictures does none of it.
+The frozen layers look at them once per phase; after an epoch only the trained part is asked, in inference mode. No
+graph is compiled for so few images, nothing random is drawn, and a run without watched images does none of it.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import tensorflow as tf
 
 from tl_core.errors import ImageError
-from tl_core.features.partition import Partition
-from tl_core.models.probabilities import Probabilities, as_class_probabilities
+from tl_core.models.probabilities import as_class_probabilities
 from tl_core.runs import RunFolder
 from tl_core.runs.watched_images import Images, read_pictures, watched_images
-from tl_core.training.callbacks.event_log import Reporter
+from tl_core.training.callbacks import Callback
+from tl_core.training.callbacks.event_log import EventLogger
+
+if TYPE_CHECKING:
+    from tl_core.training.trainer import EpochLogs, Trainer
 
 
-class WatchedPictures:
-    """The pinned pictures in front of one stage of the training."""
+class WatchedImages(Callback):
+    """Asks the model about the images that a person watches."""
 
-    def __init__(self, images: Images, partition: Partition) -> None:
-        self._trained = partition.trained
-        seen = [tf.constant(images)] if partition.frozen is None else partition.frozen(tf.constant(images))
+    def __init__(self, folder: RunFolder, image_size: int, log: EventLogger) -> None:
+        self._images = _read(folder, image_size, log)
+        self._log = log
+        self._inputs: list[tf.Tensor] = []
+
+    def on_phase_begin(self, trainer: Trainer) -> None:
+        """Run the images through the frozen layers."""
+        if self._images is None:
+            return
+        images, frozen = tf.constant(self._images), trainer.data.frozen
+        seen = [images] if frozen is None else frozen(images)
         self._inputs = [tf.cast(tensor, tf.float32) if tensor.dtype.is_integer else tensor for tensor in seen]
 
-    def ask(self) -> Probabilities:
-        """Class probabilities ``(pictures, classes)`` of the model as it is now."""
-        return as_class_probabilities(self._trained(self._inputs, training=False).numpy())
+    def on_epoch_end(self, trainer: Trainer, epoch: int, logs: EpochLogs) -> None:
+        """Ask the trained part."""
+        if self._images is not None:
+            probabilities = trainer.data.trained(self._inputs, training=False).numpy()
+            self._log.watched(epoch, as_class_probabilities(probabilities))
 
 
-def read_watched(folder: RunFolder, size: int, reporter: Reporter) -> Images | None:
-    """The pinned pictures of a run as its network sees them; None where there are none.
+def _read(folder: RunFolder, size: int, log: EventLogger) -> Images | None:
+    """The watched images of a run as its network sees them; None where there are none.
 
-    A picture that cannot be read is no reason not to train: it is said, and none is watched.
+    An image that cannot be read is no reason not to train: it is said, and none is watched.
     """
     pictures = watched_images(folder)
     if not pictures:
@@ -40,5 +55,5 @@ def read_watched(folder: RunFolder, size: int, reporter: Reporter) -> Images | N
     try:
         return read_pictures(pictures, size)
     except ImageError as error:
-        reporter.note(f"The pinned pictures are left out: {error}")
+        log.note(f"The watched images are left out: {error}")
         return None

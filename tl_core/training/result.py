@@ -1,0 +1,105 @@
+"""The end of a training: its best model is measured as it is stored, written, and what it achieved recorded."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from typing import Any, Final
+
+import numpy as np
+
+from tl_core.models.classifier import Classifier
+from tl_core.models.probabilities import as_class_probabilities
+from tl_core.runs import Best, RunFolder
+from tl_core.runs.evaluations import save_probabilities
+from tl_core.storage.files import write_json
+from tl_core.training.callbacks.best_model import SaveBestModel
+from tl_core.training.callbacks.event_log import EVALUATE, SAVE
+from tl_core.training.data import Subset
+from tl_core.training.epoch_runner import Interrupted, Result
+from tl_core.training.setup import TrainingSetup
+from tl_core.training.trainer import Trainer
+
+MEASURED_AFTER_STOP: Final = 1.0  # seconds: once asked to stop, a measurement that takes longer is left out
+_AT_ONCE: Final = 64  # images
+
+ShouldStop = Callable[[], bool]
+
+
+def save_result(
+    trainer: Trainer, setup: TrainingSetup, folder: RunFolder, saver: SaveBestModel, *, measure: bool
+) -> Best:
+    """Save the best model with its figures; its weights are in place when this is called.
+
+    Args:
+        trainer: that has ended, with a best epoch.
+        setup: of the training.
+        folder: of the run.
+        saver: one of the callbacks of the trainer.
+        measure: whether there is time to measure it.
+
+    Returns:
+        The best epoch, with the figures of the stored model where they were measured.
+    """
+    results: dict[str, Result] = {}
+    if measure:
+        setup.log.begin(EVALUATE, "Measuring the best model")
+        results = _measure(trainer, setup, saver)
+    assert trainer.best is not None  # noqa: S101  # the callers have looked
+    if "validation" in results:
+        checked = results["validation"]
+        trainer.best = replace(trainer.best, val_loss=checked.loss, val_accuracy=checked.accuracy)
+    setup.log.begin(SAVE, "Saving the best model")
+    trainer.end()
+    for split, result in results.items():
+        save_probabilities(
+            folder,
+            split,
+            as_class_probabilities(result.probabilities),
+            model_sha256=saver.sha256,
+            dataset_fingerprint=setup.dataset.fingerprint,
+        )
+    setup.log.close_stage()
+    metrics: dict[str, Any] = {"best": asdict(trainer.best), "epochs": trainer.epoch}
+    metrics |= {split: {"loss": result.loss, "accuracy": result.accuracy} for split, result in results.items()}
+    write_json(folder.metrics_file, {**metrics, "seconds": setup.log.seconds})
+    return trainer.best
+
+
+def _measure(trainer: Trainer, setup: TrainingSetup, saver: SaveBestModel) -> dict[str, Result]:
+    began = time.monotonic()
+
+    def too_long() -> bool:
+        return setup.should_stop() and time.monotonic() - began > MEASURED_AFTER_STOP
+
+    data, stored = trainer.data, saver.stored_form()
+    subsets = {"validation": data.validation, "test": data.test}
+    try:
+        return {
+            split: trainer.evaluate(subset, too_long)
+            if stored is setup.classifier
+            else _measure_stored(stored, subset, setup, setup.rows_of(split), too_long)
+            for split, subset in subsets.items()
+            if subset is not None
+        }
+    except Interrupted:
+        setup.log.note("The kept model is not measured any further; that is done when it is evaluated.")
+        return {}
+
+
+def _measure_stored(
+    stored: Classifier, subset: Subset, setup: TrainingSetup, rows: Any, should_stop: ShouldStop
+) -> Result:
+    """Run the images through the model that is stored, where the one in training calculates with fewer bits."""
+    pieces = []
+    for start in range(0, len(rows), _AT_ONCE):
+        images = setup.images.read(rows[start : start + _AT_ONCE]).astype(np.float32)
+        pieces.append(np.asarray(stored(images)))
+        if should_stop():
+            raise Interrupted
+    probabilities = np.concatenate(pieces)
+    losses = np.asarray(setup.loss.losses(subset.labels, probabilities)) * subset.weights
+    correct = np.asarray(setup.loss.correct(subset.labels, probabilities))
+    penalty = float(sum(float(value) for value in stored.head.losses))
+    return Result(float(losses.mean()) + penalty, float(correct.mean()), probabilities)
