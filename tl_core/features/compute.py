@@ -27,7 +27,7 @@ Progress = Callable[[int, int, float], None]
 """Told images done, images in all, and images/s."""
 
 FEATURES_KIND: Final = "features"  # of cache entries
-RESIDENT_BYTES: Final = 256 << 20  # up to this much is held in memory where the disk has no room
+IN_MEMORY_BYTES: Final = 256 << 20  # up to this much is held in memory where the disk has no room
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def compute_features(
 
     if (cached := cache.get_or_make(FEATURES_KIND, run.key, run.specs, fill)) is not None:
         return cached
-    if sum(spec.bytes for spec in run.specs) > RESIDENT_BYTES:
+    if sum(spec.bytes for spec in run.specs) > IN_MEMORY_BYTES:
         return None
     arrays = [np.empty(spec.shape, spec.dtype) for spec in run.specs]
     fill(arrays)
