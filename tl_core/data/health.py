@@ -46,7 +46,8 @@ def _class_sizes(dataset: Dataset) -> list[Finding]:
     if few:
         return [
             Finding(
-                "warning", f"Fewer than {FEW_IMAGES} images to train on: {_listed(few)}. Add images, or expect luck."
+                "warning",
+                f"Fewer than {FEW_IMAGES} images to train on: {_listed(few)}. Add more, or the result is chance.",
             )
         ]
     if some:
@@ -106,7 +107,7 @@ def _exact_duplicates(dataset: Dataset) -> list[Finding]:
             Finding("note", f"{counted(copies, 'image is an exact copy', 'images are exact copies')} of another.")
         )
     elif len(dataset.images) > 1:
-        found.append(Finding("good", "No image is there twice."))
+        found.append(Finding("good", "No duplicates."))
     return found
 
 
@@ -125,7 +126,7 @@ def _leaks(dataset: Dataset) -> list[Finding]:
     exact = sum(_crosses(group) for group in _by_pixels(dataset))
     near = sum(_crosses(pair) for pair in _near(dataset))
     if not exact and not near:
-        return [Finding("good", "No image is on both sides of a split.")]
+        return [Finding("good", "No image is in more than one part of the split.")]
     found = []
     if exact:
         text = f"{counted(exact, 'image is', 'images are')} in training and in validation or test as well"
@@ -138,7 +139,7 @@ def _leaks(dataset: Dataset) -> list[Finding]:
 
 def _skipped(dataset: Dataset) -> list[Finding]:
     if not dataset.skipped:
-        return [Finding("good", "Every file that was brought could be used.")]
+        return [Finding("good", "All files could be read.")]
     examples = _listed([f"{skipped.name}" for skipped in dataset.skipped])
     return [Finding("note", f"{counted(len(dataset.skipped), 'file was', 'files were')} left out: {examples}.")]
 

@@ -43,7 +43,7 @@ def texts(dataset: Dataset) -> dict[str, str]:
 def test_a_healthy_set_is_praised_and_nothing_else(report):
     found = report({"cats": pictures(0, 45), "dogs": pictures(100, 45)})
     assert found["warning"] == found["note"] == ""
-    for praise in ("at least 31 images", "similar size", "both sides", "there twice", "could be used"):
+    for praise in ("at least 31 images", "similar size", "more than one part", "No duplicates", "could be read"):
         assert praise in found["good"]
 
 
@@ -68,7 +68,7 @@ def test_imbalance_is_judged_by_the_largest_and_the_smallest_class(report, small
 def test_exact_copies_are_counted_and_do_not_leak(report):
     found = report({"cats": [*pictures(0, 20), ("again.png", png(3, 48, 48))], "dogs": pictures(100, 20)})
     assert "1 image is an exact copy of another" in found["note"]
-    assert "both sides" in found["good"]
+    assert "more than one part" in found["good"]
 
 
 def test_a_picture_under_two_classes_is_a_warning_that_names_it(report):

@@ -171,7 +171,7 @@ def test_every_preset_fills_the_whole_form(dataset, name):
     at = open_page(unfolded=True)
     checked(at.selectbox(key="train_preset").set_value(name).run())
     saved = json.loads(next(code.value for code in at.code))
-    assert TrainingConfig.from_dict(saved) == PRESETS[name].config
+    assert TrainingConfig.from_file(saved) == PRESETS[name].config
 
 
 def test_what_was_changed_since_the_preset_is_named_and_can_be_undone(dataset):
