@@ -29,7 +29,7 @@ from tl_core.export import card, script
 from tl_core.export.building import spread
 from tl_core.export.formats import FORMATS, ExportFormat, get_format, missing_packages
 from tl_core.export.processes import build_file, predict_with
-from tl_core.export.proof import Proof, images_for, judge
+from tl_core.export.proof import Proof, compare_predictions, images_for
 from tl_core.figures.history import History
 from tl_core.figures.still_curves import still_curves
 from tl_core.imported_models.check import manifest
@@ -166,7 +166,7 @@ def _make(material: _Material, form: ExportFormat, folder: Path, task: TaskConte
     program = script.predict_script(form, predictor.image_size, outputs, confidence)
     (content / script.NAME).write_text(program, encoding="utf-8")
     answers = predict_with(form, content, [material.dataset.path_of(record) for record in material.records], task)
-    proof = judge(form, apply_temperature(app, confidence.temperature), answers, material.labels)
+    proof = compare_predictions(form, apply_temperature(app, confidence.temperature), answers, material.labels)
     task.report(0.95, 1, "Packing")
     (content / manifest.NAME).write_text(_manifest(run, form, confidence, predictor.image_size).to_json(), "utf-8")
     described = card.model_card(run, material.dataset, form, proof, confidence, predictor.image_size)

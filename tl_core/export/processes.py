@@ -82,9 +82,9 @@ def _run_python(words: Sequence[str], task: TaskContext, environment: dict[str, 
     Raises:
         StoppedError: the task was asked to stop.
     """
-    with tempfile.TemporaryFile() as said:
+    with tempfile.TemporaryFile() as printed:
         process = start_python(
-            words, {**os.environ, **environment}, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT
+            words, {**os.environ, **environment}, stdin=subprocess.DEVNULL, stdout=printed, stderr=subprocess.STDOUT
         )
         try:
             while process.poll() is None:
@@ -93,6 +93,6 @@ def _run_python(words: Sequence[str], task: TaskContext, environment: dict[str, 
         finally:
             end_process(process)
         if process.returncode != 0:
-            said.seek(0)
-            logger.warning("An export failed: %s", said.read().decode("utf-8", "replace")[-_LOG_END:])
+            printed.seek(0)
+            logger.warning("An export failed: %s", printed.read().decode("utf-8", "replace")[-_LOG_END:])
         return process.returncode

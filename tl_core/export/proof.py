@@ -48,7 +48,9 @@ def images_for(form: ExportFormat) -> int:
     return IMAGES_QUANTISED if form.quantised else IMAGES
 
 
-def judge(form: ExportFormat, app: Probabilities, export: Probabilities, labels: npt.NDArray[np.int64]) -> Proof:
+def compare_predictions(
+    form: ExportFormat, app: Probabilities, export: Probabilities, labels: npt.NDArray[np.int64]
+) -> Proof:
     """Decide whether an export is good enough.
 
     Args:

@@ -29,7 +29,7 @@ _TEMPERATURE: Final = """\
 _ANSWER: Final = """\
     answer = LABELS[probabilities.argmax()]
 """
-_DOUBT: Final = """\
+_REJECT: Final = """\
     answer = LABELS[probabilities.argmax()] if probabilities.max() >= {threshold!r} else "I don't know"
 """
 
@@ -63,7 +63,7 @@ def _pieces(form: ExportFormat, image_size: int, outputs: int, confidence: Calib
     if confidence.temperature != 1:
         yield _TEMPERATURE.format(temperature=confidence.temperature)
     yield _lines("    return probabilities", "", "", "for path in sys.argv[1:]:", "    probabilities = predict(path)")
-    yield _DOUBT.format(threshold=confidence.threshold) if confidence.threshold else _ANSWER
+    yield _REJECT.format(threshold=confidence.threshold) if confidence.threshold else _ANSWER
     yield _lines('    print(f"{path}: {answer} ({probabilities.max():.1%})")')
 
 

@@ -51,7 +51,7 @@ class _Entry:
     path: Path
     train: TrainFunction
     stop: threading.Event = field(default_factory=threading.Event)
-    silence: HangDetector | None = None  # once it works
+    hang_detector: HangDetector | None = None  # once it works
     discard: bool = False  # cancelled: the run folder is thrown away afterwards
 
 
@@ -105,7 +105,7 @@ class Supervisor:
             waiting = [Job(entry.run_id, place, False) for place, entry in enumerate(self._waiting, start=1)]
             return (*working, *waiting)
 
-    def give_up_if_silent(self) -> bool:
+    def give_up_if_hung(self) -> bool:
         """Look for a heartbeat of the run at work; the watching thread does so every few seconds.
 
         Returns:
@@ -113,7 +113,7 @@ class Supervisor:
         """
         with self._changed:
             entry = self._working
-        if entry is None or entry.silence is None or not entry.silence.too_long(self._clock()):
+        if entry is None or entry.hang_detector is None or not entry.hang_detector.too_long(self._clock()):
             return False
         with self._changed:
             if self._working is not entry:
@@ -122,7 +122,9 @@ class Supervisor:
             self._working = None
             self._start_worker()
             self._changed.notify_all()
-        logger.error("Run %s gave no sign of life for %.0f s and was given up", entry.run_id, entry.silence.seconds)
+        logger.error(
+            "Run %s gave no sign of life for %.0f s and was given up", entry.run_id, entry.hang_detector.seconds
+        )
         self._record_end(entry, "interrupted", HUNG)
         self._discard_if_asked(entry)
         return True
@@ -138,7 +140,7 @@ class Supervisor:
             with self._changed:
                 self._changed.wait_for(lambda: self._working)
             pause.wait(LOOK_EVERY)
-            self.give_up_if_silent()
+            self.give_up_if_hung()
 
     def _work(self) -> None:
         while True:
@@ -159,7 +161,7 @@ class Supervisor:
         try:
             run = load_run(entry.path)
             Heartbeat(run.folder, self._clock).slow_step()  # TensorFlow may have to be loaded first
-            entry.silence = HangDetector(run.folder, LOOK_EVERY, self._clock())
+            entry.hang_detector = HangDetector(run.folder, LOOK_EVERY, self._clock())
             entry.train(run.config, run.dataset_path, run.path, entry.stop.is_set)
         except Exception as error:  # the worker must outlive whatever one training does
             if self._record_end(entry, *ending_of(error)):

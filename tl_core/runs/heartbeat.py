@@ -61,18 +61,18 @@ class Heartbeat:
 
 
 @dataclass(frozen=True, slots=True)
-class Sign:
+class LatestHeartbeat:
     """The latest heartbeat of a training."""
 
     t: float  # Unix seconds
     allowed: float  # seconds until the next one is due
 
 
-def latest_sign(folder: RunFolder) -> Sign | None:
+def latest_heartbeat(folder: RunFolder) -> LatestHeartbeat | None:
     """The latest heartbeat, or None if there is none."""
     try:
         values = json.loads(folder.heartbeat_file.read_text())
-        return Sign(float(values["t"]), float(values["allowed"]))
+        return LatestHeartbeat(float(values["t"]), float(values["allowed"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -83,29 +83,29 @@ def silent_seconds(run: RunRecord, now: float) -> float | None:
     Args:
         now: the current time in Unix seconds.
     """
-    sign = latest_sign(run.folder) if run.status == "running" else None
-    if sign is None or now - sign.t <= sign.allowed:
+    latest = latest_heartbeat(run.folder) if run.status == "running" else None
+    if latest is None or now - latest.t <= latest.allowed:
         return None
-    return now - sign.t
+    return now - latest.t
 
 
 class HangDetector:
     """Counts how long a training has given no heartbeat, for the decision to give it up.
 
-    Only time between two looks counts, and of a long one no more than ``look_every`` twice: while a laptop
+    Only time between two checks counts, and of a long one no more than ``check_every`` twice: while a laptop
     sleeps nothing gives a sign, and nothing hangs.
     """
 
-    def __init__(self, folder: RunFolder, look_every: float, now: float) -> None:
+    def __init__(self, folder: RunFolder, check_every: float, now: float) -> None:
         self._folder = folder
-        self._most = 2 * look_every
-        self._looked = now
-        self._sign = latest_sign(folder)
+        self._most = 2 * check_every
+        self._checked = now
+        self._latest = latest_heartbeat(folder)
         self.seconds = 0.0
 
     def too_long(self, now: float) -> bool:
         """Look for a sign at the moment ``now`` of a clock; whether there has been none for too long."""
-        sign, passed, self._looked = latest_sign(self._folder), now - self._looked, now
-        self.seconds = self.seconds + min(passed, self._most) if sign == self._sign else 0.0
-        self._sign = sign
-        return self.seconds > (sign.allowed if sign else SLOW_STEP) + GIVEN_UP_AFTER
+        latest, passed, self._checked = latest_heartbeat(self._folder), now - self._checked, now
+        self.seconds = self.seconds + min(passed, self._most) if latest == self._latest else 0.0
+        self._latest = latest
+        return self.seconds > (latest.allowed if latest else SLOW_STEP) + GIVEN_UP_AFTER

@@ -7,7 +7,7 @@ import pytest
 
 from tl_core.export import FORMATS
 from tl_core.export.building import spread
-from tl_core.export.proof import images_for, judge
+from tl_core.export.proof import compare_predictions, images_for
 
 EXACT, QUANTISED = FORMATS["tflite"], FORMATS["tflite_int8"]
 APP = np.array([[0.9, 0.1], [0.2, 0.8]] * 50, np.float32)
@@ -20,7 +20,7 @@ def moved(by):
 
 @pytest.mark.parametrize(("by", "passes"), [(0.0, True), (0.0009, True), (0.0012, False), (0.2, False)])
 def test_float_formats_are_judged_by_their_probabilities(by, passes):
-    proof = judge(EXACT, APP, moved(by), LABELS)
+    proof = compare_predictions(EXACT, APP, moved(by), LABELS)
     assert proof.passed is passes
     assert proof.max_difference == pytest.approx(by, abs=1e-6)
     assert passes or f"{by:.2g}" in proof.failure
@@ -30,20 +30,20 @@ def test_float_formats_are_judged_by_their_probabilities(by, passes):
 def test_quantised_formats_are_judged_by_their_accuracy(wrong, passes):
     export = APP.copy()
     export[:wrong] = export[:wrong, ::-1]
-    proof = judge(QUANTISED, APP, export, LABELS)
+    proof = compare_predictions(QUANTISED, APP, export, LABELS)
     assert proof.passed is passes
     assert (proof.app_accuracy, proof.accuracy) == (1.0, pytest.approx(1 - wrong / 100))
     assert passes or "97.0 %" in proof.failure
 
 
 def test_a_better_accuracy_is_no_failure():
-    assert judge(QUANTISED, APP[:, ::-1], APP, LABELS).passed
+    assert compare_predictions(QUANTISED, APP[:, ::-1], APP, LABELS).passed
 
 
 @pytest.mark.parametrize("export", [APP[:, :1], np.full_like(APP, np.nan)], ids=["shape", "nan"])
 @pytest.mark.parametrize("form", [EXACT, QUANTISED], ids=["float", "quantised"])
 def test_nonsense_is_refused(form, export):
-    assert "not offered" in judge(form, APP, export, LABELS).failure
+    assert "not offered" in compare_predictions(form, APP, export, LABELS).failure
 
 
 def test_images_are_spread_over_all():

@@ -16,7 +16,14 @@ from tl_core.features.images import StoredImages
 from tl_core.jobs import JobManager
 from tl_core.jobs.supervisor import HUNG, LOOK_EVERY
 from tl_core.runs import create_run, find_run, list_runs, update_run
-from tl_core.runs.heartbeat import GIVEN_UP_AFTER, SILENT_AFTER, SLOW_STEP, Heartbeat, latest_sign, silent_seconds
+from tl_core.runs.heartbeat import (
+    GIVEN_UP_AFTER,
+    SILENT_AFTER,
+    SLOW_STEP,
+    Heartbeat,
+    latest_heartbeat,
+    silent_seconds,
+)
 from tl_core.runs.store import is_hung
 from tl_core.storage.workspace import Workspace
 
@@ -76,7 +83,7 @@ def look(jobs, clock, seconds):
     """What the queue does every few seconds; whether it has given a run up."""
     for _ in range(int(seconds / LOOK_EVERY)):
         clock.now += LOOK_EVERY
-        if jobs._supervisor.give_up_if_silent():
+        if jobs._supervisor.give_up_if_hung():
             return True
     return False
 
@@ -102,7 +109,7 @@ def test_what_waits_goes_on_and_the_hanging_run_is_interrupted(workspace, datase
     assert is_hung(run)
     with pytest.raises(WorkspaceError, match="still hangs in the program"):
         jobs.resume(first)
-    assert not jobs._supervisor.give_up_if_silent()
+    assert not jobs._supervisor.give_up_if_hung()
 
     hanging.wake_up.set()
     assert hanging.awake.wait(PATIENCE)
@@ -176,9 +183,9 @@ def test_a_real_training_whose_disk_does_not_answer(workspace, dataset, clock, m
     assert blocked.wait(PATIENCE), "the fault was injected"
 
     run = find_run(workspace, first)
-    sign = latest_sign(run.folder)
+    latest = latest_heartbeat(run.folder)
     assert silent_seconds(run, time.time()) is None
-    assert silent_seconds(run, sign.t + sign.allowed + 1) is not None
+    assert silent_seconds(run, latest.t + latest.allowed + 1) is not None
     assert jobs.job(second).position == 1, "without anybody who looks the queue would stand still"
     assert look(jobs, clock, SLOW_STEP + GIVEN_UP_AFTER + 2 * LOOK_EVERY)
     wait_until_idle(jobs, PATIENCE)

@@ -14,7 +14,7 @@ from tl_core.runs.heartbeat import (
     WRITTEN_EVERY,
     HangDetector,
     Heartbeat,
-    latest_sign,
+    latest_heartbeat,
     silent_seconds,
 )
 
@@ -62,38 +62,38 @@ def test_the_file_is_written_every_other_second_at_most(folder, clock, heart):
 
 def test_between_batches_the_timeout_is_30_s_and_in_a_slow_step_180(folder, heart):
     heart.beat()
-    assert latest_sign(folder).allowed == SILENT_AFTER == 30
+    assert latest_heartbeat(folder).allowed == SILENT_AFTER == 30
     heart.slow_step()
-    assert latest_sign(folder).allowed == SLOW_STEP == 180
+    assert latest_heartbeat(folder).allowed == SLOW_STEP == 180
     heart.beat()
-    assert latest_sign(folder).allowed == SILENT_AFTER, "at once, not two seconds later"
+    assert latest_heartbeat(folder).allowed == SILENT_AFTER, "at once, not two seconds later"
 
 
 def test_a_stage_of_slow_steps_keeps_its_allowance(folder, heart):
     heart.enter(slow=True)
     heart.beat()
-    assert latest_sign(folder).allowed == SLOW_STEP
+    assert latest_heartbeat(folder).allowed == SLOW_STEP
     heart.enter(slow=False)
     heart.beat()
-    assert latest_sign(folder).allowed == SILENT_AFTER
+    assert latest_heartbeat(folder).allowed == SILENT_AFTER
 
 
 def test_batches_that_are_slow_by_nature_are_not_a_hang(folder, clock, heart):
     heart.slow_step()
     clock.now += 100  # the first batch: not typical of the others
     heart.beat()
-    assert latest_sign(folder).allowed == SILENT_AFTER
+    assert latest_heartbeat(folder).allowed == SILENT_AFTER
     clock.now += 25
     heart.beat()
-    assert latest_sign(folder).allowed == 75
+    assert latest_heartbeat(folder).allowed == 75
     clock.now += 10_000  # a hang that has passed
     heart.beat()
-    assert latest_sign(folder).allowed == 75
+    assert latest_heartbeat(folder).allowed == 75
 
 
 def test_a_run_at_work_is_silent_once_its_sign_is_overdue(run):
     Heartbeat(run.folder).beat()
-    now = latest_sign(run.folder).t
+    now = latest_heartbeat(run.folder).t
     assert silent_seconds(run, now + 1000) is None, "it waits, nobody works on it"
     run = update_run(run.path, status="running")
     assert silent_seconds(run, now + SILENT_AFTER - 1) is None
@@ -104,13 +104,13 @@ def test_a_run_at_work_is_silent_once_its_sign_is_overdue(run):
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"t": 1}', '{"t": null, "allowed": 3}'])
 def test_a_damaged_file_is_no_sign_and_no_error(folder, content):
     folder.heartbeat_file.write_text(content)
-    assert latest_sign(folder) is None
+    assert latest_heartbeat(folder) is None
 
 
 def test_a_disk_that_takes_nothing_does_not_end_the_training(tmp_path):
     heart = Heartbeat(RunFolder(tmp_path / "gone"))
     heart.beat()
-    assert latest_sign(RunFolder(tmp_path / "gone")) is None
+    assert latest_heartbeat(RunFolder(tmp_path / "gone")) is None
 
 
 def test_it_is_given_up_120_s_after_its_allowance(folder, clock, heart):

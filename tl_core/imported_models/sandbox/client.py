@@ -61,13 +61,13 @@ class SandboxClient:
 
     def __init__(self, model: ImportedModel) -> None:
         self.model = model
-        self._said = tempfile.TemporaryFile()  # noqa: SIM115  # open as long as the process is
+        self._printed = tempfile.TemporaryFile()  # noqa: SIM115  # open as long as the process is
         self._process = start_python(
             ("-m", PROGRAM, str(model.model_file.resolve()), model.sha256),
             _environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=self._said,
+            stderr=self._printed,
         )
         self._most = _LIBRARIES + LIMITS.memory_bytes + 4 * model.size
         self._frames: queue.Queue[Frame | None] = queue.Queue(maxsize=_UNREAD)
@@ -164,9 +164,11 @@ class SandboxClient:
 
     def _ended(self, why: str) -> ModelFileError:
         self.end()
-        self._said.seek(0)
-        said = self._said.read().decode("utf-8", "replace")[-_LOG_END:]
-        logger.warning("A model from a file was closed. %s (exit code %s): %s", why, self._process.returncode, said)
+        self._printed.seek(0)
+        printed = self._printed.read().decode("utf-8", "replace")[-_LOG_END:]
+        logger.warning(
+            "A model from a file was closed. %s (exit code %s): %s", why, self._process.returncode, printed
+        )
         return ModelFileError(
             f"The model “{self.model.name}” was closed. {why}, and the server's log has more: try again, or bring a "
             "model with a smaller backbone."
