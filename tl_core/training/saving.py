@@ -15,8 +15,8 @@ import numpy.typing as npt
 from tl_core.errors import TrainingError, WorkspaceError
 from tl_core.features.cache import open_cache
 from tl_core.models.classifier import Classifier
+from tl_core.runs import RunFolder
 from tl_core.storage.files import replacing, sha256_of
-from tl_core.storage.workspace import Workspace
 
 Array = npt.NDArray[Any]
 
@@ -35,7 +35,7 @@ def require_room(path: Path, classifier: Classifier, more: int = 0) -> None:
         WorkspaceError: it would not.
     """
     needed = _ROOM * sum(variable.value.shape.num_elements() or 1 for variable in classifier.model.weights) * 4 + more
-    open_cache(Workspace(path.parent.parent)).make_disk_room(needed)
+    open_cache(RunFolder(path).workspace).make_disk_room(needed)
     free = shutil.disk_usage(path).free
     if free < needed:
         raise WorkspaceError(
