@@ -56,10 +56,10 @@ def show(
     """Every picture with its answers; many also in one table.
 
     Args:
-        pictures: that were asked about.
+        pictures: that were predicted.
         answers: of each model to all pictures.
-        runs: whose models have answered, or the model from a file that has.
-        epoch: the kept epoch of the first run that has answered; None = its best one.
+        runs: whose models have answered, or the imported model that has.
+        epoch: the saved epoch of the first run that has answered; None = its best one.
     """
     first, compares = 0, len(runs) > 1
     st.header("The answer" if len(pictures) == len(runs) == 1 else "The answers", anchor=False)
@@ -78,7 +78,7 @@ def show(
 
 
 def ask_a_file(workspace: Workspace) -> None:
-    """A model from a file answers."""
+    """An imported model answers."""
     model = pick_imported_model(workspace, key="predict-brought")
     if model is None:
         import_model_section(workspace, key="predict-brought", first=True)

@@ -15,12 +15,12 @@ traceback belongs in the log, never on the page::
     ├── WeightsUnavailableError     pretrained weights are neither here nor to be had
     ├── RunNotFoundError
     ├── ModelUnavailableError       a run has no usable model (yet), or its file is damaged
-    ├── ModelFileError              a model brought as a file is not accepted, or cannot be opened
-    ├── ExportError                 a model cannot be taken elsewhere in this format
+    ├── ModelFileError              an imported model is not accepted, or cannot be opened
+    ├── ExportError                 a model cannot be exported in this format
     ├── TrainingError               a training cannot go on
     │   ├── DivergedError           the loss became infinite or not a number
     │   └── OutOfMemoryError        the memory is not enough
-    └── StoppedError                the person asked to stop before there was anything to keep
+    └── StoppedError                a stop was requested before there was anything to save
 """
 
 
@@ -37,7 +37,7 @@ class WorkspaceError(TransferLearningError):
 
 
 class NewerVersionError(TransferLearningError):
-    """A file was written by a newer version of this program, which knows more than this one."""
+    """A file was written by a newer version of this program, which has more than this one supports."""
 
 
 class DataError(TransferLearningError):
@@ -77,7 +77,7 @@ class ModelUnavailableError(TransferLearningError):
 
 
 class ModelFileError(TransferLearningError):
-    """A model that a person brings as a file is refused, or could not be opened."""
+    """An imported model is refused, or could not be opened."""
 
 
 class ExportError(TransferLearningError):
@@ -97,4 +97,4 @@ class OutOfMemoryError(TrainingError):
 
 
 class StoppedError(TransferLearningError):
-    """The person asked to stop before there was anything to keep."""
+    """A stop was requested before there was anything to save."""

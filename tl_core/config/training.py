@@ -241,12 +241,12 @@ class TrainingConfig:
         require_valid(self)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON; `from_dict` gives the same record back."""
+        """Plain values for JSON; `from_dict` restores the same record."""
         values = {entry.name: getattr(self, entry.name) for entry in fields(self)}
         return values | {name: values[name].to_dict() for name in records_of(type(self))}
 
     def to_file(self) -> dict[str, Any]:
-        """What a file holds: plain values with the version of their form; `from_file` gives the same record back."""
+        """What a file holds: plain values with the version of their form; `from_file` restores the same record."""
         return CONFIGURATION.stamped(self.to_dict())
 
     @classmethod

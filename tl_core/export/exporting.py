@@ -77,7 +77,7 @@ def export_run(run_path: Path, format_name: str, task: TaskContext = UNATTENDED)
     Args:
         run_path: folder of the run.
         format_name: key of `FORMATS`.
-        task: told about twice a stage how much of 1 is done; asked several times a second. What was built is thrown
+        task: told about twice a stage how much of 1 is done; checked several times a second. What was built is thrown
             away when it is stopped.
 
     Returns:
@@ -88,7 +88,7 @@ def export_run(run_path: Path, format_name: str, task: TaskContext = UNATTENDED)
         ModelUnavailableError: the run has no finished model, or its file is damaged.
         DatasetNotFoundError: the dataset of the run was deleted, so nothing can be checked.
         NotEnoughDataError: it has no validation images.
-        StoppedError: the task was asked to stop.
+        StoppedError: a stop was requested.
     """
     run, form = load_run(run_path), get_format(format_name)
     if missing_packages(form):

@@ -32,7 +32,7 @@ def build_file(run: RunRecord, form: ExportFormat, target: Path, task: TaskConte
 
     Raises:
         ExportError: the model cannot be converted.
-        StoppedError: the task was asked to stop.
+        StoppedError: a stop was requested.
     """
     words = ("-m", "tl_core.export.building_process", str(run.path), form.name, str(target))
     code = _run_python(words, task, {"PYTHONPATH": with_our_code()})
@@ -54,7 +54,7 @@ def predict_with(form: ExportFormat, folder: Path, pictures: Sequence[Path], tas
 
     Raises:
         ExportError: the file cannot be loaded.
-        StoppedError: the task was asked to stop.
+        StoppedError: a stop was requested.
     """
     listed, answers = folder.parent / "pictures.json", folder.parent / "answers.npy"
     listed.write_text(json.dumps([str(path) for path in pictures]), encoding="utf-8")
@@ -73,14 +73,14 @@ def _run_python(words: Sequence[str], task: TaskContext, environment: dict[str, 
 
     Args:
         words: the interpreter's arguments.
-        task: asked several times a second; the process is then ended.
+        task: checked several times a second; the process is then ended.
         environment: what is set besides the variables of this process.
 
     Returns:
         The exit code; where it is not 0, the end of what was printed is in the log.
 
     Raises:
-        StoppedError: the task was asked to stop.
+        StoppedError: a stop was requested.
     """
     with tempfile.TemporaryFile() as printed:
         process = start_python(

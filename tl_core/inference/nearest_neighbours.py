@@ -87,11 +87,11 @@ def feature_vectors(run_path: Path, dataset: Dataset, task: TaskContext = UNATTE
     Args:
         run_path: folder of the run whose model computes the features.
         dataset: any dataset.
-        task: told images done and images in all; asked between batches.
+        task: gets images done and images in all; checked for a stop between batches.
 
     Raises:
         ModelUnavailableError: the run has no usable model.
-        StoppedError: the task was asked to stop.
+        StoppedError: a stop was requested.
     """
     run, cache = load_run(run_path), _cache(dataset)
     classifier = split_classifier(load_stored(run))

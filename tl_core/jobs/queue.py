@@ -1,4 +1,4 @@
-"""The queue of trainings: one works, the others wait in the order they came; all of it outlives every browser tab.
+"""The queue of trainings: one runs, the others wait in their order; it outlives every browser tab.
 
 There is one queue per workspace and process, not per browser session: reloading a page, a second browser or a
 cleared cache must not lose a training.
@@ -37,7 +37,7 @@ class JobManager:
         self._supervisor = Supervisor(clock)
 
     def asked_by(self, workspace: Workspace) -> JobManager:
-        """The same queue for the person that the workspace is asked for."""
+        """The same queue for the person of the workspace."""
         other = copy.copy(self)
         other._workspace = workspace
         return other
@@ -74,7 +74,7 @@ class JobManager:
         Raises:
             RunNotFoundError: there is no such run.
             NotYoursError: it is somebody else's.
-            WorkspaceError: its last epoch is not kept.
+            WorkspaceError: its last epoch is not saved.
             ConfigError: that would be more epochs than a phase may have.
         """
         run = RUNS.find_mine(self._workspace, run_id)
@@ -83,7 +83,7 @@ class JobManager:
         self._supervisor.add(run, self._extend)
 
     def stop(self, run_id: str) -> bool:
-        """Ask a run to end and keep its best model so far; returns whether the run was in progress.
+        """Stop a run and keep its best model so far; returns whether the run was in progress.
 
         Raises:
             RunNotFoundError: no run can have this id.
@@ -93,7 +93,7 @@ class JobManager:
         return self._supervisor.end(run_id, discard=False)
 
     def cancel(self, run_id: str) -> bool:
-        """Ask a run to end and throw it away; returns whether the run was in progress.
+        """Stop a run and delete it; returns whether the run was in progress.
 
         Raises:
             RunNotFoundError: no run can have this id.
@@ -103,11 +103,11 @@ class JobManager:
         return self._supervisor.end(run_id, discard=True)
 
     def jobs(self) -> tuple[Job, ...]:
-        """Copies of all runs in hand: first the one at work, then the waiting ones in their order."""
+        """Copies of all runs in the queue: first the running one, then the waiting ones in their order."""
         return self._supervisor.jobs()
 
     def job(self, run_id: str) -> Job | None:
-        """What is known about one run, or None if it is not in hand."""
+        """The job of one run, or None if it is not in the queue."""
         return next((job for job in self.jobs() if job.run_id == run_id), None)
 
 
@@ -116,7 +116,7 @@ _managers_lock = threading.Lock()
 
 
 def manager(workspace: Workspace) -> JobManager:
-    """The one queue of this process for a workspace, for the person that the workspace is asked for."""
+    """The one queue of this process for a workspace, for the person of the workspace."""
     with _managers_lock:
         shared = _managers.setdefault(workspace.root, JobManager(Workspace(workspace.root)))
     return shared.asked_by(workspace)

@@ -45,11 +45,11 @@ Images = npt.NDArray[np.uint8]
 
 
 def measure_speed(workspace: Workspace, config: TrainingConfig, dataset: Dataset | None = None) -> Speed:
-    """Measure, and keep the result for the plan.
+    """Measure, and save the result for the plan.
 
     Args:
         config: of the kind of training; its weights do not matter.
-        dataset: whose images tell how long decoding takes; None = a made-up picture.
+        dataset: whose images are decoded for the time of decoding; None = a made-up picture.
 
     Raises:
         TransferLearningError: a training like this could not begin either.
@@ -199,4 +199,4 @@ def _timed(work: Callable[[], Any]) -> tuple[float, Any]:
 
 
 def _ignore(_batches: Any) -> None:
-    """Nobody watches."""
+    """Ignore the progress."""

@@ -1,4 +1,4 @@
-"""What differs between runs, and what came out of each: was that change better?"""
+"""The settings in which runs differ, and their results: which change was better?"""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ def read_probabilities(
 
 
 def evaluation_file(folder: RunFolder, split: str) -> Path:
-    """Where the probabilities of a split lie."""
+    """Where the probabilities of a split are."""
     return folder.path / f"evaluation-{split}.npz"
 
 

@@ -46,7 +46,7 @@ class RunFolder:
 
     @property
     def heartbeat_file(self) -> Path:
-        """When the training gave its latest sign of life; see `tl_core.runs.heartbeat`."""
+        """When the training gave its latest heartbeat; see `tl_core.runs.heartbeat`."""
         return self.path / "heartbeat.json"
 
     @property
@@ -66,12 +66,12 @@ class RunFolder:
 
     @property
     def calibration_file(self) -> Path:
-        """How doubtful answers of the kept model are given: temperature and threshold, chosen by a person."""
+        """Temperature and threshold of the saved model, chosen by a person."""
         return self.path / "confidence.json"
 
     @property
     def watched_images_folder(self) -> Path:
-        """The pictures that are watched while the model learns, if any; see `tl_core.runs.watched_images`."""
+        """The pictures that are watched while the model trains, if any; see `tl_core.runs.watched_images`."""
         return self.path / "pinned"
 
     @property

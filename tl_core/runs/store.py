@@ -107,7 +107,7 @@ def create_run(
 def load_run(path: Path) -> RunRecord:
     """Read one run from its folder.
 
-    A run that says it is waiting or working, but whose process is gone, is given as ``interrupted``: nobody
+    A run that shows it is waiting or working, but whose process is gone, is given as ``interrupted``: nobody
     was left to write that down.
 
     Raises:
@@ -156,7 +156,7 @@ def with_more_epochs(run: RunRecord, epochs: int) -> TrainingConfig:
     """The settings of a run that goes on from its last epoch for so many more of the same phase, and then ends.
 
     Raises:
-        WorkspaceError: its last epoch is not kept, or the workspace has reached its quota.
+        WorkspaceError: its last epoch is not saved, or the workspace has reached its quota.
         ConfigError: that would be more epochs than a phase may have.
     """
     if not run.can_go_on:
@@ -190,7 +190,7 @@ def require_resumable(run: RunRecord) -> None:
 def update_run(path: Path, **changes: Any) -> RunRecord:
     """Write changed fields of the record, and leave those as they are that others change at the same moment.
 
-    For the training and its queue, which nobody has to be allowed: pages go through `JobManager`.
+    For the training and its queue, which need no permission: pages go through `JobManager`.
 
     Raises:
         RunNotFoundError: the run was deleted.
@@ -226,7 +226,7 @@ def end_run(path: Path, status: Status, text: str) -> bool:
 
 
 def ending_of(error: Exception) -> tuple[Status, str]:
-    """How a run ends that an error has ended: its status, and the sentence that says why."""
+    """How a run ends that an error has ended: its status, and the sentence that has the reason."""
     if isinstance(error, StoppedError):
         return "stopped", str(error)
     return "failed", str(error) if isinstance(error, TransferLearningError) else UNEXPECTED

@@ -1,7 +1,8 @@
 """Things of one kind in the workspace, each in a folder that its id names: finding, listing and deleting them.
 
-Whose a thing is, is asked here: what is found to be read may be seen by the person that the workspace is asked for,
-and what is found to be changed is theirs. A page that forgets to ask can neither show nor change what is not for it.
+Ownership is checked here: what is found to be read may be seen by the person of the workspace,
+and what is found to be changed is theirs. A page that forgets to check can neither show nor change what is not for
+it.
 """
 
 from __future__ import annotations
@@ -33,13 +34,13 @@ T = TypeVar("T")
 class Repository(Generic[T]):
     """The runs, the datasets or the imported models of a workspace.
 
-    Every way to change one asks `require_mine` or `find_mine` first.
+    Every way to change one calls `require_mine` or `find_mine` first.
     """
 
     what: str  # one of them, for people: run, dataset, model
     folder: Callable[[Workspace], Path]  # that holds one folder for each
     read: Callable[[Path], T]  # from its folder; raises where there is none, or it is damaged
-    missing: Callable[[], TransferLearningError]  # what is said of an id that none of them can have
+    missing: Callable[[], TransferLearningError]  # the sentence for an id that none of them can have
     age: Callable[[T], Any]  # the later one has the greater value
 
     def find(self, workspace: Workspace, item_id: str) -> T:
@@ -109,7 +110,7 @@ def discard_folder(path: Path) -> None:
     """
     doomed = path.with_name(f"{DELETED}{path.name}")
     try:
-        with locked(path):  # else whoever changes a record at this moment would make the folder anew
+        with locked(path):  # else a thread that changes a record at this moment would create the folder again
             path.rename(doomed)
     except FileNotFoundError:
         return  # gone already

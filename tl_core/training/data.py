@@ -1,4 +1,4 @@
-"""What a phase is trained and checked with: features computed once, or images that are read anew in every epoch."""
+"""What a phase is trained and checked with: features computed once, or images that are read again in every epoch."""
 
 from __future__ import annotations
 

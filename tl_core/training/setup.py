@@ -73,7 +73,7 @@ def set_up_training(
 
     Raises:
         TransferLearningError: of the kind that says what is missing or wrong.
-        StoppedError: ``should_stop`` said so.
+        StoppedError: ``should_stop`` returned true.
     """
     log.begin(PREPARE, "Preparing the backbone")
     dataset = load_dataset(dataset_path)

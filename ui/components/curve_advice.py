@@ -1,4 +1,4 @@
-"""What a teacher would say about a run's curves, with a button that opens the form with the change."""
+"""Advice on a run's curves, with a button that opens the form with the change."""
 
 from __future__ import annotations
 

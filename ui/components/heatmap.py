@@ -1,4 +1,4 @@
-"""Where a model looked: a heat-map of the picture, drawn once somebody asks for it."""
+"""Where a model looked: a heatmap of the picture, drawn once somebody asks for it."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
 
 OFFERED: Final = 10  # classes, likeliest first
 WIDTH: Final = 360  # px, as it is made; shown as wide as the picture
-KEPT: Final = 48  # heat-maps in a browser tab's share of the memory
+KEPT: Final = 48  # heatmaps in a browser tab's share of the memory
 
 
 @st.fragment
 def heatmap_section(run: RunRecord, picture: Picture, answer: Answer, key: str, epoch: int | None = None) -> None:
-    """A switch, and behind it the picture with the places that speak for a class; the rest of the page stays.
+    """A switch, and behind it the picture with the evidence for a class; the rest of the page stays.
 
     Args:
-        run: whose model is asked.
-        picture: that was asked about.
+        run: whose model predicts.
+        picture: that was predicted.
         answer: of this model.
         key: prefix of the controls' keys.
-        epoch: the kept epoch that has answered; None = the best one.
+        epoch: the saved epoch that has answered; None = the best one.
     """
     with error_boundary():
         if not st.toggle(
@@ -64,7 +64,7 @@ def _heat(
 ) -> tuple[bytes, str, bool]:
     """PNG, title of the block, and whether anything speaks for the class; the picture's id stands for its bytes."""
     del version, picture_id  # only tell one question from another
-    from tl_core.inference.grad_cam import open_grad_cam  # imports TensorFlow, so only when it is asked for
+    from tl_core.inference.grad_cam import open_grad_cam  # imports TensorFlow, so only on demand
 
     grad_cam = open_grad_cam(run_path, epoch)
     picture = stored_pixels(_data)

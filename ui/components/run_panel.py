@@ -40,7 +40,7 @@ def run_panel(workspace: Workspace, run_id: str, *, key: str = "run") -> None:
     """Show one run and keep it up to date while it waits or works.
 
     Args:
-        workspace: where the run lies.
+        workspace: that holds the run.
         run_id: may come from outside (a link).
         key: names the panel on its page.
 

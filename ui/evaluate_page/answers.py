@@ -1,4 +1,4 @@
-"""All answers of a model to the images it was measured on, as a table to take away."""
+"""All answers of a model to the images it was measured on, as a table to download."""
 
 from __future__ import annotations
 

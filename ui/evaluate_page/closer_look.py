@@ -1,4 +1,4 @@
-"""One measured image opened: its probabilities, and the heat-map of what speaks for a class."""
+"""One measured image opened: its probabilities, and the heatmap of the evidence for a class."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def one_image(dataset: Dataset, run: RunRecord, image: MeasuredImage) -> None:
 
     Args:
         dataset: that the image belongs to.
-        run: whose model was asked.
+        run: whose model predicts.
         image: the image, and its answer.
     """
     with error_boundary():
@@ -81,7 +81,7 @@ def verdict(classes: tuple[str, ...], image: MeasuredImage) -> str:
 
 
 def _why(run: RunRecord, image: MeasuredImage, key: str) -> None:
-    """The photo, the heat-map over it, and the choice of class and block."""
+    """The photo, the heatmap over it, and the choice of class and block."""
     with st.spinner("Opening the model …", show_time=True):
         grad_cam = _grad_cam(run)
     pictures = st.columns(2, gap="medium")
@@ -103,7 +103,7 @@ def _why(run: RunRecord, image: MeasuredImage, key: str) -> None:
 
 
 def format_heatmap(found: Heatmap, name: str, probability: float) -> str:
-    """What the colours of a heat-map say, as Markdown; the probability is the one that was measured."""
+    """What the colours of a heatmap say, as Markdown; the probability is the one that was measured."""
     if not found.heat.any():
         return f"Nothing that this block sees speaks for **{plain(name)}** ({probability_text(probability)})."
     return f"The yellower, the more speaks for **{plain(name)}** ({probability_text(probability)})."
@@ -148,7 +148,7 @@ def _choose(run: RunRecord, image: MeasuredImage, blocks: tuple[str, ...], key: 
 
 
 def _grad_cam(run: RunRecord) -> GradCam:
-    from tl_core.inference.grad_cam import open_grad_cam  # imports TensorFlow, so only when somebody asks why
+    from tl_core.inference.grad_cam import open_grad_cam  # imports TensorFlow, so only on demand
 
     return open_grad_cam(run.path)
 

@@ -1,4 +1,4 @@
-"""Which classes the model mixes up: the confusion matrix and its worst cells in words."""
+"""Which classes the model confuses: the confusion matrix and its worst cells in words."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ WITHOUT_LOGO: Final = {"displaylogo": False, "modeBarButtonsToRemove": ["select2
 
 
 def confusion_view(matrix: np.ndarray, classes: Sequence[str], key: str, on_cell: OnCell) -> None:
-    """Draw the matrix, a switch between images and percent, and the most frequent mix-ups.
+    """Draw the matrix, a switch between images and percent, and the most frequent confusions.
 
     Args:
         matrix: ``(k, k)`` integers; row = true class, column = predicted class.

@@ -41,7 +41,7 @@ def mix_ups_and_images(dataset: Dataset, run: RunRecord, result: Evaluation, key
 
     Args:
         dataset: that was measured.
-        run: whose model was asked.
+        run: whose model predicts.
         result: what it answered.
         key: prefix of the controls' keys.
     """

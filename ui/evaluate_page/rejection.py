@@ -34,7 +34,7 @@ WITHOUT_LOGO: Final = {"displaylogo": False}
 BY_ACCURACY, BY_THRESHOLD = "The accuracy I want", "The threshold"
 FEW_IMAGES: Final = 100  # with fewer, a few lucky ones move the curve by percents
 WANTED: Final = 98.0  # percent, to begin with
-DIGITS: Final = 3  # of a kept temperature, which is no better known than that
+DIGITS: Final = 3  # of a saved temperature, which is no better known than that
 
 
 @st.fragment
@@ -42,7 +42,7 @@ def rejection_section(workspace: Workspace, run: RunRecord, key: str) -> None:
     """Draw the trade between answering often and answering rightly, and what keeps a choice.
 
     Args:
-        workspace: where the run's dataset lies.
+        workspace: that holds the run's dataset.
         run: whose model it is about.
         key: prefix of the controls' keys.
     """

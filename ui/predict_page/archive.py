@@ -43,9 +43,9 @@ def predict_archive_section(run: Asked, key: str, epoch: int | None = None) -> N
     """Draw the folded section; what it is doing, or has done, stands in it until the next zip.
 
     Args:
-        run: whose model answers, or the model from a file that does.
+        run: whose model answers, or the imported model that does.
         key: prefix of the controls' keys.
-        epoch: one of its kept epochs; None = the best one.
+        epoch: one of its saved epochs; None = the best one.
     """
     task = ARCHIVES.find(st.query_params.get(_TASK))
     title = "A whole zip of pictures"

@@ -45,7 +45,7 @@ def format_epoch(epoch: EpochCheckpoint) -> str:
 
 
 def _choice(run: RunRecord, drawn: int, key: str) -> None:
-    """The control alone is drawn anew as epochs come and go; the page only when another one is chosen."""
+    """The control alone is drawn again as epochs come and go; the page only when another one is chosen."""
     with error_boundary():
         run = load_run(run.path)
         offered = _offered(run)
@@ -67,7 +67,7 @@ def _choice(run: RunRecord, drawn: int, key: str) -> None:
 
 
 def _offered(run: RunRecord) -> dict[int, EpochCheckpoint]:
-    """The kept epochs by number, newest first; the best one has an entry of its own."""
+    """The saved epochs by number, newest first; the best one has an entry of its own."""
     best = run.best.epoch if run.best else None
     return {entry.epoch: entry for entry in reversed(epoch_checkpoints(run.folder)) if entry.epoch != best}
 

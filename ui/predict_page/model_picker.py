@@ -1,4 +1,4 @@
-"""Whether a run or a model from a file answers, and which file; the address keeps the choice."""
+"""Whether a run or an imported model answers, and which file; the address keeps the choice."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _ANY: Final = "any"  # in place of an id: whichever there is
 
 
 def asks_a_file(workspace: Workspace, key: str) -> bool:
-    """Draw the choice between the runs of this workspace and models from files; returns whether a file is chosen."""
+    """Draw the choice between the runs of this workspace and imported models; returns whether a file is chosen."""
     named = PARAMETER in st.query_params
     only_files = not named and "run" not in st.query_params and _only_files(workspace)
     st.session_state[key] = FROM_A_FILE if named or only_files else TRAINED_HERE
@@ -43,7 +43,7 @@ def asks_a_file(workspace: Workspace, key: str) -> bool:
 
 
 def pick_imported_model(workspace: Workspace, key: str) -> ImportedModel | None:
-    """Draw the models from files, and what is known of the chosen one.
+    """Draw the imported models, and what is known of the chosen one.
 
     Returns:
         The chosen one; None where there is none yet.

@@ -35,7 +35,7 @@ def prediction_table(
     """Draw one row per picture, and a button that downloads all probabilities.
 
     Args:
-        pictures: that were asked about.
+        pictures: that were predicted.
         answers: one per picture.
         classes: the model's classes, in the order of the columns of the download.
         key: prefix of the controls' keys.

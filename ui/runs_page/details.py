@@ -29,7 +29,7 @@ def run_details(workspace: Workspace, run_id: str, key: str) -> None:
     """Draw one run with all that belongs to it.
 
     Args:
-        workspace: where the run lies.
+        workspace: that holds the run.
         run_id: may come from outside (a link).
         key: prefix of the controls' keys.
 

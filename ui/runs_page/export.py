@@ -1,4 +1,4 @@
-"""Taking a model elsewhere: a format, its proof, its download; and the run as a program."""
+"""Exporting a model: a format, its proof, its download; and the run as a program."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def page_setup(title: str, icon: str, *, lead: str | None = None) -> Iterator[Wo
                 show_visitor()
             if lead:
                 st.markdown(lead)
-            with st.container():  # always there, so that nothing below is drawn anew
+            with st.container():  # always there, so that nothing below is drawn again
                 if refused:
                     st.warning(refused, icon=":material/upload_file:")
             workspace = seen_by_visitor(Workspace.from_environment().ensure())

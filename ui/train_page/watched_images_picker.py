@@ -1,4 +1,4 @@
-"""Choosing the pictures that are watched while a model learns: one's own, or images it will not learn from."""
+"""Choosing the pictures that are watched while a model trains: one's own, or images it will not learn from."""
 
 from __future__ import annotations
 

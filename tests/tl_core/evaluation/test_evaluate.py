@@ -100,7 +100,7 @@ def test_a_changed_model_is_measured_anew(train_run, dataset):
         evaluate_run(run.record.path, dataset.path, "test")
 
 
-def test_ten_who_ask_at_once_wait_for_one_measurement(shared_run, dataset, monkeypatch):
+def test_ten_requests_at_once_wait_for_one_measurement(shared_run, dataset, monkeypatch):
     (shared_run.folder.path / "evaluation-test.npz").unlink(missing_ok=True)
     predict, measured, together = evaluate._predict, [], threading.Barrier(10)
 

@@ -101,7 +101,7 @@ def test_the_page_is_whole_and_names_stay_names(run, dataset, measured):
         assert words in shown
 
 
-def test_markdown_says_the_same_in_words(run, dataset, measured):
+def test_markdown_has_the_same_content(run, dataset, measured):
     kept = Calibration(model_sha256="", temperature=1.5, threshold=0.65)
     lines = write_report(run, dataset, take_measures(measured, kept), ".md").decode().splitlines()
     for words in ("Balanced accuracy", "ROC curves of 3 classes", "Calibration curve", "temperature of 1.5"):

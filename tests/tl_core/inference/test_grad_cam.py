@@ -123,7 +123,7 @@ def test_another_model_is_not_waited_for(run, train_run, dataset, monkeypatch):
         assert waiting.result(SECONDS).blocks
 
 
-def test_every_block_can_be_looked_at(run):
+def test_every_block_has_a_heatmap(run):
     cam = open_grad_cam(run.record.path)
     assert cam.blocks[0] == "Block 1"
     sizes = [cam.explain(picture((210, 50, 50)), block=block).heat.shape[0] for block in cam.blocks]

@@ -12,7 +12,7 @@ from tl_core.inference.nearest_neighbours import cached_features, feature_vector
 from tl_core.machine.progress import TaskContext
 
 
-def test_a_red_image_looks_like_red_training_images(shared_run, dataset):
+def test_the_nearest_neighbours_of_a_red_image_are_red(shared_run, dataset):
     features = feature_vectors(shared_run.record.path, dataset)
     assert np.linalg.norm(features, axis=1) == pytest.approx(np.ones(len(dataset.images)), abs=1e-5)
     for image in dataset.of_split("test"):

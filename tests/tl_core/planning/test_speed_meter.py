@@ -49,7 +49,7 @@ def wish(meter, config, dataset):
     return meter._process
 
 
-def test_a_wish_that_holds_is_measured(meter, room, images):
+def test_an_unchanged_request_is_measured(meter, room, images):
     process = wish(meter, QUICK, images)
     assert process.poll() is None
     assert process.wait(PATIENCE) == 0

@@ -41,7 +41,7 @@ def test_stop_keeps_the_best_epoch_so_far_as_a_usable_model(train_run, dataset):
     assert run.events[-1]["status"] == "stopped"
 
 
-def test_stop_during_validation_is_heard(train_run, dataset, monkeypatch):
+def test_stop_during_validation_ends_the_epoch(train_run, dataset, monkeypatch):
     validating = []
     original = epoch_runner.EpochRunner.evaluate
 

@@ -61,7 +61,7 @@ def test_by_default_the_best_epoch_alone_is_kept(shared_run):
 
 
 @pytest.mark.parametrize("settings", [HEAD, CUT], ids=["head", "fine-tuning"])
-def test_each_kept_epoch_answers_as_the_model_in_training_did(workspace, dataset, settings):
+def test_each_saved_epoch_predicts_as_the_model_in_training_did(workspace, dataset, settings):
     run = trained(watched_run(workspace, dataset, keep_last_epochs=5, **settings), dataset)
     assert numbers(run) == [2, 3, 4, 5, 6]
     assert run.record.best.phase == run.epochs[-1]["phase"], "else the epochs before fine-tuning test nothing"
@@ -86,7 +86,7 @@ def test_older_epochs_make_room_and_so_does_the_backbone_they_need(workspace, da
         open_predictor(run.record.path, 1)
 
 
-def test_epochs_can_be_asked_while_the_run_still_trains(workspace, dataset):
+def test_epochs_can_predict_while_the_run_still_trains(workspace, dataset):
     run = watched_run(workspace, dataset, keep_last_epochs=3, **CUT)
     answers = {}
 
@@ -121,7 +121,7 @@ def test_a_stopped_run_has_its_last_epochs(workspace, dataset):
     assert numbers(stopped) == [2, 3, 4]
 
 
-def test_a_killed_run_goes_on_and_keeps_what_it_would_have_kept(workspace, dataset, monkeypatch):
+def test_a_killed_run_goes_on_and_saves_the_same_epochs(workspace, dataset, monkeypatch):
     settings = {**CUT, "fine_tune_epochs": 3, "learning_rate": 1e-3, "keep_last_epochs": 4}
     expected = trained(watched_run(workspace, dataset, **settings), dataset)
     run = watched_run(workspace, dataset, **settings)
@@ -169,7 +169,7 @@ def test_they_go_with_the_run(workspace, dataset):
     assert not run.folder.epochs_folder.exists()
 
 
-def test_the_room_they_need_is_looked_for_before_the_training(workspace, dataset, monkeypatch):
+def test_the_disk_space_they_need_is_checked_before_the_training(workspace, dataset, monkeypatch):
     asked = []
     monkeypatch.setattr(training_run, "require_room", lambda path, classifier, more: asked.append(more))
     trained(watched_run(workspace, dataset, epochs=1, keep_last_epochs=0), dataset)

@@ -1,4 +1,4 @@
-"""What a model in training says about pinned pictures, epoch by epoch."""
+"""What a model in training says about watched images, epoch by epoch."""
 
 from __future__ import annotations
 

@@ -121,7 +121,7 @@ def test_stop_keeps_the_model_and_offers_the_next_step(workspace, dataset, train
     assert metrics(at)["Kept epoch"] == "3 of 3"
 
 
-def test_cancel_asks_and_throws_the_run_away(workspace, dataset, training):
+def test_cancel_asks_and_deletes_the_run(workspace, dataset, training):
     run = start(workspace, dataset, training)
     assert training.reached.wait(SECONDS)
     at = open_panel(run.id)
@@ -175,7 +175,7 @@ def test_an_interrupted_run_can_be_resumed(workspace, dataset, training):
     assert find_run(workspace, run.id).status == "running"
 
 
-def test_a_training_without_a_sign_of_life_is_stalled_and_then_goes_on(workspace, dataset, training):
+def test_a_training_without_a_heartbeat_is_stalled_and_then_goes_on(workspace, dataset, training):
     run = start(workspace, dataset, training)
     assert training.reached.wait(SECONDS)
     heartbeat = run.folder.heartbeat_file
@@ -194,7 +194,7 @@ def test_a_training_without_a_sign_of_life_is_stalled_and_then_goes_on(workspace
     assert not open_panel(again.id).warning
 
 
-def test_a_run_that_was_given_up_says_what_to_do(workspace, dataset):
+def test_a_run_that_was_given_up_shows_what_to_do(workspace, dataset):
     run = create_run(workspace, TrainingConfig(), dataset, "Hangs")
     update_run(run.path, status="interrupted", error=HUNG)
     at = open_panel(run.id)

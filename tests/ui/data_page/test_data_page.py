@@ -218,7 +218,7 @@ def test_a_dataset_is_renamed(workspace, dataset):
     assert [found.name for found in list_datasets(workspace)] == ["Cats and dogs of the street"]
 
 
-def test_an_empty_name_is_refused_in_words(workspace, dataset):
+def test_an_empty_name_is_refused_with_a_sentence(workspace, dataset):
     at = open_data()
     (name,) = [field for field in at.text_input if field.label == "New name"]
     name.set_value("   ")

@@ -199,12 +199,12 @@ def test_an_accuracy_that_no_threshold_reaches_is_said(run, result):
     assert "It always answers" in texts(at)
 
 
-def test_a_run_in_progress_is_asked_to_wait(workspace):
+def test_a_run_in_progress_cannot_be_evaluated_yet(workspace):
     run = ended_run(workspace, colour_dataset(workspace), status="running")
     assert "come back when the training has ended" in texts(open_page(PAGE, run=run.id))
 
 
-def test_where_the_heat_lies_is_said_in_words():
+def test_the_place_of_the_heat_is_described():
     heat = np.zeros((7, 7))
     assert brightest_place(heat) == "nowhere"
     heat[0, 6] = 1
@@ -224,11 +224,11 @@ def test_where_the_heat_lies_is_said_in_words():
         (1, 1, 0, "No image of **dog** was recognised."),
     ],
 )
-def test_a_cell_in_words(true, said, images, sentence):
+def test_a_cell_as_text(true, said, images, sentence):
     assert cell_sentence(("cat", "dog"), true, said, images) == sentence
 
 
-def test_what_a_threshold_does_in_words():
+def test_the_effect_of_a_threshold_as_text():
     from tl_core.inference.calibration import RiskCoverage
 
     assert (
@@ -239,7 +239,7 @@ def test_what_a_threshold_does_in_words():
     assert "**87.0 %** of the images, and **98.0 %** of these" in effect_sentence(RiskCoverage(0.7, 0.87, 0.98), 100)
 
 
-def test_an_empty_cell_says_so_and_shows_nothing(workspace):
+def test_an_empty_cell_shows_a_sentence_and_no_image(workspace):
     all_right = ended_run(workspace, colour_dataset(workspace))
     at = open_page(PAGE, run=all_right.id)
     assert cards(cell(at, 0, 0))

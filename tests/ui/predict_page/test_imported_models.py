@@ -57,7 +57,7 @@ def open_it(at):
     return run_until(at, lambda at: not at.get("progress") or at.error)
 
 
-def test_an_exported_zip_is_opened_asked_kept_and_forgotten(workspace):
+def test_an_exported_zip_is_opened_predicts_is_listed_and_deleted(workspace):
     at = from_a_file()
     bring(at, "colours.zip", exported(manifest_json=MANIFEST))
     assert not at.text_area, "it says itself what its classes are called"
@@ -83,7 +83,7 @@ def test_an_exported_zip_is_opened_asked_kept_and_forgotten(workspace):
 MANIFEST = b'{"name": "My colours", "classes": ["blue", "red"], "threshold": 0.6, "temperature": 1.5}'
 
 
-def test_a_bare_file_asks_for_its_class_names_and_never_guesses(workspace, answers_at_once):
+def test_a_bare_file_needs_its_class_names_and_never_guesses(workspace, answers_at_once):
     at = bring(from_a_file(), "colours.keras", good_model())
     assert at.text_area[0].label == "What are its 2 classes called?"
     press(at, "Open this model")

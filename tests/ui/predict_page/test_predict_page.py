@@ -62,7 +62,7 @@ def test_without_a_model_it_says_what_to_do(workspace, dataset):
     assert not at.file_uploader
 
 
-def test_it_says_which_model_answers_and_what_it_knows(run):
+def test_it_names_the_model_and_its_classes(run):
     shown = texts(open_page(PAGE))
     assert "model of epoch 5 (feature extraction), right for 90.0 % of its validation images" in shown
     assert "It knows 2 classes and always answers one of them: blue, red." in shown
@@ -108,7 +108,7 @@ def test_without_the_dataset_pictures_of_ones_own_still_work(dataset, run):
     assert "**blue**" in texts(upload(at, ("b.png", BLUE)))
 
 
-def test_the_camera_is_asked_for_only_when_it_is_wanted(run):
+def test_the_camera_is_requested_only_when_it_is_opened(run):
     at = open_page(PAGE)
     assert not at.camera_input
     at.session_state["predict-camera"] = True
@@ -191,7 +191,7 @@ def test_with_one_model_there_is_nothing_to_compare_with(run):
     assert "Compare with" not in [box.label for box in open_page(PAGE).selectbox]
 
 
-def test_where_it_looked_is_shown_on_demand(workspace, dataset):
+def test_the_heatmap_is_shown_on_demand(workspace, dataset):
     from tl_core.training import train
 
     run = create_run(workspace, replace(QUICK, epochs=3), dataset, "Real")
@@ -284,7 +284,7 @@ def test_class_names_are_shown_as_they_are():
 @pytest.mark.parametrize(
     ("probability", "words"), [(0.9, "Almost"), (0.7, "Probably"), (0.5, "Perhaps"), (0.2, "Not")]
 )
-def test_sureness_in_words(probability, words):
+def test_a_probability_as_a_phrase(probability, words):
     assert format_answer(answer([("cat", probability)])).startswith(words)
 
 
@@ -308,7 +308,7 @@ def test_rare_classes_are_counted_together():
     assert "3 × other classes" in format_answers(answers)
 
 
-def test_time_in_words():
+def test_a_time_as_text():
     assert (milliseconds(0.0124), milliseconds(1.44)) == ("12 ms", "1.4 s")
 
 

@@ -69,7 +69,7 @@ def test_an_export_can_be_cancelled(run, monkeypatch):
     assert "Make and prove it" in labels(at)
 
 
-def test_a_refused_export_says_why_and_is_not_offered(run):
+def test_a_refused_export_shows_the_reason_and_is_not_offered(run):
     (run.path / "exports").mkdir()
     confidence = load_calibration(run.folder, run.model_sha256)
     proof = {"images": 8, "max_difference": 0.2, "accuracy": 0.5, "app_accuracy": 1.0, "failure": "It differs a lot."}
@@ -121,7 +121,7 @@ def test_a_run_without_a_model_has_code_alone(workspace, dataset):
         (0.0301, "within 0.04 "),
     ],
 )
-def test_the_proof_in_words(tmp_path, difference, words):
+def test_the_check_of_an_export_as_text(tmp_path, difference, words):
     proof = Proof(images=32, max_difference=difference, accuracy=0.75, app_accuracy=0.75)
     export = Export(
         format="keras", path=tmp_path, proof=proof, model_sha256="", temperature=1.0, threshold=0.0, made="", size=1

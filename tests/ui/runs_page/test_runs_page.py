@@ -122,7 +122,7 @@ def test_a_run_is_opened_by_its_name_without_a_mouse(workspace, dataset, run):
     assert press(at, "All runs").selectbox(key="runs-open").value is None
 
 
-def test_an_opened_run_says_how_good_it_is_and_what_comes_next(run):
+def test_an_opened_run_shows_how_good_it_is_and_the_next_steps(run):
     at = open_run(run)
     assert at.header[0].value == "First try"
     assert at.success
@@ -214,7 +214,7 @@ def test_the_model_is_downloaded_with_its_class_names(run):
         assert "(n, 224, 224, 3)" in archive.read("README.txt").decode()
 
 
-def test_a_sigmoid_model_says_what_its_one_number_means(workspace, dataset):
+def test_a_sigmoid_model_explains_its_one_number(workspace, dataset):
     run = ended_run(workspace, dataset, config=TrainingConfig(head=HeadConfig(output="sigmoid")))
     with zipfile.ZipFile(io.BytesIO(pack_model(run))) as archive:
         assert "probability of the second class" in archive.read("README.txt").decode()
@@ -225,7 +225,7 @@ def test_without_a_model_there_is_nothing_to_download(workspace, dataset):
         pack_model(ended_run(workspace, dataset, model=False))
 
 
-def test_the_settings_are_those_of_the_run_in_words_and_as_text(workspace, dataset):
+def test_the_settings_are_those_of_the_run_formatted_and_as_text(workspace, dataset):
     run = ended_run(workspace, dataset, config=DEEPER)
     at = open_run(run)
     shown = format_settings(run.config)
@@ -249,7 +249,7 @@ def test_settings_that_took_no_part_are_left_out():
         (TrainingConfig(backbone="from_the_future", frozen_layers=7), "7", "0.002"),
     ],
 )
-def test_frozen_layers_and_rates_in_words(config, frozen, rates):
+def test_frozen_layers_and_rates_are_formatted(config, frozen, rates):
     assert format_frozen(config) == frozen
     assert format_rates(config) == rates
 

@@ -43,7 +43,7 @@ def test_an_error_id_shown_on_a_page_is_found_in_the_log_with_its_traceback(work
     assert "RuntimeError: a secret of /the/server" in lines[place:]
 
 
-def test_what_comes_to_speak_for_itself_later_is_heard_too(log, workspace):
+def test_a_logger_that_is_configured_later_is_logged_too(log, workspace):
     late = logging.getLogger("streamlit.come_late")
     late.propagate = False
     late.warning("not heard")
@@ -55,7 +55,7 @@ def test_what_comes_to_speak_for_itself_later_is_heard_too(log, workspace):
     late.propagate = True
 
 
-def test_what_a_person_was_told_and_what_streamlit_says_are_in_it(log, workspace):
+def test_errors_shown_to_a_person_and_streamlits_own_are_in_it(log, workspace):
     logging.getLogger("ui.shell.errors").info("Shown to the person: too few images")
     logging.getLogger("tl_core.data").debug("a detail")
     start_server_log(workspace)  # as every page does: Streamlit may have begun to log by itself meanwhile

@@ -26,7 +26,7 @@ def test_a_run_that_has_not_begun_is_empty(workspace, dataset):
         assert feed.history.epochs == {}
 
 
-def test_a_run_looked_at_long_ago_is_read_again(workspace, dataset):
+def test_a_run_viewed_long_ago_is_read_again(workspace, dataset):
     first = create_run(workspace, TrainingConfig(), dataset)
     with EventLog(first.folder.events_file) as writer:
         writer.write(**epoch(1))
@@ -51,7 +51,7 @@ def test_all_runs_of_a_comparison_stay_in_memory(workspace, dataset):
     assert all(one is again for one, again in zip(list(feeds()), list(feeds()), strict=True))
 
 
-def test_a_run_that_is_resumed_while_it_is_looked_at_goes_on_live(workspace, dataset):
+def test_a_run_that_is_resumed_while_it_is_viewed_goes_on_live(workspace, dataset):
     run = create_run(workspace, TrainingConfig(), dataset)
     with EventLog(run.folder.events_file) as log:
         log.write(**phase("head", 1, 5))

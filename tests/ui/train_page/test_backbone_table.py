@@ -38,7 +38,7 @@ def test_what_can_be_used_at_once_stands_first(rows):
     assert rows[0]["name"] == TrainingConfig().backbone
 
 
-def test_the_others_say_how_much_there_is_to_download(rows):
+def test_the_others_show_the_size_of_their_download(rows):
     (vgg16,) = [row for row in rows if row["name"] == "vgg16"]
     assert vgg16["weights"] == "59 MB download"  # 14,714,688 parameters of 4 bytes
 

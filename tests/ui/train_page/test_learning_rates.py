@@ -40,5 +40,5 @@ def test_a_rate_between_the_steps_has_its_own_place():
         (1e-7, 1.0, "10,000,000 times smaller than"),
     ],
 )
-def test_two_rates_are_compared_in_words(rate, reference, words):
+def test_two_rates_are_compared_in_a_phrase(rate, reference, words):
     assert compare_rates(rate, reference) == words

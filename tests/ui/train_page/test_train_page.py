@@ -131,7 +131,7 @@ def test_the_form_opens_with_quick_start_ready_to_go(dataset):
     assert "28 images to train on, 6 to validate, 6 to test" in texts(at)
 
 
-def test_few_controls_are_shown_until_more_are_asked_for(dataset):
+def test_few_controls_are_shown_until_more_options_are_opened(dataset):
     few, many = open_page(), open_page(unfolded=True)
     kinds = ("selectbox", "slider", "select_slider", "number_input", "toggle", "text_input", "text_area")
     assert sum(len(few.get(kind)) for kind in kinds) <= 8
@@ -140,7 +140,7 @@ def test_few_controls_are_shown_until_more_are_asked_for(dataset):
     assert not few.dataframe
 
 
-def test_the_line_above_start_says_what_will_happen(dataset):
+def test_the_line_above_start_describes_the_training(dataset):
     at = open_page()
     assert f"{len(dataset.of_split('train'))} images" in texts(at)
     assert "nothing to download" in texts(at)
@@ -195,7 +195,7 @@ def test_the_buttons_freeze_all_the_last_blocks_half_or_nothing(dataset):
         assert at.slider(key="train_frozen_layers").value == places[name]
 
 
-def test_a_backbone_that_must_be_downloaded_says_so_before_start(dataset, monkeypatch, tmp_path):
+def test_a_download_is_announced_before_start(dataset, monkeypatch, tmp_path):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     at = open_page()
     checked(at.selectbox(key="train_preset").set_value("vgg16_small_data").run())
@@ -204,7 +204,7 @@ def test_a_backbone_that_must_be_downloaded_says_so_before_start(dataset, monkey
     assert not start_button(at).disabled
 
 
-def test_the_slider_moves_the_map_in_words(dataset):
+def test_the_slider_changes_the_map_as_text(dataset):
     at = open_page()
     checked(at.slider(key="train_frozen_layers").set_value(0).run())
     assert "No block is frozen" in texts(at)
@@ -328,7 +328,7 @@ def test_runs_of_the_same_kind_have_different_names(workspace, dataset, training
     assert sorted(run.name for run in list_runs(workspace)) == names
 
 
-def test_new_training_brings_the_form_back_as_it_was(workspace, dataset, training):
+def test_new_training_shows_the_form_as_it_was(workspace, dataset, training):
     at = open_page()
     checked(at.number_input(key="train_epochs").set_value(3).run())
     checked(start_button(at).click().run())
@@ -355,7 +355,7 @@ def test_a_new_tab_on_a_run_begins_the_next_training_with_its_settings(workspace
     assert at.number_input(key="train_epochs").value == 11
 
 
-def test_a_link_can_ask_for_the_settings_of_a_run(workspace, dataset):
+def test_a_link_can_open_the_form_with_the_settings_of_a_run(workspace, dataset):
     other = make_dataset(workspace, "Other")
     run = create_run(workspace, TrainingConfig(epochs=12), dataset)
     at = open_page(like=run.id)
@@ -384,7 +384,7 @@ def test_the_page_does_not_import_tensorflow(workspace, dataset):
     assert result.returncode == 0, result.stderr
 
 
-def test_images_that_are_gone_are_not_replaced_in_silence(workspace, dataset):
+def test_images_that_are_gone_are_not_replaced_without_a_message(workspace, dataset):
     at = open_page(dataset=f"gone-{'0' * 32}")
     assert "are gone" in "".join(warning.value for warning in at.warning)
     checked(at.selectbox(key="train_dataset").set_value(dataset.id).run())

@@ -40,7 +40,7 @@ def uploader(at):
     return next(part for part in at.file_uploader if part.key.startswith("train_pinned_files"))
 
 
-def test_uploads_and_test_images_are_pinned_to_the_run(workspace, dataset, jobs):
+def test_uploads_and_test_images_are_watched_in_the_run(workspace, dataset, jobs):
     at = open_page(PAGE)
     uploader(at).upload("mine.png", picture(5)).upload("broken.png", b"text")
     checked(at.run())

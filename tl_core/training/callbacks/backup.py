@@ -127,7 +127,7 @@ def save_checkpoint(folder: RunFolder, checkpoint: Checkpoint, *, flush: bool = 
 
 
 def load_checkpoint(folder: RunFolder) -> Checkpoint | None:
-    """The run's latest checkpoint; None, so that the training begins anew, if there is none that can be read."""
+    """The run's latest checkpoint; None, so that the training start again, if there is none that can be read."""
     found = [_read(folder.path / name, folder) for name in (CHECKPOINT_FILE, *LATEST_FILES)]
     readable = [checkpoint for checkpoint in found if checkpoint is not None]
     return max(readable, key=lambda checkpoint: checkpoint.epoch, default=None)

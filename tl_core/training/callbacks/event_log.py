@@ -64,7 +64,7 @@ class EventLogger(Callback):
         self._stage_began = now
 
     def slow_step(self) -> None:
-        """What comes next takes a while and can give no sign of life: compiling, a first batch, writing a file."""
+        """What comes next takes a while and can give no heartbeat: compiling, a first batch, writing a file."""
         if self._heartbeat is not None:
             self._heartbeat.slow_step()
 

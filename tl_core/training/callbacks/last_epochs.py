@@ -101,7 +101,7 @@ class LastEpochsCheckpoint(Callback):
 
 
 def bytes_needed(classifier: Classifier, frozen_layers: int, count: int) -> int:
-    """What the kept epochs take on the disk at most.
+    """What the saved epochs take on the disk at most.
 
     Args:
         classifier: to be trained.

@@ -29,7 +29,7 @@ def live_camera(run: RunRecord, key: str, epoch: int | None = None) -> None:
     Args:
         run: whose model answers.
         key: prefix of the controls' keys.
-        epoch: one of its kept epochs; None = the best one.
+        epoch: one of its saved epochs; None = the best one.
     """
     section = st.expander("Live camera", icon=":material/videocam:", on_change="rerun", key=f"{key}-section")
     if section.open:  # the camera is in the page, and may be on, only while it is seen

@@ -1,1 +1,1 @@
-"""Pinned pictures: chosen before a training starts, and watched while it learns."""
+"""Watched images: chosen before a training starts, and watched while it trains."""

@@ -22,7 +22,7 @@ class TooManyAttemptsError(Exception):
 
 
 class Attempts:
-    """Counts wrong pass-codes of the whole process: a new tab, browser or address does not start anew.
+    """Counts wrong pass-codes of the whole process: a new tab, browser or address does not start again.
 
     A right one does not set the count back, or somebody who tries would gain from those who know it.
     """

@@ -183,7 +183,7 @@ class GuardedEndpoints:
                 raise
         else:
             # As if it had come, and dropped as it comes: an error would leave the browser with a number in place of
-            # a sentence, because the page, which can say one, is drawn anew only after a file has come.
+            # a sentence, because the page, which can say one, is drawn again only after a file has come.
             while (await receive()).get("more_body", False):
                 pass
             await _answer(send, HTTPStatus.NO_CONTENT)

@@ -35,7 +35,7 @@ class Protection:
 
 
 def protection() -> Protection:
-    """What is in force. Half a configuration never counts as none: it lets nobody in, and says why."""
+    """What is in force. Half a configuration never counts as none: it lets nobody in, and has the reason."""
     emails = allowed_emails()
     if emails:
         problem = _problem_of_login()

@@ -42,7 +42,7 @@ def test_blocks_without_parameters_can_be_drawn():
         (17, "Frozen: stem to block 1; partly frozen: block 2; trainable: the rest and the head."),
     ],
 )
-def test_the_map_in_words(frozen_layers, sentence):
+def test_the_map_as_text(frozen_layers, sentence):
     assert describe_map(BLOCKS, frozen_layers) == sentence
 
 
@@ -50,7 +50,7 @@ def test_more_layers_than_there_are_freeze_everything():
     assert describe_map(BLOCKS, 500) == describe_map(BLOCKS, 20)
 
 
-def test_every_block_says_what_it_consists_of():
+def test_every_block_has_a_description():
     assert [block.text for block in draw_map(BLOCKS)] == [
         "4 layers, 900 parameters",
         "10 layers, 10.0 k parameters",

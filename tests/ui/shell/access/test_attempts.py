@@ -67,7 +67,7 @@ def test_the_wait_has_an_end_and_a_thousand_guesses_take_days(attempts, clock):
     assert sum(found) > 3 * 24 * 3600
 
 
-def test_while_waiting_nothing_is_asked_not_even_for_the_right_one(attempts):
+def test_while_waiting_no_passcode_is_checked_not_even_the_right_one(attempts):
     for _ in range(FREE_ATTEMPTS + 1):
         attempts.attempt(wrong)
     asked = []
@@ -91,7 +91,7 @@ def test_after_a_long_quiet_time_counting_starts_anew(attempts, clock):
     assert waits(attempts, clock, FREE_ATTEMPTS) == [0.0] * FREE_ATTEMPTS
 
 
-def test_many_at_once_are_asked_one_at_a_time_and_all_counted(attempts):
+def test_many_at_once_are_checked_one_at_a_time_and_all_counted(attempts):
     inside, most, refused = [], [], []
 
     def slow():

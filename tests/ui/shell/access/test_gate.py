@@ -78,7 +78,7 @@ def test_a_server_reached_by_another_name_or_from_any_website_is_refused_too(dat
     assert words in error.value
 
 
-def test_home_says_who_shares_the_workspace(workspace, monkeypatch):
+def test_home_names_who_shares_the_workspace(workspace, monkeypatch):
     assert "Everyone at this machine shares one workspace." in texts(open_page())
     monkeypatch.setenv("TL_PASSCODE_HASH", HASH)
     assert "Everyone who has the pass-code shares one workspace." in texts(typed(open_page(), PASSCODE))
@@ -91,7 +91,7 @@ def typed(at, passcode):
 
 
 @pytest.mark.parametrize("page", PAGE_FILES)
-def test_the_pass_code_opens_the_page_and_is_asked_for_once(dataset, setting, monkeypatch, page, caplog):
+def test_the_pass_code_opens_the_page_and_is_needed_once(dataset, setting, monkeypatch, page, caplog):
     setting("server.address", "0.0.0.0")
     monkeypatch.setenv("TL_PASSCODE_HASH", HASH)
     at = shut(open_page(page), dataset)
@@ -173,7 +173,7 @@ def test_a_login_without_a_list_is_no_protection(dataset, setting, user):
 
 
 @pytest.mark.parametrize("missing", ["authlib", "httpx"])
-def test_a_login_that_would_fail_for_want_of_a_package_says_which(dataset, monkeypatch, user, missing):
+def test_a_login_that_would_fail_for_want_of_a_package_names_it(dataset, monkeypatch, user, missing):
     monkeypatch.setenv("TL_ALLOWED_EMAILS", "ada@example.org")
     user({"is_logged_in": False})
     found = importlib.util.find_spec

@@ -76,14 +76,14 @@ def test_nothing_of_hers_is_seen_by_another_on_any_page_by_any_address(hers, vis
 
 
 @pytest.mark.parametrize(("page", "query"), [("2_Train.py", "run"), ("3_Runs.py", "run"), ("2_Train.py", "like")])
-def test_a_link_to_what_is_not_shared_says_how_to_get_it(hers, visit, page, query):
+def test_a_link_to_what_is_not_shared_explains_how_to_get_it(hers, visit, page, query):
     visit(EVE)
     at = open_page(f"pages/{page}", **{query: hers[1].id})
     assert "somebody else's: ask them to switch on" in at.error[0].value
 
 
 @pytest.mark.parametrize("has_her_own", [False, True])
-def test_a_link_to_a_dataset_that_is_not_shared_says_how_to_get_it(workspace, hers, visit, has_her_own):
+def test_a_link_to_a_dataset_that_is_not_shared_explains_how_to_get_it(workspace, hers, visit, has_her_own):
     if has_her_own:
         colour_dataset(replace(workspace, person=person_id(workspace, EVE)))
     visit(EVE)
@@ -93,7 +93,7 @@ def test_a_link_to_a_dataset_that_is_not_shared_says_how_to_get_it(workspace, he
     assert not open_page("pages/1_Data.py", dataset=hers[0].id).warning
 
 
-def test_every_page_says_who_is_logged_in_and_lets_them_out(visit, workspace):
+def test_every_page_shows_who_is_logged_in_with_a_logout(visit, workspace):
     assert "Log out" not in labels(open_page().sidebar), "nobody logs in here"
     visit(ADA)
     for page in (None, *sorted((ROOT / "pages").glob("*.py"))):
@@ -174,7 +174,7 @@ def test_without_a_login_all_is_everybodys(workspace, hers):
     assert not at.toggle
 
 
-def test_home_says_who_sees_what(workspace, visit):
+def test_home_shows_who_sees_what(workspace, visit):
     visit(ADA)
     assert "You see your own datasets and runs, and those that others have shared." in texts(open_page())
 
@@ -191,7 +191,7 @@ def test_a_page_that_refreshes_itself_asks_to_log_in_once_the_login_is_over(work
     assert hers[1].name not in everything(at)
 
 
-def test_no_page_opens_by_its_id_what_has_not_been_asked_for_the_person():
+def test_no_page_opens_a_folder_whose_owner_was_not_checked():
     """Folders of the workspace are opened by the lists and `find_run`, which look whose it is."""
     opened = [
         found
