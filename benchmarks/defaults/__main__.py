@@ -1,4 +1,4 @@
-"""``python -m benchmarks.defaults``: run the study (what is on record is not run again) and write its page."""
+"""``python -m benchmarks.defaults``: run the comparison and write its page."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2, help="processor cores to use (default 2)")
     arguments = parser.parse_args()
     figures = DOCS / "defaults.json"
+    found = json.loads(figures.read_text(encoding="utf-8"))
     if not arguments.write_only:
         import tensorflow as tf
 
-        from benchmarks.defaults.findings import carry_out
-
         tf.config.threading.set_intra_op_parallelism_threads(arguments.threads)
         tf.config.threading.set_inter_op_parallelism_threads(1)
-        found = carry_out(lambda line: print(line, flush=True))
+        from benchmarks.defaults.study import run_study
+
+        found = run_study(found, lambda line: print(line, flush=True))
         figures.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     from benchmarks.defaults.document import write_document
 
-    found = json.loads(figures.read_text(encoding="utf-8"))
     (DOCS / "defaults.md").write_text(write_document(found), encoding="utf-8")
 
 

@@ -1,4 +1,4 @@
-"""Writes what was found as a page for people: docs/defaults.md."""
+"""Writes the figures of the study as a page: docs/defaults.md."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Take = Callable[[Mapping[str, Any]], bool]
 
 _TIE: Final = 1e-9  # percentage points
 
-_PAGE: Final = Path(__file__).with_name("page.md")  # the words; figures take the place of {names}
+_PAGE: Final = Path(__file__).with_name("page.md")  # the text; figures replace {names}
 
 
 def _everything(_: Mapping[str, Any]) -> bool:
@@ -21,7 +21,7 @@ def _everything(_: Mapping[str, Any]) -> bool:
 
 
 def write_document(found: Mapping[str, Any]) -> str:
-    """The whole page, from what `findings.carry_out` gave."""
+    """The whole page, from what `study.run_study` returned."""
     test: Rows = found["test"]
     pools = {entry["name"]: entry["images_per_class"] for entry in found["sets"]}
     slowest = max(test, key=lambda row: row["seconds"])
@@ -41,13 +41,6 @@ def write_document(found: Mapping[str, Any]) -> str:
         sets=_sets(found["sets"]),
         machine=found["machine"],
         date=found["date"],
-        first_cells=found["first_round"][0]["cells"],
-        first_round=_changes(found["first_round"]),
-        second_cells=found["second_round"][0]["cells"],
-        second_round=_changes(found["second_round"]),
-        class_weights=_class_weights(found["class_weights"]),
-        tuning_epochs=found["fine_tuning_epochs"],
-        fine_tuning=_fine_tuning(found["fine_tuning"]),
         faces_tests=2 * pools["faces"]["test"],
         surfaces_tests=3 * pools["surfaces"]["test"],
     )
@@ -132,52 +125,13 @@ def _sets(sets: Rows) -> str:
     return "\n".join(f"  {line}" for line in table.splitlines())
 
 
-def _changes(changes: Rows) -> str:
-    rows = [
-        (
-            row["name"],
-            f"{_signed(row['mean'])} ± {row['standard_error']:.2f}",
-            _signed(row["worst"]),
-            f"{row['log_loss']:+.3f}",
-            f"{row['seconds']:.1f}",
-        )
-        for row in sorted(changes, key=lambda row: -row["mean"])
-    ]
-    return _table(("change", "difference", "worst cell", "log loss", "seconds"), rows)
-
-
-def _class_weights(rows: Rows) -> str:
-    lines = [
-        (
-            row["set"],
-            _size(row["size"]),
-            f"{_signed(row['mean'])} ± {row['standard_error']:.2f}",
-            _signed(row["worst"]),
-        )
-        for row in rows
-    ]
-    return _table(("set", "images of the largest class", "difference", "worst seed"), lines)
-
-
-def _fine_tuning(rows: Rows) -> str:
-    lines = []
-    for name in _unique(rows, "name"):
-        for size in _unique(rows, "size"):
-            kept = list(filter(_where(name=name, size=size), rows))
-            numbers = (f"{_mean(kept, key):.1f}" for key in ("head", "kept", "last_epoch", "seconds"))
-            worst = min(row["kept"] - row["head"] for row in kept)
-            lines.append((name, _size(size), *numbers, _signed(worst)))
-    columns = ("what learns", "images of each class", "head only", "kept", "last epoch", "seconds", "worst cell")
-    return _table(columns, lines)
-
-
 def _training_images(found: Mapping[str, Any], row: Mapping[str, Any]) -> int:
     entry = next(entry for entry in found["sets"] if entry["name"] == row["set"])
     return int(entry["classes"] * (row["size"] or entry["images_per_class"]["train"]))
 
 
 def _where(**values: Any) -> Take:
-    """Keeps the rows that have these values."""
+    """A predicate for rows that have these values."""
     return lambda row: all(row[key] == value for key, value in values.items())
 
 

