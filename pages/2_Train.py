@@ -1,4 +1,4 @@
-"""Train: choose what to learn and how, start, and watch."""
+"""Train: configure a training, start it, and watch it."""
 
 import streamlit as st
 

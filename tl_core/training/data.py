@@ -56,7 +56,7 @@ class CachedFeatures:
 
 
 class LiveImages:
-    """Images read anew each time, changed at random if wished, and run through the frozen layers if there are any."""
+    """Images read each time, augmented if configured, and run through the frozen layers if there are any."""
 
     def __init__(
         self, images: ImageRows, augment: Callable[[Images], Images] | None = None, network: Network | None = None
@@ -66,7 +66,7 @@ class LiveImages:
         self._network = network
 
     def read(self, rows: Rows) -> list[Array]:
-        """What the trained part sees of these images, now."""
+        """The inputs of the trained part for these images, now."""
         images = self._images.read(rows)
         if self._augment is not None:
             images = self._augment(images)
@@ -75,7 +75,7 @@ class LiveImages:
 
 @dataclass(frozen=True, slots=True)
 class Subset:
-    """Which rows of some inputs to learn from or to check against."""
+    """Rows of some inputs for training or validation."""
 
     inputs: Inputs
     rows: Rows  # (m,)
@@ -95,7 +95,7 @@ class PhaseData:
     validation: Subset
     test: Subset | None = None
     frozen: Callable[[tf.Tensor], list[tf.Tensor]] | None = None  # uint8 images -> inputs of the trained part
-    text: str = ""  # what is trained, in words
+    text: str = ""  # what is trained, as text
 
     @property
     def checks_quickly(self) -> bool:
@@ -104,13 +104,13 @@ class PhaseData:
 
 
 def prepare_phase(setup: TrainingSetup, phase: Phase) -> PhaseData:
-    """Cut the classifier and run the frozen layers over every image whose output can be kept.
+    """Cut the classifier and run the frozen layers over every image whose output can be cached.
 
     Without augmentation that is all of them; with cached views the training images in several random views;
     with full augmentation only those of the other splits.
 
     Raises:
-        StoppedError: the person asked to stop.
+        StoppedError: a stop was requested.
     """
     if setup.should_stop():
         raise StoppedError(STOPPED)
@@ -121,7 +121,7 @@ def prepare_phase(setup: TrainingSetup, phase: Phase) -> PhaseData:
 
 
 def layers_to_run_once(base: keras.Model, frozen_layers: int, *, live: bool) -> tuple[int, str | None]:
-    """How many layers run once, and why, in words: the frozen ones, or fewer where keeping their output is dear.
+    """How many layers run once, and why, as text: the frozen ones, or fewer where caching their output is costly.
 
     Args:
         base: the backbone.
@@ -158,7 +158,7 @@ class _Part:
         return len(self.plain) + len(self.changed)
 
     def place(self, inputs: Inputs, rows: Rows) -> Rows:
-        """Where the outputs of these plain images lie in the inputs."""
+        """The rows of these plain images in the inputs."""
         return np.searchsorted(self.plain, rows) if isinstance(inputs, CachedFeatures) else rows
 
 
@@ -191,7 +191,7 @@ class _PhaseBuilder:
         return "Training the head on the features of the frozen backbone"
 
     def _parts(self) -> tuple[_Part, ...]:
-        """One part, or two where held-out images are to be calculated more exactly than those to learn from."""
+        """One part, or two where held-out images need a higher precision than training images."""
         setup, none = self._setup, np.empty(0, np.int64)
         held_out = setup.rows_of("validation", "test")
         if setup.live:
@@ -262,12 +262,12 @@ class _PhaseBuilder:
         return key
 
     def _unchanged(self, part: _Part, inputs: Inputs, rows: Rows) -> Subset:
-        """Images of the held-out splits; they count as those to learn from."""
+        """Images of the held-out splits; they count as training images."""
         labels = self._setup.labels[rows]
         return Subset(inputs, part.place(inputs, rows), labels, sample_weights(labels, self._setup.class_weights))
 
     def _training(self, part: _Part, inputs: Inputs) -> Callable[[int], Subset]:
-        """The training images as an epoch sees them."""
+        """The training images of an epoch."""
         setup, rows = self._setup, self._train_rows
         labels = setup.labels[rows]
         weights = sample_weights(labels, setup.class_weights)

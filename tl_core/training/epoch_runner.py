@@ -1,4 +1,4 @@
-"""One epoch over the images, with or without learning, checked for a wish to stop and for a broken loss."""
+"""One epoch over the images, training or validation, checked for a stop and for a loss that is not finite."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ Array = npt.NDArray[Any]
 ON_DEVICE_BYTES: Final = 256 << 20  # features up to this size are copied to the device and gathered from there
 
 
-class Interrupted(Exception):  # noqa: N818  # no error: the person wished it
-    """The person asked to stop in the middle of an epoch."""
+class Interrupted(Exception):  # noqa: N818  # not an error: it was requested
+    """A stop was requested in the middle of an epoch."""
 
 
 class NotFinite(Exception):  # noqa: N818  # becomes a DivergedError with a sentence where the phase is known
@@ -54,7 +54,7 @@ class EpochRunner:
     """Trains one part of a model with one optimizer.
 
     Cached features that are small go to the device as a whole, and each batch is gathered from them inside the
-    graph that learns: a head learns thousands of images in a fraction of a second. Others are read batch by batch.
+    training graph: a head trains on thousands of images in a fraction of a second. Others are read batch by batch.
     """
 
     def __init__(
@@ -66,16 +66,16 @@ class EpochRunner:
         self._loops: dict[Inputs, Loop] = {}  # which holds the inputs, too: no others can be mistaken for them
 
     def train_epoch(self, subset: Subset, order: Rows, batch_size: int, report: Callable[[Batches], None]) -> Result:
-        """Learn from all images once.
+        """Train on all images once.
 
         Args:
-            subset: to learn from.
+            subset: to train on.
             order: a permutation of its images.
             batch_size: images per step.
-            report: told after every batch.
+            report: called after every batch.
 
         Raises:
-            Interrupted: the person asked to stop.
+            Interrupted: a stop was requested.
             NotFinite: the loss of a batch was not finite.
         """
         totals = _Totals(-(-len(order) // batch_size), report)
@@ -92,10 +92,10 @@ class EpochRunner:
 
         Args:
             subset: to check against.
-            should_stop: asked after every batch in place of the training's own.
+            should_stop: checked after every batch in place of the training's own.
 
         Raises:
-            Interrupted: the person asked to stop.
+            Interrupted: a stop was requested.
         """
         totals = np.zeros(2)
         probabilities = []
@@ -118,7 +118,7 @@ class EpochRunner:
 
 
 class _Totals:
-    """Running sums of an epoch, told to ``report`` piece by piece."""
+    """Running sums of an epoch, passed to ``report`` piece by piece."""
 
     def __init__(self, batches: int, report: Callable[[Batches], None]) -> None:
         self.loss = 0.0

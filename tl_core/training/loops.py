@@ -19,7 +19,7 @@ Sums = npt.NDArray[np.float32]
 
 _TESTED_IN_MEMORY: Final = 256  # images at once
 _TESTED_STREAMING: Final = 32
-_GROUP: Final = 5  # batches learned from in one call, where ...
+_GROUP: Final = 5  # training batches in one call, where ...
 _GROUPED_FROM: Final = 10  # ... an epoch has so many, because the longer graph takes a fifth of a second to trace
 
 
@@ -27,17 +27,17 @@ class Loop(Protocol):
     """Takes subsets of one source of inputs through the trained part, piece by piece."""
 
     def train(self, subset: Subset, order: Rows, batch_size: int) -> Iterator[tuple[int, Sums]]:
-        """Gives images and sums of each batch."""
+        """Yields images and sums of each batch."""
 
     def test(self, subset: Subset) -> Iterator[tuple[Array, Sums]]:
-        """Gives probabilities and sums of each piece."""
+        """Yields probabilities and sums of each piece."""
 
 
 class InMemoryLoop:
-    """All inputs lie on the device; a graph gathers a batch from them and learns.
+    """All inputs are on the device; a graph gathers a batch from them and trains.
 
     A batch of flat features takes a head about a millisecond, of which Python and the start of the graph are a third,
-    and each call may have to wait for a page that Python is drawing. So several such batches are learned from in one
+    and each call may have to wait for a page that Python is drawing. So several such batches are trained in one
     call, one after the other, with the same result. The first epoch goes batch by batch: it comes sooner, and a
     training that diverges at once ends at once.
     """
@@ -124,7 +124,7 @@ class StreamingLoop:
 def _graph(function: Callable[..., Any], *signature: Any) -> Any:
     """Trace once, for these shapes and no others.
 
-    A `tf.function` frees its graph when it goes; what `get_concrete_function` gives never does.
+    A `tf.function` frees its graph when it is deleted; a concrete function never does.
     """
     return tf.function(function, input_signature=signature, autograph=False)
 

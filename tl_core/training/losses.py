@@ -1,4 +1,4 @@
-"""The loss, the right answers and the class weights of a training."""
+"""The loss, the right predictions and the class weights of a training."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from tl_core.training.epoch_runner import Interrupted, Result
 from tl_core.training.setup import TrainingSetup
 from tl_core.training.trainer import Trainer
 
-MEASURED_AFTER_STOP: Final = 1.0  # seconds: once asked to stop, a measurement that takes longer is left out
+MEASURED_AFTER_STOP: Final = 1.0  # seconds: after a stop, a measurement that takes longer is left out
 _AT_ONCE: Final = 64  # images
 
 ShouldStop = Callable[[], bool]

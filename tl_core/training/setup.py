@@ -44,7 +44,7 @@ class TrainingSetup:
     backbone: str
     reusable: bool  # whether the backbone may go to the next training if this one has not changed it
     augmentation: AugmentationConfig
-    views: int  # random views of each training image that are kept; 0 = none
+    views: int  # random views of each training image that are cached; 0 = none
     batch_size: int
     seed: int
     cache: DiskCache
@@ -53,7 +53,7 @@ class TrainingSetup:
 
     @property
     def live(self) -> bool:
-        """Whether the training images are changed anew in every epoch."""
+        """Whether the training images are augmented again in every epoch."""
         return self.augmentation.enabled and not self.views
 
     def rows_of(self, *splits: str) -> Rows:
@@ -72,7 +72,7 @@ def set_up_training(
     """Load, build and resize everything a training needs.
 
     Raises:
-        TransferLearningError: of the kind that says what is missing or wrong.
+        TransferLearningError: what is missing or wrong.
         StoppedError: ``should_stop`` returned true.
     """
     log.begin(PREPARE, "Preparing the backbone")
@@ -84,7 +84,7 @@ def set_up_training(
     base = _build_base(config, log, should_stop)
     if should_stop():
         raise StoppedError(STOPPED)
-    freeze_layers(base, config.frozen_layers)  # says so now if there are not as many layers
+    freeze_layers(base, config.frozen_layers)  # raises now if there are not as many layers
     rebuild = functools.partial(build_classifier, config, len(dataset.classes))
     classifier = rebuild(base)
     cache = open_cache(workspace)

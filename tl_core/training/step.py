@@ -23,7 +23,7 @@ class Step:
         optimizer._all_reduce_sum_gradients = list
 
     def train_step(self, inputs: list[tf.Tensor], labels: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
-        """Learn from a batch; gives its sums of loss and right answers, ``(2,)``."""
+        """Train on a batch; returns its sums of loss and right predictions, ``(2,)``."""
         count = tf.cast(tf.shape(labels)[0], tf.float32)
         with tf.GradientTape() as tape:
             probabilities = self._part(_as_float(inputs), training=True)

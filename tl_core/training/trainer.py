@@ -1,4 +1,4 @@
-"""The training loop: ``Trainer.fit(phase, data)`` trains one phase, epoch by epoch, and tells its callbacks."""
+"""The training loop: ``Trainer.fit(phase, data)`` trains one phase, epoch by epoch, and calls its callbacks."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class EpochLogs:
 
 
 class Trainer:
-    """Owns the weights that learn, the optimizer and the count of epochs; all else is done by the callbacks."""
+    """Owns the trainable weights, the optimizer and the epoch counter; the callbacks do the rest."""
 
     def __init__(
         self,
@@ -100,7 +100,7 @@ class Trainer:
             checkpoint: of this phase, to go on from.
 
         Raises:
-            Interrupted: the person asked to stop.
+            Interrupted: a stop was requested.
             DivergedError: the loss was not finite.
         """
         self.phase, self.data, self.epochs_run = phase, data, 0
@@ -119,7 +119,7 @@ class Trainer:
         """The figures of the weights in place on some images of the phase's data.
 
         Raises:
-            Interrupted: the person asked to stop.
+            Interrupted: a stop was requested.
         """
         return self._runner.evaluate(subset, should_stop=should_stop)
 
@@ -129,7 +129,7 @@ class Trainer:
             callback.on_train_end(self)
 
     def note(self, text: str) -> None:
-        """Tell the person what was decided."""
+        """Note a decision for the person."""
         self.tell("on_note", text)
 
     def tell(self, hook: str, *values: Any) -> None:
@@ -149,7 +149,7 @@ class Trainer:
         self.tell("on_epoch_end", epoch, EpochLogs(trained, checked, rate, time.monotonic() - began))
 
     def _train(self, epoch: int) -> Result:
-        """Learn from the images of an epoch; if a batch does not fit into memory, once more with half of it."""
+        """Train on the images of an epoch; if a batch does not fit into memory, once more with half of it."""
         subset = self.data.train(epoch)
         order = np.random.default_rng([self._settings.seed, epoch]).permutation(len(subset))
         try:

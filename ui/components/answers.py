@@ -19,14 +19,14 @@ from ui.components.pictures import MAX_PICTURES, Picture
 if TYPE_CHECKING:
     from tl_core.inference.predict import Answer
 
-CACHED: Final = 4 * MAX_PICTURES  # answers: comparing a few models on the same pictures asks each of them once
+CACHED: Final = 4 * MAX_PICTURES  # answers: comparing a few models on the same pictures runs each of them once
 AT_ONCE: Final = 16  # pictures in one batch; between two batches the bar moves
 PATIENCE_SECONDS: Final = 0.7  # before a bar appears, so that none flashes where the answers are there at once
 _ANSWERS: Final = "answers"  # in the session: the cache
 
 
 def answers_to(pictures: Sequence[Picture], run: RunRecord, epoch: int | None = None) -> list[Answer]:
-    """Ask the run's model about each picture, with a bar if it takes long.
+    """Predict each picture with the run's model, with a bar if it takes long.
 
     The first question to a model loads it, which takes some seconds.
 
@@ -51,7 +51,7 @@ def imported_model_answers(pictures: Sequence[Picture], model: ImportedModel) ->
     """As `answers_to`, of an imported model.
 
     Raises:
-        ModelFileError: its process gave no proper answer.
+        ModelFileError: its process returned no valid result.
     """
 
     def ask(images: list[bytes]) -> list[Answer]:

@@ -11,7 +11,7 @@ _FORMULA_SIGNS: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 def to_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
-    """The table as UTF-8 with the mark by which spreadsheets know it, one line per row.
+    """The table as UTF-8 with a byte-order mark for spreadsheets, one line per row.
 
     Text that a spreadsheet would run as a formula gets an apostrophe in front, as names of classes and files come
     from outside (OWASP, CSV injection, https://owasp.org/www-community/attacks/CSV_Injection).

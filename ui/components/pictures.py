@@ -15,7 +15,7 @@ from tl_core.errors import DataError
 from tl_core.runs import RunRecord
 from tl_core.storage.workspace import Workspace
 
-# Any image may come: a phone then offers its photos, and to a format that cannot be read the answer is a sentence.
+# Any image may come: a phone then offers its photos, and a format that cannot be read gets a sentence.
 FILE_TYPES: Final = ("image",)
 MAX_PICTURES: Final = 200  # at once; a browser that holds many more becomes slow
 CAMERA_WIDTH: Final = 480  # px; narrower on a phone
@@ -24,16 +24,16 @@ SPLITS_TO_TRY: Final = ("test", "validation")  # a training image would flatter 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One picture to ask about."""
+    """One picture to predict."""
 
     id: str  # the same as long as it is the same picture in this browser tab
     name: str
-    data: bytes  # the file as it came, not trusted
+    data: bytes  # the uploaded file, not trusted
     truth: str | None = None  # its class, where that is known
 
 
 def choose_pictures(workspace: Workspace, run: RunRecord | None, key: str) -> list[Picture]:
-    """Draw the ways to bring pictures; returns those that are there, the newest way first.
+    """Draw the ways to add pictures; returns those that are there, the newest way first.
 
     Args:
         workspace: that holds the run's dataset.
@@ -54,7 +54,7 @@ def choose_pictures(workspace: Workspace, run: RunRecord | None, key: str) -> li
         "Take one with the camera", icon=":material/photo_camera:", on_change="rerun", key=f"{key}-camera"
     )
     photo = None
-    if camera.open:  # so that the browser does not ask for the camera before somebody wants it
+    if camera.open:  # so that the browser does not request the camera before it is needed
         with camera:
             photo = st.camera_input("Photo", key=f"{key}-photo", label_visibility="collapsed", width=CAMERA_WIDTH)
     if len(files) > MAX_PICTURES:

@@ -1,4 +1,4 @@
-"""One picture with what one model, or two, say about it."""
+"""One picture with the predictions of one model, or two."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def prediction_card(
     Args:
         picture: that was predicted.
         answers: one per model, or why there is none.
-        runs: whose models have answered, or the imported model that has.
+        runs: whose models have predicted, or the imported model.
         key: names the card on its page.
         shown: how many classes have a bar.
         epoch: the saved epoch of the first run that has answered; None = its best one.
@@ -63,13 +63,13 @@ def prediction_card(
                 _answer(picture, answer, f"{key}-{run.id}", shown)
             # Of one model it stands under the picture, at its size; of two each under what it explains.
             if not isinstance(run, RunRecord):
-                continue  # its process can do nothing but answer
+                continue  # its process can only predict
             with place if len(answers) > 1 else left:
                 heatmap_section(run, picture, answer, f"{key}-{run.id}-heat", None if number else epoch)
 
 
 def format_answer(answer: Answer) -> str:
-    """The likeliest class and how sure the model is of it, or that it does not know, as Markdown."""
+    """The likeliest class and its probability, or *I don't know*, as Markdown."""
     name, probability = answer.ranked[0]
     if not answer.answered:
         return REJECTED
@@ -77,7 +77,7 @@ def format_answer(answer: Answer) -> str:
 
 
 def sureness(probability: float) -> str:
-    """How sure a model is of its answer, before the name of the class."""
+    """A phrase for a probability, before the name of the class."""
     return next(words for limit, words in SURENESS if probability >= limit)
 
 
@@ -114,7 +114,7 @@ def best_guess(answer: Answer) -> str:
 
 
 def _verdict(truth: str | None, answer: Answer) -> None:
-    """Whether the answer is right, where the truth is known."""
+    """Whether the prediction is right, where the true class is known."""
     name, _ = answer.ranked[0]
     if truth is None:
         return

@@ -1,4 +1,4 @@
-"""What there is to say about a run, in few words."""
+"""Short texts about a run."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def run_line(run: RunRecord) -> str:
 def run_labels(runs: Iterable[RunRecord]) -> dict[str, str]:
     """Runs as entries of a list of choices, in plain text, by id.
 
-    Streamlit knows an entry by its text alone: so no two are equal, and none changes with the time of day.
+    Streamlit identifies an entry by its text alone: so no two are equal, and none changes with the time of day.
     """
     labels: dict[str, str] = {}
     seen: Counter[str] = Counter()
@@ -66,7 +66,7 @@ def _label(run: RunRecord) -> str:
 
 
 def format_model(run: RunRecord) -> str:
-    """Which model answers for a run: ``the model of epoch 14 (fine-tuning)``."""
+    """The model of a run as text: ``the model of epoch 14 (fine-tuning)``."""
     if run.best is None:
         return "the model kept so far"
     phase = PHASE_TITLES.get(run.best.phase, run.best.phase)

@@ -61,7 +61,7 @@ def newest(runs: Sequence[RunRecord]) -> RunRecord:
 def best_of_last(runs: Sequence[RunRecord]) -> RunRecord:
     """The most accurate of the last ten runs on the dataset that was used last; the newer one where two are equal.
 
-    Accuracies on different datasets say nothing about which model is better.
+    Accuracies on different datasets cannot be compared.
     """
     latest = [run for run in runs if run.dataset_id == runs[0].dataset_id][:LAST]
     return max(latest, key=lambda run: run.best.val_accuracy if run.best else -1.0)

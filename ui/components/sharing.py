@@ -1,4 +1,4 @@
-"""The switch by which a person lets others see something of theirs, where people log in."""
+"""The switch with which a person shares something of theirs, where people log in."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def sharing_switch(workspace: Workspace, folder: Path, what: str, key: str, goes
     """Draw nothing where nobody logs in or the thing is everybody's; else the switch, or whose it is.
 
     Args:
-        workspace: for whom it is asked.
+        workspace: with the person.
         folder: of the thing.
         what: what it is, such as ``run``.
         key: of the switch.
@@ -38,7 +38,7 @@ def sharing_switch(workspace: Workspace, folder: Path, what: str, key: str, goes
 
 
 def somebody_elses(what: str) -> None:
-    """Say that a thing is shared by another person."""
+    """Show that a thing is shared by another person."""
     st.caption(f":material/group: Somebody else's {what}: you can use it, and only they can change it.")
 
 

@@ -1,1 +1,1 @@
-"""The pieces of the Data page: bringing images in, and looking at what is there."""
+"""The pieces of the Data page: import, overview and management of datasets."""

@@ -20,7 +20,7 @@ IMPORTS: Final = BackgroundTasks[str](  # the result is the id of the dataset
     remembered=50,
     unexpected="The import ended because of an unexpected error; nothing of it was kept. The log has the details.",
 )
-_OWN: Final = "import"  # in the address, so that a reloaded page still tells how its import ended
+_OWN: Final = "import"  # in the address, so that a reloaded page still shows how its import ended
 
 
 def start_import(workspace: Workspace, title: str, work: Callable[[TaskContext], Dataset]) -> str:
@@ -29,7 +29,7 @@ def start_import(workspace: Workspace, title: str, work: Callable[[TaskContext],
 
 
 def remember_import(task_id: str) -> None:
-    """Let this browser tab, and no other, tell how the import ends."""
+    """Show the end of the import in this browser tab, and in no other."""
     st.query_params[_OWN] = task_id
 
 
@@ -49,7 +49,7 @@ def show_imports(workspace: Workspace) -> bool:
 
 
 def take_outcome() -> str | None:
-    """Tell how this tab's last import ended; returns the id of a dataset that has just been made."""
+    """Show how this tab's last import ended; returns the id of a dataset that has just been made."""
     task = IMPORTS.find(st.query_params.get(_OWN))
     if task is None or not task.ended:
         return None

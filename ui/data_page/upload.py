@@ -1,4 +1,4 @@
-"""The four ways to bring images in: a sample set, a zip, uploads class by class, a folder of the server."""
+"""The four ways to add images: a sample set, a zip, uploads class by class, a folder of the server."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ from ui.components.markdown import plain
 from ui.data_page.imports import remember_import, start_import
 from ui.shell.access import release_uploads, upload_limit
 
-# Any image may come; the content decides, and the import says what to do about formats that cannot be read.
+# Any image is accepted; the content decides, and the import explains formats that cannot be read.
 FILE_TYPES: Final = ("image",)
-MAX_CLASSES: Final = 30  # one row each; whoever has more has a folder or a zip
+MAX_CLASSES: Final = 30  # one row each; for more use a folder or a zip
 _UPLOADS: Final = "uploads_generation"  # in the session: counts up to empty the upload fields after an import
 
 
@@ -39,7 +39,7 @@ ButtonType = Literal["primary", "secondary"]
 
 
 def upload_images(workspace: Workspace, *, primary: bool) -> None:
-    """Draw the ways to bring images in, one per tab.
+    """Draw the ways to add images, one per tab.
 
     Args:
         workspace: where the datasets are made.
@@ -207,7 +207,7 @@ def _name(suggestion: str, *, key: str) -> str:
 
 
 def _split(key: str) -> SplitConfig:
-    """Ask for the split, folded away: it matters only where the images come without one."""
+    """The controls of the split, folded away: it matters only where the images come without one."""
     with st.expander("How the images are divided"):
         st.markdown(
             "Most images are learned from (*training*). Some are only looked at after each epoch (*validation*), and "

@@ -25,7 +25,7 @@ AXES: Final[dict[str, str]] = {"epoch": "By epoch", "time": "By time"}
 
 
 def named_in_address() -> list[str] | None:
-    """Ids of the runs that the address asks to compare; None where it does not."""
+    """Ids of the runs to compare, from the address; None where there are none."""
     text = st.query_params.get(PARAMETER)
     return None if text is None else [run_id for run_id in text.split(",") if run_id][:MOST]
 
@@ -125,5 +125,5 @@ def open_as_draft(run: RunRecord) -> None:
     """Leave for the form, filled with the settings and the images of a run."""
     form = draft()
     form.fill(run.config)
-    form.dataset_id = run.dataset_id  # the form says so if these images are gone
+    form.dataset_id = run.dataset_id  # the form shows a message if these images were deleted
     go_to(TRAIN)

@@ -44,7 +44,7 @@ _OUTPUTS: Final = {
 
 CLOSE: Final = 1e-7  # a difference below this is rounding
 
-EXPORTS: Final = BackgroundTasks[None](  # titled by their format; what they make lies in the run's folder
+EXPORTS: Final = BackgroundTasks[None](  # titled by their format; the file is in the run's folder
     "export",
     at_a_time=1,  # each holds a model or two in memory
     remembered=50,
@@ -90,7 +90,7 @@ def start_export(run_path: Path, format_name: str) -> None:
     """Begin an export; nothing happens while the same run is being exported already."""
 
     def work(context: TaskContext) -> None:
-        from tl_core.export import export_run  # knows scikit-learn and TensorFlow's converters
+        from tl_core.export import export_run  # imports scikit-learn and TensorFlow's converters
 
         export_run(run_path, format_name, context)
 
@@ -155,7 +155,7 @@ def code_of_run(run: RunRecord, key: str) -> None:
 
 
 def format_proof(export: Export) -> str:
-    """What was asked, and what came of it."""
+    """The result of the check."""
     proof = export.proof
     same = (
         "it gives the same probabilities as here"
@@ -193,7 +193,7 @@ def _outcome(run: RunRecord, form: ExportFormat, export: Export, key: str) -> No
     st.success(format_proof(export), icon=":material/verified:")
     st.download_button(
         f"Download {form.title} ({size(export.size, digits=1)})",
-        export.path.read_bytes,  # read when it is asked for
+        export.path.read_bytes,  # read on demand
         export.file_name,
         "application/zip",
         key=f"{key}-{form.name}-download",

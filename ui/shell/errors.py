@@ -1,4 +1,4 @@
-"""What a person sees when something goes wrong: a sentence, never a traceback."""
+"""Errors on pages: a sentence, never a traceback."""
 
 from __future__ import annotations
 

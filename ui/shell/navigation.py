@@ -1,4 +1,4 @@
-"""The pages in the order a person works, and links to them that keep hold of a run or a dataset."""
+"""The pages in the order a person works, and links to them with a run or a dataset."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Letting go of what closed browser tabs have uploaded, also while nobody comes.
+"""Releasing the uploads of closed browser tabs, also while nobody visits.
 
 Streamlit remembers a closed tab for ``server.disconnectedSessionTTL`` seconds, with all it has uploaded, but forgets
 it only when the next tab is opened or closed: https://github.com/streamlit/streamlit/issues/5806.

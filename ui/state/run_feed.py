@@ -20,7 +20,7 @@ FOLLOWED_RUNS: Final = 32
 
 @dataclass(slots=True)
 class Feed:
-    """What the events of one run have said so far."""
+    """The content of one run's events so far."""
 
     reader: EventReader
     history: History = field(default_factory=History)

@@ -107,7 +107,7 @@ def show_in_control(setting: Setting, value: Any) -> None:
 
 
 def save_from_control(setting: Setting) -> None:
-    """Take over what somebody has just entered; an emptied control keeps its last value."""
+    """Store a value that was just entered; an emptied control keeps its last value."""
     value = st.session_state[setting.key]
     if value is not None:
         draft().update({setting.path: value})

@@ -1,4 +1,4 @@
-"""The form of the Train page: settings, their words, their checks, and the controls that show them."""
+"""The form of the Train page: settings, their checks, and the controls that show them."""
 
 from ui.train_page.form import open_from_link, run_heading, training_form
 

@@ -14,7 +14,7 @@ from ui.train_page.learning_rates import compare_rates
 SUGGESTED_FINE_TUNE_EPOCHS: Final = 10
 SAFE_RATIO: Final = 10  # the fine-tuning rate should be at least so many times smaller, at most 100 (recipes)
 FEW_IMAGES_PER_CLASS: Final = 20
-# Above these a head on frozen features was never seen to learn; below is where most trainings are at home.
+# Above these a head on frozen features was never seen to train; most trainings are below.
 HIGHEST_RATES: Final[Mapping[str, float]] = {"adam": 0.05, "adamw": 0.05, "rmsprop": 0.05, "sgd": 0.5}
 SOUND_RATES: Final[Mapping[str, float]] = {"adam": 2e-3, "adamw": 2e-3, "rmsprop": 1e-3, "sgd": 1e-2}
 
@@ -41,7 +41,7 @@ class Advice:
     """One remark, and the values by path that follow it."""
 
     text: str
-    action: str  # the words on the button that follows the advice
+    action: str  # label of the button that follows the advice
     changes: Mapping[str, Any]
 
 

@@ -20,7 +20,7 @@ _OPEN_KEY: Final = "train_preview_open"
 
 
 def augmentation_preview(dataset: Dataset) -> None:
-    """The preview, made only once somebody asks for it: it needs TensorFlow."""
+    """The preview, made on demand: it needs TensorFlow."""
     images = dataset.of_split("train")
     if not images:
         return

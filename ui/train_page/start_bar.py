@@ -27,7 +27,7 @@ from ui.shell.page import CONTENT_WIDTH
 from ui.state.training_draft import Draft, draft
 from ui.train_page.advice import Advice, Situation, advise
 
-MEASURING_SECONDS: Final = 1.0  # between two looks at a measurement
+MEASURING_SECONDS: Final = 1.0  # between two checks of a measurement
 
 
 def remarks(dataset: Dataset) -> None:
@@ -46,7 +46,7 @@ def start_bar(workspace: Workspace, dataset: Dataset, pins: Sequence[Pin] = ()) 
 
     Args:
         workspace: where the run is made.
-        dataset: to learn from.
+        dataset: to train on.
         pins: pictures to watch while the model trains.
     """
     with st.bottom, st.container(horizontal_alignment="center"), st.container(width=CONTENT_WIDTH):
@@ -135,7 +135,7 @@ def _plan_text(plan: TrainingPlan, ahead: int) -> str:
 
 
 def _wait_for_measurement(workspace: Workspace, config: TrainingConfig, dataset: Dataset) -> None:
-    """Have the speed of such a training measured; the line says a better time as soon as it is."""
+    """Have the speed of such a training measured; the line shows a better time as soon as it is."""
     meter = speed_meter(workspace)
 
     def watch() -> None:

@@ -29,7 +29,7 @@ def options_summary(values: Mapping[str, Any]) -> str:
 
 
 def run_summary(config: TrainingConfig) -> str:
-    """A run's own settings in one line: what it builds on, what is frozen, how fast it learns."""
+    """A run's own settings in one line: backbone, frozen layers, learning rate."""
     layers = config.frozen_layers
     frozen = "all layers frozen" if layers is None else f"the first {layers} layers frozen"
     parts = [get_backbone(config.backbone).title, frozen, f"learning rate {scientific(config.learning_rate)}"]

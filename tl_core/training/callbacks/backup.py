@@ -1,7 +1,7 @@
 """Writes after every epoch what a training needs to go on: after an interruption, or for more epochs.
 
 A checkpoint is one ``.npz`` file: ``head`` holds the plain values as JSON, all other entries are arrays. Version 1
-had one ``state`` for all that is now kept callback by callback; it is read, too.
+had one ``state`` for all that is now saved callback by callback; it is read, too.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ States = dict[str, dict[str, Any]]
 """What the callbacks keep, by their name."""
 
 CHECKPOINT_INTERVAL: Final = 10.0  # seconds between two checkpoints that outlive a power cut; others: every epoch
-MAX_LAST_CHECKPOINT: Final = 200 << 20  # bytes kept of a run that has ended, so that more epochs can follow
+MAX_LAST_CHECKPOINT: Final = 200 << 20  # bytes saved of a run that has ended, so that more epochs can follow
 VERSION: Final = 2
 _END_OF_ZIP: Final = 22  # bytes of the record that ends a zip file without a comment
 _UNREADABLE: Final = (
@@ -67,7 +67,7 @@ class Checkpoint:
 
 
 class Backup(Callback):
-    """Keeps the latest epoch in the folder of the run."""
+    """Saves the latest epoch in the folder of the run."""
 
     def __init__(self, folder: RunFolder, log: EventLogger) -> None:
         self._folder = folder
@@ -96,7 +96,7 @@ class Backup(Callback):
         self._bytes = sum(array.nbytes for array in (*checkpoint.variables, *checkpoint.optimizer))
 
     def on_train_end(self, trainer: Trainer) -> None:
-        """Keep the latest alone, unless it is large."""
+        """Keep only the latest, unless it is large."""
         if self._bytes > MAX_LAST_CHECKPOINT:
             remove_checkpoint(self._folder)
         else:
@@ -104,11 +104,11 @@ class Backup(Callback):
 
 
 def save_checkpoint(folder: RunFolder, checkpoint: Checkpoint, *, flush: bool = True) -> None:
-    """Keep it; a crash in the middle leaves an earlier one.
+    """Save it; a crash in the middle leaves an earlier one.
 
     Args:
         folder: of the run.
-        checkpoint: what to keep.
+        checkpoint: to save.
         flush: whether it has to outlive a power cut. One that does not is written many times as fast, beside the last
             one that does, and outlives a killed process all the same.
 
@@ -241,7 +241,7 @@ def _from_version_1(head: dict[str, Any], groups: dict[str, list[Array]], folder
 
 
 def _first_epoch(folder: RunFolder, phase: str, next_epoch: int) -> int:
-    """Which version 1 did not keep: by what the run has told."""
+    """What version 1 did not save, from the events of the run."""
     if phase == HEAD:
         return 1
     told = (event for event in read_events(folder.events_file) if event["kind"] == "epoch")
@@ -265,7 +265,7 @@ def _epoch_in(path: Path) -> int:
             head = _head(file)
         return int(head["state"]["next_epoch"]) - 1 if head["version"] == 1 else int(head["epoch"])
     except _UNREADABLE:
-        return -1  # none, damaged or of another version: `load_checkpoint` says so
+        return -1  # none, damaged or of another version: `load_checkpoint` notes it
 
 
 def _make_unreadable(file: BinaryIO) -> None:

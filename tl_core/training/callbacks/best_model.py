@@ -60,7 +60,7 @@ class BestModel(Callback):
             self._current = False
 
     def _measured_again(self, trainer: Trainer, best: Best) -> Best:
-        """Version 1 did not weigh the classes, and took features of less precision: what follows is compared anew."""
+        """Version 1 did not weigh the classes, and took features of less precision: epochs are compared again."""
         latest = snapshot(trainer.variables)
         restore(trainer.variables, self._weights)
         checked = trainer.evaluate(trainer.data.validation)
@@ -96,8 +96,8 @@ class SaveBestModel(Callback):
         Args:
             folder: of the run.
             classifier: in training.
-            rebuild: gives the same classifier upon another backbone.
-            slow_step: told before a file is written.
+            rebuild: returns the same classifier on another backbone.
+            slow_step: called before a file is written.
             needed_now: whether the model has to be on the disk without further waiting.
         """
         self._folder = folder

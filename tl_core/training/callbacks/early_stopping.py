@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class EarlyStopping(Callback):
-    """As Keras' callback of this name; the best weights are the business of `BestModel`."""
+    """As Keras' callback of this name; `BestModel` keeps the best weights."""
 
     name: ClassVar[str] = "early_stopping"
 
@@ -27,13 +27,13 @@ class EarlyStopping(Callback):
         self._wait = 0  # epochs since then
 
     def on_phase_begin(self, trainer: Trainer) -> None:
-        """Count anew, or go on; a phase that had ended when it was interrupted ends at once."""
+        """Reset the counter, or go on; a phase that had ended when it was interrupted ends at once."""
         if not trainer.resumed:
             self._best, self._wait = math.inf, 0
         trainer.stop_phase = self._exhausted
 
     def on_epoch_end(self, trainer: Trainer, epoch: int, logs: EpochLogs) -> None:
-        """Count."""
+        """Update the counter."""
         better = logs.validation.loss < self._best
         self._best, self._wait = (logs.validation.loss, 0) if better else (self._best, self._wait + 1)
         if self._exhausted:

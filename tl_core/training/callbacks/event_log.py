@@ -1,4 +1,4 @@
-"""What a training tells the world: events, at a bounded rate, and the time each stage took."""
+"""The events of a training, at a bounded rate, and the time each stage took."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ FEATURES: Final = "features"
 EVALUATE: Final = "evaluate"
 SAVE: Final = "save"
 
-PROBABILITY_DIGITS: Final = 4  # of a watched image; more would not be seen
+PROBABILITY_DIGITS: Final = 4  # of a watched image; more would not be visible
 
 _WITHOUT_BATCHES: Final = (PREPARE, EVALUATE, SAVE)
 _INTERVAL: Final = 0.25  # seconds between two batch or progress events
 
 
 class EventLogger(Callback):
-    """Writes the events of one run, and tells its heartbeat where no sign is to be expected for a while."""
+    """Writes the events of one run, and tells its heartbeat before a slow step."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class EventLogger(Callback):
         self._stage = PREPARE
         self._stage_began = clock()
         self._told = -_INTERVAL
-        self._waiting: list[Batches] = []  # learned from since the last batch event
+        self._waiting: list[Batches] = []  # trained on since the last batch event
         self._waiting_since = 0.0
         self.seconds: dict[str, float] = {}  # by stage
 
@@ -69,7 +69,7 @@ class EventLogger(Callback):
             self._heartbeat.slow_step()
 
     def progress(self, done: int, total: int, images_per_second: float | None = None) -> None:
-        """So much of the current stage is done; the last piece is always told."""
+        """So much of the current stage is done; the last piece is always written."""
         if done >= total or self._due():
             self._events.write(
                 "progress", phase=self._stage, done=done, total=total, images_per_second=images_per_second
@@ -78,7 +78,7 @@ class EventLogger(Callback):
             self.slow_step()  # what was made is now written to the disk
 
     def note(self, text: str) -> None:
-        """A decision or a warning, in words."""
+        """A decision or a warning, as text."""
         self._events.write("note", text=text)
 
     def cached(self, entry: str, frozen_layers: int) -> None:
@@ -86,7 +86,7 @@ class EventLogger(Callback):
         self._events.write("kept", entry=entry, frozen_layers=frozen_layers)
 
     def watched(self, epoch: int, probabilities: npt.NDArray[np.float32]) -> None:
-        """What the model of this epoch says about the watched images, ``(images, classes)``."""
+        """Probabilities of the watched images after this epoch, ``(images, classes)``."""
         rows = [
             [round(value, PROBABILITY_DIGITS) if math.isfinite(value) else None for value in row]
             for row in probabilities.tolist()
@@ -98,7 +98,7 @@ class EventLogger(Callback):
         self._events.write("end", status=status, text=text)
 
     def on_phase_begin(self, trainer: Trainer) -> None:
-        """Tell what will be trained."""
+        """Write what will be trained."""
         first = trainer.epoch + 1
         if trainer.resumed:
             self.note(f"Going on with epoch {first}.")
@@ -117,7 +117,7 @@ class EventLogger(Callback):
         self._waiting, self._waiting_since = [], self._clock()
 
     def on_train_batch_end(self, trainer: Trainer, batches: Batches) -> None:
-        """Sum the batches up and tell them at most four times a second."""
+        """Sum the batches up and write them at most four times a second."""
         self._waiting.append(batches)
         if not self._due():
             return
@@ -140,7 +140,7 @@ class EventLogger(Callback):
             self.slow_step()
 
     def on_epoch_end(self, trainer: Trainer, epoch: int, logs: EpochLogs) -> None:
-        """Tell the figures."""
+        """Write the figures."""
         self._events.write(
             "epoch",
             phase=trainer.phase.name,
@@ -156,7 +156,7 @@ class EventLogger(Callback):
         )
 
     def on_note(self, trainer: Trainer, text: str) -> None:
-        """Tell it."""
+        """Write it."""
         self.note(text)
 
     def _due(self) -> bool:

@@ -1,4 +1,4 @@
-"""Keeps the last epochs beside the best one, where the person wished so."""
+"""Saves the last epochs beside the best one, if the configuration says so."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class LastEpochsCheckpoint(Callback):
     """The last epochs of one training.
 
     An epoch of feature extraction is its head alone. One of fine-tuning is the head with the layers of the backbone
-    that learn. So where the backbone stays frozen, ten epochs take less room than the model.
+    that are trained. So where the backbone stays frozen, ten epochs take less space than the model.
     """
 
     def __init__(self, folder: RunFolder, classifier: Classifier, count: int, next_epoch: int) -> None:
@@ -51,8 +51,8 @@ class LastEpochsCheckpoint(Callback):
         Args:
             folder: of the run.
             classifier: in training.
-            count: how many epochs are kept; 0 = none, and nothing is done.
-            next_epoch: the first that will be told.
+            count: how many epochs are saved; 0 = none, and nothing is done.
+            next_epoch: the first that will be trained.
         """
         self._folder = folder
         self._classifier = classifier
@@ -76,7 +76,7 @@ class LastEpochsCheckpoint(Callback):
             save_epoch_backbone(self._folder, weights_of_backbone(self._classifier, trainer.phase.frozen_layers))
 
     def on_epoch_end(self, trainer: Trainer, epoch: int, logs: EpochLogs) -> None:
-        """Keep an epoch in memory, and now and then write what waits there."""
+        """Hold an epoch in memory, and now and then write what is held."""
         if not self._count:
             return
         weights = weights_of_head(self._classifier)
@@ -106,7 +106,7 @@ def bytes_needed(classifier: Classifier, frozen_layers: int, count: int) -> int:
     Args:
         classifier: to be trained.
         frozen_layers: of its backbone in the last phase.
-        count: how many epochs are kept.
+        count: how many epochs are saved.
     """
     head = _bytes(classifier.head.weights)
     tail = _bytes(weight for layer in classifier.base.layers[frozen_layers:] for weight in layer.weights)

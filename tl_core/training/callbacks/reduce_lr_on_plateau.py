@@ -16,7 +16,7 @@ MIN_LEARNING_RATE: Final = 1e-7
 
 
 class ReduceLROnPlateau(Callback):
-    """As Keras' callback of this name; the rate itself is kept with the optimizer."""
+    """As Keras' callback of this name; the rate itself is saved with the optimizer."""
 
     name: ClassVar[str] = "reduce_lr_on_plateau"
 
@@ -25,7 +25,7 @@ class ReduceLROnPlateau(Callback):
         self._wait = 0  # epochs since then or since the rate was lowered
 
     def on_phase_begin(self, trainer: Trainer) -> None:
-        """Count anew, or go on."""
+        """Reset the counter, or go on."""
         if not trainer.resumed:
             self._best, self._wait = math.inf, 0
 

@@ -1,6 +1,6 @@
-"""What the model in training says about the watched images, epoch by epoch.
+"""Predictions of the model in training for the watched images, epoch by epoch.
 
-The frozen layers look at them once per phase; after an epoch only the trained part is asked, in inference mode. No
+The frozen layers run on them once per phase; after an epoch only the trained part predicts, in inference mode. No
 graph is compiled for so few images, nothing random is drawn, and a run without watched images does none of it.
 """
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class WatchedImages(Callback):
-    """Asks the model about the images that a person watches."""
+    """Predicts the images that a person watches."""
 
     def __init__(self, folder: RunFolder, image_size: int, log: EventLogger) -> None:
         self._images = _read(folder, image_size, log)
@@ -38,16 +38,16 @@ class WatchedImages(Callback):
         self._inputs = [tf.cast(tensor, tf.float32) if tensor.dtype.is_integer else tensor for tensor in seen]
 
     def on_epoch_end(self, trainer: Trainer, epoch: int, logs: EpochLogs) -> None:
-        """Ask the trained part."""
+        """Predict with the trained part."""
         if self._images is not None:
             probabilities = trainer.data.trained(self._inputs, training=False).numpy()
             self._log.watched(epoch, as_class_probabilities(probabilities))
 
 
 def _read(folder: RunFolder, size: int, log: EventLogger) -> Images | None:
-    """The watched images of a run as its network sees them; None where there are none.
+    """The watched images of a run at the input size of its network; None where there are none.
 
-    An image that cannot be read is no reason not to train: it is said, and none is watched.
+    An image that cannot be read does not stop the training: a note is written, and none is watched.
     """
     pictures = watched_images(folder)
     if not pictures:

@@ -57,7 +57,7 @@ def draw_map(blocks: Sequence[BlockLike]) -> tuple[MapBlock, ...]:
 
 
 def describe_map(blocks: Sequence[BlockLike], frozen_layers: int) -> str:
-    """The picture in a sentence: for screen readers, and for anybody who wants to be sure."""
+    """The picture in a sentence, also for screen readers."""
     shares = [_share_before(frozen_layers, block) for block in blocks]
     if all(share == 1 for share in shares):
         return f"All blocks, {_span(blocks)}, are frozen; only the head learns."

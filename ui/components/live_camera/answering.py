@@ -1,4 +1,4 @@
-"""From a picture of the camera, as a browser sends it, to what is drawn beside the camera."""
+"""From a frame of the camera, as a browser sends it, to the result drawn beside it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ JPEG_START: Final = b"\xff\xd8\xff"
 
 
 def answer_frame(run_path: Path, epoch: int | None, frame: Any) -> dict[str, Any]:
-    """Ask the model about one picture of the camera.
+    """Predict one frame of the camera.
 
     Args:
         run_path: folder of the run.
@@ -30,7 +30,7 @@ def answer_frame(run_path: Path, epoch: int | None, frame: Any) -> dict[str, Any
 
     Returns:
         Plain values for the browser: the frame's ``id``, and ``headline``, ``detail``, ``bars``, ``summary`` and
-        ``milliseconds``; or ``error``, one sentence, with ``over``: whether to ask again makes no sense.
+        ``milliseconds``; or ``error``, one sentence, with ``over``: whether a retry makes no sense.
     """
     try:
         number, data = read_frame(frame)

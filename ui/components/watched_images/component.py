@@ -17,7 +17,7 @@ from ui.components.thumbnail import small_copy
 
 _HERE: Final = Path(__file__).parent
 SIDE: Final = 128  # px, of the longer edge of a thumbnail; twice what is shown, for sharp screens
-KEPT: Final = 64  # thumbnails of all runs that are looked at
+KEPT: Final = 64  # thumbnails of all runs that are shown
 
 # Registered once, when the module is imported: a second registration would remount every chart on the screen.
 _MOUNT: Final = st.components.v2.component(
@@ -28,7 +28,7 @@ _MOUNT: Final = st.components.v2.component(
 
 
 def watched_images_charts(run: RunRecord, history: History, *, key: str) -> None:
-    """Draw what the model says about the run's watched images by epoch; nothing where there are none.
+    """Draw the predictions for the run's watched images by epoch; nothing where there are none.
 
     Args:
         run: whose pictures are drawn.
