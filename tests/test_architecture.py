@@ -49,7 +49,6 @@ MAX_PACKAGES = 20  # of tl_core
 MAX_ROOT_MODULES = 4  # of tl_core: __init__, __main__, and what every floor uses, errors and format
 MAX_MODULES = 14  # of a package, its subpackages counted by themselves
 SMALL_MODULE = 40  # lines; with so few a module has several importers, or is where a process begins
-SIZED = ("config", "planning", "export", "advice")  # packages of tl_core that keep to both
 
 HEAVY = {"tensorflow", "keras", "tf2onnx", "openvino", "sklearn", "skimage"}
 FORBIDDEN_WORDS = (
@@ -163,12 +162,10 @@ def modules_of(package: Path) -> list[Path]:
     return [path for path in sorted(package.glob("*.py")) if path.stem not in ("__init__", "__main__")]
 
 
-def packages_of(*names: str) -> list[Path]:
-    """The packages of these names within tl_core, with their subpackages."""
-    return [found.parent for name in names for found in sorted((REPOSITORY / "tl_core" / name).rglob("__init__.py"))]
+PACKAGES = [found.parent for found in sorted((REPOSITORY / "tl_core").rglob("__init__.py"))]
 
 
-@pytest.mark.parametrize("package", packages_of(*SIZED), ids=lambda package: package.name)
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda package: module_name(package / "__init__.py"))
 def test_a_package_has_few_modules(package: Path):
     assert len(modules_of(package)) <= MAX_MODULES
 
@@ -180,7 +177,7 @@ def test_a_small_module_has_several_importers():
             importers.setdefault(found.imported, set()).add(module_name(path))
     small = [
         module_name(path)
-        for package in packages_of(*SIZED)
+        for package in PACKAGES
         for path in modules_of(package)
         if len((text := path.read_text("utf-8")).splitlines()) <= SMALL_MODULE and "__main__" not in text
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
@@ -38,7 +39,6 @@ from tl_core.training.callbacks.watched_images import WatchedImages
 from tl_core.training.data import prepare_phase
 from tl_core.training.epoch_runner import Interrupted
 from tl_core.training.result import save_result
-from tl_core.training.run_log import logging_to
 from tl_core.training.saving import require_room
 from tl_core.training.setup import TrainingSetup, release, set_up_training
 from tl_core.training.trainer import FitSettings, Trainer
@@ -112,7 +112,7 @@ def _run(
     remove_half_written(run_path)
     reserve_disk(run_path)
     update_run(run_path, status="running", started=began or now(), finished=None, error=None, owner=this_process())
-    with logging_to(folder.log_file), EventLog(folder.events_file) as events:
+    with _logging_to(folder.log_file), EventLog(folder.events_file) as events:
         log = EventLogger(events, heartbeat=heartbeat)
         with _ending(run_path, log):
             checkpoint = load(folder)
@@ -120,6 +120,26 @@ def _run(
             status, best = _Training(config, dataset_path, folder, log, alive_and_asked, checkpoint).run()
             _close(run_path, log, status, _ENDINGS[status].format(describe(best)))
     gc.collect()  # models refer to themselves in circles; their memory is for the next run
+
+
+@contextlib.contextmanager
+def _logging_to(path: Path) -> Iterator[None]:
+    """Append what this thread logs, from INFO on, to a file; a file that cannot be written stops nothing."""
+    core = logging.getLogger("tl_core")
+    handler = logging.FileHandler(path, encoding="utf-8", delay=True)  # opened late: a full disk raises nothing here
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    thread = threading.get_ident()
+    handler.addFilter(lambda record: record.thread == thread)
+    previous = core.level
+    if core.getEffectiveLevel() > logging.INFO:
+        core.setLevel(logging.INFO)
+    core.addHandler(handler)
+    try:
+        yield
+    finally:
+        core.removeHandler(handler)
+        core.setLevel(previous)
+        handler.close()
 
 
 class _Training:
