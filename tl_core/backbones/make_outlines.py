@@ -8,16 +8,148 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import sys
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
 
 import keras
 
-from tl_core.backbones.block_names import GROUPINGS, SPECIAL_GROUPINGS, group_layers, settled_names
 from tl_core.backbones.build import build_backbone
 from tl_core.backbones.outline import OUTLINES, to_json
 from tl_core.backbones.registry import BACKBONES, get_backbone
 from tl_core.storage.files import write_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Grouping:
+    """Rules by layer name; layers that match none stay in the block of the layer before them."""
+
+    starts: str | None = None  # a new block starts where the text matched (its first group) is a new one
+    ends: str | None = None  # a block ends with a layer of such a name
+    head: str | None = None  # from such a layer on: the convolution after the last block
+    stem: str | None = "Stem"  # title of what comes before the first block; None: it belongs to the first block
+    word: str = "Block"  # title of a block, before its number
+
+
+HEAD_TITLE: Final = "Head conv"
+
+_EFFICIENTNET: Final = Grouping(starts=r"^block\d", head=r"^top_conv$")
+_STAGES_OF_RESIDUALS: Final = Grouping(starts=r"^conv\d_block")
+
+GROUPINGS: Final[Mapping[str, Grouping]] = {
+    "VGG": Grouping(starts=r"^block\d_", stem=None),
+    "ResNet": _STAGES_OF_RESIDUALS,
+    "ResNetV2": _STAGES_OF_RESIDUALS,
+    "DenseNet": _STAGES_OF_RESIDUALS,  # each with the transition after it
+    "Xception": Grouping(starts=r"^block\d+_", stem=None),
+    "NASNet": Grouping(
+        ends=r"^(reduction_concat_stem_2|normal_concat_\d+|reduction_concat_reduce_\d+)$", word="Cell"
+    ),
+    "EfficientNet": _EFFICIENTNET,
+    "EfficientNet-Lite": _EFFICIENTNET,
+    "EfficientNetV2": _EFFICIENTNET,
+    "ConvNeXt": Grouping(starts=r"stage_0_block|downsampling_block_\d"),
+}
+# Families whose networks name their layers in different ways, by backbone.
+SPECIAL_GROUPINGS: Final[Mapping[str, Grouping]] = {
+    "inception_v3": Grouping(ends=r"^(max_pooling2d_1|mixed\d+)$"),
+    "inception_resnet_v2": Grouping(
+        ends=r"^(max_pooling2d_1|mixed_5b|block35_10_ac|mixed_6a|block17_20_ac|mixed_7a)$", head=r"^conv_7b$"
+    ),
+    "mobilenet": Grouping(starts=r"^conv_(?:pad|dw)_(\d+)$"),
+    "mobilenet_v2": Grouping(starts=r"^(expanded_conv|block_\d+)_", head=r"^Conv_1$"),
+    "mobilenet_v3_small": Grouping(starts=r"^(expanded_conv(?:_\d+)?)_[a-z]", head=r"^conv_1$"),
+    "mobilenet_v3_large": Grouping(starts=r"^(expanded_conv(?:_\d+)?)_[a-z]", head=r"^conv_1$"),
+}
+
+
+def settled_names(names: Sequence[str], kinds: Sequence[str]) -> list[str]:
+    """Name the layers as Keras does in a fresh process.
+
+    Keras numbers the layers that have no name of their own through the whole process: the third model built in it
+    may begin with ``conv2d_57``. Here each kind of layer counts from the start again: ``conv2d``, ``conv2d_1``, …
+
+    Args:
+        names: of the layers, as they are.
+        kinds: their class names.
+    """
+    numbers = [_own_number(name, kind) for name, kind in zip(names, kinds, strict=True)]
+    ranks: dict[tuple[str, int], int] = {}
+    for kind in set(kinds):
+        counted = sorted(
+            number for number, other in zip(numbers, kinds, strict=True) if other == kind and number >= 0
+        )
+        ranks |= {(kind, number): rank for rank, number in enumerate(counted)}
+    return [
+        name if number < 0 else _numbered(kind, ranks[kind, number])
+        for name, kind, number in zip(names, kinds, numbers, strict=True)
+    ]
+
+
+def _own_number(name: str, kind: str) -> int:
+    """The number Keras gave a layer without a name of its own; -1 where it has one."""
+    match = re.fullmatch(rf"{_snake_case(kind)}(?:_(\d+))?", name)
+    return int(match.group(1) or 0) if match else -1
+
+
+def _numbered(kind: str, number: int) -> str:
+    return f"{_snake_case(kind)}_{number}" if number else _snake_case(kind)
+
+
+def _snake_case(kind: str) -> str:
+    words = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", kind)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", words).lower()
+
+
+def group_layers(names: Sequence[str], grouping: Grouping) -> list[tuple[str, int]]:
+    """Find the blocks of a backbone.
+
+    Args:
+        names: of its layers, in order, as Keras gives them in a fresh process.
+        grouping: the rules of its family.
+
+    Returns:
+        Title and index of the first layer of each block, in order; the first starts at 0.
+    """
+    starts = _first_layers(names, grouping)
+    if not starts or grouping.stem is None:
+        starts[0:1] = [0]
+    elif starts[0] != 0:
+        starts.insert(0, 0)
+    head = next((index for index, name in enumerate(names) if grouping.head and re.search(grouping.head, name)), None)
+    return list(zip(_titles(starts, head, grouping), starts, strict=True))
+
+
+def _first_layers(names: Sequence[str], grouping: Grouping) -> list[int]:
+    starts: list[int] = []
+    seen: set[str] = set()
+    for index, name in enumerate(names):
+        match = grouping.starts and re.search(grouping.starts, name)
+        key = (match.group(match.re.groups and 1)) if match else None
+        # One layer left over at the end, an activation, is no block of its own.
+        after_end = grouping.ends and 0 < index < len(names) - 1 and re.search(grouping.ends, names[index - 1])
+        at_head = grouping.head and re.search(grouping.head, name)
+        if (key is not None and key not in seen) or after_end or at_head:
+            starts.append(index)
+        if key is not None:
+            seen.add(key)
+    return starts
+
+
+def _titles(starts: Sequence[int], head: int | None, grouping: Grouping) -> list[str]:
+    titles: list[str] = []
+    number = 0
+    for start in starts:
+        if start == 0 and grouping.stem is not None:
+            titles.append(grouping.stem)
+        elif start == head:
+            titles.append(HEAD_TITLE)
+        else:
+            number += 1
+            titles.append(f"{grouping.word} {number}")
+    return titles
 
 
 def outline_of(name: str, base: keras.Model) -> Any:

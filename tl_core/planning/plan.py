@@ -10,8 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from tl_core.backbones.feature_size import feature_shape
-from tl_core.backbones.outline import BackboneOutline, load_outline
+from tl_core.backbones.outline import BackboneOutline, feature_shape, load_outline
 from tl_core.backbones.record import Backbone
 from tl_core.backbones.registry import get_backbone
 from tl_core.backbones.weights import weights_status

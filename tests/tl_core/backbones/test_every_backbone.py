@@ -11,9 +11,8 @@ import keras
 import pytest
 
 from tl_core.backbones.build import build_backbone
-from tl_core.backbones.feature_size import feature_shape
 from tl_core.backbones.make_outlines import outline_of
-from tl_core.backbones.outline import OUTLINES
+from tl_core.backbones.outline import OUTLINES, feature_shape
 from tl_core.backbones.record import Backbone
 from tl_core.backbones.registry import BACKBONES
 from tl_core.config import TrainingConfig

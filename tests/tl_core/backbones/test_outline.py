@@ -2,9 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from tl_core.backbones.block_names import Grouping, group_layers, settled_names
-from tl_core.backbones.feature_size import feature_shape
-from tl_core.backbones.outline import OUTLINES, load_outline
+from tl_core.backbones.make_outlines import Grouping, group_layers, settled_names
+from tl_core.backbones.outline import OUTLINES, feature_shape, load_outline
 from tl_core.backbones.registry import BACKBONES, get_backbone
 from tl_core.errors import ConfigError
 

@@ -10,8 +10,7 @@ import keras
 import numpy as np
 import pytest
 
-from tl_core.backbones.feature_size import feature_shape
-from tl_core.backbones.outline import load_outline
+from tl_core.backbones.outline import feature_shape, load_outline
 from tl_core.backbones.record import Backbone
 from tl_core.backbones.registry import BACKBONES, get_backbone
 from tl_core.backbones.scaling import build_scaling

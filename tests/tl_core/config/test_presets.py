@@ -4,8 +4,7 @@ import dataclasses
 
 import pytest
 
-from tl_core.backbones.feature_size import feature_shape
-from tl_core.backbones.outline import load_outline
+from tl_core.backbones.outline import feature_shape, load_outline
 from tl_core.backbones.registry import get_backbone
 from tl_core.config import TrainingConfig
 from tl_core.config.presets import DEFAULT_PRESET, PRESETS, Preset
