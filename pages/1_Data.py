@@ -3,8 +3,8 @@
 import streamlit as st
 
 from tl_core.data import list_datasets
-from ui.components.gallery import show_gallery
 from ui.components.sharing import sharing_switch
+from ui.data_page.gallery import show_gallery
 from ui.data_page.imports import show_imports, take_outcome
 from ui.data_page.manage import choose_dataset, show_managing, warn_about_dead_link
 from ui.data_page.overview import show_overview

@@ -6,10 +6,8 @@ from tl_core.runs import list_runs, tags_of
 from tl_core.storage.workspace import Workspace
 from ui.runs_page.compare import begin_comparing, compare_runs, named_in_address
 from ui.runs_page.details import run_details
-from ui.runs_page.filter import runs_filter
-from ui.runs_page.old_runs import offer_old_runs
-from ui.runs_page.storage import cache_section
-from ui.runs_page.table import run_chooser, runs_table
+from ui.runs_page.storage import cache_section, offer_old_runs
+from ui.runs_page.table import run_chooser, runs_filter, runs_table
 from ui.shell.errors import error_boundary
 from ui.shell.navigation import RUNS, TRAIN, go_to
 from ui.shell.page import page_setup

@@ -6,15 +6,12 @@ from tl_core.data import load_dataset
 from tl_core.format import count
 from tl_core.runs import RunRecord
 from tl_core.storage.workspace import Workspace
+from ui.components.pickers import newest, pick_run
 from ui.components.run_format import format_model
-from ui.components.run_picker import newest, pick_run
-from ui.evaluate_page.classes import class_table
-from ui.evaluate_page.evaluating import evaluated
+from ui.evaluate_page.evaluation import evaluated, report_download
 from ui.evaluate_page.images import forget_arrival, mix_ups_and_images
-from ui.evaluate_page.measures import more_measures
+from ui.evaluate_page.measures import class_table, evaluation_summary, more_measures
 from ui.evaluate_page.rejection import rejection_section
-from ui.evaluate_page.report import report_download
-from ui.evaluate_page.summary import evaluation_summary
 from ui.shell.navigation import EVALUATE, PREDICT, RUNS, go_to, page_link
 from ui.shell.page import page_setup
 

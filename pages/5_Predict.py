@@ -1,9 +1,5 @@
 """Predict: ask a trained model what is in a picture."""
 
-import math
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
 import streamlit as st
 
 from tl_core.format import percent
@@ -11,27 +7,18 @@ from tl_core.inference.calibration import load_calibration
 from tl_core.runs import RunRecord
 from tl_core.runs.epoch_checkpoints import EpochCheckpoint
 from tl_core.storage.workspace import Workspace
-from ui.components.answers import answers_to, imported_model_answers
-from ui.components.live_camera import live_camera
-from ui.components.pictures import Picture, choose_pictures
-from ui.components.prediction_card import Asked, prediction_card
+from ui.components.pictures import choose_pictures
 from ui.components.run_format import format_model
+from ui.predict_page.answers import answers_to, imported_model_answers
 from ui.predict_page.archive import predict_archive_section
-from ui.predict_page.compare import format_agreement, pick_runs
-from ui.predict_page.epochs import format_epoch, pick_epoch
 from ui.predict_page.import_model import import_model_section
-from ui.predict_page.knowing import format_knowledge
+from ui.predict_page.live_camera import live_camera
 from ui.predict_page.model_picker import asks_a_file, pick_imported_model
 from ui.predict_page.openings import being_opened, opened
-from ui.predict_page.table import prediction_table
+from ui.predict_page.pick_model import format_epoch, format_knowledge, pick_epoch, pick_runs
+from ui.predict_page.table import show_answers
 from ui.shell.navigation import PREDICT
 from ui.shell.page import page_setup
-
-if TYPE_CHECKING:
-    from tl_core.inference.predict import Answer
-
-CARDS_PER_PAGE = 12
-BARS_OF_ONE, BARS_OF_MANY = 5, 3
 
 
 def introduce(run: RunRecord, epoch: EpochCheckpoint | None) -> None:
@@ -47,36 +34,6 @@ def introduce(run: RunRecord, epoch: EpochCheckpoint | None) -> None:
     )
 
 
-def show(
-    pictures: Sequence[Picture],
-    answers: Sequence[list["Answer"]],
-    runs: Sequence[Asked],
-    epoch: int | None = None,
-) -> None:
-    """Every picture with its answers; many also in one table.
-
-    Args:
-        pictures: that were predicted.
-        answers: of each model to all pictures.
-        runs: whose models have answered, or the imported model that has.
-        epoch: the saved epoch of the first run that has answered; None = its best one.
-    """
-    first, compares = 0, len(runs) > 1
-    st.header("The answer" if len(pictures) == len(runs) == 1 else "The answers", anchor=False)
-    if compares:
-        st.markdown(format_agreement(*answers))
-    if len(pictures) > 1:
-        others = answers[1] if compares else ()
-        prediction_table(pictures, answers[0], runs[0].classes, "predict", f"{runs[0].id}-answers.csv", others)
-        pages = math.ceil(len(pictures) / CARDS_PER_PAGE)
-        page = st.pagination(pages, key="predict-page") if pages > 1 else 1
-        first = (page - 1) * CARDS_PER_PAGE
-    bars = BARS_OF_ONE if len(pictures) == 1 else BARS_OF_MANY
-    with st.grid(1 if compares else min(2, len(pictures)), min_column_width=380, gap="medium"):
-        for picture, *of_picture in list(zip(pictures, *answers, strict=True))[first : first + CARDS_PER_PAGE]:
-            prediction_card(picture, of_picture, runs, f"predict-{picture.id}", bars, epoch)
-
-
 def ask_a_file(workspace: Workspace) -> None:
     """An imported model answers."""
     model = pick_imported_model(workspace, key="predict-brought")
@@ -88,7 +45,7 @@ def ask_a_file(workspace: Workspace) -> None:
     pictures = choose_pictures(workspace, None, key="predict")
     predict_archive_section(model, key="predict-zip")
     if pictures and not waiting and opened(workspace, model, key="predict-asking"):
-        show(pictures, [imported_model_answers(pictures, model)], [model])
+        show_answers(pictures, [imported_model_answers(pictures, model)], [model])
 
 
 def ask_a_run(workspace: Workspace) -> None:
@@ -104,7 +61,7 @@ def ask_a_run(workspace: Workspace) -> None:
     predict_archive_section(runs[0], key="predict-zip", epoch=epoch)
     if pictures:
         answers = [answers_to(pictures, run, None if place else epoch) for place, run in enumerate(runs)]
-        show(pictures, answers, runs, epoch)
+        show_answers(pictures, answers, runs, epoch)
 
 
 with page_setup("Predict", PREDICT.icon, lead="What does the model see in your picture?") as workspace:

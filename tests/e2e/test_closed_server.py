@@ -19,7 +19,7 @@ from tl_core.data import import_uploads
 from tl_core.runs import create_run
 from tl_core.storage.files import read_json, write_json
 from tl_core.storage.passcode import hash_passcode
-from ui.shell.access.attempts import FREE_ATTEMPTS
+from ui.shell.access.gate import FREE_ATTEMPTS
 
 PASSCODE = "brick & grass"
 INSIDES = (

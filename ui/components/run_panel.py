@@ -1,31 +1,34 @@
-"""One run as it happens: where it stands, its curves, and the ways to end it."""
+"""One run as it happens: where it stands, its curves and the advice on them, and the ways to end it."""
 
 from __future__ import annotations
 
+import threading
 import time
 from datetime import UTC, datetime
 from typing import Final
 
 import streamlit as st
 
+from tl_core.advice import Remark, curves_of, remark_on
 from tl_core.config.phases import PHASE_TITLES
 from tl_core.errors import RunNotFoundError
+from tl_core.figures.history import History
 from tl_core.format import MISSING, count, duration, number, percent, seconds_between
 from tl_core.jobs import manager
+from tl_core.machine.hardware import Load, current_load
 from tl_core.runs import RunProgress, RunRecord, find_run
 from tl_core.runs.heartbeat import GIVEN_UP_AFTER, silent_seconds
 from tl_core.runs.progress import planned_end
 from tl_core.runs.store import is_hung
 from tl_core.storage.ownership import is_mine
 from tl_core.storage.workspace import Workspace
-from ui.components.curve_advice import curve_advice
 from ui.components.live_chart import live_chart
 from ui.components.markdown import plain
-from ui.components.watched_images.component import watched_images_charts
+from ui.components.watched_images import watched_images_charts
 from ui.shell.errors import error_boundary
 from ui.shell.navigation import EVALUATE, PREDICT, TRAIN, go_to, page_link
-from ui.state.machine_load import describe_load, machine_load
 from ui.state.run_feed import Feed, following
+from ui.state.training_draft import draft
 
 REFRESH_SECONDS: Final = 1.0
 MORE_EPOCHS: Final = 5
@@ -34,6 +37,10 @@ VALIDATION_ACCURACY: Final = "Right answers among images it does not learn from.
 VALIDATION_LOSS: Final = "How far the probabilities are from the truth; lower is better."
 TRAINING_ACCURACY: Final = "Right answers among the images it learns from."
 KEPT: Final = "The epoch with the lowest validation loss is the one that is kept."
+KEPT_SECONDS: Final = 0.9
+
+_load_lock = threading.Lock()
+_last_load: tuple[float, Load] | None = None
 
 
 def run_panel(workspace: Workspace, run_id: str, *, key: str = "run") -> None:
@@ -310,3 +317,48 @@ def _footer(run: RunRecord, progress: RunProgress) -> None:
     if progress.notes:
         with st.expander("What was decided on the way", icon=":material/info:"):
             st.markdown("\n".join(f"- {plain(note)}" for note in dict.fromkeys(progress.notes)))
+
+
+def curve_advice(run: RunRecord, history: History, key: str) -> None:
+    """Draw the most urgent remark; nothing where there is nothing to say."""
+    remark = remark_on(curves_of(run, history))
+    if remark is None:
+        return
+    with st.container(border=True):
+        words, action = st.columns([3, 1], gap="medium", vertical_alignment="center")
+        words.markdown(f":material/school: {plain(remark.text)}")
+        if remark.config is not None and action.button(
+            remark.action or "Try it",
+            key=f"{key}-coach",
+            width="stretch",
+            help="Opens the training form with the settings of this run and this one change. Nothing starts yet.",
+        ):
+            _open_form(run, remark)
+
+
+def _open_form(run: RunRecord, remark: Remark) -> None:
+    form = draft()
+    assert remark.config is not None  # noqa: S101  # there is a button for it
+    form.fill(remark.config)
+    form.dataset_id = run.dataset_id  # the form says so if these images are gone
+    go_to(TRAIN)
+
+
+def machine_load() -> Load:
+    """The machine's load at this moment, at most a second old."""
+    global _last_load
+    with _load_lock:
+        now = time.monotonic()
+        if _last_load is None or now - _last_load[0] > KEPT_SECONDS:
+            _last_load = (now, current_load())
+        return _last_load[1]
+
+
+def describe_load(load: Load) -> str:
+    """One line, such as ``CPU 84 % · memory 6.1 of 16.0 GB``."""
+    used, total = load.memory_used_bytes / 1e9, load.memory_total_bytes / 1e9
+    parts = [f"CPU {load.cpu_percent:.0f} %", f"memory {used:.1f} of {total:.1f} GB"]
+    if load.gpu_percent is not None:
+        memory = f", {load.gpu_memory_used_mb / 1024:.1f} GB used" if load.gpu_memory_used_mb is not None else ""
+        parts.append(f"GPU {load.gpu_percent:.0f} %{memory}")
+    return " · ".join(parts)

@@ -12,8 +12,8 @@ from tl_core.errors import DatasetNotFoundError, TransferLearningError
 from tl_core.format import count
 from tl_core.storage.ownership import is_mine
 from tl_core.storage.workspace import Workspace
-from ui.components.dataset_labels import dataset_labels
 from ui.components.markdown import plain
+from ui.components.pickers import dataset_labels
 
 REMEMBERED: Final = "dataset"  # in the session: id of the dataset looked at last
 _CHOICE: Final = "dataset_choice"

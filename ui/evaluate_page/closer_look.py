@@ -1,4 +1,4 @@
-"""One measured image opened: its probabilities, and the heatmap of the evidence for a class."""
+"""One measured image opened: its probabilities, the heat-map for a class, and its nearest training images."""
 
 from __future__ import annotations
 
@@ -13,17 +13,20 @@ from tl_core.data import Dataset, ImageRecord, read_image, resize_image
 from tl_core.figures.heatmap import overlay
 from tl_core.figures.probabilities import describe_probabilities, probability_figure, probability_text
 from tl_core.runs import RunRecord
+from ui.components.charts import INK
 from ui.components.markdown import plain
-from ui.components.plotly_ink import INK
-from ui.evaluate_page.nearest_neighbours import nearest_images
+from ui.components.task_progress import waiting_bar
+from ui.components.thumbnail import dataset_thumbnail
 from ui.shell.errors import error_boundary
 
 if TYPE_CHECKING:
     from tl_core.inference.grad_cam import GradCam, Heatmap
+    from tl_core.inference.nearest_neighbours import Features
 
 STATIC: Final = {"staticPlot": True}
 SHOWN: Final = 5  # classes with a bar
 NO_HEAT: Final = np.zeros((1, 1), np.float32)
+NEAREST: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,3 +158,56 @@ def _grad_cam(run: RunRecord) -> GradCam:
 
 def _explain(grad_cam: GradCam, image: MeasuredImage, label: int, block: str) -> Heatmap:
     return grad_cam.explain(resize_image(read_image(image.path), grad_cam.image_size), label, block)
+
+
+def nearest_images(dataset: Dataset, run: RunRecord, image: ImageRecord, key: str) -> None:
+    """Draw the nearest training images, or a button that makes them known where they are not yet.
+
+    Args:
+        dataset: that the image belongs to.
+        run: whose model looks at them.
+        image: one image of the dataset.
+        key: prefix of the controls' keys.
+    """
+    from tl_core.inference.nearest_neighbours import cached_features  # imports TensorFlow
+
+    st.markdown("**It looked like these**")
+    features = cached_features(run.path, dataset)
+    if features is None:
+        place = st.empty()
+        with place.container():
+            st.caption("The training images that are most alike to this model often tell why it answers as it does.")
+            wanted = st.button("Find them", key=f"{key}-find", icon=":material/image_search:")
+        if not wanted:
+            return
+        place.empty()
+        features = _compute_features(dataset, run)
+    _draw_nearest(features, dataset, image)
+
+
+def _compute_features(dataset: Dataset, run: RunRecord) -> Features:
+    """Let the backbone look at every image once; closing the dialog and going on ends it."""
+    from tl_core.inference.nearest_neighbours import feature_vectors
+
+    with waiting_bar("Opening the model …") as task:
+        return feature_vectors(run.path, dataset, task)
+
+
+def _draw_nearest(features: Features, dataset: Dataset, image: ImageRecord) -> None:
+    from tl_core.inference.nearest_neighbours import nearest_neighbours
+
+    found = nearest_neighbours(features, dataset, image, NEAREST)
+    if not found:
+        st.caption("The dataset has no other training image.")
+        return
+    with st.grid(NEAREST, min_column_width=90, gap="small"):
+        for neighbour in found:
+            name = dataset.classes[neighbour.record.label]
+            with st.container(gap="xsmall"):
+                st.image(
+                    dataset_thumbnail(dataset.path_of(neighbour.record)),
+                    width="stretch",
+                    alt=f"Training image of {name}",
+                )
+                st.caption(f"**{plain(name)}**  \n{neighbour.similarity:.2f} alike")
+    st.caption("Of all training images, the nearest by the backbone's features (1.00 = the same to the model).")

@@ -1,9 +1,15 @@
-"""Which classes the model confuses: the confusion matrix and its worst cells in words."""
+"""Which classes the model confuses: the confusion matrix, its worst cells in words, clicks and taps on its cells.
+
+The selection of ``st.plotly_chart`` is not used for clicks. It takes the mark that the pointer was over last: for a
+finger that is the one tapped before, and for a mouse on a busy machine it may be the one that it came from. A mark
+that is chosen already it lets go instead. And no finger can scroll over a chart that can be selected in. Plotly's own
+event tells what lies under the pointer when it is pressed.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import streamlit as st
@@ -17,15 +23,43 @@ from tl_core.figures.confusion import (
     mix_ups,
 )
 from tl_core.format import count
+from ui.components.charts import INK
 from ui.components.markdown import plain
-from ui.components.plotly_ink import INK
-from ui.evaluate_page.clicks import on_mark
 
 OnCell = Callable[[int, int], None]
 """Told the true and the predicted class of the cell."""
 
 NUMBERS: Final[dict[str, Numbers]] = {"Images": "count", "Percent of the row": "share"}
 WITHOUT_LOGO: Final = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
+_SCRIPT: Final = """
+const known = new WeakSet() // charts that are listened to; one that is drawn anew may be another element
+const tell = {} // by chart, of its latest drawing
+let pressed = false // one press is told once, though Plotly hears of a tap as a touch and as a mouse
+
+export default function ({ data, setTriggerValue }) {
+  tell[data.chart] = (mark) => setTriggerValue("chosen", mark)
+  const press = (event) => {
+    const plot = event.target.closest?.(`.st-key-${data.chart} .js-plotly-plot`)
+    if (!plot?.on) return
+    pressed = true
+    if (known.has(plot)) return
+    known.add(plot)
+    plot.on("plotly_click", ({ points }) => {
+      if (pressed && points.length) tell[data.chart]?.(points[points.length - 1].customdata)
+      pressed = false
+    })
+  }
+  const scroll = () => (pressed = false) // the finger moves the page and means no mark
+  document.addEventListener("pointerdown", press, { capture: true })
+  document.addEventListener("pointercancel", scroll, { capture: true })
+  return () => {
+    document.removeEventListener("pointerdown", press, { capture: true })
+    document.removeEventListener("pointercancel", scroll, { capture: true })
+  }
+}
+"""
+
+_MOUNT: Final = st.components.v2.component("chart_clicks", js=_SCRIPT)
 
 
 def confusion_view(matrix: np.ndarray, classes: Sequence[str], key: str, on_cell: OnCell) -> None:
@@ -84,3 +118,20 @@ def _mix_ups(matrix: np.ndarray, classes: Sequence[str], key: str, on_cell: OnCe
 def _line(mixed: MixUp) -> str:
     how_many = f"{mixed.count:,} of {count(mixed.images, 'image')}"
     return f"**{plain(mixed.true)}** taken for **{plain(mixed.predicted)}**: {how_many}"
+
+
+def on_mark(chart: str, tell: Callable[[Any], None], key: str) -> None:
+    """Tell which mark of a chart is clicked or tapped.
+
+    Args:
+        chart: key of the container that the chart is drawn in.
+        tell: gets the ``customdata`` of the mark, before the page is drawn again.
+        key: names this listener on its page.
+    """
+
+    def chosen() -> None:
+        mark = st.session_state[key].get("chosen")
+        if mark is not None:
+            tell(mark)
+
+    _MOUNT(key=key, data={"chart": chart}, on_chosen_change=chosen, height=1)

@@ -14,11 +14,11 @@ from tl_core.figures.confusion import mix_ups
 from tl_core.figures.probabilities import probability_text
 from tl_core.format import count
 from tl_core.runs import RunRecord
-from ui.components.gallery import thumbnail
 from ui.components.markdown import plain
-from ui.evaluate_page.answers import answers_download
+from ui.components.thumbnail import dataset_thumbnail
 from ui.evaluate_page.closer_look import MeasuredImage, look_closer
 from ui.evaluate_page.confusion import confusion_view
+from ui.evaluate_page.evaluation import answers_download
 from ui.shell.errors import error_boundary
 from ui.shell.scrolling import show_from_here
 
@@ -164,7 +164,7 @@ def _card(dataset: Dataset, run: RunRecord, image: MeasuredImage, key: str) -> N
     sure = probability_text(image.probabilities[image.answer])
     right = image.answer == image.truth
     with st.container(gap="xsmall"):
-        st.image(thumbnail(image.path), width="stretch", alt=f"{really}, the model said {answer}, {sure}")
+        st.image(dataset_thumbnail(image.path), width="stretch", alt=f"{really}, the model said {answer}, {sure}")
         mark = ":green[:material/check_circle:]" if right else ":red[:material/cancel:]"
         said = f"{mark} **{plain(answer)}**, {sure}"
         st.markdown(f":small[{said}]" if right else f":small[{said}]  \n:small[really **{plain(really)}**]")

@@ -23,8 +23,8 @@ from tl_core.inference.calibration import (
 from tl_core.runs import RunRecord
 from tl_core.storage.ownership import is_mine
 from tl_core.storage.workspace import Workspace
-from ui.components.plotly_ink import INK
-from ui.evaluate_page.evaluating import evaluated
+from ui.components.charts import INK
+from ui.evaluate_page.evaluation import evaluated
 from ui.shell.errors import error_boundary
 
 if TYPE_CHECKING:

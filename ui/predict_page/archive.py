@@ -13,10 +13,10 @@ from tl_core.data.imports.archive import LIMITS
 from tl_core.format import count
 from tl_core.imported_models import ImportedModel
 from tl_core.machine.progress import TaskContext
-from ui.components.csv_text import to_csv
+from ui.components.downloads import to_csv
 from ui.components.markdown import plain
-from ui.components.prediction_card import REJECTED, Asked
 from ui.components.task_progress import task_progress
+from ui.predict_page.prediction_card import REJECTED, Asked
 from ui.predict_page.table import tally
 from ui.state.background_tasks import BackgroundTasks, Task
 

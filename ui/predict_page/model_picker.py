@@ -16,8 +16,8 @@ from tl_core.storage.ownership import is_mine
 from tl_core.storage.workspace import Workspace
 from ui.components.markdown import plain
 from ui.predict_page.import_model import PARAMETER
-from ui.predict_page.knowing import format_knowledge
 from ui.predict_page.openings import give_up, why_gone
+from ui.predict_page.pick_model import format_knowledge
 from ui.shell.errors import error_boundary
 
 TRAINED_HERE: Final = "Trained here"

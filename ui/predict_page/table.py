@@ -1,7 +1,8 @@
-"""All answers in one table, and as CSV."""
+"""The answers to all pictures: a card of each, a table of many, and as CSV."""
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
@@ -11,17 +12,50 @@ import streamlit as st
 
 from tl_core.figures.palette import ANSWER
 from tl_core.format import count
-from ui.components.csv_text import to_csv
+from ui.components.downloads import to_csv
 from ui.components.markdown import plain
 from ui.components.pictures import Picture
-from ui.components.prediction_card import REJECTED
+from ui.predict_page.pick_model import format_agreement
+from ui.predict_page.prediction_card import REJECTED, Asked, prediction_card
 
 if TYPE_CHECKING:
     from tl_core.inference.predict import Answer
 
+CARDS_PER_PAGE: Final = 12
+BARS_OF_ONE, BARS_OF_MANY = 5, 3  # classes with a bar: of one picture, of each of many
 ROW_HEIGHT: Final = 35  # px
 MAX_HEIGHT: Final = 420  # px
 MOST_NAMED: Final = 5  # classes named in the sentence
+
+
+def show_answers(
+    pictures: Sequence[Picture],
+    answers: Sequence[list[Answer]],
+    runs: Sequence[Asked],
+    epoch: int | None = None,
+) -> None:
+    """Every picture with its answers; many also in one table.
+
+    Args:
+        pictures: that were predicted.
+        answers: of each model to all pictures.
+        runs: whose models have answered, or the imported model that has.
+        epoch: the saved epoch of the first run that has answered; None = its best one.
+    """
+    first, compares = 0, len(runs) > 1
+    st.header("The answer" if len(pictures) == len(runs) == 1 else "The answers", anchor=False)
+    if compares:
+        st.markdown(format_agreement(*answers))
+    if len(pictures) > 1:
+        others = answers[1] if compares else ()
+        prediction_table(pictures, answers[0], runs[0].classes, "predict", f"{runs[0].id}-answers.csv", others)
+        pages = math.ceil(len(pictures) / CARDS_PER_PAGE)
+        page = st.pagination(pages, key="predict-page") if pages > 1 else 1
+        first = (page - 1) * CARDS_PER_PAGE
+    bars = BARS_OF_ONE if len(pictures) == 1 else BARS_OF_MANY
+    with st.grid(1 if compares else min(2, len(pictures)), min_column_width=380, gap="medium"):
+        for picture, *of_picture in list(zip(pictures, *answers, strict=True))[first : first + CARDS_PER_PAGE]:
+            prediction_card(picture, of_picture, runs, f"predict-{picture.id}", bars, epoch)
 
 
 def prediction_table(

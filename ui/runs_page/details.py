@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 import streamlit as st
 
+from tl_core.config.format_settings import format_settings
 from tl_core.format import size
 from tl_core.runs import RunRecord, annotate_run, delete_run, find_run, list_runs
 from tl_core.runs.annotations import MAX_NAME_LENGTH, MAX_NOTES_LENGTH, MAX_TAGS, tags_of
+from tl_core.runs.progress import trained_config
 from tl_core.storage.ownership import is_mine
 from tl_core.storage.workspace import Workspace
 from ui.components.markdown import plain
@@ -18,11 +21,12 @@ from ui.components.run_panel import run_panel
 from ui.components.sharing import sharing_switch, somebody_elses
 from ui.runs_page.compare import open_as_draft
 from ui.runs_page.export import code_of_run, pack_model, take_elsewhere
-from ui.runs_page.log import run_log
-from ui.runs_page.settings import run_settings
 from ui.shell.errors import error_boundary
+from ui.state.config_text import to_text
 
 NOTES_HEIGHT: Final = 100  # px
+SHOWN_BYTES: Final = 20_000  # of the end of the log
+HEIGHT: Final = 320  # px
 
 
 def run_details(workspace: Workspace, run_id: str, key: str) -> None:
@@ -149,3 +153,57 @@ def _tags(workspace: Workspace, run: RunRecord, key: str) -> None:
 def _keep_tags(workspace: Workspace, run: RunRecord, key: str) -> None:
     with error_boundary():
         annotate_run(workspace, run.id, tags=st.session_state[key])
+
+
+def run_settings(run: RunRecord, key: str) -> None:
+    """Draw the configuration with the epochs that were trained, whatever the form holds now."""
+    with st.grid(2, min_column_width=320, gap="large"):
+        for title, rows in format_settings(trained_config(run)).items():
+            with st.container(gap="xsmall"):
+                st.markdown(f"**{title}**")
+                shown = {label: plain(value) for label, value in rows.items()}
+                st.table(shown, border="horizontal", alt=f"{title}: settings of this run")
+    st.download_button(
+        "Download the settings",
+        to_text(run.config),
+        f"{run.id}-settings.json",
+        "application/json",
+        key=f"{key}-download",
+        icon=":material/download:",
+        on_click="ignore",
+        help="Every setting as text. The Train page can load it again.",
+    )
+
+
+def run_log(run: RunRecord, key: str) -> None:
+    """Draw the end of the log, the versions it ran with, and a button that downloads all of the log."""
+    if run.versions:
+        st.caption("Ran with " + ", ".join(f"{name} {version}" for name, version in run.versions.items()) + ".")
+    path = run.folder.log_file
+    if not path.is_file():
+        st.caption("This run has written no log.")
+        return
+    text, cut = log_end(path, SHOWN_BYTES)
+    if cut:
+        st.caption("The end of the log; the download has all of it.")
+    st.code(text, language=None, height=HEIGHT)
+    st.download_button(
+        "Download the log",
+        path.read_bytes,
+        f"{run.id}-log.txt",
+        "text/plain",
+        key=f"{key}-download",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+
+
+def log_end(path: Path, size: int) -> tuple[str, bool]:
+    """The last whole lines of a text file, at most ``size`` bytes, and whether something was left out."""
+    with path.open("rb") as file:
+        length = file.seek(0, 2)
+        file.seek(max(0, length - size))
+        data = file.read()
+    if length > size:
+        data = data[data.find(b"\n") + 1 :]
+    return data.decode("utf-8", errors="replace"), length > size

@@ -1,4 +1,4 @@
-"""All runs in a table: how each stands, what it was, how good it is."""
+"""All runs in a table, and the choice of those that it shows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import streamlit as st
 from tl_core.config.format_settings import backbone_title, format_frozen, format_rates
 from tl_core.figures.history import accuracy_sparkline
 from tl_core.figures.palette import VALIDATION
-from tl_core.runs import RunRecord
+from tl_core.runs import RunRecord, has_tags
 from tl_core.runs.comparison import run_seconds
 from ui.components.run_format import format_status, run_labels
 
@@ -24,6 +24,13 @@ NAME_WIDTH: Final = 205
 ACCURACY_WIDTH: Final = 80
 STATUS_WIDTH: Final = 170
 MAX_HEIGHT: Final = 620  # px; more runs scroll inside the table
+FILTERS: Final[dict[str, Callable[[RunRecord], bool]]] = {
+    "All": lambda _: True,
+    "Starred": lambda run: run.starred,
+    "In progress": lambda run: run.active,
+    "With a model": lambda run: run.has_model,
+    "Ended without": lambda run: not run.active and not run.has_model,
+}
 
 
 def runs_table(runs: Sequence[RunRecord], key: str, on_open: Callable[[str], None]) -> None:
@@ -119,3 +126,51 @@ def _columns(click_key: str, ids: tuple[str, ...], on_open: Callable[[str], None
 
 def _open(click_key: str, ids: tuple[str, ...], on_open: Callable[[str], None]) -> None:
     on_open(ids[st.session_state[click_key].row])
+
+
+def runs_filter(key: str, tags: Sequence[str] = ()) -> Callable[[Sequence[RunRecord]], list[RunRecord]]:
+    """Draw a search box, a choice of status and one of tags; returns what picks the runs that match.
+
+    Args:
+        key: prefix of the controls' keys.
+        tags: that there are; without any there is nothing to choose.
+    """
+    words = st.text_input(
+        "Search",
+        type="search",
+        live=True,
+        placeholder="Name, dataset, tag …",
+        key=f"{key}-search",
+        width=200,
+    )
+    shown = st.selectbox("Show", list(FILTERS), key=f"{key}-shown", width=142)
+    chosen = _tag_filter(tags, f"{key}-tags") if tags else []
+    return lambda runs: matching(runs, shown, words or "", chosen)
+
+
+def matching(runs: Sequence[RunRecord], shown: str, words: str, tags: Sequence[str] = ()) -> list[RunRecord]:
+    """The runs of one kind of `FILTERS` with all these tags in which every word is found, whatever its case."""
+    wanted = words.casefold().split()
+    found = [run for run in runs if FILTERS[shown](run) and has_tags(run, tags)]
+    return [run for run in found if all(word in _text(run) for word in wanted)]
+
+
+def _tag_filter(tags: Sequence[str], key: str) -> list[str]:
+    # What nobody has any more would stay chosen, and nothing would show that it is.
+    st.session_state[key] = [tag for tag in st.session_state.get(key, []) if tag in tags]
+    return st.multiselect(
+        "Tags", tags, key=key, placeholder="Any", help="Runs with all of the chosen tags.", width=200
+    )
+
+
+def _text(run: RunRecord) -> str:
+    parts = (
+        run.name,
+        run.dataset_name,
+        backbone_title(run.config),
+        run.config.backbone,
+        format_status(run),
+        run.notes,
+        *run.tags,
+    )
+    return " ".join(parts).casefold()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import script_runner
 
 from tl_core.storage.workspace import Workspace
 from ui.shell.access import admitted, seen_by_visitor, show_visitor, take_uploads
@@ -15,14 +17,15 @@ from ui.shell.errors import error_boundary
 from ui.shell.navigation import draw_navigation
 from ui.shell.server_log import start_server_log
 from ui.shell.session_gc import forget_closed_tabs
-from ui.shell.streamlit_patches import protect_keras_state
 
 PRODUCT: Final = "Transfer learning"
 MARK: Final = Path(__file__).parent / "assets" / "mark.svg"
 CONTRAST: Final = Path(__file__).parent / "assets" / "contrast.css"
 CONTENT_WIDTH: Final = 1120  # px; wider lines are harder to read and charts gain nothing
 
-protect_keras_state()
+logger = logging.getLogger(__name__)
+
+_CLEANER: Final = "_clean_problem_modules"
 
 
 @contextlib.contextmanager
@@ -68,3 +71,22 @@ def page_setup(title: str, icon: str, *, lead: str | None = None) -> Iterator[Wo
             st.stop()
         with error_boundary():
             yield workspace
+
+
+def protect_keras_state() -> None:
+    """Stop Streamlit from calling ``keras.backend.clear_session`` after every script run.
+
+    Streamlit does so, for all threads, as soon as anything has imported Keras. It was made for scripts that build a
+    model on every run; here it would throw away the state of the model that the training thread works on, and
+    take a good part of every second from it. There is no setting for it. May be called any number of times.
+    """
+    if not hasattr(script_runner, _CLEANER):
+        logger.warning("This version of Streamlit may clear Keras' state during a training.")
+    setattr(script_runner, _CLEANER, _leave_everything)
+
+
+def _leave_everything() -> None:
+    """Nothing here has state that a finished script should take with it."""
+
+
+protect_keras_state()

@@ -10,8 +10,8 @@ import streamlit as st
 
 from tl_core.backbones.outline import BackboneOutline, load_outline
 from tl_core.config import SETTINGS
-from ui.components.block_map import block_map, describe_map
 from ui.state.training_draft import draft, show_in_control
+from ui.train_page.block_map import block_map, describe_map
 
 _SETTING: Final = SETTINGS["frozen_layers"]
 _SHORTCUTS: Final = ("all", "all_but_last_block", "half", "none")

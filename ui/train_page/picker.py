@@ -16,7 +16,7 @@ from tl_core.config.presets import PRESETS
 from tl_core.data import Dataset
 from tl_core.format import count
 from tl_core.storage.workspace import Workspace
-from ui.components.dataset_labels import dataset_labels
+from ui.components.pickers import dataset_labels
 from ui.state.form_values import changed_settings
 from ui.state.training_draft import Draft, draft, show_in_control
 from ui.train_page.backbone_table import (

@@ -22,10 +22,9 @@ from tl_core.runs.watched_images import (
     watched_draft,
 )
 from tl_core.storage.workspace import Workspace, new_id
-from ui.components.gallery import thumbnail as dataset_thumbnail
 from ui.components.markdown import plain
 from ui.components.pictures import FILE_TYPES
-from ui.components.thumbnail import thumbnail
+from ui.components.thumbnail import dataset_thumbnail, thumbnail
 
 AT_ONCE: Final = 4  # images of the dataset that one click adds
 SPLITS: Final = ("test", "validation")  # a training image would flatter the model

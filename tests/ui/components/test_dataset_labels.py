@@ -6,7 +6,7 @@ import pytest
 
 from tests.ui.pages_without_browser import checked, open_page, pictures
 from tl_core.data import import_uploads
-from ui.components.dataset_labels import dataset_labels
+from ui.components.pickers import dataset_labels
 
 
 @pytest.fixture

@@ -7,20 +7,20 @@ from importlib.metadata import version
 import pytest
 
 from tl_core.errors import WorkspaceError
-from ui.components.live_chart import plotly_bundle
+from ui.components import live_chart
 
 
 @pytest.fixture
 def static(tmp_path, monkeypatch):
     folder = tmp_path / "static"
-    monkeypatch.setattr(plotly_bundle, "STATIC", folder)
-    plotly_bundle.bundle_url.cache_clear()
+    monkeypatch.setattr(live_chart, "STATIC", folder)
+    live_chart.bundle_url.cache_clear()
     yield folder
-    plotly_bundle.bundle_url.cache_clear()
+    live_chart.bundle_url.cache_clear()
 
 
 def test_the_bundle_of_the_installed_plotly_is_put_where_it_is_served(static):
-    url = plotly_bundle.bundle_url()
+    url = live_chart.bundle_url()
     assert url == f"app/static/plotly-{version('plotly')}.min.js"
     served = static / url.removeprefix("app/static/")
     assert served.read_bytes()[:300].startswith(b"/**\n* plotly.js")
@@ -30,11 +30,11 @@ def test_a_half_copied_bundle_is_replaced(static):
     static.mkdir()
     broken = static / f"plotly-{version('plotly')}.min.js"
     broken.write_bytes(b"half")
-    plotly_bundle.bundle_url()
+    live_chart.bundle_url()
     assert broken.stat().st_size > 1_000_000
 
 
 def test_a_folder_that_cannot_be_written_is_a_sentence(static):
     static.write_text("a file where the folder should be")
     with pytest.raises(WorkspaceError, match="cannot be written"):
-        plotly_bundle.bundle_url()
+        live_chart.bundle_url()

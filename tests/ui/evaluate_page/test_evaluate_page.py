@@ -12,8 +12,8 @@ from tests.ui.pages_without_browser import checked, open_page, press, texts
 from tests.ui.trained_runs import colour_dataset, ended_run
 from tl_core.data import delete_dataset
 from tl_core.inference.calibration import wilson_interval
-from ui.components.csv_text import to_csv
-from ui.evaluate_page.summary import result_sentence
+from ui.components.downloads import to_csv
+from ui.evaluate_page.measures import result_sentence
 
 PAGE = "pages/4_Evaluate.py"
 
@@ -58,7 +58,7 @@ def test_the_test_images_are_measured_in_a_sentence_figures_and_classes(run):
 
 def classes_of_which_one_has_no_images():
     from tl_core.evaluation.evaluate import ClassReport
-    from ui.evaluate_page.classes import class_table
+    from ui.evaluate_page.measures import class_table
 
     scores = [ClassReport("gone", None, None, None, 0), ClassReport("red", 0.5, 1.0, 2 / 3, 4)]
     class_table(scores, "key", "classes.csv")

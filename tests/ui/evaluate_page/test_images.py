@@ -14,8 +14,8 @@ from tl_core.evaluation.evaluate import evaluate_run
 from tl_core.evaluation.ranking import least_certain, of_cell, worst_mistakes
 from tl_core.inference.calibration import load_calibration
 from tl_core.storage.workspace import Workspace
-from ui.evaluate_page.answers import answer_rows
 from ui.evaluate_page.closer_look import brightest_place
+from ui.evaluate_page.evaluation import answer_rows
 from ui.evaluate_page.images import cell_sentence
 from ui.evaluate_page.rejection import effect_sentence, format_threshold
 

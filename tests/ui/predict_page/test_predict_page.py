@@ -22,10 +22,10 @@ from tl_core.inference.predict import Answer
 from tl_core.runs import create_run, update_run
 from tl_core.storage.files import write_bytes
 from ui.components.pictures import Picture
-from ui.components.prediction_card import format_answer, milliseconds
 from ui.components.run_format import run_labels
 from ui.components.thumbnail import small_copy
 from ui.predict_page.archive import archive_csv
+from ui.predict_page.prediction_card import format_answer, milliseconds
 from ui.predict_page.table import answers_csv, format_answers
 
 PAGE = "pages/5_Predict.py"

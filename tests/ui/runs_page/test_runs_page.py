@@ -17,9 +17,9 @@ from tl_core.errors import ModelUnavailableError
 from tl_core.features.cache import ArraySpec, open_cache
 from tl_core.runs import annotate_run, create_run, find_run, list_runs, update_run
 from ui.components.run_format import format_status
+from ui.runs_page.details import log_end
 from ui.runs_page.export import pack_model
-from ui.runs_page.filter import matching
-from ui.runs_page.log import log_end
+from ui.runs_page.table import matching
 from ui.state.config_text import from_text
 
 PAGE = "pages/3_Runs.py"

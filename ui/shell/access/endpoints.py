@@ -21,9 +21,8 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from tl_core.storage.workspace import gigabytes_from_environment
-from ui.shell.access.exposure import reached_from_elsewhere
 from ui.shell.access.login import VARIABLE
-from ui.shell.access.protection import PASSCODE
+from ui.shell.access.protection import PASSCODE, reached_from_elsewhere
 
 DEFAULT_UPLOADS_GB: Final = 0.5  # 10^9 bytes that all files of one tab may have together; TL_UPLOADS_GB overrides
 MAX_TABS: Final = 10_000  # that are remembered; the one seen longest ago is asked to load its page again

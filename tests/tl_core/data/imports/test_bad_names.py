@@ -10,7 +10,7 @@ import pytest
 from tests.hostile.names import BAD_NAMES, BadName
 from tl_core.data.imports.archive import member_problem
 from tl_core.data.imports.importing import import_zip
-from ui.components.csv_text import to_csv
+from ui.components.downloads import to_csv
 from ui.components.markdown import plain
 
 

@@ -5,7 +5,7 @@ import streamlit as st
 from streamlit import config
 
 import ui.shell.access.gate as gate
-from ui.shell.access.attempts import Attempts
+from ui.shell.access.gate import Attempts
 from ui.shell.access.protection import NEEDED
 
 SETTINGS = ("server.address", "server.allowedHosts", "server.enableCORS", "server.trustedUserHeaders")

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from ui.shell.access.attempts import (
+from ui.shell.access.gate import (
     FIRST_WAIT,
     FORGIVEN_AFTER,
     FREE_ATTEMPTS,

@@ -11,7 +11,7 @@ import pytest
 
 from tests.ui.pages_without_browser import ENTRY, ROOT, open_page, texts
 from tl_core.storage.passcode import hash_passcode
-from ui.shell.access.attempts import FREE_ATTEMPTS
+from ui.shell.access.gate import FREE_ATTEMPTS
 from ui.shell.navigation import PAGES
 
 PASSCODE = "brick & grass"

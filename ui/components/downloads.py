@@ -1,4 +1,4 @@
-"""Tables as CSV text that every spreadsheet opens as it is meant."""
+"""Downloads, and tables as CSV text that every spreadsheet opens as it is meant."""
 
 from __future__ import annotations
 

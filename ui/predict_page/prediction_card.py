@@ -1,22 +1,26 @@
-"""One picture with the predictions of one model, or two."""
+"""One picture with what one model, or two, say about it, and where they looked (Grad-CAM)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import streamlit as st
 
+from tl_core.data.normalise import resize_image, stored_pixels
+from tl_core.figures.heatmap import overlay
 from tl_core.figures.probabilities import describe_probabilities, probability_figure, probability_text
 from tl_core.format import percent
 from tl_core.imported_models import ImportedModel
 from tl_core.runs import RunRecord
-from ui.components.heatmap import heatmap_section
+from ui.components.charts import INK
 from ui.components.markdown import plain
 from ui.components.pictures import Picture
-from ui.components.plotly_ink import INK
 from ui.components.run_format import run_labels
 from ui.components.thumbnail import thumbnail
+from ui.predict_page.answers import model_version
+from ui.shell.errors import error_boundary
 
 if TYPE_CHECKING:
     from tl_core.inference.predict import Answer
@@ -27,6 +31,9 @@ REJECTED: Final = "I don't know"
 
 Asked = RunRecord | ImportedModel
 """Whose model answers."""
+OFFERED: Final = 10  # classes, likeliest first
+WIDTH: Final = 360  # px, as it is made; shown as wide as the picture
+HEATMAPS: Final = 48  # heatmaps in a browser tab's share of the memory
 
 
 def prediction_card(
@@ -132,3 +139,52 @@ def _verdict(truth: str | None, answer: Answer) -> None:
 def milliseconds(seconds: float) -> str:
     """Seconds as ``12 ms``, or ``1.4 s``."""
     return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
+
+
+@st.fragment
+def heatmap_section(run: RunRecord, picture: Picture, answer: Answer, key: str, epoch: int | None = None) -> None:
+    """A switch, and behind it the picture with the evidence for a class; the rest of the page stays.
+
+    Args:
+        run: whose model predicts.
+        picture: that was predicted.
+        answer: of this model.
+        key: prefix of the controls' keys.
+        epoch: the saved epoch that has answered; None = the best one.
+    """
+    with error_boundary():
+        if not st.toggle(
+            "Where did it look?",
+            key=f"{key}-on",
+            help="Marks the places that speak for the answer (Grad-CAM). The first time takes some seconds.",
+        ):
+            return
+        name = st.selectbox(
+            "What speaks for",
+            [name for name, _ in answer.ranked[:OFFERED]],
+            key=f"{key}-class",
+            help="Any of its likeliest classes, not only the answer.",
+        )
+        with st.spinner("Looking …"):
+            label = run.classes.index(name)
+            version = model_version(run, epoch)
+            png, block, found = _draw_heatmap(run.path, epoch, version, picture.id, label, picture.data)
+        st.image(png, width="stretch", alt=f"{picture.name} with the places marked that speak for {name}")
+        if found:
+            st.caption(f"The brighter a place, the more it speaks for **{plain(name)}**. Seen in {plain(block)}.")
+        else:
+            st.caption(f"No place in this picture speaks for **{plain(name)}**. Looked at in {plain(block)}.")
+
+
+@st.cache_data(scope="session", max_entries=HEATMAPS, show_spinner=False)
+def _draw_heatmap(
+    run_path: Path, epoch: int | None, version: tuple[int, ...], picture_id: str, label: int, _data: bytes
+) -> tuple[bytes, str, bool]:
+    """PNG, title of the block, and whether anything speaks for the class; the picture's id stands for its bytes."""
+    del version, picture_id  # only tell one question from another
+    from tl_core.inference.grad_cam import open_grad_cam  # imports TensorFlow, so only on demand
+
+    grad_cam = open_grad_cam(run_path, epoch)
+    picture = stored_pixels(_data)
+    found = grad_cam.explain(resize_image(picture, grad_cam.image_size), label)
+    return overlay(picture, found.heat, WIDTH), found.block, bool(found.heat.any())

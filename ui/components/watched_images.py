@@ -15,15 +15,15 @@ from tl_core.runs import RunRecord
 from tl_core.runs.watched_images import watched_images
 from ui.components.thumbnail import small_copy
 
-_HERE: Final = Path(__file__).parent
+_ASSETS: Final = Path(__file__).parent / "assets"
 SIDE: Final = 128  # px, of the longer edge of a thumbnail; twice what is shown, for sharp screens
 KEPT: Final = 64  # thumbnails of all runs that are shown
 
 # Registered once, when the module is imported: a second registration would remount every chart on the screen.
 _MOUNT: Final = st.components.v2.component(
     "watched_images",
-    css=(_HERE / "watched_images.css").read_text(encoding="utf-8"),
-    js=(_HERE / "watched_images.js").read_text(encoding="utf-8"),
+    css=(_ASSETS / "watched_images.css").read_text(encoding="utf-8"),
+    js=(_ASSETS / "watched_images.js").read_text(encoding="utf-8"),
 )
 
 

@@ -1,12 +1,14 @@
-"""Choosing a run that has a model; the address keeps the choice."""
+"""Choosing a run or a dataset from a list; the address keeps the choice."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 import streamlit as st
 
+from tl_core.data import Dataset
 from tl_core.runs import RunRecord, list_runs
 from tl_core.storage.workspace import Workspace, is_id
 from ui.components.run_format import run_labels
@@ -77,3 +79,17 @@ def _nothing_to_choose(key: str) -> None:
     st.info("There is no trained model yet. As soon as a training has finished an epoch, its model is here.")
     if st.button("Start a training", type="primary", icon=TRAIN.icon, key=f"{key}-train"):
         go_to(TRAIN)
+
+
+def dataset_labels(datasets: Iterable[Dataset]) -> dict[str, str]:
+    """The name of each dataset by its id, with a number where an older one has the same name.
+
+    Streamlit knows an entry by its text alone: of two equal ones it would always take the last.
+    """
+    labels: dict[str, str] = {}
+    seen: Counter[str] = Counter()
+    for dataset in sorted(datasets, key=lambda dataset: dataset.created):
+        seen[dataset.name] += 1
+        number = seen[dataset.name]
+        labels[dataset.id] = dataset.name if number == 1 else f"{dataset.name} ({number})"
+    return labels

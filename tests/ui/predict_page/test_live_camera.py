@@ -13,7 +13,7 @@ from tests.ui.trained_runs import COLOURS, colour_dataset, coloured, ended_run
 from tl_core.errors import ImageError
 from tl_core.inference.calibration import Calibration, save_calibration
 from tl_core.inference.predict import predict_images
-from ui.components.live_camera.answering import MAX_FRAME_BYTES, answer_frame, read_frame
+from ui.predict_page.live_camera import MAX_FRAME_BYTES, answer_frame, read_frame
 
 PAGE = "pages/5_Predict.py"
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from ui.components.block_map import describe_map, draw_map
+from ui.train_page.block_map import describe_map, draw_map
 
 
 @dataclass(frozen=True)

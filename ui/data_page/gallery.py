@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import io
-from pathlib import Path
 from typing import Final
 
 import streamlit as st
-from PIL import Image
 
 from tl_core.data import SPLITS, Dataset
 from tl_core.figures.palette import SPLIT_TITLES
 from tl_core.format import count
+from ui.components.thumbnail import dataset_thumbnail
 from ui.shell.errors import error_boundary
 
 PER_PAGE: Final = 36
-THUMBNAIL: Final = 160  # px; twice what is shown, for sharp screens
 ALL: Final = "all"
 
 
@@ -54,23 +51,8 @@ def _gallery(dataset: Dataset) -> None:
     with grid, st.grid("auto", min_column_width=80, gap="xsmall"):
         for record in shown:
             st.image(
-                thumbnail(dataset.path_of(record)),
+                dataset_thumbnail(dataset.path_of(record)),
                 width="stretch",
                 alt=f"{dataset.classes[label]}: {record.source_name}, {SPLIT_TITLES[record.split].lower()}",
             )
     st.caption(f"{count(len(records), 'image')} of this class.")
-
-
-@st.cache_data(max_entries=2000, show_spinner=False)
-def thumbnail(path: Path) -> bytes:
-    """The image on a square of 160 pixels as PNG; a tiny one is enlarged without blurring its pixels."""
-    with Image.open(path) as image:
-        picture = image.convert("RGB")
-    scale = THUMBNAIL / max(picture.size)
-    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
-    picture = picture.resize(size, Image.Resampling.NEAREST if scale > 2 else Image.Resampling.LANCZOS)
-    square = Image.new("RGBA", (THUMBNAIL, THUMBNAIL), (0, 0, 0, 0))
-    square.paste(picture, ((THUMBNAIL - size[0]) // 2, (THUMBNAIL - size[1]) // 2))
-    buffer = io.BytesIO()
-    square.save(buffer, "PNG")
-    return buffer.getvalue()

@@ -1,4 +1,8 @@
-"""From a frame of the camera, as a browser sends it, to the result drawn beside it."""
+"""The browser's camera, classified as it looks: a few small pictures a second, each answered before the next is sent.
+
+``live_camera.js`` shrinks what the camera sees to a small JPEG and hands it over as the value of the component; the
+fragment around it asks the model and hands the answer back. Nothing is stored.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +11,70 @@ import binascii
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import streamlit as st
+
 from tl_core.errors import ImageError, ModelUnavailableError
+from tl_core.figures.palette import ANSWER
 from tl_core.figures.probabilities import describe_probabilities, probability_text
 from tl_core.format import percent
-from ui.components.prediction_card import REJECTED, sureness
+from tl_core.runs import RunRecord
+from ui.predict_page.prediction_card import REJECTED, sureness
+from ui.shell.errors import error_boundary
 
 if TYPE_CHECKING:
     from tl_core.inference.predict import Answer
 
+_ASSETS: Final = Path(__file__).parent / "assets"
+
+# Registered once, when the module is imported: a second registration would remount the camera.
+_MOUNT: Final = st.components.v2.component(
+    "live_camera",
+    html=(_ASSETS / "live_camera.html").read_text(encoding="utf-8"),
+    css=(_ASSETS / "live_camera.css").read_text(encoding="utf-8"),
+    js=(_ASSETS / "live_camera.js").read_text(encoding="utf-8"),
+)
 MAX_FRAME_BYTES: Final = 64_000  # the browser sends at most half of it
 SHOWN: Final = 5  # classes with a bar
 JPEG_START: Final = b"\xff\xd8\xff"
+
+
+def live_camera(run: RunRecord, key: str, epoch: int | None = None) -> None:
+    """Draw the folded section; behind it the camera, only once somebody opens it.
+
+    Args:
+        run: whose model answers.
+        key: prefix of the controls' keys.
+        epoch: one of its saved epochs; None = the best one.
+    """
+    section = st.expander("Live camera", icon=":material/videocam:", on_change="rerun", key=f"{key}-section")
+    if section.open:  # the camera is in the page, and may be on, only while it is seen
+        with section:
+            st.caption("Answers while you point the camera at things. The pictures are not kept.")
+            st.fragment(_watch)(run, key, epoch)
+
+
+def _watch(run: RunRecord, key: str, epoch: int | None) -> None:
+    """Runs alone for every picture; the last answer is all that is remembered."""
+    with error_boundary():
+        seen, remembered = st.session_state.get(key), f"{key}-answer"
+        frame = seen.get("frame") if seen else None
+        if frame is not None:
+            st.session_state[remembered] = answer_frame(run.path, epoch, frame)
+        _MOUNT(
+            key=key,
+            data={
+                "answer": st.session_state.get(remembered),
+                "color": ANSWER,
+                "model": f"{run.id} {epoch}",
+                "names": list(run.classes[:SHOWN]) if len(run.classes) <= SHOWN else [],
+                "rows": min(SHOWN, len(run.classes)),
+            },
+            on_frame_change=_expected,
+        )
+
+
+def _expected() -> None:
+    """Names the value that the browser sends; the fragment reads it."""
 
 
 def answer_frame(run_path: Path, epoch: int | None, frame: Any) -> dict[str, Any]:

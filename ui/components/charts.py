@@ -1,4 +1,4 @@
-"""The colour of text inside Plotly figures."""
+"""What Plotly charts on several pages have in common."""
 
 from __future__ import annotations
 

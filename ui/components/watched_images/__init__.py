@@ -1,1 +1,0 @@
-"""Watched images: chosen before a training starts, and watched while it trains."""

@@ -1,0 +1,116 @@
+"""The evaluation of a run: computed once, and taken away as a report or as a table of all answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+import streamlit as st
+
+from tl_core.data import Dataset
+from tl_core.errors import DatasetNotFoundError
+from tl_core.evaluation.ranking import losses
+from tl_core.inference.calibration import load_calibration
+from tl_core.runs import RunRecord
+from tl_core.storage.workspace import Workspace
+from ui.components.downloads import to_csv
+from ui.components.task_progress import waiting_bar
+
+if TYPE_CHECKING:
+    from tl_core.evaluation.evaluate import Evaluation
+
+ANSWER_COLUMNS: Final = ("file", "class", "answer", "right", "loss")
+DIGITS: Final = 6  # of losses and probabilities
+
+
+def evaluated(workspace: Workspace, run: RunRecord, split: str) -> Evaluation:
+    """The run's evaluation on ``test`` or ``validation``; computed once, then read from the run folder.
+
+    Leaving the page ends a computation that is under way.
+
+    Raises:
+        DatasetNotFoundError: the dataset of the run was deleted.
+        ModelUnavailableError: the run has no usable model.
+    """
+    from tl_core.evaluation.evaluate import (
+        evaluate_run,  # imports scikit-learn and TensorFlow, so only when it is needed
+    )
+
+    try:
+        with st.spinner("Asking the model about each image …", show_time=True), waiting_bar() as task:
+            return evaluate_run(run.path, workspace.datasets / run.dataset_id, split, task)
+    except DatasetNotFoundError as error:
+        raise DatasetNotFoundError(
+            f"The dataset “{run.dataset_name}” of this run was deleted, so there are no images to measure its model "
+            "with: choose another run."
+        ) from error
+
+
+def report_download(run: RunRecord, dataset: Dataset, result: Evaluation, key: str) -> None:
+    """Draw the button; the report is written when somebody presses it.
+
+    Args:
+        run: whose model was measured.
+        dataset: that it was measured on.
+        result: what was measured.
+        key: of the button.
+    """
+    st.download_button(
+        "Download report",
+        lambda: _report(run, dataset, result),
+        f"{run.id}-{result.split}.html",
+        "text/html",
+        key=key,
+        icon=":material/lab_profile:",
+        on_click="ignore",
+        help="All measures and charts of this page in one file (HTML) that any browser opens, also offline.",
+    )
+
+
+def _report(run: RunRecord, dataset: Dataset, result: Evaluation) -> bytes:
+    from tl_core.evaluation.report import take_measures, write_report  # scikit-learn
+
+    measures = take_measures(result, load_calibration(run.folder, run.model_sha256))
+    return write_report(run, dataset, measures)
+
+
+def answers_download(result: Evaluation, key: str, file_name: str) -> None:
+    """Draw the button; the table is made when somebody presses it.
+
+    Args:
+        result: the evaluation.
+        key: of the button.
+        file_name: of the download.
+    """
+    st.download_button(
+        "Download all answers",
+        lambda: to_csv((*ANSWER_COLUMNS, *(f"p {name}" for name in result.classes)), answer_rows(result)),
+        file_name,
+        "text/csv",
+        key=key,
+        icon=":material/download:",
+        on_click="ignore",
+        help="As CSV: every image with its class, the answer, its loss and the probability of each class.",
+    )
+
+
+def answer_rows(result: Evaluation) -> Iterator[tuple[Any, ...]]:
+    """One row per image, in the order of the evaluation."""
+    answers = result.probabilities.argmax(axis=1).tolist()
+    columns = zip(
+        result.records,
+        result.labels.tolist(),
+        answers,
+        losses(result.probabilities, result.labels).tolist(),
+        result.probabilities.tolist(),
+        strict=True,
+    )
+    for record, label, answer, loss, probabilities in columns:
+        yield (
+            record.source_name,
+            result.classes[label],
+            result.classes[answer],
+            "yes" if answer == label else "no",
+            round(loss, DIGITS),
+            *(round(value, DIGITS) for value in probabilities),
+        )
