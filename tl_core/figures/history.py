@@ -31,7 +31,7 @@ class History:
     epochs: dict[int, dict[str, Any]] = field(default_factory=dict)  # epoch event by its number, in order
     batches: list[tuple[float, float | None, float | None]] = field(default_factory=list)  # (epoch, accuracy, loss)
     phases: list[Phase] = field(default_factory=list)
-    pinned: dict[int, list[list[float | None]]] = field(default_factory=dict)  # epoch: probabilities per picture
+    watched: dict[int, list[list[float | None]]] = field(default_factory=dict)  # epoch: probabilities per picture
     best_epoch: int | None = None
     finished: bool = False
 
@@ -41,7 +41,7 @@ class History:
             "phase": self._on_phase,
             "batch": self._on_batch,
             "epoch": self._on_epoch,
-            "pinned": self._on_pinned,
+            "pinned": self._on_watched,
             "end": self._on_end,
         }
         for event in events:
@@ -92,11 +92,11 @@ class History:
         if event.get("best"):
             self.best_epoch = number
 
-    def _on_pinned(self, event: dict[str, Any]) -> None:
+    def _on_watched(self, event: dict[str, Any]) -> None:
         number = int(event["epoch"])
-        if next(reversed(self.pinned), 0) >= number:
-            self.pinned = {earlier: values for earlier, values in self.pinned.items() if earlier < number}
-        self.pinned[number] = event["probabilities"]
+        if next(reversed(self.watched), 0) >= number:
+            self.watched = {earlier: values for earlier, values in self.watched.items() if earlier < number}
+        self.watched[number] = event["probabilities"]
 
     def _on_end(self, _event: dict[str, Any]) -> None:
         self.finished = True

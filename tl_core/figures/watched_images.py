@@ -28,8 +28,8 @@ def watched_images_payload(
         history: the run so far.
         thumbnails: address of each picture.
     """
-    shown = _shown_epochs(list(history.pinned))
-    last = max([history.planned, *history.pinned, 1])
+    shown = _shown_epochs(list(history.watched))
+    last = max([history.planned, *history.watched, 1])
     return {
         "epochs": shown,
         "last": last,
@@ -37,7 +37,7 @@ def watched_images_payload(
             {
                 "name": picture.name,
                 "picture": thumbnail,
-                **_of_picture([history.pinned[epoch][place] for epoch in shown], classes, picture.truth),
+                **_of_picture([history.watched[epoch][place] for epoch in shown], classes, picture.truth),
             }
             for place, (picture, thumbnail) in enumerate(zip(pictures, thumbnails, strict=True))
         ],
