@@ -141,7 +141,7 @@ def test_without_protection_a_full_disk_destroys_the_model(small, monkeypatch):
     # In the middle of the last model of three, or a little earlier: the number of writes varies a little.
     for full_at in range(of_model[-len(of_model) // 6], of_model[0], -1):
         open_cache(small[0]).clear()
-        outcome = train_on(small, full_at)
+        outcome = train_on(small, full_at, stays=True)  # for a moment only, the model would be written once more
         if outcome.disk.refused[:1] == ["write best.keras"]:
             break
     assert outcome.run.status == "failed"

@@ -248,7 +248,7 @@ class _PhaseBuilder:
             "dataset": setup.dataset.fingerprint,
             "images": [setup.dataset.images[row].pixels_sha256[:16] for row in part.plain],
             "backbone": setup.backbone,
-            "weights": weights_fingerprint(self._partition.frozen_weights),
+            "weights": self._fingerprint,
             "size": setup.images.size,
             "cut": self._partition.name,
             "precision": [
@@ -260,6 +260,10 @@ class _PhaseBuilder:
         if len(part.changed):
             key |= {"views": setup.views, "seed": setup.seed, "augmentation": setup.augmentation.to_dict()}
         return key
+
+    @functools.cached_property
+    def _fingerprint(self) -> str:
+        return weights_fingerprint(self._partition.frozen_weights)
 
     def _unchanged(self, part: _Part, inputs: Inputs, rows: Rows) -> Subset:
         """Images of the held-out splits; they count as training images."""
