@@ -1,4 +1,4 @@
-"""Data: bring the images to learn from, and see whether they are good."""
+"""Data: import the images to train on, and check whether they are good."""
 
 import streamlit as st
 

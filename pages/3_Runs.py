@@ -48,7 +48,7 @@ def show_all(workspace: Workspace) -> None:
 
 
 def open_run(run_id: str) -> None:
-    """Show one run instead of the list, under an address that can be kept and sent."""
+    """Show one run instead of the list, under an address that can be bookmarked and sent."""
     st.query_params["run"] = run_id
     st.rerun()
 

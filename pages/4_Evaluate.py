@@ -19,7 +19,7 @@ SPLITS = {"test": "Test images", "validation": "Validation images"}
 
 
 def choose_split(run: RunRecord) -> str | None:
-    """Which images the model is asked about; None where the dataset has none set aside."""
+    """The split to evaluate; None where the dataset has none set aside."""
     splits = [split for split in SPLITS if run.split_counts.get(split)]
     if not splits:
         st.info("The dataset of this run has no test or validation images, so there is nothing to measure it by.")

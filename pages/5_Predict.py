@@ -1,4 +1,4 @@
-"""Predict: ask a trained model what is in a picture."""
+"""Predict: what a trained model sees in a picture."""
 
 import streamlit as st
 
@@ -22,7 +22,7 @@ from ui.shell.page import page_setup
 
 
 def introduce(run: RunRecord, epoch: EpochCheckpoint | None) -> None:
-    """Which model answers, how good it is, and what it can answer at all."""
+    """The model, how good it is, and its classes."""
     measured = epoch or run.best
     accuracy = f", right for {percent(measured.val_accuracy)} of its validation images" if measured else ""
     goes_on = run.active and epoch is None
@@ -35,7 +35,7 @@ def introduce(run: RunRecord, epoch: EpochCheckpoint | None) -> None:
 
 
 def ask_a_file(workspace: Workspace) -> None:
-    """An imported model answers."""
+    """Prediction with an imported model."""
     model = pick_imported_model(workspace, key="predict-brought")
     if model is None:
         import_model_section(workspace, key="predict-brought", first=True)
@@ -49,7 +49,7 @@ def ask_a_file(workspace: Workspace) -> None:
 
 
 def ask_a_run(workspace: Workspace) -> None:
-    """The model of a run answers, or the models of two."""
+    """Prediction with the model of a run, or of two."""
     runs = pick_runs(workspace, "predict")
     if not runs:
         return

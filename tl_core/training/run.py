@@ -55,16 +55,16 @@ _ENDINGS: Final = {
 
 
 def train(config: TrainingConfig, dataset_path: Path, run_path: Path, should_stop: ShouldStop) -> None:
-    """Train a classifier; everything that happens is told through the run folder alone.
+    """Train a classifier; everything that happens is reported through the run folder alone.
 
     Args:
         config: what to do.
         dataset_path: folder of the dataset.
         run_path: folder of the run, ``<workspace>/runs/<run id>``.
-        should_stop: asked at every batch and between the stages; once true, the best model so far is kept.
+        should_stop: checked at every batch and between the stages; once true, the best model so far is kept.
 
     Raises:
-        StoppedError: stopped before there was a model to keep.
+        StoppedError: stopped before there was a model to save.
         TransferLearningError: the training cannot go on; its sentence is in the record, too.
     """
     _run(config, dataset_path, run_path, should_stop, lambda _: None, began=now())
@@ -176,7 +176,7 @@ class _Training:
             stopped before it went on: its best epoch is in the checkpoint alone.
 
         Raises:
-            StoppedError: stopped before there was a model to keep.
+            StoppedError: stopped before there was a model to save.
             TransferLearningError: it cannot go on; the best model so far, if there is one, was saved.
         """
         try:
@@ -246,7 +246,7 @@ class _Training:
         return save_result(self._trainer, self._setup, self._folder, self._saver, measure=measure)
 
     def _save_what_is_good(self, error: Exception) -> None:
-        """Keep the best epoch, also where the training cannot go on; and its last one, unless it leads nowhere."""
+        """Save the best epoch, also where the training cannot go on; and its last one, unless it diverged."""
         if isinstance(error, (DivergedError, WorkspaceError)):
             remove_checkpoint(self._folder)  # nothing good could follow; or it makes room for the model
         if not self._best.in_place:
@@ -288,7 +288,7 @@ def _ending(run_path: Path, log: EventLogger) -> Iterator[None]:
 
 def _close(run_path: Path, log: EventLogger, status: str, text: str) -> None:
     error = text if status == "failed" else None
-    gone = {"owner": None} if status == "interrupted" else {}  # nobody holds it: it can be resumed at once
+    gone = {"owner": None} if status == "interrupted" else {}  # no thread holds it: it can be resumed at once
 
     def words() -> None:
         update_run(run_path, status=status, finished=now(), error=error, **gone)

@@ -1,4 +1,4 @@
-"""Writing the kept model, so that the file is whole and finite or the last good one stays."""
+"""Writing the saved model, so that the file is whole and finite or the last good one stays."""
 
 from __future__ import annotations
 

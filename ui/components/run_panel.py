@@ -78,7 +78,7 @@ def _panel(workspace: Workspace, run_id: str, changed: bool, key: str) -> None:
             return
         with following(run) as feed:
             _draw(workspace, run, feed, key)
-        # Only after what was drawn has taken the click that may have brought us here.
+        # Only after the drawn elements have handled the click that may have led here.
         if changed and not may_change(workspace, run):
             st.rerun()  # the whole page: the refreshing ends, and what else the page shows of the run is new
 

@@ -20,7 +20,7 @@ KEPT: Final = 48  # about 2 MB in a browser tab's share of the memory
 @st.cache_data(scope="session", max_entries=KEPT, show_spinner=False)
 def thumbnail(picture_id: str, _data: bytes) -> bytes:
     """`small_copy`, kept in this browser tab; the id stands for the bytes."""
-    del picture_id  # only tells one picture from another
+    del picture_id  # only the cache key
     return small_copy(_data)
 
 
@@ -28,7 +28,7 @@ def small_copy(data: bytes, longest: int = LONGEST_SIDE) -> bytes:
     """Turn a picture into a small PNG or JPEG.
 
     Args:
-        data: a file as it came.
+        data: an uploaded file.
         longest: side of the copy, in pixels, at most.
 
     Raises:

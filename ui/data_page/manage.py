@@ -15,15 +15,15 @@ from tl_core.storage.workspace import Workspace
 from ui.components.markdown import plain
 from ui.components.pickers import dataset_labels
 
-REMEMBERED: Final = "dataset"  # in the session: id of the dataset looked at last
+REMEMBERED: Final = "dataset"  # in the session: id of the dataset shown last
 _CHOICE: Final = "dataset_choice"
 
 
 def warn_about_dead_link(workspace: Workspace, fresh: str | None) -> None:
-    """Say why the dataset that the address names is not the one shown.
+    """Explain why the dataset that the address names is not shown.
 
     Args:
-        workspace: for whom it is asked.
+        workspace: with the person.
         fresh: id of a dataset that has just been imported, which is shown in any case.
     """
     linked = st.query_params.get("dataset")
@@ -38,7 +38,7 @@ def warn_about_dead_link(workspace: Workspace, fresh: str | None) -> None:
 
 
 def choose_dataset(datasets: Sequence[Dataset], fresh: str | None = None) -> Dataset:
-    """Let the person choose one; at first the one just imported, the one of the link, or the one looked at last.
+    """Let the person choose one; at first the one just imported, the one of the link, or the one shown last.
 
     Args:
         datasets: newest first, at least one.

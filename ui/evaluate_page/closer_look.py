@@ -1,4 +1,4 @@
-"""One measured image opened: its probabilities, the heat-map for a class, and its nearest training images."""
+"""One measured image opened: its probabilities, the heatmap for a class, and its nearest training images."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NEAREST: Final = 6
 
 @dataclass(frozen=True, slots=True)
 class MeasuredImage:
-    """One image with what the model says about it."""
+    """One image with its prediction."""
 
     record: ImageRecord
     path: Path
@@ -51,12 +51,12 @@ def look_closer(dataset: Dataset, run: RunRecord, image: MeasuredImage) -> None:
 
 
 def one_image(dataset: Dataset, run: RunRecord, image: MeasuredImage) -> None:
-    """Draw what the model says about an image, why, and what it looked like.
+    """Draw the prediction for an image, its heatmap, and its nearest training images.
 
     Args:
         dataset: that the image belongs to.
         run: whose model predicts.
-        image: the image, and its answer.
+        image: the image, and its prediction.
     """
     with error_boundary():
         key = f"closer-{run.id}-{image.record.pixels_sha256[:16]}"
@@ -74,7 +74,7 @@ def one_image(dataset: Dataset, run: RunRecord, image: MeasuredImage) -> None:
 
 
 def verdict(classes: tuple[str, ...], image: MeasuredImage) -> str:
-    """The answer in a sentence, and whether it is right, as Markdown."""
+    """The prediction in a sentence, and whether it is right, as Markdown."""
     answer, truth = image.answer, image.truth
     said = f"**{plain(classes[answer])}** ({probability_text(image.probabilities[answer])})"
     if answer == truth:
@@ -89,7 +89,7 @@ def _why(run: RunRecord, image: MeasuredImage, key: str) -> None:
         grad_cam = _grad_cam(run)
     pictures = st.columns(2, gap="medium")
     label, block = _choose(run, image, grad_cam.blocks, key)
-    with pictures[1], st.spinner("Looking …", show_time=True):  # the first look at a block takes a few seconds
+    with pictures[1], st.spinner("Looking …", show_time=True):  # the first heatmap of a block takes a few seconds
         found = _explain(grad_cam, image, label, block)
     picture = read_image(image.path)
     name = run.classes[label]
@@ -106,14 +106,14 @@ def _why(run: RunRecord, image: MeasuredImage, key: str) -> None:
 
 
 def format_heatmap(found: Heatmap, name: str, probability: float) -> str:
-    """What the colours of a heatmap say, as Markdown; the probability is the one that was measured."""
+    """The meaning of the colours of a heatmap, as Markdown; the probability is the one that was measured."""
     if not found.heat.any():
         return f"Nothing that this block sees speaks for **{plain(name)}** ({probability_text(probability)})."
     return f"The yellower, the more speaks for **{plain(name)}** ({probability_text(probability)})."
 
 
 def brightest_place(heat: np.ndarray) -> str:
-    """Where most of the heat lies, in words, such as ``at the top left``."""
+    """The brightest place as text, such as ``at the top left``."""
     if not heat.any():
         return "nowhere"
     rows, columns = heat.sum(axis=1), heat.sum(axis=0)

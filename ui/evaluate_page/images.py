@@ -42,7 +42,7 @@ def mix_ups_and_images(dataset: Dataset, run: RunRecord, result: Evaluation, key
     Args:
         dataset: that was measured.
         run: whose model predicts.
-        result: what it answered.
+        result: its predictions.
         key: prefix of the controls' keys.
     """
     with error_boundary():

@@ -1,4 +1,4 @@
-"""*I don't know*: from which probability on the model answers, chosen on validation images and kept with it."""
+"""*I don't know*: the rejection threshold, chosen on validation images and saved with the model."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ DIGITS: Final = 3  # of a saved temperature, which is no better known than that
 
 @st.fragment
 def rejection_section(workspace: Workspace, run: RunRecord, key: str) -> None:
-    """Draw the trade between answering often and answering rightly, and what keeps a choice.
+    """Draw coverage against accuracy, and the buttons that save a threshold.
 
     Args:
         workspace: that holds the run's dataset.
@@ -136,7 +136,7 @@ def _point(probabilities: Any, labels: Any, curve: list[RiskCoverage], key: str)
         threshold = st.slider(
             "Answer from this probability on", 0.0, 99.0, 50.0, 1.0, format="%.0f %%", key=f"{key}-threshold"
         )
-        # The curve is flat between two probabilities that occur: the next one above tells what happens.
+        # The curve is flat between two probabilities that occur: the next one above has the value.
         following = next((point for point in curve if point.threshold >= threshold / 100), None)
         covered = following or RiskCoverage(0.0, 0.0, 1.0)
         return RiskCoverage(threshold / 100, covered.coverage, covered.accuracy)
@@ -161,7 +161,7 @@ def _few_images(images: int) -> None:
 
 
 def _keeping(workspace: Workspace, run: RunRecord, temperature: float, point: RiskCoverage, key: str) -> None:
-    """The buttons that keep the choice with the model, where the run is the person's, and what is kept."""
+    """The buttons that save the choice with the model, where the run is the person's, and what is saved."""
     if is_mine(workspace, run.path):
         model = run.model_sha256 or ""
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -179,7 +179,7 @@ def _keeping(workspace: Workspace, run: RunRecord, temperature: float, point: Ri
 
 
 def format_threshold(kept: Calibration) -> str:
-    """What is kept with the model, in a sentence."""
+    """What is saved with the model, in a sentence."""
     if not kept.threshold:
         return "Kept so far: it always answers" + (
             f", with corrected probabilities (temperature {kept.temperature:.2f})." if kept.temperature != 1 else "."

@@ -74,7 +74,7 @@ def prediction_table(
         classes: the model's classes, in the order of the columns of the download.
         key: prefix of the controls' keys.
         file_name: of the download.
-        others: what a second model says about the same pictures, if one is asked.
+        others: predictions of a second model for the same pictures, if there is one.
     """
     st.markdown(format_answers(answers))
     st.dataframe(
@@ -119,7 +119,7 @@ def format_answers(answers: Sequence[Answer]) -> str:
 
 
 def tally(named: Sequence[str], unusable: int, asked: int, unusable_words: str) -> str:
-    """How often each class was answered, the most frequent first, as Markdown.
+    """How often each class was predicted, the most frequent first, as Markdown.
 
     Args:
         named: the class of each answer that was given.

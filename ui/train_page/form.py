@@ -1,4 +1,4 @@
-"""The whole form, top to bottom: what to learn from, what to build on, how much to freeze, how fast."""
+"""The whole form, top to bottom: dataset, backbone, frozen layers, learning rate."""
 
 from __future__ import annotations
 

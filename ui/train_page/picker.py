@@ -1,4 +1,4 @@
-"""What to learn from and what to build on: the dataset, the preset, the backbone."""
+"""Pickers for the dataset, the preset and the backbone."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from ui.train_page.backbone_table import (
 )
 
 _DATASET_KEY: Final = "train_dataset"
-_GONE_KEY: Final = "train_dataset_gone"  # whether other images are shown than were asked for
+_GONE_KEY: Final = "train_dataset_gone"  # whether other images are shown than were requested
 _TABLES_KEY: Final = "train_backbone_tables"  # how many tables there have been
 _MARKED_KEY: Final = "train_backbone_marked"  # what the table on the screen shows as chosen, and its rows
 _SEARCH_KEY: Final = "train_backbone_search"
@@ -94,7 +94,7 @@ def choose_backbone(workspace: Workspace) -> None:
     folded = st.expander(
         "Choose another backbone", icon=":material/swap_horiz:", key="train_backbones", on_change="rerun"
     )
-    if not folded.open:  # the table is the costliest part of the form, and seldom wanted
+    if not folded.open:  # the table is the costliest part of the form, and seldom needed
         return
     with folded:
         st.caption(

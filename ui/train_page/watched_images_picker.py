@@ -1,4 +1,4 @@
-"""Choosing the pictures that are watched while a model trains: one's own, or images it will not learn from."""
+"""Choosing the pictures that are watched while a model trains: own pictures, or images it is not trained on."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ from ui.components.thumbnail import dataset_thumbnail, thumbnail
 AT_ONCE: Final = 4  # images of the dataset that one click adds
 SPLITS: Final = ("test", "validation")  # a training image would flatter the model
 _DRAFT_KEY: Final = "train_pinned_draft"
-_UPLOADS_KEY: Final = "train_pinned_uploads"  # how many times pictures were brought: each time the field is a new one
+_UPLOADS_KEY: Final = (
+    "train_pinned_uploads"  # how many times pictures were uploaded: each time the field is a new one
+)
 _REFUSED_KEY: Final = "train_pinned_refused"
 
 

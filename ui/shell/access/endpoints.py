@@ -1,6 +1,6 @@
 """What the server does outside its pages: uploads are for tabs that were let in, figures about it for this machine.
 
-Streamlit answers these addresses before any page has asked who is there. ``streamlit run app.py`` serves the
+Streamlit serves these addresses before any page has checked the visitor. ``streamlit run app.py`` serves the
 dashboard as `streamlit.App` (https://docs.streamlit.io/develop/api-reference/configuration/app), whose middleware
 sees each request first.
 """
@@ -129,7 +129,7 @@ def release_uploads(files: Iterable[UploadedFile]) -> None:
 
 
 def refusal() -> str:
-    """What is said of a file that was not taken."""
+    """The sentence for a file that was not taken."""
     return (
         "The last file was not taken: all files of one browser tab may have "
         f"{upload_limit() / 1e6:,.0f} MB together. Remove some, or reload the page, which lets go of all of them; "
@@ -154,7 +154,7 @@ class GuardedEndpoints:
         self._tabs = tabs
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Answer what is closed; pass on all else."""
+        """Refuse what is closed; pass on all else."""
         path = scope.get("path", "") if scope["type"] == "http" else ""
         if _METRICS.search(path) and not _for_this_machine_alone():
             await _answer(send, HTTPStatus.NOT_FOUND)
@@ -202,7 +202,7 @@ def _for_this_machine_alone() -> bool:
 
 
 def _length(scope: Message) -> int | None:
-    """What the request says of its own size; the server takes no more than that."""
+    """The declared size of the request; the server takes no more than that."""
     for name, value in scope["headers"]:
         if name == b"content-length" and value.isdigit():
             return int(value)
