@@ -25,7 +25,7 @@ if __name__ == "__main__":  # drawn for a visitor
         st.space("small")
         with st.container(gap="xxsmall"):
             st.caption(f":material/memory: This machine: {detect_hardware().summary}.")
-            st.caption(f":material/lock: Your images stay on this machine. They are sent nowhere. {who_sees()}")
+            st.caption(f":material/lock: Your images stay on this machine. They are not sent anywhere. {who_sees()}")
 else:  # imported by `streamlit run app.py`: this is the server, which draws the same file as its first page
     require_protection()
     app = st.App(__file__, middleware=guarded())

@@ -12,14 +12,14 @@ from ui.data_page.upload import upload_images
 from ui.shell.navigation import DATA, TRAIN, go_to
 from ui.shell.page import page_setup
 
-with page_setup("Data", DATA.icon, lead="Which images shall the model learn from?") as workspace:
+with page_setup("Data", DATA.icon, lead="Which images should the model learn from?") as workspace:
     importing = show_imports(workspace)
     fresh = take_outcome()
     datasets = list_datasets(workspace)
     warn_about_dead_link(workspace, fresh)
     if not datasets and not importing:
         st.markdown(
-            "There are no images here yet. Choose how to bring them; a sample set is the quickest way to begin."
+            "There are no images here yet. Choose how to add them; a sample set is the quickest way to begin."
         )
         upload_images(workspace, primary=True)
     elif datasets:

@@ -8,7 +8,7 @@ from ui.shell.navigation import RUNS, TRAIN, page_link
 from ui.shell.page import page_setup
 from ui.train_page import open_from_link, run_heading, training_form
 
-ASK = "What shall the model learn, and how?"
+ASK = "What should the model learn, and how?"
 WATCH = "How the training goes, and how good the model is."
 
 run_id = st.query_params.get("run")

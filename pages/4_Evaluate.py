@@ -25,7 +25,7 @@ def choose_split(run: RunRecord) -> str | None:
         st.info("The dataset of this run has no test or validation images, so there is nothing to measure it by.")
         return None
     return st.radio(
-        "Asked about",
+        "Tested on",
         splits,
         horizontal=True,
         format_func=lambda split: f"{SPLITS[split]} ({run.split_counts[split]:,})",

@@ -315,7 +315,7 @@ def _footer(run: RunRecord, progress: RunProgress) -> None:
         took = duration(progress.elapsed_seconds(time.time()))
         st.caption(f"Took {took}" + (f" on {run.device}." if run.device else "."))
     if progress.notes:
-        with st.expander("What was decided on the way", icon=":material/info:"):
+        with st.expander("Technical notes", icon=":material/info:"):
             st.markdown("\n".join(f"- {plain(note)}" for note in dict.fromkeys(progress.notes)))
 
 

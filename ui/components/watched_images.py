@@ -38,7 +38,7 @@ def watched_images_charts(run: RunRecord, history: History, *, key: str) -> None
     pictures = watched_images(run.folder)
     if pictures:
         st.markdown(
-            "**Pinned pictures**",
+            "**Watched pictures**",
             help="What the model thinks each of them is, epoch by epoch: the lines are the probabilities of the "
             "classes. It does not learn from these pictures.",
         )

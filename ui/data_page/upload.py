@@ -112,7 +112,7 @@ def _zip(workspace: Workspace, kind: ButtonType) -> None:
         f"division is kept. At most {LIMITS.file_bytes / 1e6:.0f} MB, and {LIMITS.unpacked_bytes / 1e9:.0f} GB in "
         f"{LIMITS.members:,} files unpacked; all files of this tab together {upload_limit() / 1e6:,.0f} MB."
     )
-    name = _name(Path(file.name).stem if file else "as the file", key="zip")
+    name = _name(Path(file.name).stem if file else "same as the zip", key="zip")
     split = _split("zip")
     if st.button("Import", key="import-zip", type=kind, disabled=file is None) and file:
         _begin(
@@ -135,7 +135,7 @@ def _class_by_class(workspace: Workspace, kind: ButtonType) -> None:
     ready = sum(bool(files) for files in images.values()) >= 2
     if not ready:
         st.caption(
-            "Name at least two classes and add images to each. Ten images a class are little, fifty are good. "
+            "Name at least two classes and add images to each. Ten images per class are few, fifty are good. "
             f"At most {upload_limit() / 1e6:,.0f} MB together."
         )
     if st.button("Import", key="import-uploads", type=kind, disabled=not ready):

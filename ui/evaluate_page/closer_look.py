@@ -95,7 +95,7 @@ def _why(run: RunRecord, image: MeasuredImage, key: str) -> None:
     name = run.classes[label]
     with pictures[0]:
         st.image(overlay(picture, NO_HEAT), width="stretch", alt=f"The photo: {run.classes[image.truth]}")
-        st.caption("The photo, as the dataset has it.")
+        st.caption("The original photo.")
     with pictures[1]:
         st.image(
             overlay(picture, found.heat),

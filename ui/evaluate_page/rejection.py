@@ -106,7 +106,7 @@ def _temperature(result: Evaluation, run: RunRecord, key: str) -> float:
         return 1.0
     fitted = round(_fit(run.model_sha256 or "", run.dataset_fingerprint, result.probabilities, result.labels), DIGITS)
     wanted = st.toggle(
-        "Make the probabilities honest",
+        "Correct the probabilities",
         value=True,
         key=f"{key}-calm",
         help=f"Temperature scaling: divides the scores by one number, here {fitted:.3g}, found on the validation "

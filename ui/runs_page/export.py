@@ -64,8 +64,8 @@ def take_elsewhere(run: RunRecord, key: str) -> None:
     kept = list_exports(run)
     task = EXPORTS.latest(str(run.path))
     st.caption(
-        "The model as one file for another program, phone or language. It is offered once it has proven to say what "
-        "it says here."
+        "The model as one file for another program, phone or language. It can be downloaded once it predicts "
+        "what the run predicts here."
     )
     name = st.radio(
         "Format",

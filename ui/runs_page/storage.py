@@ -34,9 +34,9 @@ def cache_section(workspace: Workspace, key: str) -> None:
     taken = cache.size_bytes()
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(
-            f"Kept to start the next training sooner: {size(taken)} of at most {size(cache.limit_bytes)}.",
+            f"Cache for the next trainings: {size(taken)} of at most {size(cache.limit_bytes)}.",
             width="content",
-            help="Resized images and what frozen backbones said about them. The least recently used goes first.",
+            help="Resized images and the output of frozen backbones. The least recently used is deleted first.",
         )
         with st.popover("Free this space", icon=":material/mop:", disabled=not taken, key=f"{key}-free"):
             st.markdown(f"**Delete {size(taken)} that trainings have kept?** Datasets, runs and models stay.")
