@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Final
 
-from tl_core.config.setting import Control, require_valid, setting
+from tl_core.config.setting import require_valid, setting
 from tl_core.config.validation import from_mapping, require_choice
 
-
-def _change(default: Any, control: Control, label: str, text: str, **more: Any) -> Any:
-    return setting(default, "augmentation", control, label, text, **more)
+_change = partial(setting, "augmentation")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
-from tl_core.config.setting import Control, require_valid, setting
+from tl_core.config.setting import require_valid, setting
 from tl_core.config.validation import from_mapping
 from tl_core.errors import ConfigError
 
-
-def _part(default: Any, control: Control, label: str, text: str, **more: Any) -> Any:
-    return setting(default, "head", control, label, text, **more)
+_part = partial(setting, "head")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,9 +7,11 @@ of runs and the options of the command line are derived from it.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Literal
 
 from tl_core.config.validation import require_choice, require_flag, require_number
@@ -68,8 +70,8 @@ class Setting:
         return self.control in ("own", "whole") or (self.control == "scale" and isinstance(self.options[0], int))
 
 
-def setting(default: Any, section: Section, control: Control, label: str, text: str, **more: Any) -> Any:
-    """A field of a configuration record; ``more`` as in `Setting`."""
+def setting(section: Section, default: Any, control: Control, label: str, text: str, **more: Any) -> Any:
+    """A field of a configuration record; ``text`` is its help, ``more`` as in `Setting`."""
     known = Setting(section=section, control=control, label=label, help=text, **more)
     return dataclasses.field(default=default, metadata={_KEY: known})
 
@@ -121,26 +123,51 @@ def require_valid(config: Any) -> None:
     Raises:
         ConfigError: a value has the wrong type, or is out of its range.
     """
+    for field, optional, check in _checks_of(config.__class__):
+        value = getattr(config, field)
+        if value is not None or not optional:
+            check(value)
+
+
+Check = Callable[[Any], None]
+
+
+@functools.cache  # every run in a list has its configuration checked
+def _checks_of(config: type) -> tuple[tuple[str, bool, Check], ...]:
+    """Field, whether it may be None, and what raises if a value is wrong."""
+    checks: list[tuple[str, bool, Check]] = []
     for entry in dataclasses.fields(config):
-        value = getattr(config, entry.name)
-        if _KEY in entry.metadata:
-            _require_valid(entry.metadata[_KEY], entry.name.replace("_", " ").capitalize(), value)
-        elif not isinstance(value, entry.metadata[_RECORD]):
-            raise ConfigError(f"The setting “{entry.name}” has the wrong form. Received: {value!r}.")
+        known: Setting | None = entry.metadata.get(_KEY)
+        if known is None:
+            checks.append((entry.name, False, partial(_require_record, entry.name, entry.metadata[_RECORD])))
+        else:
+            name = entry.name.replace("_", " ").capitalize()
+            checks.append((entry.name, known.optional, _check_of(known, name)))
+    return tuple(checks)
 
 
-def _require_valid(known: Setting, name: str, value: Any) -> None:
-    if value is None and known.optional:
-        return
-    if known.choices:
-        require_choice(name, value, known.choices)
-    elif known.control == "flag":
-        require_flag(name, value)
-    elif known.control == "units":
-        require_number("The number of dense layers", len(value), 0, MAX_DENSE_LAYERS, whole=True)
-        for units in value:
-            require_number("The units of a dense layer", units, 1, MAX_UNITS, whole=True)
-    elif known.high is not None:
-        require_number(name, value, known.low, known.high, whole=known.whole)
-    elif not isinstance(value, str):
+def _check_of(known: Setting, name: str) -> Check:
+    low, high, whole, choices = known.low, known.high, known.whole, known.choices
+    if high is not None:
+        return lambda value: require_number(name, value, low, high, whole=whole)
+    if choices:
+        return lambda value: require_choice(name, value, choices)
+    if known.control == "units":
+        return _require_units
+    return partial(require_flag if known.control == "flag" else _require_text, name)
+
+
+def _require_units(units: Sequence[Any]) -> None:
+    require_number("The number of dense layers", len(units), 0, MAX_DENSE_LAYERS, whole=True)
+    for count in units:
+        require_number("The units of a dense layer", count, 1, MAX_UNITS, whole=True)
+
+
+def _require_text(name: str, value: Any) -> None:
+    if not isinstance(value, str):
         raise ConfigError(f"{name} must be a text. Received: {value!r}.")
+
+
+def _require_record(name: str, record: type, value: Any) -> None:
+    if not isinstance(value, record):
+        raise ConfigError(f"The setting “{name}” has the wrong form. Received: {value!r}.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -15,6 +16,9 @@ from tl_core.storage.schemas import CONFIGURATION
 
 LEARNING_RATE_RANGE: Final = (1e-7, 1.0)
 MAX_EPOCHS: Final = 1000
+
+_essentials, _training = partial(setting, "essentials"), partial(setting, "training")
+_augmentation, _machine = partial(setting, "augmentation"), partial(setting, "machine")
 
 DEFAULT_HEAD: Final = HeadConfig(feature_normalization="layer", dense_units=(512,), dropout=0.5)
 
@@ -30,23 +34,20 @@ class TrainingConfig:
     The defaults were chosen by experiment: docs/defaults.md.
     """
 
-    preset: str = setting(  # a label: it changes nothing
+    preset: str = _essentials(  # a label: it changes nothing
         "quick_start",
-        "essentials",
         "own",
         "Preset",
         "A tried recipe that fills in the whole form. You can change anything afterwards.",
     )
-    backbone: str = setting(  # name in `tl_core.backbones.registry`
+    backbone: str = _essentials(  # name in `tl_core.backbones.registry`
         "efficientnet_lite0",
-        "essentials",
         "own",
         "Backbone",
         "A network that has already learned to see on 1.2 million ImageNet photos. Yours builds on it.",
     )
-    frozen_layers: int | None = setting(  # the first n layers of the backbone; None = all of them
+    frozen_layers: int | None = _essentials(  # the first n layers of the backbone; None = all of them
         None,
-        "essentials",
         "own",
         "Frozen layers",
         "Frozen layers keep what they learned on ImageNet; the others adapt to your images. Early layers see edges, "
@@ -56,9 +57,8 @@ class TrainingConfig:
         optional=True,
         option="--frozen",
     )
-    epochs: int = setting(
+    epochs: int = _essentials(
         60,
-        "essentials",
         "whole",
         "Epochs",
         "How many times the head sees all training images while the backbone is frozen. The best epoch is kept, so a "
@@ -66,9 +66,8 @@ class TrainingConfig:
         low=1,
         high=MAX_EPOCHS,
     )
-    learning_rate: float = setting(
+    learning_rate: float = _essentials(
         2e-3,
-        "essentials",
         "rate",
         "Learning rate",
         "How large a step each update takes. Too large and the curve jumps about or explodes; too small and it "
@@ -76,18 +75,16 @@ class TrainingConfig:
         low=LEARNING_RATE_RANGE[0],
         high=LEARNING_RATE_RANGE[1],
     )
-    fine_tune_epochs: int = setting(
+    fine_tune_epochs: int = _essentials(
         0,
-        "essentials",
         "whole",
         "Fine-tuning epochs",
         "How many times the unfrozen layers see all training images, after the head has been trained. 0 leaves "
         "fine-tuning out.",
         high=MAX_EPOCHS,
     )
-    fine_tune_learning_rate: float = setting(
+    fine_tune_learning_rate: float = _essentials(
         1e-4,
-        "essentials",
         "rate",
         "Fine-tuning rate",
         "The learning rate once backbone layers learn too. Take it 10 to 100 times smaller than the head's: large "
@@ -96,9 +93,8 @@ class TrainingConfig:
         high=LEARNING_RATE_RANGE[1],
     )
 
-    batch_size: int = setting(
+    batch_size: int = _training(
         32,
-        "training",
         "scale",
         "Batch size",
         "Images per update. Smaller batches need less memory; larger ones are faster on a GPU.",
@@ -106,36 +102,32 @@ class TrainingConfig:
         high=1024,
         options=(4, 8, 16, 24, 30, 32, 48, 64, 96, 128, 256),
     )
-    optimizer: str = setting(
+    optimizer: str = _training(
         "adam",
-        "training",
         "choice",
         "Optimizer",
         "The rule that turns errors into updates. Adam suits almost everything; AdamW adds weight decay; RMSprop is "
         "what many classic recipes use; SGD with momentum (0.9) is slow, steady and needs a larger rate.",
         choices={"adam": "Adam", "adamw": "AdamW", "rmsprop": "RMSprop", "sgd": "SGD, momentum"},
     )
-    weight_decay: float = setting(  # decoupled
+    weight_decay: float = _training(  # decoupled
         0.0,
-        "training",
         "scale",
         "Weight decay",
         "Pulls all weights a little towards zero at each step, against over-fitting. For AdamW and SGD alone.",
         high=1,
         options=(0.0, 1e-6, 1e-5, 1e-4, 5e-4, 1e-3, 5e-3, 1e-2, 5e-2, 0.1),
     )
-    schedule: str = setting(
+    schedule: str = _training(
         "cosine",
-        "training",
         "choice",
         "Rate schedule",
         "How the learning rate changes within a phase. Constant: not at all. Cosine: falls smoothly to zero. On "
         "plateau: falls whenever the validation loss stops improving.",
         choices={"constant": "Constant", "cosine": "Cosine", "plateau": "On plateau"},
     )
-    early_stopping_patience: int | None = setting(  # None = off
+    early_stopping_patience: int | None = _training(  # None = off
         None,
-        "training",
         "whole",
         "Early stopping: patience",
         "Ends a phase after so many epochs without a better validation loss. 0 = never stop early. The best epoch is "
@@ -145,18 +137,16 @@ class TrainingConfig:
         optional=True,
         option="--patience",
     )
-    label_smoothing: float = setting(  # share of the target spread over the other classes
+    label_smoothing: float = _training(  # share of the target spread over the other classes
         0.05,
-        "training",
         "share",
         "Label smoothing",
         "Teaches the model to be a little less than certain, which helps when some labels are wrong. 0.1 is usual, "
         "0 is off.",
         high=0.5,
     )
-    class_weights: bool = setting(
+    class_weights: bool = _training(
         False,
-        "training",
         "flag",
         "Balance the classes",
         "Counts images of rare classes more, so that each class matters the same. Turn it on when some classes have "
@@ -165,9 +155,8 @@ class TrainingConfig:
 
     head: HeadConfig = field(default=DEFAULT_HEAD, metadata=nested(HeadConfig))
     augmentation: AugmentationConfig = field(default=AugmentationConfig(), metadata=nested(AugmentationConfig))
-    augmentation_mode: str = setting(
+    augmentation_mode: str = _augmentation(
         "full",
-        "augmentation",
         "choice",
         "Images are changed",
         "When random changes are drawn. Every epoch: each image is changed anew and runs through the whole backbone; "
@@ -175,9 +164,8 @@ class TrainingConfig:
         "among them; fast.",
         choices={"full": "Every epoch", "cached_views": "Once, views are kept"},
     )
-    views: int = setting(
+    views: int = _augmentation(
         8,
-        "augmentation",
         "whole",
         "Kept views per image",
         "Random views of each image that are computed once. More views mean more variety and a longer preparation.",
@@ -185,9 +173,8 @@ class TrainingConfig:
         high=64,
     )
 
-    image_size: int | None = setting(  # None = as the backbone was trained
+    image_size: int | None = _machine(  # None = as the backbone was trained
         None,
-        "machine",
         "own",
         "Image size",
         "Width and height, in pixels, of what the backbone sees. Smaller is faster; details get lost.",
@@ -195,18 +182,16 @@ class TrainingConfig:
         high=1024,
         optional=True,
     )
-    weights: str = setting(
+    weights: str = _machine(
         "imagenet",
-        "machine",
         "choice",
         "The backbone starts from",
         "The weights before training. ImageNet: learned from 1.2 million photos; this is transfer learning. Random: "
         "nothing learned, to see how much transfer learning helps.",
         choices={"imagenet": "ImageNet", "random": "Random"},
     )
-    keep_last_epochs: int = setting(
+    keep_last_epochs: int = _machine(
         0,
-        "machine",
         "whole",
         "Keep the last epochs",
         "Keeps the models of the last few epochs (checkpoints) beside the best one: the Predict page can ask each of "
@@ -214,9 +199,8 @@ class TrainingConfig:
         "best epoch alone.",
         high=10,
     )
-    precision: str = setting(
+    precision: str = _machine(
         "auto",
-        "machine",
         "choice",
         "Precision",
         "The number format of the computation. Automatic takes the fastest that this machine does well; float32 is "
@@ -228,9 +212,8 @@ class TrainingConfig:
             "mixed_bfloat16": "Mixed bfloat16",
         },
     )
-    seed: int = setting(
+    seed: int = _machine(
         42,
-        "machine",
         "whole",
         "Seed",
         "The start of everything random. The same seed gives the same curve on a CPU.",
