@@ -162,7 +162,7 @@ def modules_of(package: Path) -> list[Path]:
     return [path for path in sorted(package.glob("*.py")) if path.stem not in ("__init__", "__main__")]
 
 
-PACKAGES = [found.parent for found in sorted((REPOSITORY / "tl_core").rglob("__init__.py"))]
+PACKAGES = [found.parent for root in ("tl_core", "ui") for found in sorted((REPOSITORY / root).rglob("__init__.py"))]
 
 
 @pytest.mark.parametrize("package", PACKAGES, ids=lambda package: module_name(package / "__init__.py"))
