@@ -97,7 +97,7 @@ def look_at_every_page(browser: Browser, addresses: dict[str, tuple[str, str]], 
     found = {}
     for name, (address, text) in addresses.items():
         page.goto(address)
-        page.get_by_text(text).first.wait_for()
+        page.get_by_text(text).filter(visible=True).first.wait_for()
         unfold(page)
         found[name] = findings(page)
         if name == "Predict":

@@ -100,6 +100,7 @@ def test_a_tap_opens_the_images_of_its_cell_and_a_finger_scrolls_over_the_matrix
     page.wait_for_function(SETTLED)
     main = page.get_by_test_id("stMain")
     for row, column in ((1, 1), (0, 2), (0, 0)):  # the second has no images
+        page.wait_for_function(SETTLED)  # a page that still grows or shrinks moves the cell from under the finger
         area.evaluate("(area) => area.scrollIntoView({ block: 'center' })")
         box = area.bounding_box()
         assert box

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 from streamlit import runtime
@@ -39,4 +40,5 @@ def test_a_forgotten_tab_is_shut_down_and_its_state_emptied(monkeypatch):
         await asyncio.wait_for(ended.wait(), SECONDS)
         return session
 
-    assert asyncio.run(forget()).session_state == {}
+    with ThreadPoolExecutor(1) as pool:  # this thread may have a loop: that of a browser's tests
+        assert pool.submit(asyncio.run, forget()).result().session_state == {}
