@@ -114,11 +114,11 @@ def test_early_stopping_ends_a_phase_that_no_longer_improves(train_run, noise):
 
 
 def test_the_next_training_takes_the_backbone_of_the_last_and_learns_the_same(train_run, dataset):
-    pool._kept.clear()
+    pool._pool.clear()
     settings = {"backbone": "efficientnet_lite0", "weights": "imagenet", "epochs": 3}
     built = train_run(dataset, **settings)
-    assert len(pool._kept) == 1
+    assert len(pool._pool) == 1
     taken = train_run(dataset, **settings)
     assert taken.curve("val_loss") == pytest.approx(built.curve("val_loss"), abs=1e-5)
     train_run(dataset, **settings, frozen_layers=130, fine_tune_epochs=1)
-    assert not pool._kept, "a backbone that was trained is nobody's spare one"
+    assert not len(pool._pool), "a backbone that was trained is nobody's spare one"
