@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import io
 import re
+import textwrap
 import tokenize
+from collections.abc import Iterator
+from pathlib import Path
 
 from tests.test_architecture import REPOSITORY, module_name, python_files
 
@@ -114,3 +118,43 @@ def test_a_retired_name_would_be_noticed():
     assert "Stage" not in identifiers_in("stage = 1  # Stage")
     assert modules_in("see `tl_core/engine/trunk.py`") & RETIRED_MODULES == {"tl_core.engine"}
     assert modules_in("import ui.words.more") & RETIRED_MODULES == {"ui.words"}
+
+
+def imports_in_texts(path: Path) -> Iterator[tuple[str, str | None]]:
+    """Every module of the product, and name of it, that a program written as a text in a source imports."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not (isinstance(node, ast.Constant) and isinstance(node.value, str)) or "import " not in node.value:
+            continue
+        try:
+            program = ast.parse(textwrap.dedent(node.value))
+        except SyntaxError:  # a sentence with the word "import"
+            continue
+        for line in ast.walk(program):
+            if isinstance(line, ast.Import):
+                yield from ((name.name, None) for name in line.names)
+            elif isinstance(line, ast.ImportFrom) and line.module:
+                yield from ((line.module, name.name) for name in line.names)
+
+
+def is_there(module: str, name: str | None) -> bool:
+    """Whether a module, or one of its names, can be imported."""
+    if importlib.util.find_spec(module) is None:
+        return False
+    return (
+        name is None
+        or hasattr(importlib.import_module(module), name)
+        or importlib.util.find_spec(f"{module}.{name}") is not None
+    )
+
+
+def test_a_program_that_a_test_starts_imports_what_is_there():
+    found = {
+        (module_name(path), module, name)
+        for path in python_files("tests", "benchmarks")
+        if path != Path(__file__)
+        for module, name in imports_in_texts(path)
+        if module.partition(".")[0] in {"tl_core", "ui"} and not is_there(module, name)
+    }
+    assert found == set()
+    assert not is_there("tl_core", "hardware")
+    assert is_there("tl_core.machine", "hardware")
