@@ -3,8 +3,8 @@
 import streamlit as st
 
 from tl_core.data import load_dataset
-from tl_core.format import count
 from tl_core.runs import RunRecord
+from tl_core.storage.format import count
 from tl_core.storage.workspace import Workspace
 from ui.components.pickers import newest, pick_run
 from ui.components.run_format import format_model

@@ -2,10 +2,10 @@
 
 import streamlit as st
 
-from tl_core.format import percent
 from tl_core.inference.calibration import load_calibration
 from tl_core.runs import RunRecord
 from tl_core.runs.epoch_checkpoints import EpochCheckpoint
+from tl_core.storage.format import percent
 from tl_core.storage.workspace import Workspace
 from ui.components.pictures import choose_pictures
 from ui.components.run_format import format_model

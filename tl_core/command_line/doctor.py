@@ -27,8 +27,8 @@ from tl_core.config import TrainingConfig
 from tl_core.data.imports.building import require_room
 from tl_core.errors import ConfigError, TransferLearningError
 from tl_core.features.cache import open_cache
-from tl_core.format import size as format_size
 from tl_core.machine.hardware import detect_hardware
+from tl_core.storage.format import size as format_size
 from tl_core.storage.passcode import StoredHash, hash_passcode
 from tl_core.storage.quota import folder_bytes, require_within_quota, usage
 from tl_core.storage.workspace import Workspace

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from tl_core.command_line.import_data import find_or_import
 from tl_core.command_line.verb import DONE, Output, Verb, add_run_argument, table, writing
 from tl_core.data import SPLITS, load_dataset
-from tl_core.format import percent
 from tl_core.inference.calibration import load_calibration
 from tl_core.runs import RunRecord, find_run
+from tl_core.storage.format import percent
 from tl_core.storage.workspace import Workspace, is_id
 
 if TYPE_CHECKING:

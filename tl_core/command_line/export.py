@@ -11,10 +11,10 @@ from tl_core.command_line.verb import DONE, Output, Verb, add_run_argument, writ
 from tl_core.errors import ExportError
 from tl_core.export import FORMATS, export_run
 from tl_core.export.code import as_notebook, as_script, write_program
-from tl_core.format import percent
 from tl_core.machine.progress import TaskContext
 from tl_core.runs import find_run
 from tl_core.runs.progress import trained_config
+from tl_core.storage.format import percent
 from tl_core.storage.workspace import Workspace
 
 

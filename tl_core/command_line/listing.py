@@ -11,9 +11,9 @@ from tl_core.backbones.weights import weights_status
 from tl_core.command_line.verb import DONE, Output, Verb, no_arguments, table
 from tl_core.command_line.watching import outcome
 from tl_core.errors import ConfigError
-from tl_core.format import percent
 from tl_core.runs import RunRecord, find_run, has_tags, list_runs
 from tl_core.runs.comparison import NOT_PART, ResultKind, differing_settings, results_of, unique_names
+from tl_core.storage.format import percent
 from tl_core.storage.workspace import Workspace
 
 

@@ -12,9 +12,9 @@ from tl_core.command_line.verb import BAD_INPUT, DONE, Output, Verb, add_run_arg
 from tl_core.data.normalise import resize_image, stored_pixels
 from tl_core.errors import ConfigError, ImageError, ModelFileError
 from tl_core.figures.heatmap import overlay
-from tl_core.format import percent
 from tl_core.imported_models import import_model, names_in_lines
 from tl_core.runs import RunRecord, find_run
+from tl_core.storage.format import percent
 from tl_core.storage.workspace import Workspace
 
 if TYPE_CHECKING:

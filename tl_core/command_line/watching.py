@@ -12,9 +12,9 @@ from types import FrameType
 from typing import Any
 
 from tl_core.command_line.verb import DONE, STOPPED, Output
-from tl_core.format import percent
 from tl_core.runs import Event, EventReader, RunRecord, load_run
 from tl_core.runs.evaluations import read_metrics
+from tl_core.storage.format import percent
 
 Train = Callable[[Callable[[], bool]], None]
 

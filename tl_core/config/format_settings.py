@@ -12,7 +12,7 @@ from tl_core.config.presets import PRESETS
 from tl_core.config.setting import Control, Section, Setting, format_units
 from tl_core.config.training import SETTINGS, TrainingConfig, flatten
 from tl_core.errors import TransferLearningError
-from tl_core.format import number, scientific
+from tl_core.storage.format import number, scientific
 
 _SECTIONS: Final[Mapping[Section, str]] = {
     "essentials": "What was trained",

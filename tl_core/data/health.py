@@ -11,7 +11,7 @@ from typing import Final, Literal
 from tl_core.data.dataset import SPLITS, Dataset, ImageRecord
 from tl_core.data.imports.class_names import clashing_names
 from tl_core.data.similarity import near_pairs
-from tl_core.format import count as counted
+from tl_core.storage.format import count as counted
 
 Level = Literal["good", "note", "warning"]
 

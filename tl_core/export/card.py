@@ -14,11 +14,11 @@ from tl_core.data.dataset import SPLITS, Dataset
 from tl_core.errors import WorkspaceError
 from tl_core.export.formats import ExportFormat
 from tl_core.export.proof import Proof
-from tl_core.format import percent
 from tl_core.inference.calibration import Calibration
 from tl_core.runs import RunRecord, read_events
 from tl_core.runs.progress import trained_config
 from tl_core.storage.files import read_json
+from tl_core.storage.format import percent
 
 NAME: Final = "MODEL_CARD.md"
 CURVES: Final = "curves.svg"  # beside it, `still_curves`

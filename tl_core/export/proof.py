@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from tl_core.config.validation import from_mapping
 from tl_core.export.formats import ExportFormat
-from tl_core.format import percent
+from tl_core.storage.format import percent
 
 Probabilities = npt.NDArray[np.float32]
 

@@ -19,9 +19,9 @@ from tl_core.config.phases import FINE_TUNE, HEAD, PHASE_TITLES, Phase, phases_o
 from tl_core.data.dataset import Dataset
 from tl_core.features.cache import DiskCache, open_cache
 from tl_core.features.images import images_are_kept
-from tl_core.format import large_count, rough_duration, size
 from tl_core.planning.speed import RUNS_LOOKED_AT, PhaseSpeed, Speed, known_speed
 from tl_core.runs import list_runs, read_events
+from tl_core.storage.format import large_count, rough_duration, size
 from tl_core.storage.workspace import Workspace
 
 _LOADING_SECONDS: Final = 4.0  # TensorFlow, Keras and OpenVINO, once per process

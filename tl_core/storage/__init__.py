@@ -1,1 +1,1 @@
-"""The workspace on the disk: files, ownership, quota, and the append-only event log."""
+"""The workspace on the disk: files, ownership, quota, the append-only event log; numbers as text."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from tl_core.errors import WorkspaceError
-from tl_core.format import size as format_size
+from tl_core.storage.format import size as format_size
 from tl_core.storage.workspace import Workspace, gigabytes_from_environment
 
 DEFAULT_LIMIT_GB: Final = 20.0  # 10^9 bytes; TL_WORKSPACE_GB overrides

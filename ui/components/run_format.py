@@ -9,8 +9,8 @@ from typing import Final
 
 from tl_core.config.format_settings import backbone_title, format_frozen, format_rates
 from tl_core.config.phases import PHASE_TITLES
-from tl_core.format import moment, percent
 from tl_core.runs import RunRecord, Status
+from tl_core.storage.format import moment, percent
 from ui.components.markdown import plain
 
 STATUS_WORDS: Final[dict[Status, str]] = {

@@ -13,13 +13,13 @@ from tl_core.advice import Remark, curves_of, remark_on
 from tl_core.config.phases import PHASE_TITLES
 from tl_core.errors import RunNotFoundError
 from tl_core.figures.history import History
-from tl_core.format import MISSING, count, duration, number, percent, seconds_between
 from tl_core.jobs import manager
 from tl_core.machine.hardware import Load, current_load
 from tl_core.runs import RunProgress, RunRecord, find_run
 from tl_core.runs.heartbeat import GIVEN_UP_AFTER, silent_seconds
 from tl_core.runs.progress import planned_end
 from tl_core.runs.store import is_hung
+from tl_core.storage.format import MISSING, count, duration, number, percent, seconds_between
 from tl_core.storage.ownership import is_mine
 from tl_core.storage.workspace import Workspace
 from ui.components.live_chart import live_chart

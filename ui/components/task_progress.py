@@ -9,8 +9,8 @@ from typing import Any, Final
 import streamlit as st
 
 from tl_core.data.imports.download import DOWNLOADING
-from tl_core.format import count
 from tl_core.machine.progress import Progress, TaskContext
+from tl_core.storage.format import count
 from ui.components.markdown import plain
 from ui.shell.errors import error_boundary
 from ui.state.background_tasks import BackgroundTasks, Task

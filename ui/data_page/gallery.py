@@ -8,7 +8,7 @@ import streamlit as st
 
 from tl_core.data import SPLITS, Dataset
 from tl_core.figures.palette import SPLIT_TITLES
-from tl_core.format import count
+from tl_core.storage.format import count
 from ui.components.thumbnail import dataset_thumbnail
 from ui.shell.errors import error_boundary
 

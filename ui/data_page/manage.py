@@ -9,7 +9,7 @@ import streamlit as st
 
 from tl_core.data import Dataset, delete_dataset, find_dataset, rename_dataset
 from tl_core.errors import DatasetNotFoundError, TransferLearningError
-from tl_core.format import count
+from tl_core.storage.format import count
 from tl_core.storage.ownership import is_mine
 from tl_core.storage.workspace import Workspace
 from ui.components.markdown import plain

@@ -10,7 +10,7 @@ import streamlit as st
 from tl_core.data import SPLITS, Dataset, health_report
 from tl_core.figures.class_counts import class_counts_figure, describe_class_counts
 from tl_core.figures.palette import SPLIT_TITLES
-from tl_core.format import count, moment
+from tl_core.storage.format import count, moment
 from ui.components.charts import INK
 from ui.components.markdown import plain
 

@@ -22,8 +22,8 @@ from tl_core.data import (
 from tl_core.data.imports.archive import LIMITS
 from tl_core.data.imports.sources import data_root, list_folders, resolve_folder
 from tl_core.data.normalise import MAX_IMAGE_BYTES
-from tl_core.format import count
 from tl_core.machine.progress import TaskContext
+from tl_core.storage.format import count
 from tl_core.storage.workspace import Workspace
 from ui.components.markdown import plain
 from ui.data_page.imports import remember_import, start_import

@@ -22,7 +22,7 @@ from tl_core.figures.confusion import (
     describe_confusion,
     mix_ups,
 )
-from tl_core.format import count
+from tl_core.storage.format import count
 from ui.components.charts import INK
 from ui.components.markdown import plain
 

@@ -12,8 +12,8 @@ from tl_core.data import Dataset
 from tl_core.evaluation.ranking import least_certain, of_cell, worst_mistakes
 from tl_core.figures.confusion import mix_ups
 from tl_core.figures.probabilities import probability_text
-from tl_core.format import count
 from tl_core.runs import RunRecord
+from tl_core.storage.format import count
 from ui.components.markdown import plain
 from ui.components.thumbnail import dataset_thumbnail
 from ui.evaluate_page.closer_look import MeasuredImage, look_closer

@@ -12,8 +12,8 @@ import streamlit as st
 from tl_core.figures.calibration import calibration_figure, describe_calibration
 from tl_core.figures.class_curves import NAMED_CLASSES, Kind, class_curves_figure, describe_class_curves
 from tl_core.figures.palette import RIGHT
-from tl_core.format import MISSING, count, percent
 from tl_core.inference.calibration import calibration_bins, expected_calibration_error, wilson_interval
+from tl_core.storage.format import MISSING, count, percent
 from ui.components.charts import INK
 from ui.components.downloads import to_csv
 from ui.components.markdown import plain

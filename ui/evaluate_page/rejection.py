@@ -8,7 +8,6 @@ import numpy as np
 import streamlit as st
 
 from tl_core.figures.calibration import describe_risk_coverage, risk_coverage_figure
-from tl_core.format import count, percent
 from tl_core.inference.calibration import (
     Calibration,
     RiskCoverage,
@@ -21,6 +20,7 @@ from tl_core.inference.calibration import (
     suggest_threshold,
 )
 from tl_core.runs import RunRecord
+from tl_core.storage.format import count, percent
 from tl_core.storage.ownership import is_mine
 from tl_core.storage.workspace import Workspace
 from ui.components.charts import INK

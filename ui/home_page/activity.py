@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import streamlit as st
 
 from tl_core.errors import RunNotFoundError
-from tl_core.format import moment, percent
 from tl_core.runs import RunRecord, find_run
+from tl_core.storage.format import moment, percent
 from tl_core.storage.workspace import Workspace
 from ui.components.markdown import plain
 from ui.shell.errors import error_boundary

@@ -10,9 +10,9 @@ import pandas as pd
 import streamlit as st
 
 from tl_core.data.imports.archive import LIMITS
-from tl_core.format import count
 from tl_core.imported_models import ImportedModel
 from tl_core.machine.progress import TaskContext
+from tl_core.storage.format import count
 from ui.components.downloads import to_csv
 from ui.components.markdown import plain
 from ui.components.task_progress import task_progress

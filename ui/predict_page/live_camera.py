@@ -16,8 +16,8 @@ import streamlit as st
 from tl_core.errors import ImageError, ModelUnavailableError
 from tl_core.figures.palette import ANSWER
 from tl_core.figures.probabilities import describe_probabilities, probability_text
-from tl_core.format import percent
 from tl_core.runs import RunRecord
+from tl_core.storage.format import percent
 from ui.predict_page.prediction_card import REJECTED, sureness
 from ui.shell.errors import error_boundary
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final
 import streamlit as st
 
 from tl_core.config.phases import PHASE_TITLES
-from tl_core.format import count, percent
 from tl_core.runs import RunRecord, list_runs, load_run
 from tl_core.runs.epoch_checkpoints import EpochCheckpoint, epoch_checkpoints
+from tl_core.storage.format import count, percent
 from tl_core.storage.workspace import Workspace, is_id
 from ui.components.markdown import plain
 from ui.components.pickers import best_of_last, pick_run

@@ -11,9 +11,9 @@ import streamlit as st
 from tl_core.data.normalise import resize_image, stored_pixels
 from tl_core.figures.heatmap import overlay
 from tl_core.figures.probabilities import describe_probabilities, probability_figure, probability_text
-from tl_core.format import percent
 from tl_core.imported_models import ImportedModel
 from tl_core.runs import RunRecord
+from tl_core.storage.format import percent
 from ui.components.charts import INK
 from ui.components.markdown import plain
 from ui.components.pictures import Picture

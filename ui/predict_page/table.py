@@ -11,7 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from tl_core.figures.palette import ANSWER
-from tl_core.format import count
+from tl_core.storage.format import count
 from ui.components.downloads import to_csv
 from ui.components.markdown import plain
 from ui.components.pictures import Picture

@@ -9,9 +9,9 @@ import pandas as pd
 import streamlit as st
 
 from tl_core.figures.comparison import ComparedRun, Progress
-from tl_core.format import MISSING, duration, number, percent
 from tl_core.runs import RunRecord, list_runs
 from tl_core.runs.comparison import ResultKind, differing_settings, results_of, unique_names
+from tl_core.storage.format import MISSING, duration, number, percent
 from tl_core.storage.workspace import Workspace
 from ui.components.live_chart import comparison_chart
 from ui.components.run_format import run_labels

@@ -9,10 +9,10 @@ from typing import Final
 import streamlit as st
 
 from tl_core.config.format_settings import format_settings
-from tl_core.format import size
 from tl_core.runs import RunRecord, annotate_run, delete_run, find_run, list_runs
 from tl_core.runs.annotations import MAX_NAME_LENGTH, MAX_NOTES_LENGTH, MAX_TAGS, tags_of
 from tl_core.runs.progress import trained_config
+from tl_core.storage.format import size
 from tl_core.storage.ownership import is_mine
 from tl_core.storage.workspace import Workspace
 from ui.components.markdown import plain

@@ -15,10 +15,10 @@ import streamlit as st
 from tl_core.backbones.registry import BACKBONES
 from tl_core.errors import ModelUnavailableError
 from tl_core.export.code import as_notebook, as_script, write_program
-from tl_core.format import count, percent, scientific, size
 from tl_core.machine.progress import TaskContext
 from tl_core.runs import RunRecord
 from tl_core.runs.progress import trained_config
+from tl_core.storage.format import count, percent, scientific, size
 from ui.components.task_progress import task_progress
 from ui.state.background_tasks import BackgroundTasks, Task
 from ui.state.config_text import to_text

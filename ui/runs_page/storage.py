@@ -10,8 +10,8 @@ import streamlit as st
 
 from tl_core.errors import RunNotFoundError
 from tl_core.features.cache import open_cache
-from tl_core.format import count, moment, size
 from tl_core.runs import RunRecord, delete_run, find_run
+from tl_core.storage.format import count, moment, size
 from tl_core.storage.ownership import is_mine
 from tl_core.storage.quota import enough_of, folder_bytes, forget_usage, recent_usage
 from tl_core.storage.workspace import Workspace

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from tl_core.config import TrainingConfig
 from tl_core.config.training import LEARNING_RATE_RANGE
-from tl_core.format import scientific
+from tl_core.storage.format import scientific
 from ui.train_page.learning_rates import compare_rates
 
 SUGGESTED_FINE_TUNE_EPOCHS: Final = 10

@@ -15,7 +15,7 @@ from typing import Any, Final, Protocol
 import streamlit as st
 
 from tl_core.figures.palette import FROZEN, FROZEN_OUTLINE, TRAINABLE, TRAINABLE_OUTLINE
-from tl_core.format import short_count
+from tl_core.storage.format import short_count
 
 _ASSETS: Final = Path(__file__).parent / "assets"
 _COLORS: Final = {

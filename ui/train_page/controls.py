@@ -9,7 +9,7 @@ import streamlit as st
 
 from tl_core.config import SETTINGS, Setting
 from tl_core.config.setting import Control
-from tl_core.format import scientific
+from tl_core.storage.format import scientific
 from ui.state.training_draft import draft, save_from_control, show_in_control
 from ui.train_page.learning_rates import rate_options
 

@@ -14,7 +14,7 @@ from tl_core.backbones.weights import weights_status
 from tl_core.config import SETTINGS
 from tl_core.config.presets import PRESETS
 from tl_core.data import Dataset
-from tl_core.format import count
+from tl_core.storage.format import count
 from tl_core.storage.workspace import Workspace
 from ui.components.pickers import dataset_labels
 from ui.state.form_values import changed_settings

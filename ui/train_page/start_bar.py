@@ -12,13 +12,13 @@ from tl_core.backbones.registry import get_backbone
 from tl_core.config import TrainingConfig
 from tl_core.data import Dataset
 from tl_core.errors import ConfigError, NotYoursError, WorkspaceError
-from tl_core.format import count
 from tl_core.jobs import manager
 from tl_core.planning import TrainingPlan, plan_training
 from tl_core.planning.speed_meter import speed_meter
 from tl_core.runs import RunRecord, create_run, find_run, list_runs
 from tl_core.runs.store import RUNS
 from tl_core.runs.watched_images import Pin, save_watched_images
+from tl_core.storage.format import count
 from tl_core.storage.workspace import Workspace
 from ui.components.markdown import plain
 from ui.shell.errors import error_boundary

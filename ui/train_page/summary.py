@@ -10,7 +10,7 @@ from tl_core.config import SETTINGS, TrainingConfig
 from tl_core.config.phases import fine_tunes
 from tl_core.config.setting import parse_units
 from tl_core.errors import ConfigError
-from tl_core.format import scientific
+from tl_core.storage.format import scientific
 from ui.state.form_values import CUSTOM_AUGMENTATION, augmentation_level
 
 

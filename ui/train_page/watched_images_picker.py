@@ -12,7 +12,6 @@ import streamlit as st
 from tl_core.data import Dataset
 from tl_core.data.normalise import MAX_IMAGE_BYTES
 from tl_core.errors import ImageError
-from tl_core.format import count
 from tl_core.runs.watched_images import (
     MAX_PINNED,
     Pin,
@@ -21,6 +20,7 @@ from tl_core.runs.watched_images import (
     watch_upload,
     watched_draft,
 )
+from tl_core.storage.format import count
 from tl_core.storage.workspace import Workspace, new_id
 from ui.components.markdown import plain
 from ui.components.pictures import FILE_TYPES

@@ -27,8 +27,8 @@ from tl_core.data.imports.file_kinds import is_junk, is_picture_name
 from tl_core.data.imports.sources import Source, SourceFile, file_reader, read_limited
 from tl_core.data.normalise import MAX_IMAGE_BYTES
 from tl_core.errors import ArchiveError, ImageError, TransferLearningError
-from tl_core.format import size as format_size
 from tl_core.machine.progress import UNATTENDED, TaskContext
+from tl_core.storage.format import size as format_size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,8 +17,8 @@ from tl_core.figures.calibration import (
 )
 from tl_core.figures.class_curves import WORDS, Kind, class_curves_figure, describe_class_curves
 from tl_core.figures.confusion import confusion_figure, describe_confusion, mix_ups
-from tl_core.format import MISSING, percent
 from tl_core.runs import RunRecord
+from tl_core.storage.format import MISSING, percent
 
 MOST_MISTAKES: Final = 20  # of the worst, named one by one
 MOST_MIX_UPS: Final = 10

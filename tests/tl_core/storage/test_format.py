@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tl_core import format
+from tl_core.storage import format
 
 
 @pytest.mark.parametrize(
