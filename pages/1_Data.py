@@ -9,7 +9,7 @@ from ui.data_page.imports import show_imports, take_outcome
 from ui.data_page.manage import choose_dataset, show_managing, warn_about_dead_link
 from ui.data_page.overview import show_overview
 from ui.data_page.upload import upload_images
-from ui.shell.navigation import DATA, TRAIN, go_to
+from ui.shell.navigation import DATA, TRAIN, page_button
 from ui.shell.page import page_setup
 
 with page_setup("Data", DATA.icon, lead="Which images should the model learn from?") as workspace:
@@ -27,8 +27,7 @@ with page_setup("Data", DATA.icon, lead="Which images should the model learn fro
             upload_images(workspace, primary=False)
         dataset = choose_dataset(datasets, fresh)
         with st.container(horizontal=True, vertical_alignment="center"):
-            if st.button("Train on these images", type="primary", icon=TRAIN.icon):
-                go_to(TRAIN, dataset=dataset.id)
+            page_button(TRAIN, "Train on these images", dataset=dataset.id)
             show_managing(workspace, dataset)
         sharing_switch(workspace, dataset.path, "dataset", f"share-{dataset.id}")
         show_overview(dataset)

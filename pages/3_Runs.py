@@ -9,7 +9,7 @@ from ui.runs_page.details import run_details
 from ui.runs_page.storage import cache_section, offer_old_runs
 from ui.runs_page.table import run_chooser, runs_filter, runs_table
 from ui.shell.errors import error_boundary
-from ui.shell.navigation import RUNS, TRAIN, go_to
+from ui.shell.navigation import RUNS, TRAIN, page_button
 from ui.shell.page import page_setup
 
 REFRESH_SECONDS = 3.0
@@ -20,8 +20,7 @@ def show_all(workspace: Workspace) -> None:
     runs = list_runs(workspace)
     if not runs:
         st.info("There is no run yet. Every training you start is kept here, with its curves and its model.")
-        if st.button("Start a training", type="primary", icon=TRAIN.icon):
-            go_to(TRAIN)
+        page_button(TRAIN, "Start a training")
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         pick = runs_filter("runs", tags_of(runs))

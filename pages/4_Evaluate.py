@@ -12,7 +12,7 @@ from ui.evaluate_page.evaluation import evaluated, report_download
 from ui.evaluate_page.images import forget_arrival, mix_ups_and_images
 from ui.evaluate_page.measures import class_table, evaluation_summary, more_measures
 from ui.evaluate_page.rejection import rejection_section
-from ui.shell.navigation import EVALUATE, PREDICT, RUNS, go_to, page_link
+from ui.shell.navigation import EVALUATE, PREDICT, RUNS, page_button, page_link
 from ui.shell.page import page_setup
 
 SPLITS = {"test": "Test images", "validation": "Validation images"}
@@ -40,10 +40,9 @@ def show(workspace: Workspace, run: RunRecord, split: str) -> None:
     dataset = load_dataset(workspace.datasets / run.dataset_id)
     key = f"evaluate-{run.id}-{split}"
     evaluation_summary(result.confusion, run.classes, result.top_k, split)
-    st.caption(f"Measured on {format_model(run)}.")
+    st.caption(f"Measured on {format_model(run.best)}.")
     with st.container(horizontal=True, vertical_alignment="center"):
-        if st.button("Try it on a photo", type="primary", icon=PREDICT.icon):
-            go_to(PREDICT, run=run.id)
+        page_button(PREDICT, "Try it on a photo", run=run.id)
         report_download(run, dataset, result, f"{key}-report")
         page_link(RUNS, "See its curves and settings", run=run.id)
     forget_arrival(key)

@@ -15,7 +15,7 @@ from ui.predict_page.import_model import import_model_section
 from ui.predict_page.live_camera import live_camera
 from ui.predict_page.model_picker import asks_a_file, pick_imported_model
 from ui.predict_page.openings import being_opened, opened
-from ui.predict_page.pick_model import format_epoch, format_knowledge, pick_epoch, pick_runs
+from ui.predict_page.pick_model import format_knowledge, pick_epoch, pick_runs
 from ui.predict_page.table import show_answers
 from ui.shell.navigation import PREDICT
 from ui.shell.page import page_setup
@@ -29,7 +29,7 @@ def introduce(run: RunRecord, epoch: EpochCheckpoint | None) -> None:
     going_on = " The training still goes on: a better epoch takes over as soon as there is one." if goes_on else ""
     threshold = load_calibration(run.folder, epoch.sha256 if epoch else run.model_sha256).threshold
     st.caption(
-        f"Answers come from {format_epoch(epoch) if epoch else format_model(run)}{accuracy}.{going_on}  \n"
+        f"Answers come from {format_model(measured)}{accuracy}.{going_on}  \n"
         f"{format_knowledge(run.classes, threshold)}"
     )
 

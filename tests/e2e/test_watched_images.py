@@ -25,7 +25,7 @@ def test_the_lines_grow_in_place(page, app):
         writer.write(**phase("head", 1, 4))
         page.goto(app.at("Train", run=run.id))
         expect(page.get_by_text("No answer yet").first).to_be_visible()
-        panel = page.locator(".pinned").element_handle()
+        panel = page.locator(".watched").element_handle()
         for number in (1, 2, 3):
             writer.write(**epoch(number, val_loss=1 / number))
             writer.write("pinned", epoch=number, probabilities=[[0.2 * number, 1 - 0.2 * number]] * 3)

@@ -1,13 +1,43 @@
-"""Downloads, and tables as CSV text that every spreadsheet opens as it is meant."""
+"""Download buttons, and tables as CSV text that every spreadsheet opens as it is meant."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
-from typing import Any, Final
+import mimetypes
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final, Literal
+
+import streamlit as st
+
+mimetypes.add_type("application/x-ipynb+json", ".ipynb")
 
 _FORMULA_SIGNS: Final = ("=", "+", "-", "@", "\t", "\r")
+
+
+def download(
+    label: str,
+    data: str | bytes | Callable[[], str | bytes],
+    file_name: str,
+    *,
+    key: str | None = None,
+    help: str | None = None,
+    icon: str = ":material/download:",
+    kind: Literal["primary", "secondary"] = "secondary",
+) -> None:
+    """Draw a button that hands over a file and leaves the page as it is.
+
+    Args:
+        label: of the button.
+        data: of the file, or what makes it when somebody presses the button.
+        file_name: of the file; its ending decides the MIME type.
+        key: of the button.
+        help: of the button.
+        icon: of the button.
+        kind: of the button.
+    """
+    mime = mimetypes.guess_type(file_name)[0]
+    st.download_button(label, data, file_name, mime, key=key, help=help, on_click="ignore", type=kind, icon=icon)
 
 
 def to_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:

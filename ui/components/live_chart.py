@@ -11,14 +11,12 @@ from __future__ import annotations
 
 import functools
 import importlib.metadata
-import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 import streamlit as st
 
-from tl_core.errors import WorkspaceError
 from tl_core.figures.comparison import ComparedRun, Progress, comparison_payload
 from tl_core.figures.curves import curves_payload
 from tl_core.figures.history import History
@@ -69,15 +67,9 @@ def bundle_url() -> str:
     Raises:
         WorkspaceError: ``static/`` beside ``app.py`` cannot be written.
     """
-    name = f"plotly-{importlib.metadata.version('plotly')}.min.js"
-    target, source = STATIC / name, _package_folder() / "package_data" / "plotly.min.js"
+    plotly = importlib.metadata.distribution("plotly")
+    source = Path(str(plotly.locate_file("plotly/package_data/plotly.min.js")))
+    target = STATIC / f"plotly-{plotly.version}.min.js"
     if not target.is_file() or target.stat().st_size != source.stat().st_size:
         write_bytes(target, source.read_bytes())
-    return f"app/static/{name}"
-
-
-def _package_folder() -> Path:
-    found = importlib.util.find_spec("plotly")
-    if found is None or found.origin is None:
-        raise WorkspaceError("The package plotly is not installed: run pip install -r requirements.txt.")
-    return Path(found.origin).parent
+    return f"app/static/{target.name}"

@@ -1,58 +1,76 @@
-"""Choosing a run or a dataset from a list; the address keeps the choice."""
+"""Choosing a run, a dataset or something else from a list; the address keeps the choice."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 import streamlit as st
 
 from tl_core.data import Dataset
 from tl_core.runs import RunRecord, list_runs
-from tl_core.storage.workspace import Workspace, is_id
-from ui.components.run_format import run_labels
-from ui.shell.navigation import TRAIN, go_to
+from tl_core.storage.workspace import Workspace
+from ui.components.run_format import run_labels, unique_labels
+from ui.shell.navigation import TRAIN, page_button
 
 LAST: Final = 10  # runs among which the best is looked for
 
 
-def pick_run(
-    workspace: Workspace,
-    default: Callable[[Sequence[RunRecord]], RunRecord],
-    key: str,
-    label: str = "Model of the run",
-) -> RunRecord | None:
-    """Draw the list of runs that have a model; returns the chosen one, or None where there is none to choose.
+def pick(
+    label: str, options: Mapping[str, str], parameter: str, default: str, key: str, help: str | None = None
+) -> str:
+    """Draw a list whose choice is kept in the address, so that a link opens the same; returns what is chosen.
 
-    ``?run=`` in the address names the chosen run, so that a link opens the same one.
+    Args:
+        label: of the control.
+        options: the text of each entry by what the address names it; ``""`` stands for naming none.
+        parameter: of the address.
+        default: one of the options: the choice where the address names none of them.
+        key: names the control on its page.
+        help: of the control.
+    """
+    named = st.query_params.get(parameter, default)
+    chosen = named if named in options else default
+    # Set before it is drawn, each time: the address is the truth, the control only shows it.
+    st.session_state[key] = chosen
+    st.selectbox(
+        label,
+        list(options),
+        format_func=options.__getitem__,
+        key=key,
+        on_change=_remember,
+        args=(parameter, key, options),
+        help=help,
+    )
+    return chosen
+
+
+def _remember(parameter: str, key: str, options: Mapping[str, str]) -> None:
+    chosen = st.session_state[key]
+    if not chosen:
+        st.query_params.pop(parameter, None)
+    elif chosen in options:  # else its text has changed meanwhile, as a training ended, and arrives in its place
+        st.query_params[parameter] = chosen
+
+
+def pick_run(workspace: Workspace, default: Callable[[Sequence[RunRecord]], RunRecord], key: str) -> RunRecord | None:
+    """Draw the list of runs that have a model; returns the chosen one, or None where there is none to choose.
 
     Args:
         workspace: that holds the runs.
-        default: chooses among them, newest first, where the address names none.
+        default: chooses among them, newest first, where ``?run=`` in the address names none.
         key: names the control on its page.
-        label: of the control.
     """
     runs = {run.id: run for run in list_runs(workspace) if run.has_model}
     if not runs:
-        _nothing_to_choose(key)
+        st.info("There is no trained model yet. As soon as a training has finished an epoch, its model is here.")
+        page_button(TRAIN, "Start a training", key=f"{key}-train")
         return None
-    named = st.query_params.get("run")
-    if named is not None and named not in runs:
+    if st.query_params.get("run") not in (None, *runs):
         st.warning("The run of this link has no model, or no longer exists. Another one is shown.")
-    # Set before it is drawn, each time: the address is the truth, the control only shows it.
-    st.session_state[key] = named if named in runs else default(list(runs.values())).id
-    labels = run_labels(runs.values())
-    chosen = st.selectbox(
-        label,
-        list(runs),
-        format_func=labels.__getitem__,
-        key=key,
-        on_change=_remember,
-        args=(key,),
-        help="Every run that has a model, newest first. The percentage is its accuracy on validation images.",
-    )
-    return runs.get(chosen)
+    first = default(list(runs.values())).id
+    words = "Every run that has a model, newest first. The percentage is its accuracy on validation images."
+    return runs[pick("Model of the run", run_labels(runs.values()), "run", first, key, words)]
 
 
 def newest(runs: Sequence[RunRecord]) -> RunRecord:
@@ -69,27 +87,7 @@ def best_of_last(runs: Sequence[RunRecord]) -> RunRecord:
     return max(latest, key=lambda run: run.best.val_accuracy if run.best else -1.0)
 
 
-def _remember(key: str) -> None:
-    # An entry whose text has changed meanwhile, as its training ended, arrives as that text.
-    if is_id(chosen := st.session_state[key]):
-        st.query_params["run"] = chosen
-
-
-def _nothing_to_choose(key: str) -> None:
-    st.info("There is no trained model yet. As soon as a training has finished an epoch, its model is here.")
-    if st.button("Start a training", type="primary", icon=TRAIN.icon, key=f"{key}-train"):
-        go_to(TRAIN)
-
-
 def dataset_labels(datasets: Iterable[Dataset]) -> dict[str, str]:
-    """The name of each dataset by its id, with a number where an older one has the same name.
-
-    Streamlit knows an entry by its text alone: of two equal ones it would always take the last.
-    """
-    labels: dict[str, str] = {}
-    seen: Counter[str] = Counter()
-    for dataset in sorted(datasets, key=lambda dataset: dataset.created):
-        seen[dataset.name] += 1
-        number = seen[dataset.name]
-        labels[dataset.id] = dataset.name if number == 1 else f"{dataset.name} ({number})"
-    return labels
+    """The name of each dataset by its id, with a number where an older one has the same name."""
+    oldest_first = sorted(datasets, key=lambda dataset: dataset.created)
+    return unique_labels((dataset.id, dataset.name) for dataset in oldest_first)

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from tl_core.data import Dataset, ImageRecord, load_dataset
+from tl_core.data import load_dataset
 from tl_core.data.normalise import MAX_IMAGE_BYTES
 from tl_core.errors import DataError
 from tl_core.runs import RunRecord
 from tl_core.storage.workspace import Workspace
 
-# Any image may come: a phone then offers its photos, and a format that cannot be read gets a sentence.
-FILE_TYPES: Final = ("image",)
 MAX_PICTURES: Final = 200  # at once; a browser that holds many more becomes slow
 CAMERA_WIDTH: Final = 480  # px; narrower on a phone
-SPLITS_TO_TRY: Final = ("test", "validation")  # a training image would flatter the model
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +29,21 @@ class Picture:
     truth: str | None = None  # its class, where that is known
 
 
+def image_uploader(label: str, key: str, help: str | None = None) -> list[UploadedFile]:
+    """Draw a field for one or many images; gives what is in it.
+
+    Any image may come: a phone then offers its photos, and a format that cannot be read gets a sentence.
+    """
+    return st.file_uploader(
+        label,
+        type="image",
+        accept_multiple_files=True,
+        max_upload_size=MAX_IMAGE_BYTES // 1_000_000,
+        key=key,
+        help=help,
+    )
+
+
 def choose_pictures(workspace: Workspace, run: RunRecord | None, key: str) -> list[Picture]:
     """Draw the ways to add pictures; returns those that are there, the newest way first.
 
@@ -40,13 +52,8 @@ def choose_pictures(workspace: Workspace, run: RunRecord | None, key: str) -> li
         run: whose test images are offered; None = there are none.
         key: prefix of the controls' keys.
     """
-    files = st.file_uploader(
-        "Pictures to recognise",
-        type=FILE_TYPES,
-        accept_multiple_files=True,
-        max_upload_size=MAX_IMAGE_BYTES // 1_000_000,
-        key=f"{key}-files",
-        help="One or many. They stay on this machine and are not kept.",
+    files = image_uploader(
+        "Pictures to recognise", f"{key}-files", "One or many. They stay on this machine and are not kept."
     )
     with st.container(horizontal=True, vertical_alignment="center"):
         sample = _test_image(workspace, run, key) if run else None
@@ -60,19 +67,19 @@ def choose_pictures(workspace: Workspace, run: RunRecord | None, key: str) -> li
     if len(files) > MAX_PICTURES:
         st.warning(f"Only the first {MAX_PICTURES} of {len(files):,} pictures are shown to the model at once.")
     uploaded = [*([photo] if photo else []), *files[:MAX_PICTURES]]
-    return [*([sample] if sample else []), *(_picture(file) for file in uploaded)]
-
-
-def _picture(file: Any) -> Picture:
-    return Picture(file.file_id, file.name, file.getvalue())
+    pictures = [Picture(file.file_id, file.name, file.getvalue()) for file in uploaded]
+    return [sample, *pictures] if sample else pictures
 
 
 def _test_image(workspace: Workspace, run: RunRecord, key: str) -> Picture | None:
     """A button that takes one image of the dataset at random; its place in the dataset is what is remembered."""
-    found = _images_to_try(workspace, run)
-    if found is None:
+    try:
+        dataset = load_dataset(workspace.datasets / run.dataset_id)
+    except DataError:
+        return None  # the dataset was deleted since; pictures of one's own still work
+    images = dataset.of_split("test") or dataset.of_split("validation")  # a training image would flatter the model
+    if not images:
         return None
-    dataset, images = found
     state = f"{key}-test-image-{run.id}"
     if st.button(
         "Another test image" if state in st.session_state else "Try with a test image",
@@ -91,11 +98,3 @@ def _test_image(workspace: Workspace, run: RunRecord, key: str) -> Picture | Non
     return Picture(
         record.pixels_sha256, record.source_name, dataset.path_of(record).read_bytes(), dataset.classes[record.label]
     )
-
-
-def _images_to_try(workspace: Workspace, run: RunRecord) -> tuple[Dataset, Sequence[ImageRecord]] | None:
-    try:
-        dataset = load_dataset(workspace.datasets / run.dataset_id)
-    except DataError:
-        return None  # the dataset was deleted since; pictures of one's own still work
-    return next(((dataset, images) for split in SPLITS_TO_TRY if (images := dataset.of_split(split))), None)

@@ -10,6 +10,8 @@ from typing import Final
 from tl_core.config.format_settings import backbone_title, format_frozen, format_rates
 from tl_core.config.phases import PHASE_TITLES
 from tl_core.runs import RunRecord, Status
+from tl_core.runs.epoch_checkpoints import EpochCheckpoint
+from tl_core.runs.record import Best
 from tl_core.storage.format import moment, percent
 from ui.components.markdown import plain
 
@@ -42,17 +44,22 @@ def run_line(run: RunRecord) -> str:
 
 
 def run_labels(runs: Iterable[RunRecord]) -> dict[str, str]:
-    """Runs as entries of a list of choices, in plain text, by id.
+    """Runs as entries of a list of choices, in plain text, by id; none changes with the time of day."""
+    oldest_first = sorted(runs, key=lambda run: run.created)
+    return unique_labels((run.id, _label(run)) for run in oldest_first)
 
-    Streamlit identifies an entry by its text alone: so no two are equal, and none changes with the time of day.
+
+def unique_labels(labels: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Texts of the entries of a list by id, where of equal ones those that come later get a number.
+
+    Streamlit identifies an entry by its text alone: of two equal ones it would always take the last.
     """
-    labels: dict[str, str] = {}
+    unique: dict[str, str] = {}
     seen: Counter[str] = Counter()
-    for run in sorted(runs, key=lambda run: run.created):  # a newer one with an equal label gets the number
-        label = _label(run)
+    for name, label in labels:
         seen[label] += 1
-        labels[run.id] = label if seen[label] == 1 else f"{label} ({seen[label]})"
-    return labels
+        unique[name] = label if seen[label] == 1 else f"{label} ({seen[label]})"
+    return unique
 
 
 def _label(run: RunRecord) -> str:
@@ -65,9 +72,8 @@ def _label(run: RunRecord) -> str:
     return " · ".join(parts)
 
 
-def format_model(run: RunRecord) -> str:
-    """The model of a run as text: ``the model of epoch 14 (fine-tuning)``."""
-    if run.best is None:
+def format_model(epoch: Best | EpochCheckpoint | None) -> str:
+    """The model of an epoch as text: ``the model of epoch 14 (fine-tuning)``; None = it is not known which epoch."""
+    if epoch is None:
         return "the model kept so far"
-    phase = PHASE_TITLES.get(run.best.phase, run.best.phase)
-    return f"the model of epoch {run.best.epoch} ({phase})"
+    return f"the model of epoch {epoch.epoch} ({PHASE_TITLES.get(epoch.phase, epoch.phase)})"

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, Literal
 
 import streamlit as st
 
-from tl_core.advice import Remark, curves_of, remark_on
+from tl_core.advice import curves_of, remark_on
 from tl_core.config.phases import PHASE_TITLES
 from tl_core.errors import RunNotFoundError
 from tl_core.figures.history import History
-from tl_core.jobs import manager
-from tl_core.machine.hardware import Load, current_load
+from tl_core.jobs import Job, manager
+from tl_core.machine.hardware import current_load
 from tl_core.runs import RunProgress, RunRecord, find_run
 from tl_core.runs.heartbeat import GIVEN_UP_AFTER, silent_seconds
 from tl_core.runs.progress import planned_end
@@ -22,25 +22,22 @@ from tl_core.runs.store import is_hung
 from tl_core.storage.format import MISSING, count, duration, number, percent, seconds_between
 from tl_core.storage.ownership import is_mine
 from tl_core.storage.workspace import Workspace
+from ui.components.confirm import confirm
 from ui.components.live_chart import live_chart
 from ui.components.markdown import plain
 from ui.components.watched_images import watched_images_charts
 from ui.shell.errors import error_boundary
-from ui.shell.navigation import EVALUATE, PREDICT, TRAIN, go_to, page_link
+from ui.shell.navigation import EVALUATE, PREDICT, TRAIN, go_to, page_button, page_link
 from ui.state.run_feed import Feed, following
 from ui.state.training_draft import draft
 
 REFRESH_SECONDS: Final = 1.0
 MORE_EPOCHS: Final = 5
-
-VALIDATION_ACCURACY: Final = "Right answers among images it does not learn from."
-VALIDATION_LOSS: Final = "How far the probabilities are from the truth; lower is better."
-TRAINING_ACCURACY: Final = "Right answers among the images it learns from."
-KEPT: Final = "The epoch with the lowest validation loss is the one that is kept."
-KEPT_SECONDS: Final = 0.9
-
-_load_lock = threading.Lock()
-_last_load: tuple[float, Load] | None = None
+_FIGURES: Final[tuple[tuple[str, str, Callable[[float | None], str], str], ...]] = (
+    ("Validation accuracy", "val_accuracy", percent, "Right answers among images it does not learn from."),
+    ("Validation loss", "val_loss", number, "How far the probabilities are from the truth; lower is better."),
+    ("Training accuracy", "accuracy", percent, "Right answers among the images it learns from."),
+)
 
 
 def run_panel(workspace: Workspace, run_id: str, *, key: str = "run") -> None:
@@ -68,51 +65,55 @@ def may_change(workspace: Workspace, run: RunRecord) -> bool:
     return run.active or manager(workspace).job(run.id) is not None or is_hung(run)
 
 
+@error_boundary()
 def _panel(workspace: Workspace, run_id: str, changed: bool, key: str) -> None:
-    with error_boundary():
-        try:
-            run = find_run(workspace, run_id)
-        except RunNotFoundError:
-            st.info("This run was thrown away.", icon=":material/delete:")
-            page_link(TRAIN, "Start another training")
-            return
-        with following(run) as feed:
-            _draw(workspace, run, feed, key)
-        # Only after the drawn elements have handled the click that may have led here.
-        if changed and not may_change(workspace, run):
-            st.rerun()  # the whole page: the refreshing ends, and what else the page shows of the run is new
+    try:
+        run = find_run(workspace, run_id)
+    except RunNotFoundError:
+        st.info("This run was thrown away.", icon=":material/delete:")
+        page_link(TRAIN, "Start another training")
+        return
+    with following(run) as feed:
+        _draw(workspace, run, feed, key)
+    # Only after the drawn elements have handled the click that may have led here.
+    if changed and not may_change(workspace, run):
+        st.rerun()  # the whole page: the refreshing ends, and what else the page shows of the run is new
 
 
 def _draw(workspace: Workspace, run: RunRecord, feed: Feed, key: str) -> None:
     # Always the same places in the same order, so that nothing below moves when something above changes.
-    status, actions, figures, chart, pinned, coach, footer = (st.container() for _ in range(7))
+    status, actions, figures, chart, watched, advice, footer = (st.container() for _ in range(7))
     with status:
         _active_status(workspace, run, feed.progress) if run.active else _finished_status(run, feed.progress)
     with actions.container(horizontal=True, vertical_alignment="center"):
-        _actions(workspace, run, key)
+        mine = is_mine(workspace, run.path)
+        if not run.active:
+            _finished_actions(workspace, run, key, mine=mine)
+        elif mine:
+            _active_actions(workspace, run, key)
     with figures:
         _figures(run, feed)
     with chart:
         live_chart(feed.history, key=f"{key}-chart-{run.id}", title=run.name)
-    with pinned:
-        watched_images_charts(run, feed.history, key=f"{key}-pinned-{run.id}")
-    with coach:
-        curve_advice(run, feed.history, key)
+    with watched:
+        watched_images_charts(run, feed.history, key=f"{key}-watched-{run.id}")
+    with advice:
+        _curve_advice(run, feed.history, key)
     with footer:
         _footer(run, feed.progress)
 
 
 def _active_status(workspace: Workspace, run: RunRecord, progress: RunProgress) -> None:
+    job = manager(workspace).job(run.id)
     silent = silent_seconds(run, time.time())
     if silent is None:
-        st.markdown(f"**{_format_phase(workspace, run, progress)}**")
+        st.markdown(f"**{_format_phase(run, job, progress)}**")
     else:
-        st.warning(_stalled(workspace, run, silent), icon=":material/hourglass_disabled:")
+        st.warning(_stalled(job, silent), icon=":material/hourglass_disabled:")
     st.progress(progress.fraction, text=_format_place(run, progress))
 
 
-def _format_phase(workspace: Workspace, run: RunRecord, progress: RunProgress) -> str:
-    job = manager(workspace).job(run.id)
+def _format_phase(run: RunRecord, job: Job | None, progress: RunProgress) -> str:
     if job and job.stopping:
         return "Stopping: the step at work is finished, then the best epoch so far is kept."
     if run.status == "queued" and job and job.position > 0:
@@ -123,9 +124,8 @@ def _format_phase(workspace: Workspace, run: RunRecord, progress: RunProgress) -
     return progress.text or PHASE_TITLES.get(progress.phase or "", "Getting ready …").capitalize()
 
 
-def _stalled(workspace: Workspace, run: RunRecord, silent: float) -> str:
+def _stalled(job: Job | None, silent: float) -> str:
     said = f"**Stalled: no sign of life for {duration(round(silent))}.** Perhaps a disk or a driver does not answer. "
-    job = manager(workspace).job(run.id)
     if job is None:
         return said + "It may go on by itself; else end it where it was started."
     then = f"If this stays so for {duration(GIVEN_UP_AFTER)}, the run is given up, and what waits behind it begins."
@@ -166,16 +166,9 @@ def _finished_status(run: RunRecord, progress: RunProgress) -> None:
         st.info(text, icon=":material/info:")
 
 
-def _actions(workspace: Workspace, run: RunRecord, key: str) -> None:
-    mine = is_mine(workspace, run.path)
-    if not run.active:
-        _finished_actions(workspace, run, key, mine=mine)
-    elif mine:
-        _active_actions(workspace, run, key)
-
-
 def _active_actions(workspace: Workspace, run: RunRecord, key: str) -> None:
-    job = manager(workspace).job(run.id)
+    jobs = manager(workspace)
+    job = jobs.job(run.id)
     stopping = job is None or job.stopping
     st.button(
         "Stop and keep the best epoch",
@@ -187,130 +180,97 @@ def _active_actions(workspace: Workspace, run: RunRecord, key: str) -> None:
         args=(workspace, run.id),
         help="Ends the training now. The model of the best epoch so far stays and can be used.",
     )
-    with st.popover("Cancel", icon=":material/delete:", disabled=stopping, key=f"{key}-cancel"):
-        st.markdown("**Throw this run away?** Its curves and its model will be gone.")
-        st.button(
-            "Throw it away",
-            key=f"{key}-cancel-yes",
-            on_click=_cancel,
-            args=(workspace, run.id),
-            width="stretch",
-        )
+    confirm(
+        "Cancel",
+        ":material/delete:",
+        "**Throw this run away?** Its curves and its model will be gone.",
+        "Throw it away",
+        jobs.cancel,
+        run.id,
+        key=f"{key}-cancel",
+        disabled=stopping,
+    )
+
+
+@error_boundary()
+def _stop(workspace: Workspace, run_id: str) -> None:
+    manager(workspace).stop(run_id)
 
 
 def _finished_actions(workspace: Workspace, run: RunRecord, key: str, *, mine: bool) -> None:
+    jobs = manager(workspace)
     cut_off = run.resumable and run.status != "stopped"
     if cut_off and mine:
-        held = is_hung(run)
-        _resume_button(
-            workspace,
-            run,
+        hung = is_hung(run)
+        _train_on(
             "Resume from the last epoch",
-            key=f"{key}-resume",
+            lambda: jobs.resume(run.id),
+            f"{key}-resume",
+            "Possible once the program was ended and started again." if hung else None,
             primary=True,
-            disabled=held,
-            text="Possible once the program was ended and started again." if held else None,
+            disabled=hung,
         )
     if run.has_model:
-        if st.button(
-            "Try it on a photo",
-            key=f"{key}-predict",
-            icon=PREDICT.icon,
-            type="secondary" if cut_off else "primary",
-        ):
-            go_to(PREDICT, run=run.id)
+        page_button(PREDICT, "Try it on a photo", key=f"{key}-predict", primary=not cut_off, run=run.id)
         page_link(EVALUATE, "See how good it is, class by class", run=run.id)
-        if run.can_go_on and mine:
-            _more_epochs(workspace, run, key)
     elif run.status != "interrupted":
         page_link(TRAIN, "Start another training")
-
-
-def _more_epochs(workspace: Workspace, run: RunRecord, key: str) -> None:
-    if run.resumable:
-        _resume_button(
-            workspace,
-            run,
-            f"Go on to epoch {planned_end(run)}",
-            key=f"{key}-resume",
-            text="Trains the rest of what was planned, from the last epoch on.",
+    if run.has_model and run.can_go_on and mine:
+        if run.resumable:
+            _train_on(
+                f"Go on to epoch {planned_end(run)}",
+                lambda: jobs.resume(run.id),
+                f"{key}-resume",
+                "Trains the rest of what was planned, from the last epoch on.",
+            )
+        _train_on(
+            f"Train {MORE_EPOCHS} more epochs",
+            lambda: jobs.extend(run.id, MORE_EPOCHS),
+            f"{key}-more",
+            "Goes on from its last epoch. If that makes it no better, the model stays as it is.",
+            icon=":material/forward_media:",
         )
-    if st.button(
-        f"Train {MORE_EPOCHS} more epochs",
-        key=f"{key}-more",
-        icon=":material/forward_media:",
-        help="Goes on from its last epoch. If that makes it no better, the model stays as it is.",
-    ):
-        manager(workspace).extend(run.id, MORE_EPOCHS)  # refused in a sentence where the workspace is full
-        st.rerun()
 
 
-def _resume_button(
-    workspace: Workspace,
-    run: RunRecord,
+def _train_on(
     label: str,
-    *,
+    start: Callable[[], None],
     key: str,
-    text: str | None,
+    help: str | None,
+    *,
+    icon: str = ":material/resume:",
     primary: bool = False,
     disabled: bool = False,
 ) -> None:
-    if st.button(
-        label,
-        key=key,
-        icon=":material/resume:",
-        type="primary" if primary else "secondary",
-        disabled=disabled,
-        help=text,
-    ):
-        manager(workspace).resume(run.id)
-        st.rerun()
-
-
-def _stop(workspace: Workspace, run_id: str) -> None:
-    with error_boundary():
-        manager(workspace).stop(run_id)
-
-
-def _cancel(workspace: Workspace, run_id: str) -> None:
-    with error_boundary():
-        manager(workspace).cancel(run_id)
+    kind: Literal["primary", "secondary"] = "primary" if primary else "secondary"
+    if st.button(label, key=key, icon=icon, type=kind, disabled=disabled, help=help):
+        start()  # refused in a sentence where the workspace is full
+        st.rerun()  # the whole page, as the panel refreshes itself from now on
 
 
 def _figures(run: RunRecord, feed: Feed) -> None:
-    figures = _figures_so_far(feed.progress) if run.active else _figures_of_the_kept_epoch(run, feed)
+    progress, history = feed.progress, feed.history
+    if run.active:
+        shown, best = progress.current, progress.best or {}
+        title = f"Best so far (epoch {best['epoch']:.0f})" if best else "Best so far"
+        kept = percent(best.get("val_accuracy"))
+    else:
+        title, epoch = "Kept epoch", history.best_epoch
+        shown = history.epochs.get(epoch, {}) if epoch is not None else {}
+        if run.best is not None and run.best.epoch == epoch:  # as measured at the end, with the model that is stored
+            shown = {**shown, "val_accuracy": run.best.val_accuracy, "val_loss": run.best.val_loss}
+        kept = f"{epoch} of {len(history.epochs)}" if shown else MISSING
+    figures = [(label, form(shown.get(name)), help) for label, name, form, help in _FIGURES]
+    help = "The epoch with the lowest validation loss is the one that is kept."
+    figures.insert(1 if run.active else 0, (title, kept, help))
     with st.grid(4, min_column_width=150):
-        for label, value, text in figures:
-            st.metric(label, value, help=text)
-
-
-def _figures_so_far(progress: RunProgress) -> tuple[tuple[str, str, str], ...]:
-    current, best = progress.current, progress.best or {}
-    best_epoch = f" (epoch {best['epoch']:.0f})" if best else ""
-    return (
-        ("Validation accuracy", percent(current.get("val_accuracy")), VALIDATION_ACCURACY),
-        (f"Best so far{best_epoch}", percent(best.get("val_accuracy")), KEPT),
-        ("Validation loss", number(current.get("val_loss")), VALIDATION_LOSS),
-        ("Training accuracy", percent(current.get("accuracy")), TRAINING_ACCURACY),
-    )
-
-
-def _figures_of_the_kept_epoch(run: RunRecord, feed: Feed) -> tuple[tuple[str, str, str], ...]:
-    epochs, best = feed.history.epochs, feed.history.best_epoch
-    kept = epochs.get(best, {}) if best is not None else {}
-    if run.best is not None and run.best.epoch == best:  # as measured at the end, with the model that is stored
-        kept = {**kept, "val_accuracy": run.best.val_accuracy, "val_loss": run.best.val_loss}
-    return (
-        ("Kept epoch", f"{best} of {len(epochs)}" if kept else MISSING, KEPT),
-        ("Validation accuracy", percent(kept.get("val_accuracy")), VALIDATION_ACCURACY),
-        ("Validation loss", number(kept.get("val_loss")), VALIDATION_LOSS),
-        ("Training accuracy", percent(kept.get("accuracy")), TRAINING_ACCURACY),
-    )
+        for label, value, help in figures:
+            st.metric(label, value, help=help)
 
 
 def _footer(run: RunRecord, progress: RunProgress) -> None:
     if run.active:
-        st.caption(f"This machine now: {describe_load(machine_load())}")
+        st.caption(f"This machine now: {_machine_load()}")
     else:
         took = duration(progress.elapsed_seconds(time.time()))
         st.caption(f"Took {took}" + (f" on {run.device}." if run.device else "."))
@@ -319,7 +279,7 @@ def _footer(run: RunRecord, progress: RunProgress) -> None:
             st.markdown("\n".join(f"- {plain(note)}" for note in dict.fromkeys(progress.notes)))
 
 
-def curve_advice(run: RunRecord, history: History, key: str) -> None:
+def _curve_advice(run: RunRecord, history: History, key: str) -> None:
     """Draw the most urgent remark; nothing where there is nothing to say."""
     remark = remark_on(curves_of(run, history))
     if remark is None:
@@ -329,33 +289,18 @@ def curve_advice(run: RunRecord, history: History, key: str) -> None:
         words.markdown(f":material/school: {plain(remark.text)}")
         if remark.config is not None and action.button(
             remark.action or "Try it",
-            key=f"{key}-coach",
+            key=f"{key}-advice",
             width="stretch",
             help="Opens the training form with the settings of this run and this one change. Nothing starts yet.",
         ):
-            _open_form(run, remark)
+            draft().fill(remark.config, run.dataset_id)  # the form says so if these images are gone
+            go_to(TRAIN)
 
 
-def _open_form(run: RunRecord, remark: Remark) -> None:
-    form = draft()
-    assert remark.config is not None  # noqa: S101  # there is a button for it
-    form.fill(remark.config)
-    form.dataset_id = run.dataset_id  # the form says so if these images are gone
-    go_to(TRAIN)
-
-
-def machine_load() -> Load:
-    """The machine's load at this moment, at most a second old."""
-    global _last_load
-    with _load_lock:
-        now = time.monotonic()
-        if _last_load is None or now - _last_load[0] > KEPT_SECONDS:
-            _last_load = (now, current_load())
-        return _last_load[1]
-
-
-def describe_load(load: Load) -> str:
-    """One line, such as ``CPU 84 % · memory 6.1 of 16.0 GB``."""
+@st.cache_data(ttl=0.9, show_spinner=False)
+def _machine_load() -> str:
+    """Such as ``CPU 84 % · memory 6.1 of 16.0 GB``; measured once for all the browsers that watch."""
+    load = current_load()
     used, total = load.memory_used_bytes / 1e9, load.memory_total_bytes / 1e9
     parts = [f"CPU {load.cpu_percent:.0f} %", f"memory {used:.1f} of {total:.1f} GB"]
     if load.gpu_percent is not None:

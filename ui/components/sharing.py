@@ -42,6 +42,6 @@ def somebody_elses(what: str) -> None:
     st.caption(f":material/group: Somebody else's {what}: you can use it, and only they can change it.")
 
 
+@error_boundary()
 def _share(workspace: Workspace, folder: Path, key: str) -> None:
-    with error_boundary():
-        share(workspace, folder, st.session_state[key])
+    share(workspace, folder, st.session_state[key])

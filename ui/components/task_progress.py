@@ -59,20 +59,20 @@ def waiting_bar(text: str = "") -> Iterator[TaskContext]:
         bar.empty()
 
 
+@error_boundary()
 def _at_work(tasks: BackgroundTasks[Any], task_id: str, key: str) -> None:
-    with error_boundary():
-        task = tasks.find(task_id)
-        if task is None or task.ended:
-            st.rerun()
-        st.progress(task.progress.fraction, text="Cancelling …" if task.stopping else _format_progress(tasks, task))
-        st.button(
-            "Cancel",
-            key=f"{key}-cancel",
-            icon=":material/close:",
-            disabled=task.stopping,
-            on_click=tasks.cancel,
-            args=(task.id,),
-        )
+    task = tasks.find(task_id)
+    if task is None or task.ended:
+        st.rerun()
+    st.progress(task.progress.fraction, text="Cancelling …" if task.stopping else _format_progress(tasks, task))
+    st.button(
+        "Cancel",
+        key=f"{key}-cancel",
+        icon=":material/close:",
+        disabled=task.stopping,
+        on_click=tasks.cancel,
+        args=(task.id,),
+    )
 
 
 def _format_progress(tasks: BackgroundTasks[Any], task: Task[Any]) -> str:

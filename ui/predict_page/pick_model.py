@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 
 import streamlit as st
 
-from tl_core.config.phases import PHASE_TITLES
 from tl_core.runs import RunRecord, list_runs, load_run
 from tl_core.runs.epoch_checkpoints import EpochCheckpoint, epoch_checkpoints
 from tl_core.storage.format import count, percent
@@ -103,11 +102,6 @@ def pick_epoch(run: RunRecord, key: str) -> EpochCheckpoint | None:
     drawn = chosen.epoch if chosen else _BEST
     st.fragment(_choice, run_every=REFRESH_SECONDS if run.active else None)(run, drawn, key)
     return chosen
-
-
-def format_epoch(epoch: EpochCheckpoint) -> str:
-    """Which model answers: ``the model of epoch 14 (fine-tuning)``."""
-    return f"the model of epoch {epoch.epoch} ({PHASE_TITLES.get(epoch.phase, epoch.phase)})"
 
 
 def _choice(run: RunRecord, drawn: int, key: str) -> None:

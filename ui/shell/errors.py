@@ -19,9 +19,10 @@ logger = logging.getLogger(__name__)
 def error_boundary() -> Iterator[None]:
     """Show an error of the block as one sentence, and let the rest of the page go on.
 
-    Put it round a page, and round the body of each fragment and dialog: those run on their own, outside the
-    page's boundary. It is not entered once the login of the session has run out. Errors of this product carry their
-    sentence; of any other the page shows an error id, and the log has the traceback under the same id.
+    Put it round a page, and as the decorator ``@error_boundary()`` on each fragment, dialog and callback that can
+    fail: those run on their own, outside the page's boundary. It is not entered once the login of the session has
+    run out. Errors of this product carry their sentence; of any other the page shows an error id, and the log has the
+    traceback under the same id.
     """
     leave_if_login_ran_out()
     try:

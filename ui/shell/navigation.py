@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, NoReturn
+from typing import Final, Literal, NoReturn
 
 import streamlit as st
 
@@ -30,6 +30,22 @@ PAGES: Final = (HOME, DATA, TRAIN, RUNS, EVALUATE, PREDICT)
 def page_link(page: Page, label: str | None = None, *, run: str | None = None, dataset: str | None = None) -> None:
     """A link to a page, opened at the given run or dataset."""
     st.page_link(page.path, label=label or page.title, icon=page.icon, query_params=_parameters(run, dataset))
+
+
+def page_button(
+    page: Page,
+    label: str,
+    *,
+    key: str | None = None,
+    primary: bool = True,
+    run: str | None = None,
+    dataset: str | None = None,
+    width: Literal["content", "stretch"] = "content",
+) -> None:
+    """A button that leaves for a page, opened at the given run or dataset."""
+    kind: Literal["primary", "secondary"] = "primary" if primary else "secondary"
+    if st.button(label, key=key, icon=page.icon, type=kind, width=width):
+        go_to(page, run=run, dataset=dataset)
 
 
 def go_to(page: Page, *, run: str | None = None, dataset: str | None = None) -> NoReturn:

@@ -51,8 +51,8 @@ class Draft:
         """
         return config_of(self.values)
 
-    def fill(self, config: TrainingConfig) -> None:
-        """Set every control to ``config``.
+    def fill(self, config: TrainingConfig, dataset_id: str | None = None) -> None:
+        """Set every control to ``config``; choose the dataset where there is one, whether or not it still exists.
 
         Raises:
             ConfigError: there is no such backbone, or it has fewer layers than are to be frozen.
@@ -65,6 +65,7 @@ class Draft:
                 f"Received: {config.frozen_layers}."
             )
         self.values = form_values(config)
+        self.dataset_id = dataset_id or self.dataset_id
 
     def update(self, changes: Mapping[str, Any]) -> None:
         """Set some controls."""

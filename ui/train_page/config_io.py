@@ -8,6 +8,7 @@ import streamlit as st
 
 from tl_core.config import TrainingConfig
 from tl_core.errors import ConfigError, TransferLearningError
+from ui.components.downloads import download
 from ui.state.config_text import from_text, to_text
 from ui.state.training_draft import draft
 
@@ -34,15 +35,7 @@ def _save() -> None:
     except ConfigError as error:
         st.warning(str(error), icon=":material/warning:")
         return
-    st.download_button(
-        "Save configuration",
-        text,
-        FILE_NAME,
-        "application/json",
-        icon=":material/download:",
-        on_click="ignore",
-        help="Downloads a small text file in the JSON format.",
-    )
+    download("Save configuration", text, FILE_NAME, help="Downloads a small text file in the JSON format.")
     with st.container(height=240, border=False):
         st.code(text, language="json")
 

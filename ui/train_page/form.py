@@ -63,8 +63,7 @@ def _new_training(workspace: Workspace, run_id: str) -> None:
 
 def _begin_like(workspace: Workspace, run_id: str) -> None:
     run = find_run(workspace, run_id)
-    draft().fill(run.config)
-    draft().dataset_id = run.dataset_id
+    draft().fill(run.config, run.dataset_id)
 
 
 def training_form(workspace: Workspace) -> None:

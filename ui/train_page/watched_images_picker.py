@@ -10,7 +10,6 @@ from typing import Any, Final
 import streamlit as st
 
 from tl_core.data import Dataset
-from tl_core.data.normalise import MAX_IMAGE_BYTES
 from tl_core.errors import ImageError
 from tl_core.runs.watched_images import (
     MAX_PINNED,
@@ -23,21 +22,21 @@ from tl_core.runs.watched_images import (
 from tl_core.storage.format import count
 from tl_core.storage.workspace import Workspace, new_id
 from ui.components.markdown import plain
-from ui.components.pictures import FILE_TYPES
+from ui.components.pictures import image_uploader
 from ui.components.thumbnail import dataset_thumbnail, thumbnail
 
 AT_ONCE: Final = 4  # images of the dataset that one click adds
 SPLITS: Final = ("test", "validation")  # a training image would flatter the model
-_DRAFT_KEY: Final = "train_pinned_draft"
+_DRAFT_KEY: Final = "train_watched_draft"
 _UPLOADS_KEY: Final = (
-    "train_pinned_uploads"  # how many times pictures were uploaded: each time the field is a new one
+    "train_watched_uploads"  # how many times pictures were uploaded: each time the field is a new one
 )
-_REFUSED_KEY: Final = "train_pinned_refused"
+_REFUSED_KEY: Final = "train_watched_refused"
 
 
 def choose_watched_images(workspace: Workspace, dataset: Dataset) -> list[Pin]:
     """Draw the folded section of the form; returns what is to be watched, at most eight pictures."""
-    with st.expander("Watch some pictures while it learns", icon=":material/visibility:", key="train_pinned"):
+    with st.expander("Watch some pictures while it learns", icon=":material/visibility:", key="train_watched"):
         st.caption(
             f"Pin up to {MAX_PINNED} pictures. Under the curves you will see, epoch by epoch, what the model thinks "
             "they are. It does not learn from them."
@@ -59,13 +58,10 @@ def _brought(workspace: Workspace) -> list[Pin]:
     draft_id: str = st.session_state.setdefault(_DRAFT_KEY, new_id("pinned"))
     pins = watched_draft(workspace, draft_id)
     times = st.session_state.get(_UPLOADS_KEY, 0)
-    files = st.file_uploader(
+    files = image_uploader(
         "Pictures of your own",
-        type=FILE_TYPES,
-        accept_multiple_files=True,
-        max_upload_size=MAX_IMAGE_BYTES // 1_000_000,
-        key=f"train_pinned_files_{times}",
-        help="They stay on this machine: each is kept, made smaller, with the run; before Start for a day at most.",
+        f"train_watched_files_{times}",
+        "They stay on this machine: each is kept, made smaller, with the run; before Start for a day at most.",
     )
     if files:
         room = MAX_PINNED - len(pins)
@@ -83,7 +79,7 @@ def _brought(workspace: Workspace) -> list[Pin]:
     if pins:
         st.button(
             "Remove mine",
-            key="train_pinned_remove_mine",
+            key="train_watched_remove_mine",
             icon=":material/close:",
             type="tertiary",
             on_click=_remove_mine,
@@ -111,7 +107,7 @@ def _remove_mine(workspace: Workspace, draft_id: str) -> None:
 
 def _of_dataset(dataset: Dataset, room: int) -> list[int]:
     """Buttons that add and remove images of the dataset; returns their rows, which is all that is remembered."""
-    state = f"train_pinned_rows_{dataset.id}"
+    state = f"train_watched_rows_{dataset.id}"
     rows: list[int] = st.session_state.get(state, [])[: max(0, room)]
     offered = next((split for split in SPLITS if dataset.of_split(split)), None)
     if offered is None:
@@ -119,7 +115,7 @@ def _of_dataset(dataset: Dataset, room: int) -> list[int]:
     with st.container(horizontal=True):
         st.button(
             f"Add {offered} images",
-            key="train_pinned_add",
+            key="train_watched_add",
             icon=":material/casino:",
             disabled=len(rows) >= min(room, len(dataset.of_split(offered))),
             on_click=_add,
@@ -128,7 +124,7 @@ def _of_dataset(dataset: Dataset, room: int) -> list[int]:
         )
         st.button(
             "Remove them",
-            key="train_pinned_remove",
+            key="train_watched_remove",
             icon=":material/close:",
             type="tertiary",
             disabled=not rows,

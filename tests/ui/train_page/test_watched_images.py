@@ -37,7 +37,7 @@ def charts(at):
 
 
 def uploader(at):
-    return next(part for part in at.file_uploader if part.key.startswith("train_pinned_files"))
+    return next(part for part in at.file_uploader if part.key.startswith("train_watched_files"))
 
 
 def test_uploads_and_test_images_are_watched_in_the_run(workspace, dataset, jobs):
@@ -86,7 +86,7 @@ def test_test_images_can_be_added_until_there_are_no_more_and_be_removed(dataset
     press(at, "Add test images")
     press(at, "Add test images")
     assert "6 pictures will be watched." in texts(at)
-    assert at.button(key="train_pinned_add").disabled, "there are no more test images"
+    assert at.button(key="train_watched_add").disabled, "there are no more test images"
     press(at, "Remove them")
     assert "will be watched" not in texts(at)
 

@@ -1,4 +1,4 @@
-// The browser side of the pinned pictures: one small chart each, whose lines are brought up to date in place.
+// The browser side of the watched images: one small chart each, whose lines are brought up to date in place.
 
 const SVG = "http://www.w3.org/2000/svg"
 const [WIDTH, HEIGHT] = [200, 80] // of the drawing; it is stretched to the room there is
@@ -20,7 +20,7 @@ export default function ({ data, parentElement }) {
 
 class Panel {
   constructor(parent) {
-    this.root = element("div", "pinned")
+    this.root = element("div", "watched")
     this.cards = []
     parent.append(this.root)
   }
