@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from tl_core.command_line.main import main
+from tl_core.command_line import main
 
 Values = dict[str, Any]
 

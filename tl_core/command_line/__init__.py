@@ -1,5 +1,199 @@
-"""The command line: ``python -m tl_core VERB ...``."""
+"""The command line, ``python -m tl_core VERB ...``: the table of verbs, and the exit code for each kind of error."""
 
-from tl_core.command_line.main import main
+from __future__ import annotations
 
-__all__ = ["main"]
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from tl_core.command_line import doctor, evaluate, export, import_data, listing, predict, train
+from tl_core.command_line.verb import BAD_INPUT, RUN, STOPPED, UNEXPECTED, Output, Verb, argument
+from tl_core.data import SPLITS, SplitConfig
+from tl_core.errors import StoppedError, TransferLearningError
+from tl_core.export import FORMATS
+from tl_core.storage.workspace import Workspace
+
+_DATA: Final = {"metavar": "DATASET|FOLDER"}
+
+VERBS: Final[tuple[Verb, ...]] = (
+    Verb("backbones", "List the backbones.", listing.list_backbones),
+    Verb(
+        "import",
+        "Import images: one folder per class, or a zip of such folders.",
+        import_data.import_dataset,
+        argument("source", help="a folder or zip of class folders, or the name of a sample set"),
+        argument("--name", help="name of the dataset; by default that of the source"),
+        argument("--validation", type=float, default=SplitConfig().validation, help="fraction for validation"),
+        argument("--test", type=float, default=SplitConfig().test, help="fraction for the test"),
+        argument("--seed", type=int, default=SplitConfig().seed, help="of the split"),
+    ),
+    Verb(
+        "train",
+        "Train a classifier; Ctrl-C keeps the best model so far.",
+        train.train_run,
+        argument("--data", required=True, help="dataset id, folder, zip or sample set", **_DATA),
+        argument("--name", help="name of the run"),
+        *train.CONFIG_ARGUMENTS,
+    ),
+    Verb(
+        "evaluate",
+        "Measure the model of a run on a split of its dataset, or on other images.",
+        evaluate.evaluate,
+        RUN,
+        argument("--data", help="another dataset, or a folder or zip whose images are all used", **_DATA),
+        argument("--split", choices=(*SPLITS, "all"), help="which images; by default test, of a folder all"),
+        argument(
+            "--report",
+            type=Path,
+            metavar="FILE",
+            help="write all measures into one file: a web page with charts (.html), or Markdown (.md)",
+        ),
+    ),
+    Verb(
+        "predict",
+        "Classify image files with the model of a run, or with one from a file.",
+        predict.predict,
+        RUN,
+        argument("images", metavar="IMAGE", nargs="*", type=Path, help="an image file"),
+        argument(
+            "--model",
+            type=Path,
+            metavar="FILE",
+            help="ask a model from a file in place of RUN: the zip of a Keras export, or a .keras file. It is "
+            "checked, opened in a process of its own, and not kept",
+        ),
+        argument(
+            "--labels", type=Path, metavar="TEXT", help="class names for a .keras file, one per line, in their order"
+        ),
+        argument("--epoch", type=int, metavar="N", help="an epoch that the run has kept; by default the best one"),
+        argument("--top", type=int, default=3, help="how many classes to name (3)"),
+    ),
+    Verb(
+        "explain",
+        "Write an image with the places that speak for its class marked.",
+        predict.explain,
+        RUN,
+        argument("image", metavar="IMAGE", type=Path, help="an image file"),
+        argument(
+            "--output",
+            metavar="FILE",
+            type=Path,
+            help="the PNG to write; by default beside you, named after the image",
+        ),
+        argument("--class", dest="label", metavar="NAME", help="a class; by default the likeliest one"),
+        argument("--block", metavar="TITLE", help="which block of the backbone to look at; by default the last"),
+    ),
+    Verb(
+        "resume",
+        "Go on with an interrupted run from its last saved epoch, or with one that has ended.",
+        train.resume_run,
+        RUN,
+        argument("--more", type=int, metavar="EPOCHS", help="train so many more epochs of its last phase"),
+    ),
+    Verb(
+        "runs",
+        "List all runs, newest first.",
+        listing.list_all_runs,
+        argument("--tag", action="append", default=[], help="only runs with this tag; may be given again"),
+    ),
+    Verb(
+        "compare",
+        "Show what differs between runs and what came out of each.",
+        listing.compare_runs,
+        argument("runs", metavar="RUN", nargs="+", help="ids of at least two runs, as `runs` lists them"),
+    ),
+    Verb(
+        "calibrate",
+        "Measure how fast this machine trains, for the time said before Start.",
+        train.calibrate,
+        argument("--data", help="images that tell how long decoding takes (by default a made-up one)", **_DATA),
+        *train.CONFIG_ARGUMENTS,
+    ),
+    Verb(
+        "export",
+        "Write a model for another runtime, once it is proven to say the same.",
+        export.export,
+        RUN,
+        argument(
+            "--format",
+            required=True,
+            choices=tuple(FORMATS),
+            help="; ".join(f"{form.name}: {form.title}" for form in FORMATS.values()),
+        ),
+        argument(
+            "--output", type=Path, default=Path(), metavar="FOLDER", help="where the zip goes (the current folder)"
+        ),
+    ),
+    Verb(
+        "code",
+        "Write a run's configuration as a program that needs Keras alone.",
+        export.write_code,
+        RUN,
+        argument("--notebook", action="store_true", help="as a Jupyter notebook, not as a script"),
+        argument("--output", type=Path, metavar="FILE", help="where it goes; by default it is printed"),
+    ),
+    Verb(
+        "passcode",
+        "Make the hash of a pass-code, for TL_PASSCODE_HASH.",
+        doctor.passcode,
+        needs_workspace=False,
+    ),
+    Verb(
+        "doctor",
+        "Check this machine, and say what to do.",
+        doctor.doctor,
+        argument(
+            "--port",
+            type=doctor.port_number,
+            default=doctor.BROWSER_PORT,
+            help="where the browser shall find the dashboard",
+        ),
+        needs_workspace=False,
+    ),
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb.
+
+    Args:
+        arguments: those after the program's name; None = those of this process.
+
+    Returns:
+        The exit code: 0 done, 1 an unexpected error, 2 bad input (one sentence on standard error), 130 stopped.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # no TensorFlow banner
+    options = parser().parse_args(arguments)
+    output = Output(as_json=options.json)
+    try:
+        workspace = Workspace.from_environment()
+        verb: Verb = options.verb
+        return verb.run(options, workspace.ensure() if verb.needs_workspace else workspace, output)
+    except TransferLearningError as error:
+        output.say(str(error))
+        return STOPPED if isinstance(error, StoppedError) else BAD_INPUT
+    except KeyboardInterrupt:
+        output.say("Stopped.")
+        return STOPPED
+    except BrokenPipeError:  # the reader of our output has gone, as `head` does
+        sys.stderr.close()
+        return UNEXPECTED
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of all verbs; its ``verb`` is the `Verb` that was named."""
+    found = argparse.ArgumentParser(
+        prog="python -m tl_core",
+        description="Train an image classifier by transfer learning. The workspace is ./workspace, or TL_WORKSPACE.",
+    )
+    verbs = found.add_subparsers(metavar="VERB", required=True)
+    for verb in VERBS:
+        own = verbs.add_parser(verb.name, help=verb.help, description=verb.help)
+        own.add_argument("--json", action="store_true", help="print one JSON object on the last line")
+        for names, how in verb.arguments:
+            own.add_argument(*names, **how)
+        own.set_defaults(verb=verb)
+    return found

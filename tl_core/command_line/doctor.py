@@ -22,7 +22,7 @@ from packaging.specifiers import SpecifierSet
 
 from tl_core.backbones.registry import BACKBONES
 from tl_core.backbones.weights import ensure_weights, weights_status
-from tl_core.command_line.verb import BAD_INPUT, DONE, Output, Verb, no_arguments
+from tl_core.command_line.verb import BAD_INPUT, DONE, Output
 from tl_core.config import TrainingConfig
 from tl_core.data.imports.building import require_room
 from tl_core.errors import ConfigError, TransferLearningError
@@ -55,6 +55,10 @@ class Finding:
         return self.advice is None
 
 
+Checked = tuple[str, str | None]
+"""Text and advice of a `Finding`."""
+
+
 def examine(workspace: Workspace, port: int = BROWSER_PORT) -> Iterator[Finding]:
     """Run one check after the other; nothing but the workspace's folders is created or changed.
 
@@ -62,7 +66,7 @@ def examine(workspace: Workspace, port: int = BROWSER_PORT) -> Iterator[Finding]
         workspace: need not exist yet.
         port: at which the dashboard is to be served.
     """
-    checks: tuple[tuple[str, Callable[[], Finding]], ...] = (
+    checks: tuple[tuple[str, Callable[[], Checked]], ...] = (
         ("Python and packages", _versions),
         ("workspace", lambda: _workspace(workspace)),
         ("quota", lambda: _quota(workspace)),
@@ -75,14 +79,14 @@ def examine(workspace: Workspace, port: int = BROWSER_PORT) -> Iterator[Finding]
     )
     for name, check in checks:
         try:
-            yield check()
+            yield Finding(name, *check())
         except TransferLearningError as error:
             yield Finding(name, "not as it should be", str(error))
 
 
-def _versions() -> Finding:
+def _versions() -> Checked:
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    python = ".".join(str(number) for number in sys.version_info[:3])
+    python = ".".join(map(str, sys.version_info[:3]))
     wrong = [] if python in SpecifierSet(project["requires-python"]) else [f"Python {python}"]
     lines = (PROJECT / "requirements.txt").read_text(encoding="utf-8").splitlines()
     required = [Requirement(line) for line in lines if line.strip() and not line.startswith(("#", "-"))]
@@ -94,47 +98,43 @@ def _versions() -> Finding:
             continue
         if version not in requirement.specifier:
             wrong.append(f"{requirement.name} {version} instead of {requirement.specifier}")
-    if wrong:
-        return Finding(
-            "Python and packages",
-            "; ".join(wrong),
-            f"Use Python {project['requires-python']} and run “pip install -r requirements.txt”.",
-        )
-    return Finding("Python and packages", f"Python {python}, all {len(required)} packages in their tested ranges")
+    if not wrong:
+        return f"Python {python}, all {len(required)} packages in their tested ranges", None
+    advice = f"Use Python {project['requires-python']} and run “pip install -r requirements.txt”."
+    return "; ".join(wrong), advice
 
 
-def _workspace(workspace: Workspace) -> Finding:
+def _workspace(workspace: Workspace) -> Checked:
     workspace.ensure()
     require_room(workspace.root, 0)
     free = shutil.disk_usage(workspace.root).free
-    return Finding("workspace", f"{workspace.root} can be written, {format_size(free)} free on its disk")
+    return f"{workspace.root} can be written, {format_size(free)} free on its disk", None
 
 
-def _quota(workspace: Workspace) -> Finding:
+def _quota(workspace: Workspace) -> Checked:
     require_within_quota(workspace)
     found = usage(workspace)
-    text = f"{format_size(found.total)} of {format_size(found.limit)} used"
     too_much = "Delete old runs on the Runs page before it is full."
-    return Finding("quota", text, too_much if found.nearly_full else None)
+    text = f"{format_size(found.total)} of {format_size(found.limit)} used"
+    return text, too_much if found.nearly_full else None
 
 
-def _cache(workspace: Workspace) -> Finding:
+def _cache(workspace: Workspace) -> Checked:
     cache = open_cache(workspace)
     taken = cache.size_bytes()
-    text = f"{format_size(taken)} of at most {format_size(cache.limit_bytes)}"
     too_much = "Press “Free this space” on the Runs page; the next training fills it again within its bound."
-    return Finding("cache", text, too_much if taken > cache.limit_bytes else None)
+    text = f"{format_size(taken)} of at most {format_size(cache.limit_bytes)}"
+    return text, too_much if taken > cache.limit_bytes else None
 
 
-def _leftovers(workspace: Workspace) -> Finding:
+def _leftovers(workspace: Workspace) -> Checked:
     found = [path for pattern in _LEFTOVERS for path in workspace.root.glob(pattern) if _abandoned(path)]
     if not found:
-        return Finding("leftovers", "nothing was left behind by imports or deletions that were cut off")
+        return "nothing was left behind by imports or deletions that were cut off", None
     names = ", ".join(f"{path.parent.name}/{path.name}" for path in found[:3]) + (", …" if len(found) > 3 else "")
-    size = sum(folder_bytes(path) for path in found)
-    return Finding(
-        "leftovers",
-        f"{len(found)} hidden folders of work that was cut off take {format_size(size)}: {names}",
+    size = format_size(sum(folder_bytes(path) for path in found))
+    return (
+        f"{len(found)} hidden folders of work that was cut off take {size}: {names}",
         "End the dashboard and delete them; the next import also removes those in datasets after a day.",
     )
 
@@ -147,29 +147,25 @@ def _abandoned(folder: Path) -> bool:
     return time.time() - newest > _ABANDONED_SECONDS
 
 
-def _weights(workspace: Workspace) -> Finding:
+def _weights(workspace: Workspace) -> Checked:
     default = BACKBONES[TrainingConfig().backbone]
     ensure_weights(default, workspace)
-    others = [
-        backbone.title
-        for backbone in BACKBONES.values()
-        if backbone is not default and weights_status(backbone, workspace).here
-    ]
-    missing = len(BACKBONES) - 1 - len(others)
+    rest = [backbone for backbone in BACKBONES.values() if backbone is not default]
+    others = [backbone.title for backbone in rest if weights_status(backbone, workspace).here]
     also = f"; also here: {', '.join(others)}" if others else ""
-    text = f"{default.title} is here and is the published file{also}; {missing} others are downloaded on first use"
-    return Finding("weights", text)
+    missing = f"{len(rest) - len(others)} others are downloaded on first use"
+    return f"{default.title} is here and is the published file{also}; {missing}", None
 
 
-def _device() -> Finding:
+def _device() -> Checked:
     hardware = detect_hardware()
     text = f"{hardware.summary}, {format_size(hardware.memory_bytes)} of memory"
     libraries = any((entry.metadata["Name"] or "").startswith("nvidia-cudnn") for entry in metadata.distributions())
     without = 'Run “pip install "tensorflow[and-cuda]>=2.21,<2.22"” so that the GPU is used.'
-    return Finding("device", text, without if hardware.gpus and not libraries else None)
+    return text, without if hardware.gpus and not libraries else None
 
 
-def _port(port: int) -> Finding:
+def _port(port: int) -> Checked:
     with socket.socket() as probe:
         if os.name == "posix":  # on other systems it would let two programs have the same port
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -177,10 +173,10 @@ def _port(port: int) -> Finding:
             probe.bind(("127.0.0.1", port))
         except OSError:
             if _dashboard_answers(port):
-                return Finding("browser port", f"a dashboard answers at http://localhost:{port}")
+                return f"a dashboard answers at http://localhost:{port}", None
             other = f"Start with “streamlit run app.py --server.port {port + 1}”, or end the other program."
-            return Finding("browser port", f"{port} is taken by another program", other)
-    return Finding("browser port", f"{port} is free")
+            return f"{port} is taken by another program", other
+    return f"{port} is free", None
 
 
 def _dashboard_answers(port: int) -> bool:
@@ -191,66 +187,41 @@ def _dashboard_answers(port: int) -> bool:
         return False
 
 
-def _passcode() -> Finding:
+def _passcode() -> Checked:
     text = os.environ.get("TL_PASSCODE_HASH")
     if not text:
-        return Finding("pass-code", "none is set: the dashboard answers on this machine only")
+        return "none is set: the dashboard answers on this machine only", None
     StoredHash.parse(text)
-    return Finding("pass-code", "one is set and can be read")
+    return "one is set and can be read", None
 
 
-def _port_number(text: str) -> int:
+def port_number(text: str) -> int:
+    """An option as a port."""
     if text.isdecimal() and 0 < int(text) < 2**16:
         return int(text)
     raise argparse.ArgumentTypeError(f"must be a number from 1 to 65535, not {text!r}")
 
 
-def _add_doctor_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--port", type=_port_number, default=BROWSER_PORT, help="where the browser shall find the dashboard"
-    )
-
-
-def _doctor(options: argparse.Namespace, workspace: Workspace, output: Output) -> int:
+def doctor(options: argparse.Namespace, workspace: Workspace, output: Output) -> int:
+    """Check this machine."""
     findings = list(examine(workspace, options.port))
-    values = {
-        "ok": all(finding.ok for finding in findings),
-        "findings": [{**asdict(finding), "ok": finding.ok} for finding in findings],
-    }
-    output.result(values, [_format_finding(finding) for finding in findings])
-    return DONE if values["ok"] else BAD_INPUT
+    ok = all(finding.ok for finding in findings)
+    lines = [
+        f"{'OK   ' if found.ok else 'TO DO'}  {found.name}: {found.text}{'' if found.ok else f'. {found.advice}'}"
+        for found in findings
+    ]
+    values = {"ok": ok, "findings": [{**asdict(finding), "ok": finding.ok} for finding in findings]}
+    return output.result(values, lines, DONE if ok else BAD_INPUT)
 
 
-def _format_finding(finding: Finding) -> str:
-    if finding.ok:
-        return f"OK     {finding.name}: {finding.text}"
-    return f"TO DO  {finding.name}: {finding.text}. {finding.advice}"
-
-
-def _hash_passcode(_options: argparse.Namespace, _workspace: Workspace, output: Output) -> int:
-    text = hash_passcode(_read_passcode())
+def passcode(_options: argparse.Namespace, _workspace: Workspace, output: Output) -> int:
+    """Hash a pass-code, typed twice and not shown, or the first line of what is piped in."""
+    if sys.stdin.isatty():
+        typed = getpass.getpass("Pass-code (it is not shown): ")
+        if typed != getpass.getpass("The same once more: "):
+            raise ConfigError("The two pass-codes differ: run the command again.")
+    else:
+        typed = sys.stdin.readline().rstrip("\r\n")
+    text = hash_passcode(typed)
     output.say("Start the dashboard with this line in its environment; the pass-code itself is kept nowhere.")
-    output.result({"TL_PASSCODE_HASH": text}, [f"TL_PASSCODE_HASH={text}"])
-    return DONE
-
-
-def _read_passcode() -> str:
-    """The pass-code, typed twice and not shown; or the first line of what is piped in."""
-    if not sys.stdin.isatty():
-        return sys.stdin.readline().rstrip("\r\n")
-    passcode = getpass.getpass("Pass-code (it is not shown): ")
-    if passcode != getpass.getpass("The same once more: "):
-        raise ConfigError("The two pass-codes differ: run the command again.")
-    return passcode
-
-
-DOCTOR_VERB = Verb(
-    "doctor", "Check this machine, and say what to do.", _add_doctor_arguments, _doctor, needs_workspace=False
-)
-PASSCODE_VERB = Verb(
-    "passcode",
-    "Make the hash of a pass-code, for TL_PASSCODE_HASH.",
-    no_arguments,
-    _hash_passcode,
-    needs_workspace=False,
-)
+    return output.result({"TL_PASSCODE_HASH": text}, [f"TL_PASSCODE_HASH={text}"])

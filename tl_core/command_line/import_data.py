@@ -6,8 +6,8 @@ import argparse
 import zipfile
 from pathlib import Path
 
-from tl_core.command_line.verb import DONE, Output, Verb
-from tl_core.data import Dataset, SplitConfig, import_folder, import_zip, load_dataset
+from tl_core.command_line.verb import Output
+from tl_core.data import SPLITS, Dataset, SplitConfig, import_folder, import_zip, load_dataset
 from tl_core.data.samples import SAMPLES, import_sample
 from tl_core.errors import DataError, DatasetNotFoundError
 from tl_core.storage.workspace import Workspace, is_id
@@ -44,23 +44,15 @@ def import_any(workspace: Workspace, source: str, name: str, split: SplitConfig,
     )
 
 
-def _add_arguments(parser: argparse.ArgumentParser) -> None:
-    default = SplitConfig()
-    parser.add_argument("source", help="a folder or zip of class folders, or the name of a sample set")
-    parser.add_argument("--name", help="name of the dataset; by default that of the source")
-    parser.add_argument("--validation", type=float, default=default.validation, help="fraction for validation")
-    parser.add_argument("--test", type=float, default=default.test, help="fraction for the test")
-    parser.add_argument("--seed", type=int, default=default.seed, help="of the split")
-
-
-def _run(options: argparse.Namespace, workspace: Workspace, output: Output) -> int:
+def import_dataset(options: argparse.Namespace, workspace: Workspace, output: Output) -> int:
+    """Import a folder, a zip or a sample set as a dataset."""
     split = SplitConfig(validation=options.validation, test=options.test, seed=options.seed)
     name = options.name or Path(options.source).stem or "images"
     dataset = import_any(workspace, options.source, name, split, output)
-    counts = {name: len(dataset.of_split(name)) for name in ("train", "validation", "test")}
+    counts = {name: len(dataset.of_split(name)) for name in SPLITS}
     for skipped in dataset.skipped:
         output.say(f"Skipped {skipped.name}: {skipped.reason}")
-    output.result(
+    return output.result(
         {
             "dataset_id": dataset.id,
             "dataset_dir": str(dataset.path),
@@ -75,7 +67,3 @@ def _run(options: argparse.Namespace, workspace: Workspace, output: Output) -> i
             f"{counts['test']:,} for the test",
         ],
     )
-    return DONE
-
-
-VERB = Verb("import", "Import images: one folder per class, or a zip of such folders.", _add_arguments, _run)

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from tl_core.command_line.verb import BAD_INPUT, DONE, Output, Verb, add_run_argument, writing
+from tl_core.command_line.verb import BAD_INPUT, DONE, Output, writing
 from tl_core.data.normalise import resize_image, stored_pixels
 from tl_core.errors import ConfigError, ImageError, ModelFileError
 from tl_core.figures.heatmap import overlay
 from tl_core.imported_models import import_model, names_in_lines
-from tl_core.runs import RunRecord, find_run
+from tl_core.runs import find_run
 from tl_core.storage.format import percent
 from tl_core.storage.workspace import Workspace
 
@@ -23,33 +22,32 @@ if TYPE_CHECKING:
 SMALLEST: Final = 360  # px, of the longer edge of what is written; a small picture is enlarged
 
 
-def _add_predict_arguments(parser: argparse.ArgumentParser) -> None:
-    add_run_argument(parser)
-    parser.add_argument("images", metavar="IMAGE", nargs="*", type=Path, help="an image file")
-    parser.add_argument(
-        "--model",
-        type=Path,
-        metavar="FILE",
-        help="ask a model from a file in place of RUN: the zip of a Keras export, or a .keras file. It is checked, "
-        "opened in a process of its own, and not kept",
-    )
-    parser.add_argument(
-        "--labels", type=Path, metavar="TEXT", help="class names for a .keras file, one per line, in their order"
-    )
-    parser.add_argument(
-        "--epoch", type=int, metavar="N", help="an epoch that the run has kept; by default the best one"
-    )
-    parser.add_argument("--top", type=int, default=3, help="how many classes to name (3)")
-
-
-def _predict(options: argparse.Namespace, workspace: Workspace, output: Output) -> int:
+def predict(options: argparse.Namespace, workspace: Workspace, output: Output) -> int:
+    """Classify image files."""
     if options.model:
         paths = [Path(options.run), *options.images]  # no run is named, so the first word is an image, too
         asked, answers = _ask_file(options, [read_image_file(path) for path in paths])
     else:
         paths = options.images
         asked, answers = _ask_run(options, workspace)
-    return _report(options, output, paths, asked, answers)
+    values: list[dict[str, Any]] = []
+    lines: list[str] = []
+    for path, answer in zip(paths, answers, strict=True):
+        top = answer.ranked[: max(0, options.top)]
+        values.append(
+            {
+                "image": str(path),
+                "error": answer.error,
+                "answer": answer.ranked[0][0] if answer.answered else None,
+                "top": [{"class": name, "probability": round(probability, 6)} for name, probability in top],
+                "seconds": round(answer.seconds, 4),
+            }
+        )
+        named = ", ".join(f"{name} {percent(share)}" for name, share in top)
+        guess = "" if answer.answered else "I don't know; best guess: "
+        lines.append(f"{path}: {answer.error or guess + named}")
+    code = BAD_INPUT if all(answer.error for answer in answers) else DONE
+    return output.result({**asked, "predictions": values}, lines, code)
 
 
 def _ask_run(options: argparse.Namespace, workspace: Workspace) -> tuple[dict[str, Any], list[Answer]]:
@@ -59,12 +57,12 @@ def _ask_run(options: argparse.Namespace, workspace: Workspace) -> tuple[dict[st
     files = [read_image_file(path) for path in options.images]
     from tl_core.inference.predict import calibration_of, predict_images
 
-    best = run.best is not None and options.epoch == run.best.epoch
-    epoch = None if best else options.epoch
+    best = run.best and run.best.epoch
+    epoch = None if options.epoch == best else options.epoch
     confidence = calibration_of(run, epoch)
     asked = {
         "run_id": run.id,
-        "epoch": epoch or (run.best and run.best.epoch),
+        "epoch": epoch or best,
         "temperature": confidence.temperature,
         "threshold": confidence.threshold,
     }
@@ -72,7 +70,12 @@ def _ask_run(options: argparse.Namespace, workspace: Workspace) -> tuple[dict[st
 
 
 def _ask_file(options: argparse.Namespace, images: list[bytes]) -> tuple[dict[str, Any], list[Answer]]:
-    names = names_in_lines(_read_text(options.labels)) if options.labels else None
+    try:
+        names = names_in_lines(options.labels.read_text(encoding="utf-8")) if options.labels else None
+    except (OSError, UnicodeError) as error:
+        raise ModelFileError(
+            f"The class names in {options.labels} cannot be read: give a text file in UTF-8."
+        ) from error
     if not options.model.is_file():
         raise ModelFileError(f"The model file {options.model} cannot be read: check its name and its permissions.")
     with tempfile.TemporaryDirectory() as folder:
@@ -89,45 +92,6 @@ def _ask_file(options: argparse.Namespace, images: list[bytes]) -> tuple[dict[st
     return {**said, "classes": list(model.classes)}, answers
 
 
-def _read_text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeError) as error:
-        raise ModelFileError(f"The class names in {path} cannot be read: give a text file in UTF-8.") from error
-
-
-def _report(
-    options: argparse.Namespace,
-    output: Output,
-    paths: Sequence[Path],
-    asked: dict[str, Any],
-    answers: Sequence[Answer],
-) -> int:
-    values: list[dict[str, Any]] = []
-    lines: list[str] = []
-    for path, answer in zip(paths, answers, strict=True):
-        top = answer.ranked[: max(0, options.top)]
-        values.append(
-            {
-                "image": str(path),
-                "error": answer.error,
-                "answer": answer.ranked[0][0] if answer.answered else None,
-                "top": [{"class": name, "probability": round(probability, 6)} for name, probability in top],
-                "seconds": round(answer.seconds, 4),
-            }
-        )
-        lines.append(f"{path}: {_format_answer(answer, top)}")
-    output.result({**asked, "predictions": values}, lines)
-    return BAD_INPUT if all(answer.error for answer in answers) else DONE
-
-
-def _format_answer(answer: Answer, top: Sequence[tuple[str, float]]) -> str:
-    if answer.error:
-        return answer.error
-    named = ", ".join(f"{name} {percent(share)}" for name, share in top)
-    return named if answer.answered else f"I don't know; best guess: {named}"
-
-
 def read_image_file(path: Path) -> bytes:
     """The content of a file that the person has named.
 
@@ -140,21 +104,12 @@ def read_image_file(path: Path) -> bytes:
         raise ImageError(f"The image {path} cannot be read: {error.strerror}.") from error
 
 
-def _add_explain_arguments(parser: argparse.ArgumentParser) -> None:
-    add_run_argument(parser)
-    parser.add_argument("image", metavar="IMAGE", type=Path, help="an image file")
-    parser.add_argument(
-        "--output", metavar="FILE", type=Path, help="the PNG to write; by default beside you, named after the image"
-    )
-    parser.add_argument("--class", dest="label", metavar="NAME", help="a class; by default the likeliest one")
-    parser.add_argument(
-        "--block", metavar="TITLE", help="which block of the backbone to look at; by default the last"
-    )
-
-
-def _explain(options: argparse.Namespace, workspace: Workspace, output: Output) -> int:
+def explain(options: argparse.Namespace, workspace: Workspace, output: Output) -> int:
+    """Write the Grad-CAM of an image file over it, as a PNG."""
     run = find_run(workspace, options.run)
-    label = None if options.label is None else _label(run, options.label)
+    if options.label is not None and options.label not in run.classes:
+        raise ConfigError(f"The model knows no class “{options.label}”. It knows: {', '.join(run.classes)}.")
+    label = None if options.label is None else run.classes.index(options.label)
     picture = stored_pixels(read_image_file(options.image))
     target: Path = options.output or Path(f"{options.image.stem}-explained.png")
     from tl_core.inference.grad_cam import open_grad_cam
@@ -164,7 +119,7 @@ def _explain(options: argparse.Namespace, workspace: Workspace, output: Output) 
     with writing(target):
         target.write_bytes(overlay(picture, found.heat, max(SMALLEST, *picture.shape[:2])))
     name = run.classes[found.label]
-    output.result(
+    return output.result(
         {
             "run_id": run.id,
             "image": str(options.image),
@@ -176,21 +131,3 @@ def _explain(options: argparse.Namespace, workspace: Workspace, output: Output) 
         },
         [f"{target}: what speaks for {name} ({percent(found.probability)}), seen in {found.block}"],
     )
-    return DONE
-
-
-def _label(run: RunRecord, name: str) -> int:
-    if name not in run.classes:
-        raise ConfigError(f"The model knows no class “{name}”. It knows: {', '.join(run.classes)}.")
-    return run.classes.index(name)
-
-
-PREDICT_VERB = Verb(
-    "predict",
-    "Classify image files with the model of a run, or with one from a file.",
-    _add_predict_arguments,
-    _predict,
-)
-EXPLAIN_VERB = Verb(
-    "explain", "Write an image with the places that speak for its class marked.", _add_explain_arguments, _explain
-)

@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping
+import contextlib
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import FrameType
 from typing import Any, Final
 
 from tl_core.command_line.import_data import find_or_import
-from tl_core.command_line.verb import DONE, Output, Verb, add_run_argument
-from tl_core.command_line.watching import run_and_report
+from tl_core.command_line.verb import DONE, STOPPED, Argument, Output, argument
 from tl_core.config import AUGMENTATION_LEVELS, SETTINGS, AugmentationConfig, HeadConfig, Setting, TrainingConfig
 from tl_core.config.presets import DEFAULT_PRESET, PRESETS
 from tl_core.config.setting import MAX_DENSE_LAYERS, parse_units
 from tl_core.errors import ConfigError, WorkspaceError
+from tl_core.machine.progress import ShouldStop
 from tl_core.planning import plan_training
-from tl_core.runs import RunRecord, create_run, find_run, update_run
+from tl_core.runs import EventReader, RunRecord, create_run, find_run, load_run, update_run
+from tl_core.runs.evaluations import read_metrics
 from tl_core.runs.store import require_resumable, with_more_epochs
 from tl_core.storage.files import read_json
+from tl_core.storage.format import percent
 from tl_core.storage.workspace import Workspace
 
 FINE_TUNE_EPOCHS: Final = 10  # where layers are unfrozen and no epochs are given
+_INTERVAL: Final = 0.5  # seconds between two reads of the events
 
+Train = Callable[[TrainingConfig, Path, Path, ShouldStop], None]
+"""Of `tl_core.training`: the configuration, the folders of the dataset and of the run, and what asks it to stop."""
 
 # Set by options of their own, or by none.
 _WITHOUT_OPTION: Final = ("preset", "class_weights", "head.batch_norm")
@@ -43,35 +53,9 @@ _VALUES: Final[Mapping[str, str]] = {
 }
 
 
-def _add_option(parser: argparse.ArgumentParser, setting: Setting) -> None:
-    """Left out means: as the preset has it."""
-    flag = setting.option or f"--{setting.name.replace('_', '-')}"
-    parser.add_argument(
-        flag, dest=setting.name, type=_type_of(setting), default=argparse.SUPPRESS, help=_help_of(setting)
-    )
-
-
-def _type_of(setting: Setting) -> Callable[[str], Any]:
-    if setting.control == "units":
-        return _units
-    if setting.high is None:
-        return str
-    whole = _frozen if setting.path == "frozen_layers" else int
-    return whole if setting.whole else float
-
-
-def _help_of(setting: Setting) -> str:
-    """The first sentence of what the form says, and what may be given."""
-    sentence = setting.help.partition(". ")[0].rstrip(".").replace("%", "%%")
-    values = _VALUES.get(setting.path) or ", ".join(setting.choices) or f"{setting.low:.10g} to {setting.high:.10g}"
-    return f"{sentence} ({values})"
-
-
 def _frozen(text: str) -> int | None:
-    if text == "all":
-        return None
     try:
-        return int(text)
+        return None if text == "all" else int(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"must be all or a number of layers, not {text!r}") from None
 
@@ -83,24 +67,28 @@ def _units(text: str) -> list[int]:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def _add_train_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--data", required=True, metavar="DATASET|FOLDER", help="dataset id, folder, zip or sample set"
-    )
-    parser.add_argument("--name", help="name of the run")
-    _add_config_arguments(parser)
+def _option(setting: Setting) -> Argument:
+    """The first sentence of what the form says, and what may be given; left out it means: as the preset has it."""
+    flag = setting.option or f"--{setting.name.replace('_', '-')}"
+    sentence = setting.help.partition(". ")[0].rstrip(".").replace("%", "%%")
+    values = _VALUES.get(setting.path) or ", ".join(setting.choices) or f"{setting.low:.10g} to {setting.high:.10g}"
+    kind: Callable[[str], Any] = str
+    if setting.control == "units":
+        kind = _units
+    elif setting.path == "frozen_layers":
+        kind = _frozen
+    elif setting.high is not None:
+        kind = int if setting.whole else float
+    return argument(flag, dest=setting.name, type=kind, default=argparse.SUPPRESS, help=f"{sentence} ({values})")
 
 
-def _add_config_arguments(parser: argparse.ArgumentParser) -> None:
-    """Everything that `read_config` reads."""
-    parser.add_argument("--preset", choices=tuple(PRESETS), default=DEFAULT_PRESET, help="settings to begin with")
-    parser.add_argument("--config", type=Path, metavar="FILE", help="settings to begin with, saved from the form")
-    for setting in _OPTIONS.values():
-        _add_option(parser, setting)
-    parser.add_argument(
-        "--augmentation", choices=tuple(AUGMENTATION_LEVELS), help="how far images are changed at random"
-    )
-    parser.add_argument("--class-weights", action="store_true", help="let every class count the same")
+CONFIG_ARGUMENTS: Final = (  # everything that `read_config` reads
+    argument("--preset", choices=tuple(PRESETS), default=DEFAULT_PRESET, help="settings to begin with"),
+    argument("--config", type=Path, metavar="FILE", help="settings to begin with, saved from the form"),
+    *map(_option, _OPTIONS.values()),
+    argument("--augmentation", choices=tuple(AUGMENTATION_LEVELS), help="how far images are changed at random"),
+    argument("--class-weights", action="store_true", help="let every class count the same"),
+)
 
 
 def read_config(options: argparse.Namespace) -> TrainingConfig:
@@ -110,7 +98,12 @@ def read_config(options: argparse.Namespace) -> TrainingConfig:
         ConfigError: a value is out of its range.
     """
     given: Mapping[str, Any] = vars(options)
-    config = _read_file(options.config) if options.config else PRESETS[options.preset].config
+    config = PRESETS[options.preset].config
+    try:
+        if options.config:
+            config = TrainingConfig.from_file(read_json(options.config))
+    except (FileNotFoundError, WorkspaceError) as error:
+        raise ConfigError(f"The configuration file {options.config} is missing or is no JSON.") from error
     found = {path: given[setting.name] for path, setting in _OPTIONS.items() if setting.name in given}
     changes = {path: value for path, value in found.items() if "." not in path}
     head = {path.removeprefix("head."): value for path, value in found.items() if path.startswith("head.")}
@@ -126,14 +119,8 @@ def read_config(options: argparse.Namespace) -> TrainingConfig:
     return replace(config, **changes)
 
 
-def _read_file(path: Path) -> TrainingConfig:
-    try:
-        return TrainingConfig.from_file(read_json(path))
-    except (FileNotFoundError, WorkspaceError) as error:
-        raise ConfigError(f"The configuration file {path} is missing or is no JSON.") from error
-
-
-def _train(options: argparse.Namespace, workspace: Workspace, output: Output) -> int:
+def train_run(options: argparse.Namespace, workspace: Workspace, output: Output) -> int:
+    """Train a classifier."""
     config = read_config(options)
     dataset = find_or_import(workspace, options.data, output)
     if problems := plan_training(config, dataset, workspace).problems:
@@ -141,68 +128,122 @@ def _train(options: argparse.Namespace, workspace: Workspace, output: Output) ->
     run = create_run(workspace, config, dataset, options.name)
     from tl_core.training import train
 
-    return run_and_report(run, lambda should_stop: train(config, dataset.path, run.path, should_stop), output)
+    return _run_and_report(run, train, output)
 
 
-def _add_resume_arguments(parser: argparse.ArgumentParser) -> None:
-    add_run_argument(parser)
-    parser.add_argument(
-        "--more",
-        type=int,
-        metavar="EPOCHS",
-        help="train so many more epochs of its last phase",
-    )
-
-
-def _resume(options: argparse.Namespace, workspace: Workspace, output: Output) -> int:
+def resume_run(options: argparse.Namespace, workspace: Workspace, output: Output) -> int:
+    """Go on with a run to its planned end, or for more epochs."""
     run = find_run(workspace, options.run)
-    if options.more is not None:
-        return _extend(run, options.more, output)
-    require_resumable(run)
-    from tl_core.training import resume
+    if options.more is None:
+        require_resumable(run)
+    elif options.more < 1:
+        raise ConfigError(f"--more takes a number of epochs of at least 1. Received: {options.more}.")
+    else:
+        run = update_run(run.path, config=with_more_epochs(run, options.more))
+    from tl_core.training import extend, resume
 
-    dataset = run.dataset_path
-    return run_and_report(run, lambda should_stop: resume(run.config, dataset, run.path, should_stop), output)
-
-
-def _extend(run: RunRecord, epochs: int, output: Output) -> int:
-    if epochs < 1:
-        raise ConfigError(f"--more takes a number of epochs of at least 1. Received: {epochs}.")
-    run = update_run(run.path, config=with_more_epochs(run, epochs))
-    from tl_core.training import extend
-
-    dataset = run.dataset_path
-    return run_and_report(run, lambda should_stop: extend(run.config, dataset, run.path, should_stop), output)
+    return _run_and_report(run, resume if options.more is None else extend, output)
 
 
-def _add_calibrate_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--data", metavar="DATASET|FOLDER", help="images that tell how long decoding takes (by default a made-up one)"
-    )
-    _add_config_arguments(parser)
-
-
-def _calibrate(options: argparse.Namespace, workspace: Workspace, output: Output) -> int:
+def calibrate(options: argparse.Namespace, workspace: Workspace, output: Output) -> int:
+    """Measure the speed of this machine."""
     config = read_config(options)
     dataset = find_or_import(workspace, options.data, output) if options.data else None
     from tl_core.planning.speed_benchmark import measure_speed  # TensorFlow, which a wrong option does without
 
     speed = measure_speed(workspace, config, dataset)
-    lines = [f"One image takes {1000 * speed.head.frozen:.1f} ms through the frozen {config.backbone}."]
-    output.result({"backbone": config.backbone, "seconds": asdict(speed)}, lines)
-    return DONE
+    line = f"One image takes {1000 * speed.head.frozen:.1f} ms through the frozen {config.backbone}."
+    return output.result({"backbone": config.backbone, "seconds": asdict(speed)}, [line])
 
 
-TRAIN_VERB = Verb("train", "Train a classifier; Ctrl-C keeps the best model so far.", _add_train_arguments, _train)
-RESUME_VERB = Verb(
-    "resume",
-    "Go on with an interrupted run from its last saved epoch, or with one that has ended.",
-    _add_resume_arguments,
-    _resume,
-)
-CALIBRATE_VERB = Verb(
-    "calibrate",
-    "Measure how fast this machine trains, for the time said before Start.",
-    _add_calibrate_arguments,
-    _calibrate,
-)
+def _run_and_report(run: RunRecord, train: Train, output: Output) -> int:
+    """Train in this thread, print the progress on standard error and the outcome on standard output.
+
+    Raises:
+        TransferLearningError: the training could not go on.
+        StoppedError: stopped before there was a model.
+    """
+    output.say(f"Run {run.id}")
+    stop = threading.Event()
+    with _stopping_on_signals(stop, output), _telling(run.folder.events_file, output):
+        train(run.config, run.dataset_path, run.path, stop.is_set)
+    run = load_run(run.path)
+    values = outcome(run)
+    shares = {"validation": values["val_accuracy"], "test": values["test_accuracy"]}
+    lines = [f"{label} accuracy {percent(share)}" for label, share in shares.items() if share is not None]
+    code = DONE if run.status == "done" else STOPPED
+    return output.result(values, [f"{run.status}: {run.folder.model_file}", *lines], code)
+
+
+def outcome(run: RunRecord) -> dict[str, Any]:
+    """The outcome of a run, in plain values."""
+    metrics = read_metrics(run)
+    best = run.best
+    return {
+        "run_id": run.id,
+        "run_dir": str(run.path),
+        "status": run.status,
+        "val_accuracy": best.val_accuracy if best else None,
+        "val_loss": best.val_loss if best else None,
+        "best_epoch": best.epoch if best else None,
+        "test_accuracy": metrics.get("test", {}).get("accuracy"),
+        "epochs": metrics.get("epochs", 0),
+        "seconds": {stage: round(seconds, 3) for stage, seconds in metrics.get("seconds", {}).items()},
+    }
+
+
+@contextlib.contextmanager
+def _stopping_on_signals(stop: threading.Event, output: Output) -> Iterator[None]:
+    """The first Ctrl-C or SIGTERM keeps the best model; a second one ends the program."""
+
+    def ask_to_stop(number: int, _frame: FrameType | None) -> None:
+        if stop.is_set():
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+        stop.set()
+        output.say("Stopping; the best model so far is kept.")
+
+    if threading.current_thread() is not threading.main_thread():  # only the main thread may handle signals
+        yield
+        return
+    before = {number: signal.signal(number, ask_to_stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def _telling(events_file: Path, output: Output) -> Iterator[None]:
+    """Print what happens in the run, from another thread, until the block ends."""
+    reader = EventReader(events_file)
+    reader.read_new()  # what happened before a resumption
+    finished = threading.Event()
+
+    def tell() -> None:
+        while not finished.wait(_INTERVAL):
+            _tell_new(reader, output)
+
+    thread = threading.Thread(target=tell, name="progress", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        finished.set()
+        thread.join()
+        _tell_new(reader, output)
+
+
+def _tell_new(reader: EventReader, output: Output) -> None:
+    for event in reader.read_new().appended:
+        if event["kind"] in ("phase", "note"):
+            output.say(str(event["text"]))
+        elif event["kind"] == "epoch":
+            output.say(
+                f"Epoch {event['epoch']} of {event['epochs']}: loss {event['loss']:.4f}, "
+                f"accuracy {event['accuracy']:.3f}, validation loss {event['val_loss']:.4f}, "
+                f"accuracy {event['val_accuracy']:.3f}{' (best)' * event['best']}"
+            )
+        elif event["kind"] == "progress" and sys.stderr.isatty():
+            output.task.report(event["done"], event["total"])

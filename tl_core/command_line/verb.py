@@ -1,4 +1,4 @@
-"""What a verb of the command line is, and what all verbs share: exit codes, output, the RUN argument."""
+"""What a verb of the command line is, and what all verbs share: exit codes, output, tables, files they write."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import contextlib
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,9 +31,10 @@ class Output:
         """Print a status line."""
         print(text, file=sys.stderr, flush=True)
 
-    def result(self, values: dict[str, Any], lines: Sequence[str]) -> None:
-        """Print the result: ``values`` as JSON, or ``lines`` as text."""
+    def result(self, values: dict[str, Any], lines: Sequence[str], code: int = DONE) -> int:
+        """Print the result, ``values`` as JSON or ``lines`` as text; returns the exit code."""
         print(json.dumps(values, ensure_ascii=False) if self._as_json else "\n".join(lines), flush=True)
+        return code
 
     def _draw_progress(self, at: Progress) -> None:
         """Overwrite one line of a terminal; silent where there is none."""
@@ -43,24 +43,38 @@ class Output:
             print(f"\r{at.done:,.0f} of {at.total:,.0f}", end=end, file=sys.stderr, flush=True)
 
 
-@dataclass(frozen=True, slots=True)
+Argument = tuple[tuple[str, ...], dict[str, Any]]
+
+
+def argument(*names: str, **how: Any) -> Argument:
+    """An argument of a verb, as `argparse.ArgumentParser.add_argument` takes it."""
+    return names, how
+
+
+RUN: Final = argument("run", metavar="RUN", help="id of a run, as `runs` lists them")
+
+
 class Verb:
-    """One command, its arguments and its function."""
+    """One command.
 
-    name: str
-    help: str
-    add_arguments: Callable[[argparse.ArgumentParser], None]
-    run: Callable[[argparse.Namespace, Workspace, Output], int]  # returns the exit code
-    needs_workspace: bool = True  # the workspace is created, and must be writable, before `run`
+    Args:
+        name: that it is called by.
+        help: what it does, in one sentence.
+        run: does it, and returns the exit code.
+        arguments: besides ``--json``.
+        needs_workspace: whether the workspace is created, and must be writable, before ``run``.
+    """
 
-
-def no_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add nothing."""
-
-
-def add_run_argument(parser: argparse.ArgumentParser) -> None:
-    """Add the id of the run to work with."""
-    parser.add_argument("run", metavar="RUN", help="id of a run, as `runs` lists them")
+    def __init__(
+        self,
+        name: str,
+        help: str,
+        run: Callable[[argparse.Namespace, Workspace, Output], int],
+        *arguments: Argument,
+        needs_workspace: bool = True,
+    ) -> None:
+        self.name, self.help, self.run = name, help, run
+        self.arguments, self.needs_workspace = arguments, needs_workspace
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:

@@ -10,8 +10,7 @@ import pytest
 from PIL import Image
 
 from tests.tl_core.small_trainings import COLOURS, coloured
-from tl_core.command_line import main
-from tl_core.command_line.main import _parser
+from tl_core.command_line import main, parser
 from tl_core.command_line.train import FINE_TUNE_EPOCHS, read_config
 from tl_core.config import AUGMENTATION_LEVELS, TrainingConfig
 from tl_core.config.presets import PRESETS
@@ -229,7 +228,7 @@ def test_only_an_interrupted_run_can_be_resumed(tl, shared_run):
 
 
 def config_of(*words):
-    return read_config(_parser().parse_args(["train", "--data", "digits", *words]))
+    return read_config(parser().parse_args(["train", "--data", "digits", *words]))
 
 
 def test_options_change_the_preset():

@@ -15,8 +15,7 @@ from typing import Any
 import pytest
 
 from tests.tl_core.small_trainings import COLOURS, coloured
-from tl_core.command_line import main
-from tl_core.command_line.main import _parser
+from tl_core.command_line import main, parser
 
 REFERENCE = Path(__file__).with_name("interface.json")
 QUICK = (
@@ -27,7 +26,7 @@ QUICK = (
 
 def options_of_every_verb() -> dict[str, list[dict[str, Any]]]:
     """Verb -> its options; ``""`` -> the verbs with their one line of help."""
-    verbs = next(entry for entry in _parser()._actions if isinstance(entry, argparse._SubParsersAction))
+    verbs = next(entry for entry in parser()._actions if isinstance(entry, argparse._SubParsersAction))
     listed = {"": [{"verb": entry.dest, "help": entry.help} for entry in verbs._choices_actions]}
     return listed | {name: [_option(action) for action in own._actions] for name, own in verbs.choices.items()}
 
