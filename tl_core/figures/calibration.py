@@ -8,7 +8,7 @@ answers are right.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import Final
 
 import plotly.graph_objects as go
 
@@ -18,15 +18,10 @@ from tl_core.figures.palette import ANSWER, RIGHT, TEST, VALIDATION, translucent
 MAX_POINTS: Final = 400  # of the risk-coverage curve
 
 
-class Group(Protocol):
-    """Predictions of about the same probability; `tl_core.inference.calibration.CalibrationBin` is one."""
-
-    @property
-    def confidence(self) -> float: ...
-    @property
-    def accuracy(self) -> float: ...
-    @property
-    def count(self) -> int: ...
+Group = tuple[float, float, int]
+"""Predictions of about the same probability: its mean (0-1), the share that is right (0-1), and their number."""
+Point = tuple[float, float, float]
+"""What a threshold does: itself, the share of images that is answered, and the share of these that is right, 0-1."""
 
 
 def calibration_figure(groups: Sequence[Group], error: float, ink: str = DEFAULT_INK) -> go.Figure:
@@ -37,17 +32,17 @@ def calibration_figure(groups: Sequence[Group], error: float, ink: str = DEFAULT
         error: expected calibration error, 0-1.
         ink: colour of the text.
     """
-    most = max((group.count for group in groups), default=1)
+    most = max((count for _, _, count in groups), default=1)
     figure = go.Figure(
         go.Scatter(
-            x=[round(group.confidence, 4) for group in groups],
-            y=[round(group.accuracy, 4) for group in groups],
-            customdata=[group.count for group in groups],
+            x=[round(confidence, 4) for confidence, _, _ in groups],
+            y=[round(accuracy, 4) for _, accuracy, _ in groups],
+            customdata=[count for _, _, count in groups],
             mode="lines+markers",
             line={"color": ANSWER, "width": 2},
             marker={
                 "color": translucent(ANSWER, 0.75),
-                "size": [8 + 18 * (group.count / most) ** 0.5 for group in groups],
+                "size": [8 + 18 * (count / most) ** 0.5 for _, _, count in groups],
                 "line": {"color": ANSWER, "width": 1},
             },
             hovertemplate="said %{x:.1%}, right %{y:.1%} of %{customdata:,} answers<extra></extra>",
@@ -75,24 +70,13 @@ def describe_calibration(groups: Sequence[Group], error: float) -> str:
     text = f"Calibration curve: expected calibration error {error:.1%}."
     if not groups:
         return text
-    widest = max(groups, key=lambda group: group.count * abs(group.confidence - group.accuracy))
-    if abs(widest.confidence - widest.accuracy) < 0.005:
+    confidence, accuracy, count = max(groups, key=lambda group: group[2] * abs(group[0] - group[1]))
+    if abs(confidence - accuracy) < 0.005:
         return text
     return (
-        f"{text} The group that adds most to it: {widest.count:,} answers given with {widest.confidence:.0%} on "
-        f"average, of which {widest.accuracy:.0%} are right."
+        f"{text} The group that adds most to it: {count:,} answers given with {confidence:.0%} on average, of which "
+        f"{accuracy:.0%} are right."
     )
-
-
-class Point(Protocol):
-    """What one threshold does; `tl_core.inference.calibration.Coverage` is one."""
-
-    @property
-    def threshold(self) -> float: ...
-    @property
-    def coverage(self) -> float: ...
-    @property
-    def accuracy(self) -> float: ...
 
 
 def risk_coverage_figure(curve: Sequence[Point], chosen: Point, ink: str = DEFAULT_INK) -> go.Figure:
@@ -104,13 +88,13 @@ def risk_coverage_figure(curve: Sequence[Point], chosen: Point, ink: str = DEFAU
         ink: colour of the text.
     """
     shown = [curve[place] for place in evenly_spaced(len(curve), MAX_POINTS)]
-    lowest = min([point.accuracy for point in shown] + [chosen.accuracy])
+    lowest = min(accuracy for _, _, accuracy in [*shown, chosen])
     figure = go.Figure(
         [
             go.Scatter(
-                x=[round(point.coverage, 4) for point in shown],
-                y=[round(point.accuracy, 4) for point in shown],
-                customdata=[round(point.threshold, 4) for point in shown],
+                x=[round(coverage, 4) for _, coverage, _ in shown],
+                y=[round(accuracy, 4) for _, _, accuracy in shown],
+                customdata=[round(threshold, 4) for threshold, _, _ in shown],
                 mode="lines",
                 line={"color": VALIDATION, "width": 2.5},
                 hovertemplate=(
@@ -120,8 +104,8 @@ def risk_coverage_figure(curve: Sequence[Point], chosen: Point, ink: str = DEFAU
                 showlegend=False,
             ),
             go.Scatter(
-                x=[chosen.coverage],
-                y=[chosen.accuracy],
+                x=[chosen[1]],
+                y=[chosen[2]],
                 mode="markers",
                 marker={"symbol": "star", "size": 18, "color": RIGHT, "line": {"color": ink, "width": 1}},
                 hoverinfo="skip",
@@ -137,9 +121,9 @@ def risk_coverage_figure(curve: Sequence[Point], chosen: Point, ink: str = DEFAU
 
 def describe_risk_coverage(curve: Sequence[Point], chosen: Point) -> str:
     """The curve as text, for screen readers."""
-    everything = curve[0]
+    threshold, coverage, accuracy = chosen
     return (
-        f"Accuracy against the share of images that get an answer. Answering all, {everything.accuracy:.1%} are "
-        f"right. With the chosen threshold of {chosen.threshold:.1%}, {chosen.coverage:.1%} are answered and "
-        f"{chosen.accuracy:.1%} of these are right."
+        f"Accuracy against the share of images that get an answer. Answering all, {curve[0][2]:.1%} are right. "
+        f"With the chosen threshold of {threshold:.1%}, {coverage:.1%} are answered and {accuracy:.1%} of these are "
+        "right."
     )

@@ -66,10 +66,13 @@ def class_curves_figure(
     """
     ordered = sorted(curves, key=lambda curve: curve.area)
     points = max(24, MAX_POINTS // max(1, len(ordered)))
-    named = range(min(NAMED_CLASSES, len(ordered)))
-    traces = [_trace(curve, kind, points, place if place in named else None) for place, curve in enumerate(ordered)]
+    traces = []
+    for place, curve in enumerate(ordered):
+        named = place < NAMED_CLASSES
+        color, width = (RUNS[place], 2) if named else (translucent(TEST, 0.5), 1)
+        traces.append(_trace(curve, kind, escape(shorten(curve.name, MAX_NAME)), points, color, width, named))
     traces.reverse()  # coloured lines are drawn over grey ones
-    figure = go.Figure([*traces, _mean_trace(mean, kind, ink)])
+    figure = go.Figure([*traces, _trace(mean, kind, MEAN, len(mean.x), ink, MEAN_WIDTH)])
     if kind == "roc":
         figure.add_shape(diagonal(TEST, 1))
     return figure.update_layout(_layout(WORDS[kind], ink))
@@ -85,29 +88,18 @@ def describe_class_curves(curves: Sequence[ClassCurve], mean: ClassCurve, kind: 
     )
 
 
-def _trace(curve: ClassCurve, kind: Kind, points: int, place: int | None) -> go.Scatter:
+def _trace(
+    curve: ClassCurve, kind: Kind, name: str, points: int, color: str, width: float, in_legend: bool | None = None
+) -> go.Scatter:
     places = evenly_spaced(len(curve.x), points)
-    color = translucent(TEST, 0.5) if place is None else RUNS[place % len(RUNS)]
-    words, name = WORDS[kind], escape(shorten(curve.name, MAX_NAME))
     return go.Scatter(
         x=np.round(curve.x[places], 4).tolist(),
         y=np.round(curve.y[places], 4).tolist(),
         name=f"{name} ({curve.area:.3f})",
         mode="lines",
-        line={"color": color, "width": 1 if place is None else 2, "shape": words.shape},
-        showlegend=place is not None,
+        line={"color": color, "width": width, "shape": WORDS[kind].shape},
+        showlegend=in_legend,
         hovertemplate=f"<b>{name}</b><br>%{{x:.1%}}, %{{y:.1%}}<extra></extra>",
-    )
-
-
-def _mean_trace(mean: ClassCurve, kind: Kind, ink: str) -> go.Scatter:
-    return go.Scatter(
-        x=np.round(mean.x, 4).tolist(),
-        y=np.round(mean.y, 4).tolist(),
-        name=f"{MEAN} ({mean.area:.3f})",
-        mode="lines",
-        line={"color": ink, "width": MEAN_WIDTH, "shape": WORDS[kind].shape},
-        hovertemplate=f"<b>{MEAN}</b><br>%{{x:.1%}}, %{{y:.1%}}<extra></extra>",
     )
 
 

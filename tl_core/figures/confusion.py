@@ -48,15 +48,22 @@ def confusion_figure(
     """
     labels = [escape(label) for label in axis_labels(classes)]
     numbered = len(classes) <= MAX_NUMBERED_CLASSES
-    opacity = OPACITY_UNDER_NUMBERS if numbered else OPACITY
+    faintest, strongest = OPACITY_UNDER_NUMBERS if numbered else OPACITY
+    shares = matrix / np.maximum(1, matrix.sum(axis=1, keepdims=True))  # of each row; 0 in a row without images
+    signed = shares * (2 * np.eye(len(matrix)) - 1)  # negative off the diagonal
     figure = go.Figure(
         go.Heatmap(
-            z=_signed_shares(matrix),
+            z=[[round(value, 4) or None for value in row] for row in signed.tolist()],
             x=labels,
             y=labels,
             zmin=-1,
             zmax=1,
-            colorscale=_colors(*opacity),
+            colorscale=[
+                [0.0, translucent(WRONG, strongest)],
+                [0.499, translucent(WRONG, faintest)],
+                [0.501, translucent(RIGHT, faintest)],
+                [1.0, translucent(RIGHT, strongest)],
+            ],
             showscale=False,
             hoverinfo="skip",  # the targets have it
             xgap=int(numbered),
@@ -64,7 +71,7 @@ def confusion_figure(
         )
     )
     if numbered:
-        figure.add_trace(_cell_numbers(matrix, labels, numbers, ink))
+        figure.add_trace(_cell_numbers(matrix if numbers == "count" else shares * 100, labels, ink))
     figure.add_trace(_targets(matrix, classes, labels, ink, every_cell=numbered))
     return figure.update_layout(_layout(len(classes), ink))
 
@@ -99,44 +106,12 @@ def axis_labels(classes: Sequence[str]) -> list[str]:
 
     The end, the beginning or the middle is left out, whichever keeps the names distinct.
     """
-    for cut in (_without_end, _without_beginning, _without_middle):
-        labels = [name if len(name) <= MAX_LABEL else cut(name) for name in classes]
+    kept = MAX_LABEL - 1
+    for start, end in ((kept, 0), (0, kept), (kept - kept // 2, kept // 2)):  # characters of a long name that stay
+        labels = [name if len(name) <= MAX_LABEL else f"{name[:start]}…{name[len(name) - end :]}" for name in classes]
         if len(set(labels)) == len(classes):
             return labels
-    return [f"{number}: {_without_end(name)}" for number, name in enumerate(classes, start=1)]
-
-
-def _without_end(name: str) -> str:
-    return shorten(name, MAX_LABEL)
-
-
-def _without_beginning(name: str) -> str:
-    return f"…{name[1 - MAX_LABEL :]}"
-
-
-def _without_middle(name: str) -> str:
-    half = MAX_LABEL // 2
-    return f"{name[:half]}…{name[1 - half :]}"
-
-
-def _shares(matrix: np.ndarray) -> np.ndarray:
-    """Each cell's share of its row, 0-1; 0 in a row without images."""
-    return np.asarray(matrix / np.maximum(1, matrix.sum(axis=1, keepdims=True)))
-
-
-def _signed_shares(matrix: np.ndarray) -> list[list[float | None]]:
-    """Shares of the row, those off the diagonal negative; None where there is no image."""
-    signed = _shares(matrix) * (2 * np.eye(len(matrix)) - 1)
-    return [[round(value, 4) or None for value in row] for row in signed.tolist()]
-
-
-def _colors(faintest: float, strongest: float) -> list[list[Any]]:
-    return [
-        [0.0, translucent(WRONG, strongest)],
-        [0.499, translucent(WRONG, faintest)],
-        [0.501, translucent(RIGHT, faintest)],
-        [1.0, translucent(RIGHT, strongest)],
-    ]
+    return [f"{number}: {shorten(name, MAX_LABEL)}" for number, name in enumerate(classes, start=1)]
 
 
 def _targets(
@@ -172,14 +147,14 @@ def _hover_text(classes: Sequence[str], row: int, column: int, count: int, image
     return f"<b>{escape(classes[row])}</b>: {count:,} of {images:,} {verdict} ({count / images:.1%})"
 
 
-def _cell_numbers(matrix: np.ndarray, labels: Sequence[str], numbers: Numbers, ink: str) -> go.Scatter:
-    rows, columns = np.nonzero(matrix)
-    values = matrix if numbers == "count" else np.rint(_shares(matrix) * 100).astype(int)
-    texts = [_cell_text(int(value), numbers) for value in values[rows, columns]]
+def _cell_numbers(values: np.ndarray, labels: Sequence[str], ink: str) -> go.Scatter:
+    """The numbers in the cells that have images; a share of less than half a percent is not shown as nothing."""
+    rows, columns = np.nonzero(values)
+    shown = np.rint(values[rows, columns]).astype(int).tolist()
     return go.Scatter(
         x=[labels[column] for column in columns.tolist()],
         y=[labels[row] for row in rows.tolist()],
-        text=texts,
+        text=[f"{value:,}" if value else "<1" for value in shown],
         mode="text",
         textfont={"size": 13 if len(labels) <= 10 else 10, "color": ink},
         hoverinfo="skip",
@@ -189,29 +164,23 @@ def _cell_numbers(matrix: np.ndarray, labels: Sequence[str], numbers: Numbers, i
     )
 
 
-def _cell_text(value: int, numbers: Numbers) -> str:
-    return "<1" if numbers == "share" and value == 0 else f"{value:,}"
-
-
 def _layout(classes: int, ink: str) -> dict[str, Any]:
+    numbered = classes <= MAX_NUMBERED_CLASSES
     axis: dict[str, Any] = {
         "type": "category",
         "showgrid": False,
         "zeroline": False,
         "automargin": True,
-        "tickfont": {"size": 12 if classes <= MAX_NUMBERED_CLASSES else 10, "color": ink},
+        "tickfont": {"size": 12 if numbered else 10, "color": ink},
         "ticks": "",
-        "fixedrange": classes <= MAX_NUMBERED_CLASSES,
+        "fixedrange": numbered,
     }
+    title = {"standoff": 20, "font": {"size": 13, "color": ink}}
     return plain_layout(
-        {**axis, "title": _title("The model said", ink)},
-        {**axis, "title": _title("It really is", ink), "autorange": "reversed"},
+        {**axis, "title": {"text": "The model said", **title}},
+        {**axis, "title": {"text": "It really is", **title}, "autorange": "reversed"},
         min(860, max(340, 200 + 34 * classes)),
-        dragmode="zoom" if classes > MAX_NUMBERED_CLASSES else False,
+        dragmode=False if numbered else "zoom",
         # Where every cell has a mark, the nearest one is that of the cell itself, however large cells are.
-        hoverdistance=-1 if classes <= MAX_NUMBERED_CLASSES else 20,
+        hoverdistance=-1 if numbered else 20,
     )
-
-
-def _title(text: str, ink: str) -> dict[str, Any]:
-    return {"text": text, "standoff": 20, "font": {"size": 13, "color": ink}}

@@ -1,4 +1,4 @@
-"""The live chart's content: accuracy and loss of a run, as Plotly traces and layout.
+"""Accuracy and loss as Plotly traces and layout: the live chart of a run, and several runs over each other.
 
 The traces carry only what the data decides. What the reader decides (smoothing, logarithmic loss) and what the
 page decides (theme, width) is added in the browser by ``live_chart.js``, without a round trip.
@@ -6,17 +6,23 @@ page decides (theme, width) is added in the browser by ``live_chart.js``, withou
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from tl_core.config.phases import PHASE_TITLES
 from tl_core.figures.history import TABLE_COLUMNS, History, decimate
-from tl_core.figures.palette import TRAINING, VALIDATION, translucent
+from tl_core.figures.layout import shorten
+from tl_core.figures.palette import RUNS, TRAINING, VALIDATION, translucent
+
+Progress = Literal["epoch", "time"]
+"""What runs are held against: epochs, or seconds since each began to train."""
 
 MAX_POINTS: Final = 2000  # drawn in all; longer series are decimated, never cut off
 POINTS_PER_EPOCH_SERIES: Final = 300
 MARKED_EPOCHS: Final = 24  # with more, their marks would hide which line is dashed
+LEAST_POINTS: Final = 12  # of one line, however many runs are compared
+NAME_LENGTH: Final = 32  # characters of a run's name in the legend
 LABEL_ROOM: Final = 0.3  # of a plot's width that the name of a phase needs
 HORIZONS: Final = (1, 2, 3, 5, 8, 12, 20, 30, 50, 80, 120, 200, 300, 500, 800, 1200, 2000)
 
@@ -72,11 +78,17 @@ def curve_layout(history: History) -> dict[str, Any]:
     """Axes, phase boundaries and what stands where nothing is drawn yet; without sizes and theme colours."""
     upper = _horizon(history)
     boundaries = [phase.first_epoch - 1 for phase in history.phases[1:]]
+    axis = {
+        "title": {"text": "Epoch"},
+        # Not a fixed range: when one changes, Plotly drops the reader's zoom. Some room keeps the last mark whole.
+        "autorange": True,
+        "autorangeoptions": {"include": [0, upper], "clipmin": 0, "clipmax": upper * 1.03},
+        "tickformat": "~g",
+        "tick0": 0,
+        **({"dtick": 1} if upper <= 12 else {"nticks": 9}),
+    }
     return {
-        "xaxis": _epoch_axis(upper, "y"),
-        "yaxis": {"title": {"text": "Accuracy"}, "tickformat": ",.1~%", "anchor": "x"},
-        "xaxis2": _epoch_axis(upper, "y2"),
-        "yaxis2": {"title": {"text": "Loss"}, "tickformat": "~g", "anchor": "x2"},
+        **_axes(axis),
         "shapes": [_boundary(x, panel) for x in boundaries for panel in PANELS],
         "annotations": [_label(x, side, panel, upper) for x in boundaries for side in (0, 1) for panel in PANELS],
         "hovermode": "x unified",
@@ -89,11 +101,11 @@ def describe_curves(history: History) -> str:
         return "Training curves: no epoch is finished yet, so there is nothing to see so far."
     first, last = next(iter(history.epochs)), next(reversed(history.epochs))
     span = f"epoch {last}" if first == last else f"epochs {first} to {last}"
-    accuracy, loss = history.column("val_accuracy"), history.column("val_loss")
-    parts = [f"Training curves over {span}: validation accuracy {_change(accuracy, percent=True)}"]
-    parts.append(f"validation loss {_change(loss, percent=False)}")
-    parts.append(f"training accuracy {_change(history.column('accuracy'), percent=True)}")
-    text = ", ".join(parts) + "."
+    text = (
+        f"Training curves over {span}: validation accuracy {_change(history.column('val_accuracy'), '.1%')}, "
+        f"validation loss {_change(history.column('val_loss'), '.3g')}, "
+        f"training accuracy {_change(history.column('accuracy'), '.1%')}."
+    )
     if history.best_epoch is not None:
         text += f" The best epoch so far is {history.best_epoch}."
     for phase in history.phases[1:]:
@@ -101,44 +113,101 @@ def describe_curves(history: History) -> str:
     return text
 
 
-def _panel_traces(history: History, panel: Panel, batch_points: int) -> Iterable[dict[str, Any]]:
-    x = list(history.epochs)
-    first_panel = panel is PANELS[0]
-    mode = "lines+markers" if len(x) <= MARKED_EPOCHS else "lines"
-    batches = decimate([point[panel.batch_place] for point in history.batches], batch_points)
+def comparison_payload(runs: Sequence[tuple[str, History]], by: Progress, *, revision: str) -> dict[str, Any]:
+    """All that the chart of several runs needs, as `curves_payload`: one colour per run, training dashed.
+
+    Args:
+        runs: name and curves of each, in the order of their colours.
+        by: what stands on the horizontal axis.
+        revision: names the chart; while it stays the same, the reader's zoom and hidden lines stay too.
+    """
+    limit = max(LEAST_POINTS, MAX_POINTS // max(1, 4 * len(runs)))
+    reached = (history.epochs.get(history.best_epoch or 0, {}).get("val_accuracy") for _, history in runs)
+    said = [
+        f"{name} " + ("has no finished epoch yet" if best is None else f"reached {best:.1%} validation accuracy")
+        for (name, _), best in zip(runs, reached, strict=True)
+    ]
+    title = {"text": "Epoch" if by == "epoch" else "Seconds since the first epoch began"}
+    return {
+        "revision": revision,
+        "title": "comparison",
+        "traces": [
+            trace
+            for place, (name, history) in enumerate(runs)
+            for panel in PANELS
+            for trace in _compared_traces(history, panel, by, place, shorten(name, NAME_LENGTH), limit)
+        ],
+        "layout": {
+            **_axes({"title": title, "rangemode": "tozero", "tickformat": "~g", "nticks": 9}),
+            "shapes": [],
+            "annotations": [],
+            "hovermode": "x unified" if by == "epoch" else "closest",
+            "legend": {"x": 0, "xanchor": "left", "y": -0.22, "yanchor": "top"},
+        },
+        "hover_title": "Epoch %{x}" if by == "epoch" else "%{x:.0f} s",
+        "columns": ["run", *TABLE_COLUMNS],
+        "rows": [[name, *map(short_number, row)] for name, history in runs for row in history.table()],
+        "description": f"Curves of {len(runs)} runs: {'; '.join(said)}.",
+    }
+
+
+def _panel_traces(history: History, panel: Panel, batch_points: int) -> Iterator[dict[str, Any]]:
+    epochs = list(history.epochs)
+    mode = "lines+markers" if len(epochs) <= MARKED_EPOCHS else "lines"
+    x, y = [point[0] for point in history.batches], [point[panel.batch_place] for point in history.batches]
     yield {
-        **_trace(panel, "batch", "Training, per batch", first_panel),
-        "x": [short_number(history.batches[place][0]) for place in batches],
-        "y": [short_number(history.batches[place][panel.batch_place]) for place in batches],
+        **_trace(panel, "batch", "Training, per batch"),
+        **_points(x, y, batch_points),
         "line": {"color": translucent(TRAINING, 0.6), "width": 1},
         "mode": "lines",
         # Once there are epochs, the hover box shows epochs alone.
         **({"hoverinfo": "skip", "hovertemplate": None} if history.epochs else {}),
     }
-    yield {
-        **_trace(panel, "training", "Training", first_panel),
-        **_points(x, history.column(panel.metric)),
-        "line": {"color": TRAINING, "width": 2, "dash": "dash"},
-        "marker": {"color": TRAINING, "size": 5},
-        "mode": mode,
-    }
-    yield {
-        **_trace(panel, "validation", "Validation", first_panel),
-        **_points(x, history.column(f"val_{panel.metric}")),
-        "line": {"color": VALIDATION, "width": 2.5, "dash": "solid"},
-        "marker": {"color": VALIDATION, "size": 5},
-        "mode": mode,
-    }
-    yield {**_trace(panel, "best", "Best epoch", first_panel), **_best(history, panel)}
+    for role, prefix, name, color, width, dash in (
+        ("training", "", "Training", TRAINING, 2, "dash"),
+        ("validation", "val_", "Validation", VALIDATION, 2.5, "solid"),
+    ):
+        yield {
+            **_trace(panel, role, name),
+            **_points(epochs, history.column(prefix + panel.metric), POINTS_PER_EPOCH_SERIES),
+            "line": {"color": color, "width": width, "dash": dash},
+            "marker": {"color": color, "size": 5},
+            "mode": mode,
+        }
+    yield {**_trace(panel, "best", "Best epoch"), **_best(history, panel)}
 
 
-def _trace(panel: Panel, role: str, name: str, first_panel: bool) -> dict[str, Any]:
+def _compared_traces(
+    history: History, panel: Panel, by: Progress, place: int, name: str, limit: int
+) -> Iterator[dict[str, Any]]:
+    color = RUNS[place % len(RUNS)]
+    x: list[float] = list(history.epochs)
+    if by == "time" and x:
+        ends = history.column("t")
+        began = ends[0] - (history.column("seconds")[0] or 0.0)
+        x = [round(end - began, 2) for end in ends]
+    for role, prefix, dash, width in (("training", "", "dash", 1.5), ("validation", "val_", "solid", 2.5)):
+        validation = role == "validation"
+        trace = _trace(panel, role, name if validation else f"{name}, training")
+        yield {
+            **trace,
+            **_points(x, history.column(prefix + panel.metric), limit),
+            "uid": f"{place}-{trace['uid']}",
+            "legendgroup": str(place),
+            "showlegend": validation and trace["showlegend"],
+            "line": {"color": color, "width": width, "dash": dash},
+            "marker": {"color": color, "size": 4},
+            "mode": "lines+markers" if validation and 0 < len(x) <= MARKED_EPOCHS else "lines",
+        }
+
+
+def _trace(panel: Panel, role: str, name: str) -> dict[str, Any]:
     return {
         "type": "scatter",
         "uid": f"{panel.metric}-{role}",
         "name": name,
         "legendgroup": role,
-        "showlegend": first_panel,
+        "showlegend": panel is PANELS[0],
         "xaxis": f"x{panel.axis}",
         "yaxis": f"y{panel.axis}",
         "meta": {"role": role},
@@ -157,22 +226,17 @@ def _best(history: History, panel: Panel) -> dict[str, Any]:
     }
 
 
-def _points(x: Sequence[int], y: Sequence[float | None]) -> dict[str, Any]:
-    places = decimate(y, POINTS_PER_EPOCH_SERIES)
-    return {"x": [x[place] for place in places], "y": [short_number(y[place]) for place in places]}
+def _points(x: Sequence[float], y: Sequence[float | None], limit: int) -> dict[str, Any]:
+    places = decimate(y, limit)
+    return {"x": [short_number(x[place]) for place in places], "y": [short_number(y[place]) for place in places]}
 
 
-def _epoch_axis(upper: int, anchor: str) -> dict[str, Any]:
-    ticks = {"dtick": 1} if upper <= 12 else {"nticks": 9}
+def _axes(x: dict[str, Any]) -> dict[str, Any]:
     return {
-        "title": {"text": "Epoch"},
-        # Not a fixed range: when one changes, Plotly drops the reader's zoom. Some room keeps the last mark whole.
-        "autorange": True,
-        "autorangeoptions": {"include": [0, upper], "clipmin": 0, "clipmax": upper * 1.03},
-        "tickformat": "~g",
-        "tick0": 0,
-        "anchor": anchor,
-        **ticks,
+        "xaxis": {**x, "anchor": "y"},
+        "yaxis": {"title": {"text": "Accuracy"}, "tickformat": ",.1~%", "anchor": "x"},
+        "xaxis2": {**x, "anchor": "y2"},
+        "yaxis2": {"title": {"text": "Loss"}, "tickformat": "~g", "anchor": "x2"},
     }
 
 
@@ -218,12 +282,12 @@ def _label(x: int, side: int, panel: Panel, upper: int) -> dict[str, Any]:
     return label
 
 
-def _change(values: Sequence[float | None], *, percent: bool) -> str:
+def _change(values: Sequence[float | None], form: str) -> str:
     present = [value for value in values if value is not None]
     if not present:
         return "is not known"
-    first, last = (f"{value:.1%}" if percent else f"{value:.3g}" for value in (present[0], present[-1]))
-    if len(present) == 1 or first == last:
+    first, last = format(present[0], form), format(present[-1], form)
+    if first == last:
         return f"stands at {last}"
     return f"{'rose' if present[-1] > present[0] else 'fell'} from {first} to {last}"
 

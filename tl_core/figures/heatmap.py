@@ -33,10 +33,8 @@ def overlay(picture: npt.NDArray[np.uint8], heat: npt.NDArray[np.float32], side:
     # The centre of each cell stays in its place: bicubic, and no wrapped edges.
     levels = np.asarray(Image.fromarray(heat.astype(np.float32), mode="F").resize(size, Image.Resampling.BICUBIC))
     levels = np.clip(levels, 0, 1)[..., None]
-    place = levels * (len(_COLORS) - 1)
-    below = np.minimum(place.astype(int), len(_COLORS) - 2)[..., 0]
-    share = place - below[..., None]
-    colors = _COLORS[below] * (1 - share) + _COLORS[below + 1] * share
+    steps = np.linspace(0, 1, len(_COLORS))
+    colors = np.concatenate([np.interp(levels, steps, channel) for channel in _COLORS.T], axis=-1)
     mixed = np.asarray(ground, np.float32) * (1 - STRONGEST * levels) + colors * STRONGEST * levels
     file = io.BytesIO()
     Image.fromarray(np.rint(mixed).astype(np.uint8)).save(file, "PNG")

@@ -6,13 +6,15 @@ import functools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from tl_core.config.phases import PHASE_TITLES
 from tl_core.runs import RunRecord, read_events
 
 SPARKLINE_POINTS: Final = 40
 TABLE_COLUMNS: Final = ("epoch", "phase", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds")
+
+Value = TypeVar("Value")
 
 
 @dataclass(slots=True)
@@ -37,16 +39,19 @@ class History:
 
     def add(self, events: Iterable[dict[str, Any]]) -> History:
         """Take in further events; returns itself."""
-        handlers = {
-            "phase": self._on_phase,
-            "batch": self._on_batch,
-            "epoch": self._on_epoch,
-            "pinned": self._on_watched,
-            "end": self._on_end,
-        }
         for event in events:
-            if handler := handlers.get(event["kind"]):
-                handler(event)
+            match event["kind"]:
+                case "phase":
+                    self._on_phase(event)
+                case "batch":
+                    self._on_batch(event)
+                case "epoch":
+                    self.epochs = _put(self.epochs, event, event)
+                    self.best_epoch = int(event["epoch"]) if event.get("best") else self.best_epoch
+                case "pinned":
+                    self.watched = _put(self.watched, event, event["probabilities"])
+                case "end":
+                    self.finished = True
         return self
 
     @property
@@ -84,22 +89,14 @@ class History:
             self.batches.pop()
         self.batches.append((place, event.get("accuracy"), event.get("loss")))
 
-    def _on_epoch(self, event: dict[str, Any]) -> None:
-        number = int(event["epoch"])
-        if next(reversed(self.epochs), 0) >= number:
-            self.epochs = {earlier: values for earlier, values in self.epochs.items() if earlier < number}
-        self.epochs[number] = event
-        if event.get("best"):
-            self.best_epoch = number
 
-    def _on_watched(self, event: dict[str, Any]) -> None:
-        number = int(event["epoch"])
-        if next(reversed(self.watched), 0) >= number:
-            self.watched = {earlier: values for earlier, values in self.watched.items() if earlier < number}
-        self.watched[number] = event["probabilities"]
-
-    def _on_end(self, _event: dict[str, Any]) -> None:
-        self.finished = True
+def _put(values: dict[int, Value], event: dict[str, Any], value: Value) -> dict[int, Value]:
+    """Set the value of the event's epoch; those of later epochs are from before the run was resumed, and go."""
+    number = int(event["epoch"])
+    if next(reversed(values), 0) >= number:
+        values = {earlier: kept for earlier, kept in values.items() if earlier < number}
+    values[number] = value
+    return values
 
 
 def accuracy_sparkline(run: RunRecord) -> tuple[float, ...]:
@@ -144,12 +141,6 @@ def decimate(values: Sequence[float | None], limit: int) -> list[int]:
     kept = {0, count - 1}
     for stretch in range(stretches):
         begin, end = 1 + stretch * (count - 2) // stretches, 1 + (stretch + 1) * (count - 2) // stretches
-        kept.update(_extremes(values, begin, end))
+        present = [(value, place) for place in range(begin, end) if (value := values[place]) is not None]
+        kept.update({min(present)[1], max(present)[1]} if present else {begin})
     return sorted(kept)
-
-
-def _extremes(values: Sequence[float | None], begin: int, end: int) -> tuple[int, ...]:
-    present = [(value, place) for place in range(begin, end) if (value := values[place]) is not None]
-    if not present:
-        return (begin,) if begin < end else ()
-    return min(present)[1], max(present)[1]

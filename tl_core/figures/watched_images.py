@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -28,7 +29,8 @@ def watched_images_payload(
         history: the run so far.
         thumbnails: address of each picture.
     """
-    shown = _shown_epochs(list(history.watched))
+    epochs = list(history.watched)
+    shown = epochs[:: -max(1, math.ceil(len(epochs) / MAX_POINTS))][::-1]  # evenly spread, the last one always
     last = max([history.planned, *history.watched, 1])
     return {
         "epochs": shown,
@@ -50,39 +52,26 @@ def class_style(index: int) -> dict[str, Any]:
 
 
 def _of_picture(rows: Sequence[Sequence[Probability]], classes: Sequence[str], truth: str | None) -> dict[str, Any]:
+    said = f" It is {truth}." if truth is not None else ""
     if not rows:
-        said = f" It is {truth}." if truth is not None else ""
         return {"truth": truth, "answers": [], "right": None, "lines": [], "description": f"No answer yet.{said}"}
-    latest = _ranked(rows[-1])
-    best = [classes[index] for index in latest[:NAMED]]
-    texts = [probability_text(rows[-1][index] or 0.0) for index in latest[:NAMED]]
+    answers = [
+        {"name": classes[index], "text": probability_text(rows[-1][index] or 0.0), **class_style(index)}
+        for index in _ranked(rows[-1])[:NAMED]
+    ]
+    told = ", ".join(f"{answer['name']} {answer['text']}" for answer in answers)
     highest = [max(row[index] or 0.0 for row in rows) for index in range(len(classes))]
-    drawn = sorted(_ranked(highest)[:MAX_LINES])
     return {
         "truth": truth,
-        "right": None if truth is None else truth == best[0],
-        "answers": [
-            {"name": name, "text": text, **class_style(index)}
-            for name, text, index in zip(best, texts, latest, strict=False)
-        ],
+        "right": None if truth is None else truth == answers[0]["name"],
+        "answers": answers,
         "lines": [
-            {"name": classes[index], "values": [row[index] for row in rows], **class_style(index)} for index in drawn
+            {"name": classes[index], "values": [row[index] for row in rows], **class_style(index)}
+            for index in sorted(_ranked(highest)[:MAX_LINES])
         ],
-        "description": _in_words(best, texts, truth, len(rows)),
+        "description": f"Probabilities over {len(rows)} epochs, the last: {told}.{said}",
     }
-
-
-def _in_words(best: Sequence[str], texts: Sequence[str], truth: str | None, epochs: int) -> str:
-    answers = ", ".join(f"{name} {text}" for name, text in zip(best, texts, strict=True))
-    said = f" It is {truth}." if truth is not None else ""
-    return f"Probabilities over {epochs} epochs, the last: {answers}.{said}"
 
 
 def _ranked(row: Sequence[Probability]) -> list[int]:
     return sorted(range(len(row)), key=lambda index: -(row[index] or 0.0))
-
-
-def _shown_epochs(epochs: Sequence[int]) -> list[int]:
-    """At most `MAX_POINTS` of them, evenly spread, the last one always."""
-    step = -(-len(epochs) // MAX_POINTS)
-    return list(epochs[::-1][:: max(1, step)][::-1])

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -54,17 +55,15 @@ class Calibration:
         return from_mapping(cls, values)
 
 
-@dataclass(frozen=True, slots=True)
-class CalibrationBin:
+class CalibrationBin(NamedTuple):
     """Predictions whose probability is in one tenth."""
 
     confidence: float  # mean probability of the answers, 0-1
     accuracy: float  # share of them that is right, 0-1
-    count: int
+    answers: int
 
 
-@dataclass(frozen=True, slots=True)
-class RiskCoverage:
+class RiskCoverage(NamedTuple):
     """What a threshold does."""
 
     threshold: float
@@ -136,7 +135,7 @@ def calibration_bins(probabilities: Probabilities, labels: Labels, bins: int = B
 def expected_calibration_error(probabilities: Probabilities, labels: Labels, bins: int = BINS) -> float:
     """Mean distance between probability and share of right predictions, 0-1 (Guo et al. 2017, equation 3)."""
     groups = calibration_bins(probabilities, labels, bins)
-    return sum(group.count * abs(group.confidence - group.accuracy) for group in groups) / max(1, len(labels))
+    return sum(group.answers * abs(group.confidence - group.accuracy) for group in groups) / max(1, len(labels))
 
 
 def risk_coverage_curve(probabilities: Probabilities, labels: Labels) -> list[RiskCoverage]:
@@ -149,6 +148,12 @@ def risk_coverage_curve(probabilities: Probabilities, labels: Labels) -> list[Ri
     sure, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
     thresholds = [0.0, *sorted(set(sure.tolist()))]
     return [_coverage(sure, right, threshold) for threshold in thresholds]
+
+
+def at_threshold(curve: Sequence[RiskCoverage], threshold: float) -> RiskCoverage:
+    """What any threshold does: the curve is flat between two probabilities that occur, so as the next one above."""
+    following = (point for point in curve if point.threshold >= threshold)
+    return next(following, RiskCoverage(threshold, 0.0, 1.0))._replace(threshold=threshold)
 
 
 def suggest_threshold(probabilities: Probabilities, labels: Labels, accuracy: float) -> RiskCoverage | None:

@@ -17,8 +17,7 @@ from typing import Final
 
 import streamlit as st
 
-from tl_core.figures.comparison import ComparedRun, Progress, comparison_payload
-from tl_core.figures.curves import curves_payload
+from tl_core.figures.curves import Progress, comparison_payload, curves_payload
 from tl_core.figures.history import History
 from tl_core.storage.files import write_bytes
 
@@ -46,11 +45,11 @@ def live_chart(history: History, *, key: str, title: str = "") -> None:
     _mount(key=key, data={**payload, "plotly_url": bundle_url()})
 
 
-def comparison_chart(runs: Sequence[ComparedRun], by: Progress, *, key: str) -> None:
+def comparison_chart(runs: Sequence[tuple[str, History]], by: Progress, *, key: str) -> None:
     """Draw the curves of several runs over each other.
 
     Args:
-        runs: in the order of their colours.
+        runs: name and curves of each, in the order of their colours.
         by: what stands on the horizontal axis.
         key: names the chart on its page.
     """

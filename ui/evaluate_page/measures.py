@@ -272,7 +272,7 @@ def _calibration(result: Evaluation, key: str, file_name: str) -> None:
         config=WITHOUT_LOGO,
         alt=describe_calibration(groups, error),
     )
-    rows = [(group.confidence, group.accuracy, group.count) for group in groups]
+    rows = [(group.confidence, group.accuracy, group.answers) for group in groups]
     columns = ("mean_probability", "accuracy", "answers")
     _figures_download(columns, rows, f"{file_name}-calibration.csv", f"{key}-calibration-csv")
 

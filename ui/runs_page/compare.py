@@ -8,7 +8,8 @@ from typing import Final, cast
 import pandas as pd
 import streamlit as st
 
-from tl_core.figures.comparison import ComparedRun, Progress
+from tl_core.figures.curves import Progress
+from tl_core.figures.history import History
 from tl_core.runs import RunRecord, list_runs
 from tl_core.runs.comparison import ResultKind, differing_settings, results_of, unique_names
 from tl_core.storage.format import MISSING, duration, number, percent
@@ -81,9 +82,9 @@ def _remember(key: str) -> None:
     st.query_params[PARAMETER] = ",".join(st.session_state[key])
 
 
-def _compared(run: RunRecord) -> ComparedRun:
+def _compared(run: RunRecord) -> tuple[str, History]:
     with following(run) as feed:
-        return ComparedRun(run.name, feed.history)
+        return run.name, feed.history
 
 
 def _differences(runs: Sequence[RunRecord]) -> None:

@@ -8,8 +8,7 @@ import plotly.graph_objects as go
 import pytest
 
 from tests.tl_core.figures.run_events import epoch, phase, two_phase_run
-from tl_core.figures.comparison import ComparedRun, comparison_payload
-from tl_core.figures.curves import MAX_POINTS
+from tl_core.figures.curves import MAX_POINTS, comparison_payload
 from tl_core.figures.history import History
 from tl_core.figures.palette import RUNS, TRAINING, VALIDATION
 
@@ -18,7 +17,7 @@ def run(name="A run", epochs=5, begin=1000.0, seconds=2.0):
     events = [phase("head", 1, epochs)]
     for number in range(1, epochs + 1):
         events.append(epoch(number, t=begin + number * seconds, seconds=seconds, val_loss=1 / number, best=True))
-    return ComparedRun(name, History().add(events))
+    return name, History().add(events)
 
 
 def test_each_run_has_a_colour_training_is_dashed_and_validation_solid():
@@ -51,7 +50,7 @@ def test_twenty_long_runs_stay_small_and_are_a_figure_that_plotly_takes():
 
 
 def test_a_run_without_an_epoch_is_an_empty_line():
-    payload = comparison_payload([run(), ComparedRun("Not yet", History())], "time", revision="r")
+    payload = comparison_payload([run(), ("Not yet", History())], "time", revision="r")
     assert [len(trace["x"]) for trace in payload["traces"]][4:] == [0] * 4
     assert "Not yet has no finished epoch yet" in payload["description"]
 
@@ -59,6 +58,6 @@ def test_a_run_without_an_epoch_is_an_empty_line():
 @pytest.mark.parametrize("by", ["epoch", "time"])
 def test_two_phases_are_one_line(by):
     events = [{**event, "t": 100.0 + place} for place, event in enumerate(two_phase_run())]
-    (_, validation, *_) = comparison_payload([ComparedRun("x", History().add(events))], by, revision="r")["traces"]
+    (_, validation, *_) = comparison_payload([("x", History().add(events))], by, revision="r")["traces"]
     assert len(validation["x"]) == 7
     assert validation["x"] == sorted(validation["x"])

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.tl_core.figures.contrast import contrast
 from tl_core.figures.confusion import (
     MAX_LABEL,
     OPACITY_UNDER_NUMBERS,
@@ -16,7 +17,7 @@ from tl_core.figures.confusion import (
     describe_confusion,
     mix_ups,
 )
-from tl_core.figures.palette import RIGHT, WRONG, contrast
+from tl_core.figures.palette import RIGHT, WRONG
 
 THEME = tomllib.loads((Path(__file__).parents[3] / ".streamlit" / "config.toml").read_text(encoding="utf-8"))["theme"]
 CLASSES = ("cat", "dog", "owl")

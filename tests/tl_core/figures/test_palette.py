@@ -3,8 +3,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.tl_core.figures.contrast import contrast
 from tl_core.figures import palette
-from tl_core.figures.palette import contrast, translucent
+from tl_core.figures.palette import translucent
 
 CONFIG = Path(__file__).parents[3] / ".streamlit" / "config.toml"
 THEME = tomllib.loads(CONFIG.read_text(encoding="utf-8"))["theme"]

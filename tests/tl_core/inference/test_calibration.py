@@ -68,7 +68,7 @@ def test_the_calibration_error_is_that_of_the_paper():
     probabilities = np.array([[0.8, 0.2]] * 10 + [[0.6, 0.4]] * 10)
     labels = np.array(([0] * 6 + [1] * 4) * 2)
     bins = calibration_bins(probabilities, labels)
-    assert [(round(b.confidence, 6), b.accuracy, b.count) for b in bins] == [(0.6, 0.6, 10), (0.8, 0.6, 10)]
+    assert [(round(b.confidence, 6), b.accuracy, b.answers) for b in bins] == [(0.6, 0.6, 10), (0.8, 0.6, 10)]
     assert expected_calibration_error(probabilities, labels) == pytest.approx(0.1)
 
 

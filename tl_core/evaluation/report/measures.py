@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,6 +16,7 @@ from tl_core.inference.calibration import (
     CalibrationBin,
     RiskCoverage,
     apply_temperature,
+    at_threshold,
     calibration_bins,
     expected_calibration_error,
     risk_coverage_curve,
@@ -76,7 +76,7 @@ def take_measures(evaluation: Evaluation, confidence: Calibration) -> Measures:
         confidence=confidence,
         corrected_error=expected_calibration_error(corrected, labels),
         coverage=tuple(coverage),
-        answered=_at_threshold(coverage, confidence.threshold),
+        answered=at_threshold(coverage, confidence.threshold),
     )
 
 
@@ -103,7 +103,7 @@ def as_values(measures: Measures) -> dict[str, Any]:
             "expected_error": measures.calibration_error,
             "expected_error_with_temperature": measures.corrected_error,
             "groups": [
-                {"mean_probability": group.confidence, "accuracy": group.accuracy, "answers": group.count}
+                {"mean_probability": group.confidence, "accuracy": group.accuracy, "answers": group.answers}
                 for group in measures.calibration
             ],
         },
@@ -126,13 +126,6 @@ def _curves(evaluation: Evaluation) -> dict[Kind, Curves]:
 def _curves_of(evaluation: Evaluation, kind: Kind) -> Curves:
     curves, mean = class_curves(evaluation.probabilities, evaluation.labels, evaluation.classes, kind)
     return Curves(tuple(curves), mean)
-
-
-def _at_threshold(curve: Sequence[RiskCoverage], threshold: float) -> RiskCoverage:
-    """The curve is flat between two probabilities that occur: the next one above has the value."""
-    following = next((point for point in curve if point.threshold >= threshold), None)
-    covered = following or RiskCoverage(threshold, 0.0, 1.0)
-    return RiskCoverage(threshold, covered.coverage, covered.accuracy)
 
 
 def _areas(measures: Measures, kind: Kind) -> dict[str, Any] | None:

@@ -134,7 +134,7 @@ def _calibration(measures: Measures) -> Iterator[Block]:
     yield Figure(calibration_figure(groups, error), describe_calibration(groups, error))
     yield Table(
         ("said, on average", "right", "answers"),
-        [(percent(group.confidence), percent(group.accuracy), f"{group.count:,}") for group in groups],
+        [(percent(group.confidence), percent(group.accuracy), f"{group.answers:,}") for group in groups],
     )
 
 
