@@ -23,7 +23,7 @@ with page_setup("Data", DATA.icon, lead="Which images should the model learn fro
         )
         upload_images(workspace, primary=True)
     elif datasets:
-        with st.expander("Bring more images", icon=":material/add_photo_alternate:"):
+        with st.expander("Add more images", icon=":material/add_photo_alternate:"):
             upload_images(workspace, primary=False)
         dataset = choose_dataset(datasets, fresh)
         with st.container(horizontal=True, vertical_alignment="center"):

@@ -66,7 +66,7 @@ def addresses(app: App) -> dict[str, tuple[str, str]]:
         "Train, form": (app.at("Train"), "Phase 1"),
         "Train, run": (app.at("Train", run=run.id), "Try it on a photo"),
         "Runs": (app.at("Runs"), "Search"),
-        "Runs, one run": (app.at("Runs", run=run.id), "Take the model elsewhere"),
+        "Runs, one run": (app.at("Runs", run=run.id), "Export the model"),
         "Runs, compare": (app.at("Runs", compare=f"{run.id},{other.id}"), "What differs"),
         "Evaluate": (app.at("Evaluate", run=run.id), "How to read it"),
         "Predict": (app.at("Predict", run=run.id), "Answers come from"),

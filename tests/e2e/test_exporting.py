@@ -52,9 +52,9 @@ def take_away(app: App, page: Page, run: RunRecord, name: str, folder: Path) -> 
     """Make a format on the page, wait for its proof, download it by its button, and unpack it."""
     form = FORMATS[name]
     page.goto(app.at("Runs", run=run.id))
-    page.get_by_text("Take the model elsewhere").click()
+    page.get_by_text("Export the model").click()
     page.get_by_text(form.title, exact=True).click()
-    page.get_by_role("button", name="Make and prove it").click()
+    page.get_by_role("button", name="Build and check").click()
     expect(page.get_by_role("button", name="Cancel")).to_be_visible()
     expect(page.get_by_text(re.compile("Proven: loaded afresh"))).to_be_visible(timeout=180_000)
     with page.expect_download() as download:

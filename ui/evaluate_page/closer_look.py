@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 import streamlit as st
@@ -13,17 +13,12 @@ from tl_core.data import Dataset, ImageRecord, read_image, resize_image
 from tl_core.figures.heatmap import overlay
 from tl_core.figures.probabilities import describe_probabilities, probability_figure, probability_text
 from tl_core.runs import RunRecord
-from ui.components.charts import INK
+from ui.components.charts import INK, chart
 from ui.components.markdown import plain
 from ui.components.task_progress import waiting_bar
 from ui.components.thumbnail import dataset_thumbnail
 from ui.shell.errors import error_boundary
 
-if TYPE_CHECKING:
-    from tl_core.inference.grad_cam import GradCam, Heatmap
-    from tl_core.inference.nearest_neighbours import Features
-
-STATIC: Final = {"staticPlot": True}
 SHOWN: Final = 5  # classes with a bar
 NO_HEAT: Final = np.zeros((1, 1), np.float32)
 NEAREST: Final = 6
@@ -50,6 +45,7 @@ def look_closer(dataset: Dataset, run: RunRecord, image: MeasuredImage) -> None:
     one_image(dataset, run, image)
 
 
+@error_boundary()
 def one_image(dataset: Dataset, run: RunRecord, image: MeasuredImage) -> None:
     """Draw the prediction for an image, its heatmap, and its nearest training images.
 
@@ -58,22 +54,17 @@ def one_image(dataset: Dataset, run: RunRecord, image: MeasuredImage) -> None:
         run: whose model predicts.
         image: the image, and its prediction.
     """
-    with error_boundary():
-        key = f"closer-{run.id}-{image.record.pixels_sha256[:16]}"
-        st.markdown(verdict(run.classes, image))
-        _why(run, image, key)
-        top = sorted(zip(run.classes, image.probabilities, strict=True), key=lambda pair: -pair[1])[:SHOWN]
-        st.plotly_chart(
-            probability_figure(top, run.classes[image.truth], INK),
-            key=f"{key}-bars",
-            config=STATIC,
-            alt=describe_probabilities(top),
-        )
-        st.caption(plain(image.record.source_name))
-        nearest_images(dataset, run, image.record, key)
+    key = f"closer-{run.id}-{image.record.pixels_sha256[:16]}"
+    st.markdown(_verdict(run.classes, image))
+    _why(run, image, key)
+    top = sorted(zip(run.classes, image.probabilities, strict=True), key=lambda pair: -pair[1])[:SHOWN]
+    figure = probability_figure(top, run.classes[image.truth], INK)
+    chart(figure, describe_probabilities(top), f"{key}-bars", staticPlot=True)
+    st.caption(plain(image.record.source_name))
+    _nearest_images(dataset, run, image.record, key)
 
 
-def verdict(classes: tuple[str, ...], image: MeasuredImage) -> str:
+def _verdict(classes: tuple[str, ...], image: MeasuredImage) -> str:
     """The prediction in a sentence, and whether it is right, as Markdown."""
     answer, truth = image.answer, image.truth
     said = f"**{plain(classes[answer])}** ({probability_text(image.probabilities[answer])})"
@@ -85,31 +76,25 @@ def verdict(classes: tuple[str, ...], image: MeasuredImage) -> str:
 
 def _why(run: RunRecord, image: MeasuredImage, key: str) -> None:
     """The photo, the heatmap over it, and the choice of class and block."""
+    from tl_core.inference.grad_cam import open_grad_cam  # imports TensorFlow, so only on demand
+
     with st.spinner("Opening the model …", show_time=True):
-        grad_cam = _grad_cam(run)
-    pictures = st.columns(2, gap="medium")
+        grad_cam = open_grad_cam(run.path)
+    photo, heatmap = st.columns(2, gap="medium")
     label, block = _choose(run, image, grad_cam.blocks, key)
-    with pictures[1], st.spinner("Looking …", show_time=True):  # the first heatmap of a block takes a few seconds
-        found = _explain(grad_cam, image, label, block)
     picture = read_image(image.path)
-    name = run.classes[label]
-    with pictures[0]:
-        st.image(overlay(picture, NO_HEAT), width="stretch", alt=f"The photo: {run.classes[image.truth]}")
-        st.caption("The original photo.")
-    with pictures[1]:
-        st.image(
-            overlay(picture, found.heat),
-            width="stretch",
-            alt=f"Heat-map over the photo: what speaks for {name}, brightest {brightest_place(found.heat)}",
-        )
-        st.caption(format_heatmap(found, name, image.probabilities[label]))
-
-
-def format_heatmap(found: Heatmap, name: str, probability: float) -> str:
-    """The meaning of the colours of a heatmap, as Markdown; the probability is the one that was measured."""
-    if not found.heat.any():
-        return f"Nothing that this block sees speaks for **{plain(name)}** ({probability_text(probability)})."
-    return f"The yellower, the more speaks for **{plain(name)}** ({probability_text(probability)})."
+    with heatmap, st.spinner("Looking …", show_time=True):  # the first heatmap of a block takes a few seconds
+        heat = grad_cam.explain(resize_image(picture, grad_cam.image_size), label, block).heat
+    name, probability = run.classes[label], probability_text(image.probabilities[label])
+    photo.image(overlay(picture, NO_HEAT), width="stretch", alt=f"The photo: {run.classes[image.truth]}")
+    photo.caption("The original photo.")
+    heatmap.image(
+        overlay(picture, heat),
+        width="stretch",
+        alt=f"Heatmap over the photo: what speaks for {name}, brightest {brightest_place(heat)}",
+    )
+    lead = "The yellower, the more speaks for" if heat.any() else "Nothing that this block sees speaks for"
+    heatmap.caption(f"{lead} **{plain(name)}** ({probability}).")
 
 
 def brightest_place(heat: np.ndarray) -> str:
@@ -119,57 +104,40 @@ def brightest_place(heat: np.ndarray) -> str:
     rows, columns = heat.sum(axis=1), heat.sum(axis=0)
     down = float(rows @ np.arange(len(rows))) / float(rows.sum()) / max(1, len(rows) - 1)
     across = float(columns @ np.arange(len(columns))) / float(columns.sum()) / max(1, len(columns) - 1)
-    words = [
-        ("top", "", "bottom")[min(2, int(down * 3))],
-        ("left", "", "right")[min(2, int(across * 3))],
-    ]
-    place = " ".join(word for word in words if word)
+    words = ("top ", "", "bottom ")[min(2, int(down * 3))], ("left", "", "right")[min(2, int(across * 3))]
+    place = "".join(words).strip()
     return f"at the {place}" if place else "in the middle"
 
 
 def _choose(run: RunRecord, image: MeasuredImage, blocks: tuple[str, ...], key: str) -> tuple[int, str]:
     left, right = st.columns(2, gap="medium")
     label = left.selectbox(
-        "What speaks for",
+        "Evidence for the class",
         range(len(run.classes)),
         index=image.answer,
         format_func=run.classes.__getitem__,
         key=f"{key}-label",
         help="Any class, also one that the model did not choose.",
     )
-    block = blocks[-1]
-    if len(blocks) > 1:
-        block = right.select_slider(
-            "Look at",
-            blocks,
-            blocks[-1],
-            key=f"{key}-block",
-            help="The first blocks of the backbone see edges and colours, the last ones parts of things. The answer "
-            "is made from the last one. The method is Grad-CAM.",
-        )
-    return label, block
+    if len(blocks) == 1:
+        return label, blocks[0]
+    return label, right.select_slider(
+        "Look at",
+        blocks,
+        blocks[-1],
+        key=f"{key}-block",
+        help="The first blocks of the backbone see edges and colours, the last ones parts of things. The answer is "
+        "made from the last one. The method is Grad-CAM.",
+    )
 
 
-def _grad_cam(run: RunRecord) -> GradCam:
-    from tl_core.inference.grad_cam import open_grad_cam  # imports TensorFlow, so only on demand
-
-    return open_grad_cam(run.path)
-
-
-def _explain(grad_cam: GradCam, image: MeasuredImage, label: int, block: str) -> Heatmap:
-    return grad_cam.explain(resize_image(read_image(image.path), grad_cam.image_size), label, block)
-
-
-def nearest_images(dataset: Dataset, run: RunRecord, image: ImageRecord, key: str) -> None:
-    """Draw the nearest training images, or a button that makes them known where they are not yet.
-
-    Args:
-        dataset: that the image belongs to.
-        run: whose model looks at them.
-        image: one image of the dataset.
-        key: prefix of the controls' keys.
-    """
-    from tl_core.inference.nearest_neighbours import cached_features  # imports TensorFlow
+def _nearest_images(dataset: Dataset, run: RunRecord, image: ImageRecord, key: str) -> None:
+    """The training images nearest to one, or a button that makes them known where they are not yet."""
+    from tl_core.inference.nearest_neighbours import (  # imports TensorFlow
+        cached_features,
+        feature_vectors,
+        nearest_neighbours,
+    )
 
     st.markdown("**It looked like these**")
     features = cached_features(run.path, dataset)
@@ -181,33 +149,17 @@ def nearest_images(dataset: Dataset, run: RunRecord, image: ImageRecord, key: st
         if not wanted:
             return
         place.empty()
-        features = _compute_features(dataset, run)
-    _draw_nearest(features, dataset, image)
-
-
-def _compute_features(dataset: Dataset, run: RunRecord) -> Features:
-    """Let the backbone look at every image once; closing the dialog and going on ends it."""
-    from tl_core.inference.nearest_neighbours import feature_vectors
-
-    with waiting_bar("Opening the model …") as task:
-        return feature_vectors(run.path, dataset, task)
-
-
-def _draw_nearest(features: Features, dataset: Dataset, image: ImageRecord) -> None:
-    from tl_core.inference.nearest_neighbours import nearest_neighbours
-
+        # The backbone looks at every image once; closing the dialog and going on ends it.
+        with waiting_bar("Opening the model …") as task:
+            features = feature_vectors(run.path, dataset, task)
     found = nearest_neighbours(features, dataset, image, NEAREST)
     if not found:
         st.caption("The dataset has no other training image.")
         return
     with st.grid(NEAREST, min_column_width=90, gap="small"):
         for neighbour in found:
-            name = dataset.classes[neighbour.record.label]
+            name, picture = dataset.classes[neighbour.record.label], dataset.path_of(neighbour.record)
             with st.container(gap="xsmall"):
-                st.image(
-                    dataset_thumbnail(dataset.path_of(neighbour.record)),
-                    width="stretch",
-                    alt=f"Training image of {name}",
-                )
+                st.image(dataset_thumbnail(picture), width="stretch", alt=f"Training image of {name}")
                 st.caption(f"**{plain(name)}**  \n{neighbour.similarity:.2f} alike")
     st.caption("Of all training images, the nearest by the backbone's features (1.00 = the same to the model).")

@@ -9,28 +9,26 @@ event tells what lies under the pointer when it is pressed.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import streamlit as st
 
 from tl_core.figures.confusion import (
     MAX_NUMBERED_CLASSES,
-    MixUp,
     Numbers,
     confusion_figure,
     describe_confusion,
     mix_ups,
 )
 from tl_core.storage.format import count
-from ui.components.charts import INK
+from ui.components.charts import INK, chart
 from ui.components.markdown import plain
 
 OnCell = Callable[[int, int], None]
 """Told the true and the predicted class of the cell."""
 
 NUMBERS: Final[dict[str, Numbers]] = {"Images": "count", "Percent of the row": "share"}
-WITHOUT_LOGO: Final = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
 _SCRIPT: Final = """
 const known = new WeakSet() // charts that are listened to; one that is drawn anew may be another element
 const tell = {} // by chart, of its latest drawing
@@ -73,15 +71,19 @@ def confusion_view(matrix: np.ndarray, classes: Sequence[str], key: str, on_cell
     """
     left, right = st.columns([3, 2], gap="large")
     with left:
-        numbers = _choose_numbers(key) if len(classes) <= MAX_NUMBERED_CLASSES else "count"
+        numbers: Numbers = "count"
+        if len(classes) <= MAX_NUMBERED_CLASSES:
+            numbers = NUMBERS[st.radio("Numbers in the cells", list(NUMBERS), horizontal=True, key=f"{key}-numbers")]
         with st.container(key=f"{key}-chart"):
-            st.plotly_chart(
-                confusion_figure(matrix, classes, numbers, INK),
-                key=f"{key}-matrix",
-                config=WITHOUT_LOGO,
-                alt=describe_confusion(matrix, classes),
-            )
-        on_mark(f"{key}-chart", lambda cell: on_cell(int(cell[0]), int(cell[1])), f"{key}-clicks")
+            figure, alt = confusion_figure(matrix, classes, numbers, INK), describe_confusion(matrix, classes)
+            chart(figure, alt, f"{key}-matrix", modeBarButtonsToRemove=["select2d", "lasso2d", "autoScale2d"])
+        clicks = f"{key}-clicks"
+
+        def chosen() -> None:
+            if cell := st.session_state[clicks].get("chosen"):
+                on_cell(int(cell[0]), int(cell[1]))
+
+        _MOUNT(key=clicks, data={"chart": f"{key}-chart"}, on_chosen_change=chosen, height=1)
     with right:
         st.markdown("**How to read it**")
         st.markdown(
@@ -90,10 +92,6 @@ def confusion_view(matrix: np.ndarray, classes: Sequence[str], key: str, on_cell
             " **Click or tap a cell** to see its images."
         )
         _mix_ups(matrix, classes, key, on_cell)
-
-
-def _choose_numbers(key: str) -> Numbers:
-    return NUMBERS[st.radio("Numbers in the cells", list(NUMBERS), horizontal=True, key=f"{key}-numbers")]
 
 
 def _mix_ups(matrix: np.ndarray, classes: Sequence[str], key: str, on_cell: OnCell) -> None:
@@ -105,7 +103,8 @@ def _mix_ups(matrix: np.ndarray, classes: Sequence[str], key: str, on_cell: OnCe
     with st.container(gap="xsmall"):
         for place, mixed in enumerate(found):
             st.button(
-                _line(mixed),
+                f"**{plain(mixed.true)}** taken for **{plain(mixed.predicted)}**: "
+                f"{mixed.count:,} of {count(mixed.images, 'image')}",
                 key=f"{key}-mix-up-{place}",
                 type="tertiary",
                 icon=":material/photo_library:",
@@ -113,25 +112,3 @@ def _mix_ups(matrix: np.ndarray, classes: Sequence[str], key: str, on_cell: OnCe
                 on_click=on_cell,
                 args=(classes.index(mixed.true), classes.index(mixed.predicted)),
             )
-
-
-def _line(mixed: MixUp) -> str:
-    how_many = f"{mixed.count:,} of {count(mixed.images, 'image')}"
-    return f"**{plain(mixed.true)}** taken for **{plain(mixed.predicted)}**: {how_many}"
-
-
-def on_mark(chart: str, tell: Callable[[Any], None], key: str) -> None:
-    """Tell which mark of a chart is clicked or tapped.
-
-    Args:
-        chart: key of the container that the chart is drawn in.
-        tell: gets the ``customdata`` of the mark, before the page is drawn again.
-        key: names this listener on its page.
-    """
-
-    def chosen() -> None:
-        mark = st.session_state[key].get("chosen")
-        if mark is not None:
-            tell(mark)
-
-    _MOUNT(key=key, data={"chart": chart}, on_chosen_change=chosen, height=1)

@@ -13,7 +13,7 @@ from tl_core.evaluation.ranking import losses
 from tl_core.inference.calibration import load_calibration
 from tl_core.runs import RunRecord
 from tl_core.storage.workspace import Workspace
-from ui.components.downloads import to_csv
+from ui.components.downloads import download, to_csv
 from ui.components.task_progress import waiting_bar
 
 if TYPE_CHECKING:
@@ -32,9 +32,7 @@ def evaluated(workspace: Workspace, run: RunRecord, split: str) -> Evaluation:
         DatasetNotFoundError: the dataset of the run was deleted.
         ModelUnavailableError: the run has no usable model.
     """
-    from tl_core.evaluation.evaluate import (
-        evaluate_run,  # imports scikit-learn and TensorFlow, so only when it is needed
-    )
+    from tl_core.evaluation.evaluate import evaluate_run  # imports scikit-learn and TensorFlow
 
     try:
         with st.spinner("Asking the model about each image …", show_time=True), waiting_bar() as task:
@@ -47,49 +45,31 @@ def evaluated(workspace: Workspace, run: RunRecord, split: str) -> Evaluation:
 
 
 def report_download(run: RunRecord, dataset: Dataset, result: Evaluation, key: str) -> None:
-    """Draw the button; the report is written when somebody presses it.
+    """Draw the button; the report on what was measured is written when somebody presses it."""
 
-    Args:
-        run: whose model was measured.
-        dataset: that it was measured on.
-        result: what was measured.
-        key: of the button.
-    """
-    st.download_button(
+    def report() -> bytes:
+        from tl_core.evaluation.report import take_measures, write_report  # scikit-learn
+
+        measures = take_measures(result, load_calibration(run.folder, run.model_sha256))
+        return write_report(run, dataset, measures)
+
+    download(
         "Download report",
-        lambda: _report(run, dataset, result),
+        report,
         f"{run.id}-{result.split}.html",
-        "text/html",
         key=key,
         icon=":material/lab_profile:",
-        on_click="ignore",
         help="All measures and charts of this page in one file (HTML) that any browser opens, also offline.",
     )
 
 
-def _report(run: RunRecord, dataset: Dataset, result: Evaluation) -> bytes:
-    from tl_core.evaluation.report import take_measures, write_report  # scikit-learn
-
-    measures = take_measures(result, load_calibration(run.folder, run.model_sha256))
-    return write_report(run, dataset, measures)
-
-
 def answers_download(result: Evaluation, key: str, file_name: str) -> None:
-    """Draw the button; the table is made when somebody presses it.
-
-    Args:
-        result: the evaluation.
-        key: of the button.
-        file_name: of the download.
-    """
-    st.download_button(
+    """Draw the button; the table of all answers is made when somebody presses it."""
+    download(
         "Download all answers",
         lambda: to_csv((*ANSWER_COLUMNS, *(f"p {name}" for name in result.classes)), answer_rows(result)),
         file_name,
-        "text/csv",
         key=key,
-        icon=":material/download:",
-        on_click="ignore",
         help="As CSV: every image with its class, the answer, its loss and the probability of each class.",
     )
 

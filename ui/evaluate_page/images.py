@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 import streamlit as st
@@ -36,6 +36,7 @@ PER_PAGE: Final = 12
 
 
 @st.fragment
+@error_boundary()
 def mix_ups_and_images(dataset: Dataset, run: RunRecord, result: Evaluation, key: str) -> None:
     """Draw the confusion matrix and the images behind it; a click on a cell shows its images.
 
@@ -45,14 +46,13 @@ def mix_ups_and_images(dataset: Dataset, run: RunRecord, result: Evaluation, key
         result: its predictions.
         key: prefix of the controls' keys.
     """
-    with error_boundary():
-        st.header("What is mixed up with what", anchor=False)
-        confusion_view(result.confusion, run.classes, key, on_cell=lambda true, said: _choose_cell(key, true, said))
-        if arrived := st.session_state.get(f"{key}-arrived", 0):
-            show_from_here(str(arrived), key=f"{key}-here")
-        st.header("The images behind it", anchor=False)
-        _images(dataset, run, result, key)
-        answers_download(result, f"{key}-answers", f"{run.id}-{result.split}-answers.csv")
+    st.header("What is mixed up with what", anchor=False)
+    confusion_view(result.confusion, run.classes, key, on_cell=lambda true, said: _choose_cell(key, true, said))
+    if arrived := st.session_state.get(f"{key}-arrived", 0):
+        show_from_here(str(arrived), key=f"{key}-here")
+    st.header("The images behind it", anchor=False)
+    _images(dataset, run, result, key)
+    answers_download(result, f"{key}-answers", f"{run.id}-{result.split}-answers.csv")
 
 
 def forget_arrival(key: str) -> None:
@@ -68,7 +68,8 @@ def _choose_cell(key: str, true: int, said: int) -> None:
 
 
 def _images(dataset: Dataset, run: RunRecord, result: Evaluation, key: str) -> None:
-    st.session_state.setdefault(f"{key}-order", "worst" if _mistakes(result) else "uncertain")
+    mistakes = int(result.confusion.sum() - np.trace(result.confusion))
+    st.session_state.setdefault(f"{key}-order", "worst" if mistakes else "uncertain")
     order: Order = st.radio(
         "Show",
         list(ORDERS),
@@ -82,11 +83,23 @@ def _images(dataset: Dataset, run: RunRecord, result: Evaluation, key: str) -> N
         true, said = _cell_controls(result, key)
         rows, place = of_cell(result.probabilities, result.labels, true, said), f"cell-{true}-{said}"
         st.markdown(cell_sentence(result.classes, true, said, len(rows)))
+    elif order == "worst":
+        rows, place = worst_mistakes(result.probabilities, result.labels), order
+        st.markdown(
+            f"{count(mistakes, 'mistake')}, those first that gave least to the right class: often a wrong label, a "
+            "strange photo, or two look-alikes."
+            if mistakes
+            else "There are none: every image got its right class. Look at the least certain ones instead."
+        )
     else:
-        rows, place = _in_order(result, order), order
-        st.markdown(_order_sentence(order, len(rows)))
-    if len(rows):
-        _pages(dataset, run, result, rows.tolist(), f"{key}-{place}")
+        rows, place = least_certain(result.probabilities), order
+        st.markdown("The images over which the model hesitates most come first, right or wrong.")
+    pages = -(-len(rows) // PER_PAGE)
+    grid = st.container()
+    page = st.pagination(pages, key=f"{key}-{place}-page") if pages > 1 else 1
+    with grid, st.grid("auto", min_column_width=120, gap="small"):
+        for row in rows[(page - 1) * PER_PAGE : page * PER_PAGE].tolist():
+            _card(dataset, run, measured_image(dataset, result, row), f"{key}-{place}-{row}")
 
 
 def cell_sentence(classes: Sequence[str], true: int, said: int, images: int) -> str:
@@ -99,27 +112,6 @@ def cell_sentence(classes: Sequence[str], true: int, said: int, images: int) -> 
     return f"{count(images, 'image')} of **{really}** {verdict}{', the surest first' if images > 1 else ''}."
 
 
-def _mistakes(result: Evaluation) -> int:
-    return int(result.confusion.sum() - np.trace(result.confusion))
-
-
-def _in_order(result: Evaluation, order: Order) -> Any:
-    if order == "worst":
-        return worst_mistakes(result.probabilities, result.labels)
-    return least_certain(result.probabilities)
-
-
-def _order_sentence(order: Order, images: int) -> str:
-    if order == "uncertain":
-        return "The images over which the model hesitates most come first, right or wrong."
-    if not images:
-        return "There are none: every image got its right class. Look at the least certain ones instead."
-    return (
-        f"{count(images, 'mistake')}, those first that gave least to the right class: often a wrong label, a strange "
-        "photo, or two look-alikes."
-    )
-
-
 def _cell_controls(result: Evaluation, key: str) -> tuple[int, int]:
     worst = next(iter(mix_ups(result.confusion, result.classes, limit=1)), None)
     start = (result.classes.index(worst.true), result.classes.index(worst.predicted)) if worst else (0, 0)
@@ -127,25 +119,10 @@ def _cell_controls(result: Evaluation, key: str) -> tuple[int, int]:
     with st.container(horizontal=True):
         for name, label, first in zip(("true", "said"), ("It really is", "The model said"), start, strict=True):
             st.session_state.setdefault(f"{key}-{name}", first)
-            values.append(
-                st.selectbox(
-                    label,
-                    range(len(result.classes)),
-                    format_func=result.classes.__getitem__,
-                    key=f"{key}-{name}",
-                    width=260,
-                )
-            )
+            classes = range(len(result.classes))
+            title = result.classes.__getitem__
+            values.append(st.selectbox(label, classes, format_func=title, key=f"{key}-{name}", width=260))
     return values[0], values[1]
-
-
-def _pages(dataset: Dataset, run: RunRecord, result: Evaluation, rows: Sequence[int], key: str) -> None:
-    pages = -(-len(rows) // PER_PAGE)
-    grid = st.container()
-    page = st.pagination(pages, key=f"{key}-page") if pages > 1 else 1
-    with grid, st.grid("auto", min_column_width=120, gap="small"):
-        for row in rows[(page - 1) * PER_PAGE : page * PER_PAGE]:
-            _card(dataset, run, measured_image(dataset, result, row), f"{key}-{row}")
 
 
 def measured_image(dataset: Dataset, result: Evaluation, row: int) -> MeasuredImage:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pandas as pd
@@ -14,13 +14,13 @@ from tl_core.figures.class_curves import NAMED_CLASSES, Kind, class_curves_figur
 from tl_core.figures.palette import RIGHT
 from tl_core.inference.calibration import calibration_bins, expected_calibration_error, wilson_interval
 from tl_core.storage.format import MISSING, count, percent
-from ui.components.charts import INK
-from ui.components.downloads import to_csv
+from ui.components.charts import INK, chart
+from ui.components.downloads import download, to_csv
 from ui.components.markdown import plain
 from ui.shell.errors import error_boundary
 
 if TYPE_CHECKING:
-    from tl_core.evaluation.evaluate import Evaluation
+    from tl_core.evaluation.evaluate import ClassReport, Evaluation
 
 HONESTY: Final = {
     "test": "The model met these images for the first time, so this is what to expect of it.",
@@ -32,7 +32,7 @@ SHARES: Final = ("precision", "recall", "f1")
 PERCENT: Final = "%.1f %%"
 ROW_HEIGHT: Final = 35  # px
 MAX_HEIGHT: Final = 560  # px; more classes scroll inside the table
-WITHOUT_LOGO: Final = {"displaylogo": False}
+KINDS: Final[dict[str, Kind]] = {"ROC": "roc", "Precision and recall": "precision_recall"}
 READING: Final[dict[Kind, str]] = {
     "roc": "Each line is one class against all others. The closer it comes to the top left corner, the better the "
     "model tells the class apart; the dotted diagonal is guessing. AUC is the area under the line: 1 is perfect, 0.5 "
@@ -58,10 +58,39 @@ def evaluation_summary(confusion: np.ndarray, classes: Sequence[str], top_k: Map
     """
     right, images = int(np.trace(confusion)), int(confusion.sum())
     st.markdown(f"**{result_sentence(right, images, split)}** {HONESTY[split]}")
-    with st.grid(4, min_column_width=160, gap="medium"):
-        for label, value, meaning in _figures(confusion, classes, top_k):
+    per_class = confusion.sum(axis=1)
+    low, high = wilson_interval(right, images)
+    # With more than a third of the classes, nearly every answer is right.
+    k = max((k for k in top_k if 1 < k <= len(classes) / 3), default=None)
+    recall = np.where(per_class > 0, np.diagonal(confusion) / np.maximum(1, per_class), np.inf)
+    weakest, commonest = int(recall.argmin()), int(per_class.argmax())
+    _figures(
+        4,
+        (
+            "Accuracy",
+            right / images,
+            f"Share of right answers. For more images like these expect {low:.0%} to {high:.0%} (95 % confidence).",
+        ),
+        *([(f"Top {k}", top_k[k], f"The right class is among the first {k} answers.")] if k else []),
+        (
+            "Weakest class",
+            float(recall[weakest]),
+            f"The share of **{plain(classes[weakest])}** that is found, the lowest of all classes.",
+        ),
+        (
+            "Guessing would reach",
+            float(per_class[commonest] / images),
+            f"What always answering **{plain(classes[commonest])}** would get.",
+        ),
+    )
+
+
+def _figures(columns: int, *figures: tuple[str, float, str]) -> None:
+    """Shares of 0-1 beside each other: name, value, and what it means as Markdown."""
+    with st.grid(columns, min_column_width=160, gap="medium"):
+        for label, share, meaning in figures:
             with st.container(gap="xsmall"):
-                st.metric(label, value)
+                st.metric(label, percent(share))
                 st.caption(meaning)
 
 
@@ -70,67 +99,7 @@ def result_sentence(right: int, images: int, split: str) -> str:
     return f"Of {count(images, f'{split} image')} the model gets {right:,} right: {percent(right / max(1, images))}."
 
 
-def _figures(confusion: np.ndarray, classes: Sequence[str], top_k: Mapping[int, float]) -> list[tuple[str, str, str]]:
-    right, per_class = int(np.trace(confusion)), confusion.sum(axis=1)
-    images = int(per_class.sum())
-    low, high = wilson_interval(right, images)
-    figures = [
-        (
-            "Accuracy",
-            percent(right / images),
-            f"Share of right answers. For more images like these expect {low:.0%} to {high:.0%} (95 % confidence).",
-        )
-    ]
-    if k := _k_worth_showing(top_k, len(classes)):
-        figures.append((f"Top {k}", percent(top_k[k]), f"The right class is among the first {k} answers."))
-    weakest = _weakest(confusion)
-    recall = confusion[weakest, weakest] / per_class[weakest]
-    figures.append(
-        (
-            "Weakest class",
-            percent(float(recall)),
-            f"The share of **{plain(classes[weakest])}** that is found, the lowest of all classes.",
-        )
-    )
-    commonest = int(per_class.argmax())
-    figures.append(
-        (
-            "By guessing",
-            percent(float(per_class[commonest] / images)),
-            f"What always answering **{plain(classes[commonest])}** would get.",
-        )
-    )
-    return figures
-
-
-def _k_worth_showing(top_k: Mapping[int, float], classes: int) -> int | None:
-    """The largest ``k`` that is no more than a third of the classes: with more, nearly every answer is right."""
-    return max((k for k in top_k if 1 < k <= classes / 3), default=None)
-
-
-def _weakest(confusion: np.ndarray) -> int:
-    """The class of which the smallest share is found, among those that have images."""
-    totals = confusion.sum(axis=1)
-    recall = np.where(totals > 0, np.diagonal(confusion) / np.maximum(1, totals), np.inf)
-    return int(recall.argmin())
-
-
-class ClassScores(Protocol):
-    """What the table shows of one class; shares are 0-1, None where nothing can be said."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def precision(self) -> float | None: ...
-    @property
-    def recall(self) -> float | None: ...
-    @property
-    def f1(self) -> float | None: ...
-    @property
-    def support(self) -> int: ...
-
-
-def class_table(scores: Sequence[ClassScores], key: str, file_name: str) -> None:
+def class_table(scores: Sequence[ClassReport], key: str, file_name: str) -> None:
     """Draw the scores, and a button that downloads them as CSV.
 
     Args:
@@ -138,58 +107,49 @@ def class_table(scores: Sequence[ClassScores], key: str, file_name: str) -> None
         key: prefix of the controls' keys.
         file_name: of the download.
     """
-    rows = [(one.name, one.precision, one.recall, one.f1, one.support) for one in sorted(scores, key=_weakness)]
+    weakest_first = sorted(scores, key=lambda one: (one.support == 0, one.f1 or 0.0))
+    rows = [(one.name, one.precision, one.recall, one.f1, one.support) for one in weakest_first]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     table[list(SHARES)] = table[list(SHARES)].astype(float) * 100
+    column = st.column_config
     st.dataframe(
         table,
         hide_index=True,
-        column_config=_columns(),
+        column_config={
+            "class": column.TextColumn("Class"),
+            "precision": column.NumberColumn(
+                "Precision", format=PERCENT, help="When the model answers this class, how often that is true."
+            ),
+            "recall": column.NumberColumn(
+                "Recall", format=PERCENT, help="Of the images of this class, how many the model finds."
+            ),
+            "f1": column.ProgressColumn(
+                "F1",
+                format=PERCENT,
+                min_value=0,
+                max_value=100,
+                color=RIGHT,
+                help="Precision and recall in one figure (their harmonic mean): high only if both are.",
+            ),
+            "images": column.NumberColumn("Images", help="Images of this class that were asked (support)."),
+        },
         height=min(MAX_HEIGHT, ROW_HEIGHT * (len(rows) + 1) + 3),
         row_height=ROW_HEIGHT,
         placeholder=MISSING,
         key=f"{key}-table",
         alt="Precision, recall, F1 and number of images of each class, the weakest first",
     )
-    st.download_button(
+    download(
         "Download the table",
         lambda: to_csv(COLUMNS, rows),
         file_name,
-        "text/csv",
         key=f"{key}-csv",
-        icon=":material/download:",
-        on_click="ignore",
         help="As CSV, for a spreadsheet.",
     )
 
 
-def _weakness(scores: ClassScores) -> tuple[bool, float]:
-    return scores.support == 0, scores.f1 or 0.0
-
-
-def _columns() -> dict[str, Any]:
-    column = st.column_config
-    return {
-        "class": column.TextColumn("Class"),
-        "precision": column.NumberColumn(
-            "Precision", format=PERCENT, help="When the model answers this class, how often that is true."
-        ),
-        "recall": column.NumberColumn(
-            "Recall", format=PERCENT, help="Of the images of this class, how many the model finds."
-        ),
-        "f1": column.ProgressColumn(
-            "F1",
-            format=PERCENT,
-            min_value=0,
-            max_value=100,
-            color=RIGHT,
-            help="Precision and recall in one figure (their harmonic mean): high only if both are.",
-        ),
-        "images": column.NumberColumn("Images", help="Images of this class that were asked (support)."),
-    }
-
-
 @st.fragment
+@error_boundary()
 def more_measures(result: Evaluation, key: str, file_name: str) -> None:
     """Draw the folded section; nothing of it is computed before somebody opens it.
 
@@ -198,100 +158,63 @@ def more_measures(result: Evaluation, key: str, file_name: str) -> None:
         key: prefix of the controls' keys.
         file_name: beginning of the names of downloads.
     """
-    with error_boundary():
-        folded = st.expander(
-            "More measures: balanced accuracy, ROC, precision-recall, calibration",
-            icon=":material/query_stats:",
-            key=f"{key}-measures",
-            on_change="rerun",
-        )
-        if folded.open:
-            with folded:
-                _means(result)
-                titles = list(_VIEWS)
-                chosen = st.radio("Curves", titles, horizontal=True, key=f"{key}-curves")
-                _VIEWS[chosen](result, key, file_name)
-
-
-def _means(result: Evaluation) -> None:
-    figures = (
-        (
-            "Balanced accuracy",
-            result.balanced_accuracy,
-            "Mean recall of all classes: a rare class counts as much as a frequent one.",
-        ),
-        ("Macro F1", result.macro_f1, "Mean F1 of all classes: high only if both precision and recall are."),
-        (
-            "Calibration error",
-            expected_calibration_error(result.probabilities, result.labels),
-            "How far probabilities lie from the share of right answers, on average. 0 % is honest.",
-        ),
+    folded = st.expander(
+        "More measures: balanced accuracy, ROC, precision-recall, calibration",
+        icon=":material/query_stats:",
+        key=f"{key}-measures",
+        on_change="rerun",
     )
-    with st.grid(3, min_column_width=160, gap="medium"):
-        for label, value, meaning in figures:
-            with st.container(gap="xsmall"):
-                st.metric(label, percent(value))
-                st.caption(meaning)
-
-
-def _class_curves(kind: Kind) -> Callable[[Evaluation, str, str], None]:
-    def draw(result: Evaluation, key: str, file_name: str) -> None:
-        from tl_core.evaluation.class_curves import class_curves  # scikit-learn
-
-        curves, mean = class_curves(result.probabilities, result.labels, result.classes, kind)
-        others = (
-            f" The weakest {NAMED_CLASSES} have a colour, the others are grey." if len(curves) > NAMED_CLASSES else ""
-        )
-        st.caption(READING[kind] + others)
-        st.plotly_chart(
-            class_curves_figure(curves, mean, kind, INK),
-            key=f"{key}-{kind}",
-            config=WITHOUT_LOGO,
-            alt=describe_class_curves(curves, mean, kind),
-        )
-        rows = [
-            (curve.name, round(float(x), 6), round(float(y), 6), round(curve.area, 6))
-            for curve in curves
-            for x, y in zip(curve.x, curve.y, strict=True)
-        ]
-        _figures_download(CSV_COLUMNS[kind], rows, f"{file_name}-{kind}.csv", f"{key}-{kind}-csv")
-
-    return draw
-
-
-def _calibration(result: Evaluation, key: str, file_name: str) -> None:
-    groups = calibration_bins(result.probabilities, result.labels)
+    if not folded.open:
+        return
     error = expected_calibration_error(result.probabilities, result.labels)
+    with folded:
+        _figures(
+            3,
+            (
+                "Balanced accuracy",
+                result.balanced_accuracy,
+                "Mean recall of all classes: a rare class counts as much as a frequent one.",
+            ),
+            ("Macro F1", result.macro_f1, "Mean F1 of all classes: high only if both precision and recall are."),
+            (
+                "Calibration error",
+                error,
+                "How far probabilities lie from the share of right answers, on average. 0 % is honest.",
+            ),
+        )
+        chosen = st.radio("Curves", [*KINDS, "Calibration"], horizontal=True, key=f"{key}-curves")
+        if chosen in KINDS:
+            _class_curves(result, KINDS[chosen], key, file_name)
+        else:
+            _calibration(result, error, key, file_name)
+
+
+def _class_curves(result: Evaluation, kind: Kind, key: str, file_name: str) -> None:
+    from tl_core.evaluation.class_curves import class_curves  # scikit-learn
+
+    curves, mean = class_curves(result.probabilities, result.labels, result.classes, kind)
+    many = len(curves) > NAMED_CLASSES
+    st.caption(READING[kind] + (f" The weakest {NAMED_CLASSES} have a colour, the others are grey." if many else ""))
+    chart(class_curves_figure(curves, mean, kind, INK), describe_class_curves(curves, mean, kind), f"{key}-{kind}")
+    rows = [
+        (curve.name, round(float(x), 6), round(float(y), 6), round(curve.area, 6))
+        for curve in curves
+        for x, y in zip(curve.x, curve.y, strict=True)
+    ]
+    _download_figures(CSV_COLUMNS[kind], rows, f"{file_name}-{kind}.csv", f"{key}-{kind}-csv")
+
+
+def _calibration(result: Evaluation, error: float, key: str, file_name: str) -> None:
+    groups = calibration_bins(result.probabilities, result.labels)
     st.caption(
         "Answers are grouped by how sure the model says it is; large marks stand for many answers. On the dotted "
         "line it is as often right as it says. Below it, it boasts; above it, it is too modest."
     )
-    st.plotly_chart(
-        calibration_figure(groups, error, INK),
-        key=f"{key}-calibration",
-        config=WITHOUT_LOGO,
-        alt=describe_calibration(groups, error),
-    )
-    rows = [(group.confidence, group.accuracy, group.answers) for group in groups]
+    chart(calibration_figure(groups, error, INK), describe_calibration(groups, error), f"{key}-calibration")
     columns = ("mean_probability", "accuracy", "answers")
-    _figures_download(columns, rows, f"{file_name}-calibration.csv", f"{key}-calibration-csv")
+    _download_figures(columns, groups, f"{file_name}-calibration.csv", f"{key}-calibration-csv")
 
 
-_VIEWS: Final[dict[str, Callable[[Evaluation, str, str], None]]] = {
-    "ROC": _class_curves("roc"),
-    "Precision and recall": _class_curves("precision_recall"),
-    "Calibration": _calibration,
-}
-
-
-def _figures_download(columns: Sequence[str], rows: Sequence[Sequence[object]], file_name: str, key: str) -> None:
-    st.download_button(
-        "Download the figures",
-        lambda: to_csv(columns, rows),
-        file_name,
-        "text/csv",
-        key=key,
-        icon=":material/download:",
-        on_click="ignore",
-        help="As CSV, for a spreadsheet. The camera above the chart saves it as a picture.",
-    )
+def _download_figures(columns: Sequence[str], rows: Sequence[Sequence[object]], file_name: str, key: str) -> None:
+    words = "As CSV, for a spreadsheet. The camera above the chart saves it as a picture."
+    download("Download the figures", lambda: to_csv(columns, rows), file_name, key=key, help=words)

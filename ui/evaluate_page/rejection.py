@@ -12,6 +12,7 @@ from tl_core.inference.calibration import (
     Calibration,
     RiskCoverage,
     apply_temperature,
+    at_threshold,
     expected_calibration_error,
     fit_temperature,
     load_calibration,
@@ -23,14 +24,13 @@ from tl_core.runs import RunRecord
 from tl_core.storage.format import count, percent
 from tl_core.storage.ownership import is_mine
 from tl_core.storage.workspace import Workspace
-from ui.components.charts import INK
+from ui.components.charts import INK, chart
 from ui.evaluate_page.evaluation import evaluated
 from ui.shell.errors import error_boundary
 
 if TYPE_CHECKING:
     from tl_core.evaluation.evaluate import Evaluation
 
-WITHOUT_LOGO: Final = {"displaylogo": False}
 BY_ACCURACY, BY_THRESHOLD = "The accuracy I want", "The threshold"
 FEW_IMAGES: Final = 100  # with fewer, a few lucky ones move the curve by percents
 WANTED: Final = 98.0  # percent, to begin with
@@ -38,6 +38,7 @@ DIGITS: Final = 3  # of a saved temperature, which is no better known than that
 
 
 @st.fragment
+@error_boundary()
 def rejection_section(workspace: Workspace, run: RunRecord, key: str) -> None:
     """Draw coverage against accuracy, and the buttons that save a threshold.
 
@@ -46,19 +47,18 @@ def rejection_section(workspace: Workspace, run: RunRecord, key: str) -> None:
         run: whose model it is about.
         key: prefix of the controls' keys.
     """
-    with error_boundary():
-        st.header("When it had better say “I don't know”", anchor=False)
-        if not run.split_counts.get("validation"):
-            st.info("This needs validation images, and the dataset of this run has none.")
-            return
-        if run.active or run.model_sha256 is None:
-            st.info("This is chosen for a finished model: come back when the training has ended.")
-            return
-        st.markdown(
-            "A model always names one of its classes, also for a picture of something else. Below a threshold it can "
-            "say “I don't know” instead: it then answers less often, and is more often right."
-        )
-        _choose(workspace, evaluated(workspace, run, "validation"), run, key)
+    st.header("When it had better say “I don't know”", anchor=False)
+    if not run.split_counts.get("validation"):
+        st.info("This needs validation images, and the dataset of this run has none.")
+        return
+    if run.active or run.model_sha256 is None:
+        st.info("This is chosen for a finished model: come back when the training has ended.")
+        return
+    st.markdown(
+        "A model always names one of its classes, also for a picture of something else. Below a threshold it can "
+        "say “I don't know” instead: it then answers less often, and is more often right."
+    )
+    _choose(workspace, evaluated(workspace, run, "validation"), run, key)
 
 
 def effect_sentence(point: RiskCoverage, images: int) -> str:
@@ -77,22 +77,22 @@ def _choose(workspace: Workspace, result: Evaluation, run: RunRecord, key: str) 
     temperature = _temperature(result, run, key)
     probabilities = apply_temperature(result.probabilities, temperature)
     curve = risk_coverage_curve(probabilities, result.labels)
-    controls, chart = st.columns([2, 3], gap="large")
-    with controls:
+    left, right = st.columns([2, 3], gap="large")
+    with left:
         point = _point(probabilities, result.labels, curve, key)
         if point is not None:
             st.markdown(effect_sentence(point, len(result.labels)))
             if point.threshold > 0:
                 st.caption(f"Answering always, {percent(curve[0].accuracy)} are right.")
-            _few_images(len(result.labels))
+            if len(result.labels) < FEW_IMAGES:
+                st.caption(
+                    f"Measured on only {count(len(result.labels), 'validation image')}: take the figures as a rough "
+                    "guide, more images make them firm."
+                )
             _keeping(workspace, run, temperature, point, key)
     shown = point or curve[-1]
-    chart.plotly_chart(
-        risk_coverage_figure(curve, shown, INK),
-        key=f"{key}-coverage",
-        config=WITHOUT_LOGO,
-        alt=describe_risk_coverage(curve, shown),
-    )
+    with right:
+        chart(risk_coverage_figure(curve, shown, INK), describe_risk_coverage(curve, shown), f"{key}-coverage")
 
 
 def _temperature(result: Evaluation, run: RunRecord, key: str) -> float:
@@ -136,10 +136,7 @@ def _point(probabilities: Any, labels: Any, curve: list[RiskCoverage], key: str)
         threshold = st.slider(
             "Answer from this probability on", 0.0, 99.0, 50.0, 1.0, format="%.0f %%", key=f"{key}-threshold"
         )
-        # The curve is flat between two probabilities that occur: the next one above has the value.
-        following = next((point for point in curve if point.threshold >= threshold / 100), None)
-        covered = following or RiskCoverage(0.0, 0.0, 1.0)
-        return RiskCoverage(threshold / 100, covered.coverage, covered.accuracy)
+        return at_threshold(curve, threshold / 100)
     wanted = st.slider(
         "Of the answers, so many right", 50.0, 100.0, WANTED, 0.5, format="%.1f %%", key=f"{key}-wanted"
     )
@@ -150,14 +147,6 @@ def _point(probabilities: Any, labels: Any, curve: list[RiskCoverage], key: str)
             "and then. Ask for less, or train a better model."
         )
     return found
-
-
-def _few_images(images: int) -> None:
-    if images < FEW_IMAGES:
-        st.caption(
-            f"Measured on only {count(images, 'validation image')}: take the figures as a rough guide, more images "
-            "make them firm."
-        )
 
 
 def _keeping(workspace: Workspace, run: RunRecord, temperature: float, point: RiskCoverage, key: str) -> None:

@@ -29,7 +29,7 @@ def import_model_section(workspace: Workspace, key: str, *, first: bool) -> None
     title = "Open a model from a file" if first else "Open another model from a file"
     with st.expander(title, expanded=first, icon=":material/upload_file:", key=f"{key}-form-{first}-{generation}"):
         st.caption(
-            "A model that was trained on another machine: in its run there, *Take the model elsewhere*, *Keras* "
+            "A model that was trained on another machine: in its run there, *Export the model*, *Keras* "
             "gives the zip to bring here. A .keras file alone will do, too. At most "
             f"{LIMITS.archive.file_bytes // 1_000_000} MB. The file is checked, and opened in a process of its own "
             "that can do nothing but answer."

@@ -160,7 +160,7 @@ def heatmap_section(run: RunRecord, picture: Picture, answer: Answer, key: str, 
         ):
             return
         name = st.selectbox(
-            "What speaks for",
+            "Evidence for the class",
             [name for name, _ in answer.ranked[:OFFERED]],
             key=f"{key}-class",
             help="Any of its likeliest classes, not only the answer.",

@@ -55,7 +55,7 @@ def run_details(workspace: Workspace, run_id: str, key: str) -> None:
         _notes(workspace, run, key)
         _tags(workspace, run, f"{key}-tags")
     if run.has_model and not run.active:
-        with st.expander("Take the model elsewhere", icon=":material/ios_share:"), error_boundary():
+        with st.expander("Export the model", icon=":material/ios_share:"), error_boundary():
             take_elsewhere(run, f"{key}-export")
     with st.expander("The code of this run", icon=":material/code:"), error_boundary():
         code_of_run(run, f"{key}-code")

@@ -182,7 +182,7 @@ def _offer(run: RunRecord, form: ExportFormat, task: Task[None] | None, key: str
         return
     if task is not None and task.title == form.name and task.error:
         task_progress(EXPORTS, task, key)
-    _make_button("Make and prove it", run, key)
+    _make_button("Build and check", run, key)
 
 
 def _outcome(run: RunRecord, form: ExportFormat, export: Export, key: str) -> None:

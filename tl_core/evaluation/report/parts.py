@@ -73,7 +73,7 @@ def _result(run: RunRecord, dataset: Dataset, measures: Measures) -> Iterator[Bl
         ("Balanced accuracy", percent(found.balanced_accuracy), "mean recall: rare classes count as much"),
         ("Macro F1", percent(found.macro_f1), "mean F1 of all classes"),
         ("Calibration error (ECE)", percent(measures.calibration_error), "how far probabilities are off on average"),
-        ("By guessing", percent(_commonest(measures)), "what always naming the most frequent class would get"),
+        ("Guessing would reach", percent(_commonest(measures)), "what always naming the commonest class would get"),
     ]
     yield Table(("measure", "value", "meaning"), rows)
 
