@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 
 from tests.e2e.application import App
 from tests.ui.trained_runs import colour_dataset, coloured, ended_run
-from tl_core.export import FORMATS
+from tl_core.export.formats import FORMATS
 from tl_core.inference.predict import predict_images
 from tl_core.runs import RunRecord
 

@@ -15,8 +15,8 @@ from tests.old_workspaces import today
 from tests.old_workspaces.answers import Values, ask, predict, processor
 from tests.old_workspaces.conftest import Old
 from tests.old_workspaces.small_weights import small_weights
-from tl_core.export import list_exports
-from tl_core.imported_models import import_model
+from tl_core.export.exporting import list_exports
+from tl_core.imported_models.importing import import_model
 from tl_core.runs import read_events
 from tl_core.storage.passcode import StoredHash
 

@@ -10,7 +10,7 @@ from tests.old_workspaces.answers import Values, read_images
 from tl_core.config.phases import phases_of
 from tl_core.data import find_dataset
 from tl_core.data.dataset import list_datasets
-from tl_core.imported_models import list_imported_models, load_imported_model
+from tl_core.imported_models.store import list_imported_models, load_imported_model
 from tl_core.runs import RunRecord, list_runs, load_run, read_events, read_progress
 from tl_core.runs.epoch_checkpoints import epoch_checkpoints
 from tl_core.runs.watched_images import watched_draft, watched_images
@@ -91,8 +91,7 @@ def imported_model_of(folder: Path, model_id: str) -> Values:
 
 
 def imported_model_says(folder: Path, model_id: str) -> list[list[float]]:
-    from tl_core.imported_models.answering import answerer_of
-    from tl_core.imported_models.model_server import close_imported_model
+    from tl_core.imported_models.model_server import answerer_of, close_imported_model
     from tl_core.inference.predict import predict_with
 
     model = load_imported_model(workspace_of(folder), model_id)

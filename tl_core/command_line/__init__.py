@@ -13,7 +13,7 @@ from tl_core.command_line import doctor, evaluate, export, import_data, listing,
 from tl_core.command_line.verb import BAD_INPUT, RUN, STOPPED, UNEXPECTED, Output, Verb, argument
 from tl_core.data import SPLITS, SplitConfig
 from tl_core.errors import StoppedError, TransferLearningError
-from tl_core.export import FORMATS
+from tl_core.export.formats import FORMATS
 from tl_core.storage.workspace import Workspace
 
 _DATA: Final = {"metavar": "DATASET|FOLDER"}

@@ -8,8 +8,8 @@ from dataclasses import asdict
 
 from tl_core.command_line.verb import Output, writing
 from tl_core.errors import ExportError
-from tl_core.export import export_run
-from tl_core.export.code import as_notebook, as_script, write_program
+from tl_core.export.exporting import export_run
+from tl_core.export.program import as_notebook, as_script, write_program
 from tl_core.machine.progress import TaskContext
 from tl_core.runs import find_run
 from tl_core.runs.progress import trained_config

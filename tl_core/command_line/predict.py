@@ -11,7 +11,8 @@ from tl_core.command_line.verb import BAD_INPUT, DONE, Output, writing
 from tl_core.data.normalise import resize_image, stored_pixels
 from tl_core.errors import ConfigError, ImageError, ModelFileError
 from tl_core.figures.heatmap import overlay
-from tl_core.imported_models import import_model, names_in_lines
+from tl_core.imported_models.check.manifest import names_in_lines
+from tl_core.imported_models.importing import import_model
 from tl_core.runs import find_run
 from tl_core.storage.format import percent
 from tl_core.storage.workspace import Workspace
@@ -80,8 +81,7 @@ def _ask_file(options: argparse.Namespace, images: list[bytes]) -> tuple[dict[st
         raise ModelFileError(f"The model file {options.model} cannot be read: check its name and its permissions.")
     with tempfile.TemporaryDirectory() as folder:
         model = import_model(Workspace(Path(folder)), options.model, options.model.name, names)
-        from tl_core.imported_models.answering import answerer_of
-        from tl_core.imported_models.model_server import close_imported_model
+        from tl_core.imported_models.model_server import answerer_of, close_imported_model
         from tl_core.inference.predict import predict_with
 
         try:

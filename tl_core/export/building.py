@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeAlias, TypeVar
@@ -74,19 +74,14 @@ def build_saved_model(source: Source, target: Path) -> None:
 
 def build_tflite_float32(source: Source, target: Path) -> None:
     """All numbers as they were."""
-    target.write_bytes(_convert(source, lambda _converter: None))
+    _convert(source, target, {})
 
 
 def build_tflite_float16(source: Source, target: Path) -> None:
     """Weights of 16 bits; computed in 32 where the device has no fast 16."""
+    import tensorflow as tf
 
-    def settings(converter: Any) -> None:
-        import tensorflow as tf
-
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.target_spec.supported_types = [tf.float16]
-
-    target.write_bytes(_convert(source, settings))
+    _convert(source, target, {"supported_types": [tf.float16]}, optimizations=[tf.lite.Optimize.DEFAULT])
 
 
 def build_tflite_int8(source: Source, target: Path) -> None:
@@ -94,19 +89,30 @@ def build_tflite_int8(source: Source, target: Path) -> None:
 
     Reference: https://ai.google.dev/edge/litert/conversion/tensorflow/quantization/post_training_quantization
     """
+    import tensorflow as tf
 
-    def settings(converter: Any) -> None:
-        import tensorflow as tf
-
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.representative_dataset = lambda: _one_by_one(source.calibration())
+    _convert(
+        source,
+        target,
         # Operations without a whole-number form stay float.
-        converter.target_spec.supported_ops = [
-            tf.lite.OpsSet.TFLITE_BUILTINS_INT8,
-            tf.lite.OpsSet.TFLITE_BUILTINS,
-        ]
+        {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS_INT8, tf.lite.OpsSet.TFLITE_BUILTINS]},
+        optimizations=[tf.lite.Optimize.DEFAULT],
+        representative_dataset=lambda: ([image[np.newaxis].astype(np.float32)] for image in source.calibration()),
+    )
 
-    target.write_bytes(_convert(source, settings))
+
+def _convert(source: Source, target: Path, target_spec: Mapping[str, Any], **settings: Any) -> None:
+    """Convert by way of a SavedModel, with these attributes of the converter and of its ``target_spec``."""
+    import tensorflow as tf
+
+    with tempfile.TemporaryDirectory() as folder:
+        build_saved_model(source, Path(folder) / "saved_model")
+        converter = tf.lite.TFLiteConverter.from_saved_model(str(Path(folder) / "saved_model"))
+        for name, value in settings.items():
+            setattr(converter, name, value)
+        for name, value in target_spec.items():
+            setattr(converter.target_spec, name, value)
+        target.write_bytes(converter.convert())
 
 
 def build_onnx(source: Source, target: Path) -> None:
@@ -160,18 +166,3 @@ def build_openvino(source: Source, target: Path) -> None:
         build_saved_model(source, Path(folder) / "saved_model")
         model = convert(openvino, str(Path(folder) / "saved_model"))
         openvino.save_model(model, str(target), compress_to_fp16=False)
-
-
-def _convert(source: Source, settings: Callable[[Any], None]) -> bytes:
-    import tensorflow as tf
-
-    with tempfile.TemporaryDirectory() as folder:
-        build_saved_model(source, Path(folder) / "saved_model")
-        converter = tf.lite.TFLiteConverter.from_saved_model(str(Path(folder) / "saved_model"))
-        settings(converter)
-        return bytes(converter.convert())
-
-
-def _one_by_one(images: npt.NDArray[np.uint8]) -> Iterator[list[npt.NDArray[np.float32]]]:
-    for image in images:
-        yield [image[np.newaxis].astype(np.float32)]

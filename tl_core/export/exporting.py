@@ -14,8 +14,10 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from tl_core.backbones.registry import BACKBONES
+from tl_core.config import flatten
 from tl_core.config.validation import from_mapping
-from tl_core.data.dataset import Dataset, ImageRecord, load_dataset
+from tl_core.data.dataset import SPLITS, Dataset, ImageRecord, load_dataset
 from tl_core.data.normalise import read_image, resize_image
 from tl_core.errors import (
     ConfigError,
@@ -25,18 +27,18 @@ from tl_core.errors import (
     NotEnoughDataError,
     WorkspaceError,
 )
-from tl_core.export import card, script
 from tl_core.export.building import spread
 from tl_core.export.formats import FORMATS, ExportFormat, get_format, missing_packages
 from tl_core.export.processes import build_file, predict_with
 from tl_core.export.proof import Proof, compare_predictions, images_for
+from tl_core.export.rendering import render
 from tl_core.figures.history import History
 from tl_core.figures.still_curves import still_curves
-from tl_core.imported_models.check import manifest
-from tl_core.imported_models.check.manifest import LABELS, Manifest
+from tl_core.imported_models.check.manifest import LABELS, MANIFEST, Manifest
 from tl_core.inference.calibration import Calibration, apply_temperature, load_calibration
 from tl_core.machine.progress import UNATTENDED, TaskContext
 from tl_core.runs import RunRecord, load_run, read_events
+from tl_core.runs.progress import trained_config
 from tl_core.runs.store import now
 from tl_core.storage.files import read_json, replacing, write_json
 from tl_core.storage.workspace import short_id
@@ -44,6 +46,7 @@ from tl_core.storage.workspace import short_id
 logger = logging.getLogger(__name__)
 
 FOLDER: Final = "exports"  # in the run's folder
+MOST_EPOCHS: Final = 25  # rows of the model card's table of epochs
 
 _MAKING: Final = ".making-"  # what the name of a folder begins with in which an export is made
 _ABANDONED: Final = 6 * 3600.0  # seconds after which no export can still be in progress
@@ -97,21 +100,26 @@ def export_run(run_path: Path, format_name: str, task: TaskContext = UNATTENDED)
         raise ModelUnavailableError(f"“{run.name}” has no finished model yet: wait until its training has ended.")
     if not run.has_model:
         raise ModelUnavailableError(f"“{run.name}” ended without a model, so there is nothing to export.")
-    material = _Material.of(run, form)
+    material = _material(run, form)
     folder = run.path / FOLDER
     folder.mkdir(exist_ok=True)
-    _remove_abandoned(folder)
+    for left in folder.glob(f"{_MAKING}*"):  # by a server that was ended in the middle of an export
+        if time.time() - left.stat().st_mtime > _ABANDONED:
+            shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix=_MAKING, dir=folder) as temporary:
-        return _make(material, form, Path(temporary), task)
+        content = Path(temporary) / "content"
+        content.mkdir()
+        proof = _make(material, form, content, task)
+        return _keep(material, form, proof, content)
 
 
 def list_exports(run: RunRecord) -> dict[str, Export]:
     """What was exported from this very model with the temperature and threshold of today, by format."""
     confidence = load_calibration(run.folder, run.model_sha256)
-    found = (_read(run, name) for name in FORMATS)
+    found = ((name, _read(run, name)) for name in FORMATS)
     return {
-        export.format: export
-        for export in found
+        name: export
+        for name, export in found
         if export is not None
         and export.model_sha256 == run.model_sha256
         and (export.temperature, export.threshold) == (confidence.temperature, confidence.threshold)
@@ -129,71 +137,50 @@ class _Material:
     labels: npt.NDArray[np.int64]  # as the model counts its classes
     confidence: Calibration
 
-    @classmethod
-    def of(cls, run: RunRecord, form: ExportFormat) -> _Material:
-        try:
-            dataset = load_dataset(run.dataset_path)
-        except DatasetNotFoundError as error:
-            raise DatasetNotFoundError(
-                f"The dataset “{run.dataset_name}” of this run was deleted, so there are no validation images to "
-                "prove an export with: import it again and train again, or download best.keras as it is."
-            ) from error
-        records = spread(dataset.of_split("validation"), images_for(form))
-        if not records:
-            raise NotEnoughDataError(
-                f"The dataset “{dataset.name}” has no validation images, so an export cannot be proven: import it "
-                "again with a share for validation."
-            )
-        order = {name: index for index, name in enumerate(run.classes)}
-        labels = np.array([order.get(dataset.classes[record.label], -1) for record in records], np.int64)
-        return cls(run, dataset, records, labels, load_calibration(run.folder, run.model_sha256))
+
+def _material(run: RunRecord, form: ExportFormat) -> _Material:
+    try:
+        dataset = load_dataset(run.dataset_path)
+    except DatasetNotFoundError as error:
+        raise DatasetNotFoundError(
+            f"The dataset “{run.dataset_name}” of this run was deleted, so there are no validation images to "
+            "prove an export with: import it again and train again, or download best.keras as it is."
+        ) from error
+    records = spread(dataset.of_split("validation"), images_for(form))
+    if not records:
+        raise NotEnoughDataError(
+            f"The dataset “{dataset.name}” has no validation images, so an export cannot be proven: import it "
+            "again with a share for validation."
+        )
+    order = {name: index for index, name in enumerate(run.classes)}
+    labels = np.array([order.get(dataset.classes[record.label], -1) for record in records], np.int64)
+    return _Material(run, dataset, records, labels, load_calibration(run.folder, run.model_sha256))
 
 
-def _make(material: _Material, form: ExportFormat, folder: Path, task: TaskContext) -> Export:
+def _make(material: _Material, form: ExportFormat, content: Path, task: TaskContext) -> Proof:
+    """Fill the folder ``content`` with what the zip has; returns how the file compares with the dashboard's model."""
     from tl_core.inference.predict import open_predictor  # TensorFlow
 
-    run, confidence = material.run, material.confidence
+    run, dataset, confidence = material.run, material.dataset, material.confidence
     task.report(0.05, 1, f"Building the file for {form.title}")
-    content = folder / "content"
-    content.mkdir()
     build_file(run, form, content / form.model, task)
     task.report(0.5, 1, f"Asking the dashboard's model about {len(material.records)} validation images")
     predictor = open_predictor(run.path)
-    app = predictor.predict(_pictures(material, predictor.image_size))
-    task.report(0.6, 1, f"Loading the file afresh and asking it about the same {len(material.records)} images")
+    size, paths = predictor.image_size, [dataset.path_of(record) for record in material.records]
+    app = predictor.predict(np.stack([resize_image(read_image(path), size) for path in paths]))
+    task.report(0.6, 1, f"Loading the file afresh and asking it about the same {len(paths)} images")
     (content / LABELS).write_text("".join(f"{name}\n" for name in run.classes), encoding="utf-8")
-    outputs = 1 if run.config.head.output == "sigmoid" else len(run.classes)
-    program = script.predict_script(form, predictor.image_size, outputs, confidence)
-    (content / script.NAME).write_text(program, encoding="utf-8")
-    answers = predict_with(form, content, [material.dataset.path_of(record) for record in material.records], task)
+    sigmoid = run.config.head.output == "sigmoid"
+    program = render(form.program, form=form, size=size, sigmoid=sigmoid, confidence=confidence)
+    (content / "predict.py").write_text(program, encoding="utf-8")
+    answers = predict_with(form, content, paths, task)
     proof = compare_predictions(form, apply_temperature(app, confidence.temperature), answers, material.labels)
     task.report(0.95, 1, "Packing")
-    (content / manifest.NAME).write_text(_manifest(run, form, confidence, predictor.image_size).to_json(), "utf-8")
-    described = card.model_card(run, material.dataset, form, proof, confidence, predictor.image_size)
-    (content / card.NAME).write_text(described, encoding="utf-8")
-    curves = still_curves(History().add(read_events(run.folder.events_file)))
-    (content / card.CURVES).write_text(curves, encoding="utf-8")
-    return _keep(run, form, confidence, proof, content)
-
-
-def _remove_abandoned(folder: Path) -> None:
-    """Remove what a server that was ended in the middle of an export has left."""
-    for left in folder.glob(f"{_MAKING}*"):
-        if time.time() - left.stat().st_mtime > _ABANDONED:
-            shutil.rmtree(left, ignore_errors=True)
-
-
-def _pictures(material: _Material, size: int) -> npt.NDArray[np.uint8]:
-    paths = (material.dataset.path_of(record) for record in material.records)
-    return np.stack([resize_image(read_image(path), size) for path in paths])
-
-
-def _manifest(run: RunRecord, form: ExportFormat, confidence: Calibration, image_size: int) -> Manifest:
-    """The same for a program: with it another dashboard opens the Keras export without a question."""
-    return Manifest(
+    # For a program: with it another dashboard opens the Keras export without a question.
+    manifest = Manifest(
         name=run.name,
         classes=run.classes,
-        image_size=image_size,
+        image_size=size,
         model_sha256=run.model_sha256 if form.name == "keras" else None,
         temperature=confidence.temperature,
         threshold=confidence.threshold,
@@ -201,9 +188,44 @@ def _manifest(run: RunRecord, form: ExportFormat, confidence: Calibration, image
         trained=run.finished or run.created,
         made_with=", ".join(f"{name} {version}" for name, version in run.versions.items()),
     )
+    (content / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
+    described = model_card(run, dataset, form, proof, confidence, size)
+    (content / "MODEL_CARD.md").write_text(described, encoding="utf-8")
+    curves = still_curves(History().add(read_events(run.folder.events_file)))
+    (content / "curves.svg").write_text(curves, encoding="utf-8")
+    return proof
 
 
-def _keep(run: RunRecord, form: ExportFormat, confidence: Calibration, proof: Proof, content: Path) -> Export:
+def model_card(
+    run: RunRecord, dataset: Dataset, form: ExportFormat, proof: Proof, confidence: Calibration, image_size: int
+) -> str:
+    """Everything that a user of the file needs without the dashboard, as Markdown."""
+    try:
+        metrics: dict[str, Any] = read_json(run.folder.metrics_file)
+    except (FileNotFoundError, WorkspaceError):
+        metrics = {}
+    epochs = [event for event in read_events(run.folder.events_file) if event["kind"] == "epoch"]
+    step = max(1, -(-len(epochs) // MOST_EPOCHS))
+    return render(
+        "MODEL_CARD.md.jinja",
+        run=run,
+        dataset=dataset,
+        form=form,
+        proof=proof,
+        confidence=confidence,
+        size=image_size,
+        backbone=BACKBONES.get(run.config.backbone),
+        splits=SPLITS,
+        counts=dataset.counts(),
+        metrics={split: metrics[split] for split in ("validation", "test") if split in metrics},
+        epochs=[event for place, event in enumerate(epochs) if place % step == 0 or event is epochs[-1]],
+        step=step,
+        settings=flatten(trained_config(run).to_dict()),
+    )
+
+
+def _keep(material: _Material, form: ExportFormat, proof: Proof, content: Path) -> Export:
+    run, confidence = material.run, material.confidence
     path = run.path / FOLDER / f"{form.name}.zip"
     if proof.passed:
         _pack(content, path)
@@ -244,4 +266,4 @@ def _read(run: RunRecord, name: str) -> Export | None:
 
 
 def _export(path: Path, values: dict[str, Any]) -> Export:
-    return from_mapping(Export, {**values, "path": path, "proof": Proof.from_dict(values["proof"])})
+    return from_mapping(Export, {**values, "path": path, "proof": from_mapping(Proof, values["proof"])})

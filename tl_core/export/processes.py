@@ -1,4 +1,8 @@
-"""The two child processes of an export: one builds the file, one predicts with it. Both can be ended at any time."""
+"""The two child processes of an export: one builds the file, one predicts with it. Both can be ended at any time.
+
+Converters leave memory and state behind, so ``python -m tl_core.export.processes RUN FORMAT TARGET`` builds one file.
+Exit code `CANNOT`: the file `REASON` beside the target has the reason as a sentence.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ import json
 import logging
 import os
 import subprocess
+import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,15 +19,17 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from tl_core.errors import ExportError
-from tl_core.export.building_process import CANNOT, REASON
-from tl_core.export.formats import ExportFormat
+from tl_core.errors import ExportError, TransferLearningError
+from tl_core.export.building import Source
+from tl_core.export.formats import ExportFormat, get_format
 from tl_core.machine.child_process import end_process, start_python, wait_for, with_our_code
 from tl_core.machine.progress import TaskContext
-from tl_core.runs import RunRecord
+from tl_core.runs import RunRecord, load_run
 
 logger = logging.getLogger(__name__)
 
+CANNOT: Final = 2
+REASON: Final = "reason.txt"
 _INTERVAL: Final = 0.2  # seconds between two questions whether to stop
 _LOG_END: Final = 4000  # characters of a failed process's output that go to the log
 
@@ -34,7 +41,7 @@ def build_file(run: RunRecord, form: ExportFormat, target: Path, task: TaskConte
         ExportError: the model cannot be converted.
         StoppedError: a stop was requested.
     """
-    words = ("-m", "tl_core.export.building_process", str(run.path), form.name, str(target))
+    words = ("-m", "tl_core.export.processes", str(run.path), form.name, str(target))
     code = _run_python(words, task, {"PYTHONPATH": with_our_code()})
     reason = target.parent / REASON
     if code == CANNOT and reason.is_file():
@@ -69,19 +76,7 @@ def predict_with(form: ExportFormat, folder: Path, pictures: Sequence[Path], tas
 
 
 def _run_python(words: Sequence[str], task: TaskContext, environment: dict[str, str]) -> int:
-    """Run Python in another process, on the CPU.
-
-    Args:
-        words: the interpreter's arguments.
-        task: checked several times a second; the process is then ended.
-        environment: what is set besides the variables of this process.
-
-    Returns:
-        The exit code; where it is not 0, the end of what was printed is in the log.
-
-    Raises:
-        StoppedError: a stop was requested.
-    """
+    """Run Python in another process, which a stop ends; where it fails, the log has the end of its output."""
     with tempfile.TemporaryFile() as printed:
         process = start_python(
             words, {**os.environ, **environment}, stdin=subprocess.DEVNULL, stdout=printed, stderr=subprocess.STDOUT
@@ -96,3 +91,17 @@ def _run_python(words: Sequence[str], task: TaskContext, environment: dict[str, 
             printed.seek(0)
             logger.warning("An export failed: %s", printed.read().decode("utf-8", "replace")[-_LOG_END:])
         return process.returncode
+
+
+def main(run_path: Path, format_name: str, target: Path) -> int:
+    """Build one file in this process; returns the exit code."""
+    try:
+        get_format(format_name).build(Source(load_run(run_path)), target)
+    except TransferLearningError as error:
+        (target.parent / REASON).write_text(str(error), encoding="utf-8")
+        return CANNOT
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3])))

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from tl_core.config.validation import from_mapping
 from tl_core.export.formats import ExportFormat
 from tl_core.storage.format import percent
 
@@ -36,11 +35,6 @@ class Proof:
     def passed(self) -> bool:
         """Whether the export may be offered."""
         return self.failure is None
-
-    @classmethod
-    def from_dict(cls, values: Any) -> Proof:
-        """Read plain values."""
-        return from_mapping(cls, values)
 
 
 def images_for(form: ExportFormat) -> int:

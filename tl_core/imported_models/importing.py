@@ -15,12 +15,11 @@ from typing import BinaryIO, Final
 from tl_core.data.imports.archive import inflates_too_much, is_encrypted
 from tl_core.data.imports.file_kinds import is_junk
 from tl_core.errors import ModelFileError
-from tl_core.imported_models.check.architecture import Architecture
-from tl_core.imported_models.check.limits import LIMITS, ModelLimits
+from tl_core.imported_models.check.architecture import LIMITS, Architecture
 from tl_core.imported_models.check.manifest import (
     LABELS,
     LABELS_AS_JSON,
-    NAME,
+    MANIFEST,
     Manifest,
     checked_classes,
     names_in_lines,
@@ -38,16 +37,11 @@ _UNFINISHED: Final = ".bringing-"  # prefix of a folder that is not a model yet
 _PIECE: Final = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class InspectedFile:
-    """The result of inspecting a file, before anything of it is stored."""
+def inspect_file(file: BinaryIO) -> Architecture | None:
+    """Check what can be checked at once, before anything of a file is stored.
 
-    architecture: Architecture | None  # of a bare ``.keras`` file; None = a zip with a model in it
-    needs_names: bool
-
-
-def inspect_file(file: BinaryIO) -> InspectedFile:
-    """Distinguish a bare model from an exported zip, and check what can be checked at once.
+    Returns:
+        Of a bare ``.keras`` file, which needs class names; None = a zip with a model in it.
 
     Raises:
         ModelFileError: it is neither, or is refused.
@@ -55,17 +49,13 @@ def inspect_file(file: BinaryIO) -> InspectedFile:
     with open_model_zip(file) as archive:
         names = archive.namelist()
     if CONFIG in names:
-        return InspectedFile(check_model_file(file), needs_names=True)
+        return check_model_file(file)
     _model_member(names)
-    return InspectedFile(None, needs_names=False)
+    return None
 
 
 def import_model(
-    workspace: Workspace,
-    file: BinaryIO | Path,
-    file_name: str,
-    names: Sequence[str] | None = None,
-    limits: ModelLimits = LIMITS,
+    workspace: Workspace, file: BinaryIO | Path, file_name: str, names: Sequence[str] | None = None
 ) -> ImportedModel:
     """Check a model file statically and store it in the workspace; Keras does not read it here.
 
@@ -74,7 +64,6 @@ def import_model(
         file: a ``.keras`` file, or the zip of an export with one in it. Not trusted.
         file_name: its original name, shown on pages.
         names: the classes in the order of the model's outputs; needed where the file does not contain them.
-        limits: what it may hold.
 
     Raises:
         ModelFileError: it is refused, or class names are missing or do not fit; the message is one sentence.
@@ -82,15 +71,15 @@ def import_model(
     """
     with ExitStack() as stack:
         stream = stack.enter_context(file.open("rb")) if isinstance(file, Path) else file
-        with open_model_zip(stream, limits) as archive:  # before a byte of it is copied
-            description = _Description.of(archive, limits)
+        with open_model_zip(stream) as archive:  # before a byte of it is copied
+            description = _Description.of(archive)
         require_within_quota(workspace, needed=description.size or stream.seek(0, 2))
         workspace.models.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=_UNFINISHED, dir=workspace.models) as temporary:
             folder = Path(temporary) / "model"
             folder.mkdir()
-            _copy(stream, description.member, folder / MODEL, limits)
-            model = _describe(folder, file_name, description, names, limits)
+            _copy(stream, description.member, folder / MODEL)
+            model = _describe(folder, file_name, description, names)
             return _store(workspace, model)
 
 
@@ -104,16 +93,16 @@ class _Description:
     classes: Sequence[str] | None = None
 
     @classmethod
-    def of(cls, archive: zipfile.ZipFile, limits: ModelLimits) -> _Description:
+    def of(cls, archive: zipfile.ZipFile) -> _Description:
         names = archive.namelist()
         if CONFIG in names:
             return cls()
-        _check_contents(archive.infolist(), limits)
+        _check_contents(archive.infolist())
         member = _model_member(names)
         folder = str(PurePosixPath(member).parent / "x")[:-1]
         size = archive.getinfo(member).file_size
-        texts = {name: _text(archive, folder + name, limits) for name in (NAME, LABELS, LABELS_AS_JSON)}
-        if text := texts[NAME]:
+        texts = {name: _text(archive, folder + name) for name in (MANIFEST, LABELS, LABELS_AS_JSON)}
+        if text := texts[MANIFEST]:
             manifest = Manifest.from_json(text)
             return cls(member, size, manifest, manifest.classes)
         if text := texts[LABELS]:
@@ -132,8 +121,8 @@ def _model_member(names: Sequence[str]) -> str:
     return models[0]
 
 
-def _check_contents(infos: Sequence[zipfile.ZipInfo], limits: ModelLimits) -> None:
-    if len(infos) > limits.archive.members or len({info.filename for info in infos}) != len(infos):
+def _check_contents(infos: Sequence[zipfile.ZipInfo]) -> None:
+    if len(infos) > LIMITS.archive.members or len({info.filename for info in infos}) != len(infos):
         raise ModelFileError(
             "The zip holds more files than an export has, or two of one name, so it is not opened: bring the zip of "
             "a Keras export as it was downloaded."
@@ -141,23 +130,23 @@ def _check_contents(infos: Sequence[zipfile.ZipInfo], limits: ModelLimits) -> No
     for info in infos:
         if is_encrypted(info):
             raise ModelFileError("The zip is protected by a password: bring it without one.")
-        if info.file_size > limits.archive.file_bytes or inflates_too_much(info, limits.archive):
+        if info.file_size > LIMITS.archive.file_bytes or inflates_too_much(info, LIMITS.archive):
             raise ModelFileError(
                 f"The zip holds a file that unpacks to {info.file_size / 1e6:,.0f} MB, more than a model file may "
-                f"have ({limits.archive.file_bytes / 1e6:.0f} MB, and {limits.archive.ratio} times its size in the "
+                f"have ({LIMITS.archive.file_bytes / 1e6:.0f} MB, and {LIMITS.archive.ratio} times its size in the "
                 "zip): it is not opened."
             )
 
 
-def _text(archive: zipfile.ZipFile, name: str, limits: ModelLimits) -> bytes | None:
+def _text(archive: zipfile.ZipFile, name: str) -> bytes | None:
     if name not in archive.namelist():
         return None
     try:
         with archive.open(name) as member:
-            text = member.read(limits.text_bytes + 1)
+            text = member.read(LIMITS.text_bytes + 1)
     except BROKEN as error:
         raise _damaged_zip() from error
-    if len(text) > limits.text_bytes:
+    if len(text) > LIMITS.text_bytes:
         raise ModelFileError(f"The file {name} in the zip is far too large for what it should hold: it is not read.")
     return text
 
@@ -174,7 +163,7 @@ def _json_names(text: bytes | None) -> Sequence[str] | None:
     return names
 
 
-def _copy(stream: BinaryIO, member: str | None, target: Path, limits: ModelLimits) -> None:
+def _copy(stream: BinaryIO, member: str | None, target: Path) -> None:
     stream.seek(0)
     with ExitStack() as stack:
         into = stack.enter_context(target.open("wb"))
@@ -186,18 +175,16 @@ def _copy(stream: BinaryIO, member: str | None, target: Path, limits: ModelLimit
         try:
             while piece := source.read(_PIECE):
                 written += len(piece)
-                if written > limits.archive.file_bytes:
+                if written > LIMITS.archive.file_bytes:
                     raise _damaged_zip()
                 into.write(piece)
         except BROKEN as error:
             raise _damaged_zip() from error
 
 
-def _describe(
-    folder: Path, file_name: str, description: _Description, names: Sequence[str] | None, limits: ModelLimits
-) -> ImportedModel:
+def _describe(folder: Path, file_name: str, description: _Description, names: Sequence[str] | None) -> ImportedModel:
     path = folder / MODEL
-    architecture = check_model_file(path, limits)
+    architecture = check_model_file(path)
     sha256, manifest = sha256_of(path), description.manifest
     if manifest and manifest.model_sha256 not in (None, sha256):
         raise ModelFileError(
@@ -210,7 +197,8 @@ def _describe(
             f"The file does not say what its {architecture.classes:,} classes are called: give their names, one per "
             "line, in the order in which the model was trained."
         )
-    title = shown_title(manifest.name if manifest else "") or shown_title(Path(file_name).stem) or "A model"
+    said = manifest or Manifest(name="", classes=())
+    title = shown_title(said.name) or shown_title(Path(file_name).stem) or "A model"
     return ImportedModel(
         id="",
         path=folder,
@@ -222,11 +210,11 @@ def _describe(
         parameters=architecture.parameters,
         size=path.stat().st_size,
         sha256=sha256,
-        temperature=manifest.temperature if manifest else 1.0,
-        threshold=manifest.threshold if manifest else 0.0,
-        has_manifest=manifest is not None,
-        made_with=shown_title(manifest.made_with) if manifest else "",
-        trained=shown_title(manifest.trained) if manifest else "",
+        temperature=said.temperature,
+        threshold=said.threshold,
+        has_manifest=said is manifest,
+        made_with=shown_title(said.made_with),
+        trained=shown_title(said.trained),
         brought=now(),
     )
 

@@ -11,7 +11,6 @@ from tl_core.errors import ConfigError, ModelFileError, WorkspaceError
 from tl_core.storage.files import read_json, write_json
 from tl_core.storage.repository import Repository
 from tl_core.storage.schemas import IMPORTED_MODEL
-from tl_core.storage.workspace import Workspace
 
 MODEL: Final = "model.keras"
 RECORD: Final = "model.json"
@@ -55,38 +54,12 @@ def save_record(model: ImportedModel) -> None:
     write_json(model.path / RECORD, IMPORTED_MODEL.stamped(values))
 
 
-def load_imported_model(workspace: Workspace, model_id: str) -> ImportedModel:
-    """The model of that id, which may come from outside (a link).
-
-    Raises:
-        ModelFileError: there is none (any more), or its record is damaged.
-        NewerVersionError: a newer version of this program wrote it.
-        NotYoursError: it is somebody else's.
-    """
-    return MODELS.find(workspace, model_id)
-
-
-def list_imported_models(workspace: Workspace) -> list[ImportedModel]:
-    """All that the person may see, the latest first; one whose record is damaged is logged and left out."""
-    return MODELS.list_all(workspace)
-
-
-def delete_imported_model(workspace: Workspace, model_id: str) -> None:
-    """Delete the model from the workspace.
-
-    Raises:
-        NotYoursError: it is somebody else's.
-        WorkspaceError: its files cannot be deleted.
-    """
-    MODELS.delete(workspace, model_id)
-
-
 def _read(path: Path) -> ImportedModel:
     try:
         values: dict[str, Any] = IMPORTED_MODEL.upgraded(read_json(path / RECORD))
         model = from_mapping(ImportedModel, {**values, "path": path, "classes": tuple(values["classes"])})
     except FileNotFoundError:
-        raise _not_found() from None
+        raise MODELS.missing() from None
     except (WorkspaceError, ConfigError, TypeError, KeyError) as error:
         raise ModelFileError(
             f"The record of the model {path.name} is damaged and cannot be read: open its file again."
@@ -94,14 +67,13 @@ def _read(path: Path) -> ImportedModel:
     return replace(model, id=path.name)
 
 
-def _not_found() -> ModelFileError:
-    return ModelFileError("There is no such model from a file any more: open its file again.")
-
-
 MODELS: Final = Repository(
     "model",
     lambda workspace: workspace.models,
     _read,
-    _not_found,
+    lambda: ModelFileError("There is no such model from a file any more: open its file again."),
     lambda model: (model.brought, model.id),
 )
+load_imported_model = MODELS.find  # raises ModelFileError where there is none, or its record is damaged
+list_imported_models = MODELS.list_all
+delete_imported_model = MODELS.delete

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import streamlit as st
 
 from tl_core.errors import ModelUnavailableError
-from tl_core.imported_models import ImportedModel
+from tl_core.imported_models.store import ImportedModel
 from tl_core.machine.pool import Pool
 from tl_core.runs import RunRecord
 from tl_core.runs.epoch_checkpoints import epoch_file
@@ -55,7 +55,7 @@ def imported_model_answers(pictures: Sequence[Picture], model: ImportedModel) ->
     """
 
     def ask(images: list[bytes]) -> list[Answer]:
-        from tl_core.imported_models.answering import answerer_of  # imports TensorFlow
+        from tl_core.imported_models.model_server import answerer_of  # imports TensorFlow
         from tl_core.inference.predict import predict_with
 
         return predict_with(answerer_of(model), images)

@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from tl_core.data.imports.archive import LIMITS
-from tl_core.imported_models import ImportedModel
+from tl_core.imported_models.store import ImportedModel
 from tl_core.machine.progress import TaskContext
 from tl_core.storage.format import count
 from ui.components.downloads import to_csv
@@ -88,7 +88,7 @@ def _work(run: Asked, epoch: int | None, data: bytes) -> Callable[[TaskContext],
 
 
 def _ask_a_file(model: ImportedModel, data: bytes, context: TaskContext) -> Answers:
-    from tl_core.imported_models.answering import answerer_of
+    from tl_core.imported_models.model_server import answerer_of
     from tl_core.inference.predict import predict_archive_with
 
     return tuple(predict_archive_with(answerer_of(model), io.BytesIO(data), context))

@@ -7,7 +7,9 @@ from typing import Any, Final
 import streamlit as st
 
 from tl_core.errors import TransferLearningError
-from tl_core.imported_models import LIMITS, import_model, inspect_file, names_in_lines
+from tl_core.imported_models.check.architecture import LIMITS
+from tl_core.imported_models.check.manifest import names_in_lines
+from tl_core.imported_models.importing import import_model, inspect_file
 from tl_core.storage.workspace import Workspace
 from ui.predict_page.openings import start_opening
 from ui.shell.access import release_uploads
@@ -48,8 +50,8 @@ def import_model_section(workspace: Workspace, key: str, *, first: bool) -> None
 
 
 def _accept(workspace: Workspace, file: Any, key: str) -> None:
-    looked = inspect_file(file)
-    names = _ask_for_names(looked.architecture.classes, key) if looked.architecture else None
+    architecture = inspect_file(file)
+    names = _ask_for_names(architecture.classes, key) if architecture else None
     if st.button("Open this model", type="primary", key=f"{key}-open", icon=":material/lock_open:"):
         with st.spinner("Checking the file …"):
             model = import_model(workspace, file, file.name, names)

@@ -8,8 +8,7 @@ from typing import Final
 
 import streamlit as st
 
-from tl_core.imported_models import ImportedModel, delete_imported_model, list_imported_models
-from tl_core.imported_models.store import MODELS
+from tl_core.imported_models.store import MODELS, ImportedModel, delete_imported_model, list_imported_models
 from tl_core.runs import list_runs
 from tl_core.storage.format import large_count, moment, size
 from tl_core.storage.ownership import is_mine

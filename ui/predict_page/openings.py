@@ -7,8 +7,8 @@ from typing import Final
 import streamlit as st
 
 from tl_core.errors import ModelFileError
-from tl_core.imported_models import ImportedModel, delete_imported_model
 from tl_core.imported_models.model_server import end_if_open, hold_open, is_open
+from tl_core.imported_models.store import ImportedModel, delete_imported_model
 from tl_core.machine.progress import TaskContext
 from tl_core.storage.workspace import Workspace
 from ui.components.task_progress import task_progress

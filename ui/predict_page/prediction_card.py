@@ -11,7 +11,7 @@ import streamlit as st
 from tl_core.data.normalise import resize_image, stored_pixels
 from tl_core.figures.heatmap import overlay
 from tl_core.figures.probabilities import describe_probabilities, probability_figure, probability_text
-from tl_core.imported_models import ImportedModel
+from tl_core.imported_models.store import ImportedModel
 from tl_core.runs import RunRecord
 from tl_core.storage.format import percent
 from ui.components.charts import INK

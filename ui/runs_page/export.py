@@ -14,7 +14,7 @@ import streamlit as st
 
 from tl_core.backbones.registry import BACKBONES
 from tl_core.errors import ModelUnavailableError
-from tl_core.export.code import as_notebook, as_script, write_program
+from tl_core.export.program import as_notebook, as_script, write_program
 from tl_core.machine.progress import TaskContext
 from tl_core.runs import RunRecord
 from tl_core.runs.progress import trained_config
@@ -24,7 +24,8 @@ from ui.state.background_tasks import BackgroundTasks, Task
 from ui.state.config_text import to_text
 
 if TYPE_CHECKING:
-    from tl_core.export import Export, ExportFormat
+    from tl_core.export.exporting import Export
+    from tl_core.export.formats import ExportFormat
 
 _README: Final = """\
 {name}
@@ -59,7 +60,8 @@ def take_elsewhere(run: RunRecord, key: str) -> None:
         run: one that has ended with a model.
         key: prefix of the controls' keys.
     """
-    from tl_core.export import FORMATS, list_exports
+    from tl_core.export.exporting import list_exports
+    from tl_core.export.formats import FORMATS
 
     kept = list_exports(run)
     task = EXPORTS.latest(str(run.path))
@@ -90,7 +92,7 @@ def start_export(run_path: Path, format_name: str) -> None:
     """Begin an export; nothing happens while the same run is being exported already."""
 
     def work(context: TaskContext) -> None:
-        from tl_core.export import export_run  # imports scikit-learn and TensorFlow's converters
+        from tl_core.export.exporting import export_run  # imports scikit-learn and TensorFlow's converters
 
         export_run(run_path, format_name, context)
 
@@ -175,7 +177,7 @@ def _rounded_up(difference: float) -> str:
 
 
 def _offer(run: RunRecord, form: ExportFormat, task: Task[None] | None, key: str) -> None:
-    from tl_core.export import missing_packages
+    from tl_core.export.formats import missing_packages
 
     if missing_packages(form):
         st.info(form.install, icon=":material/extension:")

@@ -16,8 +16,8 @@ from tl_core.backbones.outline import OUTLINES, feature_shape
 from tl_core.backbones.record import Backbone
 from tl_core.backbones.registry import BACKBONES
 from tl_core.config import TrainingConfig
-from tl_core.imported_models.check.architecture import read_architecture
-from tl_core.imported_models.check.limits import LIMITS
+from tl_core.imported_models.check import architecture
+from tl_core.imported_models.check.architecture import LIMITS, read_architecture
 from tl_core.models.classifier import build_classifier
 
 SIZE = 77  # odd, so that rounding shows, and enough for all of them
@@ -46,12 +46,15 @@ def test_its_outline_is_up_to_date(built: tuple[Backbone, keras.Model]):
     assert outline_of(backbone.name, base) == expected, "run python -m tl_core.backbones.make_outlines"
 
 
-def test_a_model_on_it_may_be_taken_to_another_machine(built: tuple[Backbone, keras.Model]):
+def test_a_model_on_it_may_be_taken_to_another_machine(
+    built: tuple[Backbone, keras.Model], monkeypatch: pytest.MonkeyPatch
+):
     backbone, base = built
     config = TrainingConfig(backbone=backbone.name, weights="random", image_size=SIZE)
     model = build_classifier(config, 3, base).model
     text = json.dumps(keras.saving.serialize_keras_object(model)).encode()
-    found = read_architecture(text, replace(LIMITS, parameters=1_000_000_000))
+    monkeypatch.setattr(architecture, "LIMITS", replace(LIMITS, parameters=1_000_000_000))
+    found = read_architecture(text)
     assert (found.image_size, found.outputs) == (SIZE, 3)
     assert found.parameters == pytest.approx(model.count_params(), rel=0.02)
     assert 3 * len(text) < LIMITS.config_bytes

@@ -11,7 +11,7 @@ from tl_core.config import TrainingConfig
 from tl_core.config.format_settings import format_rates, format_settings
 from tl_core.config.phases import FINE_TUNE, HEAD, Phase, extended, fine_tunes, phases_of
 from tl_core.errors import ConfigError
-from tl_core.export.code.program import write_program
+from tl_core.export.program import write_program
 from tl_core.planning.speed import kind_of
 from ui.train_page.summary import run_summary
 

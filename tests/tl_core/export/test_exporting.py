@@ -16,11 +16,13 @@ import pytest
 
 from tests.tl_core.small_trainings import QUICK, Trainer
 from tl_core.command_line import main
+from tl_core.config.validation import from_mapping
 from tl_core.data import read_image, resize_image
 from tl_core.errors import DatasetNotFoundError, ExportError, ModelUnavailableError, StoppedError
-from tl_core.export import FORMATS, Proof, export_run, exporting, list_exports, missing_packages
-from tl_core.export.card import model_card
-from tl_core.export.proof import LARGEST_DIFFERENCE, LARGEST_LOSS
+from tl_core.export import exporting
+from tl_core.export.exporting import export_run, list_exports, model_card
+from tl_core.export.formats import FORMATS, missing_packages
+from tl_core.export.proof import LARGEST_DIFFERENCE, LARGEST_LOSS, Proof
 from tl_core.inference.calibration import Calibration, apply_temperature, load_calibration, save_calibration
 from tl_core.inference.predict import open_predictor
 from tl_core.machine.progress import TaskContext
@@ -77,7 +79,7 @@ def test_a_format_predicts_what_the_dashboard_predicts(run, dataset, tmp_path, e
     assert code == 0
     assert "Loading the file afresh" in told_meanwhile
     export = list_exports(load_run(run.path))[name]
-    assert export.proof == Proof.from_dict(values["proof"])
+    assert export.proof == from_mapping(Proof, values["proof"])
     assert export.proof.passed
     assert export.proof.images == len(dataset.of_split("validation"))
     if form.quantised:

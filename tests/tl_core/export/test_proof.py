@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tl_core.export import FORMATS
 from tl_core.export.building import spread
+from tl_core.export.formats import FORMATS
 from tl_core.export.proof import compare_predictions, images_for
 
 EXACT, QUANTISED = FORMATS["tflite"], FORMATS["tflite_int8"]

@@ -16,10 +16,9 @@ from tests.hostile.models import CLASSES, good_model, lambda_of_keras
 from tests.tl_core.imported_models import small_child
 from tests.ui.trained_runs import COLOURS, coloured
 from tl_core.errors import ModelFileError, StoppedError
-from tl_core.imported_models import import_model, model_server
-from tl_core.imported_models.answering import answerer_of, open_imported_model
-from tl_core.imported_models.model_server import close_imported_model, is_open
-from tl_core.imported_models.sandbox import client
+from tl_core.imported_models import model_server
+from tl_core.imported_models.importing import import_model
+from tl_core.imported_models.model_server import answerer_of, close_imported_model, is_open, open_imported_model
 from tl_core.inference.predict import predict_with
 from tl_core.machine.progress import TaskContext
 from tl_core.storage.workspace import Workspace
@@ -87,7 +86,7 @@ def test_what_only_the_process_can_see_is_refused_there(room, good, bad: BadMode
 @pytest.fixture
 def small(good, monkeypatch):
     """The model `good`, answered for by a process that starts in no time."""
-    monkeypatch.setattr(client, "PROGRAM", "tests.tl_core.imported_models.small_child")
+    monkeypatch.setattr(model_server, "PROGRAM", "tests.tl_core.imported_models.small_child")
     return good
 
 
@@ -123,7 +122,7 @@ def test_a_process_that_was_killed_from_outside_is_started_again(small):
 def test_a_process_that_hangs_is_ended(small, monkeypatch):
     predictor = open_imported_model(small)
     pid = model_server._server._process._process.pid
-    monkeypatch.setattr(client, "LIMITS", client.LIMITS.__class__(ask_seconds=0.2))
+    monkeypatch.setattr(model_server, "LIMITS", model_server.LIMITS.__class__(ask_seconds=0.2))
     with pytest.raises(ModelFileError, match="It took too long"):
         predictor.predict(told(small_child.HANGS))
     assert not psutil.pid_exists(pid)
@@ -131,8 +130,8 @@ def test_a_process_that_hangs_is_ended(small, monkeypatch):
 
 @pytest.mark.parametrize("program", ["silent_child", "flooding_child"])
 def test_a_process_that_does_not_open_the_model_in_time_is_ended(good, monkeypatch, program):
-    monkeypatch.setattr(client, "LIMITS", client.LIMITS.__class__(load_seconds=1.0))
-    monkeypatch.setattr(client, "PROGRAM", f"tests.tl_core.imported_models.{program}")
+    monkeypatch.setattr(model_server, "LIMITS", model_server.LIMITS.__class__(load_seconds=1.0))
+    monkeypatch.setattr(model_server, "PROGRAM", f"tests.tl_core.imported_models.{program}")
     with pytest.raises(ModelFileError, match="It took too long"):
         open_imported_model(good)
     for thread in threading.enumerate():

@@ -13,10 +13,9 @@ from tests.hostile.models import good_model, lambda_of_keras
 from tests.tl_core.small_trainings import COLOURS, coloured, probabilities_of
 from tl_core.command_line import main
 from tl_core.errors import ModelFileError
-from tl_core.export import export_run
-from tl_core.imported_models import import_model
-from tl_core.imported_models.answering import answerer_of
-from tl_core.imported_models.model_server import close_imported_model
+from tl_core.export.exporting import export_run
+from tl_core.imported_models.importing import import_model
+from tl_core.imported_models.model_server import answerer_of, close_imported_model
 from tl_core.inference.calibration import Calibration, save_calibration
 from tl_core.inference.predict import predict_images, predict_with
 from tl_core.storage.workspace import Workspace

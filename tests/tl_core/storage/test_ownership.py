@@ -17,12 +17,12 @@ from tests.tl_core.small_trainings import COLOURS, import_coloured
 from tl_core.config import TrainingConfig
 from tl_core.data import delete_dataset, list_datasets, rename_dataset
 from tl_core.errors import NotYoursError
-from tl_core.imported_models import ImportedModel, delete_imported_model, list_imported_models
-from tl_core.imported_models.store import save_record
+from tl_core.imported_models.store import ImportedModel, delete_imported_model, list_imported_models, save_record
 from tl_core.inference.calibration import Calibration, save_calibration
 from tl_core.jobs import JobManager, manager, queue
 from tl_core.runs import annotate_run, create_run, delete_run, find_run, list_runs, update_run
-from tl_core.storage.ownership import FILE, belonging, claim, is_mine, person_id, require_mine, share
+from tl_core.runs.store import RUNS
+from tl_core.storage.ownership import FILE, belonging, claim, is_mine, person_id, share
 from tl_core.storage.workspace import Workspace
 
 
@@ -70,7 +70,7 @@ def test_each_sees_their_own_and_what_is_shared(room):
     assert [found.id for found in list_runs(eve)] == [run.id]
     assert not is_mine(eve, run.path)
     with pytest.raises(NotYoursError):
-        require_mine(eve, run.path, "run")
+        RUNS.require_mine(eve, run.id)
     with pytest.raises(NotYoursError):
         share(eve, run.path, False)
     share(ada, run.path, False)

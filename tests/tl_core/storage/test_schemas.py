@@ -14,8 +14,8 @@ from tl_core.config import TrainingConfig, training
 from tl_core.data import dataset as datasets
 from tl_core.data import find_dataset, list_datasets
 from tl_core.errors import ConfigError, NewerVersionError
-from tl_core.imported_models import list_imported_models, load_imported_model
 from tl_core.imported_models import store as models
+from tl_core.imported_models.store import list_imported_models, load_imported_model
 from tl_core.runs import annotate_run, create_run, find_run, list_runs, update_run
 from tl_core.runs import store as runs
 from tl_core.storage.schemas import Schema

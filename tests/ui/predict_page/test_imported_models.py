@@ -11,9 +11,10 @@ from tests.hostile.models import CLASSES, exported, good_model, lambda_of_keras,
 from tests.tl_core.imported_models import small_child
 from tests.ui.pages_without_browser import checked, open_page, press, run_until, texts
 from tests.ui.trained_runs import COLOURS, colour_dataset, coloured, ended_run
-from tl_core.imported_models import import_model, list_imported_models, model_server
+from tl_core.imported_models import model_server
+from tl_core.imported_models.importing import import_model
 from tl_core.imported_models.model_server import close_imported_model
-from tl_core.imported_models.sandbox import client
+from tl_core.imported_models.store import list_imported_models
 
 PAGE = "pages/5_Predict.py"
 RED, BLUE = (coloured(colour, 7) for colour in COLOURS.values())
@@ -28,7 +29,7 @@ def closed_afterwards():
 @pytest.fixture
 def answers_at_once(monkeypatch):
     """Whatever is brought is answered for by a process that starts in no time and always says the second class."""
-    monkeypatch.setattr(client, "PROGRAM", "tests.tl_core.imported_models.small_child")
+    monkeypatch.setattr(model_server, "PROGRAM", "tests.tl_core.imported_models.small_child")
     assert small_child.ANSWERS == 0
 
 
@@ -119,12 +120,12 @@ def test_what_the_process_refuses_is_a_sentence_and_is_not_kept(workspace):
 
 
 def test_opening_can_be_cancelled_and_begun_again(workspace, monkeypatch):
-    monkeypatch.setattr(client, "PROGRAM", "tests.tl_core.imported_models.silent_child")
+    monkeypatch.setattr(model_server, "PROGRAM", "tests.tl_core.imported_models.silent_child")
     at = bring(from_a_file(), "colours.zip", exported())
     press(at, "Open this model")
     press(at, "Cancel")
     run_until(at, lambda at: any("was cancelled" in info.value for info in at.info))
-    monkeypatch.setattr(client, "PROGRAM", "tests.tl_core.imported_models.small_child")
+    monkeypatch.setattr(model_server, "PROGRAM", "tests.tl_core.imported_models.small_child")
     press(at, "Open it again")
     run_until(at, lambda at: not at.get("progress") and not at.info)
     ask_about(at, ("photo.png", RED))

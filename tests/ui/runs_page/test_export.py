@@ -10,7 +10,9 @@ import pytest
 from tests.ui.pages_without_browser import checked, open_page, press, run_until
 from tests.ui.trained_runs import colour_dataset, ended_run
 from tl_core.errors import WorkspaceError
-from tl_core.export import FORMATS, Export, Proof
+from tl_core.export.exporting import Export
+from tl_core.export.formats import FORMATS
+from tl_core.export.proof import Proof
 from tl_core.inference.calibration import load_calibration
 from ui.runs_page.export import EXPORTS, format_proof
 
@@ -88,7 +90,7 @@ def test_a_refused_export_shows_the_reason_and_is_not_offered(run):
 
 
 def test_a_missing_package_is_named(run, monkeypatch):
-    monkeypatch.setattr("tl_core.export.missing_packages", lambda form: form.packages)
+    monkeypatch.setattr("tl_core.export.formats.missing_packages", lambda form: form.packages)
     at = choose(open_page(PAGE, run=run.id), run, "onnx")
     assert "pip install tf2onnx onnx onnxruntime" in at.info[-1].value
     assert "Build and check" not in labels(at)
@@ -98,7 +100,7 @@ def test_what_goes_wrong_is_said_in_a_sentence(run, monkeypatch):
     def fail(*_):
         raise WorkspaceError("The disk is full.")
 
-    monkeypatch.setattr("tl_core.export.export_run", fail)
+    monkeypatch.setattr("tl_core.export.exporting.export_run", fail)
     at = press(open_page(PAGE, run=run.id), "Build and check")
     run_until(at, lambda at: EXPORTS.latest(str(run.path)).ended, PATIENCE)
     checked(at.run())

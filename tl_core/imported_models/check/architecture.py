@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from tl_core.data.imports.archive import ArchiveLimits
 from tl_core.errors import ModelFileError
-from tl_core.imported_models.check.known_parts import KNOWN, OUTPUT_ACTIVATIONS, TEXTS, WEIGHTS_OF
-from tl_core.imported_models.check.limits import ModelLimits
+from tl_core.imported_models.check.known_parts import KNOWN, TEXTS, WEIGHTS_OF
 
 Node = Mapping[str, Any]
 
@@ -26,6 +26,33 @@ _NODE_KEYS: Final = frozenset(
 _UNBOUNDED: Final = frozenset({"shared_object_id", "seed"})  # they size nothing
 _SHAPES: Final = frozenset({"input_shape", "shape", "batch_shape", "build_input_shape", "noise_shape"})
 _MODELS: Final = frozenset({"Functional", "Sequential"})
+
+
+_ARCHIVE: Final = ArchiveLimits(file_bytes=200_000_000, members=100, directory_bytes=100_000)  # also of a bare file
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelLimits:
+    """Bounds of a file, of the network it describes, and of the process that opens it."""
+
+    archive: ArchiveLimits = _ARCHIVE
+    text_bytes: int = 1_000_000  # class names or manifest
+    metadata_bytes: int = 10_000
+    config_bytes: int = 5_000_000
+    config_values: int = 250_000  # the largest of our own has 65,000
+    config_depth: int = 60  # ours have 15
+    nested_models: int = 4  # models within models; ours have 3
+    number: int = 16_384  # units, filters, strides, padding, ...
+    shape: int = 4_000_000  # one dimension of a shape that a layer is built for
+    parameters: int = 100_000_000
+    image_size: tuple[int, int] = (16, 1024)  # pixels
+    classes: int = 10_000
+    memory_bytes: int = 2 << 30  # of the process that opens it, above what the libraries take
+    load_seconds: float = 60.0
+    ask_seconds: float = 60.0  # for a few images
+
+
+LIMITS: Final = ModelLimits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,36 +69,36 @@ class Architecture:
         return max(2, self.outputs)
 
 
-def read_architecture(text: bytes, limits: ModelLimits) -> Architecture:
+def read_architecture(text: bytes) -> Architecture:
     """Check the ``config.json`` of a model.
 
     Raises:
         ModelFileError: it is too large or too deep, names anything that our own models do not consist of, or is no
             classifier of square RGB images.
     """
-    config = _parsed(text, limits)
+    config = _parsed(text)
     config.pop("compile_config", None)  # never opened: a model is loaded without its optimiser
-    _check(config, limits)
-    size, outputs = _input_size(config, limits), _outputs(config, limits)
+    _check(config)
+    size, outputs = _input_size(config), _outputs(config)
     parameters = sum(_parameters(node) for node in _nodes(config))
-    if parameters > limits.parameters:
+    if parameters > LIMITS.parameters:
         raise ModelFileError(
             f"The model asks for {parameters / 1e6:,.0f} million weights, more than the "
-            f"{limits.parameters / 1e6:.0f} million allowed, so it is not opened: bring a smaller one."
+            f"{LIMITS.parameters / 1e6:.0f} million allowed, so it is not opened: bring a smaller one."
         )
     return Architecture(size, outputs, parameters)
 
 
-def _parsed(text: bytes, limits: ModelLimits) -> dict[str, Any]:
-    if sum(text.count(mark) for mark in (b",", b"[", b"{")) > limits.config_values:
+def _parsed(text: bytes) -> dict[str, Any]:
+    if sum(text.count(mark) for mark in (b",", b"[", b"{")) > LIMITS.config_values:
         raise ModelFileError(
-            f"The description of the model has more than the {limits.config_values:,} values allowed, as no model of "
+            f"The description of the model has more than the {LIMITS.config_values:,} values allowed, as no model of "
             "this dashboard has: it is not opened."
         )
     try:
         config = json.loads(text, parse_constant=_no_number)
     except RecursionError as error:
-        raise _too_deep(limits) from error
+        raise _too_deep() from error
     except ValueError as error:  # no JSON, no UTF-8, or a number of thousands of digits
         raise ModelFileError(
             "The description of the model is damaged (it is not JSON): export the model again and bring the new file."
@@ -87,33 +114,33 @@ def _no_number(name: str) -> float:
     raise ValueError(name)
 
 
-def _too_deep(limits: ModelLimits) -> ModelFileError:
+def _too_deep() -> ModelFileError:
     return ModelFileError(
-        f"The description of the model is nested deeper than the {limits.config_depth} levels allowed, as no model "
+        f"The description of the model is nested deeper than the {LIMITS.config_depth} levels allowed, as no model "
         "of this dashboard is: it is not opened."
     )
 
 
-def _check(config: Node, limits: ModelLimits) -> None:
+def _check(config: Node) -> None:
     """Go through every value, with the key it stands under, how deep, and in how many models."""
     pending: list[tuple[str, Any, int, int]] = [("", config, 1, 0)]
     while pending:
         key, value, depth, models = pending.pop()
-        if depth > limits.config_depth:
-            raise _too_deep(limits)
+        if depth > LIMITS.config_depth:
+            raise _too_deep()
         if isinstance(value, dict):
             if _NODE_KEYS & value.keys() - {"config", "name"} and "class_name" not in value:
                 raise _unknown(f"“{_shown(key)}”")
             if "class_name" in value:
-                models += _checked_node(value, models, limits)
+                models += _checked_node(value, models)
             pending += [(name, inner, depth + 1, models) for name, inner in value.items()]
         elif isinstance(value, list):
             pending += [(key, inner, depth + 1, models) for inner in value]
         else:
-            _check_plain(key, value, limits)
+            _check_plain(key, value)
 
 
-def _checked_node(node: Node, models: int, limits: ModelLimits) -> int:
+def _checked_node(node: Node, models: int) -> int:
     """Check one object of the network; 1 where it is a model itself."""
     name, module, registered = node["class_name"], node.get("module"), node.get("registered_name")
     known = isinstance(name, str) and (module, name) in KNOWN and registered in (None, name)
@@ -123,21 +150,21 @@ def _checked_node(node: Node, models: int, limits: ModelLimits) -> int:
         raise _unknown("an optimiser inside")
     if name == "DTypePolicy" and node["config"].get("name") not in TEXTS["dtype"]:
         raise _unknown(f"numbers of the kind “{_shown(node['config'].get('name'))}”")
-    if name in _MODELS and models >= limits.nested_models:
+    if name in _MODELS and models >= LIMITS.nested_models:
         raise ModelFileError(
-            f"The model holds models within models, more than the {limits.nested_models} levels allowed, so it is "
+            f"The model holds models within models, more than the {LIMITS.nested_models} levels allowed, so it is "
             "not opened: bring one that this dashboard exported."
         )
     return int(name in _MODELS)
 
 
-def _check_plain(key: str, value: Any, limits: ModelLimits) -> None:
+def _check_plain(key: str, value: Any) -> None:
     if isinstance(value, str):
         allowed = TEXTS.get(key)
         if not (value in allowed if allowed is not None else _NAME.fullmatch(value) and key in _NAMES):
             raise _unknown(f"“{_shown(value)}” as “{_shown(key)}”")
     elif isinstance(value, (int, float)) and not isinstance(value, bool) and key not in _UNBOUNDED:
-        bound = limits.shape if key in _SHAPES else limits.number
+        bound = LIMITS.shape if key in _SHAPES else LIMITS.number
         if not math.isfinite(value) or abs(value) > bound:
             raise ModelFileError(
                 f"The model asks for “{_shown(key)}” of {value:,.4g}, more than the {bound:,} allowed, so it is not "
@@ -174,41 +201,38 @@ def _parameters(layer: Node) -> int:
     if not isinstance(shape, list) or not all(isinstance(entry, int) for entry in shape[1:]) or len(shape) < 2:
         raise _damaged()
     try:
-        return count(layer["config"], tuple(shape[1:]))
+        return int(count(layer["config"], tuple(shape[1:])))
     except (KeyError, TypeError, ValueError, ZeroDivisionError, IndexError) as error:
         raise _damaged() from error
 
 
-def _input_size(config: Node, limits: ModelLimits) -> int:
+def _input_size(config: Node) -> int:
     inputs = [layer for layer in _layers(config) if layer["class_name"] == "InputLayer"]
-    shape = inputs[0]["config"].get("batch_shape") if len(inputs) == 1 else None
-    low, high = limits.image_size
-    if not isinstance(shape, list) or len(shape) != 4 or shape[0] is not None or shape[3] != 3:
-        raise _wrong_input(low, high)
-    height, width = shape[1:3]
-    if not isinstance(height, int) or height != width or not low <= height <= high:
-        raise _wrong_input(low, high)
-    return height
+    low, high = LIMITS.image_size
+    match [layer["config"].get("batch_shape") for layer in inputs]:
+        case [[None, int(height), width, 3]] if height == width and low <= height <= high:
+            return height
+    raise ModelFileError(
+        f"The model does not take square colour images of {low} to {high} pixels, so it is not opened: bring one "
+        "that this dashboard exported."
+    )
 
 
-def _outputs(config: Node, limits: ModelLimits) -> int:
+def _outputs(config: Node) -> int:
     last = config
     while last["class_name"] in _MODELS:
         last = _last_layer(last)
-    values = last["config"]
-    units, activation = values.get("units"), values.get("activation")
-    if last["class_name"] != "Dense" or not isinstance(units, int) or activation not in OUTPUT_ACTIVATIONS:
-        raise _no_classifier()
-    if (activation == "sigmoid") != (units == 1) or not 1 <= units <= limits.classes:
-        raise _no_classifier()
-    return units
+    match last["class_name"], last["config"].get("activation"), last["config"].get("units"):
+        case ("Dense", "sigmoid", int(units)) if units == 1:
+            return units
+        case ("Dense", "softmax", int(units)) if 2 <= units <= LIMITS.classes:
+            return units
+    raise _no_classifier()
 
 
 def _last_layer(model: Node) -> Node:
     layers = _layers(model)
-    if model["class_name"] == "Sequential":
-        if not layers:
-            raise _no_classifier()
+    if model["class_name"] == "Sequential" and layers:
         return layers[-1]
     outputs = model["config"].get("output_layers")
     while isinstance(outputs, list) and len(outputs) == 1 and isinstance(outputs[0], list):
@@ -218,13 +242,6 @@ def _last_layer(model: Node) -> Node:
         if name is not None and name in (layer.get("name"), layer["config"].get("name")):
             return layer
     raise _no_classifier()
-
-
-def _wrong_input(low: int, high: int) -> ModelFileError:
-    return ModelFileError(
-        f"The model does not take square colour images of {low} to {high} pixels, so it is not opened: bring one "
-        "that this dashboard exported."
-    )
 
 
 def _no_classifier() -> ModelFileError:

@@ -65,8 +65,6 @@ KNOWN: Final[frozenset[tuple[str | None, str]]] = frozenset(
 )
 """Module and class of everything that may be made, as Keras writes them."""
 
-_DTYPES: Final = frozenset({"float32", "float16", "bfloat16", "mixed_float16", "mixed_bfloat16"})
-
 TEXTS: Final[Mapping[str, frozenset[str]]] = {
     "activation": frozenset(
         {"elu", "gelu", "hard_sigmoid", "hard_silu", "leaky_relu", "linear", "relu", "relu6", "selu", "sigmoid"}
@@ -74,47 +72,29 @@ TEXTS: Final[Mapping[str, frozenset[str]]] = {
     ),
     "data_format": frozenset({"channels_last"}),
     "distribution": frozenset({"normal", "truncated_normal", "uniform", "untruncated_normal"}),
-    "dtype": _DTYPES,
+    "dtype": frozenset({"float32", "float16", "bfloat16", "mixed_float16", "mixed_bfloat16"}),
     "mode": frozenset({"fan_avg", "fan_in", "fan_out"}),
     "padding": frozenset({"same", "valid"}),
 }
 """What a text under this key may be; any other text is a name."""
 
-OUTPUT_ACTIVATIONS: Final = frozenset({"softmax", "sigmoid"})
-
 Config = Mapping[str, Any]
 Shape = tuple[int, ...]  # of one input, without the batch
 
 
-def _kernel(config: Config) -> int:
-    return math.prod(config["kernel_size"])
-
-
-def _conv(config: Config, shape: Shape) -> int:
-    filters = config["filters"]
-    return int(_kernel(config) * shape[-1] // config["groups"] * filters + filters)
-
-
-def _depthwise(config: Config, shape: Shape) -> int:
-    return int((_kernel(config) + 1) * shape[-1] * config["depth_multiplier"])
-
-
-def _separable(config: Config, shape: Shape) -> int:
-    inner, filters = shape[-1] * config["depth_multiplier"], config["filters"]
-    return int(_kernel(config) * inner + inner * filters + filters)
-
-
-def _dense(config: Config, shape: Shape) -> int:
-    return int((shape[-1] + 1) * config["units"])
-
-
 WEIGHTS_OF: Final[Mapping[str, Callable[[Config, Shape], int]]] = {
     "BatchNormalization": lambda _, shape: 4 * shape[-1],
-    "Conv2D": _conv,
-    "Dense": _dense,
-    "DepthwiseConv2D": _depthwise,
+    "Conv2D": lambda config, shape: (_kernel(config) * shape[-1] // config["groups"] + 1) * config["filters"],
+    "Dense": lambda config, shape: (shape[-1] + 1) * config["units"],
+    "DepthwiseConv2D": lambda config, shape: (_kernel(config) + 1) * shape[-1] * config["depth_multiplier"],
     "LayerNormalization": lambda _, shape: 2 * shape[-1],
-    "LayerScale": lambda config, _: int(config["projection_dim"]),
-    "SeparableConv2D": _separable,
+    "LayerScale": lambda config, _: config["projection_dim"],
+    "SeparableConv2D": lambda config, shape: (
+        (_kernel(config) + config["filters"]) * shape[-1] * config["depth_multiplier"] + config["filters"]
+    ),
 }
 """At most how many weights a layer has that is built for such an input."""
+
+
+def _kernel(config: Config) -> int:
+    return math.prod(config["kernel_size"])

@@ -12,7 +12,7 @@ from tl_core.data.imports.class_names import clean_class_name, clean_text
 from tl_core.errors import ConfigError, ModelFileError
 from tl_core.inference.calibration import TEMPERATURES
 
-NAME: Final = "manifest.json"  # in the zip of an export
+MANIFEST: Final = "manifest.json"  # in the zip of an export
 LABELS: Final = "labels.txt"
 LABELS_AS_JSON: Final = "labels.json"  # in the zip that a run offers for download
 

@@ -14,8 +14,7 @@ from typing import BinaryIO, Final
 
 from tl_core.data.imports.archive import BROKEN_ZIP, ZipErrors, is_encrypted, is_plain_file, open_zip
 from tl_core.errors import ModelFileError
-from tl_core.imported_models.check.architecture import Architecture, read_architecture
-from tl_core.imported_models.check.limits import LIMITS, ModelLimits
+from tl_core.imported_models.check.architecture import LIMITS, Architecture, read_architecture
 
 CONFIG: Final = "config.json"
 METADATA: Final = "metadata.json"
@@ -28,23 +27,21 @@ _SMALLEST_WEIGHT: Final = 2  # bytes
 BROKEN: Final = (*BROKEN_ZIP, zlib.error, EOFError, RuntimeError, KeyError)
 
 
-def check_model_file(file: BinaryIO | Path, limits: ModelLimits = LIMITS) -> Architecture:
+def check_model_file(file: BinaryIO | Path) -> Architecture:
     """Check that a ``.keras`` file may be given to the process that opens models.
 
     Args:
         file: not trusted; a stream stays open.
-        limits: what it may hold.
 
     Raises:
         ModelFileError: it may not; the message is one sentence.
     """
-    with open_model_zip(file, limits) as archive:
+    with open_model_zip(file) as archive:
         members = {info.filename: info for info in archive.infolist()}
         _check_members(archive.infolist(), members)
-        weights = members[WEIGHTS].file_size
-        architecture = read_architecture(_read(archive, members[CONFIG], limits.config_bytes), limits)
-        _read(archive, members[METADATA], limits.metadata_bytes)
-        _check_weights(archive, architecture, weights)
+        architecture = read_architecture(_read(archive, members[CONFIG], LIMITS.config_bytes))
+        _read(archive, members[METADATA], LIMITS.metadata_bytes)
+        _check_weights(archive, members[WEIGHTS], architecture.parameters)
         return architecture
 
 
@@ -58,13 +55,13 @@ _ERRORS: Final = ZipErrors(
 )
 
 
-def open_model_zip(file: BinaryIO | Path, limits: ModelLimits = LIMITS) -> AbstractContextManager[zipfile.ZipFile]:
+def open_model_zip(file: BinaryIO | Path) -> AbstractContextManager[zipfile.ZipFile]:
     """An untrusted zip, of which nothing is known but that its table of contents is small enough to read.
 
     Raises:
         ModelFileError: it is not, or is no zip.
     """
-    return open_zip(file, limits.archive, _ERRORS)
+    return open_zip(file, LIMITS.archive, _ERRORS)
 
 
 def _check_members(infos: list[zipfile.ZipInfo], members: dict[str, zipfile.ZipInfo]) -> None:
@@ -91,30 +88,27 @@ def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int) -> bytes:
             f"The part {info.filename} of the model has {info.file_size / 1e6:,.1f} MB, more than the "
             f"{limit / 1e6:g} MB allowed: it is not opened."
         )
+    return _start(archive, info, limit)
+
+
+def _start(archive: zipfile.ZipFile, info: zipfile.ZipInfo, size: int) -> bytes:
     try:
         with archive.open(info) as member:
-            return member.read(limit)
+            return member.read(size)
     except BROKEN as error:
-        raise _damaged() from error
+        raise ModelFileError(
+            "The model file is damaged or cut off: export the model again and bring the new file."
+        ) from error
 
 
-def _check_weights(archive: zipfile.ZipFile, architecture: Architecture, size: int) -> None:
-    try:
-        with archive.open(WEIGHTS) as member:
-            signature = member.read(len(_HDF5))
-    except BROKEN as error:
-        raise _damaged() from error
-    if signature != _HDF5:
+def _check_weights(archive: zipfile.ZipFile, info: zipfile.ZipInfo, parameters: int) -> None:
+    if _start(archive, info, len(_HDF5)) != _HDF5:
         raise ModelFileError(
             "The weights of the model are not in the format that Keras writes (HDF5), so it is not opened: export "
             "the model again and bring the new file."
         )
-    if architecture.parameters * _SMALLEST_WEIGHT > size:
+    if parameters * _SMALLEST_WEIGHT > info.file_size:
         raise ModelFileError(
-            f"The model asks for {architecture.parameters / 1e6:,.1f} million weights, and the file has only "
-            f"{size / 1e6:,.1f} MB of them: it is damaged or made up, and is not opened."
+            f"The model asks for {parameters / 1e6:,.1f} million weights, and the file has only "
+            f"{info.file_size / 1e6:,.1f} MB of them: it is damaged or made up, and is not opened."
         )
-
-
-def _damaged() -> ModelFileError:
-    return ModelFileError("The model file is damaged or cut off: export the model again and bring the new file.")

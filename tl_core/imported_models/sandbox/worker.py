@@ -1,6 +1,6 @@
 """The process that opens an imported model and predicts with it; what fails in here harms nothing else.
 
-Started by `sandbox.client` as ``python -m tl_core.imported_models.sandbox.worker FILE SHA256``. It reads frames of
+Started by `model_server` as ``python -m tl_core.imported_models.sandbox.worker FILE SHA256``. It reads frames of
 pictures from standard input and writes frames of probabilities to standard output, until its input ends.
 """
 
@@ -15,9 +15,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
+import numpy as np
+
 from tl_core.errors import ModelFileError
-from tl_core.imported_models.check.architecture import Architecture
-from tl_core.imported_models.check.limits import LIMITS
+from tl_core.imported_models.check.architecture import LIMITS, Architecture
 from tl_core.imported_models.check.model_file import WEIGHTS, check_model_file
 from tl_core.imported_models.check.weights import check_weights
 from tl_core.imported_models.sandbox.frames import read_frame, write_frame
@@ -39,7 +40,8 @@ NEEDED_TIMES_FILE: Final = 4  # memory for the file, its weights, and both once 
 
 def main(path: Path, sha256: str) -> None:
     """Open the model, then predict until the input ends."""
-    answers, questions = _private_pipes()
+    answers, questions = os.fdopen(os.dup(1), "wb"), sys.stdin.buffer  # for frames alone ...
+    os.dup2(2, 1)  # ... whatever else prints something goes to standard error
     with _sentences(answers):
         write_frame(answers, {"stage": "Checking the file"})
         limit_writing()
@@ -55,17 +57,13 @@ def main(path: Path, sha256: str) -> None:
         write_frame(answers, {"stage": "Opening the model"})
         model = _open(keras, path, architecture, numbers)
         write_frame(answers, {"stage": "Asking it for the first time"})
-        _try(model, architecture)
+        shape = (PROBE_IMAGES, architecture.image_size, architecture.image_size, 3)
+        _probabilities(model, np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8))
         write_frame(answers, {"ready": True})
         while (frame := read_frame(questions)) is not None:
-            write_frame(answers, *_answer(model, *frame))
-
-
-def _private_pipes() -> tuple[BinaryIO, BinaryIO]:
-    """Output and input for frames alone; whatever else prints something goes to standard error."""
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
-    return answers, sys.stdin.buffer
+            values, data = frame
+            given = _probabilities(model, np.frombuffer(data, np.uint8).reshape(values["shape"]))
+            write_frame(answers, {"shape": list(given.shape)}, given.tobytes())
 
 
 @contextlib.contextmanager
@@ -125,38 +123,16 @@ def _open(keras: Any, path: Path, architecture: Architecture, numbers: int) -> A
     return model
 
 
-def _try(model: Any, architecture: Architecture) -> None:
-    import numpy as np
-
-    size = architecture.image_size
-    noise = np.random.default_rng(0).integers(0, 256, (PROBE_IMAGES, size, size, 3), dtype=np.uint8)
-    _require_probabilities(_ask(model, noise))
-
-
-def _ask(model: Any, images: Any) -> Any:
+def _probabilities(model: Any, images: Any) -> Any:
+    """The model's output for these images, once it is known to be probabilities."""
     import keras
-    import numpy as np
 
-    given = model(keras.ops.convert_to_tensor(images.astype(np.float32)), training=False)
-    return np.asarray(keras.ops.convert_to_numpy(given), np.float32)
-
-
-def _require_probabilities(given: Any) -> None:
-    import numpy as np
-
-    sums = given.sum(axis=1)
+    output = model(keras.ops.convert_to_tensor(images.astype(np.float32)), training=False)
+    given = np.asarray(keras.ops.convert_to_numpy(output), np.float32)
     proper = np.isfinite(given).all() and (given >= 0).all() and (given <= 1 + SUM_TOLERANCE).all()
-    if not proper or (given.shape[1] > 1 and np.abs(sums - 1).max() > SUM_TOLERANCE):
+    if not proper or (given.shape[1] > 1 and np.abs(given.sum(axis=1) - 1).max() > SUM_TOLERANCE):
         raise ModelFileError("The model does not answer with probabilities, so it is not used: train it again.")
-
-
-def _answer(model: Any, values: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
-    import numpy as np
-
-    images = np.frombuffer(data, np.uint8).reshape(values["shape"])
-    given = _ask(model, images)
-    _require_probabilities(given)
-    return {"shape": list(given.shape)}, given.tobytes()
+    return given
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ MEGABYTES = 50
 TRY_EACH = """
 import json, sys, time, warnings
 from pathlib import Path
-from tl_core.imported_models import import_model
+from tl_core.imported_models.importing import import_model
 from tl_core.imported_models.model_server import close_imported_model, hold_open
 from tl_core.data.imports.importing import import_zip
 from tl_core.data.normalise import normalise_image

@@ -19,7 +19,7 @@ from tl_core.command_line import main
 from tl_core.config import AUGMENTATION_LEVELS, AugmentationConfig, HeadConfig, TrainingConfig
 from tl_core.config.presets import PRESETS
 from tl_core.data import import_sample
-from tl_core.export.code import as_notebook, as_script, write_program
+from tl_core.export.program import as_notebook, as_script, write_program
 from tl_core.runs import create_run
 
 EVERY_CHANGE = AugmentationConfig(
