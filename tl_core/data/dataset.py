@@ -110,22 +110,6 @@ def load_dataset(path: Path) -> Dataset:
     return _read(path, stamp.st_mtime_ns, stamp.st_ino)
 
 
-def find_dataset(workspace: Workspace, dataset_id: str) -> Dataset:
-    """Read the dataset with the id ``dataset_id``, which may come from outside (a link).
-
-    Raises:
-        DatasetNotFoundError: there is none.
-        NotYoursError: it is somebody else's, who has not shared it.
-        DataError: its manifest is damaged.
-    """
-    return DATASETS.find(workspace, dataset_id)
-
-
-def list_datasets(workspace: Workspace) -> list[Dataset]:
-    """All datasets that the person may see, newest first; a damaged one is left out and logged."""
-    return DATASETS.list_all(workspace)
-
-
 def rename_dataset(workspace: Workspace, dataset_id: str, name: str) -> Dataset:
     """Rename the dataset; its id, folder and fingerprint stay.
 
@@ -143,25 +127,6 @@ def rename_dataset(workspace: Workspace, dataset_id: str, name: str) -> Dataset:
     except FileNotFoundError as error:
         raise _not_found(path) from error
     return renamed
-
-
-def delete_dataset(workspace: Workspace, dataset_id: str) -> None:
-    """Remove the dataset and its images; runs that were trained on it stay.
-
-    Raises:
-        NotYoursError: it is somebody else's.
-        WorkspaceError: a file cannot be removed.
-    """
-    DATASETS.delete(workspace, dataset_id)
-
-
-DATASETS: Final = Repository(
-    "dataset",
-    lambda workspace: workspace.datasets,
-    load_dataset,
-    lambda: DatasetNotFoundError("There is no dataset of this id; choose one on the Data page."),
-    lambda dataset: (dataset.created, dataset.id),
-)
 
 
 def valid_name(name: str) -> str:
@@ -215,8 +180,9 @@ def _read(path: Path, _modified: int, _inode: int) -> Dataset:
 def _from_manifest(path: Path, values: dict[str, Any]) -> Dataset:
     classes = tuple(str(name) for name in values["classes"])
     images = tuple(ImageRecord(**record) for record in values["images"])
-    for record in images:
-        _require_sound(record, len(classes))
+    for record in images:  # which names a class, a split, and a file in the dataset's own folder
+        if not _FILE.fullmatch(record.file) or record.split not in SPLITS or not 0 <= record.label < len(classes):
+            raise ValueError(f"unsound image record: {record}")
     return Dataset(
         id=path.name,
         name=str(values["name"]),
@@ -231,7 +197,13 @@ def _from_manifest(path: Path, values: dict[str, Any]) -> Dataset:
     )
 
 
-def _require_sound(record: ImageRecord, classes: int) -> None:
-    """Refuse a record that names no class or split, or a file outside the dataset's own folder."""
-    if not _FILE.fullmatch(record.file) or record.split not in SPLITS or not 0 <= record.label < classes:
-        raise ValueError(f"unsound image record: {record}")
+DATASETS: Final = Repository(
+    "dataset",
+    lambda workspace: workspace.datasets,
+    load_dataset,
+    lambda: DatasetNotFoundError("There is no dataset of this id; choose one on the Data page."),
+    lambda dataset: (dataset.created, dataset.id),
+)
+find_dataset = DATASETS.find  # raises DatasetNotFoundError where there is none, DataError where it is damaged
+list_datasets = DATASETS.list_all
+delete_dataset = DATASETS.delete  # and its images; runs that were trained on it stay

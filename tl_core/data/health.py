@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Literal
@@ -39,129 +39,103 @@ def health_report(dataset: Dataset) -> tuple[Finding, ...]:
     return tuple(sorted(found, key=lambda finding: order[finding.level]))
 
 
-def _class_sizes(dataset: Dataset) -> list[Finding]:
+def _class_sizes(dataset: Dataset) -> Iterator[Finding]:
     training = {name: counts["train"] for name, counts in dataset.counts().items()}
     few = [f"{name} ({count})" for name, count in training.items() if count < FEW_IMAGES]
     some = [f"{name} ({count})" for name, count in training.items() if FEW_IMAGES <= count < SOME_IMAGES]
     if few:
-        return [
-            Finding(
-                "warning",
-                f"Fewer than {FEW_IMAGES} images to train on: {_listed(few)}. Add more, or the result is chance.",
-            )
-        ]
-    if some:
-        return [Finding("note", f"Few images to train on: {_listed(some)}. More of them would help most.")]
-    return [Finding("good", f"Every class has at least {min(training.values())} images to train on.")]
+        text = f"Fewer than {FEW_IMAGES} images to train on: {_listed(few)}. Add more, or the result is chance."
+        yield Finding("warning", text)
+    elif some:
+        yield Finding("note", f"Few images to train on: {_listed(some)}. More of them would help most.")
+    else:
+        yield Finding("good", f"Every class has at least {min(training.values())} images to train on.")
 
 
-def _balance(dataset: Dataset) -> list[Finding]:
-    sizes = Counter(image.label for image in dataset.images)
-    (most, high), (least, low) = sizes.most_common()[0], sizes.most_common()[-1]
-    names = dataset.classes
+def _balance(dataset: Dataset) -> Iterator[Finding]:
+    sizes = Counter(dataset.classes[image.label] for image in dataset.images).most_common()
+    (most, high), (least, low) = sizes[0], sizes[-1]
+    listed = f"{high} images of “{most}”, {low} of “{least}”."
     if high > MAX_IMBALANCE * low:
-        return [
-            Finding(
-                "warning",
-                f"Very uneven classes: {high} images of “{names[most]}”, {low} of “{names[least]}”. The model will "
-                "favour the large class: add images to the small one, or switch on class weights.",
-            )
-        ]
-    if high > 3 * low:
-        text = f"The classes are uneven: {high} images of “{names[most]}”, {low} of “{names[least]}”."
-        return [Finding("note", f"{text} Class weights can make up for it.")]
-    return [Finding("good", "The classes are of similar size.")]
+        yield Finding(
+            "warning",
+            f"Very uneven classes: {listed} The model will favour the large class: add images to the small one, or "
+            "switch on class weights.",
+        )
+    elif high > 3 * low:
+        yield Finding("note", f"The classes are uneven: {listed} Class weights can make up for it.")
+    else:
+        yield Finding("good", "The classes are of similar size.")
 
 
-def _splits(dataset: Dataset) -> list[Finding]:
+def _splits(dataset: Dataset) -> Iterator[Finding]:
     counts = dataset.counts()
-    found = []
     for part in SPLITS[1:]:
         without = [name for name in dataset.classes if counts[name][part] == 0]
-        if len(without) == len(dataset.classes):
-            if part == "test":
-                found.append(
-                    Finding("note", "There is no test split: the final result is judged by validation images.")
-                )
-        elif without:
-            found.append(
-                Finding("note", f"No {part} images of: {_listed(without)}. Nothing can be said about them there.")
-            )
-    return found
+        if 0 < len(without) < len(dataset.classes):
+            yield Finding("note", f"No {part} images of: {_listed(without)}. Nothing can be said about them there.")
+        elif without and part == "test":
+            yield Finding("note", "There is no test split: the final result is judged by validation images.")
 
 
-def _exact_duplicates(dataset: Dataset) -> list[Finding]:
+def _exact_duplicates(dataset: Dataset) -> Iterator[Finding]:
     groups = _by_pixels(dataset)
     copies = sum(len(group) - 1 for group in groups)
     mixed = [group for group in groups if len({image.label for image in group}) > 1]
-    found = []
     if mixed:
         examples = _listed([" = ".join(image.source_name for image in group[:2]) for group in mixed])
-        found.append(
-            Finding(
-                "warning", f"{counted(len(mixed), 'image lies', 'images lie')} in more than one class: {examples}."
-            )
-        )
+        text = f"{counted(len(mixed), 'image lies', 'images lie')} in more than one class: {examples}."
+        yield Finding("warning", text)
     if copies:
-        found.append(
-            Finding("note", f"{counted(copies, 'image is an exact copy', 'images are exact copies')} of another.")
-        )
+        text = f"{counted(copies, 'image is an exact copy', 'images are exact copies')} of another."
+        yield Finding("note", text)
     elif len(dataset.images) > 1:
-        found.append(Finding("good", "No duplicates."))
-    return found
+        yield Finding("good", "No duplicates.")
 
 
-def _near_duplicates(dataset: Dataset) -> list[Finding]:
-    pairs = _near(dataset)
-    if not pairs:
-        return []
-    examples = _listed([f"{first.source_name} ≈ {second.source_name}" for first, second in pairs])
-    return [
-        Finding("note", f"{counted(len(pairs), 'pair of images looks', 'pairs of images look')} alike: {examples}.")
-    ]
+def _near_duplicates(dataset: Dataset) -> Iterator[Finding]:
+    if pairs := _near(dataset):
+        examples = _listed([f"{first.source_name} ≈ {second.source_name}" for first, second in pairs])
+        text = f"{counted(len(pairs), 'pair of images looks', 'pairs of images look')} alike: {examples}."
+        yield Finding("note", text)
 
 
-def _leaks(dataset: Dataset) -> list[Finding]:
+def _leaks(dataset: Dataset) -> Iterator[Finding]:
     """Images in training that are also in validation or test, where they make the result look too good."""
     exact = sum(_crosses(group) for group in _by_pixels(dataset))
     near = sum(_crosses(pair) for pair in _near(dataset))
-    if not exact and not near:
-        return [Finding("good", "No image is in more than one part of the split.")]
-    found = []
     if exact:
         text = f"{counted(exact, 'image is', 'images are')} in training and in validation or test as well"
-        found.append(Finding("warning", f"{text}: the results will look better than they are. Remove the copies."))
+        yield Finding("warning", f"{text}: the results will look better than they are. Remove the copies.")
     if near:
         text = f"{counted(near, 'training image looks', 'training images look')} like one in validation or test"
-        found.append(Finding("warning" if dataset.given_splits else "note", f"{text}: results may look too good."))
-    return found
+        yield Finding("warning" if dataset.given_splits else "note", f"{text}: results may look too good.")
+    if not exact and not near:
+        yield Finding("good", "No image is in more than one part of the split.")
 
 
-def _skipped(dataset: Dataset) -> list[Finding]:
-    if not dataset.skipped:
-        return [Finding("good", "All files could be read.")]
-    examples = _listed([f"{skipped.name}" for skipped in dataset.skipped])
-    return [Finding("note", f"{counted(len(dataset.skipped), 'file was', 'files were')} left out: {examples}.")]
+def _skipped(dataset: Dataset) -> Iterator[Finding]:
+    if dataset.skipped:
+        examples = _listed([skipped.name for skipped in dataset.skipped])
+        yield Finding("note", f"{counted(len(dataset.skipped), 'file was', 'files were')} left out: {examples}.")
+    else:
+        yield Finding("good", "All files could be read.")
 
 
-def _small_images(dataset: Dataset) -> list[Finding]:
-    small = sum(min(image.width, image.height) < SMALL_SIDE for image in dataset.images)
-    if not small:
-        return []
-    text = f"{counted(small, 'image is', 'images are')} smaller than {SMALL_SIDE} pixels"
-    return [
-        Finding("warning" if small > len(dataset.images) / 10 else "note", f"{text}, so little can be seen in them.")
-    ]
+def _small_images(dataset: Dataset) -> Iterator[Finding]:
+    if small := sum(min(image.width, image.height) < SMALL_SIDE for image in dataset.images):
+        text = f"{counted(small, 'image is', 'images are')} smaller than {SMALL_SIDE} pixels"
+        level: Level = "warning" if small > len(dataset.images) / 10 else "note"
+        yield Finding(level, f"{text}, so little can be seen in them.")
 
 
-def _names(dataset: Dataset) -> list[Finding]:
-    return [
-        Finding("warning", f"Classes that differ in capital letters alone: {' and '.join(names)}. Are they the same?")
-        for names in clashing_names(dataset.classes)
-    ]
+def _names(dataset: Dataset) -> Iterator[Finding]:
+    for names in clashing_names(dataset.classes):
+        text = f"Classes that differ in capital letters alone: {' and '.join(names)}. Are they the same?"
+        yield Finding("warning", text)
 
 
-_CHECKS: Final[tuple[Callable[[Dataset], list[Finding]], ...]] = (
+_CHECKS: Final[tuple[Callable[[Dataset], Iterator[Finding]], ...]] = (
     _class_sizes,
     _balance,
     _splits,

@@ -44,6 +44,9 @@ _TURNS: Final = {  # the value of the EXIF tag Orientation -> what makes the pic
 }
 _BROKEN_EXIF = (OSError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, struct.error)
 
+_JPEG_OPTIONS: Final[dict[str, Any]] = {"format": "JPEG", "quality": JPEG_QUALITY, "subsampling": "4:4:4"}
+_DAMAGED: Final = "The image is damaged or cut off and cannot be read completely."
+
 _LARGE_PIXELS: Final = 16_000_000
 _large_image = threading.Lock()  # large images are decoded one at a time, whatever the number of threads
 
@@ -63,12 +66,25 @@ class NormalisedImage:
 
 
 def normalise_image(data: bytes) -> NormalisedImage:
-    """Decode an untrusted image file into the stored form; see `decode_image` and `encode_image`.
+    """Decode an untrusted image file into the stored form: PNG up to 256 x 256 pixels, else JPEG quality 95 4:4:4.
 
     Raises:
-        ImageError: the file is no readable image in an accepted format, or is too large.
+        ImageError: as `decode_image`.
     """
-    return encode_image(decode_image(data))
+    pixels = decode_image(data)
+    height, width = pixels.shape[:2]
+    image = Image.fromarray(pixels)  # from the pixels alone: no EXIF, GPS, profile or comment
+    lossless = _is_lossless(pixels)
+    buffer = io.BytesIO()
+    image.save(buffer, **({"format": "PNG"} if lossless else _JPEG_OPTIONS))
+    return NormalisedImage(
+        encoded=buffer.getvalue(),
+        suffix=".png" if lossless else ".jpg",
+        width=width,
+        height=height,
+        pixels_sha256=hashlib.sha256(f"{width}x{height}:".encode() + pixels.tobytes()).hexdigest(),
+        perceptual_hash=perceptual_hash(image),
+    )
 
 
 def decode_image(data: bytes) -> Pixels:
@@ -83,35 +99,25 @@ def decode_image(data: bytes) -> Pixels:
     """
     with _opened(data) as image:
         if image.format == "PNG":
-            _verify_checksums(data)
+            # Pillow decodes a PNG without checking its checksums, and so would show damaged parts as a picture.
+            with _complete(), Image.open(io.BytesIO(data), formats=("PNG",)) as checked:
+                checked.verify()
         orientation = _orientation(image)
-        image.draft("RGB", _draft_size(image))  # lets JPEG decode at a half, quarter or eighth: 2-4 x faster
-        with _one_large_image_at_a_time(image):
-            upright = _shrunk(_as_rgb(_decoded(image)))
+        # JPEG decodes at a half, quarter or eighth, 2-4 x faster, but at no less than twice the size it ends with, so
+        # that nothing is lost.
+        width, height = _target_size(*image.size)
+        image.draft("RGB", (2 * width, 2 * height))
+        large = image.width * image.height > _LARGE_PIXELS
+        with _large_image if large else contextlib.nullcontext():
+            with _complete():
+                image.load()
+            upright = _as_rgb(image)
+            size = _target_size(*upright.size)
+            if size != upright.size:
+                upright = upright.resize(size, Image.Resampling.BICUBIC, reducing_gap=3.0)
     if orientation in _TURNS:
         upright = upright.transpose(_TURNS[orientation])
     return np.asarray(upright)
-
-
-def encode_image(pixels: Pixels) -> NormalisedImage:
-    """Encode for storage: PNG up to 256 x 256 pixels, else JPEG quality 95 4:4:4.
-
-    Args:
-        pixels: from `decode_image`.
-    """
-    height, width = pixels.shape[:2]
-    image = Image.fromarray(pixels)  # from the pixels alone: no EXIF, GPS, profile or comment
-    lossless = _is_lossless(pixels)
-    buffer = io.BytesIO()
-    image.save(buffer, **(_PNG_OPTIONS if lossless else _JPEG_OPTIONS))
-    return NormalisedImage(
-        encoded=buffer.getvalue(),
-        suffix=".png" if lossless else ".jpg",
-        width=width,
-        height=height,
-        pixels_sha256=hashlib.sha256(f"{width}x{height}:".encode() + pixels.tobytes()).hexdigest(),
-        perceptual_hash=perceptual_hash(image),
-    )
 
 
 def stored_pixels(data: bytes) -> Pixels:
@@ -164,41 +170,28 @@ def _opened(data: bytes) -> Iterator[Image.Image]:
     try:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise ImageError(_too_many_pixels("more than 89")) from error
+        raise _too_many_pixels("more than 89") from error
     except UnidentifiedImageError as error:
         raise ImageError(
             "This is not an image, or is too damaged to be read: bring JPEG, PNG, WebP, BMP or GIF."
         ) from error
     except Exception as error:
-        raise ImageError(_damaged()) from error  # on broken files the decoders raise errors of any kind
+        raise ImageError(_DAMAGED) from error  # on broken files the decoders raise errors of any kind
     with image:
-        _check_size(image)
+        pixels = image.width * image.height
+        if pixels > MAX_PIXELS:
+            raise _too_many_pixels(f"{pixels / 1e6:.0f}")
+        if pixels == 0:
+            raise ImageError("The image has no pixels.")
         yield image
 
 
-def _check_size(image: Image.Image) -> None:
-    pixels = image.width * image.height
-    if pixels > MAX_PIXELS:
-        raise ImageError(_too_many_pixels(f"{pixels / 1e6:.0f}"))
-    if pixels == 0:
-        raise ImageError("The image has no pixels.")
-
-
-def _verify_checksums(data: bytes) -> None:
-    """Pillow decodes a PNG without checking its checksums, and so would show damaged parts as a picture."""
+@contextlib.contextmanager
+def _complete() -> Iterator[None]:
     try:
-        with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
-            image.verify()
+        yield
     except Exception as error:
-        raise ImageError(_damaged()) from error  # on broken files the decoders raise errors of any kind
-
-
-def _decoded(image: Image.Image) -> Image.Image:
-    try:
-        image.load()
-    except Exception as error:
-        raise ImageError(_damaged()) from error  # on broken files the decoders raise errors of any kind
-    return image
+        raise ImageError(_DAMAGED) from error  # on broken files the decoders raise errors of any kind
 
 
 def _orientation(image: Image.Image) -> int:
@@ -211,11 +204,6 @@ def _orientation(image: Image.Image) -> int:
 def _target_size(width: int, height: int) -> tuple[int, int]:
     scale = min(1.0, MAX_SHORT_SIDE / min(width, height), MAX_LONG_SIDE / max(width, height))
     return max(1, round(width * scale)), max(1, round(height * scale))
-
-
-def _draft_size(image: Image.Image) -> tuple[int, int]:
-    width, height = _target_size(*image.size)
-    return 2 * width, 2 * height  # decoded at no less than twice the size it ends with, so nothing is lost
 
 
 def _as_rgb(image: Image.Image) -> Image.Image:
@@ -239,38 +227,14 @@ def _from_16_bits(image: Image.Image) -> Image.Image:
     return Image.fromarray(grey).convert("RGB")
 
 
-def _shrunk(image: Image.Image) -> Image.Image:
-    size = _target_size(*image.size)
-    if size == image.size:
-        return image
-    return image.resize(size, Image.Resampling.BICUBIC, reducing_gap=3.0)
-
-
 def _is_lossless(pixels: Pixels) -> bool:
     """Whether the stored copy has the very same pixels."""
     height, width = pixels.shape[:2]
     return int(height * width) <= LOSSLESS_PIXELS
 
 
-_PNG_OPTIONS: Final[dict[str, Any]] = {"format": "PNG"}
-_JPEG_OPTIONS: Final[dict[str, Any]] = {"format": "JPEG", "quality": JPEG_QUALITY, "subsampling": "4:4:4"}
-
-
-@contextlib.contextmanager
-def _one_large_image_at_a_time(image: Image.Image) -> Iterator[None]:
-    if image.width * image.height <= _LARGE_PIXELS:
-        yield
-        return
-    with _large_image:
-        yield
-
-
-def _too_many_pixels(megapixels: str) -> str:
-    return (
+def _too_many_pixels(megapixels: str) -> ImageError:
+    return ImageError(
         f"The image has {megapixels} megapixels, more than the {MAX_PIXELS / 1e6:.0f} allowed: "
         "save it with fewer pixels (training uses far fewer)."
     )
-
-
-def _damaged() -> str:
-    return "The image is damaged or cut off and cannot be read completely."

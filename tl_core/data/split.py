@@ -6,7 +6,6 @@ import zlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 from typing import Final
 
 import numpy as np
@@ -21,7 +20,7 @@ MAX_HELD_OUT: Final = 0.8  # of the images, for validation and test together
 MAX_COMPARED: Final = 20_000  # images of one class that are compared pair by pair for near duplicates
 MAX_GROUP_SHARE: Final = 0.2  # a larger group of look-alikes within a class is no evidence of duplicates
 
-_LEAST: Final = MappingProxyType({"validation": 3, "test": 4})  # images of a class from which on it gets one there
+_LEAST: Final = {"validation": 3, "test": 4}  # images of a class from which on it gets one there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,16 +73,12 @@ def assign_splits(classes: Sequence[str], images: Sequence[ImageRecord], config:
         for part, chosen in _draw(free, len(pool), wanted, rng).items():
             for index in chosen:
                 splits[index] = part
-    _require_validation(splits)
-    return [replace(image, split=part) for image, part in zip(images, splits, strict=True)]
-
-
-def _require_validation(splits: Sequence[str]) -> None:
     if "validation" not in splits:
         raise NotEnoughDataError(
             "No image is left to validate with, because the classes are too small or hold copies of one image: "
             "bring at least 3 different images of each class."
         )
+    return [replace(image, split=part) for image, part in zip(images, splits, strict=True)]
 
 
 def _pixels_of_several_classes(images: Sequence[ImageRecord]) -> set[str]:

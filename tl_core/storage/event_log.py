@@ -26,6 +26,7 @@ line is no event and is not given to readers.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import io
 import json
@@ -33,9 +34,9 @@ import math
 import os
 import secrets
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Final
 
 from tl_core.errors import WorkspaceError
@@ -50,8 +51,7 @@ _OF_EPOCHS: Final = ("batch", "epoch", "pinned")
 class EventLog:
     """The owner of a run's event file: appends to it and cuts it back.
 
-    Raises:
-        WorkspaceError: the disk is full or the file cannot be written.
+    Every method, and making one, raises `WorkspaceError` where the disk is full or the file cannot be written.
     """
 
     def __init__(self, path: Path) -> None:
@@ -59,23 +59,13 @@ class EventLog:
         self._file = _open(path)
 
     def write(self, kind: str, **values: Any) -> None:
-        """Append one event, whole or not at all; it is with the operating system when this returns.
-
-        Raises:
-            WorkspaceError: the disk is full or the file cannot be written.
-        """
+        """Append one event, whole or not at all; it is with the operating system when this returns."""
         event = {"t": round(time.time(), 3), "kind": kind, **{name: _plain(value) for name, value in values.items()}}
-        try:
+        with _recorded():
             _append(self._file, _line(event))
-        except OSError as error:
-            raise _cannot_record(error) from error
 
     def forget_epochs_from(self, epoch: int) -> None:
-        """Drop the events of this epoch and of later ones, which will be trained again; readers start again.
-
-        Raises:
-            WorkspaceError: the disk is full or the file cannot be written.
-        """
+        """Drop the events of this epoch and of later ones, which will be trained again; readers start again."""
         lines = [(line, event) for line in self._path.read_bytes().splitlines(True) if (event := _parse(line))]
         kept = [line for line, event in lines if event["kind"] not in _OF_EPOCHS or event["epoch"] < epoch]
         if len(kept) == len(lines):
@@ -95,9 +85,7 @@ class EventLog:
     def __enter__(self) -> EventLog:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.close()
 
 
@@ -152,16 +140,14 @@ def read_events(path: Path) -> list[Event]:
 
 def _open(path: Path) -> io.FileIO:
     """Open the file for appending; a half-written last line, left by a killed process, is dropped."""
-    try:
+    with _recorded():
         file = path.open("a+b", buffering=0)
         file.seek(0)
         data = file.read()
         end = data.rfind(b"\n") + 1
         if end < len(data):
             file.truncate(end)
-    except OSError as error:
-        raise _cannot_record(error) from error
-    return file
+        return file
 
 
 def _append(file: io.FileIO, line: bytes) -> None:
@@ -191,10 +177,14 @@ def _line(event: Event) -> bytes:
     return (json.dumps(event, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
-def _cannot_record(error: OSError) -> WorkspaceError:
-    return WorkspaceError(
-        f"The run can no longer be recorded ({error.strerror}): free some disk space and start it again."
-    )
+@contextlib.contextmanager
+def _recorded() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise WorkspaceError(
+            f"The run can no longer be recorded ({error.strerror}): free some disk space and start it again."
+        ) from error
 
 
 def _parse(line: bytes) -> Event | None:

@@ -32,22 +32,18 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         WorkspaceError: the disk is full or the folder cannot be written.
     """
-    try:
+    with _writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(prefix=f"{WRITING}{os.getpid()}-", suffix=path.suffix, dir=path.parent)
         os.close(descriptor)
-    except OSError as error:
-        raise WorkspaceError(_cannot_write(path, error)) from error
-    temporary = Path(name)
-    try:
-        yield temporary
-        _flush_to_disk(temporary)
-        temporary.replace(path)
-        _flush_to_disk(path.parent)
-    except OSError as error:
-        raise WorkspaceError(_cannot_write(path, error)) from error
-    finally:
-        temporary.unlink(missing_ok=True)
+        temporary = Path(name)
+        try:
+            yield temporary
+            _flush_to_disk(temporary)
+            temporary.replace(path)
+            _flush_to_disk(path.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -60,12 +56,9 @@ def overwriting(path: Path) -> Iterator[BinaryIO]:
     Raises:
         WorkspaceError: the disk is full or the file cannot be written.
     """
-    try:
-        with path.open("r+b" if path.exists() else "w+b") as file:
-            yield file
-            file.truncate(file.seek(0, os.SEEK_CUR))
-    except OSError as error:
-        raise WorkspaceError(_cannot_write(path, error)) from error
+    with _writing(path), path.open("r+b" if path.exists() else "w+b") as file:
+        yield file
+        file.truncate(file.tell())
 
 
 @contextlib.contextmanager
@@ -80,12 +73,8 @@ def locked(folder: Path) -> Iterator[None]:
         WorkspaceError: the folder cannot be read.
     """
     with _threads:
-        try:
+        with _writing(folder, unless=FileNotFoundError):
             descriptor = os.open(folder, os.O_RDONLY) if fcntl is not None else None
-        except FileNotFoundError:
-            raise
-        except OSError as error:
-            raise WorkspaceError(_cannot_write(folder, error)) from error
         try:
             if descriptor is not None:
                 with contextlib.suppress(OSError):  # a disk without locks: other threads are excluded all the same
@@ -139,9 +128,15 @@ def _flush_to_disk(path: Path) -> None:
         os.close(descriptor)
 
 
-def _cannot_write(path: Path, error: OSError) -> str:
-    reason = error.strerror or type(error).__name__
-    return (
-        f"The workspace cannot be written ({reason}, while saving {path.name}): "
-        "free some disk space or choose another folder with TL_WORKSPACE."
-    )
+@contextlib.contextmanager
+def _writing(path: Path, unless: type[OSError] | tuple[()] = ()) -> Iterator[None]:
+    try:
+        yield
+    except unless:
+        raise
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise WorkspaceError(
+            f"The workspace cannot be written ({reason}, while saving {path.name}): "
+            "free some disk space or choose another folder with TL_WORKSPACE."
+        ) from error

@@ -76,9 +76,7 @@ def belonging(folder: Path) -> Belonging:
 
 def is_mine(workspace: Workspace, folder: Path) -> bool:
     """Whether the person may change, stop and delete it: it is theirs, or everybody's."""
-    if workspace.person is None:
-        return True
-    return belonging(folder).person in (None, workspace.person)
+    return workspace.person is None or belonging(folder).person in (None, workspace.person)
 
 
 def may_see(workspace: Workspace, folder: Path) -> bool:
@@ -87,33 +85,6 @@ def may_see(workspace: Workspace, folder: Path) -> bool:
         return True
     found = belonging(folder)
     return found.shared or found.person in (None, workspace.person)
-
-
-def require_visible(workspace: Workspace, folder: Path, what: str) -> None:
-    """Check that the person may see it.
-
-    Args:
-        workspace: with the person.
-        folder: of the thing.
-        what: what it is, such as ``run``.
-
-    Raises:
-        NotYoursError: it is somebody else's, who has not shared it.
-    """
-    if not may_see(workspace, folder):
-        raise NotYoursError(
-            f"This {what} is somebody else's: ask them to switch on “Everybody invited may see it” on its page."
-        )
-
-
-def require_mine(workspace: Workspace, folder: Path, what: str) -> None:
-    """Check that the person may change it.
-
-    Raises:
-        NotYoursError: it is somebody else's, shared or not.
-    """
-    if not is_mine(workspace, folder):
-        raise NotYoursError(f"This {what} is somebody else's, so only they can change it.")
 
 
 def share(workspace: Workspace, folder: Path, shared: bool) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import threading
 import time
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Final
 
@@ -113,12 +115,7 @@ def folder_bytes(folder: Path) -> int:
 
 def enough_of(sizes: Sequence[int], wanted: int) -> int:
     """How many of the first ``sizes`` add up to ``wanted``; all of them if they never do."""
-    total = 0
-    for count, size in enumerate(sizes):
-        if total >= wanted:
-            return count
-        total += size
-    return len(sizes)
+    return min(len(sizes), bisect_left(list(accumulate(sizes, initial=0)), wanted))
 
 
 _kept: dict[Path, tuple[float, Usage]] = {}

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
-from tl_core.errors import TransferLearningError, WorkspaceError
+from tl_core.errors import NotYoursError, TransferLearningError, WorkspaceError
 from tl_core.storage.files import locked
-from tl_core.storage.ownership import may_see, require_mine, require_visible
+from tl_core.storage.ownership import is_mine, may_see
 from tl_core.storage.workspace import Workspace, is_id
 
 logger = logging.getLogger(__name__)
@@ -51,7 +51,11 @@ class Repository(Generic[T]):
             TransferLearningError: there is none, or it is damaged.
         """
         path = self._path(workspace, item_id)
-        require_visible(workspace, path, self.what)
+        if not may_see(workspace, path):
+            raise NotYoursError(
+                f"This {self.what} is somebody else's: ask them to switch on “Everybody invited may see it” on its "
+                "page."
+            )
         return self.read(path)
 
     def find_mine(self, workspace: Workspace, item_id: str) -> T:
@@ -71,7 +75,8 @@ class Repository(Generic[T]):
             TransferLearningError: none can have this id.
         """
         path = self._path(workspace, item_id)
-        require_mine(workspace, path, self.what)
+        if not is_mine(workspace, path):
+            raise NotYoursError(f"This {self.what} is somebody else's, so only they can change it.")
         return path
 
     def list_all(self, workspace: Workspace) -> list[T]:

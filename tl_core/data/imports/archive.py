@@ -98,7 +98,17 @@ def open_zip(file: BinaryIO | Path, limits: ArchiveLimits, errors: ZipErrors = _
     """
     with contextlib.ExitStack() as stack:
         stream = stack.enter_context(file.open("rb")) if isinstance(file, Path) else file
-        _check_file(stream, limits, errors)
+        size = stream.seek(0, 2)
+        if size == 0:
+            raise errors.error("The file is empty (0 bytes): it may have been cut off on its way; bring it again.")
+        if size > limits.file_bytes:
+            too_large = errors.too_large.format(size=format_size(size), limit=format_size(limits.file_bytes))
+            raise errors.error(too_large)
+        claimed = _claimed_directory_bytes(stream)
+        if claimed is None:
+            raise errors.error(errors.not_a_zip)
+        if claimed > limits.directory_bytes:
+            raise errors.error(errors.too_many_members.format(limit=f"{limits.members:,}"))
         try:
             archive = stack.enter_context(zipfile.ZipFile(stream))
         except BROKEN_ZIP as error:
@@ -114,10 +124,18 @@ def zip_source(file: BinaryIO | Path, limits: ArchiveLimits = LIMITS) -> Iterato
         ArchiveError: it is no zip, is damaged or empty, or is over a limit.
     """
     with open_zip(file, limits) as archive:
-        members = [info for info in archive.infolist() if not info.is_dir() and not _is_junk(info)]
+        # Junk is not even counted: a zip made on a Mac holds a junk file beside every photo.
+        members = [
+            info for info in archive.infolist() if not info.is_dir() and not is_junk(member_parts(info.filename))
+        ]
         if not members:
             raise ArchiveError("The zip file is empty: put one folder of images per class into it.")
-        _check_contents(members, limits)
+        check_totals([info.file_size for info in members], limits)
+        if any(inflates_too_much(info, limits) for info in members):
+            raise ArchiveError(
+                "The zip file holds a file that unpacks to more than "
+                f"{limits.ratio} times its size, as no photograph does: it is not opened."
+            )
         yield _source(archive, members)
 
 
@@ -136,12 +154,12 @@ def inflates_too_much(info: zipfile.ZipInfo, limits: ArchiveLimits) -> bool:
     return info.file_size > limits.ratio_from_bytes and info.file_size > limits.ratio * max(1, info.compress_size)
 
 
-def member_problem(name: str) -> str | None:
+def member_problem(name: str, is_file: bool = True) -> str | None:
     """Why an archive member of this name is left out; None if it may be read."""
     path = name.replace("\\", "/")
     if "\0" in path or path.startswith("/") or _DRIVE.match(path) or ".." in path.split("/"):
         return "Its name points outside the archive."
-    return None
+    return None if is_file else "It is a link or a device, not a file."
 
 
 def member_parts(name: str) -> tuple[str, ...]:
@@ -166,20 +184,6 @@ def check_totals(sizes: list[int], limits: ArchiveLimits) -> None:
         )
 
 
-def _check_file(stream: BinaryIO, limits: ArchiveLimits, errors: ZipErrors) -> None:
-    size = stream.seek(0, 2)
-    if size == 0:
-        raise errors.error("The file is empty (0 bytes): it may have been cut off on its way; bring it again.")
-    if size > limits.file_bytes:
-        sizes = {"size": format_size(size), "limit": format_size(limits.file_bytes)}
-        raise errors.error(errors.too_large.format(**sizes))
-    claimed = _claimed_directory_bytes(stream)
-    if claimed is None:
-        raise errors.error(errors.not_a_zip)
-    if claimed > limits.directory_bytes:
-        raise errors.error(errors.too_many_members.format(limit=f"{limits.members:,}"))
-
-
 def _claimed_directory_bytes(stream: BinaryIO) -> int | None:
     """The size that a zip declares for its table of contents, before that is read; None if this is not a zip.
 
@@ -200,41 +204,18 @@ def _claimed_directory_bytes(stream: BinaryIO) -> int | None:
     return max(claim for claim in claims if claim != 0xFFFFFFFF)  # that value refers to the zip64 record
 
 
-def _check_contents(members: list[zipfile.ZipInfo], limits: ArchiveLimits) -> None:
-    check_totals([info.file_size for info in members], limits)
-    for info in members:
-        if inflates_too_much(info, limits):
-            raise ArchiveError(
-                "The zip file holds a file that unpacks to more than "
-                f"{limits.ratio} times its size, as no photograph does: it is not opened."
-            )
-
-
 def _source(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo]) -> Source:
     files, skipped = [], []
     for info in members:
         name = _decoded_name(info)
-        parts = member_parts(name)
-        if problem := _problem(info, name):
+        problem = member_problem(info.orig_filename, is_plain_file(info)) or member_problem(name)
+        if problem is None and is_encrypted(info):
+            problem = "It is protected by a password."
+        if problem:
             skipped.append(SkippedFile(clean_file_name(name), problem))
-        elif parts:
+        elif parts := member_parts(name):
             files.append(SourceFile(parts, info.file_size, _reader(archive, info)))
     return Source(tuple(sorted(files, key=lambda file: file.parts)), tuple(skipped))
-
-
-def _is_junk(info: zipfile.ZipInfo) -> bool:
-    """Junk is not even counted: a zip made on a Mac holds a junk file beside every photo."""
-    return is_junk(member_parts(info.filename))
-
-
-def _problem(info: zipfile.ZipInfo, name: str) -> str | None:
-    if problem := member_problem(info.orig_filename) or member_problem(name):
-        return problem
-    if not is_plain_file(info):
-        return "It is a link or a device, not a file."
-    if is_encrypted(info):
-        return "It is protected by a password."
-    return None
 
 
 def _decoded_name(info: zipfile.ZipInfo) -> str:
@@ -288,18 +269,13 @@ def _copy_members(archive: tarfile.TarFile, folder: Path, limits: ArchiveLimits,
         sizes.append(member.size)
         check_totals(sizes, limits)
         parts = member_parts(member.name)
-        problem = member_problem(member.name) or (None if member.isreg() else "It is a link or a device, not a file.")
-        if problem:
+        if problem := member_problem(member.name, member.isreg()):
             skipped.append(SkippedFile(clean_file_name(member.name), problem))
         elif parts and not is_junk(parts) and is_picture_name(parts[-1]):
             path = folder / f"{len(files)}"
-            _copy(archive, member, path)
+            content = archive.extractfile(member)
+            with path.open("wb") as output:
+                if content is not None and member.size <= MAX_IMAGE_BYTES:
+                    shutil.copyfileobj(content, output)
             files.append(SourceFile(parts, member.size, file_reader(path)))
     return Source(tuple(sorted(files, key=lambda found: found.parts)), tuple(skipped))
-
-
-def _copy(archive: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> None:
-    content = archive.extractfile(member)
-    with path.open("wb") as output:
-        if content is not None and member.size <= MAX_IMAGE_BYTES:
-            shutil.copyfileobj(content, output)

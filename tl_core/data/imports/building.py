@@ -31,7 +31,7 @@ R = TypeVar("R")
 
 @contextlib.contextmanager
 def building(workspace: Workspace, source_bytes: int) -> Iterator[Path]:
-    """A hidden folder beside the datasets, removed at the end of the block unless it was published.
+    """A hidden folder beside the datasets, removed at the end of the block unless it was renamed.
 
     Raises:
         WorkspaceError: the disk or the workspace's quota has no room for it, or it cannot be written.
@@ -52,11 +52,6 @@ def building(workspace: Workspace, source_bytes: int) -> Iterator[Path]:
         ) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def publish(folder: Path, final: Path) -> Path:
-    """Make the finished folder visible under its final name, in one step."""
-    return folder.rename(final)
 
 
 def store_once(path: Path, content: bytes) -> None:

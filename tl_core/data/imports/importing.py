@@ -26,10 +26,10 @@ from tl_core.data.dataset import (
     write_manifest,
 )
 from tl_core.data.imports.archive import zip_source
-from tl_core.data.imports.building import building, in_threads, publish, store_once
+from tl_core.data.imports.building import building, in_threads, store_once
 from tl_core.data.imports.class_names import clean_file_name, label_names
 from tl_core.data.imports.layouts import LabelledFile, Layout, understand_layout
-from tl_core.data.imports.sources import Source, SourceFile, folder_source, read_limited
+from tl_core.data.imports.sources import SourceFile, folder_source, read_limited
 from tl_core.data.normalise import normalise_image
 from tl_core.data.split import UNASSIGNED, SplitConfig, assign_splits
 from tl_core.errors import DataError, ImageError, NotEnoughDataError
@@ -45,15 +45,12 @@ STOPPED: Final = "The import was stopped; nothing of it was kept."
 
 
 def import_folder(
-    workspace: Workspace,
-    folder: Path,
-    name: str,
-    split: SplitConfig = DEFAULT_SPLIT,
-    task: TaskContext = UNATTENDED,
+    workspace: Workspace, folder: Path, name: str, split: SplitConfig = DEFAULT_SPLIT, task: TaskContext = UNATTENDED
 ) -> Dataset:
-    """Import a folder of class folders; see `import_source` for what is raised."""
+    """Import a folder of class folders; see `import_layout` for what is raised."""
     source = folder_source(folder)
-    return import_source(workspace, source, name, f"folder {folder.resolve().name}", split, task)
+    layout = understand_layout(source.files, source.skipped)
+    return import_layout(workspace, layout, name, f"folder {folder.resolve().name}", split, task)
 
 
 def import_zip(
@@ -63,14 +60,15 @@ def import_zip(
     split: SplitConfig = DEFAULT_SPLIT,
     task: TaskContext = UNATTENDED,
 ) -> Dataset:
-    """Import a zip file of class folders; see `import_source` for what is raised.
+    """Import a zip file of class folders; see `import_layout` for what else is raised.
 
     Raises:
         ArchiveError: the file is no zip, is damaged or empty, or is over a limit.
     """
     with zip_source(file) as source:
         shown = clean_file_name(Path(str(getattr(file, "name", "file.zip"))).name)
-        return import_source(workspace, source, name, f"zip {shown}", split, task)
+        layout = understand_layout(source.files, source.skipped)
+        return import_layout(workspace, layout, name, f"zip {shown}", split, task)
 
 
 def import_uploads(
@@ -82,7 +80,7 @@ def import_uploads(
 ) -> Dataset:
     """Import images that were uploaded class by class: class name -> pairs of file name and content.
 
-    See `import_source` for what is raised.
+    See `import_layout` for what is raised.
     """
     labels = label_names(images)
     files = [
@@ -94,35 +92,6 @@ def import_uploads(
     return import_layout(workspace, layout, name, "uploaded images", split, task)
 
 
-def import_source(
-    workspace: Workspace,
-    source: Source,
-    name: str,
-    origin: str,
-    split: SplitConfig = DEFAULT_SPLIT,
-    task: TaskContext = UNATTENDED,
-) -> Dataset:
-    """Import the files of a source, with classes and splits as in its folders.
-
-    Args:
-        workspace: where the dataset is made.
-        source: the files, not yet read.
-        name: of the dataset, as shown on pages.
-        origin: where the files come from, as text.
-        split: used for the parts of the split that do not come with the folders.
-        task: gets the number of pictures done and their total; checked for a stop between pictures.
-
-    Raises:
-        NotEnoughDataError: there are fewer than 2 classes, or fewer than 2 usable images in a class.
-        DataError: more than a fifth of the pictures cannot be used.
-        WorkspaceError: the workspace cannot be written or the disk is too full.
-        StoppedError: a stop was requested.
-    """
-    layout = understand_layout(source.files)
-    layout = Layout(layout.files, source.skipped + layout.skipped, layout.given_splits)
-    return import_layout(workspace, layout, name, origin, split, task)
-
-
 def import_layout(
     workspace: Workspace,
     layout: Layout,
@@ -131,14 +100,35 @@ def import_layout(
     split: SplitConfig = DEFAULT_SPLIT,
     task: TaskContext = UNATTENDED,
 ) -> Dataset:
-    """Import files whose classes and splits are known; arguments and errors as `import_source`."""
+    """Import files whose classes and splits are known.
+
+    Args:
+        workspace: where the dataset is made.
+        layout: the files, not yet read.
+        name: of the dataset, as shown on pages.
+        origin: where the files come from, as text.
+        split: used for the parts of the split that do not come with the folders.
+        task: gets the number of pictures done and their total; checked for a stop between pictures.
+
+    Raises:
+        NotEnoughDataError: there is no picture, no class folder, fewer than 2 classes, or fewer than 2 usable images
+            in a class.
+        DataError: more than a fifth of the pictures cannot be used.
+        WorkspaceError: the workspace cannot be written or the disk is too full.
+        StoppedError: a stop was requested.
+    """
     name = valid_name(name)
     classes = tuple(sorted({file.class_name for file in layout.files}, key=_natural))
-    _require_classes(classes)
-    with building(workspace, _room_for(layout.files)) as folder:
+    if len(classes) < MIN_CLASSES:
+        found = f"only one class, “{classes[0]}”" if classes else "no class"
+        raise NotEnoughDataError(
+            f"There is {found}: a classifier needs at least {MIN_CLASSES}, each in a folder of its own."
+        )
+    # To have free: twice the size of the pictures, as far as it survives the shrinking.
+    room = 2 * sum(min(file.file.size, MAX_STORED_BYTES) for file in layout.files)
+    with building(workspace, room) as folder:
         images, bad = _store_all(folder, classes, layout.files, task)
-        _require_mostly_good(len(layout.files), bad)
-        _require_images(classes, images)
+        _require_enough(classes, images, bad)
         records = sorted(
             assign_splits(classes, images, split), key=lambda image: (image.label, _natural(image.source_name))
         )
@@ -157,12 +147,7 @@ def import_layout(
                 given_splits=layout.given_splits,
             )
         )
-        return load_dataset(publish(folder, workspace.datasets / new_id(name)))
-
-
-def _room_for(files: Sequence[LabelledFile]) -> int:
-    """Bytes to have free: twice the size of the pictures, as far as it survives the shrinking."""
-    return 2 * sum(min(file.file.size, MAX_STORED_BYTES) for file in files)
+        return load_dataset(folder.rename(workspace.datasets / new_id(name)))  # visible in one step
 
 
 def _store_all(
@@ -218,35 +203,22 @@ def _uploaded(folder: str, name: str, content: bytes | BinaryIO) -> SourceFile:
     return SourceFile((folder, name), size, read)
 
 
-def _require_classes(classes: Sequence[str]) -> None:
-    if len(classes) < MIN_CLASSES:
-        found = f"only one class, “{classes[0]}”" if classes else "no class"
-        raise NotEnoughDataError(
-            f"There is {found}: a classifier needs at least {MIN_CLASSES}, each in a folder of its own."
-        )
-
-
-def _require_mostly_good(total: int, bad: Sequence[SkippedFile]) -> None:
+def _require_enough(classes: Sequence[str], images: Sequence[ImageRecord], bad: Sequence[SkippedFile]) -> None:
+    total = len(images) + len(bad)
     if len(bad) > MAX_BAD_SHARE * total:
         reason, _ = Counter(skipped.reason for skipped in bad).most_common(1)[0]
         raise DataError(
             f"{len(bad)} of {total} images cannot be used, more than {MAX_BAD_SHARE:.0%}, so nothing was imported. "
-            f"For instance {bad[0].name}: {bad[0].reason if bad[0].reason == reason else reason}"
+            f"For instance {bad[0].name}: {reason}"
         )
-
-
-def _require_images(classes: Sequence[str], images: Sequence[ImageRecord]) -> None:
     counts = Counter(image.label for image in images)
     for label, name in enumerate(classes):
-        if counts[label] < MIN_IMAGES:
+        if (count := counts[label]) < MIN_IMAGES:
+            found = {0: "no image", 1: "only 1 image"}.get(count, f"{count} images")
             raise NotEnoughDataError(
-                f"The class “{name}” has {_images(counts[label])} that can be used: it needs at least {MIN_IMAGES} "
+                f"The class “{name}” has {found} that can be used: it needs at least {MIN_IMAGES} "
                 "(some dozens are better). Add images to it, or remove it."
             )
-
-
-def _images(count: int) -> str:
-    return {0: "no image", 1: "only 1 image"}.get(count, f"{count} images")
 
 
 def _natural(text: str) -> tuple[str | int, ...]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Final
 
 from tl_core.data.dataset import SkippedFile
@@ -17,17 +16,11 @@ from tl_core.data.imports.file_kinds import is_archive_name, is_junk, is_picture
 from tl_core.data.imports.sources import SourceFile
 from tl_core.errors import NotEnoughDataError
 
-SPLIT_FOLDERS: Final = MappingProxyType(
-    {
-        "train": "train",
-        "training": "train",
-        "valid": "validation",
-        "validation": "validation",
-        "val": "validation",
-        "test": "test",
-        "testing": "test",
-    }
-)
+SPLIT_FOLDERS: Final = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("valid", "validation", "val"), "validation"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +41,21 @@ class Layout:
     given_splits: bool
 
 
-def understand_layout(files: Sequence[SourceFile]) -> Layout:
-    """Find the class and the split of every picture.
+def understand_layout(files: Sequence[SourceFile], skipped: Sequence[SkippedFile] = ()) -> Layout:
+    """Find the class and the split of every picture; ``skipped`` were left out before.
 
     Raises:
         NotEnoughDataError: there is no picture, or no class folder.
     """
-    pictures, skipped = _pictures(files)
+    pictures, left_out = [], list(skipped)
+    for file in files:
+        if is_junk(file.parts):
+            continue
+        if is_picture_name(file.parts[-1]):
+            pictures.append(file)
+        else:
+            kind = "an archive within the archive" if is_archive_name(file.parts[-1]) else "no image"
+            left_out.append(SkippedFile(file.shown_name, f"It is {kind}."))
     if not pictures:
         raise NotEnoughDataError(
             "There are no images in it: bring one folder per class with JPEG, PNG, WebP, BMP or GIF images."
@@ -63,29 +64,19 @@ def understand_layout(files: Sequence[SourceFile]) -> Layout:
     given = _has_splits(pictures, depth)
     found: list[tuple[SourceFile, str, str | None]] = []
     for file in pictures:
-        split, folder, reason = _place(file.parts[depth:], given)
-        if folder is None:
-            skipped.append(SkippedFile(file.shown_name, reason))
+        folders = file.parts[depth:-1]
+        split = SPLIT_FOLDERS.get(folders[0].casefold()) if given and folders else None
+        if given and split is None:
+            left_out.append(SkippedFile(file.shown_name, "It lies outside the train, validation and test folders."))
+        elif len(folders) <= given:
+            left_out.append(SkippedFile(file.shown_name, "It lies in no class folder."))
         else:
-            found.append((file, folder, split))
+            found.append((file, folders[given], split))
     if not found:
         raise NotEnoughDataError("The images lie in no class folders: make one folder per class, named as the class.")
     labels = label_names(folder for _, folder, _ in found)
     labelled = tuple(LabelledFile(file, labels[folder], split) for file, folder, split in found)
-    return Layout(labelled, tuple(skipped), given)
-
-
-def _pictures(files: Sequence[SourceFile]) -> tuple[list[SourceFile], list[SkippedFile]]:
-    pictures, skipped = [], []
-    for file in files:
-        if is_junk(file.parts):
-            continue
-        if is_picture_name(file.parts[-1]):
-            pictures.append(file)
-        else:
-            kind = "an archive within the archive" if is_archive_name(file.parts[-1]) else "no image"
-            skipped.append(SkippedFile(file.shown_name, f"It is {kind}."))
-    return pictures, skipped
+    return Layout(labelled, tuple(left_out), given)
 
 
 def _top_folders(pictures: Sequence[SourceFile]) -> int:
@@ -111,16 +102,3 @@ def _has_splits(pictures: Sequence[SourceFile], depth: int) -> bool:
     tops = {file.parts[depth].casefold() for file in pictures if len(file.parts) > depth + 2}
     splits = {SPLIT_FOLDERS[name] for name in tops if name in SPLIT_FOLDERS}
     return "train" in splits and len(splits) > 1
-
-
-def _place(parts: tuple[str, ...], given: bool) -> tuple[str | None, str | None, str]:
-    """The split, the class folder, and the reason where there is no class folder."""
-    split = None
-    if given and parts:
-        split = SPLIT_FOLDERS.get(parts[0].casefold())
-        if split is None:
-            return None, None, "It lies outside the train, validation and test folders."
-        parts = parts[1:]
-    if len(parts) < 2:
-        return None, None, "It lies in no class folder."
-    return split, parts[0], ""
