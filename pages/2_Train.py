@@ -6,7 +6,7 @@ from tl_core.runs import run_exists
 from ui.components.run_panel import run_panel
 from ui.shell.navigation import RUNS, TRAIN, page_link
 from ui.shell.page import page_setup
-from ui.train_page import open_from_link, run_heading, training_form
+from ui.train_page.form import open_from_link, run_heading, training_form
 
 ASK = "What should the model learn, and how?"
 WATCH = "How the training goes, and how good the model is."

@@ -25,7 +25,7 @@ RETIRED = {
     "BackbonePool.acquire, release": "keep_backbone take_backbone give_back",
     "watched_images": """
         PinnedPicture Pinned pinned_pictures pinned_folder keep_pins keep_draft draft_pins pin_upload pin_of_dataset
-        pinned_payload pinned_charts choose_pinned""",
+        pinned_payload pinned_charts choose_pinned Pin MAX_PINNED""",
     "imported_model": """
         BroughtModel BroughtProcess list_brought forget_brought load_brought bring_model close_brought open_brought
         pick_brought brought_answers_to just_brought bring_images bring_section""",

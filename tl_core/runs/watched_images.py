@@ -29,14 +29,14 @@ logger = logging.getLogger(__name__)
 
 Images = npt.NDArray[np.uint8]
 
-MAX_PINNED: Final = 8
+MAX_WATCHED: Final = 8
 LIST: Final = "pictures.json"
 MAX_DRAFTS: Final = 20  # the oldest are forgotten, ...
 DRAFT_SECONDS: Final = 24 * 3600.0  # ... and all that have not been touched for a day
 
 
 @dataclass(frozen=True, slots=True)
-class Pin:
+class NewWatchedImage:
     """A picture that is to be watched."""
 
     name: str  # original file name; shown on pages, never used as a path
@@ -54,17 +54,17 @@ class WatchedImage:
     truth: str | None
 
 
-def watch_upload(name: str, data: bytes) -> Pin:
+def watch_upload(name: str, data: bytes) -> NewWatchedImage:
     """A picture as a person brought it.
 
     Raises:
         ImageError: it is no picture that can be read.
     """
     image = normalise_image(data)
-    return Pin(clean_file_name(name), image.encoded, image.suffix)
+    return NewWatchedImage(clean_file_name(name), image.encoded, image.suffix)
 
 
-def watch_dataset_image(dataset: Dataset, record: ImageRecord) -> Pin:
+def watch_dataset_image(dataset: Dataset, record: ImageRecord) -> NewWatchedImage:
     """One image of a dataset; its file is in the stored form already, and to encode it anew would change it.
 
     Raises:
@@ -75,51 +75,51 @@ def watch_dataset_image(dataset: Dataset, record: ImageRecord) -> Pin:
         encoded = path.read_bytes()
     except OSError as error:
         raise ImageError(f"The image {record.source_name} is missing: import the dataset again.") from error
-    return Pin(record.source_name, encoded, path.suffix, dataset.classes[record.label])
+    return NewWatchedImage(record.source_name, encoded, path.suffix, dataset.classes[record.label])
 
 
-def save_watched_images(folder: RunFolder, pins: Sequence[Pin]) -> None:
+def save_watched_images(folder: RunFolder, images: Sequence[NewWatchedImage]) -> None:
     """Put the pictures into the folder of a run that has not begun; with none, nothing is written.
 
     Raises:
         ConfigError: there are too many.
         WorkspaceError: the workspace cannot be written.
     """
-    if len(pins) > MAX_PINNED:
-        raise ConfigError(f"At most {MAX_PINNED} pictures can be watched. Received: {len(pins)}.")
-    if not pins:
+    if len(images) > MAX_WATCHED:
+        raise ConfigError(f"At most {MAX_WATCHED} pictures can be watched. Received: {len(images)}.")
+    if not images:
         return
     entries: list[dict[str, Any]] = []
-    for place, pin in enumerate(pins):
-        file = f"{place}{pin.suffix}"
-        write_bytes(folder.watched_images_folder / file, pin.encoded)
-        entries.append({"file": file, "name": pin.name, "truth": pin.truth})
+    for place, image in enumerate(images):
+        file = f"{place}{image.suffix}"
+        write_bytes(folder.watched_images_folder / file, image.encoded)
+        entries.append({"file": file, "name": image.name, "truth": image.truth})
     write_json(folder.watched_images_folder / LIST, entries)
 
 
-def save_watched_draft(workspace: Workspace, draft_id: str, pins: Sequence[Pin]) -> None:
+def save_watched_draft(workspace: Workspace, draft_id: str, images: Sequence[NewWatchedImage]) -> None:
     """Keep the pictures of a draft in place of those it had; older drafts are forgotten.
 
     Args:
         workspace: where drafts lie.
         draft_id: made by `tl_core.storage.workspace.new_id`.
-        pins: at most `MAX_PINNED`.
+        images: at most `MAX_WATCHED`.
 
     Raises:
         ConfigError: there are too many.
         WorkspaceError: the workspace cannot be written.
     """
     shutil.rmtree(workspace.drafts / draft_id, ignore_errors=True)
-    save_watched_images(RunFolder(workspace.drafts / draft_id), pins)
+    save_watched_images(RunFolder(workspace.drafts / draft_id), images)
     for path in _old_drafts(workspace):
         shutil.rmtree(path, ignore_errors=True)
 
 
-def watched_draft(workspace: Workspace, draft_id: str) -> list[Pin]:
+def watched_draft(workspace: Workspace, draft_id: str) -> list[NewWatchedImage]:
     """The pictures of a draft; none if it was forgotten."""
     try:
         return [
-            Pin(picture.name, picture.path.read_bytes(), picture.path.suffix, picture.truth)
+            NewWatchedImage(picture.name, picture.path.read_bytes(), picture.path.suffix, picture.truth)
             for picture in watched_images(RunFolder(workspace.drafts / draft_id))
         ]
     except OSError as error:

@@ -9,7 +9,6 @@ from typing import Any, Final
 from tl_core.config import TrainingConfig
 from tl_core.config.training import LEARNING_RATE_RANGE
 from tl_core.storage.format import scientific
-from ui.train_page.learning_rates import compare_rates
 
 SUGGESTED_FINE_TUNE_EPOCHS: Final = 10
 SAFE_RATIO: Final = 10  # the fine-tuning rate should be at least so many times smaller, at most 100 (recipes)
@@ -136,6 +135,15 @@ def _unbalanced_classes(given: Situation) -> Iterator[Advice]:
             action="Balance the classes",
             changes={"class_weights": True},
         )
+
+
+def compare_rates(rate: float, reference: float) -> str:
+    """A fine-tuning rate compared with the head's rate, as text."""
+    if rate == reference:
+        return "the same as"
+    ratio = max(rate, reference) / min(rate, reference)
+    times = f"{ratio:.1f}".rstrip("0").rstrip(".") if ratio < 10 else f"{ratio:,.0f}"
+    return f"{times} times {'smaller' if rate < reference else 'larger'} than"
 
 
 _RULES: Final[tuple[Callable[[Situation], Iterator[Advice]], ...]] = (

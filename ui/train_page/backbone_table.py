@@ -3,45 +3,77 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from tl_core.backbones.record import Backbone
 
 Row = dict[str, Any]
 
 HERE: Final = "on this machine"
-COLUMNS: Final[Mapping[str, str]] = {
-    "title": "Backbone",
-    "weights": "Weights",
-    "top1": "Top-1 %",
-    "parameters": "Params M",
-    "input": "Input px",
-    "cpu": "CPU ms",
-    "gpu": "GPU ms",
-    "size": "Size MB",
-    "family": "Family",
-}
-COLUMN_HELP: Final[Mapping[str, str]] = {
-    "weights": "Whether the pretrained weights are on this machine, or have to be downloaded once.",
-    "top1": "Published accuracy on ImageNet: the share of images for which the first answer is right.",
-    "parameters": "Parameters: millions of numbers the published network has learned.",
-    "size": "Of the published weight file.",
-    "cpu": "Published time per step on a server CPU with 92 cores. Good for comparing, not for this machine.",
-    "gpu": "Published time per step on an A100 GPU.",
-    "input": "Width and height of the images it was trained on.",
+
+
+class Column(NamedTuple):
+    """How a value of each backbone is shown."""
+
+    title: str
+    help: str | None = None
+    format: str | None = None  # of a number; None = it is a text
+
+
+COLUMNS: Final[Mapping[str, Column]] = {
+    "title": Column("Backbone"),
+    "weights": Column(
+        "Weights", "Whether the pretrained weights are on this machine, or have to be downloaded once."
+    ),
+    "top1": Column(
+        "Top-1 %",
+        "Published accuracy on ImageNet: the share of images for which the first answer is right.",
+        "%.1f",
+    ),
+    "parameters": Column("Params M", "Parameters: millions of numbers the published network has learned.", "%.1f"),
+    "input": Column("Input px", "Width and height of the images it was trained on.", "%d"),
+    "cpu": Column(
+        "CPU ms",
+        "Published time per step on a server CPU with 92 cores. Good for comparing, not for this machine.",
+        "%.1f",
+    ),
+    "gpu": Column("GPU ms", "Published time per step on an A100 GPU.", "%.1f"),
+    "size": Column("Size MB", "Of the published weight file.", "%.0f"),
+    "family": Column("Family"),
 }
 
 
 def backbone_rows(backbones: Iterable[Backbone], is_here: Callable[[Backbone], bool]) -> list[Row]:
     """One row per backbone, those that can be used at once first."""
-    rows = [_row(backbone, here=is_here(backbone)) for backbone in backbones]
+    rows: list[Row] = []
+    for backbone in backbones:
+        here = is_here(backbone)
+        rows.append(
+            {
+                "name": backbone.name,
+                "here": here,
+                "title": backbone.title,
+                "weights": availability(backbone, here=here),
+                "family": backbone.family,
+                "top1": backbone.top1,
+                "parameters": backbone.parameters / 1e6,
+                "size": backbone.size_mb,
+                "cpu": backbone.cpu_ms,
+                "gpu": backbone.gpu_ms,
+                "input": backbone.image_size,
+            }
+        )
     return sorted(rows, key=lambda row: not row["here"])
 
 
 def search(rows: Iterable[Row], words: str) -> list[Row]:
     """The rows in which every word occurs, in whatever case and place."""
-    wanted = words.casefold().split()
-    return [row for row in rows if all(word in _searchable(row) for word in wanted)]
+
+    def matches(row: Row) -> bool:
+        text = f"{row['title']} {row['name']} {row['family']} {row['weights']}".casefold()
+        return all(word in text for word in words.casefold().split())
+
+    return list(filter(matches, rows))
 
 
 def availability(backbone: Backbone, *, here: bool) -> str:
@@ -70,23 +102,3 @@ def how_to_get_weights(backbone: Backbone) -> str:
         f"the file [{backbone.weights_file}]({backbone.weights_url}) into the folder “weights” of the workspace, or "
         f"choose a backbone whose weights are {HERE}."
     )
-
-
-def _row(backbone: Backbone, *, here: bool) -> Row:
-    return {
-        "name": backbone.name,
-        "here": here,
-        "title": backbone.title,
-        "weights": availability(backbone, here=here),
-        "family": backbone.family,
-        "top1": backbone.top1,
-        "parameters": backbone.parameters / 1e6,
-        "size": backbone.size_mb,
-        "cpu": backbone.cpu_ms,
-        "gpu": backbone.gpu_ms,
-        "input": backbone.image_size,
-    }
-
-
-def _searchable(row: Row) -> str:
-    return f"{row['title']} {row['name']} {row['family']} {row['weights']}".casefold()

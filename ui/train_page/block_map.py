@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import streamlit as st
 
+from tl_core.backbones.outline import BackboneOutline, BlockOutline
 from tl_core.figures.palette import FROZEN, FROZEN_OUTLINE, TRAINABLE, TRAINABLE_OUTLINE
-from tl_core.storage.format import short_count
+from tl_core.storage.format import count, short_count
 
 _ASSETS: Final = Path(__file__).parent / "assets"
 _COLORS: Final = {
@@ -36,11 +36,10 @@ _LOWEST_BAR: Final = 0.16
 
 
 def block_map(
-    blocks: Sequence[BlockLike],
+    outline: BackboneOutline,
     trainable: Sequence[int],
     frozen_layers: int,
     *,
-    parameters: int,
     key: str,
     slider_key: str,
     on_pick: Callable[[int], None],
@@ -48,10 +47,9 @@ def block_map(
     """Draw the map.
 
     Args:
-        blocks: of the backbone, from the input on.
+        outline: of the backbone.
         trainable: trainable parameters with 0, 1, 2, ... frozen layers.
         frozen_layers: how many are frozen now.
-        parameters: of the whole backbone.
         key: names the map on its page.
         slider_key: the key of the slider that chooses the number of frozen layers.
         on_pick: gets the number of layers to freeze when somebody presses a block.
@@ -63,61 +61,38 @@ def block_map(
             on_pick(layers)
 
     data = {
-        "blocks": [asdict(block) for block in draw_map(blocks)],
+        "blocks": draw_map(outline.blocks),
         "colors": _COLORS,
         "frozen": frozen_layers,
-        "parameters": parameters,
+        "parameters": outline.parameters,
         "slider": f".st-key-{slider_key} input[type=range]",
-        "summary": describe_map(blocks, frozen_layers),
+        "summary": describe_map(outline.blocks, frozen_layers),
         "trainable": list(trainable),
     }
     _MOUNT(key=key, data=data, on_picked_change=picked)
 
 
-class BlockLike(Protocol):
-    """`tl_core.backbones.outline.BlockOutline` is one."""
+def draw_map(blocks: Sequence[BlockOutline]) -> list[dict[str, Any]]:
+    """The blocks as drawn; what is frozen of them is painted in the browser, while the slider moves.
 
-    @property
-    def title(self) -> str: ...
-    @property
-    def first(self) -> int:
-        """Number of layers before the block."""
-
-    @property
-    def end(self) -> int:
-        """Number of layers up to the end of the block."""
-
-    @property
-    def parameters(self) -> int: ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MapBlock:
-    """One block as drawn."""
-
-    title: str
-    first: int  # layers before it: freezing so many makes it the first trainable block
-    end: int  # layers up to its end
-    height: float  # of its bar, 0-1, by the square root of its parameters
-    text: str  # what it consists of, as text
-
-
-def draw_map(blocks: Sequence[BlockLike]) -> tuple[MapBlock, ...]:
-    """The blocks with their bars; what is frozen of them is painted in the browser, while the slider moves."""
+    Each has its ``title``, ``first`` (layers before it: freezing so many makes it the first trainable block), ``end``
+    (layers up to its end), the ``height`` of its bar (0-1, by the square root of its parameters) and a ``text``.
+    """
     most = max((block.parameters for block in blocks), default=0) or 1
-    return tuple(
-        MapBlock(
-            title=block.title,
-            first=block.first,
-            end=block.end,
-            height=round(_LOWEST_BAR + (1 - _LOWEST_BAR) * math.sqrt(block.parameters / most), 3),
-            text=_contents(block),
-        )
+    return [
+        {
+            "title": block.title,
+            "first": block.first,
+            "end": block.end,
+            "height": round(_LOWEST_BAR + (1 - _LOWEST_BAR) * math.sqrt(block.parameters / most), 3),
+            "text": f"{count(block.end - block.first, 'layer')}, "
+            + (f"{short_count(block.parameters)} parameters" if block.parameters else "no parameters"),
+        }
         for block in blocks
-    )
+    ]
 
 
-def describe_map(blocks: Sequence[BlockLike], frozen_layers: int) -> str:
+def describe_map(blocks: Sequence[BlockOutline], frozen_layers: int) -> str:
     """The picture in a sentence, also for screen readers."""
     shares = [_share_before(frozen_layers, block) for block in blocks]
     if all(share == 1 for share in shares):
@@ -135,16 +110,10 @@ def describe_map(blocks: Sequence[BlockLike], frozen_layers: int) -> str:
     return f"{sentence[0].upper()}{sentence[1:]}."
 
 
-def _contents(block: BlockLike) -> str:
-    layers = block.end - block.first
-    parameters = f"{short_count(block.parameters)} parameters" if block.parameters else "no parameters"
-    return f"{'1 layer' if layers == 1 else f'{layers} layers'}, {parameters}"
-
-
-def _share_before(frozen_layers: int, block: BlockLike) -> float:
+def _share_before(frozen_layers: int, block: BlockOutline) -> float:
     inside = min(max(frozen_layers - block.first, 0), block.end - block.first)
     return inside / max(block.end - block.first, 1)
 
 
-def _span(blocks: Sequence[BlockLike]) -> str:
+def _span(blocks: Sequence[BlockOutline]) -> str:
     return blocks[0].title if len(blocks) == 1 else f"{blocks[0].title} to {blocks[-1].title}"

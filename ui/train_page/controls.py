@@ -9,13 +9,14 @@ import streamlit as st
 
 from tl_core.config import SETTINGS, Setting
 from tl_core.config.setting import Control
+from tl_core.config.training import LEARNING_RATE_RANGE
 from tl_core.storage.format import scientific
 from ui.state.training_draft import draft, save_from_control, show_in_control
-from ui.train_page.learning_rates import rate_options
 
 _UNITS_PATTERN: Final = r"^\s*(\d{1,4}(\s*[,;\s]\s*\d{1,4}){0,3})?[,;\s]*$"
 Number = TypeVar("Number", int, float)
 
+STEPS: Final = (1, 2, 5)  # of each power of ten: even distances on a log scale
 _MOST_BUTTONS: Final = 4  # more choices than this go into a drop-down list
 
 
@@ -70,6 +71,13 @@ def _range(setting: Setting, kind: type[Number]) -> tuple[Number, Number]:
 
 def _rate(_setting: Setting, label: str, value: Any, frame: Frame) -> None:
     st.select_slider(label, rate_options(value), format_func=scientific, **frame)
+
+
+def rate_options(*current: float) -> list[float]:
+    """Rates from the smallest to the largest allowed, three per power of ten, and the ``current`` ones."""
+    low, high = LEARNING_RATE_RANGE
+    grid = (float(f"{step}e{power}") for power in range(-7, 1) for step in STEPS)
+    return sorted({rate for rate in grid if low <= rate <= high} | set(current))
 
 
 def _scale(setting: Setting, label: str, value: Any, frame: Frame) -> None:

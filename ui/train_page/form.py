@@ -11,9 +11,9 @@ from ui.components.markdown import plain
 from ui.shell.navigation import DATA, page_link
 from ui.shell.scrolling import show_from_here
 from ui.state.training_draft import Draft, draft, has_draft
+from ui.train_page.advice import compare_rates
 from ui.train_page.controls import control
 from ui.train_page.freezing import freezing
-from ui.train_page.learning_rates import compare_rates
 from ui.train_page.options import more_options
 from ui.train_page.picker import choose_backbone, choose_dataset, choose_preset
 from ui.train_page.start_bar import remarks, running_now, start_bar
@@ -71,7 +71,9 @@ def training_form(workspace: Workspace) -> None:
     running_now(workspace)
     datasets = list_datasets(workspace)
     if not datasets:
-        _no_dataset()
+        with st.container(border=True):
+            st.markdown("**There are no images to learn from yet.** Bring your own, or take a sample with one click.")
+            page_link(DATA, "Bring images")
         return
     left, right = st.columns(2, gap="medium")
     with left:
@@ -82,19 +84,13 @@ def training_form(workspace: Workspace) -> None:
     choose_backbone(workspace)
     freezing()
     st.header("Training", anchor=False)
-    phases()
+    _phases()
     remarks(dataset)
     more_options(dataset)
     start_bar(workspace, dataset, choose_watched_images(workspace, dataset))
 
 
-def _no_dataset() -> None:
-    with st.container(border=True):
-        st.markdown("**There are no images to learn from yet.** Bring your own, or take a sample with one click.")
-        page_link(DATA, "Bring images")
-
-
-def phases() -> None:
+def _phases() -> None:
     """Epochs and learning rate of both phases."""
     form = draft()
     head, fine_tuning = st.columns(2, gap="medium")

@@ -7,15 +7,21 @@ import streamlit as st
 from tl_core.backbones.registry import get_backbone
 from tl_core.config import AUGMENTATION_LEVELS, SETTINGS
 from tl_core.data import Dataset
+from tl_core.errors import ConfigError, TransferLearningError
+from ui.components.downloads import download
+from ui.state.config_text import from_text, to_text
 from ui.state.form_values import CUSTOM_AUGMENTATION, augmentation_level, level_values
 from ui.state.training_draft import draft, show_in_control
-from ui.train_page.config_io import save_and_load
 from ui.train_page.controls import control
 from ui.train_page.preview import augmentation_preview
 from ui.train_page.summary import options_summary
 
 _LEVEL_KEY = "train_augmentation_level"
 _SIZES = (96, 128, 150, 160, 180, 192, 224, 240, 260, 299, 331, 384, 480)
+_TEXT_KEY = "train_text"
+_FILE_KEY = "train_text_file"
+_ANSWER_KEY = "train_text_answer"  # why the text was refused, or "" where it was loaded
+_MOVES = ("horizontal_flip", "vertical_flip", "rotation_degrees", "zoom", "shift", "shear", "brightness", "contrast")
 _USES_WEIGHT_DECAY = ("adamw", "sgd")
 
 
@@ -36,14 +42,15 @@ def more_options(dataset: Dataset) -> None:
     with groups[3]:
         _machine()
     with groups[4]:
-        save_and_load()
+        _save_and_load()
 
 
 def _training() -> None:
+    weight_decay = draft().values["optimizer"] in _USES_WEIGHT_DECAY
     left, right = st.columns(2, gap="medium")
     with left:
         control("optimizer")
-        control("weight_decay", disabled=draft().values["optimizer"] not in _USES_WEIGHT_DECAY)
+        control("weight_decay", disabled=not weight_decay)
         control("schedule")
         control("batch_size")
     with right:
@@ -54,18 +61,16 @@ def _training() -> None:
 
 def _head(dataset: Dataset) -> None:
     st.caption("The head turns the backbone's features into your classes. It is always trained from scratch.")
-    hidden = bool(draft().values["head.dense_units"].strip())
+    values = draft().values
     left, right = st.columns(2, gap="medium")
     with left:
-        control("head.pooling")
-        control("head.feature_normalization")
-        control("head.dropout")
-        control("head.output", disabled=len(dataset.classes) != 2 and draft().values["head.output"] == "softmax")
+        for name in ("pooling", "feature_normalization", "dropout"):
+            control(f"head.{name}")
+        control("head.output", disabled=len(dataset.classes) != 2 and values["head.output"] == "softmax")
     with right:
         control("head.dense_units")
-        control("head.activation", disabled=not hidden)
-        control("head.l2", disabled=not hidden)
-        control("head.batch_norm", disabled=not hidden)
+        for name in ("activation", "l2", "batch_norm"):  # of hidden layers
+            control(f"head.{name}", disabled=not values["head.dense_units"].strip())
 
 
 def _augmentation(dataset: Dataset) -> None:
@@ -82,9 +87,7 @@ def _augmentation(dataset: Dataset) -> None:
         control("augmentation_mode", disabled=not on)
         control("views", disabled=not on or values["augmentation_mode"] != "cached_views")
     with right:
-        for name in ("horizontal_flip", "vertical_flip"):
-            control(f"augmentation.{name}")
-        for name in ("rotation_degrees", "zoom", "shift", "shear", "brightness", "contrast"):
+        for name in _MOVES:
             control(f"augmentation.{name}")
         control("augmentation.fill_mode", disabled=not on)
 
@@ -132,10 +135,71 @@ def _image_size() -> None:
         key=setting.key,
         format_func=lambda size: f"{size} px" if size else words,
         help=setting.help,
-        on_change=_size_chosen,
+        on_change=lambda: form.update({setting.path: st.session_state[setting.key] or None}),
     )
 
 
-def _size_chosen() -> None:
-    setting = SETTINGS["image_size"]
-    draft().update({setting.path: st.session_state[setting.key] or None})
+def _save_and_load() -> None:
+    """Both ways between the form and its text version."""
+    save, load = st.columns(2, gap="medium")
+    with save:
+        _save()
+    with load:
+        _load()
+
+
+def _save() -> None:
+    st.markdown("**Save**")
+    st.caption("Every setting of this form as text: keep it beside your results, or send it to a colleague.")
+    try:
+        text = to_text(draft().config())
+    except ConfigError as error:
+        st.warning(str(error), icon=":material/warning:")
+        return
+    download(
+        "Save configuration",
+        text,
+        "training-configuration.json",
+        help="Downloads a small text file in the JSON format.",
+    )
+    with st.container(height=240, border=False):
+        st.code(text, language="json")
+
+
+def _load() -> None:
+    st.markdown("**Load**")
+    st.caption("Fills in the form. Settings that the text leaves out take their defaults.")
+    st.file_uploader(
+        "A saved file",
+        type=["json", "txt"],
+        key=_FILE_KEY,
+        max_upload_size=1,
+        on_change=_fill_from_file,
+        help="The file that “Save configuration” made.",
+    )
+    st.text_area(
+        "Or its text", key=_TEXT_KEY, height=120, placeholder='{"epochs": 20, …}', help="Paste the saved text here."
+    )
+    st.button(
+        "Use this text",
+        icon=":material/upload:",
+        on_click=lambda: _fill_from(st.session_state.get(_TEXT_KEY) or ""),
+        help="Fills in the form from the text.",
+    )
+    if refused := st.session_state.pop(_ANSWER_KEY, None):
+        st.error(refused, icon=":material/error:")
+    elif refused == "":
+        st.success("Loaded: the form now shows this configuration.", icon=":material/check:")
+
+
+def _fill_from_file() -> None:
+    if (uploaded := st.session_state[_FILE_KEY]) is not None:
+        _fill_from(uploaded.getvalue())
+
+
+def _fill_from(text: str | bytes) -> None:
+    try:
+        draft().fill(from_text(text))
+        st.session_state[_ANSWER_KEY] = ""
+    except TransferLearningError as error:
+        st.session_state[_ANSWER_KEY] = str(error)

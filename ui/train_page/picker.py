@@ -13,14 +13,13 @@ from tl_core.backbones.registry import BACKBONES, get_backbone
 from tl_core.backbones.weights import weights_status
 from tl_core.config import SETTINGS
 from tl_core.config.presets import PRESETS
-from tl_core.data import Dataset
+from tl_core.data import SPLITS, Dataset
 from tl_core.storage.format import count
 from tl_core.storage.workspace import Workspace
 from ui.components.pickers import dataset_labels
 from ui.state.form_values import changed_settings
 from ui.state.training_draft import Draft, draft, show_in_control
 from ui.train_page.backbone_table import (
-    COLUMN_HELP,
     COLUMNS,
     Row,
     backbone_rows,
@@ -50,8 +49,7 @@ def choose_dataset(workspace: Workspace, datasets: Sequence[Dataset]) -> Dataset
     if st.session_state.get(_GONE_KEY):
         gone = "gone" if workspace.person is None else "gone, or somebody else's who does not share them"
         st.warning(f"The images chosen before are {gone}. These are others.", icon=":material/link_off:")
-    if st.session_state.get(_DATASET_KEY) != form.dataset_id:
-        st.session_state[_DATASET_KEY] = form.dataset_id
+    st.session_state[_DATASET_KEY] = form.dataset_id  # each time, as `show_in_control` does
     st.selectbox(
         "Dataset",
         list(by_id),
@@ -61,7 +59,9 @@ def choose_dataset(workspace: Workspace, datasets: Sequence[Dataset]) -> Dataset
         on_change=_dataset_chosen,
     )
     chosen = by_id[form.dataset_id]
-    st.caption(_describe(chosen))
+    classes = count(len(chosen.classes), "class", "classes")
+    train, validation, test = (len(chosen.of_split(split)) for split in SPLITS)
+    st.caption(f"{classes}; {train:,} images to train on, {validation:,} to validate, {test:,} to test.")
     return chosen
 
 
@@ -109,14 +109,8 @@ def choose_backbone(workspace: Workspace) -> None:
             placeholder="Name, family, or “on this machine”",
             help="Shows the backbones in which all words occur.",
         )
-        _table(search(_rows(workspace), words or ""), backbone)
-
-
-def _rows(workspace: Workspace) -> list[Row]:
-    def is_here(backbone: Backbone) -> bool:
-        return weights_status(backbone, workspace).here
-
-    return backbone_rows(BACKBONES.values(), is_here)
+        rows = backbone_rows(BACKBONES.values(), lambda backbone: weights_status(backbone, workspace).here)
+        _table(search(rows, words or ""), backbone)
 
 
 def _table(rows: list[Row], current: Backbone) -> None:
@@ -131,7 +125,7 @@ def _table(rows: list[Row], current: Backbone) -> None:
         pd.DataFrame(rows),
         key=key,
         column_order=list(COLUMNS),
-        column_config=_columns(),
+        column_config=_column_config(),
         hide_index=True,
         height=min(_TABLE_HEIGHT, 37 + 35 * len(rows)),
         on_select=partial(_backbone_chosen, key, names),
@@ -163,16 +157,14 @@ def _backbone_chosen(key: str, names: list[str]) -> None:
     st.session_state[_MARKED_KEY] = (names[rows[0]], tuple(names))
 
 
-def _columns() -> dict[str, Any]:
-    formats = {"top1": "%.1f", "parameters": "%.1f", "size": "%.0f", "cpu": "%.1f", "gpu": "%.1f", "input": "%d"}
-    columns: dict[str, Any] = {}
-    for name, title in COLUMNS.items():
-        help_text = COLUMN_HELP.get(name)
-        if name in formats:
-            columns[name] = st.column_config.NumberColumn(title, help=help_text, format=formats[name])
-        else:
-            columns[name] = st.column_config.TextColumn(title, help=help_text, pinned=name == "title")
-    return columns
+def _column_config() -> dict[str, Any]:
+    number, text = st.column_config.NumberColumn, st.column_config.TextColumn
+    return {
+        name: number(column.title, help=column.help, format=column.format)
+        if column.format
+        else text(column.title, help=column.help, pinned=name == "title")
+        for name, column in COLUMNS.items()
+    }
 
 
 def _dataset_chosen() -> None:
@@ -186,36 +178,24 @@ def _preset_chosen() -> None:
         draft().fill(chosen.config)
 
 
-def _describe(dataset: Dataset) -> str:
-    classes = count(len(dataset.classes), "class", "classes")
-    splits = [len(dataset.of_split(split)) for split in ("train", "validation", "test")]
-    return f"{classes}; {splits[0]:,} images to train on, {splits[1]:,} to validate, {splits[2]:,} to test."
-
-
 def _changes_since(form: Draft) -> None:
     """Always one line, so that nothing below it moves when the first setting is changed."""
-    preset = PRESETS[form.values["preset"]]
-    changed = changed_settings(form.values, preset.config)
+    config = PRESETS[form.values["preset"]].config
+    changed = changed_settings(form.values, config)
+    if not changed:
+        text = "As the preset has it."
+    elif len(changed) > _MOST_NAMED:
+        text = f"{len(changed)} settings changed."
+    else:
+        text = f"Changed: {', '.join(SETTINGS[path].label.lower() for path in changed)}."
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.caption(_format_changes(changed), width="content")
+        st.caption(text, width="content")
         st.button(
             "Back to the preset",
             type="tertiary",
             icon=":material/undo:",
             disabled=not changed,
             help="Sets everything as the preset has it; the dataset stays.",
-            on_click=_back_to_preset,
+            on_click=form.fill,
+            args=(config,),
         )
-
-
-def _back_to_preset() -> None:
-    form = draft()
-    form.fill(PRESETS[form.values["preset"]].config)
-
-
-def _format_changes(changed: tuple[str, ...]) -> str:
-    if not changed:
-        return "As the preset has it."
-    if len(changed) > _MOST_NAMED:
-        return f"{len(changed)} settings changed."
-    return f"Changed: {', '.join(SETTINGS[path].label.lower() for path in changed)}."

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import json
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import streamlit as st
 
 from tl_core.config import AugmentationConfig
-from tl_core.data import Dataset, ImageRecord, read_image, resize_image
+from tl_core.data import Dataset, read_image, resize_image
 from tl_core.errors import ConfigError
 from ui.state.form_values import augmentation_of
 from ui.state.training_draft import draft
 
 VIEWS: Final = 9
 _SIZE: Final = 160  # px, enough to judge by and quick to make
-_OPEN_KEY: Final = "train_preview_open"
 
 
 def augmentation_preview(dataset: Dataset) -> None:
@@ -24,12 +23,11 @@ def augmentation_preview(dataset: Dataset) -> None:
     images = dataset.of_split("train")
     if not images:
         return
-    st.toggle(
+    if not st.toggle(
         "Show nine augmented views",
-        key=_OPEN_KEY,
+        key="train_preview_open",
         help="What the training would make of one of your images. The first time takes a few seconds.",
-    )
-    if not st.session_state[_OPEN_KEY]:
+    ):
         return
     form = draft()
     record = images[form.image % len(images)]
@@ -38,31 +36,22 @@ def augmentation_preview(dataset: Dataset) -> None:
     except ConfigError as error:
         st.warning(str(error), icon=":material/warning:")
         return
-    _grid(dataset, record, augmentation, form.views)
+    views = _views(dataset.path_of(record), augmentation, form.views)
+    with st.grid(3, min_column_width=80, gap="xsmall"):
+        for number, view in enumerate(views, start=1):
+            alt = f"Augmented view {number} of an image of {dataset.classes[record.label]}"
+            st.image(view, width="stretch", alt=alt)
     with st.container(horizontal=True):
         st.button("New views", icon=":material/casino:", on_click=_new_views)
         st.button("Another image", icon=":material/image:", on_click=_another_image)
 
 
-def _grid(dataset: Dataset, record: ImageRecord, augmentation: AugmentationConfig, seed: int) -> None:
-    key = json.dumps(augmentation.to_dict(), sort_keys=True)
-    with st.spinner("Making nine views …"):
-        views = _views(str(dataset.path_of(record)), key, seed)
-    label = dataset.classes[record.label]
-    with st.grid(3, min_column_width=80, gap="xsmall"):
-        for number, view in enumerate(views, start=1):
-            st.image(view, width="stretch", alt=f"Augmented view {number} of an image of {label}")
-
-
-@st.cache_data(max_entries=64, show_spinner=False)
-def _views(file: str, augmentation: str, seed: int) -> list[np.ndarray[Any, Any]]:
+@st.cache_data(max_entries=64, show_spinner="Making nine views …")
+def _views(file: Path, augmentation: AugmentationConfig, seed: int) -> list[np.ndarray[Any, Any]]:
     """Nine uint8 images ``(160, 160, 3)``; a file's name holds the hash of its pixels, so it is a safe key."""
-    from pathlib import Path
-
     from tl_core.models.augmentation import augment_preview  # imports TensorFlow, so only when it is needed
 
-    image = resize_image(read_image(Path(file)), _SIZE)
-    return augment_preview(image, AugmentationConfig.from_dict(json.loads(augmentation)), count=VIEWS, seed=seed)
+    return augment_preview(resize_image(read_image(file), _SIZE), augmentation, count=VIEWS, seed=seed)
 
 
 def _new_views() -> None:

@@ -13,19 +13,19 @@ from tl_core.config import TrainingConfig
 from tl_core.data import Dataset
 from tl_core.errors import ConfigError, NotYoursError, WorkspaceError
 from tl_core.jobs import manager
-from tl_core.planning import TrainingPlan, plan_training
+from tl_core.planning import plan_training
 from tl_core.planning.speed_meter import speed_meter
-from tl_core.runs import RunRecord, create_run, find_run, list_runs
+from tl_core.runs import create_run, find_run, list_runs
 from tl_core.runs.store import RUNS
-from tl_core.runs.watched_images import Pin, save_watched_images
+from tl_core.runs.watched_images import NewWatchedImage, save_watched_images
 from tl_core.storage.format import count
 from tl_core.storage.workspace import Workspace
 from ui.components.markdown import plain
 from ui.shell.errors import error_boundary
 from ui.shell.navigation import TRAIN, page_link
 from ui.shell.page import CONTENT_WIDTH
-from ui.state.training_draft import Draft, draft
-from ui.train_page.advice import Advice, Situation, advise
+from ui.state.training_draft import draft
+from ui.train_page.advice import Situation, advise
 
 MEASURING_SECONDS: Final = 1.0  # between two checks of a measurement
 
@@ -37,17 +37,34 @@ def remarks(dataset: Dataset) -> None:
         config = form.config()
     except ConfigError:
         return  # the line above the button shows it
-    for advice in advise(_setting(form, config, dataset)):
-        _remark(form, advice)
+    images = [of_split["train"] for of_split in dataset.counts().values()]
+    situation = Situation(
+        config=config,
+        layers=len(form.outline.layers),
+        classes=len(dataset.classes),
+        smallest_class=min(images, default=0),
+        largest_class=max(images, default=0),
+    )
+    for advice in advise(situation):
+        with st.container(border=True):
+            words, action = st.columns([3, 1], gap="medium", vertical_alignment="center")
+            words.markdown(f":material/lightbulb: {advice.text}")
+            action.button(
+                advice.action,
+                key=f"train_advice_{advice.action}",
+                on_click=form.update,
+                args=(advice.changes,),
+                width="stretch",
+            )
 
 
-def start_bar(workspace: Workspace, dataset: Dataset, pins: Sequence[Pin] = ()) -> None:
+def start_bar(workspace: Workspace, dataset: Dataset, watched: Sequence[NewWatchedImage]) -> None:
     """The plan in one line and the Start button, always in sight at the bottom of the window.
 
     Args:
         workspace: where the run is made.
         dataset: to train on.
-        pins: pictures to watch while the model trains.
+        watched: pictures to watch while the model trains.
     """
     with st.bottom, st.container(horizontal_alignment="center"), st.container(width=CONTENT_WIDTH):
         try:
@@ -56,8 +73,10 @@ def start_bar(workspace: Workspace, dataset: Dataset, pins: Sequence[Pin] = ()) 
         except ConfigError as error:
             _bar("", (str(error),))
             return
-        if _bar(_plan_text(plan, len(manager(workspace).jobs())), plan.problems):
-            _start(workspace, config, dataset, pins)
+        ahead = len(manager(workspace).jobs())
+        queue = f" It waits until {count(ahead, 'other training is', 'other trainings are')} done." if ahead else ""
+        if _bar(plan.text + queue, plan.problems):
+            _start(workspace, config, dataset, watched)
         # Below the bar, which so keeps its place: what refreshes itself, and then is not there any more, could take
         # the place of what follows it with it when it is late.
         if not plan.exact and not plan.problems:
@@ -69,44 +88,16 @@ def running_now(workspace: Workspace) -> None:
     jobs = manager(workspace).jobs()
     if not jobs:
         return
-    run = _visible(workspace, jobs[0].run_id)
+    try:
+        run = find_run(workspace, jobs[0].run_id)
+    except NotYoursError:
+        run = None
     words = f"**{plain(run.name)}**" if run else "somebody else's model"
     waiting = f", {count(len(jobs) - 1, 'more is', 'more are')} waiting" if len(jobs) > 1 else ""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(f":material/autorenew: In training now: {words}{waiting}.", width="content")
         if run is not None:
             page_link(TRAIN, "Watch it", run=run.id)
-
-
-def _visible(workspace: Workspace, run_id: str) -> RunRecord | None:
-    try:
-        return find_run(workspace, run_id)
-    except NotYoursError:
-        return None
-
-
-def _setting(form: Draft, config: TrainingConfig, dataset: Dataset) -> Situation:
-    training_images = [of_split["train"] for of_split in dataset.counts().values()]
-    return Situation(
-        config=config,
-        layers=len(form.outline.layers),
-        classes=len(dataset.classes),
-        smallest_class=min(training_images, default=0),
-        largest_class=max(training_images, default=0),
-    )
-
-
-def _remark(form: Draft, advice: Advice) -> None:
-    with st.container(border=True):
-        words, action = st.columns([3, 1], gap="medium", vertical_alignment="center")
-        words.markdown(f":material/lightbulb: {advice.text}")
-        action.button(
-            advice.action,
-            key=f"train_advice_{advice.action}",
-            on_click=form.update,
-            args=(dict(advice.changes),),
-            width="stretch",
-        )
 
 
 def _bar(text: str, problems: tuple[str, ...]) -> bool:
@@ -129,29 +120,26 @@ def _bar(text: str, problems: tuple[str, ...]) -> bool:
         )
 
 
-def _plan_text(plan: TrainingPlan, ahead: int) -> str:
-    queue = f" It waits until {count(ahead, 'other training is', 'other trainings are')} done." if ahead else ""
-    return plan.text + queue
-
-
 def _wait_for_measurement(workspace: Workspace, config: TrainingConfig, dataset: Dataset) -> None:
     """Have the speed of such a training measured; the line shows a better time as soon as it is."""
     meter = speed_meter(workspace)
 
+    @error_boundary()
     def watch() -> None:
-        with error_boundary():
-            if waiting and not meter.request(config, dataset.id):
-                st.rerun()
+        if waiting and not meter.request(config, dataset.id):
+            st.rerun()
 
     waiting = meter.request(config, dataset.id)
     st.fragment(watch, run_every=MEASURING_SECONDS if waiting else None)()
 
 
-def _start(workspace: Workspace, config: TrainingConfig, dataset: Dataset, pins: Sequence[Pin]) -> None:
+def _start(
+    workspace: Workspace, config: TrainingConfig, dataset: Dataset, watched: Sequence[NewWatchedImage]
+) -> None:
     speed_meter(workspace).stop()
     run = create_run(workspace, config, dataset, _unused_name(workspace, config, dataset))
     try:
-        save_watched_images(run.folder, pins)
+        save_watched_images(run.folder, watched)
     except WorkspaceError:
         RUNS.delete(workspace, run.id)  # else it would wait for ever
         raise

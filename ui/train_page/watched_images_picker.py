@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Sequence
 from hashlib import sha256
-from typing import Any, Final
+from typing import Final
 
 import streamlit as st
 
 from tl_core.data import Dataset
 from tl_core.errors import ImageError
 from tl_core.runs.watched_images import (
-    MAX_PINNED,
-    Pin,
+    MAX_WATCHED,
+    NewWatchedImage,
     save_watched_draft,
     watch_dataset_image,
     watch_upload,
@@ -28,35 +29,43 @@ from ui.components.thumbnail import dataset_thumbnail, thumbnail
 AT_ONCE: Final = 4  # images of the dataset that one click adds
 SPLITS: Final = ("test", "validation")  # a training image would flatter the model
 _DRAFT_KEY: Final = "train_watched_draft"
-_UPLOADS_KEY: Final = (
-    "train_watched_uploads"  # how many times pictures were uploaded: each time the field is a new one
-)
+_UPLOADS_KEY: Final = "train_watched_uploads"  # how many times there were any: each time the field is a new one
 _REFUSED_KEY: Final = "train_watched_refused"
 
 
-def choose_watched_images(workspace: Workspace, dataset: Dataset) -> list[Pin]:
+def choose_watched_images(workspace: Workspace, dataset: Dataset) -> list[NewWatchedImage]:
     """Draw the folded section of the form; returns what is to be watched, at most eight pictures."""
     with st.expander("Watch some pictures while it learns", icon=":material/visibility:", key="train_watched"):
         st.caption(
-            f"Pin up to {MAX_PINNED} pictures. Under the curves you will see, epoch by epoch, what the model thinks "
+            f"Pin up to {MAX_WATCHED} pictures. Under the curves you will see, epoch by epoch, what the model thinks "
             "they are. It does not learn from them."
         )
         left, right = st.columns(2, gap="medium", vertical_alignment="bottom")
         with left:
             brought = _brought(workspace)
         with right:
-            rows = _of_dataset(dataset, MAX_PINNED - len(brought))
-        pins = [*brought, *(watch_dataset_image(dataset, dataset.images[row]) for row in rows)]
-        _show(brought, dataset, rows)
-    if pins:
-        st.caption(f":material/visibility: {count(len(pins), 'picture')} will be watched.")
-    return pins
+            rows = _of_dataset(dataset, MAX_WATCHED - len(brought))
+        watched = [*brought, *(watch_dataset_image(dataset, dataset.images[row]) for row in rows)]
+        pictures = [(own.name, own.name, thumbnail(sha256(own.encoded).hexdigest(), own.encoded)) for own in brought]
+        for row in rows:
+            record = dataset.images[row]
+            name = dataset.classes[record.label]
+            pictures.append((name, f"{name}: {record.source_name}", dataset_thumbnail(dataset.path_of(record))))
+        if pictures:
+            grid = st.grid("auto", min_column_width=80, gap="small")
+            for name, alt, picture in pictures:
+                with grid.container(gap="xxsmall"):
+                    st.image(picture, width=76, alt=alt)
+                    st.caption(plain(name))
+    if watched:
+        st.caption(f":material/visibility: {count(len(watched), 'picture')} will be watched.")
+    return watched
 
 
-def _brought(workspace: Workspace) -> list[Pin]:
+def _brought(workspace: Workspace) -> list[NewWatchedImage]:
     """Pictures of one's own; they wait on the disk, so that leaving the form does not lose them."""
     draft_id: str = st.session_state.setdefault(_DRAFT_KEY, new_id("pinned"))
-    pins = watched_draft(workspace, draft_id)
+    watched = watched_draft(workspace, draft_id)
     times = st.session_state.get(_UPLOADS_KEY, 0)
     files = image_uploader(
         "Pictures of your own",
@@ -64,19 +73,23 @@ def _brought(workspace: Workspace) -> list[Pin]:
         "They stay on this machine: each is kept, made smaller, with the run; before Start for a day at most.",
     )
     if files:
-        room = MAX_PINNED - len(pins)
-        more, refused = _read(files[:room])
+        room = MAX_WATCHED - len(watched)
+        refused: list[str] = []
+        for file in files[:room]:
+            try:
+                watched.append(watch_upload(file.name, file.getvalue()))
+            except ImageError as error:
+                refused.append(f"**{plain(file.name)}**: {error}")
         if len(files) > room:
-            refused.append(
-                f"At most {MAX_PINNED} pictures are watched; {count(len(files) - room, 'is', 'are')} left out."
-            )
-        save_watched_draft(workspace, draft_id, [*pins, *more])
+            left_out = count(len(files) - room, "is", "are")
+            refused.append(f"At most {MAX_WATCHED} pictures are watched; {left_out} left out.")
+        save_watched_draft(workspace, draft_id, watched)
         st.session_state[_REFUSED_KEY] = refused
         st.session_state[_UPLOADS_KEY] = times + 1
         st.rerun()
     for sentence in st.session_state.get(_REFUSED_KEY, ()):
         st.warning(sentence, icon=":material/broken_image:")
-    if pins:
+    if watched:
         st.button(
             "Remove mine",
             key="train_watched_remove_mine",
@@ -85,19 +98,7 @@ def _brought(workspace: Workspace) -> list[Pin]:
             on_click=_remove_mine,
             args=(workspace, draft_id),
         )
-    return pins
-
-
-def _read(files: Sequence[Any]) -> tuple[list[Pin], list[str]]:
-    """What can be used of the uploads, and a sentence as Markdown for what cannot."""
-    pins: list[Pin] = []
-    refused: list[str] = []
-    for file in files:
-        try:
-            pins.append(watch_upload(file.name, file.getvalue()))
-        except ImageError as error:
-            refused.append(f"**{plain(file.name)}**: {error}")
-    return pins, refused
+    return watched
 
 
 def _remove_mine(workspace: Workspace, draft_id: str) -> None:
@@ -128,8 +129,8 @@ def _of_dataset(dataset: Dataset, room: int) -> list[int]:
             icon=":material/close:",
             type="tertiary",
             disabled=not rows,
-            on_click=_forget,
-            args=(state,),
+            on_click=st.session_state.pop,
+            args=(state, None),
         )
     return rows
 
@@ -138,10 +139,6 @@ def _add(state: str, dataset: Dataset, split: str, room: int) -> None:
     rows: list[int] = st.session_state.get(state, [])
     more = spread_over_classes(dataset, split, rows, max(0, min(AT_ONCE, room - len(rows))))
     st.session_state[state] = [*rows, *more]
-
-
-def _forget(state: str) -> None:
-    st.session_state.pop(state, None)
 
 
 def spread_over_classes(dataset: Dataset, split: str, taken: Sequence[int], amount: int) -> list[int]:
@@ -155,7 +152,7 @@ def spread_over_classes(dataset: Dataset, split: str, taken: Sequence[int], amou
     """
     left = [row for row, image in enumerate(dataset.images) if image.split == split and row not in taken]
     random.shuffle(left)
-    shares = [sum(dataset.images[row].label == label for row in taken) for label in range(len(dataset.classes))]
+    shares = Counter(dataset.images[row].label for row in taken)
     chosen: list[int] = []
     while left and len(chosen) < amount:
         row = min(left, key=lambda row: shares[dataset.images[row].label])
@@ -163,17 +160,3 @@ def spread_over_classes(dataset: Dataset, split: str, taken: Sequence[int], amou
         shares[dataset.images[row].label] += 1
         chosen.append(row)
     return chosen
-
-
-def _show(brought: Sequence[Pin], dataset: Dataset, rows: Sequence[int]) -> None:
-    pictures = [(pin.name, pin.name, thumbnail(sha256(pin.encoded).hexdigest(), pin.encoded)) for pin in brought]
-    for row in rows:
-        record = dataset.images[row]
-        name = dataset.classes[record.label]
-        pictures.append((name, f"{name}: {record.source_name}", dataset_thumbnail(dataset.path_of(record))))
-    if pictures:
-        with st.grid("auto", min_column_width=80, gap="small"):
-            for name, described, picture in pictures:
-                with st.container(gap="xxsmall"):
-                    st.image(picture, width=76, alt=described)
-                    st.caption(plain(name))

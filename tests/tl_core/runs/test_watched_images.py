@@ -17,7 +17,7 @@ from tl_core.runs.watched_images import (
     DRAFT_SECONDS,
     LIST,
     MAX_DRAFTS,
-    MAX_PINNED,
+    MAX_WATCHED,
     read_pictures,
     save_watched_draft,
     save_watched_images,
@@ -36,8 +36,8 @@ def folder(workspace, dataset):
 
 def test_pictures_come_back_in_their_order_with_names_and_truth(folder, dataset):
     record = dataset.of_split("test")[0]
-    pins = [watch_upload("../../Grüße.png", coloured((200, 0, 0), 1)), watch_dataset_image(dataset, record)]
-    save_watched_images(folder, pins)
+    images = [watch_upload("../../Grüße.png", coloured((200, 0, 0), 1)), watch_dataset_image(dataset, record)]
+    save_watched_images(folder, images)
     first, second = watched_images(folder)
     assert (first.name, first.truth) == ("../../Grüße.png", None)
     assert (second.name, second.truth) == (record.source_name, dataset.classes[record.label])
@@ -69,9 +69,9 @@ def test_without_pictures_nothing_is_written(folder):
 
 
 def test_too_many_or_unreadable_pictures_are_a_sentence(folder):
-    pin = watch_upload("red.png", coloured((200, 0, 0), 1))
+    image = watch_upload("red.png", coloured((200, 0, 0), 1))
     with pytest.raises(ConfigError, match="At most 8 pictures"):
-        save_watched_images(folder, [pin] * (MAX_PINNED + 1))
+        save_watched_images(folder, [image] * (MAX_WATCHED + 1))
     with pytest.raises(ImageError):
         watch_upload("text.png", b"text")
 
@@ -91,13 +91,13 @@ def test_the_list_leads_to_no_file_elsewhere(folder):
 
 def test_a_draft_is_kept_and_replaced_and_old_ones_are_forgotten(tmp_path):
     workspace = Workspace(tmp_path)
-    pins = [watch_upload(f"{number}.png", coloured(COLOURS["red"], number)) for number in range(3)]
+    images = [watch_upload(f"{number}.png", coloured(COLOURS["red"], number)) for number in range(3)]
     drafts = [new_id("pinned") for _ in range(MAX_DRAFTS + 2)]
     for place, draft in enumerate(drafts):
-        save_watched_draft(workspace, draft, pins[:2])
+        save_watched_draft(workspace, draft, images[:2])
         os.utime(workspace.drafts / draft, times=(time.time() - 1000 + place,) * 2)
-    save_watched_draft(workspace, drafts[-1], pins)
-    assert watched_draft(workspace, drafts[-1]) == pins
+    save_watched_draft(workspace, drafts[-1], images)
+    assert watched_draft(workspace, drafts[-1]) == images
     assert watched_draft(workspace, drafts[0]) == []
     assert len(list(workspace.drafts.iterdir())) == MAX_DRAFTS
     os.utime(workspace.drafts / drafts[-2], times=(time.time() - DRAFT_SECONDS - 60,) * 2)

@@ -21,14 +21,14 @@ BLOCKS = (Block("stem", 0, 4, 900), Block("block 1", 4, 14, 10_000), Block("bloc
 
 
 def test_the_largest_block_is_tallest_and_the_smallest_still_visible():
-    heights = [block.height for block in draw_map(BLOCKS)]
+    heights = [block["height"] for block in draw_map(BLOCKS)]
     assert heights[2] == 1
     assert heights == sorted(heights)
     assert heights[0] > 0.15
 
 
 def test_blocks_without_parameters_can_be_drawn():
-    assert draw_map((Block("stem", 0, 1, 0),))[0].text == "1 layer, no parameters"
+    assert draw_map((Block("stem", 0, 1, 0),))[0]["text"] == "1 layer, no parameters"
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_more_layers_than_there_are_freeze_everything():
 
 
 def test_every_block_has_a_description():
-    assert [block.text for block in draw_map(BLOCKS)] == [
+    assert [block["text"] for block in draw_map(BLOCKS)] == [
         "4 layers, 900 parameters",
         "10 layers, 10.0 k parameters",
         "6 layers, 1.0 M parameters",

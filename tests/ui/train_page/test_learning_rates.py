@@ -7,7 +7,8 @@ from itertools import pairwise
 import pytest
 
 from tl_core.config.training import LEARNING_RATE_RANGE, TrainingConfig
-from ui.train_page.learning_rates import compare_rates, rate_options
+from ui.train_page.advice import compare_rates
+from ui.train_page.controls import rate_options
 
 
 def test_the_scale_goes_from_the_smallest_to_the_largest_rate_that_is_allowed():

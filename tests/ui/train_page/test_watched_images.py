@@ -50,8 +50,8 @@ def test_uploads_and_test_images_are_watched_in_the_run(workspace, dataset, jobs
     checked(at.button(key="train_start").click().run())
     (run,) = list_runs(workspace)
     kept = watched_images(run.folder)
-    assert [pin.name for pin in kept][:1] == ["mine.png"]
-    assert sorted(pin.truth for pin in kept[1:]) == ["cat", "cat", "dog", "dog"]
+    assert [picture.name for picture in kept][:1] == ["mine.png"]
+    assert sorted(picture.truth for picture in kept[1:]) == ["cat", "cat", "dog", "dog"]
 
 
 def test_uploads_survive_leaving_the_form_and_no_picture_stays_in_the_session(workspace, dataset, jobs):
@@ -121,7 +121,7 @@ def test_images_are_taken_of_each_class_in_turn(dataset):
 
 
 def test_pictures_that_cannot_be_kept_leave_no_run_behind(workspace, dataset, jobs, monkeypatch):
-    def full(folder, pins):
+    def full(folder, watched):
         raise WorkspaceError("The workspace cannot be written (No space left): free some disk space.")
 
     monkeypatch.setattr("ui.train_page.start_bar.save_watched_images", full)
