@@ -7,7 +7,9 @@ from tl_core.machine.hardware import detect_hardware
 from tl_core.runs import list_runs
 from ui.home_page.activity import show_activity
 from ui.home_page.first_steps import show_first_steps
-from ui.shell.access import guarded, require_protection, who_sees
+from ui.shell.access.endpoints import guarded
+from ui.shell.access.gate import who_sees
+from ui.shell.access.protection import require_protection
 from ui.shell.navigation import HOME
 from ui.shell.page import page_setup
 

@@ -27,7 +27,7 @@ from tl_core.storage.format import count
 from tl_core.storage.workspace import Workspace
 from ui.components.markdown import plain
 from ui.data_page.imports import remember_import, start_import
-from ui.shell.access import release_uploads, upload_limit
+from ui.shell.access.endpoints import release_uploads, upload_limit
 
 # Any image is accepted; the content decides, and the import explains formats that cannot be read.
 FILE_TYPES: Final = ("image",)

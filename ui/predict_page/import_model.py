@@ -12,7 +12,7 @@ from tl_core.imported_models.check.manifest import names_in_lines
 from tl_core.imported_models.importing import import_model, inspect_file
 from tl_core.storage.workspace import Workspace
 from ui.predict_page.openings import start_opening
-from ui.shell.access import release_uploads
+from ui.shell.access.endpoints import release_uploads
 
 FILE_TYPES: Final = ("zip", "keras")
 PARAMETER: Final = "model"  # in the address: the id of the imported model that answers

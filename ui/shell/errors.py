@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import streamlit as st
 
 from tl_core.errors import TransferLearningError
-from ui.shell.access import leave_if_login_ran_out
+from ui.shell.access.gate import leave_if_login_ran_out
 
 logger = logging.getLogger(__name__)
 

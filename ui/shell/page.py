@@ -12,7 +12,8 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import script_runner
 
 from tl_core.storage.workspace import Workspace
-from ui.shell.access import admitted, seen_by_visitor, show_visitor, take_uploads
+from ui.shell.access.endpoints import take_uploads
+from ui.shell.access.gate import admitted, seen_by_visitor, show_visitor
 from ui.shell.errors import error_boundary
 from ui.shell.navigation import draw_navigation
 from ui.shell.server_log import start_server_log

@@ -21,8 +21,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from tl_core.storage.workspace import gigabytes_from_environment
-from ui.shell.access.login import VARIABLE
-from ui.shell.access.protection import PASSCODE, reached_from_elsewhere
+from ui.shell.access.protection import ALLOWED_EMAILS, PASSCODE, reached_from_elsewhere
 
 DEFAULT_UPLOADS_GB: Final = 0.5  # 10^9 bytes that all files of one tab may have together; TL_UPLOADS_GB overrides
 MAX_TABS: Final = 10_000  # that are remembered; the one seen longest ago is asked to load its page again
@@ -108,7 +107,13 @@ def take_uploads(admitted: bool) -> str | None:
         _tabs.shut_out(context.session_id)
         return None
     _tabs.let_in(context.session_id)
-    return refusal() if _tabs.take_refusal(context.session_id) else None
+    if not _tabs.take_refusal(context.session_id):
+        return None
+    return (
+        "The last file was not taken: all files of one browser tab may have "
+        f"{upload_limit() / 1e6:,.0f} MB together. Remove some, or reload the page, which lets go of all of them; "
+        "what was imported stays."
+    )
 
 
 def release_uploads(files: Iterable[UploadedFile]) -> None:
@@ -126,15 +131,6 @@ def release_uploads(files: Iterable[UploadedFile]) -> None:
     for file in files:
         uploads.remove_file(context.session_id, file.file_id)
         _tabs.drop(context.session_id, file.file_id)
-
-
-def refusal() -> str:
-    """The sentence for a file that was not taken."""
-    return (
-        "The last file was not taken: all files of one browser tab may have "
-        f"{upload_limit() / 1e6:,.0f} MB together. Remove some, or reload the page, which lets go of all of them; "
-        "what was imported stays."
-    )
 
 
 def upload_limit() -> int:
@@ -156,7 +152,10 @@ class GuardedEndpoints:
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Refuse what is closed; pass on all else."""
         path = scope.get("path", "") if scope["type"] == "http" else ""
-        if _METRICS.search(path) and not _for_this_machine_alone():
+        if _METRICS.search(path) and (
+            # Others than the people at this machine could ask; behind a proxy there is a pass-code or a login.
+            os.environ.get(PASSCODE) or os.environ.get(ALLOWED_EMAILS) or reached_from_elsewhere()
+        ):
             await _answer(send, HTTPStatus.NOT_FOUND)
         elif (upload := _UPLOAD.search(path)) and scope["method"] in ("PUT", "DELETE"):
             await self._upload(upload[1], upload[2], scope, receive, send)
@@ -194,11 +193,6 @@ class GuardedEndpoints:
             await send(message)
 
         return noting
-
-
-def _for_this_machine_alone() -> bool:
-    """Whether nobody but the people at this machine can ask; behind a proxy there is a pass-code or a login."""
-    return not os.environ.get(PASSCODE) and not os.environ.get(VARIABLE) and reached_from_elsewhere() is None
 
 
 def _length(scope: Message) -> int | None:

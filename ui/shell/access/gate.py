@@ -17,8 +17,7 @@ import streamlit as st
 from tl_core.storage.ownership import person_id
 from tl_core.storage.passcode import MAX_LENGTH, StoredHash
 from tl_core.storage.workspace import Workspace
-from ui.shell.access.login import has_run_out, objection
-from ui.shell.access.protection import protection
+from ui.shell.access.protection import has_run_out, objection, protection
 
 logger = logging.getLogger(__name__)
 

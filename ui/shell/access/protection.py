@@ -1,11 +1,11 @@
-"""What protects the dashboard, as its operator has configured it."""
+"""What protects the dashboard, as its operator has configured it, and whether a login is one of those invited."""
 
 from __future__ import annotations
 
 import importlib.util
 import ipaddress
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,12 +14,11 @@ from streamlit.auth_util import get_secrets_auth_section
 
 from tl_core.errors import ConfigError
 from tl_core.storage.passcode import StoredHash
-from ui.shell.access.login import VARIABLE, allowed_emails
 
 PASSCODE: Final = "TL_PASSCODE_HASH"
+ALLOWED_EMAILS: Final = "TL_ALLOWED_EMAILS"
 MIN_SECRET_LENGTH: Final = 32  # characters
 NEEDED: Final = ("authlib", "httpx")  # by Streamlit's login, which without the second fails when somebody presses it
-_LOCAL_NAME: Final = "localhost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +46,14 @@ def protection() -> Protection:
             return Protection(passcode=StoredHash.parse(text))
         except ConfigError as error:
             return Protection(refusal=str(error))
-    reason = reached_from_elsewhere()
-    return Protection(refusal=_unprotected(reason)) if reason else Protection()
+    if (reason := reached_from_elsewhere()) is None:
+        return Protection()
+    return Protection(
+        refusal=f"This dashboard stays closed, because {reason} and nothing protects it: start it with "
+        "--server.address=127.0.0.1 to use it on this machine alone, or give it a pass-code "
+        f"({PASSCODE}, made by “python -m tl_core passcode”) or a login with a list of e-mail addresses "
+        f"({ALLOWED_EMAILS})."
+    )
 
 
 def require_protection() -> None:
@@ -62,24 +67,16 @@ def require_protection() -> None:
         raise SystemExit(f"\n{refusal}\n")
 
 
-def _unprotected(reason: str) -> str:
-    return (
-        f"This dashboard stays closed, because {reason} and nothing protects it: start it with "
-        "--server.address=127.0.0.1 to use it on this machine alone, or give it a pass-code "
-        f"({PASSCODE}, made by “python -m tl_core passcode”) or a login with a list of e-mail addresses ({VARIABLE})."
-    )
-
-
 def _problem_of_login() -> str | None:
     section = get_secrets_auth_section()
     if not section:
         return (
-            f"{VARIABLE} is set, but no login is configured: describe the provider in the section [auth] of "
+            f"{ALLOWED_EMAILS} is set, but no login is configured: describe the provider in the section [auth] of "
             ".streamlit/secrets.toml, as Streamlit's documentation of st.login says."
         )
     if missing := [name for name in NEEDED if importlib.util.find_spec(name) is None]:
         return (
-            f"{VARIABLE} is set, but logins need more packages ({', '.join(missing)}): run "
+            f"{ALLOWED_EMAILS} is set, but logins need more packages ({', '.join(missing)}): run "
             "“pip install streamlit[auth]” and start again."
         )
     if len(section.get("cookie_secret", "")) < MIN_SECRET_LENGTH:
@@ -89,8 +86,8 @@ def _problem_of_login() -> str | None:
         )
     if st.get_option("server.trustedUserHeaders"):
         return (
-            f"{VARIABLE} is set together with server.trustedUserHeaders, by which a visitor could claim any address: "
-            "remove one of the two."
+            f"{ALLOWED_EMAILS} is set together with server.trustedUserHeaders, by which a visitor could claim any "
+            "address: remove one of the two."
         )
     return None
 
@@ -117,9 +114,46 @@ def reached_from_elsewhere() -> str | None:
 
 
 def _is_local(name: str) -> bool:
-    if name.strip().lower().rstrip(".") == _LOCAL_NAME:
+    if name.strip().lower().rstrip(".") == "localhost":
         return True
     try:
         return ipaddress.ip_address(name.strip().strip("[]")).is_loopback
     except ValueError:
         return False
+
+
+def allowed_emails() -> frozenset[str]:
+    """The e-mail addresses in ``TL_ALLOWED_EMAILS``, divided by commas or spaces, in small letters."""
+    text = os.environ.get(ALLOWED_EMAILS, "")
+    return frozenset(part.casefold() for part in text.replace(",", " ").replace(";", " ").split())
+
+
+def objection(user: Mapping[str, Any], allowed: frozenset[str], now: float) -> str | None:
+    """Why this person is not let in, as a sentence; None if they are.
+
+    Args:
+        user: the claims of the identity token, as ``st.user`` gives them, with ``is_logged_in``.
+        allowed: addresses in small letters.
+        now: Unix seconds. Streamlit keeps a login for 30 days and does not look at the token's ``exp``.
+    """
+    if user.get("is_logged_in") is not True:
+        return "Log in to see this page."
+    if has_run_out(user, now):
+        return "Your login has run out: log in once more."
+    email = user.get("email")
+    if not isinstance(email, str) or not email:
+        return "Your login gives no e-mail address, so it cannot be compared with the list of people invited."
+    if user.get("email_verified", True) not in (True, "true"):
+        return "The provider of your login has not verified your e-mail address: verify it there, then log in again."
+    if email.casefold() not in allowed:
+        return "Your e-mail address is not on the list of people invited: ask whoever runs this dashboard."
+    return None
+
+
+def has_run_out(user: Mapping[str, Any], now: float) -> bool:
+    """Whether a login is over at ``now``, in Unix seconds; one that names no end goes on."""
+    expires = user.get("exp")
+    try:
+        return expires is not None and not float(expires) > now
+    except (TypeError, ValueError):
+        return True

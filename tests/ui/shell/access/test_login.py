@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ui.shell.access.login import allowed_emails, objection
+from ui.shell.access.protection import allowed_emails, objection
 
 NOW = 1_800_000_000.0
 ALLOWED = frozenset({"ada@example.org"})
