@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from tl_core.data.imports.class_names import clean_text
 from tl_core.errors import DataError, DatasetNotFoundError, WorkspaceError
@@ -172,29 +172,26 @@ def _not_found(path: Path) -> DatasetNotFoundError:
 def _read(path: Path, _modified: int, _inode: int) -> Dataset:
     """Read a manifest; the last two arguments make a changed file another key of the cache."""
     try:
-        return _from_manifest(path, DATASET.upgraded(read_json(path / MANIFEST)))
+        values = DATASET.upgraded(read_json(path / MANIFEST))
+        classes = tuple(str(name) for name in values["classes"])
+        images = tuple(ImageRecord(**record) for record in values["images"])
+        for record in images:  # which names a class, a split, and a file in the dataset's own folder
+            if not _FILE.fullmatch(record.file) or record.split not in SPLITS or not 0 <= record.label < len(classes):
+                raise ValueError(f"unsound image record: {record}")
+        return Dataset(
+            id=path.name,
+            name=str(values["name"]),
+            path=path,
+            classes=classes,
+            images=images,
+            skipped=tuple(SkippedFile(**skipped) for skipped in values["skipped"]),
+            fingerprint=str(values["fingerprint"]),
+            source=str(values["source"]),
+            created=str(values["created"]),
+            given_splits=bool(values["given_splits"]),
+        )
     except (KeyError, TypeError, ValueError, AttributeError, WorkspaceError) as error:
         raise DataError(f"The dataset “{path.name}” is damaged and cannot be read: import it again.") from error
-
-
-def _from_manifest(path: Path, values: dict[str, Any]) -> Dataset:
-    classes = tuple(str(name) for name in values["classes"])
-    images = tuple(ImageRecord(**record) for record in values["images"])
-    for record in images:  # which names a class, a split, and a file in the dataset's own folder
-        if not _FILE.fullmatch(record.file) or record.split not in SPLITS or not 0 <= record.label < len(classes):
-            raise ValueError(f"unsound image record: {record}")
-    return Dataset(
-        id=path.name,
-        name=str(values["name"]),
-        path=path,
-        classes=classes,
-        images=images,
-        skipped=tuple(SkippedFile(**skipped) for skipped in values["skipped"]),
-        fingerprint=str(values["fingerprint"]),
-        source=str(values["source"]),
-        created=str(values["created"]),
-        given_splits=bool(values["given_splits"]),
-    )
 
 
 DATASETS: Final = Repository(

@@ -39,14 +39,9 @@ class Source:
 
     run: RunRecord
 
-    @property
-    def model_file(self) -> Path:
-        """The checkpoint of the run."""
-        return self.run.folder.model_file
-
     @functools.cached_property
     def model(self) -> Any:
-        """The same, loaded: a ``keras.Model``."""
+        """The checkpoint of the run, loaded: a ``keras.Model``."""
         from tl_core.models.load import load_stored
 
         return load_stored(self.run)
@@ -64,7 +59,7 @@ Builder: TypeAlias = Callable[[Source, Path], None]
 
 def build_keras(source: Source, target: Path) -> None:
     """The checkpoint as it is."""
-    shutil.copyfile(source.model_file, target)
+    shutil.copyfile(source.run.folder.model_file, target)
 
 
 def build_saved_model(source: Source, target: Path) -> None:

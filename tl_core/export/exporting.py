@@ -228,7 +228,13 @@ def _keep(material: _Material, form: ExportFormat, proof: Proof, content: Path) 
     run, confidence = material.run, material.confidence
     path = run.path / FOLDER / f"{form.name}.zip"
     if proof.passed:
-        _pack(content, path)
+        with (
+            replacing(path) as packing,
+            zipfile.ZipFile(packing, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as packed,
+        ):
+            for file in sorted(content.rglob("*")):
+                if file.is_file():
+                    packed.write(file, file.relative_to(content))
     else:
         path.unlink(missing_ok=True)
     values = {
@@ -242,16 +248,6 @@ def _keep(material: _Material, form: ExportFormat, proof: Proof, content: Path) 
     }
     write_json(path.with_suffix(".json"), values)
     return _export(path, values)
-
-
-def _pack(content: Path, path: Path) -> None:
-    with (
-        replacing(path) as temporary,
-        zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as packed,
-    ):
-        for file in sorted(content.rglob("*")):
-            if file.is_file():
-                packed.write(file, file.relative_to(content))
 
 
 def _read(run: RunRecord, name: str) -> Export | None:

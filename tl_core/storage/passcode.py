@@ -80,17 +80,14 @@ def hash_passcode(passcode: str) -> str:
         )
     salt = secrets.token_bytes(_SALT_BYTES)
     key = _derive(passcode, salt, _COST, _BLOCKS, _PARALLEL)
-    return ":".join((_NAME, str(_COST), str(_BLOCKS), str(_PARALLEL), _encode(salt), _encode(key)))
+    parts = [base64.urlsafe_b64encode(part).decode().rstrip("=") for part in (salt, key)]
+    return ":".join((_NAME, str(_COST), str(_BLOCKS), str(_PARALLEL), *parts))
 
 
 def _derive(passcode: str, salt: bytes, cost: int, blocks: int, parallel: int) -> bytes:
     # The same letters typed on another keyboard are the same pass-code.
     password = unicodedata.normalize("NFKC", passcode).encode("utf-8", "surrogatepass")
     return hashlib.scrypt(password, salt=salt, n=cost, r=blocks, p=parallel, maxmem=_MEMORY, dklen=_KEY_BYTES)
-
-
-def _encode(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).decode().rstrip("=")
 
 
 def _decode(text: str) -> bytes:

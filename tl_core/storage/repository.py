@@ -125,12 +125,8 @@ def discard_folder(path: Path) -> None:
         shutil.rmtree(doomed)
     except OSError as error:
         raise _cannot_delete(path, error) from error
-    _remove_abandoned(path.parent)
-
-
-def _remove_abandoned(folder: Path) -> None:
-    """Remove what deletions left whose process was ended in their middle: nothing lists it, and it takes room."""
-    for left in folder.glob(f"{DELETED}*"):
+    # What deletions left whose process was ended in their middle: nothing lists it, and it takes room.
+    for left in path.parent.glob(f"{DELETED}*"):
         with contextlib.suppress(FileNotFoundError):  # another deletion has just come to its end
             if time.time() - left.stat().st_mtime > _ABANDONED:
                 shutil.rmtree(left, ignore_errors=True)

@@ -7,7 +7,7 @@ a path from outside never becomes a path here, and links are not followed.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final
@@ -54,7 +54,8 @@ def folder_source(folder: Path) -> Source:
         raise DataError(f"There is no folder “{folder.name}” that can be read: check the name and its permissions.")
     root = folder.resolve()
     files, skipped = [], []
-    for path in _walk(folder):
+    walked = os.walk(folder, onerror=_refuse)
+    for path in [Path(directory) / name for directory, _, names in walked for name in names]:
         parts = path.relative_to(folder).parts
         if is_junk(parts):
             continue
@@ -72,13 +73,8 @@ def read_limited(file: BinaryIO) -> bytes:
     return file.read(MAX_IMAGE_BYTES + 1)
 
 
-def _walk(folder: Path) -> Iterator[Path]:
-    def refuse(error: OSError) -> None:
-        raise DataError(f"A folder cannot be read ({error.strerror}): check its permissions.") from error
-
-    for directory, _, names in os.walk(folder, onerror=refuse, followlinks=False):
-        for name in names:
-            yield Path(directory) / name
+def _refuse(error: OSError) -> None:
+    raise DataError(f"A folder cannot be read ({error.strerror}): check its permissions.") from error
 
 
 def file_reader(path: Path) -> Callable[[], bytes]:

@@ -54,22 +54,13 @@ class Manifest:
         known = {field.name for field in fields(cls)}  # a later version may have more
         try:
             values = {name: value for name, value in json.loads(text).items() if name in known}
-            return cls(**{**values, "classes": tuple(list_of(values["classes"]))})
+            if not isinstance(values["classes"], list):
+                raise TypeError("the classes are no list")
+            return cls(**{**values, "classes": tuple(values["classes"])})
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError, ConfigError) as error:
             raise ModelFileError(
                 "The manifest beside the model is damaged: export the model again, or bring the .keras file alone."
             ) from error
-
-
-def list_of(value: Any) -> list[Any]:
-    """The value, if it is a list.
-
-    Raises:
-        TypeError: it is something else.
-    """
-    if not isinstance(value, list):
-        raise TypeError(type(value).__name__)
-    return value
 
 
 def checked_classes(names: Sequence[Any], expected: int) -> tuple[str, ...]:
