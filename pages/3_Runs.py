@@ -30,15 +30,15 @@ def show_all(workspace: Workspace) -> None:
         ):
             begin_comparing(pick(runs))
 
+    @error_boundary()
     def table() -> None:
-        with error_boundary():
-            now = list_runs(workspace)
-            if active and not any(run.active for run in now):
-                st.rerun()  # the last one has ended: no more refreshing
-            if shown := pick(now):
-                runs_table(shown, "runs-table", open_run)
-            else:
-                st.info("No run matches. Search for something else, or show all runs.")
+        now = list_runs(workspace)
+        if active and not any(run.active for run in now):
+            st.rerun()  # the last one has ended: no more refreshing
+        if shown := pick(now):
+            runs_table(shown, "runs-table", open_run)
+        else:
+            st.info("No run matches. Search for something else, or show all runs.")
 
     active = any(run.active for run in runs)
     st.fragment(table, run_every=REFRESH_SECONDS if active else None)()

@@ -46,13 +46,7 @@ def live_chart(history: History, *, key: str, title: str = "") -> None:
 
 
 def comparison_chart(runs: Sequence[tuple[str, History]], by: Progress, *, key: str) -> None:
-    """Draw the curves of several runs over each other.
-
-    Args:
-        runs: name and curves of each, in the order of their colours.
-        by: what stands on the horizontal axis.
-        key: names the chart on its page.
-    """
+    """Draw the curves of several runs, each with its name, over each other; ``by`` is the horizontal axis."""
     payload = comparison_payload(runs, by, revision=f"{key}-{by}")
     _mount(key=key, data={**payload, "plotly_url": bundle_url()})
 

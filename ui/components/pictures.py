@@ -45,13 +45,7 @@ def image_uploader(label: str, key: str, help: str | None = None) -> list[Upload
 
 
 def choose_pictures(workspace: Workspace, run: RunRecord | None, key: str) -> list[Picture]:
-    """Draw the ways to add pictures; returns those that are there, the newest way first.
-
-    Args:
-        workspace: that holds the run's dataset.
-        run: whose test images are offered; None = there are none.
-        key: prefix of the controls' keys.
-    """
+    """Draw the ways to add pictures, test images of the run among them; returns those that are there."""
     files = image_uploader(
         "Pictures to recognise", f"{key}-files", "One or many. They stay on this machine and are not kept."
     )

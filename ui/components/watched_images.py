@@ -28,13 +28,7 @@ _MOUNT: Final = st.components.v2.component(
 
 
 def watched_images_charts(run: RunRecord, history: History, *, key: str) -> None:
-    """Draw the predictions for the run's watched images by epoch; nothing where there are none.
-
-    Args:
-        run: whose pictures are drawn.
-        history: of the run so far.
-        key: names the charts on their page.
-    """
+    """Draw the predictions for the run's watched images by epoch; nothing where there are none."""
     pictures = watched_images(run.folder)
     if pictures:
         st.markdown(

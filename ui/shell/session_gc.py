@@ -6,14 +6,12 @@ it only when the next tab is opened or closed: https://github.com/streamlit/stre
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import ctypes
 import functools
 import gc
 import logging
 import sys
-from collections.abc import Callable
 from typing import Any, Final
 
 import streamlit as st
@@ -29,27 +27,23 @@ def forget_closed_tabs() -> None:
     """Begin to forget closed tabs in time; may be called any number of times, and does nothing without a server."""
     if not runtime.exists():
         return
-    found = _expiry(runtime.get_instance())
-    if found is None:
+    server: Any = runtime.get_instance()
+    try:  # what forgets the tabs whose time is over, and its loop: there is no public way to either
+        loop, expire = server._get_async_objs().eventloop, server._session_mgr._session_storage._cache.expire
+    except (AttributeError, RuntimeError):
         logger.warning("This version of Streamlit may keep the uploads of closed tabs in memory for a while.")
         return
-    loop, expire = found
     seconds = max(LEAST_SECONDS, float(st.get_option("server.disconnectedSessionTTL")))
 
     def look_again() -> None:
         loop.call_later(seconds, look_again)
         if closed := expire():
-            for _, tab in closed:
-                _let_go(tab.session)
+            for _, tab in closed:  # the loop still refers to the tab that it served last
+                tab.session.shutdown()
+                tab.session.session_state.clear()
             loop.run_in_executor(None, _give_back_memory)  # everybody is served by the loop, and would wait for it
 
     loop.call_soon_threadsafe(look_again)  # in the server's own loop, where Streamlit itself changes its sessions
-
-
-def _let_go(session: Any) -> None:
-    """Free what a forgotten tab holds; the server's loop still refers to the tab that it served last."""
-    session.shutdown()
-    session.session_state.clear()
 
 
 def _give_back_memory() -> None:
@@ -58,11 +52,3 @@ def _give_back_memory() -> None:
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):  # another C library than GNU's has no such function
             ctypes.CDLL(None).malloc_trim(0)  # else freed memory stays with the process: see malloc_trim(3)
-
-
-def _expiry(server: Any) -> tuple[asyncio.AbstractEventLoop, Callable[[], list[tuple[str, Any]]]] | None:
-    """The server's loop, and what forgets the tabs whose time is over; there is no public way to either."""
-    try:
-        return server._get_async_objs().eventloop, server._session_mgr._session_storage._cache.expire
-    except (AttributeError, RuntimeError):
-        return None

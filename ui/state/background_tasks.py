@@ -63,7 +63,7 @@ class BackgroundTasks(Generic[Result]):
         self._remembered = remembered
         self._unexpected = unexpected
         self._tasks: OrderedDict[str, Task[Result]] = OrderedDict()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._turns = threading.BoundedSemaphore(at_a_time)
 
     def start(
@@ -83,8 +83,7 @@ class BackgroundTasks(Generic[Result]):
         """
         task: Task[Result] = Task(secrets.token_hex(16), title, subject)
         with self._lock:
-            at_work = self._running(subject)
-            if alone and at_work:
+            if alone and (at_work := self.running(subject)):
                 return at_work[0].id
             self._tasks[task.id] = task
             ended = [known.id for known in self._tasks.values() if known.ended]
@@ -106,15 +105,12 @@ class BackgroundTasks(Generic[Result]):
     def running(self, subject: str) -> tuple[Task[Result], ...]:
         """The tasks of a subject that have not ended, oldest first."""
         with self._lock:
-            return self._running(subject)
+            return tuple(task for task in self._tasks.values() if task.subject == subject and not task.ended)
 
     def cancel(self, task_id: str) -> None:
         """Ask a task to stop; nothing of it is kept."""
         if self.find(task_id):
             self._change(task_id, stopping=True)
-
-    def _running(self, subject: str) -> tuple[Task[Result], ...]:
-        return tuple(task for task in self._tasks.values() if task.subject == subject and not task.ended)
 
     def _change(self, task_id: str, **values: Any) -> None:
         with self._lock:
@@ -126,16 +122,13 @@ class BackgroundTasks(Generic[Result]):
         )
         with self._turns:
             self._change(task.id, state="working")
-            self._change(task.id, **self._outcome(task.title, work, context))
-
-    def _outcome(self, title: str, work: Callable[[TaskContext], Result], context: TaskContext) -> dict[str, Any]:
-        try:
-            return {"result": work(context), "state": "done"}
-        except StoppedError:
-            return {"state": "stopped"}
-        except TransferLearningError as error:
-            logger.info("The %s of %s failed: %s", self.name, title, error)
-            return {"error": str(error), "state": "failed"}
-        except Exception:  # the page waits for an end, whatever happened; nothing is hidden
-            logger.exception("The %s of %s failed unexpectedly", self.name, title)
-            return {"error": self._unexpected, "state": "failed"}
+            try:
+                self._change(task.id, result=work(context), state="done")
+            except StoppedError:
+                self._change(task.id, state="stopped")
+            except TransferLearningError as error:
+                logger.info("The %s of %s failed: %s", self.name, task.title, error)
+                self._change(task.id, error=str(error), state="failed")
+            except Exception:  # the page waits for an end, whatever happened; nothing is hidden
+                logger.exception("The %s of %s failed unexpectedly", self.name, task.title)
+                self._change(task.id, error=self._unexpected, state="failed")

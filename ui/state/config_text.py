@@ -34,11 +34,8 @@ def from_text(text: str | bytes) -> TrainingConfig:
     try:
         values = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ConfigError(f"The configuration is not valid JSON ({_place(error)}): paste all of the text.") from error
+        place = "it is nested too deeply"
+        if isinstance(error, json.JSONDecodeError):
+            place = f"line {error.lineno}, character {error.colno}"
+        raise ConfigError(f"The configuration is not valid JSON ({place}): paste all of the text.") from error
     return TrainingConfig.from_file(values)
-
-
-def _place(error: Exception) -> str:
-    if isinstance(error, json.JSONDecodeError):
-        return f"line {error.lineno}, character {error.colno}"
-    return "it is nested too deeply"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import threading
-from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,12 +36,6 @@ class Feed:
         self.progress.add(new.events)
 
 
-# Of the process, not of a browser session: a run of hours has tens of thousands of events, and to read them all
-# every second for every viewer would keep a core busy. Nothing in here is more than a copy of the run folder.
-_feeds: OrderedDict[Path, Feed] = OrderedDict()
-_feeds_lock = threading.Lock()
-
-
 @contextlib.contextmanager
 def following(run: RunRecord) -> Iterator[Feed]:
     """Give the run's feed, up to date; nobody else changes it inside the block."""
@@ -51,11 +45,8 @@ def following(run: RunRecord) -> Iterator[Feed]:
         yield feed
 
 
+# Of the process, not of a browser session: a run of hours has tens of thousands of events, and to read them all
+# every second for every viewer would keep a core busy. Nothing in here is more than a copy of the run folder.
+@functools.lru_cache(maxsize=FOLLOWED_RUNS)
 def _feed(path: Path) -> Feed:
-    with _feeds_lock:
-        feed = _feeds.get(path) or Feed(EventReader(path))
-        _feeds[path] = feed
-        _feeds.move_to_end(path)
-        while len(_feeds) > FOLLOWED_RUNS:
-            _feeds.popitem(last=False)
-        return feed
+    return Feed(EventReader(path))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -46,34 +46,45 @@ class Advice:
 
 def advise(given: Situation) -> tuple[Advice, ...]:
     """All advice on ``given``, most important first."""
-    return tuple(advice for rule in _RULES for advice in rule(given))
+    return (*_on_network(given), *_on_rates(given), *_on_data(given))
 
 
-def _unfrozen_but_never_trained(given: Situation) -> Iterator[Advice]:
-    if given.unfrozen and not given.config.fine_tune_epochs:
+def _on_network(given: Situation) -> Iterator[Advice]:
+    config = given.config
+    if given.classes not in (None, 2) and config.head.output == "sigmoid":
+        yield Advice(
+            text=f"Sigmoid answers between two classes, and this dataset has {given.classes}.",
+            action="Use softmax",
+            changes={"head.output": "softmax"},
+        )
+    if given.unfrozen and not config.fine_tune_epochs:
         layers = f"{given.unfrozen} layers are" if given.unfrozen > 1 else "1 layer is"
         yield Advice(
             text=f"{layers} not frozen, but fine-tuning has 0 epochs, so the whole backbone stays as it is.",
             action=f"Fine-tune for {SUGGESTED_FINE_TUNE_EPOCHS} epochs",
             changes={"fine_tune_epochs": SUGGESTED_FINE_TUNE_EPOCHS},
         )
-
-
-def _epochs_but_nothing_to_tune(given: Situation) -> Iterator[Advice]:
-    if not given.unfrozen and given.config.fine_tune_epochs:
+    if not given.unfrozen and config.fine_tune_epochs:
         yield Advice(
-            text=f"Fine-tuning has {given.config.fine_tune_epochs} epochs, but all layers are frozen, "
+            text=f"Fine-tuning has {config.fine_tune_epochs} epochs, but all layers are frozen, "
             "so there is nothing to fine-tune. Freeze fewer layers, or leave fine-tuning out.",
             action="Leave fine-tuning out",
             changes={"fine_tune_epochs": 0},
         )
 
 
-def _fine_tuning_too_fast(given: Situation) -> Iterator[Advice]:
+def _on_rates(given: Situation) -> Iterator[Advice]:
     config = given.config
-    if not (given.unfrozen and config.fine_tune_epochs) or config.weights == "random":
-        return
-    if config.fine_tune_learning_rate * SAFE_RATIO > config.learning_rate * 1.001:
+    if config.learning_rate > HIGHEST_RATES[config.optimizer]:
+        rate = SOUND_RATES[config.optimizer]
+        yield Advice(
+            text=f"A learning rate of {scientific(config.learning_rate)} is far too high for this optimizer: the "
+            "first steps would be far too large.",
+            action=f"Use {scientific(rate)}",
+            changes={"learning_rate": rate},
+        )
+    fine_tunes = given.unfrozen and config.fine_tune_epochs and config.weights != "random"
+    if fine_tunes and config.fine_tune_learning_rate * SAFE_RATIO > config.learning_rate * 1.001:
         rate = max(float(f"{config.learning_rate / 100:.3g}"), LEARNING_RATE_RANGE[0])
         comparison = compare_rates(config.fine_tune_learning_rate, config.learning_rate)
         yield Advice(
@@ -84,56 +95,28 @@ def _fine_tuning_too_fast(given: Situation) -> Iterator[Advice]:
         )
 
 
-def _head_too_fast(given: Situation) -> Iterator[Advice]:
-    config = given.config
-    if config.learning_rate > HIGHEST_RATES[config.optimizer]:
-        rate = SOUND_RATES[config.optimizer]
-        yield Advice(
-            text=f"A learning rate of {scientific(config.learning_rate)} is far too high for this optimizer: the "
-            "first steps would be far too large.",
-            action=f"Use {scientific(rate)}",
-            changes={"learning_rate": rate},
-        )
-
-
-def _random_weights_stay_random(given: Situation) -> Iterator[Advice]:
-    config = given.config
+def _on_data(given: Situation) -> Iterator[Advice]:
+    config, small, large = given.config, given.smallest_class, given.largest_class
     if config.weights == "random" and not (given.unfrozen == given.layers and config.fine_tune_epochs):
         yield Advice(
             text="A backbone with random weights has learned nothing: frozen layers stay random.",
             action="Start from ImageNet",
             changes={"weights": "imagenet"},
         )
-
-
-def _sigmoid_needs_two_classes(given: Situation) -> Iterator[Advice]:
-    if given.classes not in (None, 2) and given.config.head.output == "sigmoid":
-        yield Advice(
-            text=f"Sigmoid answers between two classes, and this dataset has {given.classes}.",
-            action="Use softmax",
-            changes={"head.output": "softmax"},
-        )
-
-
-def _little_data(given: Situation) -> Iterator[Advice]:
-    few = given.smallest_class is not None and given.smallest_class < FEW_IMAGES_PER_CLASS
-    if few and not given.config.augmentation.enabled and not given.config.head.dropout:
-        yield Advice(
-            text=f"The smallest class has only {given.smallest_class} training images. Little data over-fits at "
-            "once; augmentation and dropout (More options) work against it.",
-            action="Dropout 0.3",
-            changes={"head.dropout": 0.3},
-        )
-
-
-def _unbalanced_classes(given: Situation) -> Iterator[Advice]:
-    small, large = given.smallest_class, given.largest_class
-    if small and large and large >= 3 * small and not given.config.class_weights:
+    if small and large and large >= 3 * small and not config.class_weights:
         yield Advice(
             text=f"The largest class has {large / small:.0f} times as many images as the smallest, so the model may "
             "neglect the smallest.",
             action="Balance the classes",
             changes={"class_weights": True},
+        )
+    few = small is not None and small < FEW_IMAGES_PER_CLASS
+    if few and not config.augmentation.enabled and not config.head.dropout:
+        yield Advice(
+            text=f"The smallest class has only {small} training images. Little data over-fits at "
+            "once; augmentation and dropout (More options) work against it.",
+            action="Dropout 0.3",
+            changes={"head.dropout": 0.3},
         )
 
 
@@ -144,15 +127,3 @@ def compare_rates(rate: float, reference: float) -> str:
     ratio = max(rate, reference) / min(rate, reference)
     times = f"{ratio:.1f}".rstrip("0").rstrip(".") if ratio < 10 else f"{ratio:,.0f}"
     return f"{times} times {'smaller' if rate < reference else 'larger'} than"
-
-
-_RULES: Final[tuple[Callable[[Situation], Iterator[Advice]], ...]] = (
-    _sigmoid_needs_two_classes,
-    _unfrozen_but_never_trained,
-    _epochs_but_nothing_to_tune,
-    _head_too_fast,
-    _fine_tuning_too_fast,
-    _random_weights_stay_random,
-    _unbalanced_classes,
-    _little_data,
-)

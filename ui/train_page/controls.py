@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, TypedDict, TypeVar
+from typing import Any, Final, TypeVar
 
 import streamlit as st
 
@@ -15,28 +15,25 @@ from ui.state.training_draft import draft, save_from_control, show_in_control
 
 _UNITS_PATTERN: Final = r"^\s*(\d{1,4}(\s*[,;\s]\s*\d{1,4}){0,3})?[,;\s]*$"
 Number = TypeVar("Number", int, float)
+Frame = dict[str, Any]  # what every control is given
 
 STEPS: Final = (1, 2, 5)  # of each power of ten: even distances on a log scale
 _MOST_BUTTONS: Final = 4  # more choices than this go into a drop-down list
 
 
-class Frame(TypedDict):
-    """What every control is given."""
-
-    key: str
-    help: str
-    disabled: bool
-    on_change: Callable[..., None]
-    args: tuple[Any, ...]
-
-
-def control(path: str, *, disabled: bool = False, label: str | None = None) -> None:
+def control(path: str, *, disabled: bool = False) -> None:
     """Draw the control of the setting ``path`` with the value of the draft."""
     setting = SETTINGS[path]
     value = draft().values[path]
     show_in_control(setting, value)
-    frame = Frame(key=setting.key, help=setting.help, disabled=disabled, on_change=save_from_control, args=(setting,))
-    _CONTROLS[setting.control](setting, label or setting.label, value, frame)
+    frame = {
+        "key": setting.key,
+        "help": setting.help,
+        "disabled": disabled,
+        "on_change": save_from_control,
+        "args": (setting,),
+    }
+    _CONTROLS[setting.control](setting, setting.label, value, frame)
 
 
 def _choice(setting: Setting, label: str, _value: Any, frame: Frame) -> None:

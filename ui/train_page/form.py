@@ -10,7 +10,7 @@ from tl_core.storage.workspace import Workspace
 from ui.components.markdown import plain
 from ui.shell.navigation import DATA, page_link
 from ui.shell.scrolling import show_from_here
-from ui.state.training_draft import Draft, draft, has_draft
+from ui.state.training_draft import draft, has_draft
 from ui.train_page.advice import compare_rates
 from ui.train_page.controls import control
 from ui.train_page.freezing import freezing
@@ -92,7 +92,7 @@ def training_form(workspace: Workspace) -> None:
 
 def _phases() -> None:
     """Epochs and learning rate of both phases."""
-    form = draft()
+    values = draft().values
     head, fine_tuning = st.columns(2, gap="medium")
     with head.container(border=True, height="stretch"):
         st.markdown("**Phase 1: train the head**")
@@ -101,16 +101,13 @@ def _phases() -> None:
         st.caption("The whole backbone is frozen; the new layers on top of it learn your classes.")
     with fine_tuning.container(border=True, height="stretch"):
         st.markdown("**Phase 2: fine-tune the backbone**")
-        off = form.values["frozen_layers"] is None
+        off = values["frozen_layers"] is None
         control("fine_tune_learning_rate", disabled=off)
-        control("fine_tune_epochs", disabled=off and not form.values["fine_tune_epochs"])
-        st.caption(_second_phase(form))
-
-
-def _second_phase(form: Draft) -> str:
-    if form.values["frozen_layers"] is None:
-        return "Not needed while all layers are frozen. Freeze fewer layers to add it."
-    if not form.values["fine_tune_epochs"]:
-        return "Left out: it has 0 epochs."
-    comparison = compare_rates(form.values["fine_tune_learning_rate"], form.values["learning_rate"])
-    return f"The unfrozen layers adapt to your images, at a rate {comparison} the head's."
+        control("fine_tune_epochs", disabled=off and not values["fine_tune_epochs"])
+        if off:
+            st.caption("Not needed while all layers are frozen. Freeze fewer layers to add it.")
+        elif not values["fine_tune_epochs"]:
+            st.caption("Left out: it has 0 epochs.")
+        else:
+            comparison = compare_rates(values["fine_tune_learning_rate"], values["learning_rate"])
+            st.caption(f"The unfrozen layers adapt to your images, at a rate {comparison} the head's.")

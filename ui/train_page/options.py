@@ -78,22 +78,9 @@ def _augmentation(dataset: Dataset) -> None:
         "Random changes make new training images out of the ones you have, against over-fitting. They rule out the "
         "shortcut of running the backbone only once, so each epoch takes longer."
     )
-    _level()
     values = draft().values
-    on = augmentation_level(values) != "none"
-    left, right = st.columns(2, gap="medium")
-    with left:
-        augmentation_preview(dataset)
-        control("augmentation_mode", disabled=not on)
-        control("views", disabled=not on or values["augmentation_mode"] != "cached_views")
-    with right:
-        for name in _MOVES:
-            control(f"augmentation.{name}")
-        control("augmentation.fill_mode", disabled=not on)
-
-
-def _level() -> None:
-    st.session_state[_LEVEL_KEY] = augmentation_level(draft().values)  # each time, as `show_in_control` does
+    level = augmentation_level(values)
+    st.session_state[_LEVEL_KEY] = level  # each time, as `show_in_control` does
     st.radio(
         "How much",
         [*AUGMENTATION_LEVELS, CUSTOM_AUGMENTATION],
@@ -103,6 +90,16 @@ def _level() -> None:
         help="A level sets all controls below; changing one of them makes it your own mixture.",
         on_change=_level_chosen,
     )
+    on = level != "none"
+    left, right = st.columns(2, gap="medium")
+    with left:
+        augmentation_preview(dataset)
+        control("augmentation_mode", disabled=not on)
+        control("views", disabled=not on or values["augmentation_mode"] != "cached_views")
+    with right:
+        for name in _MOVES:
+            control(f"augmentation.{name}")
+        control("augmentation.fill_mode", disabled=not on)
 
 
 def _level_chosen() -> None:

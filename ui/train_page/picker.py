@@ -173,8 +173,7 @@ def _dataset_chosen() -> None:
 
 
 def _preset_chosen() -> None:
-    chosen = PRESETS.get(st.session_state[_PRESET.key])
-    if chosen:
+    if chosen := PRESETS.get(st.session_state[_PRESET.key]):
         draft().fill(chosen.config)
 
 

@@ -59,13 +59,7 @@ def remarks(dataset: Dataset) -> None:
 
 
 def start_bar(workspace: Workspace, dataset: Dataset, watched: Sequence[NewWatchedImage]) -> None:
-    """The plan in one line and the Start button, always in sight at the bottom of the window.
-
-    Args:
-        workspace: where the run is made.
-        dataset: to train on.
-        watched: pictures to watch while the model trains.
-    """
+    """The plan in one line and the Start button, always in sight at the bottom of the window."""
     with st.bottom, st.container(horizontal_alignment="center"), st.container(width=CONTENT_WIDTH):
         try:
             config = draft().config()
@@ -137,7 +131,12 @@ def _start(
     workspace: Workspace, config: TrainingConfig, dataset: Dataset, watched: Sequence[NewWatchedImage]
 ) -> None:
     speed_meter(workspace).stop()
-    run = create_run(workspace, config, dataset, _unused_name(workspace, config, dataset))
+    title = get_backbone(config.backbone).title
+    taken = {run.name for run in list_runs(workspace)}
+    # What is trained on what; a number from the second such run on stands where a narrow table does not cut it off.
+    numbers = itertools.chain([""], (f" {number}" for number in itertools.count(2)))
+    names = (f"{dataset.name}{number}, {title}" for number in numbers)
+    run = create_run(workspace, config, dataset, next(name for name in names if name not in taken))
     try:
         save_watched_images(run.folder, watched)
     except WorkspaceError:
@@ -146,13 +145,3 @@ def _start(
     manager(workspace).submit(run.id)
     st.query_params["run"] = run.id
     st.rerun()
-
-
-def _unused_name(workspace: Workspace, config: TrainingConfig, dataset: Dataset) -> str:
-    """What is trained on what, with a number from the second such run on, so that runs can be distinguished."""
-    title = get_backbone(config.backbone).title
-    taken = {run.name for run in list_runs(workspace)}
-    # The number stands where a narrow table does not cut it off.
-    numbers = itertools.chain([""], (f" {number}" for number in itertools.count(2)))
-    names = (f"{dataset.name}{number}, {title}" for number in numbers)
-    return next(name for name in names if name not in taken)

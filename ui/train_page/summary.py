@@ -16,7 +16,15 @@ from ui.state.form_values import CUSTOM_AUGMENTATION, augmentation_level
 
 def options_summary(values: Mapping[str, Any]) -> str:
     """The text under *More options* while it is closed."""
-    parts = [_optimizer(values), f"batches of {values['batch_size']}", _head(values), _augmentation(values)]
+    schedule = {"constant": "", "cosine": ", cosine schedule", "plateau": ", slower on plateaus"}
+    level = augmentation_level(values)
+    augmentation = {"none": "no", CUSTOM_AUGMENTATION: "own"}.get(level, level)
+    parts = [
+        f"{SETTINGS['optimizer'].choices[values['optimizer']]}{schedule[values['schedule']]}",
+        f"batches of {values['batch_size']}",
+        _head(values),
+        f"{augmentation} augmentation",
+    ]
     if values["image_size"]:
         parts.insert(0, f"{values['image_size']} px images")
     if values["early_stopping_patience"]:
@@ -38,30 +46,13 @@ def run_summary(config: TrainingConfig) -> str:
     return " · ".join(parts)
 
 
-def _word(values: Mapping[str, Any], path: str) -> str:
-    return SETTINGS[path].choices[values[path]]
-
-
-def _optimizer(values: Mapping[str, Any]) -> str:
-    schedule = {"constant": "", "cosine": ", cosine schedule", "plateau": ", slower on plateaus"}
-    return f"{_word(values, 'optimizer')}{schedule[values['schedule']]}"
-
-
 def _head(values: Mapping[str, Any]) -> str:
-    pooling = (
-        "flattened" if values["head.pooling"] == "flatten" else f"{_word(values, 'head.pooling').lower()} pooling"
-    )
+    pooling = values["head.pooling"]
+    pooled = "flattened" if pooling == "flatten" else f"{SETTINGS['head.pooling'].choices[pooling].lower()} pooling"
     try:
         units = parse_units(values["head.dense_units"])
     except ConfigError:
         units = []
     hidden = f", hidden layers {', '.join(map(str, units))}" if units else ""
     dropout = f", dropout {values['head.dropout']:g}" if values["head.dropout"] else ""
-    return f"{pooling}{hidden}{dropout}"
-
-
-def _augmentation(values: Mapping[str, Any]) -> str:
-    level = augmentation_level(values)
-    if level == "none":
-        return "no augmentation"
-    return "own augmentation" if level == CUSTOM_AUGMENTATION else f"{level} augmentation"
+    return f"{pooled}{hidden}{dropout}"

@@ -35,7 +35,10 @@ def admitted() -> bool:
     """Whether the visitor of this session may see the page; otherwise draw what they can do about it."""
     door = protection()
     if door.refusal is not None:
-        _refuse(door.refusal)
+        if door.refusal not in _told:  # the log has it once, not at every visit
+            _told.add(door.refusal)
+            logger.error("Nobody is let in: %s", door.refusal)
+        st.error(door.refusal, icon=":material/lock:")
         return False
     if door.emails is not None:
         return _logged_in(door.emails)
@@ -91,13 +94,6 @@ def leave_if_login_ran_out() -> None:
     if expires is not None and time.time() >= expires:
         del st.session_state[_EXPIRES]
         st.rerun()
-
-
-def _refuse(sentence: str) -> None:
-    if sentence not in _told:  # the log has it once, not at every visit
-        _told.add(sentence)
-        logger.error("Nobody is let in: %s", sentence)
-    st.error(sentence, icon=":material/lock:")
 
 
 def _logged_in(emails: frozenset[str]) -> bool:
