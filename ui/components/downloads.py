@@ -27,14 +27,7 @@ def download(
 ) -> None:
     """Draw a button that hands over a file and leaves the page as it is.
 
-    Args:
-        label: of the button.
-        data: of the file, or what makes it when somebody presses the button.
-        file_name: of the file; its ending decides the MIME type.
-        key: of the button.
-        help: of the button.
-        icon: of the button.
-        kind: of the button.
+    ``data`` may be a function, called when somebody presses it; the ending of the file's name decides the MIME type.
     """
     mime = mimetypes.guess_type(file_name)[0]
     st.download_button(label, data, file_name, mime, key=key, help=help, on_click="ignore", type=kind, icon=icon)

@@ -36,10 +36,7 @@ STATIC: Final = Path(__file__).resolve().parents[2] / "static"  # what Streamlit
 def live_chart(history: History, *, key: str, title: str = "") -> None:
     """Draw the curves of a run, or bring the chart that is already there up to date.
 
-    Args:
-        history: the run's curves so far.
-        key: names the chart on its page; the same key keeps the same chart, with its zoom.
-        title: name of the run, for the names of downloaded files.
+    The same key keeps the same chart, with its zoom; the title is the name of the run, for downloaded files.
     """
     payload = curves_payload(history, revision=key, title=title)
     _mount(key=key, data={**payload, "plotly_url": bundle_url()})

@@ -22,12 +22,10 @@ def pick(
     """Draw a list whose choice is kept in the address, so that a link opens the same; returns what is chosen.
 
     Args:
-        label: of the control.
+        label: of the control, as ``key`` and ``help`` are.
         options: the text of each entry by what the address names it; ``""`` stands for naming none.
         parameter: of the address.
         default: one of the options: the choice where the address names none of them.
-        key: names the control on its page.
-        help: of the control.
     """
     named = st.query_params.get(parameter, default)
     chosen = named if named in options else default

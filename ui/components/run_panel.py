@@ -43,11 +43,6 @@ _FIGURES: Final[tuple[tuple[str, str, Callable[[float | None], str], str], ...]]
 def run_panel(workspace: Workspace, run_id: str, *, key: str = "run") -> None:
     """Show one run and keep it up to date while it waits or works.
 
-    Args:
-        workspace: that holds the run.
-        run_id: may come from outside (a link).
-        key: names the panel on its page.
-
     Raises:
         RunNotFoundError: there is no such run.
     """

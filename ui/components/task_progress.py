@@ -21,11 +21,6 @@ REFRESH_SECONDS: Final = 0.5
 def task_progress(tasks: BackgroundTasks[Any], task: Task[Any], key: str) -> bool:
     """Draw a task: while it works, a bar and a button, kept up to date; the page is drawn again when it ends.
 
-    Args:
-        tasks: what the task is one of.
-        task: how it stands.
-        key: prefix of the controls' keys.
-
     Returns:
         Whether it is done and has its result; drawing that is left to the caller.
     """

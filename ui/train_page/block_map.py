@@ -94,25 +94,19 @@ def draw_map(blocks: Sequence[BlockOutline]) -> list[dict[str, Any]]:
 
 def describe_map(blocks: Sequence[BlockOutline], frozen_layers: int) -> str:
     """The picture in a sentence, also for screen readers."""
-    shares = [_share_before(frozen_layers, block) for block in blocks]
-    if all(share == 1 for share in shares):
+    frozen = [block for block in blocks if block.end <= frozen_layers]
+    trainable = [block for block in blocks if block.first >= frozen_layers]
+    partly = blocks[len(frozen) : len(blocks) - len(trainable)]
+    if len(frozen) == len(blocks):
         return f"All blocks, {_span(blocks)}, are frozen; only the head learns."
-    if not any(shares):
+    if len(trainable) == len(blocks):
         return f"No block is frozen: {_span(blocks)} and the head all learn."
-    frozen = [block for block, share in zip(blocks, shares, strict=True) if share == 1]
-    partly = [block for block, share in zip(blocks, shares, strict=True) if 0 < share < 1]
-    trainable = [block for block, share in zip(blocks, shares, strict=True) if share == 0]
     parts = [f"frozen: {_span(frozen)}"] if frozen else []
     if partly:
         parts.append(f"partly frozen: {_span(partly)}")
     parts.append(f"trainable: {_span(trainable)} and the head" if trainable else "trainable: the rest and the head")
     sentence = "; ".join(parts)
     return f"{sentence[0].upper()}{sentence[1:]}."
-
-
-def _share_before(frozen_layers: int, block: BlockOutline) -> float:
-    inside = min(max(frozen_layers - block.first, 0), block.end - block.first)
-    return inside / max(block.end - block.first, 1)
 
 
 def _span(blocks: Sequence[BlockOutline]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from tl_core.backbones.registry import get_backbone
@@ -45,32 +47,32 @@ def more_options(dataset: Dataset) -> None:
         _save_and_load()
 
 
+def _in_columns(left: Sequence[str], right: Sequence[str], disabled: Sequence[str]) -> None:
+    for column, paths in zip(st.columns(2, gap="medium"), (left, right), strict=True):
+        with column:
+            for path in paths:
+                control(path, disabled=path in disabled)
+
+
 def _training() -> None:
-    weight_decay = draft().values["optimizer"] in _USES_WEIGHT_DECAY
-    left, right = st.columns(2, gap="medium")
-    with left:
-        control("optimizer")
-        control("weight_decay", disabled=not weight_decay)
-        control("schedule")
-        control("batch_size")
-    with right:
-        control("early_stopping_patience")
-        control("label_smoothing")
-        control("class_weights")
+    _in_columns(
+        ("optimizer", "weight_decay", "schedule", "batch_size"),
+        ("early_stopping_patience", "label_smoothing", "class_weights"),
+        () if draft().values["optimizer"] in _USES_WEIGHT_DECAY else ("weight_decay",),
+    )
 
 
 def _head(dataset: Dataset) -> None:
     st.caption("The head turns the backbone's features into your classes. It is always trained from scratch.")
     values = draft().values
-    left, right = st.columns(2, gap="medium")
-    with left:
-        for name in ("pooling", "feature_normalization", "dropout"):
-            control(f"head.{name}")
-        control("head.output", disabled=len(dataset.classes) != 2 and values["head.output"] == "softmax")
-    with right:
-        control("head.dense_units")
-        for name in ("activation", "l2", "batch_norm"):  # of hidden layers
-            control(f"head.{name}", disabled=not values["head.dense_units"].strip())
+    disabled = [] if values["head.dense_units"].strip() else ["head.activation", "head.l2", "head.batch_norm"]
+    if len(dataset.classes) != 2 and values["head.output"] == "softmax":
+        disabled.append("head.output")
+    _in_columns(
+        ("head.pooling", "head.feature_normalization", "head.dropout", "head.output"),
+        ("head.dense_units", "head.activation", "head.l2", "head.batch_norm"),
+        disabled,
+    )
 
 
 def _augmentation(dataset: Dataset) -> None:

@@ -11,12 +11,15 @@ import os
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Final
 
+from starlette.datastructures import Headers
 from starlette.middleware import Middleware
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
@@ -28,11 +31,6 @@ MAX_TABS: Final = 10_000  # that are remembered; the one seen longest ago is ask
 
 _METRICS: Final = re.compile(r"/_stcore/metrics/?$")
 _UPLOAD: Final = re.compile(r"/_stcore/upload_file/([^/]+)/([^/]+)/?$")
-
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Served = Callable[[Message, Receive, Send], Awaitable[None]]
 
 
 @dataclass(slots=True)
@@ -117,12 +115,10 @@ def take_uploads(admitted: bool) -> str | None:
 
 
 def release_uploads(files: Iterable[UploadedFile]) -> None:
-    """Take files of this tab out of the server's memory; who still holds one of them can read it to its end.
+    """Take files of fields that are not drawn again out of the server's memory.
 
-    Streamlit keeps an upload until its tab is forgotten, also where its field has long gone from the page.
-
-    Args:
-        files: values of fields that are not drawn again.
+    Who still holds one of them can read it to its end. Streamlit keeps an upload until its tab is forgotten, also
+    where its field has long gone from the page.
     """
     context = get_script_run_ctx()
     if context is None:
@@ -145,35 +141,35 @@ def upload_limit() -> int:
 class GuardedEndpoints:
     """ASGI middleware (https://asgi.readthedocs.io/en/latest/specs/main.html#middleware) before Streamlit's own."""
 
-    def __init__(self, app: Served, tabs: Tabs = _tabs) -> None:
+    def __init__(self, app: ASGIApp, tabs: Tabs = _tabs) -> None:
         self._app = app
         self._tabs = tabs
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse what is closed; pass on all else."""
         path = scope.get("path", "") if scope["type"] == "http" else ""
         if _METRICS.search(path) and (
             # Others than the people at this machine could ask; behind a proxy there is a pass-code or a login.
             os.environ.get(PASSCODE) or os.environ.get(ALLOWED_EMAILS) or reached_from_elsewhere()
         ):
-            await _answer(send, HTTPStatus.NOT_FOUND)
+            await _refusal(HTTPStatus.NOT_FOUND)(scope, receive, send)
         elif (upload := _UPLOAD.search(path)) and scope["method"] in ("PUT", "DELETE"):
             await self._upload(upload[1], upload[2], scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
-    async def _upload(self, tab: str, file: str, scope: Message, receive: Receive, send: Send) -> None:
+    async def _upload(self, tab: str, file: str, scope: Scope, receive: Receive, send: Send) -> None:
         if not self._tabs.is_in(tab):
-            await _answer(send, HTTPStatus.FORBIDDEN)
+            await _refusal(HTTPStatus.FORBIDDEN)(scope, receive, send)
             return
         if scope["method"] == "DELETE":
             self._tabs.drop(tab, file)
             await self._app(scope, receive, send)
             return
-        size = _length(scope)
-        if size is None:
-            await _answer(send, HTTPStatus.LENGTH_REQUIRED)
-        elif self._tabs.take(tab, file, size):
+        size = Headers(scope=scope).get("content-length", "")  # the server takes no more than that
+        if not size.isdecimal():
+            await _refusal(HTTPStatus.LENGTH_REQUIRED)(scope, receive, send)
+        elif self._tabs.take(tab, file, int(size)):
             try:
                 await self._app(scope, receive, self._noting_failure(tab, file, send))
             except BaseException:  # the browser went away in the middle
@@ -184,7 +180,7 @@ class GuardedEndpoints:
             # a sentence, because the page, which can say one, is drawn again only after a file has come.
             while (await receive()).get("more_body", False):
                 pass
-            await _answer(send, HTTPStatus.NO_CONTENT)
+            await Response(status_code=HTTPStatus.NO_CONTENT)(scope, receive, send)
 
     def _noting_failure(self, tab: str, file: str, send: Send) -> Send:
         async def noting(message: Message) -> None:
@@ -195,19 +191,8 @@ class GuardedEndpoints:
         return noting
 
 
-def _length(scope: Message) -> int | None:
-    """The declared size of the request; the server takes no more than that."""
-    for name, value in scope["headers"]:
-        if name == b"content-length" and value.isdigit():
-            return int(value)
-    return None
-
-
-async def _answer(send: Send, status: HTTPStatus) -> None:
-    body = b"" if status == HTTPStatus.NO_CONTENT else status.phrase.encode()
-    headers = [(b"content-type", b"text/plain; charset=utf-8")] if body else []
-    await send({"type": "http.response.start", "status": int(status), "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+def _refusal(status: HTTPStatus) -> Response:
+    return PlainTextResponse(status.phrase, status)
 
 
 def guarded() -> list[Middleware]:
