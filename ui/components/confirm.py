@@ -21,10 +21,18 @@ def confirm(
     note: str = "",
     disabled: bool = False,
 ) -> None:
-    """Draw the button; the question (Markdown) stands in what it opens, with a second button that calls the action.
+    """Draw the button; the question stands in what it opens, with a second button that calls the action.
 
-    It is called before the page is drawn again, with ``args`` as they were when the question was drawn, whatever has
-    happened since; an error of it is shown as a sentence. The key of the second button ends in ``-yes``.
+    Args:
+        label: of the first button.
+        icon: of the first button.
+        question: what will be gone, as Markdown.
+        answer: label of the second button.
+        action: called with ``args`` as they were when they were drawn, whatever has happened since; before the page
+            is drawn again. An error of it is shown as a sentence.
+        key: of the first button; the second has the same with ``-yes``.
+        note: what stays, or what it will cost, under the question.
+        disabled: whether there is nothing to ask about.
     """
     with st.popover(label, icon=icon, disabled=disabled, key=key):
         st.markdown(question)
