@@ -10,10 +10,9 @@ from typing import Any, Final
 import keras
 
 from tl_core.backbones.efficientnet_lite import build_efficientnet_lite, load_lite_weights
-from tl_core.backbones.record import Backbone, Source
-from tl_core.backbones.registry import get_backbone
+from tl_core.backbones.registry import Backbone, Source, get_backbone
 from tl_core.backbones.weights import ensure_weights
-from tl_core.errors import ConfigError, WeightsUnavailableError
+from tl_core.errors import WeightsUnavailableError
 from tl_core.machine.progress import UNATTENDED, TaskContext
 
 _IMAGENET_STD: Final = (0.229, 0.224, 0.225)
@@ -44,7 +43,7 @@ def build_backbone(
         StoppedError: a stop was requested.
     """
     backbone = get_backbone(name)
-    size = checked_image_size(backbone, image_size)
+    size = backbone.checked_image_size(image_size)
     path = ensure_weights(backbone, task=task) if weights == "imagenet" else None
     architecture, load = _SOURCES[backbone.source]
     base = architecture(backbone, size)
@@ -53,32 +52,14 @@ def build_backbone(
     return base
 
 
-def checked_image_size(backbone: Backbone, image_size: int | None) -> int:
-    """Return the image size to use.
-
-    Raises:
-        ConfigError: the size is too small for the backbone.
-    """
-    size = image_size or backbone.image_size
-    if size < backbone.min_image_size:
-        least = backbone.min_image_size
-        raise ConfigError(f"{backbone.title} needs images of at least {least} x {least} pixels. Received: {size}.")
-    return size
-
-
 def _keras_architecture(backbone: Backbone, size: int) -> keras.Model:
     builder = getattr(keras.applications, backbone.builder)
     base = builder(include_top=False, weights=None, input_shape=(size, size, 3))
-    return _with_second_rescaling(base) if backbone.family == "EfficientNet" else base
+    if backbone.family != "EfficientNet":
+        return base
 
-
-def _with_second_rescaling(base: keras.Model) -> keras.Model:
-    """Add the layer that Keras puts into EfficientNet B0-B7 only when it loads ImageNet weights itself.
-
-    Those weights were trained on input divided once more by the square root of the standard deviation:
-    https://github.com/tensorflow/tensorflow/issues/49930.
-    """
-
+    # Keras adds this layer only when it loads ImageNet weights itself. They were trained on input divided once more
+    # by the square root of the standard deviation: https://github.com/tensorflow/tensorflow/issues/49930.
     def call(layer: keras.Layer, *args: Any, **kwargs: Any) -> Any:
         x = layer(*args, **kwargs)
         if isinstance(layer, keras.layers.Normalization):
@@ -98,13 +79,12 @@ def _load_keras(base: keras.Model, backbone: Backbone, path: Path) -> None:
         ) from error
 
 
-def _load_lite(base: keras.Model, backbone: Backbone, path: Path) -> None:
-    load_lite_weights(base, path, backbone.weights_hash or "")
-
-
 _Architecture = Callable[[Backbone, int], keras.Model]
 _Load = Callable[[keras.Model, Backbone, Path], None]
 _SOURCES: Final[Mapping[Source, tuple[_Architecture, _Load]]] = {
     "keras.applications": (_keras_architecture, _load_keras),
-    "efficientnet_lite": (build_efficientnet_lite, _load_lite),
+    "efficientnet_lite": (
+        build_efficientnet_lite,
+        lambda base, backbone, path: load_lite_weights(base, path, backbone.weights_hash or ""),
+    ),
 }

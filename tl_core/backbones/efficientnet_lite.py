@@ -22,11 +22,9 @@ import numpy as np
 import numpy.typing as npt
 from keras import layers
 
-from tl_core.backbones.record import Backbone
+from tl_core.backbones.registry import Backbone
 from tl_core.backbones.torch_checkpoint import read_checkpoint
 from tl_core.errors import WeightsUnavailableError
-
-IMAGENET_CLASSES: Final = 1000
 
 _STEM_FILTERS: Final = 32
 _HEAD_FILTERS: Final = 1280
@@ -90,11 +88,11 @@ def load_lite_weights(base: keras.Model, path: Path, sha256: str) -> None:
     Raises:
         WeightsUnavailableError: the file is damaged or belongs to another network.
     """
-    tensors = (
-        value for name, value in read_checkpoint(path, sha256).items() if not name.endswith("num_batches_tracked")
-    )
+    saved = read_checkpoint(path, sha256).items()
+    tensors = (value for name, value in saved if not name.endswith("num_batches_tracked"))
     for layer in base.layers:
-        _assign(layer, list(itertools.islice(tensors, len(layer.weights))), path)
+        if layer.weights:
+            _assign(layer, list(itertools.islice(tensors, len(layer.weights))), path)
 
 
 def _inverted_residual(x: Any, stage: _Stage, filters: int, stride: int, name: str) -> Any:
@@ -122,18 +120,14 @@ def _normalize(x: Any, name: str, *, activate: bool) -> Any:
     return layers.ReLU(max_value=6, name=f"{name}_activation")(x) if activate else x
 
 
-def _round_filters(filters: int, width: float, divisor: int = 8) -> int:
+def _round_filters(filters: int, width: float) -> int:
     """Scale a number of channels and round it to a multiple of 8, never down by more than a tenth."""
-    if width == 1:
-        return filters
     scaled = filters * width
-    rounded = max(divisor, int(scaled + divisor / 2) // divisor * divisor)
-    return rounded + divisor if rounded < 0.9 * scaled else rounded
+    rounded = max(8, int(scaled + 4) // 8 * 8)
+    return rounded + 8 if rounded < 0.9 * scaled else rounded
 
 
 def _assign(layer: keras.Layer, weights: list[npt.NDArray[Any]], path: Path) -> None:
-    if not weights and not layer.weights:
-        return
     if weights and weights[0].ndim == 4:
         # PyTorch stores kernels as (out, in, height, width), Keras as (height, width, in, out).
         axes = (2, 3, 0, 1) if isinstance(layer, layers.DepthwiseConv2D) else (2, 3, 1, 0)

@@ -6,6 +6,7 @@ added or Keras changed one.
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import re
@@ -76,26 +77,18 @@ def settled_names(names: Sequence[str], kinds: Sequence[str]) -> list[str]:
         kinds: their class names.
     """
     numbers = [_own_number(name, kind) for name, kind in zip(names, kinds, strict=True)]
-    ranks: dict[tuple[str, int], int] = {}
-    for kind in set(kinds):
-        counted = sorted(
-            number for number, other in zip(numbers, kinds, strict=True) if other == kind and number >= 0
-        )
-        ranks |= {(kind, number): rank for rank, number in enumerate(counted)}
-    return [
-        name if number < 0 else _numbered(kind, ranks[kind, number])
-        for name, kind, number in zip(names, kinds, numbers, strict=True)
-    ]
+    settled = []
+    for name, kind, number in zip(names, kinds, numbers, strict=True):
+        rank = sum(other == kind and 0 <= earlier < number for other, earlier in zip(kinds, numbers, strict=True))
+        counted = f"{_snake_case(kind)}_{rank}" if rank else _snake_case(kind)
+        settled.append(name if number < 0 else counted)
+    return settled
 
 
 def _own_number(name: str, kind: str) -> int:
     """The number Keras gave a layer without a name of its own; -1 where it has one."""
     match = re.fullmatch(rf"{_snake_case(kind)}(?:_(\d+))?", name)
     return int(match.group(1) or 0) if match else -1
-
-
-def _numbered(kind: str, number: int) -> str:
-    return f"{_snake_case(kind)}_{number}" if number else _snake_case(kind)
 
 
 def _snake_case(kind: str) -> str:
@@ -119,7 +112,14 @@ def group_layers(names: Sequence[str], grouping: Grouping) -> list[tuple[str, in
     elif starts[0] != 0:
         starts.insert(0, 0)
     head = next((index for index, name in enumerate(names) if grouping.head and re.search(grouping.head, name)), None)
-    return list(zip(_titles(starts, head, grouping), starts, strict=True))
+    numbers = itertools.count(1)
+    blocks = []
+    for start in starts:
+        if start == 0 and grouping.stem is not None:
+            blocks.append((grouping.stem, start))
+        else:
+            blocks.append((HEAD_TITLE if start == head else f"{grouping.word} {next(numbers)}", start))
+    return blocks
 
 
 def _first_layers(names: Sequence[str], grouping: Grouping) -> list[int]:
@@ -138,20 +138,6 @@ def _first_layers(names: Sequence[str], grouping: Grouping) -> list[int]:
     return starts
 
 
-def _titles(starts: Sequence[int], head: int | None, grouping: Grouping) -> list[str]:
-    titles: list[str] = []
-    number = 0
-    for start in starts:
-        if start == 0 and grouping.stem is not None:
-            titles.append(grouping.stem)
-        elif start == head:
-            titles.append(HEAD_TITLE)
-        else:
-            number += 1
-            titles.append(f"{grouping.word} {number}")
-    return titles
-
-
 def outline_of(name: str, base: keras.Model) -> Any:
     """Describe a built backbone in the form in which outlines are stored.
 
@@ -159,18 +145,14 @@ def outline_of(name: str, base: keras.Model) -> Any:
         name: of the backbone in the registry.
         base: built at the backbone's own image size.
     """
-    backbone = get_backbone(name)
     kinds = [type(layer).__name__ for layer in base.layers]
     names = settled_names([layer.name for layer in base.layers], kinds)
-    sizes = [_parameters(layer) for layer in base.layers]
-    layers = [(*start, *size) for start, size in zip(zip(names, kinds, strict=True), sizes, strict=True)]
-    grouping = SPECIAL_GROUPINGS.get(name) or GROUPINGS[backbone.family]
+    layers = [
+        (title, kind, layer.count_params(), sum(math.prod(weight.shape) for weight in layer.trainable_weights))
+        for title, kind, layer in zip(names, kinds, base.layers, strict=True)
+    ]
+    grouping = SPECIAL_GROUPINGS.get(name) or GROUPINGS[get_backbone(name).family]
     return to_json(layers, group_layers(names, grouping), base.output_shape[1:])
-
-
-def _parameters(layer: keras.Layer) -> tuple[int, int]:
-    """Numbers of all parameters and of the trainable ones."""
-    return layer.count_params(), sum(math.prod(weight.shape) for weight in layer.trainable_weights)
 
 
 def main(names: list[str]) -> None:

@@ -6,48 +6,26 @@ The files are written by ``python -m tl_core.backbones.make_outlines`` from the 
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
-from tl_core.backbones.record import Backbone
-from tl_core.backbones.registry import get_backbone
+from tl_core.backbones.registry import Backbone, get_backbone
 from tl_core.errors import ConfigError
 from tl_core.storage.files import read_json
 
 OUTLINES: Final = Path(__file__).parent / "outlines"
 
-_BATCH_NORM: Final = "BatchNormalization"
-
-# What a layer does to a width or height, by a letter: half of it rounded up (stride 2 with “same” padding) or down
-# (pooling), a 3x3 window with stride 2 and no padding, a 3x3 window with stride 1 and no padding.
-_STEPS: Final[Mapping[str, Callable[[int], int]]] = {
+# What a layer does to a width or height, by its letter in `Backbone.strides`: half of it rounded up (stride 2 with
+# “same” padding) or down (pooling), a 3x3 window with stride 2 and no padding, one with stride 1 and no padding.
+_STRIDES: Final[Mapping[str, Callable[[int], int]]] = {
     "u": lambda size: (size + 1) // 2,
     "d": lambda size: size // 2,
     "h": lambda size: (size - 1) // 2,
     "t": lambda size: size - 2,
-}
-# The layers that shrink the image, from first to last, by family.
-_PATHS: Final[Mapping[str, str]] = {
-    "EfficientNet-Lite": "uuuuu",
-    "EfficientNet": "uuuuu",
-    "EfficientNetV2": "uuuuu",
-    "ResNet": "uuuuu",
-    "ResNetV2": "uuuuu",
-    "MobileNet": "uuuuu",
-    "VGG": "ddddd",
-    "ConvNeXt": "ddddd",
-    "DenseNet": "uuddd",
-    "Xception": "htuuuu",
-    "NASNet": "huuuu",
-}
-# Where the networks of a family differ, by name.
-_EXCEPTIONS: Final[Mapping[str, str]] = {
-    "mobilenet": "udddd",  # version 1 pads by a fixed amount
-    "inception_v3": "hththhh",
-    "inception_resnet_v2": "hththhh",
 }
 
 
@@ -109,10 +87,10 @@ class BackboneOutline:
         Raises:
             ConfigError: there is none of this name.
         """
-        for index, layer in enumerate(self.layers):
-            if layer.name == layer_name:
-                return index
-        raise ConfigError(f"The backbone {self.name} has no layer named “{layer_name}”.")
+        names = [layer.name for layer in self.layers]
+        if layer_name not in names:
+            raise ConfigError(f"The backbone {self.name} has no layer named “{layer_name}”.")
+        return names.index(layer_name)
 
     def checked(self, frozen_layers: int) -> int:
         """Check and return the number of frozen layers.
@@ -170,28 +148,20 @@ def from_json(name: str, values: Any, fine_tune_blocks: int) -> BackboneOutline:
         LayerOutline(layer, values["kinds"][kind], parameters, parameters - frozen, block)
         for layer, kind, parameters, frozen, block in columns
     )
-    blocks = tuple(
-        _block(title, first, end, layers) for (title, _), (first, end) in zip(values["blocks"], bounds, strict=True)
-    )
+    blocks = []
+    for (title, _), (first, end) in zip(values["blocks"], bounds, strict=True):
+        inside = layers[first:end]
+        batch_norms = sum(layer.kind == "BatchNormalization" for layer in inside)
+        parameters = sum(layer.parameters for layer in inside)
+        blocks.append(BlockOutline(title, first, end, parameters, batch_norms))
     height, width, channels = values["feature_shape"]
-    return BackboneOutline(name, layers, blocks, (height, width, channels), fine_tune_blocks)
-
-
-def _block(title: str, first: int, end: int, layers: Sequence[LayerOutline]) -> BlockOutline:
-    inside = layers[first:end]
-    batch_norms = sum(layer.kind == _BATCH_NORM for layer in inside)
-    return BlockOutline(title, first, end, sum(layer.parameters for layer in inside), batch_norms)
+    return BackboneOutline(name, layers, tuple(blocks), (height, width, channels), fine_tune_blocks)
 
 
 def _shorten(names: Sequence[str]) -> dict[str, list[Any]]:
     """Encode each name as the number of leading characters it shares with the name before it, and the rest."""
-    shared = [_shared_start(before, name) for before, name in pairwise(["", *names])]
+    shared = [len(os.path.commonprefix(pair)) for pair in pairwise(["", *names])]  # noqa: RUF071  # of letters
     return {"shared": shared, "rest": [name[count:] for name, count in zip(names, shared, strict=True)]}
-
-
-def _shared_start(one: str, other: str) -> int:
-    letters = zip(one, other, strict=False)
-    return next((index for index, (a, b) in enumerate(letters) if a != b), min(len(one), len(other)))
 
 
 def _names(values: Any) -> Iterator[str]:
@@ -212,6 +182,6 @@ def feature_shape(backbone: Backbone, image_size: int | None = None) -> tuple[in
         ``(height, width, channels)``; 0 where the image is too small for the backbone.
     """
     size = image_size or backbone.image_size
-    for step in _EXCEPTIONS.get(backbone.name) or _PATHS[backbone.family]:
-        size = max(0, _STEPS[step](size))
+    for letter in backbone.strides:
+        size = max(0, _STRIDES[letter](size))
     return size, size, backbone.features

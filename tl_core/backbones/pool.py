@@ -6,42 +6,27 @@ not changed its backbone releases it to the pool, and the next training with the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import keras
 
-from tl_core.backbones.build import build_backbone, checked_image_size
+from tl_core.backbones.build import build_backbone
 from tl_core.backbones.registry import get_backbone
 from tl_core.machine.pool import Pool
 from tl_core.machine.progress import UNATTENDED, TaskContext
 
 MAX_PARAMETERS: Final = 30_000_000  # 120 MB of memory between two trainings
 
-
-@dataclass(frozen=True, slots=True)
-class _Kind:
-    """What makes two backbones with ImageNet weights the same."""
-
-    name: str
-    image_size: int
-    dtype_policy: str
-
-
 _pool: Final[Pool[keras.Model]] = Pool(1)
 
 
-def acquire_backbone(
-    name: str,
-    image_size: int | None = None,
-    task: TaskContext = UNATTENDED,
-) -> keras.Model:
+def acquire_backbone(name: str, image_size: int | None = None, task: TaskContext = UNATTENDED) -> keras.Model:
     """Return the held backbone if it is the requested one, else build it; arguments and errors as `build_backbone`.
 
     Returns:
         A backbone with ImageNet weights that nothing else uses; the caller sets which layers are trainable.
     """
-    base = _pool.take(_kind(name, image_size))
+    base = _pool.take(_key(name, image_size))
     _pool.clear()  # whoever wants another one now will want that one next
     if base is None:
         return build_backbone(name, image_size, "imagenet", task)
@@ -56,11 +41,10 @@ def release_backbone(name: str, image_size: int | None, base: keras.Model) -> No
         base: from `acquire_backbone` with the same arguments; its weights must not have changed, and the caller must
             not use it afterwards.
     """
-    if base.count_params() > MAX_PARAMETERS:
-        return
-    _pool.put(_kind(name, image_size), base)
+    if base.count_params() <= MAX_PARAMETERS:
+        _pool.put(_key(name, image_size), base)
 
 
-def _kind(name: str, image_size: int | None) -> _Kind:
-    backbone = get_backbone(name)
-    return _Kind(name, checked_image_size(backbone, image_size), keras.config.dtype_policy().name)
+def _key(name: str, image_size: int | None) -> Any:
+    """What makes two backbones with ImageNet weights the same."""
+    return name, get_backbone(name).checked_image_size(image_size), keras.config.dtype_policy().name

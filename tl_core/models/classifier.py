@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from tl_core.backbones.build import build_backbone, checked_image_size
+from tl_core.backbones.build import build_backbone
 from tl_core.backbones.registry import get_backbone
 from tl_core.backbones.scaling import build_scaling
 from tl_core.config import TrainingConfig
@@ -58,7 +58,7 @@ def build_classifier(config: TrainingConfig, classes: int, base: keras.Model | N
         WeightsUnavailableError: the pretrained weights are not here and cannot be downloaded.
     """
     backbone = get_backbone(config.backbone)
-    size = checked_image_size(backbone, config.image_size)
+    size = backbone.checked_image_size(config.image_size)
     if base is None:
         base = build_backbone(backbone.name, size, config.weights)
     freeze_layers(base)

@@ -8,8 +8,7 @@ from typing import Any, Final
 
 import streamlit as st
 
-from tl_core.backbones.record import Backbone
-from tl_core.backbones.registry import BACKBONES, get_backbone
+from tl_core.backbones.registry import BACKBONES, Backbone, get_backbone
 from tl_core.backbones.weights import weights_status
 from tl_core.config import SETTINGS
 from tl_core.config.presets import PRESETS
