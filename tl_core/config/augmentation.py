@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
 from typing import Any, Final
 
-from tl_core.config.setting import require_valid, setting
+from tl_core.config.setting import ConfigRecord, setting
 from tl_core.config.validation import from_mapping, require_choice
 
 _change = partial(setting, "augmentation")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AugmentationConfig:
+class AugmentationConfig(ConfigRecord):
     """How far each image may be changed at random; all zero and false means no augmentation.
 
     Flips happen in half of the cases; every other change is drawn evenly from nothing to its amount, either way.
@@ -49,18 +49,11 @@ class AugmentationConfig:
         choices={"reflect": "Reflection", "nearest": "Nearest pixel", "constant": "Black", "wrap": "Other side"},
     )
 
-    def __post_init__(self) -> None:
-        require_valid(self)
-
     @property
     def enabled(self) -> bool:
         """Whether any random change is switched on."""
         amounts = (self.rotation_degrees, self.zoom, self.shift, self.shear, self.brightness, self.contrast)
         return self.horizontal_flip or self.vertical_flip or any(amounts)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON; `from_dict` restores the same record."""
-        return asdict(self)
 
     @classmethod
     def from_dict(cls, values: Any) -> AugmentationConfig:

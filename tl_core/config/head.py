@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from tl_core.config.setting import require_valid, setting
-from tl_core.config.validation import from_mapping
+from tl_core.config.setting import ConfigRecord, setting
 from tl_core.errors import ConfigError
 
 _part = partial(setting, "head")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HeadConfig:
+class HeadConfig(ConfigRecord):
     """Features -> pooling -> [normalization] -> {Dense -> [BatchNorm] -> Dropout}* -> output.
 
     With no dense layer the dropout stands between the pooled features and the output.
@@ -84,8 +83,13 @@ class HeadConfig:
     )
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "dense_units", _units(self.dense_units))
-        require_valid(self)
+        units: Any = self.dense_units
+        if not isinstance(units, (list, tuple)):
+            raise ConfigError(
+                f"The dense layers must be a list of unit counts, such as 256, 128. Received: {units!r}."
+            )
+        object.__setattr__(self, "dense_units", tuple(units))
+        ConfigRecord.__post_init__(self)
 
     def parameters(self, features: tuple[int, int, int], classes: int) -> tuple[int, int]:
         """Count the head's parameters without building it.
@@ -108,22 +112,3 @@ class HeadConfig:
             size = units
         outputs = 1 if self.output == "sigmoid" else classes
         return trainable + size * outputs + outputs, frozen
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON; `from_dict` restores the same record."""
-        return {**asdict(self), "dense_units": list(self.dense_units)}
-
-    @classmethod
-    def from_dict(cls, values: Any) -> HeadConfig:
-        """Read what `to_dict` wrote.
-
-        Raises:
-            ConfigError: a name is unknown or a value out of its range.
-        """
-        return from_mapping(cls, values)
-
-
-def _units(value: Any) -> tuple[int, ...]:
-    if not isinstance(value, (list, tuple)):
-        raise ConfigError(f"The dense layers must be a list of unit counts, such as 256, 128. Received: {value!r}.")
-    return tuple(value)

@@ -12,9 +12,9 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Self
 
-from tl_core.config.validation import require_choice, require_flag, require_number
+from tl_core.config.validation import from_mapping, require_choice, require_flag, require_number
 from tl_core.errors import ConfigError
 
 Section = Literal["essentials", "training", "head", "augmentation", "machine"]
@@ -81,11 +81,6 @@ def nested(record: type) -> dict[str, type]:
     return {_RECORD: record}
 
 
-def records_of(config: type) -> dict[str, Any]:
-    """The records within a record: field -> class."""
-    return {entry.name: entry.metadata[_RECORD] for entry in dataclasses.fields(config) if _RECORD in entry.metadata}
-
-
 def settings_of(config: type, prefix: str = "") -> dict[str, Setting]:
     """Every setting of a record and of the records in it, by its path."""
     found: dict[str, Setting] = {}
@@ -117,23 +112,48 @@ def parse_units(text: Any) -> list[int]:
     return [int(part) for part in parts]
 
 
-def require_valid(config: Any) -> None:
-    """Check every field of a configuration record.
+class ConfigRecord:
+    """Base of the configuration records, which are dataclasses; each setting is checked when one is made.
 
     Raises:
-        ConfigError: a value has the wrong type, or is out of its range.
+        ConfigError: a name is unknown, a value has the wrong type or is out of its range.
     """
-    for field, optional, check in _checks_of(config.__class__):
-        value = getattr(config, field)
-        if value is not None or not optional:
-            check(value)
+
+    __slots__ = ()
+
+    def __post_init__(self) -> None:
+        for field, optional, check in _checks_of(self.__class__):
+            value = getattr(self, field)
+            if value is not None or not optional:
+                check(value)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; `from_dict` restores the same record."""
+        values = {field: getattr(self, field) for field, _, _ in _checks_of(self.__class__)}
+        values |= {field: values[field].to_dict() for field in _records_of(self.__class__)}
+        return {field: list(value) if isinstance(value, tuple) else value for field, value in values.items()}
+
+    @classmethod
+    def from_dict(cls, values: Any) -> Self:
+        """Read what `to_dict` wrote; settings left out take their defaults."""
+        if isinstance(values, Mapping):
+            records = _records_of(cls).items()
+            read = {name: record.from_dict(values[name]) for name, record in records if name in values}
+            values = {**values, **read}
+        return from_mapping(cls, values)
+
+
+@functools.cache
+def _records_of(config: Any) -> dict[str, type[ConfigRecord]]:
+    """The records within a record: field -> class."""
+    return {entry.name: entry.metadata[_RECORD] for entry in dataclasses.fields(config) if _RECORD in entry.metadata}
 
 
 Check = Callable[[Any], None]
 
 
 @functools.cache  # every run in a list has its configuration checked
-def _checks_of(config: type) -> tuple[tuple[str, bool, Check], ...]:
+def _checks_of(config: Any) -> tuple[tuple[str, bool, Check], ...]:
     """Field, whether it may be None, and what raises if a value is wrong."""
     checks: list[tuple[str, bool, Check]] = []
     for entry in dataclasses.fields(config):

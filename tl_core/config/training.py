@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import partial
 from types import MappingProxyType
 from typing import Any, Final
 
 from tl_core.config.augmentation import AugmentationConfig
 from tl_core.config.head import HeadConfig
-from tl_core.config.setting import Setting, nested, records_of, require_valid, setting, settings_of
-from tl_core.config.validation import from_mapping
+from tl_core.config.setting import ConfigRecord, Setting, nested, setting, settings_of
 from tl_core.storage.schemas import CONFIGURATION
 
 LEARNING_RATE_RANGE: Final = (1e-7, 1.0)
@@ -24,7 +23,7 @@ DEFAULT_HEAD: Final = HeadConfig(feature_normalization="layer", dense_units=(512
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrainingConfig:
+class TrainingConfig(ConfigRecord):
     """One training: a backbone, how much of it stays frozen, a head, and how to fit them.
 
     Phase 1 (feature extraction) trains the head for ``epochs`` with the whole backbone frozen. Phase 2
@@ -220,14 +219,6 @@ class TrainingConfig:
         high=2**31 - 1,
     )
 
-    def __post_init__(self) -> None:
-        require_valid(self)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON; `from_dict` restores the same record."""
-        values = {entry.name: getattr(self, entry.name) for entry in fields(self)}
-        return values | {name: values[name].to_dict() for name in records_of(type(self))}
-
     def to_file(self) -> dict[str, Any]:
         """What a file holds: plain values with the version of their form; `from_file` restores the same record."""
         return CONFIGURATION.stamped(self.to_dict())
@@ -241,18 +232,6 @@ class TrainingConfig:
             NewerVersionError: a newer version of this program wrote it.
         """
         return cls.from_dict(CONFIGURATION.upgraded(values))
-
-    @classmethod
-    def from_dict(cls, values: Any) -> TrainingConfig:
-        """Read what `to_dict` wrote; settings left out take their defaults.
-
-        Raises:
-            ConfigError: a name is unknown or a value out of its range.
-        """
-        if isinstance(values, dict):
-            records = records_of(cls).items()
-            values = values | {name: record.from_dict(values[name]) for name, record in records if name in values}
-        return from_mapping(cls, values)
 
 
 SETTINGS: Final[Mapping[str, Setting]] = MappingProxyType(settings_of(TrainingConfig))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import fields
@@ -40,10 +41,15 @@ def from_mapping(record: type[T], values: Any) -> T:
     """
     if not isinstance(values, Mapping):
         raise ConfigError(f"A configuration must be a set of named values. Received: {type(values).__name__}.")
-    known = {field.name for field in fields(record)}  # type: ignore[arg-type]
-    unknown = sorted(str(name) for name in values if name not in known)
-    if unknown:
+    known = _names_of(record)
+    if unknown := values.keys() - known:
         raise ConfigError(
-            f"The configuration has an unknown setting: {', '.join(unknown)}. Known are: {', '.join(sorted(known))}."
+            f"The configuration has an unknown setting: {', '.join(sorted(map(str, unknown)))}. Known are: "
+            f"{', '.join(sorted(known))}."
         )
     return record(**values)
+
+
+@functools.cache  # every run in a list has its configuration read
+def _names_of(record: Any) -> frozenset[str]:
+    return frozenset(field.name for field in fields(record))
