@@ -48,6 +48,7 @@ FLOORS = {
 MAX_PACKAGES = 20  # of tl_core
 MAX_ROOT_MODULES = 3  # of tl_core: __init__, __main__, and what every floor uses, errors
 MAX_MODULES = 14  # of a package, its subpackages counted by themselves
+MAX_CONFIG_MODULES = 15  # that have a `TrainingConfig` on its way to a saved model
 SMALL_MODULE = 40  # lines; with so few a module has several importers, or is where a process begins
 
 HEAVY = {"tensorflow", "keras", "tf2onnx", "openvino", "sklearn", "skimage"}
@@ -79,7 +80,8 @@ ALLOWED_WORDS = {"tl_core.imported_models.check.weights": {r"\bh5py\b"}}
 class Import:
     module: str
     imported: str
-    at_top: bool
+    at_top: bool  # and so done when the module is imported
+    for_types: bool  # below TYPE_CHECKING, for annotations alone
 
 
 def python_files(*folders: str) -> list[Path]:
@@ -93,7 +95,7 @@ def module_name(path: Path) -> str:
 
 def imports_of(path: Path) -> Iterator[Import]:
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    skipped = {id(child) for node in ast.walk(tree) if _is_type_checking(node) for child in ast.walk(node)}
+    for_types = {id(child) for node in ast.walk(tree) if _is_type_checking(node) for child in ast.walk(node)}
     inner = {
         id(child)
         for node in ast.walk(tree)
@@ -101,10 +103,9 @@ def imports_of(path: Path) -> Iterator[Import]:
         for child in ast.walk(node)
     }
     for node in ast.walk(tree):
-        if id(node) in skipped:
-            continue
         for imported in _imported(node):
-            yield Import(module_name(path), imported, id(node) not in inner)
+            types = id(node) in for_types
+            yield Import(module_name(path), imported, id(node) not in inner and not types, types)
 
 
 def _is_type_checking(node: ast.AST) -> bool:
@@ -252,8 +253,8 @@ def test_nothing_unsafe_or_vague(path: Path):
 def test_no_group_of_modules_imports_itself_in_a_circle(folder: str):
     graph: dict[str, set[str]] = {}
     for path in python_files(folder):
-        found = {entry.imported for entry in imports_of(path) if entry.at_top and entry.imported.startswith(folder)}
-        graph[module_name(path)] = found - {module_name(path)}
+        found = {entry.imported for entry in imports_of(path) if entry.at_top or entry.for_types}
+        graph[module_name(path)] = {name for name in found if name.startswith(folder)} - {module_name(path)}
     assert _circle(graph) is None
 
 
@@ -272,3 +273,37 @@ def _circle(graph: dict[str, set[str]]) -> list[str] | None:
         return None
 
     return next((found for module in graph if (found := visit(module, []))), None)
+
+
+OTHER_CONFIGS = ("keras", "tf")
+
+
+def has_a_config(path: Path) -> bool:
+    """Whether a module names the type `TrainingConfig`, or reads the ``config`` of a run."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if "TrainingConfig" in (getattr(node, "id", ""), getattr(node, "attr", ""), getattr(node, "name", "")):
+            return True
+        if (
+            isinstance(node, ast.Attribute)
+            and node.attr == "config"
+            and ast.unparse(node.value) not in ("keras", "tf")
+        ):
+            return True
+    return False
+
+
+def test_a_configuration_passes_through_few_modules_on_its_way_to_a_saved_model():
+    """Counted are the modules of the queue and those it imports, directly or through others, in functions and for
+    types too, which receive, hold or pass on the whole of a `TrainingConfig`."""
+    paths = {module_name(path): path for path in python_files("tl_core")}
+    on_the_way = {name for name in paths if package_of(name) == "tl_core.jobs"}
+    todo = list(on_the_way)
+    while todo:
+        found = {name for entry in imports_of(paths[todo.pop()]) for name in with_parents(entry.imported)}
+        new = (found & paths.keys()) - on_the_way
+        on_the_way |= new
+        todo += new
+    assert "tl_core.training.saving" in on_the_way
+    holders = sorted(name for name in on_the_way if has_a_config(paths[name]))
+    assert {"tl_core.jobs.queue", "tl_core.training.run", "tl_core.models.classifier"} <= set(holders)
+    assert len(holders) <= MAX_CONFIG_MODULES, holders

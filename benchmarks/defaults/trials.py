@@ -22,12 +22,11 @@ from tl_core.features.compiled import compile_network
 from tl_core.features.partition import TrainedPart
 from tl_core.machine.device import use_device
 from tl_core.models.head import build_head
-from tl_core.training.callbacks import Callback
 from tl_core.training.callbacks.best_model import BestModel
 from tl_core.training.callbacks.early_stopping import EarlyStopping
-from tl_core.training.data import CachedFeatures, PhaseData, Subset
+from tl_core.training.inputs import CachedFeatures, PhaseData, Subset
 from tl_core.training.losses import Loss
-from tl_core.training.trainer import FitSettings, Trainer
+from tl_core.training.trainer import Callback, FitSettings, Trainer
 
 BACKBONE: Final = "efficientnet_lite0"
 _CHUNK: Final = 64  # images resized and computed at a time

@@ -16,7 +16,8 @@ from tests.faults.full_disk import full_disk
 from tl_core.errors import WorkspaceError
 from tl_core.runs import RunFolder
 from tl_core.runs.record import CHECKPOINT_FILE, LATEST_FILES
-from tl_core.training.callbacks.backup import Checkpoint, keep_latest, load_checkpoint, save_checkpoint
+from tl_core.training.callbacks.backup import keep_latest, load_checkpoint, save_checkpoint
+from tl_core.training.trainer import Checkpoint
 
 EPOCHS = 3  # whole ones; the next is cut off
 

@@ -88,8 +88,10 @@ def _read_table() -> Iterator[Backbone]:
     numbers: dict[Any, type] = {"int": int, "int | None": int, "float | None": float}
     with TABLE.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
-            cells = ((field, row[field.name]) for field in fields(Backbone))
-            values = {field.name: numbers.get(field.type, str)(cell) if cell else None for field, cell in cells}
+            values: dict[str, Any] = {}
+            for field in fields(Backbone):
+                cell = row[field.name]
+                values[field.name] = numbers.get(field.type, str)(cell) if cell else None
             yield Backbone(**values)
 
 

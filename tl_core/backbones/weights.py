@@ -111,8 +111,8 @@ def _download(backbone: Backbone, path: Path, task: TaskContext) -> None:
     except WorkspaceError as error:
         raise WeightsUnavailableError(_offline(backbone, "it could not be written to the disk")) from error
     except (urllib.error.URLError, TimeoutError, OSError) as error:
-        answered = isinstance(error, urllib.error.HTTPError)
-        reason = f"the server answered {error.code}" if answered else "there is no connection to the server"
+        code = error.code if isinstance(error, urllib.error.HTTPError) else None
+        reason = f"the server answered {code}" if code else "there is no connection to the server"
         raise WeightsUnavailableError(_offline(backbone, reason)) from error
 
 

@@ -122,48 +122,44 @@ class ConfigRecord:
     __slots__ = ()
 
     def __post_init__(self) -> None:
-        for field, optional, check in _checks_of(self.__class__):
-            value = getattr(self, field)
+        kind: Any = self.__class__
+        for name, optional, check, _ in _fields_of(kind):
+            value = getattr(self, name)
             if value is not None or not optional:
                 check(value)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; `from_dict` restores the same record."""
-        values = {field: getattr(self, field) for field, _, _ in _checks_of(self.__class__)}
-        values |= {field: values[field].to_dict() for field in _records_of(self.__class__)}
-        return {field: list(value) if isinstance(value, tuple) else value for field, value in values.items()}
+        kind: Any = self.__class__
+        values = {name: getattr(self, name) for name, _, _, _ in _fields_of(kind)}
+        values |= {name: values[name].to_dict() for name, _, _, record in _fields_of(kind) if record}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
     @classmethod
     def from_dict(cls, values: Any) -> Self:
         """Read what `to_dict` wrote; settings left out take their defaults."""
         if isinstance(values, Mapping):
-            records = _records_of(cls).items()
-            read = {name: record.from_dict(values[name]) for name, record in records if name in values}
-            values = {**values, **read}
+            kind: Any = cls
+            records = ((name, record) for name, _, _, record in _fields_of(kind) if record and name in values)
+            values = {**values, **{name: record.from_dict(values[name]) for name, record in records}}
         return from_mapping(cls, values)
-
-
-@functools.cache
-def _records_of(config: Any) -> dict[str, type[ConfigRecord]]:
-    """The records within a record: field -> class."""
-    return {entry.name: entry.metadata[_RECORD] for entry in dataclasses.fields(config) if _RECORD in entry.metadata}
 
 
 Check = Callable[[Any], None]
 
 
-@functools.cache  # every run in a list has its configuration checked
-def _checks_of(config: Any) -> tuple[tuple[str, bool, Check], ...]:
-    """Field, whether it may be None, and what raises if a value is wrong."""
-    checks: list[tuple[str, bool, Check]] = []
+@functools.cache  # every run in a list has its configuration read and checked
+def _fields_of(config: Any) -> tuple[tuple[str, bool, Check, type[ConfigRecord] | None], ...]:
+    """Field, whether it may be None, what raises if a value is wrong, and its class where it is a record."""
+    found: list[tuple[str, bool, Check, type[ConfigRecord] | None]] = []
     for entry in dataclasses.fields(config):
-        known: Setting | None = entry.metadata.get(_KEY)
-        if known is None:
-            checks.append((entry.name, False, partial(_require_record, entry.name, entry.metadata[_RECORD])))
+        if record := entry.metadata.get(_RECORD):
+            found.append((entry.name, False, partial(_require_record, entry.name, record), record))
         else:
-            name = entry.name.replace("_", " ").capitalize()
-            checks.append((entry.name, known.optional, _check_of(known, name)))
-    return tuple(checks)
+            known: Setting = entry.metadata[_KEY]
+            check = _check_of(known, entry.name.replace("_", " ").capitalize())
+            found.append((entry.name, known.optional, check, None))
+    return tuple(found)
 
 
 def _check_of(known: Setting, name: str) -> Check:

@@ -41,7 +41,8 @@ def from_mapping(record: type[T], values: Any) -> T:
     """
     if not isinstance(values, Mapping):
         raise ConfigError(f"A configuration must be a set of named values. Received: {type(values).__name__}.")
-    known = _names_of(record)
+    kind: Any = record
+    known = _names_of(kind)
     if unknown := values.keys() - known:
         raise ConfigError(
             f"The configuration has an unknown setting: {', '.join(sorted(map(str, unknown)))}. Known are: "

@@ -30,8 +30,9 @@ from tl_core.models.freezing import freeze_layers
 from tl_core.models.optimizers import build_optimizer
 from tl_core.planning.speed import PhaseSpeed, Speed, save_speed
 from tl_core.storage.workspace import Workspace
-from tl_core.training.data import CachedFeatures, Inputs, LiveImages, Subset, augmenter, layers_to_run_once
+from tl_core.training.data import augmenter, layers_to_run_once
 from tl_core.training.epoch_runner import EpochRunner
+from tl_core.training.inputs import CachedFeatures, Inputs, LiveImages, Subset
 from tl_core.training.losses import Loss
 from tl_core.training.saving import save_model
 

@@ -1,15 +1,14 @@
-"""What a phase is trained and checked with: features computed once, or images that are read again in every epoch."""
+"""Makes the data of a phase: cuts the classifier, and runs the frozen layers once over what can be cached."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 import keras
 import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 
 from tl_core.config import AugmentationConfig
@@ -18,89 +17,15 @@ from tl_core.errors import StoppedError
 from tl_core.features.choose_cut import choose_cut
 from tl_core.features.compiled import CompiledNetwork, Network, compile_network
 from tl_core.features.compute import FEATURES_KIND, FeatureJob, compute_features
-from tl_core.features.images import STOPPED, ImageRows
-from tl_core.features.partition import Partition, TrainedPart, partition_classifier, weights_fingerprint
+from tl_core.features.images import STOPPED
+from tl_core.features.partition import Partition, partition_classifier, weights_fingerprint
 from tl_core.models.augmentation import build_augmentation
 from tl_core.training.callbacks.event_log import FEATURES
+from tl_core.training.inputs import CachedFeatures, Images, Inputs, LiveImages, PhaseData, Rows, Subset
 from tl_core.training.losses import sample_weights
 from tl_core.training.setup import TrainingSetup
 
-Array = npt.NDArray[Any]
-Images = npt.NDArray[np.uint8]
-Rows = npt.NDArray[np.int64]
-
 MAX_LIVE_BATCH: Final = 64  # images at once through the frozen layers, where the batches of the training go through
-
-
-class Inputs(Protocol, Hashable):
-    """Inputs of a trained part, by row."""
-
-    def read(self, rows: Rows) -> list[Array]:
-        """One array ``(len(rows), ...)`` per input of the trained part."""
-
-
-class CachedFeatures:
-    """Outputs of the frozen layers, computed once: arrays on the disk or in memory."""
-
-    def __init__(self, arrays: Sequence[Array]) -> None:
-        self.arrays = tuple(arrays)
-
-    @property
-    def bytes(self) -> int:
-        """Size of all arrays."""
-        return sum(array.nbytes for array in self.arrays)
-
-    def read(self, rows: Rows) -> list[Array]:
-        """The given rows of each array."""
-        return [array[rows] for array in self.arrays]
-
-
-class LiveImages:
-    """Images read each time, augmented if configured, and run through the frozen layers if there are any."""
-
-    def __init__(
-        self, images: ImageRows, augment: Callable[[Images], Images] | None = None, network: Network | None = None
-    ) -> None:
-        self._images = images
-        self._augment = augment
-        self._network = network
-
-    def read(self, rows: Rows) -> list[Array]:
-        """The inputs of the trained part for these images, now."""
-        images = self._images.read(rows)
-        if self._augment is not None:
-            images = self._augment(images)
-        return [images] if self._network is None else self._network(images)
-
-
-@dataclass(frozen=True, slots=True)
-class Subset:
-    """Rows of some inputs for training or validation."""
-
-    inputs: Inputs
-    rows: Rows  # (m,)
-    labels: npt.NDArray[np.int32]  # (m,)
-    weights: npt.NDArray[np.float32]  # (m,) of each image in the loss
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-
-@dataclass(frozen=True, slots=True)
-class PhaseData:
-    """What one phase trains, and on what."""
-
-    trained: TrainedPart
-    train: Callable[[int], Subset]  # by epoch: of cached views each draws its own
-    validation: Subset
-    test: Subset | None = None
-    frozen: Callable[[tf.Tensor], list[tf.Tensor]] | None = None  # uint8 images -> inputs of the trained part
-    text: str = ""  # what is trained, as text
-
-    @property
-    def checks_quickly(self) -> bool:
-        """Whether validation and test images need not go through the frozen layers again."""
-        return isinstance(self.validation.inputs, CachedFeatures)
 
 
 def prepare_phase(setup: TrainingSetup, phase: Phase) -> PhaseData:
@@ -157,10 +82,6 @@ class _Part:
     def __len__(self) -> int:
         return len(self.plain) + len(self.changed)
 
-    def place(self, inputs: Inputs, rows: Rows) -> Rows:
-        """The rows of these plain images in the inputs."""
-        return np.searchsorted(self.plain, rows) if isinstance(inputs, CachedFeatures) else rows
-
 
 class _PhaseBuilder:
     """Makes the data of one phase."""
@@ -173,22 +94,19 @@ class _PhaseBuilder:
         self._networks: dict[int, CompiledNetwork] = {}  # by batch size
 
     def build(self) -> PhaseData:
-        parts = self._parts()
+        setup, parts = self._setup, self._parts()
         made = self._make(parts)
+        learning = len(setup.classifier.base.layers) - self._frozen_layers
         return PhaseData(
             trained=self._partition.trained,
             train=self._training(parts[0], made[0]),
-            validation=self._unchanged(parts[-1], made[-1], self._setup.rows_of("validation")),
-            test=self._unchanged(parts[-1], made[-1], rows) if len(rows := self._setup.rows_of("test")) else None,
+            validation=self._unchanged(parts[-1], made[-1], setup.rows_of("validation")),
+            test=self._unchanged(parts[-1], made[-1], rows) if len(rows := setup.rows_of("test")) else None,
             frozen=self._partition.frozen,
-            text=self._text(),
+            text=f"Fine-tuning the last {learning} layers of the backbone"
+            if learning
+            else "Training the head on the features of the frozen backbone",
         )
-
-    def _text(self) -> str:
-        learning = len(self._setup.classifier.base.layers) - self._frozen_layers
-        if learning:
-            return f"Fine-tuning the last {learning} layers of the backbone"
-        return "Training the head on the features of the frozen backbone"
 
     def _parts(self) -> tuple[_Part, ...]:
         """One part, or two where held-out images need a higher precision than training images."""
@@ -202,20 +120,23 @@ class _PhaseBuilder:
         learned = _Part(none, np.tile(self._train_rows, views)) if views else _Part(self._train_rows, none)
         return learned, _Part(held_out, none, exact=True)
 
-    def _make(self, parts: Sequence[_Part]) -> list[Inputs]:
+    def _make(self, parts: tuple[_Part, ...]) -> list[Inputs]:
         if self._partition.frozen is None:
             return [LiveImages(self._setup.images)] * len(parts)
         total = sum(map(len, parts))
         self._setup.log.begin(FEATURES, f"Running the frozen layers once over {total:,} images")
-        made, done = [], 0
-        for part in parts:
-            made.append(self._features(part, done, total))
-            done += len(part)
-        return made
+        return [self._features(part, sum(map(len, parts[:index])), total) for index, part in enumerate(parts)]
 
     def _features(self, part: _Part, before: int, total: int) -> Inputs:
         setup, log = self._setup, self._setup.log
-        job = self._job(part)
+        job = FeatureJob(
+            images=setup.images,
+            rows=np.concatenate([part.plain, part.changed]),
+            outputs=self._partition.outputs,
+            key=self._key(part),
+            plain=len(part.plain),
+            augment=self._augmenter() if len(part.changed) else None,
+        )
         arrays = compute_features(
             setup.cache,
             job,
@@ -230,20 +151,9 @@ class _PhaseBuilder:
         log.note("The features are too large to keep, so the frozen layers run again in every epoch.")
         return LiveImages(setup.images, None, self._network(exact=part.exact))
 
-    def _job(self, part: _Part) -> FeatureJob:
-        setup = self._setup
-        augment = augmenter(setup.augmentation, setup.seed, setup.images.size) if len(part.changed) else None
-        return FeatureJob(
-            images=setup.images,
-            rows=np.concatenate([part.plain, part.changed]),
-            outputs=self._partition.outputs,
-            key=self._key(part),
-            plain=len(part.plain),
-            augment=augment,
-        )
-
     def _key(self, part: _Part) -> dict[str, Any]:
         setup, device = self._setup, self._setup.device
+        precision = "float32" if part.exact and device.fast_features else device.trunk_precision
         key: dict[str, Any] = {
             "dataset": setup.dataset.fingerprint,
             "images": [setup.dataset.images[row].pixels_sha256[:16] for row in part.plain],
@@ -251,11 +161,7 @@ class _PhaseBuilder:
             "weights": self._fingerprint,
             "size": setup.images.size,
             "cut": self._partition.name,
-            "precision": [
-                device.kind,
-                device.dtype_policy,
-                "float32" if part.exact and device.fast_features else device.trunk_precision,
-            ],
+            "precision": [device.kind, device.dtype_policy, precision],
         }
         if len(part.changed):
             key |= {"views": setup.views, "seed": setup.seed, "augmentation": setup.augmentation.to_dict()}
@@ -265,32 +171,36 @@ class _PhaseBuilder:
     def _fingerprint(self) -> str:
         return weights_fingerprint(self._partition.frozen_weights)
 
-    def _unchanged(self, part: _Part, inputs: Inputs, rows: Rows) -> Subset:
-        """Images of the held-out splits; they count as training images."""
+    def _augmenter(self) -> Callable[[Images], Images]:
+        return augmenter(self._setup.augmentation, self._setup.seed, self._setup.images.size)
+
+    def _subset(self, inputs: Inputs, rows: Rows, places: Rows) -> Subset:
+        """Images, by their rows in the dataset and their places in the inputs."""
         labels = self._setup.labels[rows]
-        return Subset(inputs, part.place(inputs, rows), labels, sample_weights(labels, self._setup.class_weights))
+        return Subset(inputs, places, labels, sample_weights(labels, self._setup.class_weights))
+
+    def _unchanged(self, part: _Part, inputs: Inputs, rows: Rows) -> Subset:
+        """Images as they are; those of the held-out splits count as training images."""
+        places = np.searchsorted(part.plain, rows) if isinstance(inputs, CachedFeatures) else rows
+        return self._subset(inputs, rows, places)
 
     def _training(self, part: _Part, inputs: Inputs) -> Callable[[int], Subset]:
         """The training images of an epoch."""
         setup, rows = self._setup, self._train_rows
-        labels = setup.labels[rows]
-        weights = sample_weights(labels, setup.class_weights)
         if len(part.changed) and isinstance(inputs, CachedFeatures):
-            return functools.partial(self._draw_views, inputs, len(part.plain), labels, weights)
+            return functools.partial(self._draw_views, self._subset(inputs, rows, rows), len(part.plain))
         if setup.live or len(part.changed):
-            return _always(Subset(self._live_images(), rows, labels, weights))
-        return _always(Subset(inputs, part.place(inputs, rows), labels, weights))
+            batch_size = min(setup.batch_size, MAX_LIVE_BATCH)
+            network = None if self._partition.frozen is None else self._network(batch_size)
+            same = self._subset(LiveImages(setup.images, self._augmenter(), network), rows, rows)
+        else:
+            same = self._unchanged(part, inputs, rows)
+        return lambda _: same
 
-    def _draw_views(self, inputs: Inputs, first: int, labels: Any, weights: Any, epoch: int) -> Subset:
-        count = len(self._train_rows)
+    def _draw_views(self, images: Subset, first: int, epoch: int) -> Subset:
+        count = len(images)
         views = np.random.default_rng([self._setup.seed, epoch, 1]).integers(self._setup.views, size=count)
-        return Subset(inputs, first + views * count + np.arange(count), labels, weights)
-
-    def _live_images(self) -> LiveImages:
-        setup = self._setup
-        batch_size = min(setup.batch_size, MAX_LIVE_BATCH)
-        network = None if self._partition.frozen is None else self._network(batch_size)
-        return LiveImages(setup.images, augmenter(setup.augmentation, setup.seed, setup.images.size), network)
+        return replace(images, rows=first + views * count + np.arange(count))
 
     def _network(self, batch_size: int | None = None, *, exact: bool = False) -> Network:
         """The frozen part compiled for batches of this size, by itself of as many images as suit the device.
@@ -316,10 +226,3 @@ class _PhaseBuilder:
             )
             setup.log.note(f"The frozen layers run on {network.text}.")
         return self._networks[batch_size].exact if exact else self._networks[batch_size]
-
-
-def _always(subset: Subset) -> Callable[[int], Subset]:
-    def of_epoch(_epoch: int) -> Subset:
-        return subset
-
-    return of_epoch

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import keras
 import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 
 from tl_core.features.partition import TrainedPart
-from tl_core.training.data import CachedFeatures, Inputs, Rows, Subset
-from tl_core.training.loops import InMemoryLoop, Loop, StreamingLoop, Sums
+from tl_core.training.inputs import Array, CachedFeatures, Inputs, Rows, Subset
+from tl_core.training.loops import InMemoryLoop, Loop, Step, StreamingLoop
 from tl_core.training.losses import Loss
-from tl_core.training.step import Step
-
-Array = npt.NDArray[Any]
 
 ON_DEVICE_BYTES: Final = 256 << 20  # features up to this size are copied to the device and gathered from there
 
@@ -78,14 +75,17 @@ class EpochRunner:
             Interrupted: a stop was requested.
             NotFinite: the loss of a batch was not finite.
         """
-        totals = _Totals(-(-len(order) // batch_size), report)
-        for images, sums in self._loop_of(subset.inputs).train(subset, order, batch_size):
-            totals.add(images, sums)
-            if not np.isfinite(totals.loss):
+        total_loss = total_correct = 0.0
+        batches, total = self._loop_of(subset.inputs).train(subset, order, batch_size), -(-len(order) // batch_size)
+        for done, (images, sums) in enumerate(batches, start=1):
+            loss, correct = float(sums[0]), float(sums[1])
+            if not math.isfinite(loss):
                 raise NotFinite
+            total_loss, total_correct = total_loss + loss, total_correct + correct
+            report(Batches(done, total, loss / images, correct / images, images))
             if self._should_stop():
                 raise Interrupted
-        return Result(totals.loss / len(order), totals.correct / len(order), np.empty(0))
+        return Result(total_loss / len(order), total_correct / len(order), np.empty(0))
 
     def evaluate(self, subset: Subset, *, should_stop: Callable[[], bool] | None = None) -> Result:
         """Loss, weighted as in the training, accuracy and probabilities, without learning.
@@ -115,20 +115,3 @@ class EpochRunner:
             else:
                 self._loops[inputs] = StreamingLoop(self._step)
         return self._loops[inputs]
-
-
-class _Totals:
-    """Running sums of an epoch, passed to ``report`` piece by piece."""
-
-    def __init__(self, batches: int, report: Callable[[Batches], None]) -> None:
-        self.loss = 0.0
-        self.correct = 0.0
-        self._done = 0
-        self._batches = batches
-        self._report = report
-
-    def add(self, images: int, sums: Sums) -> None:
-        loss, correct = float(sums[0]), float(sums[1])
-        self.loss, self.correct, self._done = self.loss + loss, self.correct + correct, self._done + 1
-        if np.isfinite(loss):
-            self._report(Batches(self._done, self._batches, loss / images, correct / images, images))

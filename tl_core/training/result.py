@@ -16,8 +16,8 @@ from tl_core.runs.evaluations import save_probabilities
 from tl_core.storage.files import write_json
 from tl_core.training.callbacks.best_model import SaveBestModel
 from tl_core.training.callbacks.event_log import EVALUATE, SAVE
-from tl_core.training.data import Subset
 from tl_core.training.epoch_runner import Interrupted, Result
+from tl_core.training.inputs import Subset
 from tl_core.training.setup import TrainingSetup
 from tl_core.training.trainer import Trainer
 

@@ -28,8 +28,7 @@ from tl_core.runs.heartbeat import Heartbeat
 from tl_core.runs.recovery import remove_half_written, reserve_disk, write_with_reserve
 from tl_core.runs.store import ending_of, now, this_process
 from tl_core.storage.files import write_json
-from tl_core.training.callbacks import Callback
-from tl_core.training.callbacks.backup import Backup, Checkpoint, load_checkpoint, remove_checkpoint
+from tl_core.training.callbacks.backup import Backup, load_checkpoint, remove_checkpoint
 from tl_core.training.callbacks.best_model import BestModel, SaveBestModel
 from tl_core.training.callbacks.early_stopping import EarlyStopping
 from tl_core.training.callbacks.event_log import EventLogger, describe
@@ -41,7 +40,7 @@ from tl_core.training.epoch_runner import Interrupted
 from tl_core.training.result import save_result
 from tl_core.training.saving import require_room
 from tl_core.training.setup import TrainingSetup, release, set_up_training
-from tl_core.training.trainer import FitSettings, Trainer
+from tl_core.training.trainer import Callback, Checkpoint, FitSettings, Trainer
 
 logger = logging.getLogger(__name__)
 

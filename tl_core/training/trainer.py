@@ -1,27 +1,33 @@
-"""The training loop: ``Trainer.fit(phase, data)`` trains one phase, epoch by epoch, and calls its callbacks."""
+"""The training loop: ``Trainer.fit(phase, data)`` trains one phase, epoch by epoch, and calls its callbacks.
+
+The hooks of a `Callback` are those of Keras; the callbacks themselves are in `tl_core.training.callbacks`.
+"""
 
 from __future__ import annotations
 
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from tl_core.config.phases import RATE_TITLES, Phase
 from tl_core.errors import DivergedError
 from tl_core.models.optimizers import build_optimizer
 from tl_core.runs import Best
-from tl_core.training.callbacks import Callback
-from tl_core.training.callbacks.backup import Checkpoint
-from tl_core.training.data import PhaseData
 from tl_core.training.epoch_runner import Batches, EpochRunner, NotFinite, Result
+from tl_core.training.inputs import PhaseData, Subset
 from tl_core.training.losses import Loss
 from tl_core.training.saving import restore
+
+Array = npt.NDArray[Any]
+States = dict[str, dict[str, Any]]
+"""What the callbacks keep, by their name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +49,69 @@ class EpochLogs:
     validation: Result
     learning_rate: float  # at its start
     seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """The end of an epoch, from which a training can go on."""
+
+    phase: str
+    first_epoch: int  # of the phase
+    epoch: int  # that is complete, counted from 1 over all phases
+    batch_size: int
+    callbacks: States
+    variables: list[Array]  # of the trained part
+    optimizer: list[Array]
+
+    def with_new_patience(self) -> Checkpoint:
+        """The same, with as much patience as at the beginning: for epochs that were not planned before."""
+        states = {name: {**state, "wait": 0} if "wait" in state else state for name, state in self.callbacks.items()}
+        return replace(self, callbacks=states)
+
+
+class Callback:
+    """The hooks that a `Trainer` calls; a callback overrides those it needs.
+
+    They are called in their order, so that each finds done what those before it do; at the end of the training in the
+    reverse one. Epochs are counted from 1 over all phases.
+    """
+
+    name: ClassVar[str] = ""  # key of its state in a checkpoint; "" = it has none
+
+    def on_phase_begin(self, trainer: Trainer) -> None:
+        """A phase begins, or goes on after an interruption (``trainer.resumed``); its weights are in place."""
+
+    def on_epoch_begin(self, trainer: Trainer, epoch: int) -> None:
+        """An epoch begins."""
+
+    def on_train_batch_end(self, trainer: Trainer, batches: Batches) -> None:
+        """A training batch is complete."""
+
+    def on_test_begin(self, trainer: Trainer) -> None:
+        """The validation of an epoch begins."""
+
+    def on_epoch_end(self, trainer: Trainer, epoch: int, logs: EpochLogs) -> None:
+        """An epoch is complete; its weights are in place."""
+
+    def on_phase_end(self, trainer: Trainer) -> None:
+        """A phase has ended, also by an error or a stop."""
+
+    def on_train_end(self, trainer: Trainer) -> None:
+        """The training has ended, however; the weights of its best epoch are in place."""
+
+    def on_note(self, trainer: Trainer, text: str) -> None:
+        """A decision that the person should know."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """What it needs to go on after an interruption: plain JSON values, and lists of arrays."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what `state_dict` returned; called before `on_phase_begin`.
+
+        Raises:
+            KeyError: the state is of another form; so may other errors of wrong types.
+        """
 
 
 class Trainer:
@@ -115,7 +184,7 @@ class Trainer:
         finally:
             self.tell("on_phase_end")
 
-    def evaluate(self, subset: Any, should_stop: Callable[[], bool] | None = None) -> Result:
+    def evaluate(self, subset: Subset, should_stop: Callable[[], bool] | None = None) -> Result:
         """The figures of the weights in place on some images of the phase's data.
 
         Raises:

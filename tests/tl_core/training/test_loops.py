@@ -11,8 +11,8 @@ import pytest
 from tl_core.features.partition import TrainedPart
 from tl_core.models.optimizers import build_optimizer
 from tl_core.training import loops
-from tl_core.training.data import CachedFeatures, Subset
 from tl_core.training.epoch_runner import EpochRunner, NotFinite
+from tl_core.training.inputs import CachedFeatures, Subset
 from tl_core.training.losses import Loss
 
 IMAGES, CLASSES, BATCH = 97, 3, 4  # 24 whole batches and one of a single image

@@ -12,58 +12,32 @@ import os
 import time
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from tl_core.config.phases import HEAD, PHASE_TITLES
 from tl_core.errors import TransferLearningError
 from tl_core.runs import RunFolder, read_events
 from tl_core.runs.record import CHECKPOINT_FILE, LATEST_FILES
 from tl_core.storage.files import overwriting, replacing
-from tl_core.training.callbacks import Callback
 from tl_core.training.callbacks.best_model import BestModel
 from tl_core.training.callbacks.early_stopping import EarlyStopping
 from tl_core.training.callbacks.event_log import EventLogger
 from tl_core.training.callbacks.reduce_lr_on_plateau import ReduceLROnPlateau
-
-if TYPE_CHECKING:
-    from tl_core.training.trainer import EpochLogs, Trainer
+from tl_core.training.trainer import Array, Callback, Checkpoint, EpochLogs, States, Trainer
 
 logger = logging.getLogger(__name__)
-
-Array = npt.NDArray[Any]
-States = dict[str, dict[str, Any]]
-"""What the callbacks keep, by their name."""
 
 CHECKPOINT_INTERVAL: Final = 10.0  # seconds between two checkpoints that outlive a power cut; others: every epoch
 MAX_LAST_CHECKPOINT: Final = 200 << 20  # bytes saved of a run that has ended, so that more epochs can follow
 VERSION: Final = 2
+_PLAIN: Final = {"phase": str, "first_epoch": int, "epoch": int, "batch_size": int}
 _END_OF_ZIP: Final = 22  # bytes of the record that ends a zip file without a comment
 _UNREADABLE: Final = (
     OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile, TransferLearningError,
 )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checkpoint:
-    """The end of an epoch."""
-
-    phase: str
-    first_epoch: int  # of the phase
-    epoch: int  # that is complete, counted from 1 over all phases
-    batch_size: int
-    callbacks: States
-    variables: list[Array]  # of the trained part
-    optimizer: list[Array]
-
-    def with_new_patience(self) -> Checkpoint:
-        """The same, with as much patience as at the beginning: for epochs that were not planned before."""
-        states = {name: {**state, "wait": 0} if "wait" in state else state for name, state in self.callbacks.items()}
-        return replace(self, callbacks=states)
 
 
 class Backup(Callback):
@@ -160,18 +134,10 @@ def _to_arrays(checkpoint: Checkpoint) -> dict[str, Any]:
         lists = {key: value for key, value in state.items() if isinstance(value, list)}
         states[name] = {key: value for key, value in state.items() if key not in lists}
         groups |= {f"{name}/{key}": value for key, value in lists.items()}
-    head = {
-        "version": VERSION,
-        "phase": checkpoint.phase,
-        "first_epoch": checkpoint.first_epoch,
-        "epoch": checkpoint.epoch,
-        "batch_size": checkpoint.batch_size,
-        "callbacks": states,
-        "counts": {name: len(values) for name, values in groups.items()},
-    }
-    arrays: dict[str, Any] = {
-        f"{name}_{index}": value for name, values in groups.items() for index, value in enumerate(values)
-    }
+    counts = {name: len(values) for name, values in groups.items()}
+    plain = {name: getattr(checkpoint, name) for name in _PLAIN}
+    head = {"version": VERSION, **plain, "callbacks": states, "counts": counts}
+    arrays = {f"{name}_{index}": value for name, values in groups.items() for index, value in enumerate(values)}
     return {**arrays, "head": np.array(json.dumps(head))}
 
 
@@ -182,7 +148,9 @@ def _read(path: Path, folder: RunFolder) -> Checkpoint | None:
             groups = {
                 name: [file[f"{name}_{index}"] for index in range(count)] for name, count in head["counts"].items()
             }
-        return _from_version_1(head, groups, folder) if head["version"] == 1 else _from_groups(head, groups)
+        if head["version"] == 1:
+            head = _from_version_1(head, groups, folder)
+        return _checked(head, groups)
     except FileNotFoundError:
         return None
     except _UNREADABLE as error:
@@ -198,26 +166,7 @@ def _head(file: Mapping[str, Any]) -> dict[str, Any]:
     return head
 
 
-def _from_groups(head: dict[str, Any], groups: dict[str, list[Array]]) -> Checkpoint:
-    states = head["callbacks"]
-    for name, values in groups.items():
-        callback, _, key = name.partition("/")
-        if key:
-            states[callback][key] = values
-    return _checked(
-        Checkpoint(
-            phase=head["phase"],
-            first_epoch=int(head["first_epoch"]),
-            epoch=int(head["epoch"]),
-            batch_size=int(head["batch_size"]),
-            callbacks=states,
-            variables=groups["variables"],
-            optimizer=groups["optimizer"],
-        )
-    )
-
-
-def _from_version_1(head: dict[str, Any], groups: dict[str, list[Array]], folder: RunFolder) -> Checkpoint:
+def _from_version_1(head: dict[str, Any], groups: dict[str, list[Array]], folder: RunFolder) -> dict[str, Any]:
     state = head["state"]
     known = {"phase", "next_epoch", "batch_size", "phase_best", "waited", "flat", "best"}
     if unknown := state.keys() - known:
@@ -227,17 +176,8 @@ def _from_version_1(head: dict[str, Any], groups: dict[str, list[Array]], folder
     states: States = {name: {"best": state["phase_best"], "wait": wait} for name, wait in counters.items()}
     weights = [] if current else groups["best"]
     states[BestModel.name] = {"best": state["best"], "current": current, "weights": weights, "outdated": True}
-    return _checked(
-        Checkpoint(
-            phase=state["phase"],
-            first_epoch=_first_epoch(folder, state["phase"], state["next_epoch"]),
-            epoch=int(state["next_epoch"]) - 1,
-            batch_size=int(state["batch_size"]),
-            callbacks=states,
-            variables=groups["variables"],
-            optimizer=groups["optimizer"],
-        )
-    )
+    first_epoch = _first_epoch(folder, state["phase"], state["next_epoch"])
+    return {**state, "first_epoch": first_epoch, "epoch": state["next_epoch"] - 1, "callbacks": states}
 
 
 def _first_epoch(folder: RunFolder, phase: str, next_epoch: int) -> int:
@@ -248,14 +188,20 @@ def _first_epoch(folder: RunFolder, phase: str, next_epoch: int) -> int:
     return min((int(event["epoch"]) for event in told if event["phase"] == phase), default=next_epoch)
 
 
-def _checked(checkpoint: Checkpoint) -> Checkpoint:
+def _checked(head: dict[str, Any], groups: dict[str, list[Array]]) -> Checkpoint:
     """Let every callback try its state, so that one of another form shows before anything is trained."""
-    if checkpoint.phase not in PHASE_TITLES:
-        raise ValueError(f"phase {checkpoint.phase}")
+    states = head["callbacks"]
+    for name, values in groups.items():
+        owner, _, key = name.partition("/")
+        if key:
+            states[owner][key] = values
+    plain = {name: convert(head[name]) for name, convert in _PLAIN.items()}
+    if plain["phase"] not in PHASE_TITLES:
+        raise ValueError(f"phase {plain['phase']}")
     for callback in (BestModel(), EarlyStopping(None), ReduceLROnPlateau()):
-        if callback.name in checkpoint.callbacks:
-            callback.load_state_dict(checkpoint.callbacks[callback.name])
-    return checkpoint
+        if callback.name in states:
+            callback.load_state_dict(states[callback.name])
+    return Checkpoint(**plain, callbacks=states, variables=groups["variables"], optimizer=groups["optimizer"])
 
 
 def _epoch_in(path: Path) -> int:

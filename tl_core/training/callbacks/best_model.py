@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import Any, ClassVar, Final
 
 import keras
 import numpy.typing as npt
@@ -13,11 +13,8 @@ import numpy.typing as npt
 from tl_core.models.classifier import Classifier
 from tl_core.runs import Best, RunFolder, update_run
 from tl_core.runs.record import KeptModel
-from tl_core.training.callbacks import Callback
 from tl_core.training.saving import restore, save_model, snapshot, stored_form
-
-if TYPE_CHECKING:
-    from tl_core.training.trainer import EpochLogs, Trainer
+from tl_core.training.trainer import Callback, EpochLogs, Trainer
 
 MODEL_INTERVAL: Final = 30.0  # seconds between two writings of the best model
 
@@ -43,7 +40,6 @@ class BestModel(Callback):
         trainer.best = self.best
 
     def on_epoch_end(self, trainer: Trainer, epoch: int, logs: EpochLogs) -> None:
-        """Compare."""
         loss, accuracy = logs.validation.loss, logs.validation.accuracy
         self.in_place = False
         self._current = self.best is None or loss < self.best.val_loss
@@ -53,7 +49,6 @@ class BestModel(Callback):
             trainer.best = self.best
 
     def on_phase_end(self, trainer: Trainer) -> None:
-        """Put the best weights in place."""
         if self.best is not None:
             restore(trainer.variables, self._weights)
             self.in_place = True
@@ -74,7 +69,6 @@ class BestModel(Callback):
         return {"best": best, "current": self._current, "weights": [] if self._current else self._weights}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """The best epoch."""
         self.best = state["best"] and Best.from_dict(state["best"])
         self._current, self._weights = bool(state["current"]), list(state["weights"])
         self._outdated = bool(state.get("outdated"))

@@ -5,18 +5,15 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from tl_core.runs import Best, EventLog
 from tl_core.runs.heartbeat import Heartbeat
-from tl_core.training.callbacks import Callback
-
-if TYPE_CHECKING:
-    from tl_core.training.epoch_runner import Batches
-    from tl_core.training.trainer import EpochLogs, Trainer
+from tl_core.training.epoch_runner import Batches
+from tl_core.training.trainer import Callback, EpochLogs, Trainer
 
 # The stages around the phases of training, which have the names of `tl_core.config.phases`.
 PREPARE: Final = "prepare"
@@ -98,7 +95,6 @@ class EventLogger(Callback):
         self._events.write("end", status=status, text=text)
 
     def on_phase_begin(self, trainer: Trainer) -> None:
-        """Write what will be trained."""
         first = trainer.epoch + 1
         if trainer.resumed:
             self.note(f"Going on with epoch {first}.")
@@ -140,7 +136,6 @@ class EventLogger(Callback):
             self.slow_step()
 
     def on_epoch_end(self, trainer: Trainer, epoch: int, logs: EpochLogs) -> None:
-        """Write the figures."""
         self._events.write(
             "epoch",
             phase=trainer.phase.name,
@@ -156,7 +151,6 @@ class EventLogger(Callback):
         )
 
     def on_note(self, trainer: Trainer, text: str) -> None:
-        """Write it."""
         self.note(text)
 
     def _due(self) -> bool:

@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import keras
 
@@ -22,10 +22,7 @@ from tl_core.runs.epoch_checkpoints import (
     save_epoch_backbone,
     save_epoch_list,
 )
-from tl_core.training.callbacks import Callback
-
-if TYPE_CHECKING:
-    from tl_core.training.trainer import EpochLogs, Trainer
+from tl_core.training.trainer import Callback, EpochLogs, Trainer
 
 WRITE_INTERVAL: Final = 1.0  # seconds between two writings: short epochs wait in memory, and many are never written
 
@@ -87,7 +84,6 @@ class LastEpochsCheckpoint(Callback):
             self._write()
 
     def on_train_end(self, trainer: Trainer) -> None:
-        """Write what waits in memory."""
         self._write()
 
     def _write(self) -> None:

@@ -6,19 +6,14 @@ graph is compiled for so few images, nothing random is drawn, and a run without 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import tensorflow as tf
 
 from tl_core.errors import ImageError
 from tl_core.models.probabilities import as_class_probabilities
 from tl_core.runs import RunFolder
 from tl_core.runs.watched_images import Images, read_pictures, watched_images
-from tl_core.training.callbacks import Callback
 from tl_core.training.callbacks.event_log import EventLogger
-
-if TYPE_CHECKING:
-    from tl_core.training.trainer import EpochLogs, Trainer
+from tl_core.training.trainer import Callback, EpochLogs, Trainer
 
 
 class WatchedImages(Callback):
@@ -30,7 +25,6 @@ class WatchedImages(Callback):
         self._inputs: list[tf.Tensor] = []
 
     def on_phase_begin(self, trainer: Trainer) -> None:
-        """Run the images through the frozen layers."""
         if self._images is None:
             return
         images, frozen = tf.constant(self._images), trainer.data.frozen
@@ -38,7 +32,6 @@ class WatchedImages(Callback):
         self._inputs = [tf.cast(tensor, tf.float32) if tensor.dtype.is_integer else tensor for tensor in seen]
 
     def on_epoch_end(self, trainer: Trainer, epoch: int, logs: EpochLogs) -> None:
-        """Predict with the trained part."""
         if self._images is not None:
             probabilities = trainer.data.trained(self._inputs, training=False).numpy()
             self._log.watched(epoch, as_class_probabilities(probabilities))
