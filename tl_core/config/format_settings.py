@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from tl_core.backbones.outline import load_outline
 from tl_core.backbones.registry import BACKBONES
-from tl_core.config.phases import fine_tunes
+from tl_core.config.phases import fine_tunes, layers_of
 from tl_core.config.presets import PRESETS
 from tl_core.config.setting import Control, Section, Setting, format_units
 from tl_core.config.training import SETTINGS, TrainingConfig, flatten
-from tl_core.errors import TransferLearningError
 from tl_core.storage.format import number, scientific
 
 _SECTIONS: Final[Mapping[Section, str]] = {
@@ -46,10 +44,8 @@ def backbone_title(config: TrainingConfig) -> str:
 
 def format_frozen(config: TrainingConfig) -> str:
     """How much of the backbone stays frozen: ``all 151``, ``120 of 151``, ``none of 151``."""
-    frozen = config.frozen_layers
-    try:
-        layers = len(load_outline(config.backbone).layers)
-    except (TransferLearningError, FileNotFoundError):  # a run of a version that knew other backbones can be shown
+    frozen, layers = config.frozen_layers, layers_of(config.backbone)
+    if layers is None:
         return "all" if frozen is None else str(frozen)
     if frozen is None or frozen >= layers:
         return f"all {layers}"
@@ -69,9 +65,8 @@ def _takes_part(setting: Setting, config: TrainingConfig) -> bool:
 
 
 def _format_value(setting: Setting, value: Any, config: TrainingConfig) -> str:
-    if setting.path in _BY_PATH:
-        return _BY_PATH[setting.path](config)
-    return _BY_CONTROL[setting.control](setting, value)
+    own = _BY_PATH.get(setting.path)
+    return own(config) if own else _BY_CONTROL[setting.control](setting, value)
 
 
 _BY_PATH: Final[Mapping[str, Callable[[TrainingConfig], str]]] = {

@@ -45,7 +45,8 @@ def phases_of(config: TrainingConfig, layers: int | None = None) -> tuple[Phase,
         config: of the training.
         layers: of the backbone; None = as its outline has them.
     """
-    layers = _layers(config.backbone) if layers is None else layers
+    if layers is None:
+        layers = layers_of(config.backbone) or _UNKNOWN
     frozen = layers if config.frozen_layers is None else config.frozen_layers
     head = Phase(HEAD, layers, config.epochs, config.learning_rate)
     if not config.fine_tune_epochs or frozen >= layers:
@@ -75,8 +76,9 @@ def extended(config: TrainingConfig, trained: Mapping[str, int], epochs: int) ->
     return replace(config, epochs=head + epochs, fine_tune_epochs=0)
 
 
-def _layers(backbone: str) -> int:
+def layers_of(backbone: str) -> int | None:
+    """How many layers a backbone has; None if this version does not know it: a run of another can still be shown."""
     try:
         return len(load_outline(backbone).layers)
     except (TransferLearningError, FileNotFoundError):
-        return _UNKNOWN  # a run of a version that knew other backbones can still be shown
+        return None

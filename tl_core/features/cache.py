@@ -125,18 +125,24 @@ class DiskCache:
     def making(self, kind: str, key: Key, specs: Sequence[ArraySpec]) -> Iterator[list[Array]]:
         """Yield writable arrays; they become the entry when the block ends, and are dropped if it raises.
 
+        ``entry.json`` has what they were made from, and the check sums by which damage shows.
+
         Raises:
             WorkspaceError: there is no room for them, or the cache cannot be written.
         """
         temporary = self._folder / f"{_MAKING}{os.getpid()}-{secrets.token_hex(6)}"
         try:
-            self._make_room(_bytes(specs))
+            if (evictions := self._evictions(_bytes(specs))) is None:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            for path in evictions:
+                shutil.rmtree(path, ignore_errors=True)
             temporary.mkdir(parents=True)
             arrays = [_create(temporary / _file_name(index), spec) for index, spec in enumerate(specs)]
             yield arrays
             for array in arrays:
                 array.flush()  # type: ignore[attr-defined]  # a memmap
-            _seal(temporary, key, len(arrays))
+            sums = [_check_sum(temporary / _file_name(index)) for index in range(len(arrays))]
+            write_json(temporary / _ENTRY_FILE, {"key": dict(key), "check_sums": sums})
             _move(temporary, self._path(kind, key))
         except OSError as error:
             raise WorkspaceError(
@@ -164,13 +170,6 @@ class DiskCache:
             return []
         return [path for path in self._folder.iterdir() if path.is_dir() and not path.name.startswith(".")]
 
-    def _make_room(self, needed: int) -> None:
-        evictions = self._evictions(needed)
-        if evictions is None:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        for path in evictions:
-            shutil.rmtree(path, ignore_errors=True)
-
     def _evictions(self, needed: int) -> list[Path] | None:
         """The entries that must go for ``needed`` bytes, least recently used first; None where all are not enough."""
         self._remove_abandoned()
@@ -191,8 +190,6 @@ class DiskCache:
 
     def _remove_abandoned(self) -> None:
         """Remove what processes that no longer exist left half-made."""
-        if not self._folder.is_dir():
-            return
         for path in self._folder.glob(f"{_MAKING}*"):
             pid = path.name.removeprefix(_MAKING).partition("-")[0]
             if not (pid.isdigit() and psutil.pid_exists(int(pid))):
@@ -232,12 +229,6 @@ def _reserve(path: Path) -> None:
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise  # other reasons: the file system cannot set room aside
-
-
-def _seal(folder: Path, key: Key, count: int) -> None:
-    """Write ``entry.json``: what the entry was made from, and the check sums by which damage shows."""
-    sums = [_check_sum(folder / _file_name(index)) for index in range(count)]
-    write_json(folder / _ENTRY_FILE, {"key": dict(key), "check_sums": sums})
 
 
 def _open_checked(folder: Path) -> list[Array]:

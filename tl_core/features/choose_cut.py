@@ -13,7 +13,7 @@ from typing import Final
 
 import keras
 
-from tl_core.features.split import cut_tensors
+from tl_core.features.partition import cut_tensors
 
 # Orders of magnitude on two cores of a server CPU of 2023; their ratios decide, not their sizes.
 READ_BYTES_PER_SECOND: Final = 0.6e9  # gathering a batch from a memory-mapped file, and copying it to TensorFlow

@@ -10,7 +10,7 @@ import functools
 import logging
 import threading
 from collections.abc import Callable
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -28,26 +28,43 @@ Forward = Callable[[tf.Tensor], list[tf.Tensor]]
 
 CLOSE_ENOUGH: Final = 0.99  # cosine between bfloat16 and float32 outputs of one batch
 MAX_BATCH: Final = 64  # images at once where the batch size is free
+_HINTS: Final = {"float32": "f32", "bfloat16": "bf16"}
 FALLBACK: Final = "OpenVINO is not used ({reason}); the frozen layers run on TensorFlow, which is slower on a CPU."
 
 
-class Network(Protocol):
+class Network:
     """A compiled network; may be called from any thread."""
 
+    text: str  # how it runs, in words
+
+    def __init__(self, batch_size: int | None) -> None:
+        self._batch_size = batch_size
+        self.in_float32: Network | None = None  # where it runs in another type
+
     @property
-    def text(self) -> str:
-        """How it runs, in words."""
+    def exact(self) -> Network:
+        """The same in float32; itself where it runs in that."""
+        return self.in_float32 or self
 
     def __call__(self, images: Images) -> list[Array]:
-        """Outputs for ``(n, size, size, 3)`` uint8 images, each ``(n, ...)``."""
+        """Outputs for ``(n, size, size, 3)`` uint8 images, each ``(n, ...)``.
 
+        They are made piece by piece; a last piece too short for a fixed batch is filled up with copies.
+        """
+        length = self._batch_size or MAX_BATCH
+        pieces = []
+        for start in range(0, len(images), length):
+            batch = images[start : start + length]
+            missing = self._batch_size - len(batch) if self._batch_size is not None else 0
+            if missing:
+                filled = np.concatenate([batch, np.repeat(batch[-1:], missing, axis=0)])
+                pieces.append([output[: len(batch)] for output in self._infer(filled)])
+            else:
+                pieces.append(self._infer(batch))
+        return [np.concatenate(parts) if len(parts) > 1 else parts[0] for parts in zip(*pieces, strict=True)]
 
-class CompiledNetwork(Network, Protocol):
-    """A network that was compiled here."""
-
-    @property
-    def exact(self) -> CompiledNetwork:
-        """The same in float32; itself where it runs in that."""
+    def _infer(self, batch: Images) -> list[Array]:
+        raise NotImplementedError
 
 
 def compile_network(
@@ -58,7 +75,7 @@ def compile_network(
     batch_size: int | None = 32,
     sample: Images | None = None,
     note: Callable[[str], None] = logger.info,
-) -> CompiledNetwork:
+) -> Network:
     """Compile ``forward`` for the device.
 
     Args:
@@ -86,7 +103,7 @@ def _compile_with_openvino(
     batch_size: int | None,
     sample: Images | None,
     note: Callable[[str], None],
-) -> CompiledNetwork:
+) -> Network:
     openvino = import_openvino()
     if openvino is None:
         raise _CannotCompileError("it is not installed")
@@ -96,9 +113,9 @@ def _compile_with_openvino(
         # Its outputs are named: else inner values with a gradient of their own (of swish) would become outputs, too.
         outputs = [tensor.name for tensor in graph.outputs]
         model = convert(openvino, graph, share_weights=False, output=outputs)
-        network = _OpenVINONetwork(_compile(model, "f32"), batch_size, "float32")
+        network = _OpenVINONetwork(model, batch_size, "float32")
         if device.trunk_precision == "bfloat16" and sample is not None:
-            faster = _OpenVINONetwork(_compile(model, "bf16"), batch_size, "bfloat16")
+            faster = _OpenVINONetwork(model, batch_size, "bfloat16")
             return _closest(network, faster, sample, note)
     except Exception as error:
         # Its frontends raise a dozen unrelated types; whatever the reason, TensorFlow can run the network.
@@ -109,7 +126,7 @@ def _compile_with_openvino(
 
 def _closest(
     network: _OpenVINONetwork, faster: _OpenVINONetwork, sample: Images, note: Callable[[str], None]
-) -> CompiledNetwork:
+) -> Network:
     cosine = min(_cosine(a, b) for a, b in zip(network(sample), faster(sample), strict=True))
     if cosine >= CLOSE_ENOUGH:
         note(f"The frozen layers run in bfloat16 (cosine with float32 on the first batch: {cosine:.4f}).")
@@ -137,26 +154,16 @@ def _core() -> Any:
     return openvino.Core()
 
 
-def _compile(model: Any, precision: str) -> Any:
-    # Left to itself OpenVINO takes bfloat16 wherever the CPU has it, so the precision is always named.
-    return _core().compile_model(model, "CPU", {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": precision})
-
-
-class _OpenVINONetwork:
-    def __init__(self, compiled: Any, batch_size: int | None, precision: str) -> None:
+class _OpenVINONetwork(Network):
+    def __init__(self, model: Any, batch_size: int | None, precision: str) -> None:
+        super().__init__(batch_size)
+        # Left to itself OpenVINO takes bfloat16 wherever the CPU has it, so the precision is always named.
+        hints = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": _HINTS[precision]}
+        compiled = _core().compile_model(model, "CPU", hints)
         self._request = compiled.create_infer_request()
         self._outputs = range(len(compiled.outputs))
-        self._batch_size = batch_size
         self._lock = threading.Lock()
         self.text = f"OpenVINO, {precision}"
-        self.in_float32: CompiledNetwork | None = None
-
-    @property
-    def exact(self) -> CompiledNetwork:
-        return self.in_float32 or self
-
-    def __call__(self, images: Images) -> list[Array]:
-        return _in_batches(self._infer, images, self._batch_size)
 
     def _infer(self, batch: Images) -> list[Array]:
         with self._lock:
@@ -164,38 +171,14 @@ class _OpenVINONetwork:
             return [self._request.get_output_tensor(index).data.copy() for index in self._outputs]
 
 
-class _TensorFlowNetwork:
+class _TensorFlowNetwork(Network):
     text = "TensorFlow"
 
     def __init__(self, forward: Forward, image_size: int, batch_size: int | None) -> None:
+        super().__init__(batch_size)
         self._graph = _graph(forward, image_size, batch_size)
-        self._batch_size = batch_size
-
-    @property
-    def exact(self) -> CompiledNetwork:
-        return self
-
-    def __call__(self, images: Images) -> list[Array]:
-        return _in_batches(self._infer, images, self._batch_size)
 
     def _infer(self, batch: Images) -> list[Array]:
-        return [_plain(output.numpy()) for output in self._graph(tf.constant(batch))]
-
-
-def _plain(values: Array) -> Array:
-    """NumPy files cannot hold TensorFlow's bfloat16."""
-    return values.astype("float32") if values.dtype.name == "bfloat16" else values
-
-
-def _in_batches(infer: Callable[[Images], list[Array]], images: Images, batch_size: int | None) -> list[Array]:
-    """Call ``infer`` piece by piece; a last piece too short for a fixed batch is filled up with copies."""
-    length = batch_size or MAX_BATCH
-    pieces = []
-    for start in range(0, len(images), length):
-        batch = images[start : start + length]
-        if batch_size is not None and len(batch) < batch_size:
-            filled = np.concatenate([batch, np.repeat(batch[-1:], batch_size - len(batch), axis=0)])
-            pieces.append([output[: len(batch)] for output in infer(filled)])
-        else:
-            pieces.append(infer(batch))
-    return [np.concatenate(parts) if len(parts) > 1 else parts[0] for parts in zip(*pieces, strict=True)]
+        outputs = [output.numpy() for output in self._graph(tf.constant(batch))]
+        # NumPy files cannot hold TensorFlow's bfloat16.
+        return [values.astype("float32") if values.dtype.name == "bfloat16" else values for values in outputs]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,8 +16,6 @@ from tl_core.features.compiled import Network
 from tl_core.features.images import STOPPED, ImageRows
 from tl_core.features.prefetch import prefetched
 from tl_core.machine.progress import ShouldStop
-
-logger = logging.getLogger(__name__)
 
 Array = npt.NDArray[Any]
 Images = npt.NDArray[np.uint8]
@@ -73,7 +70,16 @@ def compute_features(
     """
 
     def fill(arrays: Sequence[Array]) -> None:
-        _fill(arrays, run, compile_trunk(), batch_size, progress, should_stop)
+        network = compile_trunk()
+        began, total = time.monotonic(), len(run.rows)
+        # Augmentation uses one core, the network both: done ahead in another thread, it fills the gaps.
+        with prefetched(_read(run, batch_size)) as batches:
+            for start, end, images in batches:
+                if should_stop():
+                    raise StoppedError(STOPPED)
+                for array, output in zip(arrays, network(images), strict=True):
+                    array[start:end] = output
+                progress(end, total, end / (time.monotonic() - began))
 
     if (cached := cache.get_or_make(FEATURES_KIND, run.key, run.specs, fill)) is not None:
         return cached
@@ -84,32 +90,11 @@ def compute_features(
     return arrays
 
 
-def _fill(
-    arrays: Sequence[Array],
-    run: FeatureJob,
-    network: Network,
-    batch_size: int,
-    progress: Progress,
-    should_stop: ShouldStop,
-) -> None:
-    began, total = time.monotonic(), len(run.rows)
-    # Augmentation uses one core, the network both: done ahead in another thread, it fills the gaps.
-    with prefetched(_read(run, batch_size)) as batches:
-        for start, end, images in batches:
-            if should_stop():
-                raise StoppedError(STOPPED)
-            for array, output in zip(arrays, network(images), strict=True):
-                array[start:end] = output
-            progress(end, total, end / (time.monotonic() - began))
-
-
-def _read(run: FeatureJob, batch_size: int) -> Iterator[tuple[int, int, Images]]:
-    for start, end in _pieces(run.plain, len(run.rows), batch_size):
-        images = run.images.read(run.rows[start:end])
-        yield start, end, images if run.augment is None or start < run.plain else run.augment(images)
-
-
-def _pieces(plain: int, total: int, length: int) -> list[tuple[int, int]]:
+def _read(run: FeatureJob, length: int) -> Iterator[tuple[int, int, Images]]:
     """Batches that do not mix plain and augmented rows."""
-    bounds = [(0, plain), (plain, total)]
-    return [(start, min(start + length, end)) for first, end in bounds for start in range(first, end, length)]
+    total = len(run.rows)
+    for first, last, augment in ((0, run.plain, None), (run.plain, total, run.augment)):
+        for start in range(first, last, length):
+            end = min(start + length, last)
+            images = run.images.read(run.rows[start:end])
+            yield start, end, images if augment is None else augment(images)

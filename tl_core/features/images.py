@@ -7,7 +7,7 @@ import hashlib
 import os
 from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -24,29 +24,18 @@ _CHUNK: Final = 64  # images decoded between two progress reports
 STOPPED: Final = "Stopped before the first epoch was finished, so there is no model to keep."
 
 
-class ImageRows(Protocol):
-    """A dataset's images by row number, in the order of `Dataset.images`."""
-
-    size: int  # pixels, width and height
-
-    def __len__(self) -> int: ...
-
-    def read(self, rows: Rows) -> Images:
-        """The images of these rows, ``(len(rows), size, size, 3)`` uint8."""
-
-
 class StoredImages:
     """Images in one memory-mapped array."""
 
     def __init__(self, array: Images) -> None:
         self._array = array
-        self.size = int(array.shape[1])
+        self.size = int(array.shape[1])  # pixels, width and height
 
     def __len__(self) -> int:
         return len(self._array)
 
     def read(self, rows: Rows) -> Images:
-        """The images of these rows."""
+        """The images of these rows, ``(len(rows), size, size, 3)`` uint8."""
         return self._array[rows]
 
 
@@ -61,9 +50,12 @@ class StreamedImages:
         return len(self._dataset.images)
 
     def read(self, rows: Rows) -> Images:
-        """The images of these rows."""
         records = [self._dataset.images[row] for row in rows]
         return np.stack(list(_decode(self._dataset, records, self.size)))
+
+
+ImageRows = StoredImages | StreamedImages
+"""A dataset's images by row number, in the order of `Dataset.images`."""
 
 
 def open_images(cache: DiskCache, dataset: Dataset, size: int, task: TaskContext) -> ImageRows:
@@ -76,7 +68,13 @@ def open_images(cache: DiskCache, dataset: Dataset, size: int, task: TaskContext
     spec = ArraySpec((len(dataset.images), size, size, 3), "uint8")
 
     def fill(arrays: Sequence[Images]) -> None:
-        _fill(arrays[0], dataset, size, task)
+        total = len(dataset.images)
+        for start in range(0, total, _CHUNK):
+            with contextlib.closing(_decode(dataset, dataset.images[start : start + _CHUNK], size)) as images:
+                for row, image in enumerate(images, start):
+                    arrays[0][row] = image
+                    task.stop_if_asked(STOPPED)
+            task.report(min(start + _CHUNK, total), total)
 
     arrays = cache.get_or_make("images", _key(dataset, size), [spec], fill)
     return StoredImages(arrays[0]) if arrays else StreamedImages(dataset, size)
@@ -94,16 +92,6 @@ def _key(dataset: Dataset, size: int) -> dict[str, Any]:
 def pixels_key(images: Iterable[ImageRecord]) -> str:
     """Sha256 over the pixels of the images in their order; labels and splits do not matter to it."""
     return hashlib.sha256("\n".join(image.pixels_sha256 for image in images).encode()).hexdigest()
-
-
-def _fill(array: Images, dataset: Dataset, size: int, task: TaskContext) -> None:
-    total = len(dataset.images)
-    for start in range(0, total, _CHUNK):
-        with contextlib.closing(_decode(dataset, dataset.images[start : start + _CHUNK], size)) as images:
-            for row, image in enumerate(images, start):
-                array[row] = image
-                task.stop_if_asked(STOPPED)
-        task.report(min(start + _CHUNK, total), total)
 
 
 def _decode(dataset: Dataset, records: Sequence[ImageRecord], size: int) -> Generator[Images]:

@@ -11,7 +11,6 @@ import keras
 import tensorflow as tf
 
 from tl_core.features.cache import ArraySpec
-from tl_core.features.split import split_backbone
 from tl_core.models.classifier import Classifier
 
 POOLING = "pooling"  # the head's first layer, which has no weights
@@ -73,26 +72,18 @@ def partition_classifier(classifier: Classifier, frozen_layers: int) -> Partitio
     """
     if frozen_layers >= len(classifier.base.layers):
         return _at_the_head(classifier)
-    split = split_backbone(classifier.base, frozen_layers)
-    specs = tuple(
-        ArraySpec(shape, _stored(tensor.dtype))
-        for shape, tensor in zip(split.shapes, split.trunk.outputs, strict=True)
-    )
-    if split.trunk.outputs[0] is classifier.base.input:
+    trunk, tail = split_backbone(classifier.base, frozen_layers)
+    if trunk.outputs[0] is classifier.base.input:
         image = ArraySpec((classifier.image_size, classifier.image_size, 3), "uint8")
         trained = TrainedPart([classifier.preprocess, classifier.base], classifier.head)
         return Partition("images", None, (), (image,), trained)
 
     def frozen(images: tf.Tensor) -> list[tf.Tensor]:
-        return list(keras.tree.flatten(split.trunk(_scaled(classifier, images), training=False)))
+        return list(keras.tree.flatten(trunk(_scaled(classifier, images), training=False)))
 
-    return Partition(
-        name=f"{frozen_layers} layers",
-        frozen=frozen,
-        frozen_weights=tuple(split.trunk.weights),
-        outputs=specs,
-        trained=TrainedPart([split.tail], classifier.head),
-    )
+    outputs = tuple(map(_spec, trunk.outputs))
+    trained = TrainedPart([tail], classifier.head)
+    return Partition(f"{frozen_layers} layers", frozen, tuple(trunk.weights), outputs, trained)
 
 
 def _at_the_head(classifier: Classifier) -> Partition:
@@ -102,13 +93,8 @@ def _at_the_head(classifier: Classifier) -> Partition:
     def frozen(images: tf.Tensor) -> list[tf.Tensor]:
         return [pooling(classifier.base(_scaled(classifier, images), training=False))]
 
-    return Partition(
-        name=f"all layers, {type(pooling).__name__}",
-        frozen=frozen,
-        frozen_weights=tuple(classifier.base.weights),
-        outputs=(ArraySpec(tuple(pooling.output.shape[1:]), _stored(pooling.output.dtype)),),
-        trained=TrainedPart([], rest),
-    )
+    name, weights = f"all layers, {type(pooling).__name__}", tuple(classifier.base.weights)
+    return Partition(name, frozen, weights, (_spec(pooling.output),), TrainedPart([], rest))
 
 
 def weights_fingerprint(weights: Sequence[keras.Variable]) -> str:
@@ -124,6 +110,65 @@ def _scaled(classifier: Classifier, images: tf.Tensor) -> tf.Tensor:
     return classifier.preprocess(tf.cast(images, tf.float32), training=False)
 
 
-def _stored(dtype: str) -> str:
-    """NumPy files cannot hold bfloat16."""
-    return "float32" if dtype == "bfloat16" else dtype
+def _spec(tensor: keras.KerasTensor) -> ArraySpec:
+    """How the values of one image are stored; NumPy files cannot hold bfloat16."""
+    return ArraySpec(tuple(tensor.shape[1:]), "float32" if tensor.dtype == "bfloat16" else tensor.dtype)
+
+
+def split_backbone(base: keras.Model, frozen_layers: int) -> tuple[keras.Model, keras.Model]:
+    """Split ``base`` between its first ``frozen_layers`` layers and the others.
+
+    Args:
+        base: functional model with one input and one output of known size.
+        frozen_layers: 0 to ``len(base.layers)``.
+
+    Returns:
+        The trunk, from images to a list of cut tensors, and the tail, from these to the backbone's features. They
+        share the layers of ``base``, so training the tail trains the backbone. ``tail(trunk(images))`` equals
+        ``base(images)``; both must be called with ``training=False``: BatchNormalization stays in inference mode.
+    """
+    cut = cut_tensors(base, frozen_layers)
+    # Where the tail is empty Keras needs a layer between its input and its output.
+    features = keras.layers.Identity()(base.output) if cut[0] is base.output else base.output
+    return keras.Model(base.input, cut, name="trunk"), keras.Model(cut, features, name="tail")
+
+
+def cut_tensors(base: keras.Model, frozen_layers: int) -> list[keras.KerasTensor]:
+    """The tensors that frozen layers make and trainable ones use: 1 to 6, because of skip connections."""
+    frozen = _frozen_operations(base, frozen_layers)
+    cut: dict[int, keras.KerasTensor] = {}
+    for operation in base.operations:
+        if operation in frozen:
+            continue
+        for tensor in _inputs(operation):
+            if _maker(tensor) in frozen:
+                cut.setdefault(id(tensor), tensor)
+    if _maker(base.output) in frozen:
+        cut.setdefault(id(base.output), base.output)
+    return list(cut.values()) or [base.input]
+
+
+def _frozen_operations(base: keras.Model, frozen_layers: int) -> set[keras.Operation]:
+    """The first layers, and the plain operations (such as ``+``) that depend on nothing else."""
+    frozen: set[keras.Operation] = set(base.layers[:frozen_layers])
+    layers = set(base.layers)
+    for operation in base.operations:  # in topological order
+        if operation not in layers and all(_maker(tensor) in frozen for tensor in _inputs(operation)):
+            frozen.add(operation)
+    return frozen
+
+
+def _inputs(operation: keras.Operation) -> Sequence[keras.KerasTensor]:
+    """The tensors the operation was first called on.
+
+    `keras.Operation.input` is asked directly, because a nested model such as ConvNeXt's stem returns for ``input``
+    with the tensor inside it.
+    """
+    if isinstance(operation, keras.layers.InputLayer):
+        return []
+    inputs: list[keras.KerasTensor] = keras.tree.flatten(keras.Operation.input.fget(operation))
+    return inputs
+
+
+def _maker(tensor: keras.KerasTensor) -> keras.Operation:
+    return tensor._keras_history.operation

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,7 @@ import tensorflow as tf
 from tl_core.data.imports.archive import zip_source
 from tl_core.data.normalise import resize_image, stored_pixels
 from tl_core.errors import ImageError
-from tl_core.features.compiled import Network, compile_network
+from tl_core.features.compiled import compile_network
 from tl_core.inference.calibration import Calibration, apply_temperature, load_calibration
 from tl_core.inference.pool import ModelPool
 from tl_core.machine.device import find_device
@@ -61,7 +61,7 @@ class Predictor:
 
     classes: tuple[str, ...]
     image_size: int
-    network: Network
+    network: Callable[[Images], list[npt.NDArray[Any]]]  # outputs, each ``(n, ...)``
 
     def predict(self, images: Images) -> Probabilities:
         """Probabilities ``(n, classes)`` for ``(n, image_size, image_size, 3)`` uint8 RGB images."""

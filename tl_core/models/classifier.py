@@ -11,8 +11,7 @@ from tl_core.backbones.build import build_backbone
 from tl_core.backbones.registry import get_backbone
 from tl_core.backbones.scaling import build_scaling
 from tl_core.config import TrainingConfig
-from tl_core.errors import ModelUnavailableError
-from tl_core.models.freezing import freeze_layers
+from tl_core.errors import ConfigError, ModelUnavailableError
 from tl_core.models.head import build_head
 
 
@@ -81,3 +80,26 @@ def split_classifier(model: keras.Model) -> Classifier:
             f"The model “{model.name}” was not made by this program: it is not scaling, backbone and head."
         )
     return Classifier(model, *parts)
+
+
+def freeze_layers(base: keras.Model, frozen: int | None = None) -> None:
+    """Freeze the first ``frozen`` layers of ``base.layers`` and make the others trainable.
+
+    A model must be compiled again afterwards.
+    BatchNormalization layers that become trainable train their scale and offset; their statistics stay, because
+    a `Classifier` calls its backbone with ``training=False``.
+
+    Args:
+        base: a backbone.
+        frozen: 0 to the number of layers; None = all.
+
+    Raises:
+        ConfigError: ``frozen`` is out of range.
+    """
+    count = len(base.layers)
+    frozen = count if frozen is None else frozen
+    if not 0 <= frozen <= count:
+        raise ConfigError(f"{base.name} has {count} layers, of which 0 to {count} can be frozen. Received: {frozen}.")
+    base.trainable = True  # a frozen model hides that some of its layers are trainable
+    for index, layer in enumerate(base.layers):
+        layer.trainable = index >= frozen

@@ -16,8 +16,7 @@ _POOLINGS: Final[Mapping[str, Callable[[], keras.Layer]]] = {
     "max": lambda: layers.GlobalMaxPooling2D(name="pooling"),
     "flatten": lambda: layers.Flatten(name="pooling"),
 }
-_NORMALIZATIONS: Final[Mapping[str, Callable[[], keras.Layer | None]]] = {
-    "none": lambda: None,
+_NORMALIZATIONS: Final[Mapping[str, Callable[[], keras.Layer]]] = {
     "batch": lambda: layers.BatchNormalization(name="feature_normalization"),
     "layer": lambda: layers.LayerNormalization(name="feature_normalization"),
 }
@@ -41,16 +40,14 @@ def build_head(config: HeadConfig, features: tuple[int, int, int], classes: int)
     """
     if classes < 2:
         raise NotEnoughDataError(f"A classifier needs at least 2 classes. Received: {classes}.")
+    if config.output == "sigmoid" and classes != 2:
+        raise ConfigError(
+            f"A sigmoid output tells two classes apart, and this dataset has {classes}: choose softmax instead."
+        )
     inputs = keras.Input(features, name="features")
     x: Any = _POOLINGS[config.pooling]()(inputs)
-    normalization = _NORMALIZATIONS[config.feature_normalization]()
-    if normalization is not None:
-        x = normalization(x)
-    x = _hidden(x, config)
-    return keras.Model(inputs, _output(config.output, classes)(x), name="head")
-
-
-def _hidden(x: Any, config: HeadConfig) -> Any:
+    if config.feature_normalization != "none":
+        x = _NORMALIZATIONS[config.feature_normalization]()(x)
     for number, units in enumerate(config.dense_units, start=1):
         regularizer = keras.regularizers.L2(config.l2) if config.l2 else None
         dense = layers.Dense(
@@ -63,14 +60,6 @@ def _hidden(x: Any, config: HeadConfig) -> Any:
             x = layers.Dropout(config.dropout, name=f"dropout_{number}")(x)
     if not config.dense_units and config.dropout:
         x = layers.Dropout(config.dropout, name="dropout")(x)
-    return x
-
-
-def _output(output: str, classes: int) -> keras.Layer:
-    if output == "softmax":
-        return layers.Dense(classes, activation="softmax", dtype="float32", name="probabilities")
-    if classes != 2:
-        raise ConfigError(
-            f"A sigmoid output tells two classes apart, and this dataset has {classes}: choose softmax instead."
-        )
-    return layers.Dense(1, activation="sigmoid", dtype="float32", name="probabilities")
+    units = classes if config.output == "softmax" else 1
+    x = layers.Dense(units, activation=config.output, dtype="float32", name="probabilities")(x)
+    return keras.Model(inputs, x, name="head")

@@ -12,7 +12,7 @@ from keras import optimizers
 MOMENTUM: Final = 0.9  # of SGD
 
 
-class _FusedStep(optimizers.Adam):  # type: ignore[misc]
+class FusedAdam(optimizers.Adam):  # type: ignore[misc]
     """Keras' Adam with each variable updated by one TensorFlow kernel in place of a dozen small ones.
 
     The arithmetic is the same: https://www.tensorflow.org/api_docs/python/tf/raw_ops/ResourceApplyAdam. A step of
@@ -38,11 +38,7 @@ class _FusedStep(optimizers.Adam):  # type: ignore[misc]
         )
 
 
-class FusedAdam(_FusedStep):
-    """Adam."""
-
-
-class FusedAdamW(_FusedStep, optimizers.AdamW):  # type: ignore[misc]
+class FusedAdamW(FusedAdam, optimizers.AdamW):  # type: ignore[misc]
     """Adam with decoupled weight decay, which Keras applies before the step."""
 
 

@@ -25,8 +25,7 @@ from tl_core.features.compiled import compile_network
 from tl_core.features.images import StoredImages
 from tl_core.features.partition import Partition, partition_classifier
 from tl_core.machine.device import Device, use_device
-from tl_core.models.classifier import Classifier, build_classifier
-from tl_core.models.freezing import freeze_layers
+from tl_core.models.classifier import Classifier, build_classifier, freeze_layers
 from tl_core.models.optimizers import build_optimizer
 from tl_core.planning.speed import PhaseSpeed, Speed, save_speed
 from tl_core.storage.workspace import Workspace

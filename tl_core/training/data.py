@@ -15,7 +15,7 @@ from tl_core.config import AugmentationConfig
 from tl_core.config.phases import Phase
 from tl_core.errors import StoppedError
 from tl_core.features.choose_cut import choose_cut
-from tl_core.features.compiled import CompiledNetwork, Network, compile_network
+from tl_core.features.compiled import Network, compile_network
 from tl_core.features.compute import FEATURES_KIND, FeatureJob, compute_features
 from tl_core.features.images import STOPPED
 from tl_core.features.partition import Partition, partition_classifier, weights_fingerprint
@@ -91,7 +91,7 @@ class _PhaseBuilder:
         self._partition = partition
         self._frozen_layers = frozen_layers
         self._train_rows = setup.rows_of("train")
-        self._networks: dict[int, CompiledNetwork] = {}  # by batch size
+        self._networks: dict[int, Network] = {}  # by batch size
 
     def build(self) -> PhaseData:
         setup, parts = self._setup, self._parts()

@@ -12,6 +12,7 @@ from typing import Final
 
 import tensorflow as tf
 
+from tl_core.backbones.pool import release_backbone
 from tl_core.config import TrainingConfig
 from tl_core.config.phases import Phase, phases_of
 from tl_core.errors import (
@@ -22,7 +23,7 @@ from tl_core.errors import (
     WorkspaceError,
 )
 from tl_core.features.images import STOPPED
-from tl_core.models.freezing import freeze_layers
+from tl_core.models.classifier import freeze_layers
 from tl_core.runs import Best, EventLog, RunFolder, load_run, update_run
 from tl_core.runs.heartbeat import Heartbeat
 from tl_core.runs.recovery import remove_half_written, reserve_disk, write_with_reserve
@@ -39,7 +40,7 @@ from tl_core.training.data import prepare_phase
 from tl_core.training.epoch_runner import Interrupted
 from tl_core.training.result import save_result
 from tl_core.training.saving import require_room
-from tl_core.training.setup import TrainingSetup, release, set_up_training
+from tl_core.training.setup import TrainingSetup, set_up_training
 from tl_core.training.trainer import Callback, Checkpoint, FitSettings, Trainer
 
 logger = logging.getLogger(__name__)
@@ -179,10 +180,16 @@ class _Training:
             TransferLearningError: it cannot go on; the best model so far, if there is one, was saved.
         """
         try:
-            with _out_of_memory_in_a_sentence():
-                return self._train()
+            return self._train()
         except StoppedError:
             raise
+        except (tf.errors.ResourceExhaustedError, MemoryError) as error:
+            self._save_what_is_good(error)
+            raise OutOfMemoryError(
+                "The memory is not enough for this training: choose a smaller batch size, a smaller image size, a "
+                "smaller backbone, or freeze more layers. What was trained is kept, and it can go on from its last "
+                "epoch."
+            ) from error
         except Exception as error:
             self._save_what_is_good(error)
             raise
@@ -201,8 +208,11 @@ class _Training:
             epoch, kept = self._trainer.epoch + 1, self._best.best.epoch
             self._log.note(f"Stopped in epoch {epoch}; the model of epoch {kept} is kept.")
         best = self._save(measure=status == "done" or self._trainer.data.checks_quickly)
-        if len(self._phases) == 1:
-            release(self._setup)
+        setup = self._setup
+        if (
+            len(self._phases) == 1 and setup.reusable
+        ):  # left as it was for the next training; nothing uses it here now
+            release_backbone(setup.backbone, setup.classifier.image_size, setup.classifier.base)
         return status, best
 
     def _set_up(self) -> None:
@@ -260,17 +270,6 @@ class _Training:
         run = load_run(self._folder.path)
         known = run.best if run.has_model else None
         return ("stopped", known) if known is not None and known.epoch == best.epoch else ("interrupted", best)
-
-
-@contextlib.contextmanager
-def _out_of_memory_in_a_sentence() -> Iterator[None]:
-    try:
-        yield
-    except (tf.errors.ResourceExhaustedError, MemoryError) as error:
-        raise OutOfMemoryError(
-            "The memory is not enough for this training: choose a smaller batch size, a smaller image size, a "
-            "smaller backbone, or freeze more layers. What was trained is kept, and it can go on from its last epoch."
-        ) from error
 
 
 @contextlib.contextmanager

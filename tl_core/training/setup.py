@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tl_core.backbones.build import build_backbone
-from tl_core.backbones.pool import acquire_backbone, release_backbone
+from tl_core.backbones.pool import acquire_backbone
 from tl_core.config import AugmentationConfig, TrainingConfig
 from tl_core.data.dataset import Dataset, load_dataset
 from tl_core.errors import NotEnoughDataError, StoppedError
@@ -20,8 +20,7 @@ from tl_core.features.cache import DiskCache, open_cache
 from tl_core.features.images import STOPPED, ImageRows, open_images
 from tl_core.machine.device import Device, use_device
 from tl_core.machine.progress import TaskContext
-from tl_core.models.classifier import Classifier, build_classifier
-from tl_core.models.freezing import freeze_layers
+from tl_core.models.classifier import Classifier, build_classifier, freeze_layers
 from tl_core.storage.workspace import Workspace
 from tl_core.training.callbacks.event_log import FEATURES, PREPARE, EventLogger
 from tl_core.training.losses import Loss, Weights, balanced_class_weights
@@ -77,7 +76,11 @@ def set_up_training(
     """
     log.begin(PREPARE, "Preparing the backbone")
     dataset = load_dataset(dataset_path)
-    _require_enough(dataset)
+    for split, share in (("train", "training"), ("validation", "validation")):
+        if not dataset.of_split(split):
+            raise NotEnoughDataError(
+                f"The dataset “{dataset.name}” has no {share} images: import it again with a share for {share}."
+            )
     device = use_device(config.precision)
     if device.note:
         log.note(device.note)
@@ -91,6 +94,7 @@ def set_up_training(
     log.begin(FEATURES, f"Preparing {len(dataset.images):,} images")
     images = open_images(cache, dataset, classifier.image_size, _task(log, should_stop))
     labels = np.array([image.label for image in dataset.images], np.int32)
+    trained = [image.label for image in dataset.of_split("train")]
     cached_views = config.augmentation.enabled and config.augmentation_mode == "cached_views"
     return TrainingSetup(
         dataset=dataset,
@@ -100,7 +104,7 @@ def set_up_training(
         classifier=classifier,
         rebuild=rebuild,
         loss=Loss(config.head.output, len(dataset.classes), config.label_smoothing),
-        class_weights=_class_weights(dataset) if config.class_weights else None,
+        class_weights=balanced_class_weights(trained, len(dataset.classes)) if config.class_weights else None,
         backbone=config.backbone,
         reusable=config.weights == "imagenet",
         augmentation=config.augmentation,
@@ -113,17 +117,6 @@ def set_up_training(
     )
 
 
-def release(setup: TrainingSetup) -> None:
-    """Leave the backbone, which this training has not changed, to the next one; nothing may use it afterwards."""
-    if setup.reusable:
-        release_backbone(setup.backbone, setup.classifier.image_size, setup.classifier.base)
-
-
-def _class_weights(dataset: Dataset) -> Weights:
-    labels = np.array([image.label for image in dataset.of_split("train")], np.int32)
-    return balanced_class_weights(labels, len(dataset.classes))
-
-
 def _build_base(config: TrainingConfig, log: EventLogger, should_stop: Callable[[], bool]) -> keras.Model:
     """The backbone; what is drawn at random afterwards does not depend on where it came from."""
     keras.utils.set_random_seed(config.seed)
@@ -133,14 +126,6 @@ def _build_base(config: TrainingConfig, log: EventLogger, should_stop: Callable[
         base = acquire_backbone(config.backbone, config.image_size, _task(log, should_stop))
     keras.utils.set_random_seed(config.seed)
     return base
-
-
-def _require_enough(dataset: Dataset) -> None:
-    for split, share in (("train", "training"), ("validation", "validation")):
-        if not dataset.of_split(split):
-            raise NotEnoughDataError(
-                f"The dataset “{dataset.name}” has no {share} images: import it again with a share for {share}."
-            )
 
 
 def _task(log: EventLogger, should_stop: Callable[[], bool]) -> TaskContext:

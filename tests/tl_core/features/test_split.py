@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from tl_core.features.split import cut_tensors, split_backbone
+from tl_core.features.partition import cut_tensors, split_backbone
 
 FAMILIES = {
     "VGG16": 32,
@@ -43,27 +43,27 @@ def test_trunk_and_tail_give_what_the_whole_backbone_gives(base):
     expected = np.asarray(base(images, training=False))
     assert np.abs(expected).max() > 0
     for fraction in (0.3, 0.6, 0.9, 1.0):
-        split = split_backbone(base, round(fraction * len(base.layers)))
-        features = split.tail(split.trunk(images, training=False), training=False)
+        trunk, tail = split_backbone(base, round(fraction * len(base.layers)))
+        features = tail(trunk(images, training=False), training=False)
         assert np.abs(np.asarray(features) - expected).max() <= 1e-4 * np.abs(expected).max()
 
 
 def test_no_frozen_layer_is_in_the_tail(base):
     for frozen in (1, len(base.layers) // 2, len(base.layers) - 1):
-        split = split_backbone(base, frozen)
+        _, tail = split_backbone(base, frozen)
         frozen_weights = {id(weight) for layer in base.layers[:frozen] for weight in layer.weights}
         trained_weights = {id(weight) for layer in base.layers[frozen:] for weight in layer.weights}
-        assert not frozen_weights & {id(weight) for weight in split.tail.weights}
-        assert trained_weights == {id(weight) for weight in split.tail.weights}
+        assert not frozen_weights & {id(weight) for weight in tail.weights}
+        assert trained_weights == {id(weight) for weight in tail.weights}
 
 
 def test_cut_is_narrow_and_ends_at_the_features(base):
     assert all(1 <= len(cut_tensors(base, frozen)) <= 6 for frozen in range(len(base.layers) + 1))
-    everything = split_backbone(base, len(base.layers))
-    assert everything.shapes == (tuple(base.output_shape[1:]),)
-    assert everything.tail.count_params() == 0
+    trunk, tail = split_backbone(base, len(base.layers))
+    assert [tensor.shape for tensor in trunk.outputs] == [base.output_shape]
+    assert tail.count_params() == 0
 
 
 def test_without_frozen_layers_the_cut_is_the_image(base):
-    split = split_backbone(base, 0)
-    assert split.shapes == (tuple(base.input_shape[1:]),)
+    trunk, _ = split_backbone(base, 0)
+    assert [tensor.shape for tensor in trunk.outputs] == [base.input_shape]

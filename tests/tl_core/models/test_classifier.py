@@ -14,8 +14,7 @@ from tl_core.backbones.build import build_backbone
 from tl_core.config import HeadConfig, TrainingConfig
 from tl_core.config.presets import PRESETS
 from tl_core.errors import ConfigError, ModelUnavailableError
-from tl_core.models.classifier import build_classifier, split_classifier
-from tl_core.models.freezing import freeze_layers
+from tl_core.models.classifier import build_classifier, freeze_layers, split_classifier
 
 # One backbone per kind of scaling, and per kind of layer that is private to Keras.
 SAVED = {

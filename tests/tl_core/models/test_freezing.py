@@ -7,7 +7,7 @@ from tests.tl_core.models.parameters import count_parameters
 from tl_core.backbones.build import build_backbone
 from tl_core.backbones.outline import load_outline
 from tl_core.errors import ConfigError
-from tl_core.models.freezing import freeze_layers
+from tl_core.models.classifier import freeze_layers
 
 
 @pytest.fixture(scope="module")
