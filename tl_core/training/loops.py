@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import keras
 import numpy as np
@@ -64,16 +64,6 @@ def _as_float(inputs: list[tf.Tensor]) -> list[tf.Tensor]:
     return [tf.cast(tensor, tf.float32) if tensor.dtype.is_integer else tensor for tensor in inputs]
 
 
-class Loop(Protocol):
-    """Takes subsets of one source of inputs through the trained part, piece by piece."""
-
-    def train(self, subset: Subset, order: Rows, batch_size: int) -> Iterator[tuple[int, Sums]]:
-        """Yields images and sums of each batch."""
-
-    def test(self, subset: Subset) -> Iterator[tuple[Array, Sums]]:
-        """Yields probabilities and sums of each piece."""
-
-
 class InMemoryLoop:
     """All inputs are on the device; a graph gathers a batch from them and trains.
 
@@ -95,7 +85,7 @@ class InMemoryLoop:
         self._train_group = _graph(self._train_rows_in_turn, wholes, wholes, reals)
 
     def train(self, subset: Subset, order: Rows, batch_size: int) -> Iterator[tuple[int, Sums]]:
-        """One batch per call, or a few that take hardly any time."""
+        """Yield images and sums of each batch: one batch per call, or a few that take hardly any time."""
         grouped, self._epochs = 0, self._epochs + 1
         if self._flat and self._epochs > 1 and len(order) >= _GROUPED_FROM * batch_size:
             grouped = len(order) // (_GROUP * batch_size) * _GROUP * batch_size
@@ -107,7 +97,7 @@ class InMemoryLoop:
             yield len(chosen), self._train(*_drawn(subset, chosen)).numpy()
 
     def test(self, subset: Subset) -> Iterator[tuple[Array, Sums]]:
-        """A few hundred images per call."""
+        """Yield probabilities and sums of a few hundred images at a time."""
         for start in range(0, len(subset), _TESTED_IN_MEMORY):
             chosen = np.arange(start, min(start + _TESTED_IN_MEMORY, len(subset)))
             probabilities, sums = self._test(*_drawn(subset, chosen))
@@ -135,14 +125,12 @@ class StreamingLoop:
         self._graphs: dict[Any, tuple[Any, Any]] = {}
 
     def train(self, subset: Subset, order: Rows, batch_size: int) -> Iterator[tuple[int, Sums]]:
-        """One batch per call."""
         with prefetched(_read_batches(subset, order, batch_size)) as batches:
             for inputs, labels, weights in batches:
                 train, _ = self._graphs_for(inputs)
                 yield len(labels), train(_tensors(inputs), tf.constant(labels), tf.constant(weights)).numpy()
 
     def test(self, subset: Subset) -> Iterator[tuple[Array, Sums]]:
-        """One batch per call."""
         with prefetched(_read_batches(subset, np.arange(len(subset)), _TESTED_STREAMING)) as batches:
             for inputs, labels, weights in batches:
                 _, test = self._graphs_for(inputs)
@@ -160,6 +148,10 @@ class StreamingLoop:
                 _graph(self._step.test_step, specs, labels, weights),
             )
         return self._graphs[key]
+
+
+Loop = InMemoryLoop | StreamingLoop
+"""Takes subsets of one source of inputs through the trained part, piece by piece."""
 
 
 def _graph(function: Callable[..., Any], *signature: Any) -> Any:

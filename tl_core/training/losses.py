@@ -43,10 +43,10 @@ class Loss:
         return tf.cast(tf.equal(predicted, tf.cast(labels, tf.int32)), tf.float32)
 
 
-def balanced_class_weights(labels: npt.NDArray[Any], classes: int) -> Weights:
+def balanced_class_weights(labels: npt.ArrayLike, classes: int) -> Weights:
     """One weight per class ``(classes,)``, such that with these training labels each class counts the same."""
     counts = np.bincount(labels, minlength=classes)
-    weights: Weights = (len(labels) / (np.count_nonzero(counts) * np.maximum(counts, 1))).astype(np.float32)
+    weights: Weights = (counts.sum() / (np.count_nonzero(counts) * np.maximum(counts, 1))).astype(np.float32)
     return weights
 
 

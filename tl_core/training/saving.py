@@ -51,7 +51,7 @@ def save_model(path: Path, model: keras.Model, announce: Callable[[str], None] |
 
     Args:
         path: of the file.
-        model: to be written; see `stored_form`.
+        model: to be written.
         announce: told the file's sha256 when it is complete, before it takes its place.
 
     Returns:
@@ -67,33 +67,16 @@ def save_model(path: Path, model: keras.Model, announce: Callable[[str], None] |
         )
     with replacing(path) as temporary:
         model.save(temporary)
-        _require_readable(temporary)
+        with zipfile.ZipFile(temporary) as file:
+            damaged = file.testzip()
+        if damaged is not None:
+            raise TrainingError(
+                "The model file could not be read back after it was written, so it was not kept; try again."
+            )
         sha256 = sha256_of(temporary)
         if announce is not None:
             announce(sha256)
     return sha256
-
-
-def stored_form(classifier: Classifier, rebuild: Callable[[keras.Model], Classifier]) -> Classifier:
-    """The classifier as it is saved: mixed precision is for training on one device, the file is for any.
-
-    Args:
-        classifier: in training.
-        rebuild: gives the same classifier upon another backbone.
-
-    Returns:
-        ``classifier`` itself where it calculates in float32.
-    """
-    policy = keras.config.dtype_policy()
-    if policy.name == "float32":
-        return classifier
-    keras.config.set_dtype_policy("float32")
-    try:
-        plain = rebuild(keras.models.clone_model(classifier.base, clone_function=_in_float32))
-    finally:
-        keras.config.set_dtype_policy(policy)
-    plain.model.set_weights(classifier.model.get_weights())
-    return plain
 
 
 def snapshot(variables: Sequence[keras.Variable]) -> list[Array]:
@@ -105,16 +88,3 @@ def restore(variables: Sequence[keras.Variable], values: Sequence[Array]) -> Non
     """Give the variables the values of `snapshot`."""
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)
-
-
-def _in_float32(layer: keras.Layer) -> keras.Layer:
-    return layer.__class__.from_config({**layer.get_config(), "dtype": "float32"})
-
-
-def _require_readable(path: Path) -> None:
-    with zipfile.ZipFile(path) as file:
-        damaged = file.testzip()
-    if damaged is not None:
-        raise TrainingError(
-            "The model file could not be read back after it was written, so it was not kept; try again."
-        )

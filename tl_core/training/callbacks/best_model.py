@@ -13,7 +13,7 @@ import numpy.typing as npt
 from tl_core.models.classifier import Classifier
 from tl_core.runs import Best, RunFolder, update_run
 from tl_core.runs.record import KeptModel
-from tl_core.training.saving import restore, save_model, snapshot, stored_form
+from tl_core.training.saving import restore, save_model, snapshot
 from tl_core.training.trainer import Callback, EpochLogs, Trainer
 
 MODEL_INTERVAL: Final = 30.0  # seconds between two writings of the best model
@@ -83,7 +83,7 @@ class SaveBestModel(Callback):
         classifier: Classifier,
         rebuild: Callable[[keras.Model], Classifier],
         slow_step: Callable[[], None],
-        needed_now: Callable[[], bool] = lambda: False,
+        needed_now: Callable[[], bool],
     ) -> None:
         """Begin.
 
@@ -122,8 +122,25 @@ class SaveBestModel(Callback):
             update_run(self._folder.path, best=best)
 
     def stored_form(self) -> Classifier:
-        """The classifier as it is written, in float32."""
-        return stored_form(self._classifier, self._rebuild)
+        """The classifier as it is saved: mixed precision is for training on one device, the file is for any.
+
+        Returns:
+            The classifier in training itself where it calculates in float32.
+        """
+        policy = keras.config.dtype_policy()
+        if policy.name == "float32":
+            return self._classifier
+
+        def in_float32(layer: keras.Layer) -> keras.Layer:
+            return layer.__class__.from_config({**layer.get_config(), "dtype": "float32"})
+
+        keras.config.set_dtype_policy("float32")
+        try:
+            plain = self._rebuild(keras.models.clone_model(self._classifier.base, clone_function=in_float32))
+        finally:
+            keras.config.set_dtype_policy(policy)
+        plain.model.set_weights(self._classifier.model.get_weights())
+        return plain
 
     @property
     def sha256(self) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
@@ -30,17 +29,11 @@ _INTERVAL: Final = 0.25  # seconds between two batch or progress events
 class EventLogger(Callback):
     """Writes the events of one run, and tells its heartbeat before a slow step."""
 
-    def __init__(
-        self,
-        events: EventLog,
-        clock: Callable[[], float] = time.monotonic,
-        heartbeat: Heartbeat | None = None,
-    ) -> None:
+    def __init__(self, events: EventLog, heartbeat: Heartbeat) -> None:
         self._events = events
-        self._clock = clock
         self._heartbeat = heartbeat
         self._stage = PREPARE
-        self._stage_began = clock()
+        self._stage_began = time.monotonic()
         self._told = -_INTERVAL
         self._waiting: list[Batches] = []  # trained on since the last batch event
         self._waiting_since = 0.0
@@ -51,19 +44,17 @@ class EventLogger(Callback):
         self.close_stage()
         self._stage = stage
         self._events.write("phase", phase=stage, text=text, **values)
-        if self._heartbeat is not None:
-            self._heartbeat.enter(slow=stage in _WITHOUT_BATCHES)
+        self._heartbeat.enter(slow=stage in _WITHOUT_BATCHES)
 
     def close_stage(self) -> None:
         """Add the time since the last stage began to that stage."""
-        now = self._clock()
+        now = time.monotonic()
         self.seconds[self._stage] = self.seconds.get(self._stage, 0.0) + now - self._stage_began
         self._stage_began = now
 
     def slow_step(self) -> None:
         """What comes next takes a while and can give no heartbeat: compiling, a first batch, writing a file."""
-        if self._heartbeat is not None:
-            self._heartbeat.slow_step()
+        self._heartbeat.slow_step()
 
     def progress(self, done: int, total: int, images_per_second: float | None = None) -> None:
         """So much of the current stage is done; the last piece is always written."""
@@ -110,7 +101,7 @@ class EventLogger(Callback):
 
     def on_epoch_begin(self, trainer: Trainer, epoch: int) -> None:
         """Forget the batches of an epoch that was broken off."""
-        self._waiting, self._waiting_since = [], self._clock()
+        self._waiting, self._waiting_since = [], time.monotonic()
 
     def on_train_batch_end(self, trainer: Trainer, batches: Batches) -> None:
         """Sum the batches up and write them at most four times a second."""
@@ -126,9 +117,9 @@ class EventLogger(Callback):
             batches=batches.total,
             loss=sum(entry.loss * entry.images for entry in self._waiting) / images,
             accuracy=sum(entry.accuracy * entry.images for entry in self._waiting) / images,
-            images_per_second=images / max(1e-6, self._clock() - self._waiting_since),
+            images_per_second=images / max(1e-6, time.monotonic() - self._waiting_since),
         )
-        self._waiting, self._waiting_since = [], self._clock()
+        self._waiting, self._waiting_since = [], time.monotonic()
 
     def on_test_begin(self, trainer: Trainer) -> None:
         """In the first epoch of a phase the graph that checks is traced."""
@@ -154,7 +145,7 @@ class EventLogger(Callback):
         self.note(text)
 
     def _due(self) -> bool:
-        now = self._clock()
+        now = time.monotonic()
         if now - self._told < _INTERVAL:
             return False
         self._told = now

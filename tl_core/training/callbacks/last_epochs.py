@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
 import keras
@@ -25,14 +24,6 @@ from tl_core.runs.epoch_checkpoints import (
 from tl_core.training.trainer import Callback, EpochLogs, Trainer
 
 WRITE_INTERVAL: Final = 1.0  # seconds between two writings: short epochs wait in memory, and many are never written
-
-
-@dataclass(frozen=True, slots=True)
-class _Waiting:
-    epoch: int
-    phase: str
-    val_accuracy: float
-    weights: Weights
 
 
 class LastEpochsCheckpoint(Callback):
@@ -55,7 +46,7 @@ class LastEpochsCheckpoint(Callback):
         self._classifier = classifier
         self._count = count
         self._kept: deque[EpochCheckpoint] = deque(maxlen=count)
-        self._waiting: deque[_Waiting] = deque(maxlen=count)
+        self._waiting: deque[tuple[int, str, float, Weights]] = deque(maxlen=count)  # as `save_epoch` takes them
         self._written = 0.0
         self._kept.extend(entry for entry in epoch_checkpoints(folder) if entry.epoch < next_epoch)
         save_epoch_list(folder, tuple(self._kept))
@@ -79,7 +70,7 @@ class LastEpochsCheckpoint(Callback):
         weights = weights_of_head(self._classifier)
         if trainer.phase.name == FINE_TUNE:
             weights |= weights_of_backbone(self._classifier, trainer.phase.frozen_layers)
-        self._waiting.append(_Waiting(epoch, trainer.phase.name, logs.validation.accuracy, weights))
+        self._waiting.append((epoch, trainer.phase.name, logs.validation.accuracy, weights))
         if time.monotonic() - self._written >= WRITE_INTERVAL:
             self._write()
 
@@ -90,7 +81,7 @@ class LastEpochsCheckpoint(Callback):
         if not self._waiting:
             return
         for entry in self._waiting:
-            self._kept.append(save_epoch(self._folder, entry.epoch, entry.phase, entry.val_accuracy, entry.weights))
+            self._kept.append(save_epoch(self._folder, *entry))
         save_epoch_list(self._folder, tuple(self._kept))
         self._waiting.clear()
         self._written = time.monotonic()
