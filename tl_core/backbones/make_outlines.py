@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -18,7 +19,7 @@ from typing import Any, Final
 import keras
 
 from tl_core.backbones.build import build_backbone
-from tl_core.backbones.outline import OUTLINES, to_json
+from tl_core.backbones.outline import OUTLINES
 from tl_core.backbones.registry import BACKBONES, get_backbone
 from tl_core.storage.files import write_bytes
 
@@ -139,20 +140,31 @@ def _first_layers(names: Sequence[str], grouping: Grouping) -> list[int]:
 
 
 def outline_of(name: str, base: keras.Model) -> Any:
-    """Describe a built backbone in the form in which outlines are stored.
+    """Describe a built backbone in few bytes: a column per property, kinds as numbers, names as what differs.
+
+    Of each name the file has the number of leading characters that it shares with the name before it, and the rest.
 
     Args:
         name: of the backbone in the registry.
         base: built at the backbone's own image size.
     """
-    kinds = [type(layer).__name__ for layer in base.layers]
-    names = settled_names([layer.name for layer in base.layers], kinds)
-    layers = [
-        (title, kind, layer.count_params(), sum(math.prod(weight.shape) for weight in layer.trainable_weights))
-        for title, kind, layer in zip(names, kinds, base.layers, strict=True)
-    ]
+    kind_names = [type(layer).__name__ for layer in base.layers]
+    kinds = list(dict.fromkeys(kind_names))
+    names = settled_names([layer.name for layer in base.layers], kind_names)
     grouping = SPECIAL_GROUPINGS.get(name) or GROUPINGS[get_backbone(name).family]
-    return to_json(layers, group_layers(names, grouping), base.output_shape[1:])
+    parameters = [layer.count_params() for layer in base.layers]
+    trainable = [sum(math.prod(weight.shape) for weight in layer.trainable_weights) for layer in base.layers]
+    shared = [len(os.path.commonprefix(pair)) for pair in itertools.pairwise(["", *names])]  # noqa: RUF071  # of letters
+    return {
+        "feature_shape": list(base.output_shape[1:]),
+        "blocks": [list(block) for block in group_layers(names, grouping)],
+        "kinds": kinds,
+        "kind": [kinds.index(kind) for kind in kind_names],
+        "parameters": parameters,
+        "frozen": [count - learning for count, learning in zip(parameters, trainable, strict=True)],
+        "shared": shared,
+        "rest": [layer[count:] for layer, count in zip(names, shared, strict=True)],
+    }
 
 
 def main(names: list[str]) -> None:

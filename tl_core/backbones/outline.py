@@ -6,8 +6,7 @@ The files are written by ``python -m tl_core.backbones.make_outlines`` from the 
 from __future__ import annotations
 
 import functools
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -109,37 +108,13 @@ class BackboneOutline:
 
 @functools.cache
 def load_outline(name: str) -> BackboneOutline:
-    """Read the outline of a backbone.
+    """Read the outline of a backbone, as `tl_core.backbones.make_outlines.outline_of` describes it.
 
     Raises:
         ConfigError: there is no such backbone.
     """
     backbone = get_backbone(name)
-    return from_json(name, read_json(OUTLINES / f"{name}.json"), backbone.fine_tune_blocks)
-
-
-def to_json(layers: Sequence[tuple[str, str, int, int]], blocks: Sequence[tuple[str, int]], shape: Any) -> Any:
-    """Encode an outline in few bytes: a column per property, kinds as numbers, names as what differs from the last.
-
-    Args:
-        layers: name, kind, parameters and trainable parameters of each.
-        blocks: title and first layer of each.
-        shape: of the feature map.
-    """
-    kinds = list(dict.fromkeys(kind for _, kind, _, _ in layers))
-    return {
-        "feature_shape": list(shape),
-        "blocks": [list(block) for block in blocks],
-        "kinds": kinds,
-        "kind": [kinds.index(kind) for _, kind, _, _ in layers],
-        "parameters": [parameters for _, _, parameters, _ in layers],
-        "frozen": [parameters - trainable for _, _, parameters, trainable in layers],
-        **_shorten([name for name, _, _, _ in layers]),
-    }
-
-
-def from_json(name: str, values: Any, fine_tune_blocks: int) -> BackboneOutline:
-    """Decode what `to_json` encodes."""
+    values: Any = read_json(OUTLINES / f"{name}.json")
     starts = [first for _, first in values["blocks"]]
     bounds = list(pairwise([*starts, len(values["kind"])]))
     block_of = [index for index, (first, end) in enumerate(bounds) for _ in range(first, end)]
@@ -155,13 +130,7 @@ def from_json(name: str, values: Any, fine_tune_blocks: int) -> BackboneOutline:
         parameters = sum(layer.parameters for layer in inside)
         blocks.append(BlockOutline(title, first, end, parameters, batch_norms))
     height, width, channels = values["feature_shape"]
-    return BackboneOutline(name, layers, tuple(blocks), (height, width, channels), fine_tune_blocks)
-
-
-def _shorten(names: Sequence[str]) -> dict[str, list[Any]]:
-    """Encode each name as the number of leading characters it shares with the name before it, and the rest."""
-    shared = [len(os.path.commonprefix(pair)) for pair in pairwise(["", *names])]  # noqa: RUF071  # of letters
-    return {"shared": shared, "rest": [name[count:] for name, count in zip(names, shared, strict=True)]}
+    return BackboneOutline(name, layers, tuple(blocks), (height, width, channels), backbone.fine_tune_blocks)
 
 
 def _names(values: Any) -> Iterator[str]:

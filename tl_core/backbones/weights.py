@@ -51,7 +51,7 @@ def ensure_weights(backbone: Backbone, workspace: Workspace | None = None, task:
     Args:
         backbone: whose weights.
         workspace: where files provided by a person are; None = the one of the environment.
-        task: told the bytes done and the bytes in all while downloading; asked between chunks.
+        task: told the bytes done and in all while downloading; asked between chunks.
 
     Raises:
         WeightsUnavailableError: they are not here and cannot be downloaded; the message says what to do.

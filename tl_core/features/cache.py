@@ -214,21 +214,16 @@ def _file_name(index: int) -> str:
 
 
 def _create(path: Path, spec: ArraySpec) -> Array:
-    array = np.lib.format.open_memmap(path, mode="w+", dtype=spec.dtype, shape=spec.shape)
-    _reserve(path)
-    return array
-
-
-def _reserve(path: Path) -> None:
     """Have the disk set the room aside; without, a disk that is full while the array is filled ends the process."""
-    if not hasattr(os, "posix_fallocate"):
-        return
-    with path.open("r+b") as file:
-        try:
-            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
-        except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise  # other reasons: the file system cannot set room aside
+    array = np.lib.format.open_memmap(path, mode="w+", dtype=spec.dtype, shape=spec.shape)
+    if hasattr(os, "posix_fallocate"):
+        with path.open("r+b") as file:
+            try:
+                os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+            except OSError as error:
+                if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                    raise  # other reasons: the file system cannot set room aside
+    return array
 
 
 def _open_checked(folder: Path) -> list[Array]:

@@ -48,10 +48,7 @@ def prepare_phase(setup: TrainingSetup, phase: Phase) -> PhaseData:
 def layers_to_run_once(base: keras.Model, frozen_layers: int, *, live: bool) -> tuple[int, str | None]:
     """How many layers run once, and why, as text: the frozen ones, or fewer where caching their output is costly.
 
-    Args:
-        base: the backbone.
-        frozen_layers: of it.
-        live: whether the training images run through them in every epoch; then there is nothing to weigh.
+    Where the training images run through them in every epoch (``live``) there is nothing to weigh.
     """
     if live or not 0 < frozen_layers < len(base.layers):
         return frozen_layers, None
@@ -205,9 +202,7 @@ class _PhaseBuilder:
     def _network(self, batch_size: int | None = None, *, exact: bool = False) -> Network:
         """The frozen part compiled for batches of this size, by itself of as many images as suit the device.
 
-        Args:
-            batch_size: images at once.
-            exact: whether to calculate as the stored model does.
+        If ``exact`` it calculates as the stored model does.
         """
         setup = self._setup
         batch_size = batch_size or setup.device.trunk_batch

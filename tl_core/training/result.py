@@ -101,5 +101,5 @@ def _measure_stored(
     probabilities = np.concatenate(pieces)
     losses = np.asarray(setup.loss.losses(subset.labels, probabilities)) * subset.weights
     correct = np.asarray(setup.loss.correct(subset.labels, probabilities))
-    penalty = float(sum(float(value) for value in stored.head.losses))
+    penalty = sum(map(float, stored.head.losses))
     return Result(float(losses.mean()) + penalty, float(correct.mean()), probabilities)

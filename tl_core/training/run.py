@@ -67,29 +67,25 @@ def train(config: TrainingConfig, dataset_path: Path, run_path: Path, should_sto
         StoppedError: stopped before there was a model to save.
         TransferLearningError: the training cannot go on; its sentence is in the record, too.
     """
-    _run(config, dataset_path, run_path, should_stop, lambda _: None, began=now())
+    _run(config, dataset_path, run_path, should_stop)
 
 
 def resume(config: TrainingConfig, dataset_path: Path, run_path: Path, should_stop: ShouldStop) -> None:
     """Go on from the last saved epoch to the planned end; otherwise as `train`."""
-    _run(config, dataset_path, run_path, should_stop, load_checkpoint, began=load_run(run_path).started)
+    _run(config, dataset_path, run_path, should_stop, load_checkpoint)
 
 
 def extend(config: TrainingConfig, dataset_path: Path, run_path: Path, should_stop: ShouldStop) -> None:
     """Go on from the last epoch of a run that has ended to the end of a longer plan, with new patience.
 
-    Args:
-        config: the longer plan; see `tl_core.runs.store.with_more_epochs`.
-        dataset_path: as in `train`.
-        run_path: as in `train`.
-        should_stop: as in `train`.
+    The plan is that of `tl_core.runs.store.with_more_epochs`; all else as `train`.
     """
 
     def load(folder: RunFolder) -> Checkpoint | None:
         checkpoint = load_checkpoint(folder)
         return checkpoint and checkpoint.with_new_patience()
 
-    _run(config, dataset_path, run_path, should_stop, load, began=load_run(run_path).started)
+    _run(config, dataset_path, run_path, should_stop, load)
 
 
 def _run(
@@ -97,9 +93,7 @@ def _run(
     dataset_path: Path,
     run_path: Path,
     should_stop: ShouldStop,
-    load: Callable[[RunFolder], Checkpoint | None],
-    *,
-    began: str | None,
+    load: Callable[[RunFolder], Checkpoint | None] | None = None,
 ) -> None:
     folder = RunFolder(run_path)
     heartbeat = Heartbeat(folder)
@@ -111,11 +105,12 @@ def _run(
 
     remove_half_written(run_path)
     reserve_disk(run_path)
+    began = load_run(run_path).started if load else None
     update_run(run_path, status="running", started=began or now(), finished=None, error=None, owner=this_process())
     with _logging_to(folder.log_file), EventLog(folder.events_file) as events:
-        log = EventLogger(events, heartbeat=heartbeat)
+        log = EventLogger(events, heartbeat)
         with _ending(run_path, log):
-            checkpoint = load(folder)
+            checkpoint = load(folder) if load else None
             events.forget_epochs_from(checkpoint.epoch + 1 if checkpoint else 1)
             status, best = _Training(config, dataset_path, folder, log, alive_and_asked, checkpoint).run()
             _close(run_path, log, status, _ENDINGS[status].format(describe(best)))

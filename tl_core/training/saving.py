@@ -45,7 +45,7 @@ def require_room(path: Path, classifier: Classifier, more: int = 0) -> None:
 
 
 def save_model(path: Path, model: keras.Model, announce: Callable[[str], None] | None = None) -> str:
-    """Write a model to ``path`` in one step.
+    """Write a model to ``path`` in one step, and return the file's sha256.
 
     The file is checked before it takes the place of an older one: all weights finite, every part readable.
 
@@ -53,9 +53,6 @@ def save_model(path: Path, model: keras.Model, announce: Callable[[str], None] |
         path: of the file.
         model: to be written.
         announce: told the file's sha256 when it is complete, before it takes its place.
-
-    Returns:
-        The file's sha256.
 
     Raises:
         WorkspaceError: the disk is full or cannot be written.

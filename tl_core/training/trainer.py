@@ -5,6 +5,7 @@ The hooks of a `Callback` are those of Keras; the callbacks themselves are in `t
 
 from __future__ import annotations
 
+import functools
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -161,12 +162,7 @@ class Trainer:
         return float(tf.convert_to_tensor(self.optimizer.learning_rate))
 
     def fit(self, phase: Phase, data: PhaseData, checkpoint: Checkpoint | None = None) -> None:
-        """Train a phase; it ends with the weights of the best epoch so far in place.
-
-        Args:
-            phase: what to do.
-            data: to train on.
-            checkpoint: of this phase, to go on from.
+        """Train a phase, or go on from a checkpoint of it; it ends with the weights of the best epoch in place.
 
         Raises:
             Interrupted: a stop was requested.
@@ -221,14 +217,15 @@ class Trainer:
         """Train on the images of an epoch; if a batch does not fit into memory, once more with half of it."""
         subset = self.data.train(epoch)
         order = np.random.default_rng([self._settings.seed, epoch]).permutation(len(subset))
+        report = functools.partial(self.tell, "on_train_batch_end")
         try:
             try:
-                return self._runner.train_epoch(subset, order, self.batch_size, self._on_batch)
+                return self._runner.train_epoch(subset, order, self.batch_size, report)
             except (tf.errors.ResourceExhaustedError, MemoryError):
                 if self.batch_size == 1 or self.batch_size < self._settings.batch_size:
                     raise
             self._halve_batch()
-            return self._runner.train_epoch(subset, order, self.batch_size, self._on_batch)
+            return self._runner.train_epoch(subset, order, self.batch_size, report)
         except NotFinite as error:
             raise self._diverged(epoch) from error
 
@@ -260,9 +257,6 @@ class Trainer:
         for callback in self.callbacks:
             if callback.name in checkpoint.callbacks:
                 callback.load_state_dict(checkpoint.callbacks[callback.name])
-
-    def _on_batch(self, batches: Batches) -> None:
-        self.tell("on_train_batch_end", batches)
 
     def _diverged(self, epoch: int) -> DivergedError:
         rate, name = self.phase.learning_rate, RATE_TITLES[self.phase.name]

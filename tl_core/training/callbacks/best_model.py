@@ -85,20 +85,11 @@ class SaveBestModel(Callback):
         slow_step: Callable[[], None],
         needed_now: Callable[[], bool],
     ) -> None:
-        """Begin.
-
-        Args:
-            folder: of the run.
-            classifier: in training.
-            rebuild: returns the same classifier on another backbone.
-            slow_step: called before a file is written.
-            needed_now: whether the model has to be on the disk without further waiting.
-        """
         self._folder = folder
-        self._classifier = classifier
-        self._rebuild = rebuild
-        self._slow_step = slow_step
-        self._needed_now = needed_now
+        self._classifier = classifier  # in training
+        self._rebuild = rebuild  # returns the same classifier on another backbone
+        self._slow_step = slow_step  # called before a file is written
+        self._needed_now = needed_now  # whether the model has to be on the disk without further waiting
         self._written: KeptModel | None = None
         self._last = time.monotonic()
 

@@ -36,11 +36,7 @@ class EarlyStopping(Patience):
     name: ClassVar[str] = "early_stopping"
 
     def __init__(self, patience: int | None) -> None:
-        """Begin.
-
-        Args:
-            patience: epochs without a better ``val_loss`` before the phase ends; None = it never does.
-        """
+        """A phase ends after so many epochs without a better ``val_loss``; None = it never does."""
         super().__init__()
         self._patience = math.inf if patience is None else patience
 

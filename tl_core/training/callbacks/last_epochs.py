@@ -34,14 +34,7 @@ class LastEpochsCheckpoint(Callback):
     """
 
     def __init__(self, folder: RunFolder, classifier: Classifier, count: int, next_epoch: int) -> None:
-        """Begin, or go on: epochs from ``next_epoch`` on will be trained again.
-
-        Args:
-            folder: of the run.
-            classifier: in training.
-            count: how many epochs are saved; 0 = none, and nothing is done.
-            next_epoch: the first that will be trained.
-        """
+        """Save ``count`` epochs, or none; epochs from ``next_epoch`` on will be trained again."""
         self._folder = folder
         self._classifier = classifier
         self._count = count
@@ -88,17 +81,11 @@ class LastEpochsCheckpoint(Callback):
 
 
 def bytes_needed(classifier: Classifier, frozen_layers: int, count: int) -> int:
-    """What the saved epochs take on the disk at most.
+    """What ``count`` saved epochs take on the disk at most, if the last phase freezes so many layers."""
 
-    Args:
-        classifier: to be trained.
-        frozen_layers: of its backbone in the last phase.
-        count: how many epochs are saved.
-    """
-    head = _bytes(classifier.head.weights)
-    tail = _bytes(weight for layer in classifier.base.layers[frozen_layers:] for weight in layer.weights)
-    return count * (head + tail) + (tail if count else 0)  # and the tail once as it was before
+    def size(layers: Iterable[keras.Layer]) -> int:
+        weights = (weight.value for layer in layers for weight in layer.weights)
+        return sum((weight.shape.num_elements() or 1) * weight.dtype.size for weight in weights)
 
-
-def _bytes(weights: Iterable[keras.Variable]) -> int:
-    return sum((weight.value.shape.num_elements() or 1) * weight.value.dtype.size for weight in weights)
+    tail = size(classifier.base.layers[frozen_layers:])
+    return count * (size([classifier.head]) + tail) + (tail if count else 0)  # and the tail once as it was before
