@@ -22,7 +22,6 @@ Source = Literal["keras.applications", "efficientnet_lite"]
 Scaling = Literal["built_in", "minus_one_to_one", "imagenet_caffe", "imagenet_torch", "lite"]
 
 TABLE: Final = Path(__file__).with_name("backbones.csv")
-BYTES_PER_PARAMETER: Final = 4  # weight files hold float32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,9 +66,9 @@ class Backbone:
     def download_mb(self) -> float:
         """Megabytes (10^6 bytes) to download before first use, 0 where a package contains the weights.
 
-        Computed from the number of parameters: the file holds little else.
+        Computed from the number of parameters: the file holds little else, four bytes for each.
         """
-        return 0.0 if self.weights_url is None else self.base_parameters * BYTES_PER_PARAMETER / 1e6
+        return 0.0 if self.weights_url is None else 4 * self.base_parameters / 1e6
 
     def checked_image_size(self, image_size: int | None) -> int:
         """The image size to use: this one, or its own.

@@ -10,6 +10,7 @@ import functools
 import logging
 import threading
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any, Final
 
 import numpy as np
@@ -85,18 +86,20 @@ def compile_network(
     """
     if device.kind == "gpu":
         return _TensorFlowNetwork(forward, image_size, batch_size)
-    try:
-        return _compile_with_openvino(forward, image_size, device, batch_size, sample, note)
-    except _CannotCompileError as error:
-        note(FALLBACK.format(reason=error))
-        return _TensorFlowNetwork(forward, image_size, batch_size)
-
-
-class _CannotCompileError(Exception):
-    """OpenVINO is missing or refuses the network."""
+    reason = "it is not installed"
+    if (openvino := import_openvino()) is not None:
+        try:
+            return _compile_with_openvino(openvino, forward, image_size, device, batch_size, sample, note)
+        except Exception:
+            # Its frontends raise a dozen unrelated types; whatever the reason, TensorFlow can run the network.
+            logger.warning("OpenVINO could not take the network over", exc_info=True)
+            reason = "it cannot convert this network"
+    note(FALLBACK.format(reason=reason))
+    return _TensorFlowNetwork(forward, image_size, batch_size)
 
 
 def _compile_with_openvino(
+    openvino: ModuleType,
     forward: Forward,
     image_size: int,
     device: Device,
@@ -104,23 +107,14 @@ def _compile_with_openvino(
     sample: Images | None,
     note: Callable[[str], None],
 ) -> Network:
-    openvino = import_openvino()
-    if openvino is None:
-        raise _CannotCompileError("it is not installed")
-    try:
-        graph = _graph(forward, image_size, batch_size).get_concrete_function()
-        # A copy of the weights: those of the Keras model may be freed, or trained on, while the network still runs.
-        # Its outputs are named: else inner values with a gradient of their own (of swish) would become outputs, too.
-        outputs = [tensor.name for tensor in graph.outputs]
-        model = convert(openvino, graph, share_weights=False, output=outputs)
-        network = _OpenVINONetwork(model, batch_size, "float32")
-        if device.trunk_precision == "bfloat16" and sample is not None:
-            faster = _OpenVINONetwork(model, batch_size, "bfloat16")
-            return _closest(network, faster, sample, note)
-    except Exception as error:
-        # Its frontends raise a dozen unrelated types; whatever the reason, TensorFlow can run the network.
-        logger.warning("OpenVINO could not take the network over", exc_info=True)
-        raise _CannotCompileError("it cannot convert this network") from error
+    graph = _graph(forward, image_size, batch_size).get_concrete_function()
+    # A copy of the weights: those of the Keras model may be freed, or trained on, while the network still runs.
+    # Its outputs are named: else inner values with a gradient of their own (of swish) would become outputs, too.
+    outputs = [tensor.name for tensor in graph.outputs]
+    model = convert(openvino, graph, share_weights=False, output=outputs)
+    network = _OpenVINONetwork(model, batch_size, "float32")
+    if device.trunk_precision == "bfloat16" and sample is not None:
+        return _closest(network, _OpenVINONetwork(model, batch_size, "bfloat16"), sample, note)
     return network
 
 

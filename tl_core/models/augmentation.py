@@ -46,13 +46,10 @@ def build_augmentation(config: AugmentationConfig, seed: int) -> Augmentation:
 def augment_preview(
     image: npt.NDArray[np.uint8], config: AugmentationConfig, count: int = 9, seed: int = 0
 ) -> list[npt.NDArray[np.uint8]]:
-    """Change one image in several random ways, as training would.
+    """Change one image in several random ways, as training would; the same seed gives the same views.
 
     Args:
         image: uint8 RGB ``(height, width, 3)``; with 224 pixels nine views take about a tenth of a second.
-        config: what may change.
-        count: number of views.
-        seed: the same seed gives the same views.
 
     Returns:
         ``count`` uint8 images of the shape of ``image``.

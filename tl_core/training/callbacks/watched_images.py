@@ -20,8 +20,13 @@ class WatchedImages(Callback):
     """Predicts the images that a person watches."""
 
     def __init__(self, folder: RunFolder, image_size: int, log: EventLogger) -> None:
-        self._images = _read(folder, image_size, log)
         self._log = log
+        self._images: Images | None = None  # at the input size of the network; None where there are none
+        try:
+            if pictures := watched_images(folder):
+                self._images = read_pictures(pictures, image_size)
+        except ImageError as error:  # does not stop the training
+            log.note(f"The watched images are left out: {error}")
         self._inputs: list[tf.Tensor] = []
 
     def on_phase_begin(self, trainer: Trainer) -> None:
@@ -35,18 +40,3 @@ class WatchedImages(Callback):
         if self._images is not None:
             probabilities = trainer.data.trained(self._inputs, training=False).numpy()
             self._log.watched(epoch, as_class_probabilities(probabilities))
-
-
-def _read(folder: RunFolder, size: int, log: EventLogger) -> Images | None:
-    """The watched images of a run at the input size of its network; None where there are none.
-
-    An image that cannot be read does not stop the training: a note is written, and none is watched.
-    """
-    pictures = watched_images(folder)
-    if not pictures:
-        return None
-    try:
-        return read_pictures(pictures, size)
-    except ImageError as error:
-        log.note(f"The watched images are left out: {error}")
-        return None
