@@ -27,7 +27,6 @@ def build_backbone(
     """Build a backbone without its head.
 
     Args:
-        name: a name of the registry.
         image_size: width and height of the input in pixels; None = the size it was trained on.
         weights: imagenet, or random.
         task: gets bytes done and bytes in all, and is checked for a stop, while weights are downloaded.

@@ -13,7 +13,6 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,24 +31,15 @@ _BN: Final = {"epsilon": 1e-3, "momentum": 0.99}
 _CONV: Final = {"padding": "same", "use_bias": False, "kernel_initializer": "he_normal"}
 
 
-@dataclass(frozen=True, slots=True)
-class _Stage:
-    repeats: int
-    kernel: int
-    stride: int
-    expansion: int
-    filters: int
-
-
-# The seven blocks of EfficientNet-B0.
+# The seven blocks of EfficientNet-B0: repeats, kernel, stride, expansion, filters.
 _STAGES: Final = (
-    _Stage(1, 3, 1, 1, 16),
-    _Stage(2, 3, 2, 6, 24),
-    _Stage(2, 5, 2, 6, 40),
-    _Stage(3, 3, 2, 6, 80),
-    _Stage(3, 5, 1, 6, 112),
-    _Stage(4, 5, 2, 6, 192),
-    _Stage(1, 3, 1, 6, 320),
+    (1, 3, 1, 1, 16),
+    (2, 3, 2, 6, 24),
+    (2, 5, 2, 6, 40),
+    (3, 3, 2, 6, 80),
+    (3, 5, 1, 6, 112),
+    (4, 5, 2, 6, 192),
+    (1, 3, 1, 6, 320),
 )
 # Width and depth factors.
 _FACTORS: Final[Mapping[str, tuple[float, float]]] = {
@@ -70,13 +60,12 @@ def build_efficientnet_lite(backbone: Backbone, image_size: int) -> keras.Model:
     image = keras.Input((image_size, image_size, 3), name="image")
     x = layers.Conv2D(_STEM_FILTERS, 3, strides=2, name="stem_conv", **_CONV)(image)
     x = _normalize(x, "stem", activate=True)
-    for number, stage in enumerate(_STAGES, start=1):
+    for number, (repeats, kernel, stride, expansion, filters) in enumerate(_STAGES, start=1):
         fixed = number in (1, len(_STAGES))
-        repeats = stage.repeats if fixed else math.ceil(stage.repeats * depth)
-        for index in range(repeats):
+        for index in range(repeats if fixed else math.ceil(repeats * depth)):
             name = f"block{number}{chr(ord('a') + index)}"
-            stride = stage.stride if index == 0 else 1
-            x = _inverted_residual(x, stage, _round_filters(stage.filters, width), stride, name)
+            step = stride if index == 0 else 1
+            x = _inverted_residual(x, kernel, step, expansion, _round_filters(filters, width), name)
     x = layers.Conv2D(_HEAD_FILTERS, 1, name="top_conv", **_CONV)(x)
     x = _normalize(x, "top", activate=True)
     return keras.Model(image, x, name=backbone.name)
@@ -95,14 +84,14 @@ def load_lite_weights(base: keras.Model, path: Path, sha256: str) -> None:
             _assign(layer, list(itertools.islice(tensors, len(layer.weights))), path)
 
 
-def _inverted_residual(x: Any, stage: _Stage, filters: int, stride: int, name: str) -> Any:
+def _inverted_residual(x: Any, kernel: int, stride: int, expansion: int, filters: int, name: str) -> Any:
     """Expand, filter each channel by itself, project; with a shortcut where the shape stays the same."""
     start, channels = x, x.shape[-1]
-    if stage.expansion != 1:
-        x = layers.Conv2D(channels * stage.expansion, 1, name=f"{name}_expand_conv", **_CONV)(x)
+    if expansion != 1:
+        x = layers.Conv2D(channels * expansion, 1, name=f"{name}_expand_conv", **_CONV)(x)
         x = _normalize(x, f"{name}_expand", activate=True)
     x = layers.DepthwiseConv2D(
-        stage.kernel,
+        kernel,
         strides=stride,
         padding="same",
         use_bias=False,

@@ -71,11 +71,8 @@ def settled_names(names: Sequence[str], kinds: Sequence[str]) -> list[str]:
     """Name the layers as Keras does in a fresh process.
 
     Keras numbers the layers that have no name of their own through the whole process: the third model built in it
-    may begin with ``conv2d_57``. Here each kind of layer counts from the start again: ``conv2d``, ``conv2d_1``, …
-
-    Args:
-        names: of the layers, as they are.
-        kinds: their class names.
+    may begin with ``conv2d_57``. Here each kind of layer, by its class name, counts from the start again:
+    ``conv2d``, ``conv2d_1``, …
     """
     numbers = [_own_number(name, kind) for name, kind in zip(names, kinds, strict=True)]
     settled = []
@@ -98,11 +95,7 @@ def _snake_case(kind: str) -> str:
 
 
 def group_layers(names: Sequence[str], grouping: Grouping) -> list[tuple[str, int]]:
-    """Find the blocks of a backbone.
-
-    Args:
-        names: of its layers, in order, as Keras gives them in a fresh process.
-        grouping: the rules of its family.
+    """Find the blocks of a backbone by the names of its layers, as Keras gives them in a fresh process.
 
     Returns:
         Title and index of the first layer of each block, in order; the first starts at 0.
@@ -143,10 +136,6 @@ def outline_of(name: str, base: keras.Model) -> Any:
     """Describe a built backbone in few bytes: a column per property, kinds as numbers, names as what differs.
 
     Of each name the file has the number of leading characters that it shares with the name before it, and the rest.
-
-    Args:
-        name: of the backbone in the registry.
-        base: built at the backbone's own image size.
     """
     kind_names = [type(layer).__name__ for layer in base.layers]
     kinds = list(dict.fromkeys(kind_names))

@@ -144,7 +144,6 @@ def feature_shape(backbone: Backbone, image_size: int | None = None) -> tuple[in
     """Compute the shape of the last feature map.
 
     Args:
-        backbone: any of the registry.
         image_size: width and height of the image in pixels; None = the backbone's own.
 
     Returns:

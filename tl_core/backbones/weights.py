@@ -49,7 +49,6 @@ def ensure_weights(backbone: Backbone, workspace: Workspace | None = None, task:
     """Find the weights, or download them into the Keras cache, and check that the file is the published one.
 
     Args:
-        backbone: whose weights.
         workspace: where files provided by a person are; None = the one of the environment.
         task: told the bytes done and in all while downloading; asked between chunks.
 

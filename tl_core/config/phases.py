@@ -41,9 +41,7 @@ class Phase:
 def phases_of(config: TrainingConfig, layers: int | None = None) -> tuple[Phase, ...]:
     """The phases of a training in their order: one, or two where there are layers and epochs to fine-tune.
 
-    Args:
-        config: of the training.
-        layers: of the backbone; None = as its outline has them.
+    The backbone has so many layers; None = as its outline has them.
     """
     if layers is None:
         layers = layers_of(config.backbone) or _UNKNOWN
@@ -62,10 +60,7 @@ def fine_tunes(config: TrainingConfig, layers: int | None = None) -> bool:
 def extended(config: TrainingConfig, trained: Mapping[str, int], epochs: int) -> TrainingConfig:
     """The plan of a run that goes on for more epochs of the phase in which it ended, and then ends.
 
-    Args:
-        config: the plan so far.
-        trained: epochs that each phase has had, by its name.
-        epochs: how many more.
+    ``trained`` has the epochs that each phase has had, by its name.
 
     Raises:
         ConfigError: that would be more than a phase may have.

@@ -47,9 +47,7 @@ class CutChoice:
 def choose_cut(base: keras.Model, frozen_layers: int) -> CutChoice:
     """The cut with the least time per image and epoch, by a simple model of reading and computing.
 
-    Args:
-        base: a backbone.
-        frozen_layers: 1 to the number of its layers.
+    Of the backbone 1 to all layers are frozen.
     """
     at_boundary = _cached_bytes(base, frozen_layers)
     best = CutChoice(frozen_layers, at_boundary, at_boundary, at_boundary / READ_BYTES_PER_SECOND)

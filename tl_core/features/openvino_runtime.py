@@ -42,7 +42,6 @@ def convert(openvino: ModuleType, source: Any, **options: Any) -> Any:
     Args:
         openvino: from :func:`import_openvino`.
         source: what OpenVINO converts: a concrete function of TensorFlow, or the path of a model.
-        options: of ``openvino.convert_model``.
 
     Returns:
         An ``openvino.Model``.

@@ -47,7 +47,6 @@ def build_classifier(config: TrainingConfig, classes: int, base: keras.Model | N
     our code.
 
     Args:
-        config: names the backbone, its weights, the image size and the head.
         classes: number of classes, at least 2.
         base: a backbone that `tl_core.backbones.build.build_backbone` built; None = build it.
 
@@ -89,12 +88,8 @@ def freeze_layers(base: keras.Model, frozen: int | None = None) -> None:
     BatchNormalization layers that become trainable train their scale and offset; their statistics stay, because
     a `Classifier` calls its backbone with ``training=False``.
 
-    Args:
-        base: a backbone.
-        frozen: 0 to the number of layers; None = all.
-
     Raises:
-        ConfigError: ``frozen`` is out of range.
+        ConfigError: ``frozen`` is neither 0 to the number of layers nor None, which means all.
     """
     count = len(base.layers)
     frozen = count if frozen is None else frozen

@@ -26,7 +26,6 @@ def build_head(config: HeadConfig, features: tuple[int, int, int], classes: int)
     """Build the model named ``head``.
 
     Args:
-        config: what it consists of.
         features: shape of the backbone's feature map, ``(height, width, channels)``.
         classes: number of classes, at least 2.
 

@@ -13,11 +13,7 @@ from tl_core.storage.files import sha256_of
 
 
 def load_stored(run: RunRecord, epoch: int | None = None) -> keras.Model:
-    """The model of a run as the training saved it.
-
-    Args:
-        run: whose model.
-        epoch: one of its saved epochs; None = the best one.
+    """The model of a run as the training saved it: of one of its saved epochs, or the best one.
 
     Raises:
         ModelUnavailableError: the run has no model yet, the epoch is not saved, or a file is damaged or was changed

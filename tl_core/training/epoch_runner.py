@@ -63,13 +63,7 @@ class EpochRunner:
         self._loops: dict[Inputs, Loop] = {}  # which holds the inputs, too: no others can be mistaken for them
 
     def train_epoch(self, subset: Subset, order: Rows, batch_size: int, report: Callable[[Batches], None]) -> Result:
-        """Train on all images once.
-
-        Args:
-            subset: to train on.
-            order: a permutation of its images.
-            batch_size: images per step.
-            report: called after every batch.
+        """Train on all images once, in this order, and report every batch.
 
         Raises:
             Interrupted: a stop was requested.
@@ -90,9 +84,7 @@ class EpochRunner:
     def evaluate(self, subset: Subset, *, should_stop: Callable[[], bool] | None = None) -> Result:
         """Loss, weighted as in the training, accuracy and probabilities, without learning.
 
-        Args:
-            subset: to check against.
-            should_stop: checked after every batch in place of the training's own.
+        Another ``should_stop`` takes the place of the training's own.
 
         Raises:
             Interrupted: a stop was requested.

@@ -30,14 +30,9 @@ ShouldStop = Callable[[], bool]
 def save_result(
     trainer: Trainer, setup: TrainingSetup, folder: RunFolder, saver: SaveBestModel, *, measure: bool
 ) -> Best:
-    """Save the best model with its figures; its weights are in place when this is called.
+    """Save the best model of a training that has ended with its figures, which are measured if there is time for it.
 
-    Args:
-        trainer: that has ended, with a best epoch.
-        setup: of the training.
-        folder: of the run.
-        saver: one of the callbacks of the trainer.
-        measure: whether there is time to measure it.
+    Its weights are in place when this is called.
 
     Returns:
         The best epoch, with the figures of the stored model where they were measured.

@@ -24,12 +24,9 @@ _ROOM: Final = 3  # times the model's size must be free on the disk
 
 
 def require_room(path: Path, classifier: Classifier, more: int = 0) -> None:
-    """Check that the model will fit on the disk, before hours are spent on it; the cache makes room for it.
+    """Check that the model and ``more`` bytes will fit on the disk of a run, before hours are spent on it.
 
-    Args:
-        path: folder of the run.
-        classifier: to be saved.
-        more: bytes that will be written besides.
+    The cache makes room for them.
 
     Raises:
         WorkspaceError: it would not.
@@ -45,14 +42,11 @@ def require_room(path: Path, classifier: Classifier, more: int = 0) -> None:
 
 
 def save_model(path: Path, model: keras.Model, announce: Callable[[str], None] | None = None) -> str:
-    """Write a model to ``path`` in one step, and return the file's sha256.
+    """Write a model to ``path`` in one step, and return the sha256 of the file.
 
     The file is checked before it takes the place of an older one: all weights finite, every part readable.
 
-    Args:
-        path: of the file.
-        model: to be written.
-        announce: told the file's sha256 when it is complete, before it takes its place.
+    ``announce`` is told the sha256 when the file is complete, before it takes its place.
 
     Raises:
         WorkspaceError: the disk is full or cannot be written.

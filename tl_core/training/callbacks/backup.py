@@ -80,11 +80,8 @@ class Backup(Callback):
 def save_checkpoint(folder: RunFolder, checkpoint: Checkpoint, *, flush: bool = True) -> None:
     """Save it; a crash in the middle leaves an earlier one.
 
-    Args:
-        folder: of the run.
-        checkpoint: to save.
-        flush: whether it has to outlive a power cut. One that does not is written many times as fast, beside the last
-            one that does, and outlives a killed process all the same.
+    With ``flush`` it outlives a power cut. One without is written many times as fast, beside the last one with it,
+    and outlives a killed process all the same.
 
     Raises:
         WorkspaceError: the disk is full or cannot be written.
