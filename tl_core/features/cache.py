@@ -89,7 +89,7 @@ class DiskCache:
 
         Entries that were used less recently make room for it.
         """
-        return self._evictions(_bytes(specs)) is not None
+        return self._evictions(specs) is not None
 
     def make_disk_room(self, needed: int) -> None:
         """Evict the least recently used entries until the disk has ``needed`` bytes free, or no entry is left."""
@@ -132,7 +132,7 @@ class DiskCache:
         """
         temporary = self._folder / f"{_MAKING}{os.getpid()}-{secrets.token_hex(6)}"
         try:
-            if (evictions := self._evictions(_bytes(specs))) is None:
+            if (evictions := self._evictions(specs)) is None:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             for path in evictions:
                 shutil.rmtree(path, ignore_errors=True)
@@ -170,9 +170,10 @@ class DiskCache:
             return []
         return [path for path in self._folder.iterdir() if path.is_dir() and not path.name.startswith(".")]
 
-    def _evictions(self, needed: int) -> list[Path] | None:
-        """The entries that must go for ``needed`` bytes, least recently used first; None where all are not enough."""
+    def _evictions(self, specs: Sequence[ArraySpec]) -> list[Path] | None:
+        """The entries that must go for these arrays, least recently used first; None where all are not enough."""
         self._remove_abandoned()
+        needed = sum(spec.bytes for spec in specs)
         sizes = {path: _size(path) for path in sorted(self._entries(), key=_last_used)}
         over_limit = sum(sizes.values()) + needed - self.limit_bytes
         over_disk = _DISK_SHARE * needed - shutil.disk_usage(self._nearest_folder()).free
@@ -203,10 +204,6 @@ def open_cache(workspace: Workspace) -> DiskCache:
         ConfigError: ``TL_CACHE_GB`` is no number of at least 0.
     """
     return DiskCache(workspace.cache, gigabytes_from_environment("TL_CACHE_GB", DEFAULT_LIMIT_GB))
-
-
-def _bytes(specs: Sequence[ArraySpec]) -> int:
-    return sum(spec.bytes for spec in specs)
 
 
 def _file_name(index: int) -> str:

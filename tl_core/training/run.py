@@ -7,6 +7,7 @@ import gc
 import logging
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -137,31 +138,25 @@ def _logging_to(path: Path) -> Iterator[None]:
         handler.close()
 
 
+@dataclass
 class _Training:
     """One training; `run` takes it to its end."""
 
-    def __init__(
-        self,
-        config: TrainingConfig,
-        dataset_path: Path,
-        folder: RunFolder,
-        log: EventLogger,
-        should_stop: ShouldStop,
-        checkpoint: Checkpoint | None,
-    ) -> None:
-        self._config = config
-        self._dataset_path = dataset_path
-        self._folder = folder
-        self._log = log
-        self._should_stop = should_stop
-        self._checkpoint = checkpoint
+    config: TrainingConfig
+    dataset_path: Path
+    folder: RunFolder
+    log: EventLogger
+    should_stop: ShouldStop
+    checkpoint: Checkpoint | None
+
+    def __post_init__(self) -> None:
         self._setup: TrainingSetup
         self._phases: tuple[Phase, ...]
         self._trainer: Trainer
         self._saver: SaveBestModel
         self._best = BestModel()
-        if checkpoint is not None:
-            self._best.load_state_dict(checkpoint.callbacks[BestModel.name])
+        if self.checkpoint is not None:
+            self._best.load_state_dict(self.checkpoint.callbacks[BestModel.name])
 
     def run(self) -> tuple[str, Best]:
         """Train.
@@ -178,15 +173,14 @@ class _Training:
             return self._train()
         except StoppedError:
             raise
-        except (tf.errors.ResourceExhaustedError, MemoryError) as error:
-            self._save_what_is_good(error)
-            raise OutOfMemoryError(
-                "The memory is not enough for this training: choose a smaller batch size, a smaller image size, a "
-                "smaller backbone, or freeze more layers. What was trained is kept, and it can go on from its last "
-                "epoch."
-            ) from error
         except Exception as error:
             self._save_what_is_good(error)
+            if isinstance(error, (tf.errors.ResourceExhaustedError, MemoryError)):
+                raise OutOfMemoryError(
+                    "The memory is not enough for this training: choose a smaller batch size, a smaller image size, "
+                    "a smaller backbone, or freeze more layers. What was trained is kept, and it can go on from its "
+                    "last epoch."
+                ) from error
             raise
 
     def _train(self) -> tuple[str, Best]:
@@ -201,7 +195,7 @@ class _Training:
                 return self._as_it_was(self._best.best)
             status = "stopped"
             epoch, kept = self._trainer.epoch + 1, self._best.best.epoch
-            self._log.note(f"Stopped in epoch {epoch}; the model of epoch {kept} is kept.")
+            self.log.note(f"Stopped in epoch {epoch}; the model of epoch {kept} is kept.")
         best = self._save(measure=status == "done" or self._trainer.data.checks_quickly)
         setup = self._setup
         if (
@@ -211,8 +205,8 @@ class _Training:
         return status, best
 
     def _set_up(self) -> None:
-        config, folder, log = self._config, self._folder, self._log
-        setup = set_up_training(config, self._dataset_path, folder.workspace, log, self._should_stop)
+        config, folder, log = self.config, self.folder, self.log
+        setup = set_up_training(config, self.dataset_path, folder.workspace, log, self.should_stop)
         self._setup = setup
         update_run(folder.path, device=setup.device.text)
         classifier = setup.classifier
@@ -220,7 +214,7 @@ class _Training:
         more = bytes_needed(classifier, self._phases[-1].frozen_layers, config.keep_last_epochs)
         require_room(folder.path, classifier, more)
         write_json(folder.labels_file, {"classes": list(setup.dataset.classes)})
-        next_epoch = self._checkpoint.epoch + 1 if self._checkpoint else 1
+        next_epoch = self.checkpoint.epoch + 1 if self.checkpoint else 1
         last_epochs = LastEpochsCheckpoint(folder, classifier, config.keep_last_epochs, next_epoch)
         self._saver = SaveBestModel(folder, classifier, setup.rebuild, log.slow_step, last_epochs.needs_model)
         callbacks: list[Callback] = [
@@ -235,24 +229,24 @@ class _Training:
         if config.schedule == "plateau":
             callbacks.insert(-2, ReduceLROnPlateau())
         steps = FitSettings(config.batch_size, config.optimizer, config.weight_decay, config.schedule, config.seed)
-        self._trainer = Trainer(steps, setup.loss, callbacks, self._should_stop)
+        self._trainer = Trainer(steps, setup.loss, callbacks, self.should_stop)
 
     def _fit(self) -> None:
         """Feature extraction, then fine-tuning; or what is left of them."""
         for phase in self._phases:
-            if self._checkpoint is not None and self._checkpoint.phase != phase.name:
+            if self.checkpoint is not None and self.checkpoint.phase != phase.name:
                 continue  # it is complete
             freeze_layers(self._setup.classifier.base, phase.frozen_layers)
-            self._trainer.fit(phase, prepare_phase(self._setup, phase), self._checkpoint)
-            self._checkpoint = None
+            self._trainer.fit(phase, prepare_phase(self._setup, phase), self.checkpoint)
+            self.checkpoint = None
 
     def _save(self, *, measure: bool) -> Best:
-        return save_result(self._trainer, self._setup, self._folder, self._saver, measure=measure)
+        return save_result(self._trainer, self._setup, self.folder, self._saver, measure=measure)
 
     def _save_what_is_good(self, error: Exception) -> None:
         """Save the best epoch, also where the training cannot go on; and its last one, unless it diverged."""
         if isinstance(error, (DivergedError, WorkspaceError)):
-            remove_checkpoint(self._folder)  # nothing good could follow; or it makes room for the model
+            remove_checkpoint(self.folder)  # nothing good could follow; or it makes room for the model
         if not self._best.in_place:
             return
         try:
@@ -262,7 +256,7 @@ class _Training:
 
     def _as_it_was(self, best: Best) -> tuple[str, Best]:
         """End a resumed training that has not gone on: its model may be there, or it can be resumed again."""
-        run = load_run(self._folder.path)
+        run = load_run(self.folder.path)
         known = run.best if run.has_model else None
         return ("stopped", known) if known is not None and known.epoch == best.epoch else ("interrupted", best)
 

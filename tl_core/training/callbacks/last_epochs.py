@@ -11,7 +11,7 @@ import keras
 
 from tl_core.config.phases import FINE_TUNE
 from tl_core.models.classifier import Classifier
-from tl_core.models.weights import weights_of_backbone, weights_of_head
+from tl_core.models.load import weights_of_backbone, weights_of_head
 from tl_core.runs import RunFolder
 from tl_core.runs.epoch_checkpoints import (
     EpochCheckpoint,
