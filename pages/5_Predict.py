@@ -9,12 +9,16 @@ from tl_core.storage.format import percent
 from tl_core.storage.workspace import Workspace
 from ui.components.pictures import choose_pictures
 from ui.components.run_format import format_model
-from ui.predict_page.answers import answers_to, imported_model_answers
+from ui.predict_page.answers import answers_to
 from ui.predict_page.archive import predict_archive_section
-from ui.predict_page.import_model import import_model_section
+from ui.predict_page.imported_models import (
+    asks_a_file,
+    being_opened,
+    import_model_section,
+    opened,
+    pick_imported_model,
+)
 from ui.predict_page.live_camera import live_camera
-from ui.predict_page.model_picker import asks_a_file, pick_imported_model
-from ui.predict_page.openings import being_opened, opened
 from ui.predict_page.pick_model import format_knowledge, pick_epoch, pick_runs
 from ui.predict_page.table import show_answers
 from ui.shell.navigation import PREDICT
@@ -45,7 +49,7 @@ def ask_a_file(workspace: Workspace) -> None:
     pictures = choose_pictures(workspace, None, key="predict")
     predict_archive_section(model, key="predict-zip")
     if pictures and not waiting and opened(workspace, model, key="predict-asking"):
-        show_answers(pictures, [imported_model_answers(pictures, model)], [model])
+        show_answers(pictures, [answers_to(pictures, model)], [model])
 
 
 def ask_a_run(workspace: Workspace) -> None:

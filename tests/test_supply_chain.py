@@ -78,7 +78,7 @@ def test_models_are_opened_in_three_places_alone(path: Path):
 
 
 NO_PICTURE = {"h5", "hdf5", "pkl", "pickle", "pt", "pth", "onnx", "npz", "tflite", "py", "html"}
-TAKES_MODELS = "ui.predict_page.import_model"
+TAKES_MODELS = "ui.predict_page.imported_models"
 
 
 def test_what_can_be_uploaded_is_a_zip_a_picture_or_settings_and_a_model_in_one_place_alone():

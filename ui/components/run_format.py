@@ -50,7 +50,7 @@ def run_labels(runs: Iterable[RunRecord]) -> dict[str, str]:
 
 
 def unique_labels(labels: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Texts of the entries of a list by id, where of equal ones those that come later get a number.
+    """Texts of the entries of a list by id, given oldest first, in turn newest first; equal ones get a number.
 
     Streamlit identifies an entry by its text alone: of two equal ones it would always take the last.
     """
@@ -59,7 +59,7 @@ def unique_labels(labels: Iterable[tuple[str, str]]) -> dict[str, str]:
     for name, label in labels:
         seen[label] += 1
         unique[name] = label if seen[label] == 1 else f"{label} ({seen[label]})"
-    return unique
+    return dict(reversed(unique.items()))
 
 
 def _label(run: RunRecord) -> str:

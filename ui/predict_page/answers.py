@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Final
 
 import streamlit as st
@@ -19,48 +19,56 @@ from ui.components.pictures import MAX_PICTURES, Picture
 if TYPE_CHECKING:
     from tl_core.inference.predict import Answer
 
+Asked = RunRecord | ImportedModel
+"""Whose model answers."""
 CACHED: Final = 4 * MAX_PICTURES  # answers: comparing a few models on the same pictures runs each of them once
 AT_ONCE: Final = 16  # pictures in one batch; between two batches the bar moves
 PATIENCE_SECONDS: Final = 0.7  # before a bar appears, so that none flashes where the answers are there at once
 _ANSWERS: Final = "answers"  # in the session: the cache
 
 
-def answers_to(pictures: Sequence[Picture], run: RunRecord, epoch: int | None = None) -> list[Answer]:
-    """Predict each picture with the run's model, with a bar if it takes long.
+def answers_to(pictures: Sequence[Picture], asked: Asked, epoch: int | None = None) -> list[Answer]:
+    """Predict each picture, with a bar if it takes long.
 
     The first question to a model loads it, which takes some seconds.
 
     Args:
         pictures: to predict.
-        run: whose model predicts.
-        epoch: one of its saved epochs; None = the best one.
+        asked: a run, whose model predicts, or an imported model.
+        epoch: one of the run's saved epochs; None = the best one.
 
     Raises:
         ModelUnavailableError: the run has no usable model.
+        ModelFileError: the process of the imported model returned no valid result.
     """
+    model: Hashable = (
+        asked.id if isinstance(asked, ImportedModel) else (asked.path, epoch, model_version(asked, epoch))
+    )
+    cache: Pool[Answer] = st.session_state.setdefault(_ANSWERS, Pool(CACHED))
+    answers = {picture.id: cache.find((model, picture.id)) for picture in pictures}
+    new = [picture for picture in pictures if answers[picture.id] is None]
+    began, place = time.monotonic(), st.empty()
+    with st.spinner("Asking the model …", show_time=True):
+        for start in range(0, len(new), AT_ONCE):
+            batch = new[start : start + AT_ONCE]
+            said = _ask(asked, [picture.data for picture in batch], epoch)
+            for picture, answer in zip(batch, said, strict=True):
+                answers[picture.id] = answer
+                cache.put((model, picture.id), answer)
+            if len(pictures) > 1 and time.monotonic() - began > PATIENCE_SECONDS:
+                done = len(pictures) - len(new) + start + len(batch)
+                place.progress(done / len(pictures), f"{done:,} of {len(pictures):,} pictures")
+    place.empty()
+    return [found for picture in pictures if (found := answers[picture.id]) is not None]
 
-    def ask(images: list[bytes]) -> list[Answer]:
-        from tl_core.inference.predict import predict_images  # imports TensorFlow, so only on demand
 
-        return predict_images(run.path, images, epoch)
+def _ask(asked: Asked, images: list[bytes], epoch: int | None) -> list[Answer]:
+    from tl_core.imported_models.model_server import answerer_of
+    from tl_core.inference.predict import predict_images, predict_with  # imports TensorFlow, so only on demand
 
-    return _answers(pictures, (run.path, epoch, model_version(run, epoch)), ask)
-
-
-def imported_model_answers(pictures: Sequence[Picture], model: ImportedModel) -> list[Answer]:
-    """As `answers_to`, of an imported model.
-
-    Raises:
-        ModelFileError: its process returned no valid result.
-    """
-
-    def ask(images: list[bytes]) -> list[Answer]:
-        from tl_core.imported_models.model_server import answerer_of  # imports TensorFlow
-        from tl_core.inference.predict import predict_with
-
-        return predict_with(answerer_of(model), images)
-
-    return _answers(pictures, model.id, ask)
+    if isinstance(asked, ImportedModel):
+        return predict_with(answerer_of(asked), images)
+    return predict_images(asked.path, images, epoch)
 
 
 def model_version(run: RunRecord, epoch: int | None = None) -> tuple[int, ...]:
@@ -79,23 +87,3 @@ def model_version(run: RunRecord, epoch: int | None = None) -> tuple[int, ...]:
     with contextlib.suppress(FileNotFoundError):
         stamps.append(run.folder.calibration_file.stat().st_mtime_ns)
     return tuple(stamps)
-
-
-def _answers(
-    pictures: Sequence[Picture], model: Hashable, ask: Callable[[list[bytes]], list[Answer]]
-) -> list[Answer]:
-    cache: Pool[Answer] = st.session_state.setdefault(_ANSWERS, Pool(CACHED))
-    answers = {picture.id: cache.find((model, picture.id)) for picture in pictures}
-    new = [picture for picture in pictures if answers[picture.id] is None]
-    began, place = time.monotonic(), st.empty()
-    with st.spinner("Asking the model …", show_time=True):
-        for start in range(0, len(new), AT_ONCE):
-            batch = new[start : start + AT_ONCE]
-            for picture, said in zip(batch, ask([picture.data for picture in batch]), strict=True):
-                answers[picture.id] = said
-                cache.put((model, picture.id), said)
-            if len(pictures) > 1 and time.monotonic() - began > PATIENCE_SECONDS:
-                done = len(pictures) - len(new) + start + len(batch)
-                place.progress(done / len(pictures), f"{done:,} of {len(pictures):,} pictures")
-    place.empty()
-    return [answer for picture in pictures if (answer := answers[picture.id]) is not None]

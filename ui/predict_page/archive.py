@@ -6,18 +6,18 @@ import io
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-import pandas as pd
 import streamlit as st
 
 from tl_core.data.imports.archive import LIMITS
 from tl_core.imported_models.store import ImportedModel
 from tl_core.machine.progress import TaskContext
 from tl_core.storage.format import count
-from ui.components.downloads import to_csv
+from ui.components.downloads import download, to_csv
 from ui.components.markdown import plain
 from ui.components.task_progress import task_progress
-from ui.predict_page.prediction_card import REJECTED, Asked
-from ui.predict_page.table import tally
+from ui.predict_page.answers import Asked
+from ui.predict_page.prediction_card import REJECTED
+from ui.predict_page.table import format_answers
 from ui.state.background_tasks import BackgroundTasks, Task
 
 if TYPE_CHECKING:
@@ -76,56 +76,40 @@ def predict_archive_section(run: Asked, key: str, epoch: int | None = None) -> N
                 _done(task, key)
 
 
-def _work(run: Asked, epoch: int | None, data: bytes) -> Callable[[TaskContext], Answers]:
+def _work(asked: Asked, epoch: int | None, data: bytes) -> Callable[[TaskContext], Answers]:
     def work(context: TaskContext) -> Answers:
-        from tl_core.inference.predict import predict_archive  # imports TensorFlow, so only in the task's thread
+        from tl_core.imported_models.model_server import answerer_of
+        from tl_core.inference.predict import predict_archive, predict_archive_with  # imports TensorFlow
 
-        if isinstance(run, ImportedModel):
-            return _ask_a_file(run, data, context)
-        return tuple(predict_archive(run.path, io.BytesIO(data), context, epoch))
+        if isinstance(asked, ImportedModel):
+            return tuple(predict_archive_with(answerer_of(asked), io.BytesIO(data), context))
+        return tuple(predict_archive(asked.path, io.BytesIO(data), context, epoch))
 
     return work
 
 
-def _ask_a_file(model: ImportedModel, data: bytes, context: TaskContext) -> Answers:
-    from tl_core.imported_models.model_server import answerer_of
-    from tl_core.inference.predict import predict_archive_with
-
-    return tuple(predict_archive_with(answerer_of(model), io.BytesIO(data), context))
-
-
 def _done(task: ArchiveTask, key: str) -> None:
     answers = task.result or ()
-    st.markdown(f"**{plain(task.title)}**: {format_answers(answers)}")
-    st.download_button(
+    st.markdown(f"**{plain(task.title)}**: {format_answers(answers, 'file', 'could not be used')}")
+    download(
         "Download the table",
         lambda: archive_csv(answers),
         f"{task.subject}-zip.csv",
-        "text/csv",
         key=f"{key}-csv",
-        type="primary",
-        icon=":material/download:",
-        on_click="ignore",
+        kind="primary",
         help="As CSV: one line per file, with its three likeliest classes and their probabilities.",
     )
-    unreadable = [answer for answer in answers if answer.error]
+    unreadable = [{"file": answer.name, "reason": answer.error} for answer in answers if answer.error]
     if unreadable:
         st.markdown(f"**{count(len(unreadable), 'file')} could not be used:**")
         st.dataframe(
-            pd.DataFrame([{"file": answer.name, "reason": answer.error} for answer in unreadable]),
+            unreadable,
             hide_index=True,
-            column_config={"file": st.column_config.TextColumn("File"), "reason": st.column_config.TextColumn("Why")},
+            column_config={"file": "File", "reason": "Why"},
             height=min(MAX_HEIGHT, 35 * (len(unreadable) + 1) + 3),
             key=f"{key}-unreadable",
             alt="The files that could not be used, and why",
         )
-
-
-def format_answers(answers: Sequence[Answer]) -> str:
-    """Such as ``12 files: 8 × dog, 3 × “I don't know”, 1 could not be used.``, as Markdown."""
-    named = [answer.ranked[0][0] for answer in answers if answer.answered]
-    unusable = sum(not answer.ranked for answer in answers)
-    return f"{count(len(answers), 'file')}: {tally(named, unusable, len(answers), 'could not be used')}."
 
 
 def archive_csv(answers: Sequence[Answer]) -> bytes:

@@ -53,28 +53,24 @@ def live_camera(run: RunRecord, key: str, epoch: int | None = None) -> None:
             st.fragment(_watch)(run, key, epoch)
 
 
+@error_boundary()
 def _watch(run: RunRecord, key: str, epoch: int | None) -> None:
     """Runs alone for every picture; the last answer is all that is remembered."""
-    with error_boundary():
-        seen, remembered = st.session_state.get(key), f"{key}-answer"
-        frame = seen.get("frame") if seen else None
-        if frame is not None:
-            st.session_state[remembered] = answer_frame(run.path, epoch, frame)
-        _MOUNT(
-            key=key,
-            data={
-                "answer": st.session_state.get(remembered),
-                "color": ANSWER,
-                "model": f"{run.id} {epoch}",
-                "names": list(run.classes[:SHOWN]) if len(run.classes) <= SHOWN else [],
-                "rows": min(SHOWN, len(run.classes)),
-            },
-            on_frame_change=_expected,
-        )
-
-
-def _expected() -> None:
-    """Names the value that the browser sends; the fragment reads it."""
+    seen, remembered = st.session_state.get(key), f"{key}-answer"
+    frame = seen.get("frame") if seen else None
+    if frame is not None:
+        st.session_state[remembered] = answer_frame(run.path, epoch, frame)
+    _MOUNT(
+        key=key,
+        data={
+            "answer": st.session_state.get(remembered),
+            "color": ANSWER,
+            "model": f"{run.id} {epoch}",
+            "names": list(run.classes[:SHOWN]) if len(run.classes) <= SHOWN else [],
+            "rows": min(SHOWN, len(run.classes)),
+        },
+        on_frame_change=lambda: None,  # names the value that the browser sends, which is read above
+    )
 
 
 def answer_frame(run_path: Path, epoch: int | None, frame: Any) -> dict[str, Any]:

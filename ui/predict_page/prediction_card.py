@@ -11,26 +11,21 @@ import streamlit as st
 from tl_core.data.normalise import resize_image, stored_pixels
 from tl_core.figures.heatmap import overlay
 from tl_core.figures.probabilities import describe_probabilities, probability_figure, probability_text
-from tl_core.imported_models.store import ImportedModel
 from tl_core.runs import RunRecord
 from tl_core.storage.format import percent
-from ui.components.charts import INK
+from ui.components.charts import INK, chart
 from ui.components.markdown import plain
 from ui.components.pictures import Picture
 from ui.components.run_format import run_labels
 from ui.components.thumbnail import thumbnail
-from ui.predict_page.answers import model_version
+from ui.predict_page.answers import Asked, model_version
 from ui.shell.errors import error_boundary
 
 if TYPE_CHECKING:
     from tl_core.inference.predict import Answer
 
-STATIC: Final = {"staticPlot": True}
 SURENESS: Final = ((0.9, "Almost certainly"), (0.7, "Probably"), (0.5, "Perhaps"), (0.0, "Not sure, perhaps"))
 REJECTED: Final = "I don't know"
-
-Asked = RunRecord | ImportedModel
-"""Whose model answers."""
 OFFERED: Final = 10  # classes, likeliest first
 WIDTH: Final = 360  # px, as it is made; shown as wide as the picture
 HEATMAPS: Final = 48  # heatmaps in a browser tab's share of the memory
@@ -61,8 +56,11 @@ def prediction_card(
     with st.container(border=True):
         left, *places = st.columns([2, *[3] * len(answers)], gap="medium")
         labels = run_labels(run for run in runs if isinstance(run, RunRecord))
-        with left:
-            _picture(picture, first)
+        left.image(
+            thumbnail(picture.id, picture.data),
+            width="stretch",
+            alt=f"{picture.name}, recognised as {first.ranked[0][0] if first.answered else 'nothing it knows'}",
+        )
         for number, (place, answer, run) in enumerate(zip(places, answers, runs, strict=True)):
             with place:
                 if len(answers) > 1:
@@ -88,26 +86,14 @@ def sureness(probability: float) -> str:
     return next(words for limit, words in SURENESS if probability >= limit)
 
 
-def _picture(picture: Picture, answer: Answer) -> None:
-    st.image(
-        thumbnail(picture.id, picture.data),
-        width="stretch",
-        alt=f"{picture.name}, recognised as {answer.ranked[0][0] if answer.answered else 'nothing it knows'}",
-    )
-
-
 def _answer(picture: Picture, answer: Answer, key: str, shown: int) -> None:
     st.markdown(f"### {format_answer(answer)}")
     if not answer.answered:
         st.markdown(best_guess(answer))
     _verdict(picture.truth, answer)
     top = answer.ranked[:shown]
-    st.plotly_chart(
-        probability_figure(top, picture.truth, INK),
-        key=f"{key}-bars",
-        config=STATIC,
-        alt=describe_probabilities(top),
-    )
+    figure = probability_figure(top, picture.truth, INK)
+    chart(figure, describe_probabilities(top), f"{key}-bars", staticPlot=True)
     st.caption(f"{plain(picture.name)} · {milliseconds(answer.seconds)}")
 
 
@@ -142,6 +128,7 @@ def milliseconds(seconds: float) -> str:
 
 
 @st.fragment
+@error_boundary()
 def heatmap_section(run: RunRecord, picture: Picture, answer: Answer, key: str, epoch: int | None = None) -> None:
     """A switch, and behind it the picture with the evidence for a class; the rest of the page stays.
 
@@ -152,28 +139,25 @@ def heatmap_section(run: RunRecord, picture: Picture, answer: Answer, key: str, 
         key: prefix of the controls' keys.
         epoch: the saved epoch that has answered; None = the best one.
     """
-    with error_boundary():
-        if not st.toggle(
-            "Where did it look?",
-            key=f"{key}-on",
-            help="Marks the places that speak for the answer (Grad-CAM). The first time takes some seconds.",
-        ):
-            return
-        name = st.selectbox(
-            "Evidence for the class",
-            [name for name, _ in answer.ranked[:OFFERED]],
-            key=f"{key}-class",
-            help="Any of its likeliest classes, not only the answer.",
-        )
-        with st.spinner("Looking …"):
-            label = run.classes.index(name)
-            version = model_version(run, epoch)
-            png, block, found = _draw_heatmap(run.path, epoch, version, picture.id, label, picture.data)
-        st.image(png, width="stretch", alt=f"{picture.name} with the places marked that speak for {name}")
-        if found:
-            st.caption(f"The brighter a place, the more it speaks for **{plain(name)}**. Seen in {plain(block)}.")
-        else:
-            st.caption(f"No place in this picture speaks for **{plain(name)}**. Looked at in {plain(block)}.")
+    if not st.toggle(
+        "Where did it look?",
+        key=f"{key}-on",
+        help="Marks the places that speak for the answer (Grad-CAM). The first time takes some seconds.",
+    ):
+        return
+    name = st.selectbox(
+        "Evidence for the class",
+        [name for name, _ in answer.ranked[:OFFERED]],
+        key=f"{key}-class",
+        help="Any of its likeliest classes, not only the answer.",
+    )
+    with st.spinner("Looking …"):
+        label = run.classes.index(name)
+        version = model_version(run, epoch)
+        png, block, found = _draw_heatmap(run.path, epoch, version, picture.id, label, picture.data)
+    st.image(png, width="stretch", alt=f"{picture.name} with the places marked that speak for {name}")
+    lead = "The brighter a place, the more it" if found else "No place in this picture"
+    st.caption(f"{lead} speaks for **{plain(name)}**. {'Seen' if found else 'Looked at'} in {plain(block)}.")
 
 
 @st.cache_data(scope="session", max_entries=HEATMAPS, show_spinner=False)

@@ -12,11 +12,12 @@ import streamlit as st
 
 from tl_core.figures.palette import ANSWER
 from tl_core.storage.format import count
-from ui.components.downloads import to_csv
+from ui.components.downloads import download, to_csv
 from ui.components.markdown import plain
 from ui.components.pictures import Picture
+from ui.predict_page.answers import Asked
 from ui.predict_page.pick_model import format_agreement
-from ui.predict_page.prediction_card import REJECTED, Asked, prediction_card
+from ui.predict_page.prediction_card import REJECTED, prediction_card
 
 if TYPE_CHECKING:
     from tl_core.inference.predict import Answer
@@ -47,8 +48,7 @@ def show_answers(
     if compares:
         st.markdown(format_agreement(*answers))
     if len(pictures) > 1:
-        others = answers[1] if compares else ()
-        prediction_table(pictures, answers[0], runs[0].classes, "predict", f"{runs[0].id}-answers.csv", others)
+        _table(pictures, answers[0], answers[1] if compares else (), runs[0])
         pages = math.ceil(len(pictures) / CARDS_PER_PAGE)
         page = st.pagination(pages, key="predict-page") if pages > 1 else 1
         first = (page - 1) * CARDS_PER_PAGE
@@ -58,43 +58,55 @@ def show_answers(
             prediction_card(picture, of_picture, runs, f"predict-{picture.id}", bars, epoch)
 
 
-def prediction_table(
+def _table(
     pictures: Sequence[Picture],
     answers: Sequence[Answer],
-    classes: Sequence[str],
-    key: str,
-    file_name: str,
-    others: Sequence[Answer] = (),
+    others: Sequence[Answer],
+    asked: Asked,
 ) -> None:
-    """Draw one row per picture, and a button that downloads all probabilities.
-
-    Args:
-        pictures: that were predicted.
-        answers: one per picture.
-        classes: the model's classes, in the order of the columns of the download.
-        key: prefix of the controls' keys.
-        file_name: of the download.
-        others: predictions of a second model for the same pictures, if there is one.
-    """
+    """Draw one row per picture, and a button that downloads all probabilities; ``others`` are of a second model."""
+    rows = [
+        {
+            "picture": picture.name,
+            "answer": _in_a_cell(answer),
+            "probability": _percent(answer),
+            "milliseconds": answer.seconds * 1000 if answer.ranked else None,
+        }
+        for picture, answer in zip(pictures, answers, strict=True)
+    ]
+    for row, other in zip(rows, others, strict=False):
+        row |= {"second": _in_a_cell(other), "second_probability": _percent(other)}
+    column = st.column_config
     st.markdown(format_answers(answers))
     st.dataframe(
-        pd.DataFrame(_rows(pictures, answers, others)),
+        pd.DataFrame(rows),
         hide_index=True,
-        column_config=_columns(),
+        column_config={
+            "picture": "Picture",
+            "answer": "Answer",
+            "probability": column.ProgressColumn(
+                "Probability",
+                format="%.1f %%",
+                min_value=0,
+                max_value=100,
+                color=ANSWER,
+                help="How sure the model is.",
+            ),
+            "milliseconds": column.NumberColumn("Time", format="%.0f ms", help="From the file to the answer."),
+            "second": "The other model",
+            "second_probability": column.NumberColumn("Its probability", format="%.1f %%"),
+        },
         height=min(MAX_HEIGHT, ROW_HEIGHT * (len(answers) + 1) + 3),
         row_height=ROW_HEIGHT,
         placeholder="–",
-        key=f"{key}-table",
+        key="predict-table",
         alt="The model's answer, its probability and the time taken for each picture",
     )
-    st.download_button(
+    download(
         "Download the answers",
-        lambda: answers_csv(pictures, answers, classes, others),
-        file_name,
-        "text/csv",
-        key=f"{key}-csv",
-        icon=":material/download:",
-        on_click="ignore",
+        lambda: answers_csv(pictures, answers, asked.classes, others),
+        f"{asked.id}-answers.csv",
+        key="predict-csv",
         help="As CSV: one line per picture, with the probability of every class.",
     )
 
@@ -111,48 +123,23 @@ def answers_csv(
     return to_csv([*start, *second, *(f"p({name})" for name in classes)], lines)
 
 
-def format_answers(answers: Sequence[Answer]) -> str:
-    """Such as ``12 pictures: 8 × dog, 3 × cat, 1 cannot be used.``, as Markdown."""
-    named = [answer.ranked[0][0] for answer in answers if answer.answered]
-    unusable = sum(not answer.ranked for answer in answers)
-    return f"{count(len(answers), 'picture')}: {tally(named, unusable, len(answers), 'cannot be used')}."
+def format_answers(answers: Sequence[Answer], noun: str = "picture", unusable: str = "cannot be used") -> str:
+    """Such as ``12 pictures: 8 × dog, 3 × cat, 1 cannot be used.``, the most frequent class first, as Markdown."""
+    named = Counter(answer.ranked[0][0] for answer in answers if answer.answered)
+    common = named.most_common(MOST_NAMED)
+    unread = sum(not answer.ranked for answer in answers)
+    parts = [(amount, f"× **{plain(name)}**") for name, amount in common]
+    parts += [
+        (named.total() - sum(amount for _, amount in common), "× other classes"),
+        (len(answers) - named.total() - unread, f"× “{REJECTED}”"),
+        (unread, unusable),
+    ]
+    told = ", ".join(f"{amount:,} {words}" for amount, words in parts if amount)
+    return f"{count(len(answers), noun)}: {told}."
 
 
-def tally(named: Sequence[str], unusable: int, asked: int, unusable_words: str) -> str:
-    """How often each class was predicted, the most frequent first, as Markdown.
-
-    Args:
-        named: the class of each answer that was given.
-        unusable: how many pictures could not be read.
-        asked: all of them; the others are below the threshold.
-        unusable_words: what is said of the unusable ones.
-    """
-    names = Counter(named)
-    common = names.most_common(MOST_NAMED)
-    others = len(named) - sum(amount for _, amount in common)
-    rejected = asked - len(named) - unusable
-    parts = [f"{amount:,} × **{plain(name)}**" for name, amount in common]
-    parts += [f"{others:,} × other classes"] if others else []
-    parts += [f"{rejected:,} × “{REJECTED}”"] if rejected else []
-    parts += [f"{unusable:,} {unusable_words}"] if unusable else []
-    return ", ".join(parts)
-
-
-def _rows(pictures: Sequence[Picture], answers: Sequence[Answer], others: Sequence[Answer]) -> list[dict[str, Any]]:
-    rows = [_row(picture, answer) for picture, answer in zip(pictures, answers, strict=True)]
-    for row, other in zip(rows, others, strict=False):
-        row["second"] = _in_a_cell(other)
-        row["second_probability"] = other.ranked[0][1] * 100 if other.ranked else None
-    return rows
-
-
-def _row(picture: Picture, answer: Answer) -> dict[str, Any]:
-    return {
-        "picture": picture.name,
-        "answer": _in_a_cell(answer),
-        "probability": answer.ranked[0][1] * 100 if answer.ranked else None,
-        "milliseconds": answer.seconds * 1000 if answer.ranked else None,
-    }
+def _percent(answer: Answer) -> float | None:
+    return answer.ranked[0][1] * 100 if answer.ranked else None
 
 
 def _in_a_cell(answer: Answer) -> str:
@@ -169,7 +156,7 @@ def _line(picture: Picture, answer: Answer, classes: Sequence[str]) -> list[Any]
         picture.truth or "",
         f"{answer.seconds:.4f}",
         answer.error or "",
-        *(_digits(of_class.get(name, "")) for name in classes),
+        *(f"{of_class[name]:.6f}" if name in of_class else "" for name in classes),
     ]
 
 
@@ -178,22 +165,4 @@ def _said(answer: Answer) -> list[str]:
     if not answer.ranked:
         return ["", "", ""]
     name, probability = answer.ranked[0]
-    return [name if answer.answered else REJECTED, name, _digits(probability)]
-
-
-def _digits(probability: float | str) -> str:
-    return probability if isinstance(probability, str) else f"{probability:.6f}"
-
-
-def _columns() -> dict[str, Any]:
-    column = st.column_config
-    return {
-        "picture": column.TextColumn("Picture"),
-        "answer": column.TextColumn("Answer"),
-        "probability": column.ProgressColumn(
-            "Probability", format="%.1f %%", min_value=0, max_value=100, color=ANSWER, help="How sure the model is."
-        ),
-        "milliseconds": column.NumberColumn("Time", format="%.0f ms", help="From the file to the answer."),
-        "second": column.TextColumn("The other model"),
-        "second_probability": column.NumberColumn("Its probability", format="%.1f %%"),
-    }
+    return [name if answer.answered else REJECTED, name, f"{probability:.6f}"]
