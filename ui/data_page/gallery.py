@@ -17,13 +17,9 @@ ALL: Final = "all"
 
 
 @st.fragment
+@error_boundary()
 def show_gallery(dataset: Dataset) -> None:
     """Draw one page of the images of one class; choosing another one leaves the rest of the page alone."""
-    with error_boundary():
-        _gallery(dataset)
-
-
-def _gallery(dataset: Dataset) -> None:
     st.header("The images", anchor=False)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         label = st.selectbox(

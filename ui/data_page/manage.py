@@ -12,8 +12,10 @@ from tl_core.errors import DatasetNotFoundError, TransferLearningError
 from tl_core.storage.format import count
 from tl_core.storage.ownership import is_mine
 from tl_core.storage.workspace import Workspace
+from ui.components.confirm import confirm
 from ui.components.markdown import plain
-from ui.components.pickers import dataset_labels
+from ui.components.pickers import dataset_labels, pick
+from ui.shell.errors import error_boundary
 
 REMEMBERED: Final = "dataset"  # in the session: id of the dataset shown last
 _CHOICE: Final = "dataset_choice"
@@ -45,20 +47,17 @@ def choose_dataset(datasets: Sequence[Dataset], fresh: str | None = None) -> Dat
         fresh: id of a dataset that has just been imported.
     """
     by_id = {dataset.id: dataset for dataset in datasets}
-    linked = st.query_params.get("dataset")
-    wanted = (fresh, linked, st.session_state.get(REMEMBERED))
-    current = next((name for name in wanted if name in by_id), datasets[0].id)
-    st.session_state[_CHOICE] = current
-    _remember(current)
-    labels = dataset_labels(datasets)
-    st.selectbox(
-        "Dataset",
-        list(by_id),
-        format_func=lambda name: f"{labels[name]} ({count(len(by_id[name].images), 'image')})",
-        key=_CHOICE,
-        on_change=_chosen,
-    )
-    return by_id[current]
+    options = {
+        name: f"{label} ({count(len(by_id[name].images), 'image')})"
+        for name, label in dataset_labels(datasets).items()
+    }
+    if fresh in by_id:
+        st.query_params["dataset"] = fresh
+    shown_last = st.session_state.get(REMEMBERED)
+    default = shown_last if shown_last in by_id else datasets[0].id
+    chosen = pick("Dataset", options, "dataset", default, _CHOICE)
+    st.session_state[REMEMBERED] = st.query_params["dataset"] = chosen
+    return by_id[chosen]
 
 
 def show_managing(workspace: Workspace, dataset: Dataset) -> None:
@@ -67,39 +66,29 @@ def show_managing(workspace: Workspace, dataset: Dataset) -> None:
         return
     # The name is part of the key, so that the new name closes the field.
     key = f"rename-{dataset.id}-{dataset.name}"
-    with st.popover("Rename", icon=":material/edit:", key=key), st.form(f"form-{key}", border=False):
+    with (
+        st.popover("Rename", icon=":material/edit:", key=key),
+        st.form(f"form-{key}", border=False),
+        error_boundary(),
+    ):
         name = st.text_input("New name", dataset.name, max_chars=100)
         if st.form_submit_button("Rename"):
-            _rename(workspace, dataset, name)
-    with st.popover("Delete", icon=":material/delete:", key=f"delete-{dataset.id}"):
-        st.markdown(
-            f"**Delete {plain(dataset.name)}?** Its {count(len(dataset.images), 'image')} will be gone from here."
-        )
-        st.caption("Your own files and the models trained on them stay.")
-        if st.button("Delete it", key=f"delete-yes-{dataset.id}", width="stretch"):
-            _delete(workspace, dataset)
+            rename_dataset(workspace, dataset.id, name)
+            st.rerun()
+    confirm(
+        "Delete",
+        ":material/delete:",
+        f"**Delete {plain(dataset.name)}?** Its {count(len(dataset.images), 'image')} will be gone from here.",
+        "Delete it",
+        _delete,
+        workspace,
+        dataset.id,
+        key=f"delete-{dataset.id}",
+        note="Your own files and the models trained on them stay.",
+    )
 
 
-def _chosen() -> None:
-    _remember(st.session_state[_CHOICE])
-
-
-def _remember(dataset_id: str) -> None:
-    st.session_state[REMEMBERED] = dataset_id
-    st.query_params["dataset"] = dataset_id
-
-
-def _rename(workspace: Workspace, dataset: Dataset, name: str) -> None:
-    try:
-        rename_dataset(workspace, dataset.id, name)
-    except TransferLearningError as error:
-        st.error(str(error))
-    else:
-        st.rerun()
-
-
-def _delete(workspace: Workspace, dataset: Dataset) -> None:
-    delete_dataset(workspace, dataset.id)
+def _delete(workspace: Workspace, dataset_id: str) -> None:
+    delete_dataset(workspace, dataset_id)
     st.session_state.pop(REMEMBERED, None)
     st.query_params.pop("dataset", None)
-    st.rerun()

@@ -11,7 +11,7 @@ from tl_core.data import SPLITS, Dataset, health_report
 from tl_core.figures.class_counts import class_counts_figure, describe_class_counts
 from tl_core.figures.palette import SPLIT_TITLES
 from tl_core.storage.format import count, moment
-from ui.components.charts import INK
+from ui.components.charts import INK, chart
 from ui.components.markdown import plain
 
 _SIGNS: Final = {
@@ -37,19 +37,15 @@ def show_overview(dataset: Dataset) -> None:
     with st.grid(5, min_column_width=110):
         for label, value, text in figures:
             st.metric(label, f"{value:,}", help=text)
-    st.caption(f"{_sizes(dataset)} From {plain(dataset.source)}, {moment(dataset.created)}. {_division(dataset)}")
+    division = "came with the images" if dataset.given_splits else "was drawn here at random"
+    st.caption(f"{_sizes(dataset)} From {plain(dataset.source)}, {moment(dataset.created)}. The division {division}.")
     left, right = st.columns([3, 2], gap="large")
     with left:
         counts = dataset.counts()
         st.header("Images per class", anchor=False)
-        st.plotly_chart(
-            class_counts_figure(counts)
-            .update_xaxes(tickfont_color=INK, title_font_color=INK)
-            .update_yaxes(tickfont_color=INK),
-            config={"displayModeBar": False},
-            key=f"counts-{dataset.id}",
-            alt=describe_class_counts(counts),
-        )
+        figure = class_counts_figure(counts)
+        figure.update_xaxes(tickfont_color=INK, title_font_color=INK).update_yaxes(tickfont_color=INK)
+        chart(figure, describe_class_counts(counts), f"counts-{dataset.id}", displayModeBar=False)
     with right:
         st.header("Health", anchor=False)
         for finding in health_report(dataset):
@@ -62,10 +58,6 @@ def _sizes(dataset: Dataset) -> str:
     largest = max(dataset.images, key=lambda record: record.width * record.height)
     small, large = (f"{record.width} × {record.height}" for record in (smallest, largest))
     return f"All {small} pixels." if small == large else f"From {small} to {large} pixels."
-
-
-def _division(dataset: Dataset) -> str:
-    return "The division came with the images." if dataset.given_splits else "The division was drawn here at random."
 
 
 def _skipped(dataset: Dataset) -> None:

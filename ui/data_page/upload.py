@@ -21,16 +21,14 @@ from tl_core.data import (
 )
 from tl_core.data.imports.archive import LIMITS
 from tl_core.data.imports.sources import data_root, list_folders, resolve_folder
-from tl_core.data.normalise import MAX_IMAGE_BYTES
 from tl_core.machine.progress import TaskContext
 from tl_core.storage.format import count
 from tl_core.storage.workspace import Workspace
 from ui.components.markdown import plain
+from ui.components.pictures import image_uploader
 from ui.data_page.imports import remember_import, start_import
 from ui.shell.access.endpoints import release_uploads, upload_limit
 
-# Any image is accepted; the content decides, and the import explains formats that cannot be read.
-FILE_TYPES: Final = ("image",)
 MAX_CLASSES: Final = 30  # one row each; for more use a folder or a zip
 _UPLOADS: Final = "uploads_generation"  # in the session: counts up to empty the upload fields after an import
 
@@ -48,9 +46,11 @@ def upload_images(workspace: Workspace, *, primary: bool) -> None:
     kind: ButtonType = "primary" if primary else "secondary"
     root = data_root()
     titles = ["Sample set", "Zip file", "Class by class", *(["Folder of the server"] if root else [])]
-    sample, zip_file, uploads, *folder = st.tabs(titles)
-    with sample:
-        _samples(workspace, kind)
+    sample_sets, zip_file, uploads, *folder = st.tabs(titles)
+    with sample_sets, st.grid(2, min_column_width=280):
+        for place, sample in enumerate(SAMPLES.values()):
+            with st.container(border=True, height="stretch"):
+                _sample(workspace, sample, kind if place == 0 else "secondary")
     with zip_file:
         _zip(workspace, kind)
     with uploads:
@@ -74,13 +74,6 @@ def _uploaded() -> Iterator[UploadedFile]:
         yield file
     for number in range(st.session_state.get("class_rows", 0)):
         yield from st.session_state.get(f"class-files-{number}-{generation}") or ()
-
-
-def _samples(workspace: Workspace, kind: ButtonType) -> None:
-    with st.grid(2, min_column_width=280):
-        for place, sample in enumerate(SAMPLES.values()):
-            with st.container(border=True, height="stretch"):
-                _sample(workspace, sample, kind if place == 0 else "secondary")
 
 
 def _sample(workspace: Workspace, sample: Sample, kind: ButtonType) -> None:
@@ -115,11 +108,8 @@ def _zip(workspace: Workspace, kind: ButtonType) -> None:
     name = _name(Path(file.name).stem if file else "same as the zip", key="zip")
     split = _split("zip")
     if st.button("Import", key="import-zip", type=kind, disabled=file is None) and file:
-        _begin(
-            workspace,
-            file.name,
-            lambda task: import_zip(workspace, file, name or Path(file.name).stem, split, task),
-        )
+        title = name or Path(file.name).stem
+        _begin(workspace, file.name, lambda task: import_zip(workspace, file, title, split, task))
 
 
 def _class_by_class(workspace: Workspace, kind: ButtonType) -> None:
@@ -140,26 +130,19 @@ def _class_by_class(workspace: Workspace, kind: ButtonType) -> None:
         )
     if st.button("Import", key="import-uploads", type=kind, disabled=not ready):
         title = name or ", ".join(images)[:80]
-        _begin(
-            workspace,
-            title,
-            lambda task: import_uploads(workspace, images, title, split, task),
-        )
+        _begin(workspace, title, lambda task: import_uploads(workspace, images, title, split, task))
 
 
-def _class_row(number: int) -> tuple[str, list[st.runtime.uploaded_file_manager.UploadedFile]]:
+def _class_row(number: int) -> tuple[str, list[UploadedFile]]:
     generation = st.session_state.get(_UPLOADS, 0)
     left, right = st.columns([1, 2])
     name = left.text_input(
         f"Class {number + 1}", key=f"class-name-{number}-{generation}", placeholder="for example cat", max_chars=64
     )
-    files = right.file_uploader(
-        f"Images of {name.strip() or f'class {number + 1}'}",
-        type=FILE_TYPES,
-        accept_multiple_files=True,
-        max_upload_size=MAX_IMAGE_BYTES // 1_000_000,
-        key=f"class-files-{number}-{generation}",
-    )
+    with right:
+        files = image_uploader(
+            f"Images of {name.strip() or f'class {number + 1}'}", f"class-files-{number}-{generation}"
+        )
     return name.strip(), files
 
 
@@ -191,11 +174,8 @@ def _folder(workspace: Workspace, root: Path, kind: ButtonType) -> None:
     split = _split("folder")
     if st.button("Import this folder", key="import-folder", type=kind, disabled=not listing.folders):
         folder = resolve_folder(root, listing.relative)
-        _begin(
-            workspace,
-            folder.name,
-            lambda task: import_folder(workspace, folder, name or folder.name, split, task),
-        )
+        title = name or folder.name
+        _begin(workspace, folder.name, lambda task: import_folder(workspace, folder, title, split, task))
 
 
 def _open_folder(relative: str) -> None:

@@ -31,18 +31,18 @@ def show_activity(workspace: Workspace, runs: Sequence[RunRecord]) -> None:
         _last_finished(finished)
 
 
+@error_boundary()
 def _activity(workspace: Workspace, run_ids: tuple[str, ...]) -> None:
-    with error_boundary():
-        if not run_ids:
-            st.caption("Nothing is training at the moment.")
-        for run_id in run_ids:
-            try:
-                run = find_run(workspace, run_id)
-            except RunNotFoundError:  # cancelled since
-                st.rerun()
-            if not run.active:
-                st.rerun()
-            _active(run)
+    if not run_ids:
+        st.caption("Nothing is training at the moment.")
+    for run_id in run_ids:
+        try:
+            run = find_run(workspace, run_id)
+        except RunNotFoundError:  # cancelled since
+            st.rerun()
+        if not run.active:
+            st.rerun()
+        _active(run)
 
 
 def _active(run: RunRecord) -> None:

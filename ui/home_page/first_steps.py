@@ -7,7 +7,7 @@ from typing import Final
 
 import streamlit as st
 
-from ui.shell.navigation import DATA, PREDICT, TRAIN, Page, go_to
+from ui.shell.navigation import DATA, PREDICT, TRAIN, Page, page_button
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +50,5 @@ def show_first_steps(*, has_data: bool, has_model: bool) -> None:
             st.header(f"{place + 1}. {step.title}", anchor=False)
             st.markdown(step.text)
             st.space("stretch")
-            if st.button(
-                step.action,
-                key=f"step-{place + 1}",
-                icon=step.page.icon,
-                type="primary" if place == upcoming else "secondary",
-                width="stretch",
-            ):
-                go_to(step.page)
+            key = f"step-{place + 1}"
+            page_button(step.page, step.action, key=key, primary=place == upcoming, width="stretch")

@@ -168,10 +168,10 @@ def import_model_section(workspace: Workspace, key: str, *, first: bool) -> None
 
 
 def _accept(workspace: Workspace, file: Any, key: str) -> None:
-    looked, names = inspect_file(file), None
-    if looked.architecture:  # the file does not say what its classes are called
+    architecture, names = inspect_file(file), None
+    if architecture:  # the file does not say what its classes are called
         text = st.text_area(
-            f"What are its {looked.architecture.classes:,} classes called?",
+            f"What are its {architecture.classes:,} classes called?",
             key=f"{key}-names",
             placeholder="cat\ndog",
             help="One name per line, in the order in which the model was trained: in this dashboard the order of the "

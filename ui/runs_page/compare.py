@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, cast
+from typing import Final
 
 import pandas as pd
 import streamlit as st
 
 from tl_core.figures.curves import Progress
-from tl_core.figures.history import History
 from tl_core.runs import RunRecord, list_runs
 from tl_core.runs.comparison import ResultKind, differing_settings, results_of, unique_names
 from tl_core.storage.format import MISSING, duration, number, percent
@@ -22,7 +21,7 @@ from ui.state.training_draft import draft
 
 PARAMETER: Final = "compare"  # of the address: ids with commas between them
 MOST: Final = 20
-AXES: Final[dict[str, str]] = {"epoch": "By epoch", "time": "By time"}
+AXES: Final[dict[Progress, str]] = {"epoch": "By epoch", "time": "By time"}
 
 
 def named_in_address() -> list[str] | None:
@@ -53,8 +52,12 @@ def compare_runs(workspace: Workspace, ids: Sequence[str], key: str) -> None:
     if len(chosen) < 2:
         st.info("Choose at least two runs to see what differs and which is better.")
         return
-    by = st.radio("Curves", list(AXES), format_func=AXES.__getitem__, horizontal=True, key=f"{key}-by")
-    comparison_chart([_compared(run) for run in chosen], cast(Progress, by), key=f"{key}-chart")
+    by: Progress = st.radio("Curves", list(AXES), format_func=AXES.__getitem__, horizontal=True, key=f"{key}-by")
+    curves = []
+    for run in chosen:
+        with following(run) as feed:
+            curves.append((run.name, feed.history))
+    comparison_chart(curves, by, key=f"{key}-chart")
     st.caption("Dashed: the images it learns from. Solid: validation images.")
     st.header("What differs", anchor=False)
     _differences(chosen)
@@ -80,11 +83,6 @@ def _choose(runs: Mapping[str, RunRecord], ids: list[str], key: str) -> list[Run
 
 def _remember(key: str) -> None:
     st.query_params[PARAMETER] = ",".join(st.session_state[key])
-
-
-def _compared(run: RunRecord) -> tuple[str, History]:
-    with following(run) as feed:
-        return run.name, feed.history
 
 
 def _differences(runs: Sequence[RunRecord]) -> None:
@@ -119,12 +117,6 @@ def _clone(runs: Sequence[RunRecord], key: str) -> None:
             icon=":material/content_copy:",
             help="Opens the training form with the settings of this run, to change one of them and compare again.",
         ):
-            open_as_draft(next(run for run in runs if run.id == chosen))
-
-
-def open_as_draft(run: RunRecord) -> None:
-    """Leave for the form, filled with the settings and the images of a run."""
-    form = draft()
-    form.fill(run.config)
-    form.dataset_id = run.dataset_id  # the form shows a message if these images were deleted
-    go_to(TRAIN)
+            run = next(run for run in runs if run.id == chosen)
+            draft().fill(run.config, run.dataset_id)  # the form shows a message if these images were deleted
+            go_to(TRAIN)

@@ -15,14 +15,17 @@ from tl_core.runs.progress import trained_config
 from tl_core.storage.format import size
 from tl_core.storage.ownership import is_mine
 from tl_core.storage.workspace import Workspace
+from ui.components.confirm import confirm
+from ui.components.downloads import download
 from ui.components.markdown import plain
 from ui.components.run_format import run_line
 from ui.components.run_panel import run_panel
 from ui.components.sharing import sharing_switch, somebody_elses
-from ui.runs_page.compare import open_as_draft
 from ui.runs_page.export import code_of_run, pack_model, take_elsewhere
 from ui.shell.errors import error_boundary
+from ui.shell.navigation import TRAIN, go_to
 from ui.state.config_text import to_text
+from ui.state.training_draft import draft
 
 NOTES_HEIGHT: Final = 100  # px
 SHOWN_BYTES: Final = 20_000  # of the end of the log
@@ -60,15 +63,22 @@ def run_details(workspace: Workspace, run_id: str, key: str) -> None:
     with st.expander("The code of this run", icon=":material/code:"), error_boundary():
         code_of_run(run, f"{key}-code")
     with st.expander("Settings of this run", icon=":material/tune:"), error_boundary():
-        run_settings(run, f"{key}-settings")
+        _settings(run, f"{key}-settings")
     with st.expander("Technical log", icon=":material/terminal:"), error_boundary():
-        run_log(run, f"{key}-log")
+        _log(run, f"{key}-log")
 
 
 def _actions(workspace: Workspace, run: RunRecord, key: str, *, mine: bool) -> None:
     with st.container(horizontal=True), error_boundary():
         if run.has_model:
-            _download(run, key)
+            megabytes = size(run.folder.model_file.stat().st_size, digits=1)
+            download(
+                "Download the model",
+                partial(pack_model, run),  # packed when it is asked for, not each time the page is drawn
+                f"{run.short_id}.zip",
+                key=f"{key}-download",
+                help=f"A zip with best.keras ({megabytes}) and its class names.",
+            )
         if mine and st.button("Unstar" if run.starred else "Star", key=f"{key}-star", icon=":material/star:"):
             annotate_run(workspace, run.id, starred=not run.starred)
             st.rerun()
@@ -80,22 +90,19 @@ def _actions(workspace: Workspace, run: RunRecord, key: str, *, mine: bool) -> N
             icon=":material/model_training:",
             help="Opens the training form with the settings of this run, to change one of them and compare.",
         ):
-            open_as_draft(run)
+            draft().fill(run.config, run.dataset_id)  # the form shows a message if these images were deleted
+            go_to(TRAIN)
         if mine and not run.active:
-            _delete(workspace, run, key)
-
-
-def _download(run: RunRecord, key: str) -> None:
-    st.download_button(
-        "Download the model",
-        partial(pack_model, run),  # packed when it is asked for, not each time the page is drawn
-        f"{run.short_id}.zip",
-        "application/zip",
-        key=f"{key}-download",
-        icon=":material/download:",
-        on_click="ignore",
-        help=f"A zip with best.keras ({size(run.folder.model_file.stat().st_size, digits=1)}) and its class names.",
-    )
+            confirm(
+                "Delete",
+                ":material/delete:",
+                "**Delete this run?** Its curves, its notes and its model will be gone for good.",
+                "Delete for good",
+                _delete,
+                workspace,
+                run.id,
+                key=f"{key}-delete",
+            )
 
 
 def _rename(workspace: Workspace, run: RunRecord, key: str) -> None:
@@ -110,28 +117,24 @@ def _rename(workspace: Workspace, run: RunRecord, key: str) -> None:
             st.rerun()
 
 
-def _delete(workspace: Workspace, run: RunRecord, key: str) -> None:
-    with st.popover("Delete", icon=":material/delete:", key=f"{key}-delete"), error_boundary():
-        st.markdown("**Delete this run?** Its curves, its notes and its model will be gone for good.")
-        if st.button("Delete for good", key=f"{key}-delete-yes", width="stretch"):
-            delete_run(workspace, run.id)
-            del st.query_params["run"]
-            st.rerun()
+def _delete(workspace: Workspace, run_id: str) -> None:
+    delete_run(workspace, run_id)
+    del st.query_params["run"]
 
 
+@error_boundary()
 def _notes(workspace: Workspace, run: RunRecord, key: str) -> None:
-    with error_boundary():
-        text = st.text_area(
-            "Notes",
-            run.notes,
-            height=NOTES_HEIGHT,
-            max_chars=MAX_NOTES_LENGTH,
-            placeholder="What was tried, and what came of it",
-            help="Saved as soon as you leave the box.",
-            key=f"{key}-notes",
-        )
-        if text is not None and text != run.notes:
-            annotate_run(workspace, run.id, notes=text)
+    text = st.text_area(
+        "Notes",
+        run.notes,
+        height=NOTES_HEIGHT,
+        max_chars=MAX_NOTES_LENGTH,
+        placeholder="What was tried, and what came of it",
+        help="Saved as soon as you leave the box.",
+        key=f"{key}-notes",
+    )
+    if text is not None and text != run.notes:
+        annotate_run(workspace, run.id, notes=text)
 
 
 def _tags(workspace: Workspace, run: RunRecord, key: str) -> None:
@@ -150,12 +153,12 @@ def _tags(workspace: Workspace, run: RunRecord, key: str) -> None:
     )
 
 
+@error_boundary()
 def _keep_tags(workspace: Workspace, run: RunRecord, key: str) -> None:
-    with error_boundary():
-        annotate_run(workspace, run.id, tags=st.session_state[key])
+    annotate_run(workspace, run.id, tags=st.session_state[key])
 
 
-def run_settings(run: RunRecord, key: str) -> None:
+def _settings(run: RunRecord, key: str) -> None:
     """Draw the configuration with the epochs that were trained, whatever the form holds now."""
     with st.grid(2, min_column_width=320, gap="large"):
         for title, rows in format_settings(trained_config(run)).items():
@@ -163,19 +166,13 @@ def run_settings(run: RunRecord, key: str) -> None:
                 st.markdown(f"**{title}**")
                 shown = {label: plain(value) for label, value in rows.items()}
                 st.table(shown, border="horizontal", alt=f"{title}: settings of this run")
-    st.download_button(
-        "Download the settings",
-        to_text(run.config),
-        f"{run.id}-settings.json",
-        "application/json",
-        key=f"{key}-download",
-        icon=":material/download:",
-        on_click="ignore",
-        help="Every setting as text. The Train page can load it again.",
+    words = "Every setting as text. The Train page can load it again."
+    download(
+        "Download the settings", to_text(run.config), f"{run.id}-settings.json", key=f"{key}-download", help=words
     )
 
 
-def run_log(run: RunRecord, key: str) -> None:
+def _log(run: RunRecord, key: str) -> None:
     """Draw the end of the log, the versions it ran with, and a button that downloads all of the log."""
     if run.versions:
         st.caption("Ran with " + ", ".join(f"{name} {version}" for name, version in run.versions.items()) + ".")
@@ -187,15 +184,7 @@ def run_log(run: RunRecord, key: str) -> None:
     if cut:
         st.caption("The end of the log; the download has all of it.")
     st.code(text, language=None, height=HEIGHT)
-    st.download_button(
-        "Download the log",
-        path.read_bytes,
-        f"{run.id}-log.txt",
-        "text/plain",
-        key=f"{key}-download",
-        icon=":material/download:",
-        on_click="ignore",
-    )
+    download("Download the log", path.read_bytes, f"{run.id}-log.txt", key=f"{key}-download")
 
 
 def log_end(path: Path, size: int) -> tuple[str, bool]:

@@ -19,8 +19,9 @@ from tl_core.machine.progress import TaskContext
 from tl_core.runs import RunRecord
 from tl_core.runs.progress import trained_config
 from tl_core.storage.format import count, percent, scientific, size
+from ui.components.downloads import download
 from ui.components.task_progress import task_progress
-from ui.state.background_tasks import BackgroundTasks, Task
+from ui.state.background_tasks import BackgroundTasks
 from ui.state.config_text import to_text
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def take_elsewhere(run: RunRecord, key: str) -> None:
         key: prefix of the controls' keys.
     """
     from tl_core.export.exporting import list_exports
-    from tl_core.export.formats import FORMATS
+    from tl_core.export.formats import FORMATS, missing_packages
 
     kept = list_exports(run)
     task = EXPORTS.latest(str(run.path))
@@ -84,19 +85,12 @@ def take_elsewhere(run: RunRecord, key: str) -> None:
         task_progress(EXPORTS, task, key)
     elif name in kept:
         _outcome(run, form, kept[name], key)
+    elif missing_packages(form):
+        st.info(form.install, icon=":material/extension:")
     else:
-        _offer(run, form, task, key)
-
-
-def start_export(run_path: Path, format_name: str) -> None:
-    """Begin an export; nothing happens while the same run is being exported already."""
-
-    def work(context: TaskContext) -> None:
-        from tl_core.export.exporting import export_run  # imports scikit-learn and TensorFlow's converters
-
-        export_run(run_path, format_name, context)
-
-    EXPORTS.start(format_name, work, str(run_path), alone=True)
+        if task is not None and task.title == form.name and task.error:
+            task_progress(EXPORTS, task, key)
+        _make_button("Build and check", run, key)
 
 
 def pack_model(run: RunRecord) -> bytes:
@@ -134,24 +128,17 @@ def code_of_run(run: RunRecord, key: str) -> None:
         "of your images, one folder per class in train, validation and test."
     )
     cells = write_program(trained_config(run), run.classes)
+    name = run.short_id
     with st.container(horizontal=True):
-        st.download_button(
-            "Python script",
-            as_script(cells, run.name),
-            f"{run.short_id}.py",
-            "text/x-python",
-            key=f"{key}-script",
-            icon=":material/code:",
-            on_click="ignore",
+        download(
+            "Python script", as_script(cells, run.name), f"{name}.py", key=f"{key}-script", icon=":material/code:"
         )
-        st.download_button(
+        download(
             "Notebook",
             as_notebook(cells, run.name),
-            f"{run.short_id}.ipynb",
-            "application/x-ipynb+json",
+            f"{name}.ipynb",
             key=f"{key}-notebook",
             icon=":material/book:",
-            on_click="ignore",
             help="For Jupyter, Colab or VS Code.",
         )
 
@@ -176,32 +163,18 @@ def _rounded_up(difference: float) -> str:
     return scientific(float(f"{math.ceil(difference / step) * step:.1g}"))
 
 
-def _offer(run: RunRecord, form: ExportFormat, task: Task[None] | None, key: str) -> None:
-    from tl_core.export.formats import missing_packages
-
-    if missing_packages(form):
-        st.info(form.install, icon=":material/extension:")
-        return
-    if task is not None and task.title == form.name and task.error:
-        task_progress(EXPORTS, task, key)
-    _make_button("Build and check", run, key)
-
-
 def _outcome(run: RunRecord, form: ExportFormat, export: Export, key: str) -> None:
     if export.proof.failure:
         st.warning(export.proof.failure, icon=":material/block:")
         _make_button("Make it again", run, key)
         return
     st.success(format_proof(export), icon=":material/verified:")
-    st.download_button(
+    download(
         f"Download {form.title} ({size(export.size, digits=1)})",
         export.path.read_bytes,  # read on demand
         export.file_name,
-        "application/zip",
         key=f"{key}-{form.name}-download",
-        icon=":material/download:",
-        type="primary",
-        on_click="ignore",
+        kind="primary",
         help=f"A zip with {form.model}, labels.txt, predict.py and a model card.",
     )
 
@@ -219,4 +192,11 @@ def _make_button(label: str, run: RunRecord, key: str) -> None:
 
 def _start_chosen(run_path: Path, key: str) -> None:
     # Who presses at once after choosing presses the button that was drawn for the format chosen before.
-    start_export(run_path, st.session_state[f"{key}-format"])
+    format_name = st.session_state[f"{key}-format"]
+
+    def work(context: TaskContext) -> None:
+        from tl_core.export.exporting import export_run  # imports scikit-learn and TensorFlow's converters
+
+        export_run(run_path, format_name, context)
+
+    EXPORTS.start(format_name, work, str(run_path), alone=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Sequence
 from typing import Final
@@ -15,8 +16,8 @@ from tl_core.storage.format import count, moment, size
 from tl_core.storage.ownership import is_mine
 from tl_core.storage.quota import enough_of, folder_bytes, forget_usage, recent_usage
 from tl_core.storage.workspace import Workspace
+from ui.components.confirm import confirm
 from ui.components.markdown import plain
-from ui.shell.errors import error_boundary
 
 logger = logging.getLogger(__name__)
 
@@ -38,12 +39,16 @@ def cache_section(workspace: Workspace, key: str) -> None:
             width="content",
             help="Resized images and the output of frozen backbones. The least recently used is deleted first.",
         )
-        with st.popover("Free this space", icon=":material/mop:", disabled=not taken, key=f"{key}-free"):
-            st.markdown(f"**Delete {size(taken)} that trainings have kept?** Datasets, runs and models stay.")
-            st.caption("The next training on each dataset runs the frozen backbone over its images again.")
-            if st.button("Delete it", key=f"{key}-free-yes", width="stretch"):
-                cache.clear()
-                st.rerun()
+        confirm(
+            "Free this space",
+            ":material/mop:",
+            f"**Delete {size(taken)} that trainings have kept?** Datasets, runs and models stay.",
+            "Delete it",
+            cache.clear,
+            key=f"{key}-free",
+            note="The next training on each dataset runs the frozen backbone over its images again.",
+            disabled=not taken,
+        )
 
 
 def offer_old_runs(workspace: Workspace, runs: Sequence[RunRecord], key: str) -> None:
@@ -67,46 +72,40 @@ def offer_old_runs(workspace: Workspace, runs: Sequence[RunRecord], key: str) ->
             width="content",
             help="When it is full, no images can be brought and no training can be started.",
         )
-        with st.popover("Delete old runs", icon=":material/auto_delete:", disabled=not old, key=f"{key}-old"):
-            _ask(workspace, old, key)
+        how_many = count(len(old), "run")
+        total = size(sum(taken for _, taken in old))
+        shown = [f"- {plain(run.name)}, {moment(run.created)}, {size(taken)}" for run, taken in old[:NAMED]]
+        more = [f"- and {len(old) - NAMED} more"] if len(old) > NAMED else []
+        question = f"**Delete {how_many} with curves and models, {total}?** A run with a star stays."
+        confirm(
+            "Delete old runs",
+            ":material/auto_delete:",
+            "\n".join([question, "", *shown, *more]),
+            f"Delete {how_many}",
+            _delete_all,
+            workspace,
+            tuple(run.id for run, _ in old),
+            key=f"{key}-old",
+            disabled=not old,
+        )
 
 
-def _to_delete(runs: Sequence[RunRecord], excess: int) -> dict[str, tuple[RunRecord, int]]:
+def _to_delete(runs: Sequence[RunRecord], excess: int) -> list[tuple[RunRecord, int]]:
     """The oldest runs without a star, with their bytes: as many as have to go; never the newest that has ended."""
     ended = [run for run in runs if run.status in _ENDED]
     oldest = [run for run in reversed(ended[1:]) if not run.starred]
     sizes = [folder_bytes(run.path) for run in oldest]
-    wanted = enough_of(sizes, excess)
-    return {run.id: (run, taken) for run, taken in zip(oldest[:wanted], sizes[:wanted], strict=True)}
-
-
-def _ask(workspace: Workspace, old: dict[str, tuple[RunRecord, int]], key: str) -> None:
-    total = sum(taken for _, taken in old.values())
-    runs = count(len(old), "run")
-    st.markdown(f"**Delete {runs} with curves and models, {size(total)}?** A run with a star stays.")
-    shown = [
-        f"- {plain(run.name)}, {moment(run.created)}, {size(taken)}" for run, taken in list(old.values())[:NAMED]
-    ]
-    more = [f"- and {len(old) - NAMED} more"] if len(old) > NAMED else []
-    st.markdown("\n".join([*shown, *more]))
-    # A callback gets the runs that were shown, whatever has happened to the list since.
-    st.button(
-        f"Delete {runs}", key=f"{key}-old-yes", width="stretch", on_click=_delete_all, args=(workspace, tuple(old))
-    )
+    return list(zip(oldest, sizes, strict=True))[: enough_of(sizes, excess)]
 
 
 def _delete_all(workspace: Workspace, run_ids: Sequence[str]) -> None:
-    with error_boundary():
-        for run_id in run_ids:
-            _delete(workspace, run_id)
-    forget_usage(workspace)
-
-
-def _delete(workspace: Workspace, run_id: str) -> None:
     try:
-        run = find_run(workspace, run_id)
-    except RunNotFoundError:
-        return  # somebody else was faster
-    if run.status in _ENDED and not run.starred and is_mine(workspace, run.path):  # a star given since then counts
-        delete_run(workspace, run_id)
-        logger.info("Deleted on request, to make room: %s", run_id)
+        for run_id in run_ids:
+            with contextlib.suppress(RunNotFoundError):  # somebody else was faster
+                run = find_run(workspace, run_id)
+                # A star given since then counts.
+                if run.status in _ENDED and not run.starred and is_mine(workspace, run.path):
+                    delete_run(workspace, run_id)
+                    logger.info("Deleted on request, to make room: %s", run_id)
+    finally:
+        forget_usage(workspace)

@@ -112,10 +112,10 @@ def _columns(click_key: str, ids: tuple[str, ...], on_open: Callable[[str], None
             help="Validation accuracy after each epoch, from 0 to 100 %.",
         ),
         "status": column.TextColumn("Status", width=STATUS_WIDTH),
-        "tags": column.ListColumn("Tags"),
-        "dataset": column.TextColumn("Dataset"),
-        "backbone": column.TextColumn("Backbone"),
-        "frozen": column.TextColumn("Frozen layers"),
+        "tags": "Tags",
+        "dataset": "Dataset",
+        "backbone": "Backbone",
+        "frozen": "Frozen layers",
         "rates": column.TextColumn(
             "Learning rate", help="Of feature extraction and, after “then”, of fine-tuning where there was any."
         ),
@@ -144,7 +144,14 @@ def runs_filter(key: str, tags: Sequence[str] = ()) -> Callable[[Sequence[RunRec
         width=200,
     )
     shown = st.selectbox("Show", list(FILTERS), key=f"{key}-shown", width=142)
-    chosen = _tag_filter(tags, f"{key}-tags") if tags else []
+    chosen: list[str] = []
+    if tags:
+        # What nobody has any more would stay chosen, and nothing would show that it is.
+        state = f"{key}-tags"
+        st.session_state[state] = [tag for tag in st.session_state.get(state, []) if tag in tags]
+        chosen = st.multiselect(
+            "Tags", tags, key=state, placeholder="Any", help="Runs with all of the chosen tags.", width=200
+        )
     return lambda runs: matching(runs, shown, words or "", chosen)
 
 
@@ -153,14 +160,6 @@ def matching(runs: Sequence[RunRecord], shown: str, words: str, tags: Sequence[s
     wanted = words.casefold().split()
     found = [run for run in runs if FILTERS[shown](run) and has_tags(run, tags)]
     return [run for run in found if all(word in _text(run) for word in wanted)]
-
-
-def _tag_filter(tags: Sequence[str], key: str) -> list[str]:
-    # What nobody has any more would stay chosen, and nothing would show that it is.
-    st.session_state[key] = [tag for tag in st.session_state.get(key, []) if tag in tags]
-    return st.multiselect(
-        "Tags", tags, key=key, placeholder="Any", help="Runs with all of the chosen tags.", width=200
-    )
 
 
 def _text(run: RunRecord) -> str:
