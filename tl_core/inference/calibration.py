@@ -21,6 +21,7 @@ from tl_core.errors import ConfigError, NotEnoughDataError, WorkspaceError
 from tl_core.runs import RunFolder, RunRecord
 from tl_core.runs.store import RUNS
 from tl_core.storage.files import read_json, write_json
+from tl_core.storage.schemas import CALIBRATION
 from tl_core.storage.workspace import Workspace
 
 logger = logging.getLogger(__name__)
@@ -48,11 +49,6 @@ class Calibration:
     def __post_init__(self) -> None:
         require_number("Temperature", self.temperature, *TEMPERATURES)
         require_number("Threshold", self.threshold, 0, 1)
-
-    @classmethod
-    def from_dict(cls, values: Any) -> Calibration:
-        """Read plain values."""
-        return from_mapping(cls, values)
 
 
 class CalibrationBin(NamedTuple):
@@ -177,7 +173,7 @@ def save_calibration(workspace: Workspace, run: RunRecord, calibration: Calibrat
         WorkspaceError: the workspace cannot be written.
     """
     RUNS.require_mine(workspace, run.id)
-    write_json(run.folder.calibration_file, asdict(calibration))
+    write_json(run.folder.calibration_file, CALIBRATION.stamped(asdict(calibration)))
 
 
 def load_calibration(folder: RunFolder, model_sha256: str | None) -> Calibration:
@@ -186,10 +182,13 @@ def load_calibration(folder: RunFolder, model_sha256: str | None) -> Calibration
     Args:
         folder: of the run.
         model_sha256: of the model in use; one that was measured for another model counts as none.
+
+    Raises:
+        NewerVersionError: a newer version of this program wrote it: without it other answers would be given.
     """
     plain = Calibration(model_sha256=model_sha256 or "")
     try:
-        kept = Calibration.from_dict(read_json(folder.calibration_file))
+        kept = from_mapping(Calibration, CALIBRATION.upgraded(read_json(folder.calibration_file)))
     except FileNotFoundError:
         return plain
     except (WorkspaceError, ConfigError) as error:

@@ -20,10 +20,10 @@ import numpy as np
 import numpy.typing as npt
 
 from tl_core.config.phases import HEAD
-from tl_core.config.validation import from_mapping
-from tl_core.errors import ConfigError, ModelUnavailableError, WorkspaceError
+from tl_core.errors import ModelUnavailableError, WorkspaceError
 from tl_core.runs import RunFolder, RunRecord
 from tl_core.storage.files import read_json, write_bytes, write_json
+from tl_core.storage.schemas import EPOCHS
 
 logger = logging.getLogger(__name__)
 
@@ -43,19 +43,19 @@ class EpochCheckpoint:
     val_accuracy: float  # 0-1
     sha256: str  # of its file
 
-    @classmethod
-    def from_dict(cls, values: Any) -> EpochCheckpoint:
-        """Read plain values."""
-        return from_mapping(cls, values)
-
 
 def epoch_checkpoints(folder: RunFolder) -> tuple[EpochCheckpoint, ...]:
-    """The saved epochs of a run, oldest first; none if their list is damaged."""
+    """The saved epochs of a run, oldest first; none if their list is damaged.
+
+    Raises:
+        NewerVersionError: a newer version of this program wrote the list.
+    """
     try:
-        return tuple(EpochCheckpoint.from_dict(entry) for entry in read_json(folder.epochs_folder / LIST))
+        entries = EPOCHS.upgraded_list(read_json(folder.epochs_folder / LIST))
+        return tuple(EpochCheckpoint(**entry) for entry in entries)
     except FileNotFoundError:
         return ()
-    except (WorkspaceError, ConfigError, TypeError) as error:
+    except (WorkspaceError, KeyError, TypeError) as error:
         logger.warning("The kept epochs of the run %s are left out: %s", folder.path.name, error)
         return ()
 
@@ -101,7 +101,7 @@ def save_epoch_list(folder: RunFolder, kept: Sequence[EpochCheckpoint]) -> None:
     """
     if not kept and not folder.epochs_folder.is_dir():
         return
-    write_json(folder.epochs_folder / LIST, [asdict(entry) for entry in kept])
+    write_json(folder.epochs_folder / LIST, EPOCHS.stamped_list([asdict(entry) for entry in kept]))
     needed = {LIST, *(epoch_file(folder, entry.epoch).name for entry in kept)}
     if any(entry.phase == HEAD for entry in kept):
         needed.add(BACKBONE)

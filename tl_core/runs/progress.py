@@ -13,6 +13,7 @@ from tl_core.runs.record import RunRecord
 from tl_core.storage.event_log import Event, read_events
 
 METRICS: Final = ("loss", "accuracy", "val_loss", "val_accuracy")
+_OF_BEST: Final = ("epoch", "val_loss", "val_accuracy")
 
 
 @dataclass(slots=True)
@@ -40,19 +41,29 @@ class RunProgress:
 
     def add(self, events: Iterable[Event]) -> RunProgress:
         """Take in further events; returns itself."""
-        handlers = {
-            "phase": self._on_phase,
-            "progress": self._on_progress,
-            "batch": self._on_batch,
-            "epoch": self._on_epoch,
-            "note": self._on_note,
-            "end": self._on_end,
-        }
         for event in events:
             self._last = float(event.get("t", self._last))
             self._began = self._last if self._began is None else self._began
-            if handler := handlers.get(event["kind"]):
-                handler(event)
+            match event["kind"]:
+                case "phase":
+                    self._on_phase(event)
+                case "progress":
+                    self.images, self.images_total = event["done"], event["total"]
+                    self.fraction = min(1.0, self.images / max(1, self.images_total))
+                    self.images_per_second = event.get("images_per_second")
+                case "batch":
+                    self.epoch, self.batch, self.batches = event["epoch"], event["batch"], event["batches"]
+                    self.images_per_second = event.get("images_per_second", self.images_per_second)
+                    self._on_training(event, event["epoch"] - 1 + event["batch"] / max(1, event["batches"]))
+                case "epoch":
+                    self.epoch, self.batch = event["epoch"], self.batches
+                    self._on_training(event, event["epoch"])
+                    if event.get("best"):
+                        self.best = {name: event[name] for name in _OF_BEST if name in event}
+                case "note":
+                    self.notes.append(event.get("text", ""))
+                case "end":
+                    self.text, self.finished, self.fraction = event.get("text", ""), True, 1.0
         return self
 
     def elapsed_seconds(self, now: float) -> float:
@@ -81,34 +92,8 @@ class RunProgress:
             self.epochs = self._first_epoch + int(event.get("epochs", 1)) - 1
             self.batch, self.batches = 0, int(event.get("steps", 0))
 
-    def _on_progress(self, event: Event) -> None:
-        self.images, self.images_total = event["done"], event["total"]
-        self.fraction = min(1.0, self.images / max(1, self.images_total))
-        self.images_per_second = event.get("images_per_second")
-
-    def _on_batch(self, event: Event) -> None:
-        self.epoch, self.batch, self.batches = event["epoch"], event["batch"], event["batches"]
-        self.images_per_second = event.get("images_per_second", self.images_per_second)
-        self._take_metrics(event)
-        self._set_training_fraction(event["epoch"] - 1 + event["batch"] / max(1, event["batches"]))
-
-    def _on_epoch(self, event: Event) -> None:
-        self.epoch, self.batch = event["epoch"], self.batches
-        self._take_metrics(event)
-        self._set_training_fraction(event["epoch"])
-        if event.get("best"):
-            self.best = {name: event[name] for name in ("epoch", "val_loss", "val_accuracy") if name in event}
-
-    def _on_note(self, event: Event) -> None:
-        self.notes.append(event.get("text", ""))
-
-    def _on_end(self, event: Event) -> None:
-        self.text, self.finished, self.fraction = event.get("text", ""), True, 1.0
-
-    def _take_metrics(self, event: Event) -> None:
+    def _on_training(self, event: Event, epochs_done: float) -> None:
         self.current.update({name: event[name] for name in METRICS if event.get(name) is not None})
-
-    def _set_training_fraction(self, epochs_done: float) -> None:
         length = max(1, self.epochs - self._first_epoch + 1)
         self.fraction = min(1.0, max(0.0, (epochs_done - self._first_epoch + 1) / length))
 

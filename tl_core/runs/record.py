@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from tl_core.config import TrainingConfig
-from tl_core.config.validation import from_mapping
 from tl_core.storage.workspace import Workspace, short_id
 
 Status = Literal["queued", "running", "done", "stopped", "failed", "interrupted"]
@@ -19,70 +18,37 @@ LATEST_FILES: Final = ("latest-0.npz", "latest-1.npz")  # of later epochs, in tu
 
 
 @dataclass(frozen=True, slots=True)
+class _Place:
+    """A file or folder of a run, by its name there."""
+
+    name: str
+
+    def __get__(self, folder: RunFolder, _class: type) -> Path:
+        return folder.path / self.name
+
+
+@dataclass(frozen=True, slots=True)
 class RunFolder:
     """The files of ``workspace/runs/<run_id>/``."""
 
     path: Path
 
+    record_file = _Place("run.json")  # what was asked for and how it stands; written by the training alone
+    annotations_file = _Place("annotations.json")  # name, star, notes, tags; written by the pages alone
+    events_file = _Place("events.jsonl")  # all that happened, one JSON object per line; see `storage.event_log`
+    heartbeat_file = _Place("heartbeat.json")  # the latest sign of the training; see `tl_core.runs.heartbeat`
+    model_file = _Place("best.keras")  # the best model so far, with its input scaling inside
+    labels_file = _Place("labels.json")  # the class names, in the order of the model's outputs
+    metrics_file = _Place("metrics.json")  # the kept model's metrics per split, and the seconds spent by stage
+    calibration_file = _Place("confidence.json")  # temperature and threshold of the model, chosen by a person
+    watched_images_folder = _Place("pinned")  # watched while the model trains; see `tl_core.runs.watched_images`
+    epochs_folder = _Place("epochs")  # the last epochs, beside the best; see `tl_core.runs.epoch_checkpoints`
+    log_file = _Place("log.txt")  # technical, with tracebacks
+
     @property
     def workspace(self) -> Workspace:
         """Where the run lies, asked for nobody in particular."""
         return Workspace(self.path.parent.parent)
-
-    @property
-    def record_file(self) -> Path:
-        """What was asked for and how it stands; replaced in one step, written by the training alone."""
-        return self.path / "run.json"
-
-    @property
-    def annotations_file(self) -> Path:
-        """Name, star and notes; written by the pages alone, so that each file has one writer."""
-        return self.path / "annotations.json"
-
-    @property
-    def events_file(self) -> Path:
-        """Everything that happened, one JSON object per line, only ever appended to."""
-        return self.path / "events.jsonl"
-
-    @property
-    def heartbeat_file(self) -> Path:
-        """When the training gave its latest heartbeat; see `tl_core.runs.heartbeat`."""
-        return self.path / "heartbeat.json"
-
-    @property
-    def model_file(self) -> Path:
-        """The best model so far, with its input scaling inside."""
-        return self.path / "best.keras"
-
-    @property
-    def labels_file(self) -> Path:
-        """The class names, in the order of the model's outputs."""
-        return self.path / "labels.json"
-
-    @property
-    def metrics_file(self) -> Path:
-        """The kept model's metrics per split, and the seconds spent by stage."""
-        return self.path / "metrics.json"
-
-    @property
-    def calibration_file(self) -> Path:
-        """Temperature and threshold of the saved model, chosen by a person."""
-        return self.path / "confidence.json"
-
-    @property
-    def watched_images_folder(self) -> Path:
-        """The pictures that are watched while the model trains, if any; see `tl_core.runs.watched_images`."""
-        return self.path / "pinned"
-
-    @property
-    def epochs_folder(self) -> Path:
-        """The last epochs, where they are kept beside the best one; see `tl_core.runs.epoch_checkpoints`."""
-        return self.path / "epochs"
-
-    @property
-    def log_file(self) -> Path:
-        """Technical log, with tracebacks."""
-        return self.path / "log.txt"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,11 +57,6 @@ class Owner:
 
     pid: int
     started: float  # Unix seconds at which that process began, because pids are used again
-
-    @classmethod
-    def from_dict(cls, values: Any) -> Owner:
-        """Read plain values."""
-        return from_mapping(cls, values)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,11 +68,6 @@ class Best:
     val_loss: float
     val_accuracy: float  # 0-1
 
-    @classmethod
-    def from_dict(cls, values: Any) -> Best:
-        """Read plain values."""
-        return from_mapping(cls, values)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptModel:
@@ -119,11 +75,6 @@ class KeptModel:
 
     best: Best
     sha256: str
-
-    @classmethod
-    def from_dict(cls, values: Any) -> KeptModel:
-        """Read plain values."""
-        return from_mapping(cls, {**values, "best": Best.from_dict(values["best"])})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 import psutil
 
@@ -41,6 +41,9 @@ from tl_core.storage.repository import Repository
 from tl_core.storage.schemas import ANNOTATIONS, RUN
 from tl_core.storage.workspace import Workspace, is_id, new_id
 
+if TYPE_CHECKING:
+    from tl_core.data import Dataset
+
 UNEXPECTED: Final = "The training ended because of an unexpected error; the details are in the run's log."
 _GONE: Final = "This run no longer exists; choose one from the list of runs."
 _RECORDED_PACKAGES: Final = ("tensorflow", "keras", "openvino", "numpy", "pillow", "streamlit", "scikit-learn")
@@ -50,30 +53,13 @@ _READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "config": TrainingConfig.from_file,
     "classes": tuple,
     "tags": tuple,
-    "best": lambda values: values and Best.from_dict(values),
-    "next_model": lambda values: values and KeptModel.from_dict(values),
-    "owner": lambda values: values and Owner.from_dict(values),
+    "best": lambda values: values and Best(**values),
+    "next_model": lambda values: values and KeptModel(best=Best(**values["best"]), sha256=values["sha256"]),
+    "owner": lambda values: values and Owner(**values),
 }
 
 
-class DatasetLike(Protocol):
-    """What a run has to know of its dataset; `tl_core.data.Dataset` is one."""
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def name(self) -> str: ...
-    @property
-    def fingerprint(self) -> str: ...
-    @property
-    def classes(self) -> tuple[str, ...]: ...
-    def counts(self) -> dict[str, dict[str, int]]:
-        """Images per class and split."""
-
-
-def create_run(
-    workspace: Workspace, config: TrainingConfig, dataset: DatasetLike, name: str | None = None
-) -> RunRecord:
+def create_run(workspace: Workspace, config: TrainingConfig, dataset: Dataset, name: str | None = None) -> RunRecord:
     """Make a new run folder with status ``queued``, of the person the workspace is asked for; nothing starts here.
 
     Raises:
@@ -83,6 +69,9 @@ def create_run(
     name = (name or f"{dataset.name}, {config.backbone}").strip()[:MAX_NAME_LENGTH]
     run_id = new_id(name)
     path = workspace.runs / run_id
+    split_counts: Counter[str] = Counter()
+    for of_class in dataset.counts().values():
+        split_counts.update(of_class)
     record = RunRecord(
         id=run_id,
         path=path,
@@ -93,7 +82,7 @@ def create_run(
         dataset_name=dataset.name,
         dataset_fingerprint=dataset.fingerprint,
         classes=dataset.classes,
-        split_counts=_per_split(dataset.counts()),
+        split_counts=dict(split_counts),
         created=now(),
         versions=_installed_versions(),
         owner=this_process(),
@@ -122,9 +111,9 @@ def load_run(path: Path) -> RunRecord:
         raise RunNotFoundError(_GONE) from None
     try:
         known = {name: value for name, value in values.items() if name in RECORD_FIELDS}
-        parsed = {name: _READERS.get(name, _same)(value) for name, value in known.items()}
-        record = RunRecord(path=path, **parsed)
-    except (TypeError, ConfigError) as error:
+        parsed = {name: read(known[name]) for name, read in _READERS.items() if name in known}
+        record = RunRecord(path=path, **{**known, **parsed})
+    except (TypeError, KeyError, ConfigError) as error:
         raise WorkspaceError(f"The record of the run {path.name} is damaged and cannot be read.") from error
     if record.status in ACTIVE and not is_alive(record.owner):
         record = replace(record, status="interrupted")
@@ -216,10 +205,16 @@ def end_run(path: Path, status: Status, text: str) -> bool:
 
     def record_end() -> None:
         nonlocal ended
-        ended = ended or _end_if_active(path, status, text)
-        if ended:
-            with EventLog(RunFolder(path).events_file) as events:
-                events.write("end", status=status, text=text)
+        if not ended:
+            with _changing(path):
+                record = load_run(path)
+                if not record.active:
+                    return
+                error = None if status == "stopped" else text
+                _write(replace(record, status=status, finished=now(), error=error))
+                ended = True
+        with EventLog(RunFolder(path).events_file) as events:
+            events.write("end", status=status, text=text)
 
     write_with_reserve(path, record_end)
     return ended
@@ -317,22 +312,9 @@ def _changing(path: Path) -> Iterator[None]:
         raise RunNotFoundError(_GONE) from None
 
 
-def _end_if_active(path: Path, status: Status, text: str) -> bool:
-    with _changing(path):
-        record = load_run(path)
-        if record.active:
-            error = None if status == "stopped" else text
-            _write(replace(record, status=status, finished=now(), error=error))
-        return record.active
-
-
 def _write(record: RunRecord) -> None:
     values = {name: value for name, value in asdict(record).items() if name != PATH_FIELD}
     write_json(record.folder.record_file, RUN.stamped({**values, "config": record.config.to_file()}))
-
-
-def _same(value: Any) -> Any:
-    return value
 
 
 def _installed_versions() -> dict[str, str]:
@@ -342,10 +324,3 @@ def _installed_versions() -> dict[str, str]:
         with contextlib.suppress(metadata.PackageNotFoundError):
             versions[package] = metadata.version(package)
     return versions
-
-
-def _per_split(counts: dict[str, dict[str, int]]) -> dict[str, int]:
-    totals: Counter[str] = Counter()
-    for of_class in counts.values():
-        totals.update(of_class)
-    return dict(totals)

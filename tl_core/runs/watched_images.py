@@ -23,6 +23,7 @@ from tl_core.data.normalise import normalise_image, read_image, resize_image
 from tl_core.errors import ConfigError, ImageError, WorkspaceError
 from tl_core.runs import RunFolder
 from tl_core.storage.files import read_json, write_bytes, write_json
+from tl_core.storage.schemas import WATCHED_IMAGES
 from tl_core.storage.workspace import Workspace
 
 logger = logging.getLogger(__name__)
@@ -94,7 +95,7 @@ def save_watched_images(folder: RunFolder, images: Sequence[NewWatchedImage]) ->
         file = f"{place}{image.suffix}"
         write_bytes(folder.watched_images_folder / file, image.encoded)
         entries.append({"file": file, "name": image.name, "truth": image.truth})
-    write_json(folder.watched_images_folder / LIST, entries)
+    write_json(folder.watched_images_folder / LIST, WATCHED_IMAGES.stamped_list(entries))
 
 
 def save_watched_draft(workspace: Workspace, draft_id: str, images: Sequence[NewWatchedImage]) -> None:
@@ -111,8 +112,10 @@ def save_watched_draft(workspace: Workspace, draft_id: str, images: Sequence[New
     """
     shutil.rmtree(workspace.drafts / draft_id, ignore_errors=True)
     save_watched_images(RunFolder(workspace.drafts / draft_id), images)
-    for path in _old_drafts(workspace):
-        shutil.rmtree(path, ignore_errors=True)
+    ages = {path: time.time() - path.stat().st_mtime for path in workspace.drafts.glob("*")}
+    for place, path in enumerate(sorted(ages, key=ages.__getitem__)):
+        if place >= MAX_DRAFTS or ages[path] > DRAFT_SECONDS:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def watched_draft(workspace: Workspace, draft_id: str) -> list[NewWatchedImage]:
@@ -127,16 +130,14 @@ def watched_draft(workspace: Workspace, draft_id: str) -> list[NewWatchedImage]:
         return []
 
 
-def _old_drafts(workspace: Workspace) -> list[Path]:
-    ages = {path: time.time() - path.stat().st_mtime for path in workspace.drafts.glob("*")}
-    youngest = sorted(ages, key=ages.__getitem__)
-    return [path for place, path in enumerate(youngest) if place >= MAX_DRAFTS or ages[path] > DRAFT_SECONDS]
-
-
 def watched_images(folder: RunFolder) -> tuple[WatchedImage, ...]:
-    """The pictures watched in a run, in the order of its ``pinned`` events; none if their list is damaged."""
+    """The pictures watched in a run, in the order of its ``pinned`` events; none if their list is damaged.
+
+    Raises:
+        NewerVersionError: a newer version of this program wrote the list.
+    """
     try:
-        entries = read_json(folder.watched_images_folder / LIST)
+        entries = WATCHED_IMAGES.upgraded_list(read_json(folder.watched_images_folder / LIST))
         # The name alone: the list may not lead to a file outside.
         return tuple(
             WatchedImage(

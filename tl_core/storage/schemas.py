@@ -6,7 +6,7 @@ append a migration to its schema: files that were written before then open as if
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ Migration = Callable[[Values], Values]
 """Turns what a file of one version holds into what the next version holds; the argument stays as it is."""
 
 KEY: Final = "version"
+ENTRIES: Final = "entries"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,15 @@ class Schema:
     def stamped(self, values: Mapping[str, Any]) -> Values:
         """What is written: the values, and today's version."""
         return {KEY: self.version, **values}
+
+    def stamped_list(self, entries: Sequence[Any]) -> Values:
+        """What is written where the file holds a list: its entries, and today's version."""
+        return self.stamped({ENTRIES: entries})
+
+    def upgraded_list(self, values: Any) -> Any:
+        """The list in a file of any version; before lists had a version the file was the list itself."""
+        current = self.upgraded(values)
+        return current[ENTRIES] if isinstance(current, Mapping) else current
 
     def upgraded(self, values: Any) -> Any:
         """The values of a file of any version, as today's version has them, without the version.
@@ -61,6 +71,9 @@ class Schema:
 
 RUN: Final = Schema("run")  # run.json
 ANNOTATIONS: Final = Schema("run")  # annotations.json, beside it
+CALIBRATION: Final = Schema("calibration")  # confidence.json, beside it
+EPOCHS: Final = Schema("list of epochs")  # epochs.json
+WATCHED_IMAGES: Final = Schema("list of pictures")  # pictures.json
 CONFIGURATION: Final = Schema("configuration")  # of a training: in run.json, and in a file saved from the form
 DATASET: Final = Schema("dataset")  # manifest.json
 IMPORTED_MODEL: Final = Schema("model")  # model.json

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
 from tests.tl_core.runs.conftest import FakeDataset
-from tests.tl_core.small_trainings import COLOURS, import_coloured
+from tests.tl_core.small_trainings import COLOURS, coloured, import_coloured
 from tl_core.command_line import main
 from tl_core.config import TrainingConfig, training
 from tl_core.data import dataset as datasets
@@ -16,8 +17,11 @@ from tl_core.data import find_dataset, list_datasets
 from tl_core.errors import ConfigError, NewerVersionError
 from tl_core.imported_models import store as models
 from tl_core.imported_models.store import list_imported_models, load_imported_model
+from tl_core.inference.calibration import Calibration, load_calibration, save_calibration
 from tl_core.runs import annotate_run, create_run, find_run, list_runs, update_run
 from tl_core.runs import store as runs
+from tl_core.runs.epoch_checkpoints import epoch_checkpoints, save_epoch, save_epoch_list
+from tl_core.runs.watched_images import save_watched_images, watch_upload, watched_images
 from tl_core.storage.schemas import Schema
 from tl_core.storage.workspace import Workspace
 from ui.state.config_text import from_text, to_text
@@ -46,6 +50,8 @@ def test_migrations_are_applied_in_their_order_from_the_version_of_the_file():
     with pytest.raises(NewerVersionError, match=NEWER):
         schema.upgraded({"version": 4})
     assert schema.upgraded([1]) == [1]
+    assert schema.upgraded_list([1]) == [1], "before lists had a version"
+    assert schema.upgraded_list({"version": 3, "entries": [1]}) == [1]
 
 
 def test_a_setting_can_be_renamed_and_old_runs_and_files_still_open(workspace, monkeypatch, tmp_path):
@@ -118,6 +124,26 @@ def test_a_run_of_a_newer_version_is_not_said_to_be_damaged(workspace, caplog, p
         with pytest.raises(NewerVersionError):
             write()
     assert file.read_bytes() == before
+
+
+def test_the_files_beside_a_run_have_a_version_and_open_without_one(workspace):
+    run = create_run(workspace, TrainingConfig(), FakeDataset())
+    save_calibration(workspace, run, Calibration(model_sha256="a", threshold=0.5))
+    save_epoch_list(run.folder, [save_epoch(run.folder, 3, "head", 0.5, {"head/0": np.zeros(1)})])
+    save_watched_images(run.folder, [watch_upload("red.png", coloured(COLOURS["red"], 1))])
+    files = {
+        run.folder.calibration_file: lambda: load_calibration(run.folder, "a"),
+        run.folder.epochs_folder / "epochs.json": lambda: epoch_checkpoints(run.folder),
+        run.folder.watched_images_folder / "pictures.json": lambda: watched_images(run.folder),
+    }
+    for file, read in files.items():
+        before, written = read(), json.loads(file.read_text("utf-8"))
+        assert written.pop("version") == 1
+        file.write_text(json.dumps(written.get("entries", written)), "utf-8")  # as before it had a version
+        assert read() == before
+        file.write_text('{"version": 99}', "utf-8")
+        with pytest.raises(NewerVersionError, match=NEWER):
+            read()
 
 
 def test_a_dataset_of_a_newer_version_is_not_said_to_be_damaged(workspace, caplog):

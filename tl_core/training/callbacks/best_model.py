@@ -69,7 +69,7 @@ class BestModel(Callback):
         return {"best": best, "current": self._current, "weights": [] if self._current else self._weights}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.best = state["best"] and Best.from_dict(state["best"])
+        self.best = state["best"] and Best(**state["best"])
         self._current, self._weights = bool(state["current"]), list(state["weights"])
         self._outdated = bool(state.get("outdated"))
 
