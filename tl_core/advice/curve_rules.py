@@ -1,16 +1,23 @@
-"""The rules, most urgent first: the first that applies is shown."""
+"""Advice on the curves of a run: at most two sentences, and the change to try next.
+
+`RULES` has the rules, most urgent first; the first that applies is shown.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
-from tl_core.advice.curves import Curves
+from tl_core.backbones.outline import BackboneOutline, load_outline
 from tl_core.config import AUGMENTATION_LEVELS, TrainingConfig
+from tl_core.config.phases import HEAD
 from tl_core.config.training import LEARNING_RATE_RANGE, MAX_EPOCHS
+from tl_core.figures.history import History
+from tl_core.runs import RunRecord
 
 MIN_EPOCHS: Final = 4  # before that a curve is too short to judge
 RISE: Final = 1.05  # a validation loss this many times its lowest has risen
@@ -26,236 +33,234 @@ DROPOUT: Final = 0.5
 WILD: Final = 4  # times the loss of guessing; a first epoch above it was thrown about by its own steps
 SAFE_RATE: Final = 2e-3
 
+Curve = npt.NDArray[np.float64]
+"""One value per epoch, ``(epochs,)``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curves:
+    """One run so far."""
+
+    config: TrainingConfig
+    outline: BackboneOutline
+    classes: int
+    validation_images: int
+    finished: bool
+    loss: Curve  # of the training images, mean per image
+    val_loss: Curve
+    accuracy: Curve  # 0-1, of the training images
+    val_accuracy: Curve
+    head_epochs: int  # how many of the epochs belong to feature extraction
+
+    @property
+    def epochs(self) -> int:
+        """How many epochs there are."""
+        return len(self.loss)
+
+    @property
+    def best(self) -> int:
+        """Index of the epoch with the lowest validation loss."""
+        return int(np.argmin(self.val_loss))
+
+    @property
+    def fine_tuning(self) -> bool:
+        """Whether the last epoch belongs to fine-tuning."""
+        return self.head_epochs < self.epochs
+
+    @property
+    def phase_start(self) -> int:
+        """Index of the first epoch of the current phase."""
+        return self.head_epochs if self.fine_tuning else 0
+
+
+def curves_of(run: RunRecord, history: History) -> Curves:
+    """Gather the input of the rules.
+
+    Args:
+        run: whose settings count.
+        history: its events.
+    """
+
+    def column(name: str) -> Curve:
+        return np.array([np.nan if value is None else value for value in history.column(name)], np.float64)
+
+    return Curves(
+        config=run.config,
+        outline=load_outline(run.config.backbone),
+        classes=len(run.classes),
+        validation_images=run.split_counts.get("validation", 0),
+        finished=history.finished,
+        loss=column("loss"),
+        val_loss=column("val_loss"),
+        accuracy=column("accuracy"),
+        val_accuracy=column("val_accuracy"),
+        head_epochs=sum(phase == HEAD for phase in history.column("phase")),
+    )
+
 
 @dataclass(frozen=True, slots=True)
 class Remark:
     """Advice on a run."""
 
-    rule: str  # its name
     text: str  # one or two sentences
-    action: str | None  # label of the button that opens the form with the change
-    config: TrainingConfig | None  # the settings to try
+    action: str | None = None  # label of the button that opens the form with the change
+    config: TrainingConfig | None = None  # the settings to try
+    rule: str = ""  # its name
 
 
-@dataclass(frozen=True, slots=True)
-class Advice:
-    """The text of a rule, and the change it suggests."""
-
-    text: str
-    action: str | None = None
-    config: TrainingConfig | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """When a rule applies, and its remark."""
-
-    name: str
-    applies: Callable[[Curves], bool]
-    advice: Callable[[Curves], Advice]
+Rule = Callable[[Curves], Remark | None]
+"""Its remark, or None where it does not apply."""
 
 
 def remark_on(curves: Curves) -> Remark | None:
     """The most urgent remark, or None where no rule applies."""
     if curves.epochs < MIN_EPOCHS or not np.isfinite(curves.loss).all() or not np.isfinite(curves.val_loss).all():
         return None
-    rule = next((rule for rule in RULES if rule.applies(curves)), None)
-    if rule is None:
-        return None
-    advice = rule.advice(curves)
-    changes = advice.config != curves.config
-    return Remark(rule.name, advice.text, advice.action if changes else None, advice.config if changes else None)
-
-
-# Out of control: the training loss itself has risen.
-
-
-def _blows_up(curves: Curves) -> bool:
-    phase = curves.loss[curves.phase_start :]
-    return len(phase) >= PATIENCE and bool(phase[-1] > BLOW_UP * phase.min() and phase[-1] > phase[-2])
+    for name, rule in RULES.items():
+        if remark := rule(curves):
+            changes = remark.config != curves.config
+            return replace(remark, rule=name) if changes else Remark(remark.text, rule=name)
+    return None
 
 
 def _rate(curves: Curves) -> float:
     return curves.config.fine_tune_learning_rate if curves.fine_tuning else curves.config.learning_rate
 
 
-def _with_rate(curves: Curves, factor: float) -> TrainingConfig:
+def _with_rate(curves: Curves, text: str, factor: float, action: str | None = None) -> Remark:
+    """Advice to try the learning rate of the current phase times ``factor``."""
     low, high = LEARNING_RATE_RANGE
     rate = float(np.clip(float(f"{_rate(curves) * factor:.3g}"), low, high))
-    name = "fine_tune_learning_rate" if curves.fine_tuning else "learning_rate"
-    change: dict[str, Any] = {name: rate}
-    return replace(curves.config, **change)
+    change: dict[str, Any] = {"fine_tune_learning_rate" if curves.fine_tuning else "learning_rate": rate}
+    return Remark(text, action or f"Try {_rate(curves) * factor:.3g}", replace(curves.config, **change))
 
 
-def _lower_the_rate(curves: Curves) -> Advice:
+def _loss_blows_up(curves: Curves) -> Remark | None:
+    """Out of control: the training loss itself has risen."""
     phase = curves.loss[curves.phase_start :]
+    if len(phase) < PATIENCE or phase[-1] <= BLOW_UP * phase.min() or phase[-1] <= phase[-2]:
+        return None
     lowest = curves.phase_start + int(np.argmin(phase)) + 1
     text = (
         f"The training loss has risen from {phase.min():.2g} in epoch {lowest} to {phase[-1]:.2g}: the steps are too "
         "large. Try a learning rate ten times lower."
     )
-    return Advice(text, f"Try {_rate(curves) / 10:.3g}", _with_rate(curves, 0.1))
+    return _with_rate(curves, text, 0.1)
 
 
-# Off from the start: the first epoch was far worse than guessing.
-
-
-def _starts_wild(curves: Curves) -> bool:
-    guessing = float(np.log(max(2, curves.classes)))
-    first = curves.loss[curves.phase_start]
-    return bool(first > WILD * guessing and curves.accuracy[-1] < GOOD)
-
-
-def _much_lower_rate(curves: Curves) -> Advice:
+def _wild_start(curves: Curves) -> Remark | None:
+    """Off from the start: the first epoch was far worse than guessing."""
+    guessing, first = float(np.log(max(2, curves.classes))), curves.loss[curves.phase_start]
+    if not (first > WILD * guessing and curves.accuracy[-1] < GOOD):
+        return None
     rate = min(SAFE_RATE, _rate(curves) / 10)
     text = (
-        f"The loss began at {curves.loss[curves.phase_start]:,.0f}, far above that of guessing "
-        f"({np.log(max(2, curves.classes)):.1f}): the learning rate is far too high. Try {rate:.3g}."
+        f"The loss began at {first:,.0f}, far above that of guessing ({guessing:.1f}): the learning rate is far too "
+        f"high. Try {rate:.3g}."
     )
-    return Advice(text, f"Try {rate:.3g}", _with_rate(curves, rate / _rate(curves)))
+    return _with_rate(curves, text, rate / _rate(curves))
 
 
-# Under-fitting: no better than guessing.
-
-
-def _learns_nothing(curves: Curves) -> bool:
+def _nothing_learned(curves: Curves) -> Remark | None:
+    """Under-fitting: no better than guessing."""
     guessing = 1 / max(2, curves.classes) + CLOSE
-    return bool(
-        curves.epochs >= 2 * MIN_EPOCHS and curves.val_accuracy.max() < guessing and curves.accuracy[-1] < guessing
-    )
-
-
-def _look_at_the_images(curves: Curves) -> Advice:
+    guesses = curves.val_accuracy.max() < guessing and curves.accuracy[-1] < guessing
+    if curves.epochs < 2 * MIN_EPOCHS or not guesses:
+        return None
     larger = _rate(curves) < 1e-2
     text = (
         f"After {curves.epochs} epochs the model is no better than guessing ({curves.val_accuracy[-1]:.0%} of "
         f"{curves.classes} classes). Check that the folders hold what their names say, and try a "
         f"{'larger' if larger else 'smaller'} learning rate."
     )
-    return Advice(text, "Try that rate", _with_rate(curves, 10 if larger else 0.1))
+    return _with_rate(curves, text, 10 if larger else 0.1, "Try that rate")
 
 
-# Fine-tuning in vain.
-
-
-def _fine_tunes_in_vain(curves: Curves) -> bool:
+def _fine_tuning_in_vain(curves: Curves) -> Remark | None:
+    """Fine-tuning has not improved on feature extraction."""
     if not curves.fine_tuning or curves.epochs - curves.head_epochs < PATIENCE or not curves.head_epochs:
-        return False
-    head, tuned = curves.val_loss[: curves.head_epochs], curves.val_loss[curves.head_epochs :]
-    return bool(tuned.min() >= head.min())
-
-
-def _tune_more_gently(curves: Curves) -> Advice:
+        return None
+    if curves.val_loss[curves.head_epochs :].min() < curves.val_loss[: curves.head_epochs].min():
+        return None
     text = (
         f"Fine-tuning has not improved on feature extraction: the kept model is epoch {curves.best + 1}. "
         "Try a fine-tuning rate ten times lower."
     )
-    return Advice(text, f"Try {_rate(curves) / 10:.3g}", _with_rate(curves, 0.1))
+    return _with_rate(curves, text, 0.1)
 
 
-# Over-fitting: validation gets worse while training improves.
-
-
-def _overfits(curves: Curves) -> bool:
-    best, last = curves.best, curves.epochs - 1
-    return bool(
-        last - best >= max(PATIENCE, curves.epochs // 10)
-        and np.median(curves.val_loss[-PATIENCE:]) > RISE * curves.val_loss[best]
-        and curves.loss[last] < FALL * curves.loss[best]
+def _over_fitting(curves: Curves) -> Remark | None:
+    """Validation gets worse while training improves; advises what is not in use and holds best against it."""
+    best, last, config = curves.best, curves.epochs - 1, curves.config
+    risen = np.median(curves.val_loss[-PATIENCE:]) > RISE * curves.val_loss[best]
+    still_learning = curves.loss[last] < FALL * curves.loss[best]
+    if last - best < max(PATIENCE, curves.epochs // 10) or not (risen and still_learning):
+        return None
+    text = (
+        f"Validation loss has risen since epoch {best + 1} while training loss falls: over-fitting; the kept model "
+        f"is epoch {best + 1}. "
     )
-
-
-def _hold_against_it(curves: Curves) -> Advice:
-    best = curves.best + 1
-    text, action, config = _what_was_not_tried(curves)
-    return Advice(
-        f"Validation loss has risen since epoch {best} while training loss falls: over-fitting; the kept model is "
-        f"epoch {best}. {text}",
-        action,
-        config,
-    )
-
-
-def _what_was_not_tried(curves: Curves) -> tuple[str, str, TrainingConfig]:
-    """What holds best against over-fitting among what is not in use: the sentence, the button, the settings."""
-    config = curves.config
     if not config.augmentation.enabled:
         change = replace(config, augmentation=AUGMENTATION_LEVELS["medium"], augmentation_mode="cached_views")
-        return "Try augmentation: more views of each image.", "Try augmentation", change
+        return Remark(text + "Try augmentation: more views of each image.", "Try augmentation", change)
     if config.head.dropout < DROPOUT:
         change = replace(config, head=replace(config.head, dropout=DROPOUT))
-        return f"Try a dropout of {DROPOUT}.", f"Try dropout {DROPOUT}", change
+        return Remark(text + f"Try a dropout of {DROPOUT}.", f"Try dropout {DROPOUT}", change)
     if curves.fine_tuning:
-        return "Try it with more frozen layers.", "Freeze all layers", replace(config, frozen_layers=None)
+        change = replace(config, frozen_layers=None)
+        return Remark(text + "Try it with more frozen layers.", "Freeze all layers", change)
     change = replace(config, early_stopping_patience=10)
-    return "More images would help most, then early stopping.", "Try early stopping", change
+    return Remark(text + "More images would help most, then early stopping.", "Try early stopping", change)
 
 
-# Not done yet: it was still getting better.
-
-
-def _still_improves(curves: Curves) -> bool:
-    if not curves.finished or curves.best != curves.epochs - 1:
-        return False
+def _still_improving(curves: Curves) -> Remark | None:
+    """Not done yet: it was still getting better."""
     since = curves.epochs - max(2, curves.epochs // 5)
-    return bool(curves.val_loss[-1] < (1 - STILL_FALLING) * curves.val_loss[since - 1])
-
-
-def _more_epochs(curves: Curves) -> Advice:
-    config = curves.config
+    falling = curves.val_loss[-1] < (1 - STILL_FALLING) * curves.val_loss[since - 1]
+    if not curves.finished or curves.best != curves.epochs - 1 or not falling:
+        return None
     name = "fine_tune_epochs" if curves.fine_tuning else "epochs"
     text = (
         f"The validation loss was still falling when the training ended with epoch {curves.epochs}: the model is not "
         "done learning. Give it twice as many epochs."
     )
-    change: dict[str, Any] = {name: min(MAX_EPOCHS, 2 * getattr(config, name))}
-    return Advice(text, "Twice the epochs", replace(config, **change))
+    change: dict[str, Any] = {name: min(MAX_EPOCHS, 2 * getattr(curves.config, name))}
+    return Remark(text, "Twice the epochs", replace(curves.config, **change))
 
 
-# Too little capacity: even the training images are not separated.
-
-
-def _underfits(curves: Curves) -> bool:
-    return bool(
-        curves.finished
-        and curves.accuracy[-1] < GOOD
-        and abs(curves.accuracy[-1] - curves.val_accuracy[-1]) < CLOSE
-        and not curves.fine_tuning
-    )
-
-
-def _unfreeze(curves: Curves) -> Advice:
+def _under_fitting(curves: Curves) -> Remark | None:
+    """Too little capacity: even the training images are not separated."""
+    accuracy = curves.accuracy[-1]
+    close = abs(accuracy - curves.val_accuracy[-1]) < CLOSE
+    if not curves.finished or curves.fine_tuning or accuracy >= GOOD or not close:
+        return None
     text = (
-        f"Only {curves.accuracy[-1]:.0%} of the images it learns from are right, and hardly more can be expected of "
+        f"Only {accuracy:.0%} of the images it learns from are right, and hardly more can be expected of "
         "new ones: the frozen features are not enough. Unfreeze the last block and fine-tune it."
     )
     frozen = curves.outline.presets()["all_but_last_block"]
-    deeper = replace(curves.config, frozen_layers=frozen, fine_tune_epochs=FINE_TUNE_EPOCHS)
-    return Advice(text, "Fine-tune it", deeper)
+    return Remark(
+        text, "Fine-tune it", replace(curves.config, frozen_layers=frozen, fine_tune_epochs=FINE_TUNE_EPOCHS)
+    )
 
 
-# Too few validation images.
-
-
-def _few_validation_images(curves: Curves) -> bool:
-    return curves.finished and 0 < curves.validation_images < FEW_VALIDATION_IMAGES
-
-
-def _mind_the_noise(curves: Curves) -> Advice:
+def _few_validation_images(curves: Curves) -> Remark | None:
     count = curves.validation_images
-    return Advice(
+    if not curves.finished or not 0 < count < FEW_VALIDATION_IMAGES:
+        return None
+    return Remark(
         f"There are only {count} validation images: one of them is {100 / count:.0f} points of accuracy, so small "
         "differences between runs mean little."
     )
 
 
-RULES: Final[tuple[Rule, ...]] = (
-    Rule("loss blows up", _blows_up, _lower_the_rate),
-    Rule("wild start", _starts_wild, _much_lower_rate),
-    Rule("nothing learned", _learns_nothing, _look_at_the_images),
-    Rule("fine-tuning in vain", _fine_tunes_in_vain, _tune_more_gently),
-    Rule("over-fitting", _overfits, _hold_against_it),
-    Rule("still improving", _still_improves, _more_epochs),
-    Rule("under-fitting", _underfits, _unfreeze),
-    Rule("few validation images", _few_validation_images, _mind_the_noise),
-)
+RULES: Final[Mapping[str, Rule]] = {
+    "loss blows up": _loss_blows_up,
+    "wild start": _wild_start,
+    "nothing learned": _nothing_learned,
+    "fine-tuning in vain": _fine_tuning_in_vain,
+    "over-fitting": _over_fitting,
+    "still improving": _still_improving,
+    "under-fitting": _under_fitting,
+    "few validation images": _few_validation_images,
+}

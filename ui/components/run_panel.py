@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 import streamlit as st
 
-from tl_core.advice import curves_of, remark_on
+from tl_core.advice.curve_rules import curves_of, remark_on
 from tl_core.config.phases import PHASE_TITLES
 from tl_core.errors import RunNotFoundError
 from tl_core.figures.history import History
