@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -11,11 +11,7 @@ from sklearn.metrics import auc, average_precision_score, precision_recall_curve
 
 from tl_core.errors import NotEnoughDataError
 from tl_core.figures.class_curves import MEAN, ClassCurve, Kind, Values
-
-Probabilities = npt.NDArray[np.floating[Any]]
-"""``(n, classes)``, rows of sum 1."""
-Labels = npt.NDArray[np.integer[Any]]
-"""``(n,)``, the true classes."""
+from tl_core.inference.calibration import Labels, Probabilities
 
 GRID: Final = np.linspace(0, 1, 201)  # where the mean curve is computed
 

@@ -10,10 +10,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-Probabilities = npt.NDArray[np.floating[Any]]
-"""``(n, classes)``, rows of sum 1."""
-Labels = npt.NDArray[np.integer[Any]]
-"""``(n,)``, the true classes."""
+from tl_core.inference.calibration import Labels, Probabilities
+
 Rows = npt.NDArray[np.int64]
 
 _SMALLEST: Final = 1e-12  # probability; its logarithm is finite

@@ -27,21 +27,13 @@ KINDS: Final[tuple[Kind, ...]] = ("roc", "precision_recall")
 
 
 @dataclass(frozen=True, slots=True)
-class Curves:
-    """The curves of one kind."""
-
-    of_classes: tuple[ClassCurve, ...]  # of the classes that have images
-    mean: ClassCurve
-
-
-@dataclass(frozen=True, slots=True)
 class Measures:
     """An evaluation with what follows from it; shares and probabilities are 0-1."""
 
     evaluation: Evaluation
     right: int  # images that got their class
     accuracy_range: tuple[float, float]  # 95 % confidence interval of the accuracy
-    curves: dict[Kind, Curves]  # empty where all images are of one class
+    curves: dict[Kind, tuple[list[ClassCurve], ClassCurve]]  # see `class_curves`; empty with images of one class
     calibration: tuple[CalibrationBin, ...]
     calibration_error: float  # expected calibration error
     confidence: Calibration  # saved with the model
@@ -116,21 +108,16 @@ def as_values(measures: Measures) -> dict[str, Any]:
     }
 
 
-def _curves(evaluation: Evaluation) -> dict[Kind, Curves]:
+def _curves(found: Evaluation) -> dict[Kind, tuple[list[ClassCurve], ClassCurve]]:
     try:
-        return {kind: _curves_of(evaluation, kind) for kind in KINDS}
+        return {kind: class_curves(found.probabilities, found.labels, found.classes, kind) for kind in KINDS}
     except NotEnoughDataError:  # images of one class alone: the other measures are still defined
         return {}
-
-
-def _curves_of(evaluation: Evaluation, kind: Kind) -> Curves:
-    curves, mean = class_curves(evaluation.probabilities, evaluation.labels, evaluation.classes, kind)
-    return Curves(tuple(curves), mean)
 
 
 def _areas(measures: Measures, kind: Kind) -> dict[str, Any] | None:
     """The mean area and that of each class, by name; None where there are no curves."""
     if kind not in measures.curves:
         return None
-    curves = measures.curves[kind]
-    return {"mean": curves.mean.area, "per_class": {curve.name: curve.area for curve in curves.of_classes}}
+    curves, mean = measures.curves[kind]
+    return {"mean": mean.area, "per_class": {curve.name: curve.area for curve in curves}}

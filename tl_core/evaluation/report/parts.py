@@ -36,11 +36,6 @@ READING: Final[dict[Kind, str]] = {
 }
 
 
-def title(run: RunRecord) -> str:
-    """Of the report."""
-    return f"Evaluation of “{run.name}”"
-
-
 def all_parts(run: RunRecord, dataset: Dataset, measures: Measures) -> Iterator[Block]:
     """The whole report from top to bottom."""
     yield from _result(run, dataset, measures)
@@ -57,6 +52,7 @@ def _result(run: RunRecord, dataset: Dataset, measures: Measures) -> Iterator[Bl
     found = measures.evaluation
     low, high = measures.accuracy_range
     split = SPLIT_WORDS.get(found.split, found.split)
+    commonest = float(found.confusion.sum(axis=1).max() / measures.images)
     met = WHICH.get(found.split, "") if dataset.fingerprint == run.dataset_fingerprint else ""
     yield Paragraph(
         f"Of {measures.images:,} {split} images of “{dataset.name}” the model gets {measures.right:,} right: "
@@ -73,13 +69,9 @@ def _result(run: RunRecord, dataset: Dataset, measures: Measures) -> Iterator[Bl
         ("Balanced accuracy", percent(found.balanced_accuracy), "mean recall: rare classes count as much"),
         ("Macro F1", percent(found.macro_f1), "mean F1 of all classes"),
         ("Calibration error (ECE)", percent(measures.calibration_error), "how far probabilities are off on average"),
-        ("Guessing would reach", percent(_commonest(measures)), "what always naming the commonest class would get"),
+        ("Guessing would reach", percent(commonest), "what always naming the commonest class would get"),
     ]
     yield Table(("measure", "value", "meaning"), rows)
-
-
-def _commonest(measures: Measures) -> float:
-    return float(measures.evaluation.confusion.sum(axis=1).max() / measures.images)
 
 
 def _mix_ups(measures: Measures) -> Iterator[Block]:
@@ -96,8 +88,7 @@ def _mix_ups(measures: Measures) -> Iterator[Block]:
 
 def _classes(measures: Measures) -> Iterator[Block]:
     areas = {
-        kind: {curve.name: f"{curve.area:.3f}" for curve in curves.of_classes}
-        for kind, curves in measures.curves.items()
+        kind: {curve.name: f"{curve.area:.3f}" for curve in curves} for kind, (curves, _) in measures.curves.items()
     }
     yield Heading("Class by class, the weakest first")
     ordered = sorted(measures.evaluation.per_class, key=lambda row: (row.support == 0, row.f1 or 0.0))
@@ -118,11 +109,10 @@ def _classes(measures: Measures) -> Iterator[Block]:
 def _curves(measures: Measures) -> Iterator[Block]:
     if not measures.curves:
         yield Paragraph("ROC and precision-recall curves need images of at least two classes; these are of one.")
-    for kind, curves in measures.curves.items():
+    for kind, (curves, mean) in measures.curves.items():
         yield Heading(WORDS[kind].title)
         yield Paragraph(READING[kind])
-        shown = list(curves.of_classes)
-        yield Figure(class_curves_figure(shown, curves.mean, kind), describe_class_curves(shown, curves.mean, kind))
+        yield Figure(class_curves_figure(curves, mean, kind), describe_class_curves(curves, mean, kind))
 
 
 def _calibration(measures: Measures) -> Iterator[Block]:

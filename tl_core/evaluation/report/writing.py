@@ -1,20 +1,58 @@
-"""From an evaluation to the bytes of a report, as HTML or as Markdown: words and tables, a figure told in words."""
+"""From an evaluation to the bytes of a report: one web page that needs no network, or Markdown.
+
+In the page are its style, its figures and the program that draws them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
+from html import escape
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
+
+from plotly.offline import get_plotlyjs
 
 from tl_core.data import Dataset
 from tl_core.errors import ConfigError
-from tl_core.evaluation.report.blocks import Block, Figure, Heading, Paragraph, Table
-from tl_core.evaluation.report.html import as_html
+from tl_core.evaluation.report.blocks import Block, plain
 from tl_core.evaluation.report.measures import Measures
-from tl_core.evaluation.report.parts import all_parts, title
+from tl_core.evaluation.report.parts import all_parts
 from tl_core.runs import RunRecord
 
-_MARKS: Final = frozenset("\\`*_{}[]<>#|~")
+# Nothing may be fetched from anywhere. Plotly makes functions of texts for its expressions, hence unsafe-eval.
+POLICY: Final = (
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline' 'unsafe-eval'; img-src data: blob:"
+)
+STYLE: Final = """
+:root { color-scheme: light; }
+body { font: 16px/1.5 system-ui, sans-serif; color: #10171f; background: #fff; max-width: 60rem; margin: 0 auto;
+  padding: 1.5rem 1rem 4rem; overflow-wrap: break-word; }
+h1 { font-size: 1.8rem; line-height: 1.2; } h2 { font-size: 1.25rem; margin: 2.5rem 0 0.5rem; }
+.table { overflow-x: auto; }
+table { border-collapse: collapse; margin: 1rem 0; font-variant-numeric: tabular-nums; }
+th, td { text-align: left; padding: 0.3rem 0.8rem 0.3rem 0; border-bottom: 1px solid #d5dde3; vertical-align: top; }
+th { font-weight: 600; }
+td { white-space: nowrap; } td:last-child { white-space: normal; overflow-wrap: anywhere; min-width: 6.5rem; }
+figure { margin: 1rem 0; } figcaption { color: #45515d; font-size: 0.9rem; }
+"""
+PAGE: Final = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>{style}</style>
+<script>{plotly}</script>
+</head>
+<body>
+<main>
+<h1>{title}</h1>
+{body}
+</main>
+</body>
+</html>
+"""
 
 
 def write_report(run: RunRecord, dataset: Dataset, measures: Measures, suffix: str = ".html") -> bytes:
@@ -26,7 +64,7 @@ def write_report(run: RunRecord, dataset: Dataset, measures: Measures, suffix: s
         measures: what was measured.
         suffix: one of `FORMATS`.
     """
-    return FORMATS[suffix](title(run), all_parts(run, dataset, measures)).encode()
+    return FORMATS[suffix](f"Evaluation of “{run.name}”", all_parts(run, dataset, measures)).encode()
 
 
 def suffix_of(path: Path) -> str:
@@ -41,32 +79,21 @@ def suffix_of(path: Path) -> str:
     return suffix
 
 
+def as_html(title: str, blocks: Iterable[Block]) -> str:
+    """The whole page; Plotly's program is in it once."""
+    return PAGE.format(
+        policy=escape(POLICY),
+        title=escape(title),
+        style=STYLE,
+        plotly=get_plotlyjs(),
+        body="\n".join(block.html(place) for place, block in enumerate(blocks)),
+    )
+
+
 def as_markdown(title: str, blocks: Iterable[Block]) -> str:
     """The whole report as Markdown."""
-    parts = [f"# {_plain(title)}", *(_WRITERS[type(block)](block) for block in blocks)]
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join([f"# {plain(title)}", *(block.markdown() for block in blocks)]) + "\n"
 
-
-def _table(block: Table) -> str:
-    rule = f"|{'---|' * len(block.head)}"
-    return "\n".join([_row(block.head), rule, *map(_row, block.rows)])
-
-
-def _row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(_plain(cell) for cell in cells)} |"
-
-
-def _plain(text: str) -> str:
-    """Text from outside, so that Markdown shows it as it is, on one line."""
-    return "".join(f"\\{char}" if char in _MARKS else char for char in " ".join(text.split()))
-
-
-_WRITERS: Final[dict[type, Callable[[Any], str]]] = {
-    Heading: lambda block: f"## {_plain(block.text)}",
-    Paragraph: lambda block: _plain(block.text),
-    Table: _table,
-    Figure: lambda block: f"*{_plain(block.words)}*",
-}
 
 FORMATS: Final[dict[str, Callable[[str, Iterable[Block]], str]]] = {
     ".html": as_html,
