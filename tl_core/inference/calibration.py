@@ -90,6 +90,8 @@ def apply_temperature(probabilities: Probabilities, temperature: float) -> Proba
         probabilities: ``(n, classes)``.
         temperature: above 0; 1 changes nothing.
     """
+    if temperature == 1:
+        return probabilities
     scores = np.log(np.maximum(probabilities, _SMALLEST)) / temperature
     scores -= scores.max(axis=1, keepdims=True)
     odds = np.exp(scores)

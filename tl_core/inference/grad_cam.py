@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import keras
 import numpy as np
@@ -23,6 +23,7 @@ from tl_core.errors import ConfigError
 from tl_core.inference.pool import ModelPool
 from tl_core.models.classifier import Classifier, split_classifier
 from tl_core.models.load import load_stored
+from tl_core.models.probabilities import as_class_probabilities
 from tl_core.runs import RunRecord
 
 Image = npt.NDArray[np.uint8]
@@ -86,9 +87,12 @@ class GradCam:
             heat, probabilities = self._graphs[block](
                 tf.constant(image[None]), tf.constant(-1 if label is None else label)
             )
-        values = _per_class(probabilities.numpy()[0])
+        values = as_class_probabilities(probabilities.numpy())[0]
         label = int(values.argmax()) if label is None else label
-        return Heatmap(_scaled(heat.numpy()[0]), block, label, float(values[label]))
+        evidence = heat.numpy()[0]
+        most = float(evidence.max())
+        scaled = (evidence / most if most > 0 else np.zeros_like(evidence)).astype(np.float32)
+        return Heatmap(scaled, block, label, float(values[label]))
 
     def _graph(self, block: str) -> HeatGraph:
         base = self._classifier.base
@@ -125,11 +129,7 @@ def open_grad_cam(run_path: Path, epoch: int | None = None) -> GradCam:
     return _opened.open(run_path, epoch)
 
 
-def _load(run: RunRecord, epoch: int | None) -> GradCam:
-    return GradCam(run, split_classifier(load_stored(run, epoch)))
-
-
-_opened: Final = ModelPool(POOL_SIZE, _load)
+_opened: Final = ModelPool(POOL_SIZE, lambda run, epoch: GradCam(run, split_classifier(load_stored(run, epoch))))
 
 
 def _places(run: RunRecord, base: keras.Model) -> Mapping[str, keras.KerasTensor]:
@@ -151,12 +151,3 @@ def _scores(head: keras.Model, features: tf.Tensor) -> tuple[tf.Tensor, tf.Tenso
     if scores.shape[-1] == 1:
         return tf.concat([-scores, scores], axis=-1), tf.sigmoid(scores)
     return scores, tf.nn.softmax(scores)
-
-
-def _per_class(probabilities: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    return np.array([1 - probabilities[0], probabilities[0]]) if len(probabilities) == 1 else probabilities
-
-
-def _scaled(heat: npt.NDArray[Any]) -> Heat:
-    most = float(heat.max())
-    return (heat / most if most > 0 else np.zeros_like(heat)).astype(np.float32)

@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from tl_core.data.dataset import Dataset, ImageRecord
 from tl_core.errors import DataError
-from tl_core.features.cache import ArraySpec, DiskCache, Key, open_cache
+from tl_core.features.cache import ArraySpec, Key, open_cache
 from tl_core.features.compiled import Network, compile_network
 from tl_core.features.images import ImageRows, open_images, pixels_key
 from tl_core.machine.device import find_device
@@ -76,7 +76,7 @@ def cached_features(run_path: Path, dataset: Dataset) -> Features | None:
     run = load_run(run_path)
     if not run.has_model:
         return None
-    cache, key = _cache(dataset), _key(run, dataset)
+    cache, key = open_cache(dataset.workspace), _key(run, dataset)
     found = cache.open(KIND, key)
     return found[0] if found else _held.find(cache.name_of(KIND, key))
 
@@ -93,7 +93,7 @@ def feature_vectors(run_path: Path, dataset: Dataset, task: TaskContext = UNATTE
         ModelUnavailableError: the run has no usable model.
         StoppedError: a stop was requested.
     """
-    run, cache = load_run(run_path), _cache(dataset)
+    run, cache = load_run(run_path), open_cache(dataset.workspace)
     classifier = split_classifier(load_stored(run))
     images = open_images(cache, dataset, classifier.image_size, task.without_progress())
     network = compile_network(_pooled(classifier), classifier.image_size, find_device("float32"), batch_size=_BATCH)
@@ -133,7 +133,3 @@ def _key(run: RunRecord, dataset: Dataset) -> Key:
     # A fingerprint is the same for images in another order, and rows are told by their order.
     model = run.model_sha256 or model_digest(run)
     return {"model": model, "dataset": dataset.fingerprint, "images": pixels_key(dataset.images)}
-
-
-def _cache(dataset: Dataset) -> DiskCache:
-    return open_cache(dataset.workspace)

@@ -168,54 +168,39 @@ def _of_run(run_path: Path, epoch: int | None) -> tuple[Predictor, Calibration]:
     return open_predictor(run_path, epoch), calibration_of(load_run(run_path), epoch)
 
 
-@dataclass(frozen=True, slots=True)
-class _Prepared:
-    image: Images | None
-    seconds: float
-    error: str | None = None
-
-
 def _in_chunks(answerer: Answerer, reads: Sequence[Callable[[], bytes]]) -> Iterator[list[Answer]]:
     predictor, calibration = answerer()
     with ThreadPoolExecutor() as threads:
         for start in range(0, len(reads), _CHUNK):
             chunk = reads[start : start + _CHUNK]
             prepared = list(threads.map(lambda read: _prepare(read, predictor.image_size), chunk))
-            yield _answer(predictor, calibration, prepared)
+            images = [image for image, _ in prepared if not isinstance(image, str)]
+            began = time.perf_counter()
+            probabilities = predictor.predict(np.stack(images)) if images else np.empty((0, 1), np.float32)
+            rows = iter(apply_temperature(probabilities, calibration.temperature))
+            share = (time.perf_counter() - began) / max(1, len(images))
+            yield [
+                Answer((), seconds, image)
+                if isinstance(image, str)
+                else Answer(ranked(predictor.classes, next(rows)), seconds + share, threshold=calibration.threshold)
+                for image, seconds in prepared
+            ]
 
 
-def _prepare(read: Callable[[], bytes], size: int) -> _Prepared:
+def _prepare(read: Callable[[], bytes], size: int) -> tuple[Images | str, float]:
+    """The pixels, or why there are none, and how many seconds it took."""
     began = time.perf_counter()
     try:
-        image = resize_image(stored_pixels(read()), size)
+        image: Images | str = resize_image(stored_pixels(read()), size)
     except ImageError as error:
-        return _Prepared(None, time.perf_counter() - began, str(error))
-    return _Prepared(image, time.perf_counter() - began)
-
-
-def _answer(predictor: Predictor, calibration: Calibration, prepared: Sequence[_Prepared]) -> list[Answer]:
-    images = [entry.image for entry in prepared if entry.image is not None]
-    began = time.perf_counter()
-    rows = iter(_calibrated(predictor.predict(np.stack(images)), calibration) if images else ())
-    share = (time.perf_counter() - began) / max(1, len(images))
-    return [
-        Answer((), entry.seconds, entry.error)
-        if entry.image is None
-        else Answer(ranked(predictor.classes, next(rows)), entry.seconds + share, threshold=calibration.threshold)
-        for entry in prepared
-    ]
+        image = str(error)
+    return image, time.perf_counter() - began
 
 
 def ranked(classes: Sequence[str], probabilities: Probabilities) -> Ranked:
     """Classes with their probabilities ``(classes,)``, the most probable first; of two equal ones the first."""
     order = np.argsort(-probabilities, kind="stable")
     return tuple((classes[index], float(probabilities[index])) for index in order)
-
-
-def _calibrated(probabilities: Probabilities, calibration: Calibration) -> Probabilities:
-    if calibration.temperature == 1:
-        return probabilities
-    return np.asarray(apply_temperature(probabilities, calibration.temperature), np.float32)
 
 
 def _load(run: RunRecord, epoch: int | None) -> Predictor:

@@ -6,7 +6,7 @@ import functools
 import math
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -65,26 +65,34 @@ def plan_training(config: TrainingConfig, dataset: Dataset, workspace: Workspace
     backbone, outline = get_backbone(config.backbone), load_outline(config.backbone)
     known = known_speed(config, workspace)
     work = _Work.of(config, dataset, workspace)
-    phases = _phases(config, dataset, outline, known.speed, work)
-    head_trainable, head_frozen = _head_parameters(config, dataset)
+    head = _head_parameters(config, dataset)
+    phases = _phases(config, head[0], outline, known.speed, work)
     download = weights_status(backbone, workspace).download_mb if config.weights == "imagenet" else 0.0
     loading = 0.0 if "tensorflow" in sys.modules else _LOADING_SECONDS
     seconds = loading + _AROUND_SECONDS + known.speed.build + work.decoding * known.speed.decode + known.speed.save
     seconds += sum(phase.seconds for phase in phases)
-    plan = TrainingPlan(
+    images = len(dataset.of_split("train"))
+    trainable, total = max(phase.trainable_parameters for phase in phases), outline.parameters + sum(head)
+    kept_mb = _kept_bytes(config, outline, sum(head)) / 1e6
+    early = config.early_stopping_patience is not None
+    steps = ", then ".join(f"{phase.title} for {'up to ' * early}{phase.epochs} epochs" for phase in phases)
+    share = f"{large_count(trainable)} of {large_count(total)} parameters"
+    fetched = f"{download:.0f} MB to download first" if download else "nothing to download"
+    time = f"{'at most ' * early}{rough_duration(seconds)}" + ("" if known.measured else " (a rough guess)")
+    room = f"; up to {size(math.ceil(kept_mb) * 1e6)} for the epochs kept" if kept_mb else ""
+    return TrainingPlan(
         phases=phases,
-        images=len(dataset.of_split("train")),
-        trainable_parameters=max(phase.trainable_parameters for phase in phases),
-        total_parameters=outline.parameters + head_trainable + head_frozen,
+        images=images,
+        trainable_parameters=trainable,
+        total_parameters=total,
         download_mb=download,
-        kept_mb=_kept_bytes(config, outline, head_trainable + head_frozen) / 1e6,
+        kept_mb=kept_mb,
         seconds=seconds,
         measured=known.measured,
         exact=known.exact,
-        text="",
+        text=f"{steps[0].upper()}{steps[1:]} on {images:,} images; trains {share}; {fetched}; {time}{room}.",
         problems=tuple(_problems(config, dataset, backbone, outline)),
     )
-    return _with_text(plan, config)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +121,8 @@ class _Work:
 
 
 def _phases(
-    config: TrainingConfig, dataset: Dataset, outline: BackboneOutline, speed: Speed, work: _Work
+    config: TrainingConfig, head: int, outline: BackboneOutline, speed: Speed, work: _Work
 ) -> tuple[PlannedPhase, ...]:
-    head = _head_parameters(config, dataset)[0]
     speeds = {HEAD: speed.head, FINE_TUNE: speed.fine_tune or speed.head}
     return tuple(
         PlannedPhase(
@@ -172,17 +179,6 @@ def _problems(config: TrainingConfig, dataset: Dataset, backbone: Backbone, outl
         ),
     }
     return [sentence for sentence, applies in wrong.items() if applies]
-
-
-def _with_text(plan: TrainingPlan, config: TrainingConfig) -> TrainingPlan:
-    early = config.early_stopping_patience is not None
-    steps = ", then ".join(f"{phase.title} for {'up to ' * early}{phase.epochs} epochs" for phase in plan.phases)
-    steps = steps[0].upper() + steps[1:]
-    share = f"{large_count(plan.trainable_parameters)} of {large_count(plan.total_parameters)} parameters"
-    download = f"{plan.download_mb:.0f} MB to download first" if plan.download_mb else "nothing to download"
-    time = f"{'at most ' * early}{rough_duration(plan.seconds)}" + ("" if plan.measured else " (a rough guess)")
-    room = f"; up to {size(math.ceil(plan.kept_mb) * 1e6)} for the epochs kept" if plan.kept_mb else ""
-    return replace(plan, text=f"{steps} on {plan.images:,} images; trains {share}; {download}; {time}{room}.")
 
 
 def _features_are_cached(

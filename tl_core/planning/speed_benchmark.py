@@ -66,8 +66,9 @@ def _measure(config: TrainingConfig, dataset: Dataset | None) -> Speed:
     for phase in phases_of(config, len(classifier.base.layers)):
         freeze_layers(classifier.base, phase.frozen_layers)
         speeds[phase.name] = _Bench(config, device, classifier, phase.frozen_layers).measure(phase.learning_rate)
-    saving, decoding = _saving(classifier), _decoding(dataset, classifier.image_size)
-    return Speed(build, saving, decoding, speeds[HEAD], speeds.get(FINE_TUNE))
+    with tempfile.TemporaryDirectory() as folder:
+        saving = _seconds(lambda: save_model(Path(folder) / "model.keras", classifier.model))
+    return Speed(build, saving, _decoding(dataset, classifier.image_size), speeds[HEAD], speeds.get(FINE_TUNE))
 
 
 class _Bench:
@@ -94,12 +95,15 @@ class _Bench:
         if config.augmentation.enabled:
             change = augmenter(config.augmentation, config.seed, self._size)
             changed = frozen + _repeated(lambda: change(images)) / at_once
-        feed = self._stored_inputs()
-        fitter = self._fitter(learning_rate)
-        examples = self._examples(feed, batch)
+        optimizer = build_optimizer(
+            config.optimizer, learning_rate, 1000, schedule=config.schedule, weight_decay=config.weight_decay
+        )
+        loss = Loss(config.head.output, _classes(config), config.label_smoothing)
+        fitter = EpochRunner(self._partition.trained, optimizer, loss, lambda: False)
+        examples = self._examples(self._stored_inputs(), batch)
         few = np.arange(min(batch, len(examples)))
-        first = _seconds(lambda: fitter.train_epoch(examples, few, batch, _ignore))
-        learn = _repeated(lambda: fitter.train_epoch(examples, np.arange(len(examples)), batch, _ignore))
+        first = _seconds(lambda: fitter.train_epoch(examples, few, batch, lambda _: None))
+        learn = _repeated(lambda: fitter.train_epoch(examples, np.arange(len(examples)), batch, lambda _: None))
         first += _seconds(lambda: fitter.evaluate(examples))
         check = _repeated(lambda: fitter.evaluate(examples))
         learn, check = learn / len(examples), check / len(examples)
@@ -122,31 +126,10 @@ class _Bench:
 
     def _examples(self, feed: Inputs, batch: int) -> Subset:
         """As many as a second or so takes: one batch where a batch is slow."""
-        rows = self._rows() if self._quick else min(batch, self._rows())
+        only_head = not self._partition.trained.stages
+        rows = self._rows() if only_head else min(batch, self._rows())
         labels = np.arange(rows, dtype=np.int32) % _classes(self._config)
         return Subset(feed, np.arange(rows), labels, np.ones(rows, np.float32))
-
-    @property
-    def _quick(self) -> bool:
-        """Whether only the head is trained."""
-        return not self._partition.trained.stages
-
-    def _fitter(self, learning_rate: float) -> EpochRunner:
-        config = self._config
-        optimizer = build_optimizer(
-            config.optimizer, learning_rate, 1000, schedule=config.schedule, weight_decay=config.weight_decay
-        )
-        return EpochRunner(
-            self._partition.trained,
-            optimizer,
-            Loss(config.head.output, _classes(config), config.label_smoothing),
-            lambda: False,
-        )
-
-
-def _saving(classifier: Classifier) -> float:
-    with tempfile.TemporaryDirectory() as folder:
-        return _seconds(lambda: save_model(Path(folder) / "model.keras", classifier.model))
 
 
 def _decoding(dataset: Dataset | None, size: int) -> float:
@@ -196,7 +179,3 @@ def _timed(work: Callable[[], Any]) -> tuple[float, Any]:
     began = time.perf_counter()
     result = work()
     return time.perf_counter() - began, result
-
-
-def _ignore(_batches: Any) -> None:
-    """Ignore the progress."""
