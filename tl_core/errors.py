@@ -1,26 +1,7 @@
 """Every error a person can meet.
 
-The message of each is one sentence for that person: what is wrong, what was received, what to do. The
-traceback belongs in the log, never on the page::
-
-    TransferLearningError
-    ├── ConfigError                 a setting is out of range or unknown
-    ├── WorkspaceError              the workspace cannot be read or written, or is full
-    ├── NewerVersionError           a file was written by a newer version of this program
-    ├── DataError                   a dataset cannot be imported or used
-    │   ├── ArchiveError            a zip is broken, too large, or hostile
-    │   ├── ImageError              one image cannot be used (the import goes on without it)
-    │   ├── NotEnoughDataError      too few classes or images to train on
-    │   └── DatasetNotFoundError
-    ├── WeightsUnavailableError     pretrained weights are neither here nor to be had
-    ├── RunNotFoundError
-    ├── ModelUnavailableError       a run has no usable model (yet), or its file is damaged
-    ├── ModelFileError              an imported model is not accepted, or cannot be opened
-    ├── ExportError                 a model cannot be exported in this format
-    ├── TrainingError               a training cannot go on
-    │   ├── DivergedError           the loss became infinite or not a number
-    │   └── OutOfMemoryError        the memory is not enough
-    └── StoppedError                a stop was requested before there was anything to save
+The message of each is one sentence for that person: what is wrong, what was received, what to do. The traceback
+belongs in the log, never on the page.
 """
 
 

@@ -145,7 +145,11 @@ def risk_coverage_curve(probabilities: Probabilities, labels: Labels) -> list[Ri
     _require_images(labels)
     sure, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
     thresholds = [0.0, *sorted(set(sure.tolist()))]
-    return [_coverage(sure, right, threshold) for threshold in thresholds]
+    answered = (sure >= threshold for threshold in thresholds)  # never none: every threshold is a probability
+    return [
+        RiskCoverage(threshold, float(given.mean()), float(right[given].mean()))
+        for threshold, given in zip(thresholds, answered, strict=True)
+    ]
 
 
 def at_threshold(curve: Sequence[RiskCoverage], threshold: float) -> RiskCoverage:
@@ -163,8 +167,7 @@ def suggest_threshold(probabilities: Probabilities, labels: Labels, accuracy: fl
         accuracy: target share of right predictions, 0-1.
     """
     require_number("Accuracy", accuracy, 0, 1)
-    reached = [point for point in risk_coverage_curve(probabilities, labels) if point.accuracy >= accuracy]
-    return min(reached, key=lambda point: point.threshold, default=None)
+    return next((point for point in risk_coverage_curve(probabilities, labels) if point.accuracy >= accuracy), None)
 
 
 def save_calibration(workspace: Workspace, run: RunRecord, calibration: Calibration) -> None:
@@ -197,12 +200,6 @@ def load_calibration(folder: RunFolder, model_sha256: str | None) -> Calibration
         logger.warning("The calibration of the model cannot be read and is left out: %s", error)
         return plain
     return kept if kept.model_sha256 == plain.model_sha256 else plain
-
-
-def _coverage(sure: npt.NDArray[Any], right: npt.NDArray[Any], threshold: float) -> RiskCoverage:
-    answered = sure >= threshold
-    accuracy = float(right[answered].mean()) if answered.any() else 1.0
-    return RiskCoverage(threshold, float(answered.mean()), accuracy)
 
 
 def _require_images(labels: Labels) -> None:

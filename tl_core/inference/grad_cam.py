@@ -10,7 +10,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import keras
@@ -115,21 +114,10 @@ class GradCam:
         return graph
 
 
-def open_grad_cam(run_path: Path, epoch: int | None = None) -> GradCam:
-    """The GradCam of a run's model, from the pool if it is there.
-
-    Args:
-        run_path: folder of the run.
-        epoch: one of its saved epochs; None = the best one.
-
-    Raises:
-        ModelUnavailableError: the run has no model yet, its file is damaged, or its backbone is unknown here.
-        RunNotFoundError: there is no such run.
-    """
-    return _opened.open(run_path, epoch)
-
-
-_opened: Final = ModelPool(POOL_SIZE, lambda run, epoch: GradCam(run, split_classifier(load_stored(run, epoch))))
+open_grad_cam: Final = ModelPool(
+    POOL_SIZE, lambda run, epoch: GradCam(run, split_classifier(load_stored(run, epoch)))
+).open
+"""The GradCam of a run's model, from the pool if it is there; see `ModelPool.open`."""
 
 
 def _places(run: RunRecord, base: keras.Model) -> Mapping[str, keras.KerasTensor]:

@@ -6,7 +6,7 @@ without *where*. Two images are as alike as the cosine of the angle between thei
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -99,14 +99,12 @@ def feature_vectors(run_path: Path, dataset: Dataset, task: TaskContext = UNATTE
     network = compile_network(_pooled(classifier), classifier.image_size, find_device("float32"), batch_size=_BATCH)
     spec = ArraySpec((len(dataset.images), int(classifier.base.output_shape[-1])), "float32")
 
-    def fill(arrays: Sequence[Features]) -> None:
-        _fill(arrays[0], network, images, task)
-
-    if cached := cache.get_or_make(KIND, _key(run, dataset), [spec], fill):
+    key = _key(run, dataset)
+    if cached := cache.get_or_make(KIND, key, [spec], lambda arrays: _fill(arrays[0], network, images, task)):
         return cached[0]
     features = np.empty(spec.shape, np.float32)
-    fill([features])
-    _held.put(cache.name_of(KIND, _key(run, dataset)), features)
+    _fill(features, network, images, task)
+    _held.put(cache.name_of(KIND, key), features)
     return features
 
 

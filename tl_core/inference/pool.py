@@ -33,7 +33,8 @@ class ModelPool(Generic[Opened]):
             epoch: one of its saved epochs; None = the best one.
 
         Raises:
-            ModelUnavailableError: the run has no model yet, the epoch is not saved, or a file is damaged.
+            ModelUnavailableError: the run has no model yet, the epoch is not saved, a file is damaged, or the
+                backbone is unknown here.
             RunNotFoundError: there is no such run.
         """
         run = load_run(run_path)

@@ -150,20 +150,6 @@ def calibration_of(run: RunRecord, epoch: int | None = None) -> Calibration:
     return load_calibration(run.folder, run.model_sha256 if epoch is None else find_epoch(run, epoch).sha256)
 
 
-def open_predictor(run_path: Path, epoch: int | None = None) -> Predictor:
-    """The compiled model of a run, from the pool if it is warm.
-
-    Args:
-        run_path: folder of the run.
-        epoch: one of its saved epochs; None = the best one.
-
-    Raises:
-        ModelUnavailableError: the run has no model yet, the epoch is not saved, or a file is damaged.
-        RunNotFoundError: there is no such run.
-    """
-    return _predictors.open(run_path, epoch)
-
-
 def _of_run(run_path: Path, epoch: int | None) -> tuple[Predictor, Calibration]:
     return open_predictor(run_path, epoch), calibration_of(load_run(run_path), epoch)
 
@@ -214,4 +200,5 @@ def _load(run: RunRecord, epoch: int | None) -> Predictor:
     return Predictor(run.classes, size, network)
 
 
-_predictors: Final = ModelPool(POOL_SIZE, _load)
+open_predictor: Final = ModelPool(POOL_SIZE, _load).open
+"""The compiled model of a run, from the pool if it is warm; see `ModelPool.open`."""

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import functools
 import math
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 from tl_core.backbones.outline import BackboneOutline, feature_shape, load_outline
 from tl_core.backbones.registry import Backbone, get_backbone
 from tl_core.backbones.weights import weights_status
 from tl_core.config import TrainingConfig
-from tl_core.config.phases import FINE_TUNE, HEAD, PHASE_TITLES, Phase, phases_of
-from tl_core.data.dataset import Dataset
+from tl_core.config.phases import FINE_TUNE, PHASE_TITLES, Phase, phases_of
+from tl_core.data.dataset import SPLITS, Dataset
 from tl_core.features.cache import DiskCache, open_cache
 from tl_core.features.images import images_are_kept
-from tl_core.planning.speed import RUNS_LOOKED_AT, PhaseSpeed, Speed, known_speed
-from tl_core.runs import list_runs, read_events
+from tl_core.planning.speed import RUNS_LOOKED_AT, PhaseSpeed, Speed, known_speed, past_features
+from tl_core.runs import list_runs
 from tl_core.storage.format import large_count, rough_duration, size
 from tl_core.storage.workspace import Workspace
 
@@ -63,14 +60,30 @@ def plan_training(config: TrainingConfig, dataset: Dataset, workspace: Workspace
         ConfigError: the backbone is unknown.
     """
     backbone, outline = get_backbone(config.backbone), load_outline(config.backbone)
-    known = known_speed(config, workspace)
-    work = _Work.of(config, dataset, workspace)
+    known, cache = known_speed(config, workspace), open_cache(workspace)
     head = _head_parameters(config, dataset)
-    phases = _phases(config, head[0], outline, known.speed, work)
+    phases = tuple(
+        PlannedPhase(
+            PHASE_TITLES[phase.name],
+            phase.epochs,
+            head[0] + outline.trainable_parameters(phase.frozen_layers),
+            _phase_seconds(
+                config,
+                known.speed,
+                dataset,
+                phase,
+                cached=_features_are_cached(config, phase.frozen_layers, dataset, workspace, cache),
+            ),
+        )
+        for phase in phases_of(config, len(outline.layers))
+    )
     download = weights_status(backbone, workspace).download_mb if config.weights == "imagenet" else 0.0
     loading = 0.0 if "tensorflow" in sys.modules else _LOADING_SECONDS
-    seconds = loading + _AROUND_SECONDS + known.speed.build + work.decoding * known.speed.decode + known.speed.save
-    seconds += sum(phase.seconds for phase in phases)
+    seconds = (
+        loading + _AROUND_SECONDS + known.speed.build + known.speed.save + sum(phase.seconds for phase in phases)
+    )
+    if not images_are_kept(cache, dataset, config.image_size or backbone.image_size):
+        seconds += known.speed.decode * sum(image.width * image.height for image in dataset.images) / 1e6
     images = len(dataset.of_split("train"))
     trainable, total = max(phase.trainable_parameters for phase in phases), outline.parameters + sum(head)
     kept_mb = _kept_bytes(config, outline, sum(head)) / 1e6
@@ -95,57 +108,19 @@ def plan_training(config: TrainingConfig, dataset: Dataset, workspace: Workspace
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Work:
-    """How much there is to do."""
-
-    train: int  # images
-    held_out: int  # validation images, evaluated in every epoch
-    judged: int  # validation and test images, evaluated at the end
-    decoding: float  # million pixels, 0 where the images are cached at this size
-    cached: Callable[[int], bool]  # whether the output of so many first layers is cached
-
-    @classmethod
-    def of(cls, config: TrainingConfig, dataset: Dataset, workspace: Workspace) -> _Work:
-        cache = open_cache(workspace)
-        size = config.image_size or get_backbone(config.backbone).image_size
-        pixels = sum(image.width * image.height for image in dataset.images) / 1e6
-        train, held_out, test = (len(dataset.of_split(split)) for split in ("train", "validation", "test"))
-        return cls(
-            train=train,
-            held_out=held_out,
-            judged=held_out + test,
-            decoding=0.0 if images_are_kept(cache, dataset, size) else pixels,
-            cached=lambda layers: _features_are_cached(config, layers, dataset, workspace, cache),
-        )
-
-
-def _phases(
-    config: TrainingConfig, head: int, outline: BackboneOutline, speed: Speed, work: _Work
-) -> tuple[PlannedPhase, ...]:
-    speeds = {HEAD: speed.head, FINE_TUNE: speed.fine_tune or speed.head}
-    return tuple(
-        PlannedPhase(
-            PHASE_TITLES[phase.name],
-            phase.epochs,
-            head + outline.trainable_parameters(phase.frozen_layers),
-            _phase_seconds(config, speeds[phase.name], work, phase),
-        )
-        for phase in phases_of(config, len(outline.layers))
-    )
-
-
-def _phase_seconds(config: TrainingConfig, speed: PhaseSpeed, work: _Work, phase: Phase) -> float:
+def _phase_seconds(config: TrainingConfig, speed: Speed, dataset: Dataset, phase: Phase, *, cached: bool) -> float:
     """What runs once, unless it is cached, and what runs in every epoch."""
+    known: PhaseSpeed = (speed.fine_tune if phase.name == FINE_TUNE else None) or speed.head
+    train, held_out, test = (len(dataset.of_split(split)) for split in SPLITS)
     augmented = config.augmentation.enabled
     views = config.views if augmented and config.augmentation_mode == "cached_views" else 0
     live = augmented and not views
-    plain = work.judged if augmented else work.train + work.judged
-    once = speed.compile + plain * speed.frozen + views * work.train * speed.changed
-    if phase.frozen_layers == 0 or work.cached(phase.frozen_layers):
-        once = speed.compile if live and phase.frozen_layers else 0.0
-    learning = work.train * (speed.learn + (speed.changed if live else 0.0))
-    return once + speed.trace + phase.epochs * (learning + work.held_out * speed.check + _EPOCH_SECONDS)
+    plain = held_out + test if augmented else train + held_out + test
+    once = known.compile + plain * known.frozen + views * train * known.changed
+    if phase.frozen_layers == 0 or cached:
+        once = known.compile if live and phase.frozen_layers else 0.0
+    learning = train * (known.learn + (known.changed if live else 0.0))
+    return once + known.trace + phase.epochs * (learning + held_out * known.check + _EPOCH_SECONDS)
 
 
 def _head_parameters(config: TrainingConfig, dataset: Dataset) -> tuple[int, int]:
@@ -190,13 +165,12 @@ def _features_are_cached(
         frozen_layers: of the phase: all layers while the head is trained.
     """
     wanted = _made_from(config)
-    for run in list_runs(workspace)[:RUNS_LOOKED_AT]:
-        if run.dataset_fingerprint == dataset.fingerprint and _made_from(run.config) == wanted:
-            file = run.folder.events_file
-            entries = _entries_in(file, file.stat().st_mtime_ns) if file.exists() else ()
-            if any(layers == frozen_layers and cache.holds(entry) for layers, entry in entries):
-                return True
-    return False
+    return any(
+        layers == frozen_layers and cache.holds(entry)
+        for run in list_runs(workspace)[:RUNS_LOOKED_AT]
+        if run.dataset_fingerprint == dataset.fingerprint and _made_from(run.config) == wanted
+        for layers, entry in past_features(run).cached
+    )
 
 
 def _made_from(config: TrainingConfig) -> dict[str, Any]:
@@ -216,10 +190,3 @@ def _made_from(config: TrainingConfig) -> dict[str, Any]:
     if views or config.weights == "random":
         made["seed"] = config.seed
     return made
-
-
-@functools.lru_cache(maxsize=512)
-def _entries_in(events_file: Path, _changed: int) -> tuple[tuple[int, str], ...]:
-    return tuple(
-        (event["frozen_layers"], event["entry"]) for event in read_events(events_file) if event["kind"] == "kept"
-    )

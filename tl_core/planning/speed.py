@@ -155,26 +155,35 @@ def _seconds_per_image(config: TrainingConfig, backbone: Backbone, workspace: Wo
     size = config.image_size or backbone.image_size
     for run in list_runs(workspace)[:RUNS_LOOKED_AT]:
         same = run.config.backbone == backbone.name and (run.config.image_size or backbone.image_size) == size
-        if same and (rate := _measured_rate(run)):
+        if same and not run.active and (rate := past_features(run).images_per_second):
             return 1 / rate, True
     return _guess(backbone, size), False
 
 
-def _measured_rate(run: RunRecord) -> float | None:
-    events_file = run.folder.events_file
-    if run.active or not events_file.exists():
-        return None
-    return _rate_in(events_file, events_file.stat().st_mtime_ns)
+@dataclass(frozen=True, slots=True)
+class PastFeatures:
+    """What the log of a run says of the frozen layers' output."""
+
+    images_per_second: float | None = None
+    cached: tuple[tuple[int, str], ...] = ()  # how many first layers, and the entry of the cache with their output
+
+
+def past_features(run: RunRecord) -> PastFeatures:
+    """Of a run; an unchanged log is read once."""
+    file = run.folder.events_file
+    return _features_in(file, file.stat().st_mtime_ns) if file.exists() else PastFeatures()
 
 
 @functools.lru_cache(maxsize=512)
-def _rate_in(events_file: Path, _changed: int) -> float | None:
-    rates = [
-        event["images_per_second"]
-        for event in read_events(events_file)
-        if event["kind"] == "progress" and event.get("phase") == "features" and event.get("images_per_second")
-    ]
-    return float(rates[-1]) if rates else None
+def _features_in(events_file: Path, _changed: int) -> PastFeatures:
+    rate: float | None = None
+    cached: list[tuple[int, str]] = []
+    for event in read_events(events_file):
+        if event["kind"] == "kept":
+            cached.append((event["frozen_layers"], event["entry"]))
+        elif event["kind"] == "progress" and event.get("phase") == "features":
+            rate = event.get("images_per_second") or rate
+    return PastFeatures(rate, tuple(cached))
 
 
 def _guess(backbone: Backbone, size: int) -> float:
