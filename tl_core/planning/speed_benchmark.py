@@ -18,7 +18,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from tl_core.config import TrainingConfig
-from tl_core.config.phases import FINE_TUNE, HEAD, phases_of
+from tl_core.config.phases import FINE_TUNE, HEAD, Phase, phases_of
 from tl_core.data.dataset import Dataset
 from tl_core.data.normalise import read_image, resize_image
 from tl_core.features.compiled import compile_network
@@ -65,71 +65,61 @@ def _measure(config: TrainingConfig, dataset: Dataset | None) -> Speed:
     speeds = {}
     for phase in phases_of(config, len(classifier.base.layers)):
         freeze_layers(classifier.base, phase.frozen_layers)
-        speeds[phase.name] = _Bench(config, device, classifier, phase.frozen_layers).measure(phase.learning_rate)
+        speeds[phase.name] = _measure_phase(config, device, classifier, phase)
     with tempfile.TemporaryDirectory() as folder:
         saving = _seconds(lambda: save_model(Path(folder) / "model.keras", classifier.model))
     return Speed(build, saving, _decoding(dataset, classifier.image_size), speeds[HEAD], speeds.get(FINE_TUNE))
 
 
-class _Bench:
+def _measure_phase(config: TrainingConfig, device: Device, classifier: Classifier, phase: Phase) -> PhaseSpeed:
     """One phase on made-up images."""
+    size, batch, at_once = classifier.image_size, config.batch_size, device.trunk_batch
+    live = config.augmentation.enabled and config.augmentation_mode == "full"
+    layers, _ = layers_to_run_once(classifier.base, phase.frozen_layers, live=live)
+    partition = partition_classifier(classifier, layers)
+    images = _noise(at_once, size)
+    compiling, network, frozen, changed = 0.0, None, 0.0, 0.0
+    if (forward := partition.frozen) is not None:
+        compiling, network = _timed(lambda: compile_network(forward, size, device, batch_size=at_once, sample=images))
+        frozen = _repeated(lambda: network(images)) / at_once
+    if config.augmentation.enabled:
+        change = augmenter(config.augmentation, config.seed, size)
+        changed = frozen + _repeated(lambda: change(images)) / at_once
+    optimizer = build_optimizer(
+        config.optimizer, phase.learning_rate, 1000, schedule=config.schedule, weight_decay=config.weight_decay
+    )
+    loss = Loss(config.head.output, _classes(config), config.label_smoothing)
+    runner = EpochRunner(partition.trained, optimizer, loss, lambda: False)
+    examples = _examples(config, partition, size)
+    few = np.arange(min(batch, len(examples)))
+    first = _seconds(lambda: runner.train_epoch(examples, few, batch, lambda _: None))
+    learn = _repeated(lambda: runner.train_epoch(examples, np.arange(len(examples)), batch, lambda _: None))
+    first += _seconds(lambda: runner.evaluate(examples))
+    check = _repeated(lambda: runner.evaluate(examples))
+    learn, check = learn / len(examples), check / len(examples)
+    trace = max(0.0, first - len(few) * learn - len(examples) * check)
+    return PhaseSpeed(compiling, frozen, changed, trace, learn, check)
 
-    def __init__(self, config: TrainingConfig, device: Device, classifier: Classifier, frozen_layers: int) -> None:
-        self._config = config
-        self._device = device
-        self._size = classifier.image_size
-        live = config.augmentation.enabled and config.augmentation_mode == "full"
-        layers, _ = layers_to_run_once(classifier.base, frozen_layers, live=live)
-        self._partition: Partition = partition_classifier(classifier, layers)
 
-    def measure(self, learning_rate: float) -> PhaseSpeed:
-        config, batch, at_once = self._config, self._config.batch_size, self._device.trunk_batch
-        images = _noise(at_once, self._size)
-        compiling, network, frozen, changed = 0.0, None, 0.0, 0.0
-        if self._partition.frozen is not None:
-            forward = self._partition.frozen
-            compiling, network = _timed(
-                lambda: compile_network(forward, self._size, self._device, batch_size=at_once, sample=images)
-            )
-            frozen = _repeated(lambda: network(images)) / at_once
-        if config.augmentation.enabled:
-            change = augmenter(config.augmentation, config.seed, self._size)
-            changed = frozen + _repeated(lambda: change(images)) / at_once
-        optimizer = build_optimizer(
-            config.optimizer, learning_rate, 1000, schedule=config.schedule, weight_decay=config.weight_decay
+def _examples(config: TrainingConfig, partition: Partition, size: int) -> Subset:
+    """Made-up inputs of the trained part, as a training would have cached them, and labels.
+
+    As many are used as a second or so takes: one batch where a batch is slow, because more than the head is trained.
+    """
+    outputs = partition.outputs
+    bytes_per_image = sum(output.bytes for output in outputs)
+    stored = int(np.clip(STORED_BYTES // bytes_per_image, min(32, config.batch_size), STORED_ROWS))
+    random = np.random.default_rng(0)
+    feed: Inputs = (
+        LiveImages(StoredImages(_noise(stored, size)))
+        if partition.frozen is None
+        else CachedFeatures(
+            [random.random((stored, *output.shape), np.float32).astype(output.dtype) for output in outputs]
         )
-        loss = Loss(config.head.output, _classes(config), config.label_smoothing)
-        fitter = EpochRunner(self._partition.trained, optimizer, loss, lambda: False)
-        examples = self._examples(self._stored_inputs(), batch)
-        few = np.arange(min(batch, len(examples)))
-        first = _seconds(lambda: fitter.train_epoch(examples, few, batch, lambda _: None))
-        learn = _repeated(lambda: fitter.train_epoch(examples, np.arange(len(examples)), batch, lambda _: None))
-        first += _seconds(lambda: fitter.evaluate(examples))
-        check = _repeated(lambda: fitter.evaluate(examples))
-        learn, check = learn / len(examples), check / len(examples)
-        trace = max(0.0, first - len(few) * learn - len(examples) * check)
-        return PhaseSpeed(compiling, frozen, changed, trace, learn, check)
-
-    def _stored_inputs(self) -> Inputs:
-        """Inputs of the trained part, as a training would have cached them."""
-        outputs = self._partition.outputs
-        if self._partition.frozen is None:
-            return LiveImages(StoredImages(_noise(self._rows(), self._size)))
-        random = np.random.default_rng(0)
-        return CachedFeatures(
-            [random.random((self._rows(), *output.shape), np.float32).astype(output.dtype) for output in outputs]
-        )
-
-    def _rows(self) -> int:
-        bytes_per_image = sum(output.bytes for output in self._partition.outputs)
-        return int(np.clip(STORED_BYTES // bytes_per_image, min(32, self._config.batch_size), STORED_ROWS))
-
-    def _examples(self, feed: Inputs, batch: int) -> Subset:
-        """As many as a second or so takes: one batch where a batch is slow."""
-        only_head = not self._partition.trained.stages
-        rows = self._rows() if only_head else min(batch, self._rows())
-        labels = np.arange(rows, dtype=np.int32) % _classes(self._config)
-        return Subset(feed, np.arange(rows), labels, np.ones(rows, np.float32))
+    )
+    rows = min(config.batch_size, stored) if partition.trained.stages else stored
+    labels = np.arange(rows, dtype=np.int32) % _classes(config)
+    return Subset(feed, np.arange(rows), labels, np.ones(rows, np.float32))
 
 
 def _decoding(dataset: Dataset | None, size: int) -> float:
