@@ -89,7 +89,7 @@ def predict_images(run_path: Path, images: Sequence[bytes], epoch: int | None = 
         ModelUnavailableError: the run has no model yet, the epoch is not saved, or a file is damaged.
         RunNotFoundError: there is no such run.
     """
-    return predict_with(lambda: _of_run(run_path, epoch), images)
+    return predict_with(answerer_of_run(run_path, epoch), images)
 
 
 def predict_with(answerer: Answerer, images: Sequence[bytes]) -> list[Answer]:
@@ -98,19 +98,13 @@ def predict_with(answerer: Answerer, images: Sequence[bytes]) -> list[Answer]:
     return [answer for chunk in _in_chunks(answerer, reads) for answer in chunk]
 
 
-def predict_archive(
-    run_path: Path,
-    archive: BinaryIO | Path,
-    task: TaskContext = UNATTENDED,
-    epoch: int | None = None,
-) -> list[Answer]:
+def predict_archive(answerer: Answerer, archive: BinaryIO | Path, task: TaskContext = UNATTENDED) -> list[Answer]:
     """Classify all images in a zip file, a few dozen in memory at a time.
 
     Args:
-        run_path: folder of the run.
+        answerer: opens the model, such as `answerer_of_run`.
         archive: within the limits of `tl_core.data.imports.archive`; its folders do not matter.
         task: gets images done and images in all; checked for a stop between batches.
-        epoch: one of the run's saved epochs; None = the best one.
 
     Returns:
         One answer per file, with its three likeliest classes, in the order of their names; then those that were left
@@ -121,15 +115,6 @@ def predict_archive(
         ModelUnavailableError: the run has no model yet, the epoch is not saved, or a file is damaged.
         StoppedError: a stop was requested.
     """
-    return predict_archive_with(lambda: _of_run(run_path, epoch), archive, task)
-
-
-def predict_archive_with(
-    answerer: Answerer,
-    archive: BinaryIO | Path,
-    task: TaskContext = UNATTENDED,
-) -> list[Answer]:
-    """As `predict_archive`, with a model that need not be that of a run."""
     answers: list[Answer] = []
     with zip_source(archive) as source:
         names = [file.shown_name for file in source.files]
@@ -150,8 +135,9 @@ def calibration_of(run: RunRecord, epoch: int | None = None) -> Calibration:
     return load_calibration(run.folder, run.model_sha256 if epoch is None else find_epoch(run, epoch).sha256)
 
 
-def _of_run(run_path: Path, epoch: int | None) -> tuple[Predictor, Calibration]:
-    return open_predictor(run_path, epoch), calibration_of(load_run(run_path), epoch)
+def answerer_of_run(run_path: Path, epoch: int | None = None) -> Answerer:
+    """Opens the model of a run, of one of its saved epochs or the best one (None)."""
+    return lambda: (open_predictor(run_path, epoch), calibration_of(load_run(run_path), epoch))
 
 
 def _in_chunks(answerer: Answerer, reads: Sequence[Callable[[], bytes]]) -> Iterator[list[Answer]]:

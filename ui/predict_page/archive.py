@@ -78,12 +78,12 @@ def predict_archive_section(run: Asked, key: str, epoch: int | None = None) -> N
 
 def _work(asked: Asked, epoch: int | None, data: bytes) -> Callable[[TaskContext], Answers]:
     def work(context: TaskContext) -> Answers:
+        # They import TensorFlow, so only in the task's thread.
         from tl_core.imported_models.model_server import answerer_of
-        from tl_core.inference.predict import predict_archive, predict_archive_with  # imports TensorFlow
+        from tl_core.inference.predict import answerer_of_run, predict_archive
 
-        if isinstance(asked, ImportedModel):
-            return tuple(predict_archive_with(answerer_of(asked), io.BytesIO(data), context))
-        return tuple(predict_archive(asked.path, io.BytesIO(data), context, epoch))
+        answerer = answerer_of(asked) if isinstance(asked, ImportedModel) else answerer_of_run(asked.path, epoch)
+        return tuple(predict_archive(answerer, io.BytesIO(data), context))
 
     return work
 

@@ -14,7 +14,7 @@ from tl_core.features.cache import open_cache
 from tl_core.features.images import open_images
 from tl_core.inference import predict
 from tl_core.inference.calibration import Calibration, apply_temperature, save_calibration
-from tl_core.inference.predict import open_predictor, predict_archive, predict_images
+from tl_core.inference.predict import answerer_of_run, open_predictor, predict_archive, predict_images
 from tl_core.machine.progress import UNATTENDED, TaskContext
 from tl_core.runs import create_run
 
@@ -161,9 +161,8 @@ def test_a_zip_is_answered_file_by_file(shared_run, photos, monkeypatch):
     files = {name: photos[place % 3] for place, name in enumerate(names)}
     told = []
     archive = zipped({**files, "folder/notes.txt": b"text", "../evil.png": photos[0]})
-    answers = predict_archive(
-        shared_run.record.path, archive, TaskContext(lambda at: told.append((at.done, at.total)))
-    )
+    task = TaskContext(lambda at: told.append((at.done, at.total)))
+    answers = predict_archive(answerer_of_run(shared_run.record.path), archive, task)
     by_name = {answer.name: answer for answer in answers}
     assert [by_name[name].ranked[0][0] for name in names] == [NAMES[place % 3] for place in range(10)]
     assert all(len(by_name[name].ranked) == 3 for name in names)
@@ -173,10 +172,11 @@ def test_a_zip_is_answered_file_by_file(shared_run, photos, monkeypatch):
 
 
 def test_a_zip_can_be_stopped_or_be_none(shared_run, photos):
+    answerer = answerer_of_run(shared_run.record.path)
     with pytest.raises(StoppedError):
-        predict_archive(shared_run.record.path, zipped({"a.png": photos[0]}), TaskContext(should_stop=lambda: True))
+        predict_archive(answerer, zipped({"a.png": photos[0]}), TaskContext(should_stop=lambda: True))
     with pytest.raises(ArchiveError, match="not a zip"):
-        predict_archive(shared_run.record.path, io.BytesIO(b"no zip at all"))
+        predict_archive(answerer, io.BytesIO(b"no zip at all"))
 
 
 def test_predictor_gives_probabilities_for_arrays(shared_run):

@@ -242,7 +242,7 @@ def test_a_broken_zip_is_a_sentence(run):
 def test_a_zip_can_be_cancelled(run, monkeypatch):
     reached, asked = threading.Event(), threading.Event()
 
-    def wait(path, archive, task, epoch):
+    def wait(answerer, archive, task):
         task.report(1, 3)
         reached.set()
         while not task.should_stop():
