@@ -74,12 +74,7 @@ class Curves:
 
 
 def curves_of(run: RunRecord, history: History) -> Curves:
-    """Gather the input of the rules.
-
-    Args:
-        run: whose settings count.
-        history: its events.
-    """
+    """Gather the input of the rules from a run and its events."""
 
     def column(name: str) -> Curve:
         return np.array([np.nan if value is None else value for value in history.column(name)], np.float64)

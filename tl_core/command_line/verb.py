@@ -58,8 +58,6 @@ class Verb:
     """One command.
 
     Args:
-        name: that it is called by.
-        help: what it does, in one sentence.
         run: does it, and returns the exit code.
         arguments: besides ``--json``.
         needs_workspace: whether the workspace is created, and must be writable, before ``run``.
@@ -86,11 +84,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:
 
 @contextlib.contextmanager
 def writing(path: Path, option: str = "--output") -> Iterator[None]:
-    """Translate the errors of writing a file that a person has named.
-
-    Args:
-        path: the file or folder.
-        option: that named it.
+    """Translate the errors of writing a file or folder that a person has named with ``option``.
 
     Raises:
         WorkspaceError: it cannot be written.

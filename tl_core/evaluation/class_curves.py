@@ -22,10 +22,7 @@ def class_curves(
     """The curve of each class that has images, and the mean over them (macro average).
 
     Args:
-        probabilities: of all images.
-        labels: their classes.
         classes: names, in the order of the columns.
-        kind: which curves.
 
     Raises:
         NotEnoughDataError: all images are of one class, so there is no other class.

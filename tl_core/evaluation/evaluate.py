@@ -74,7 +74,6 @@ def evaluate_run(
     """Measure a run's model on one split of a dataset; done once per model, dataset and split.
 
     Args:
-        run_path: folder of the run.
         dataset_path: folder of a dataset whose classes the model has.
         split: test, validation, train, or all.
         task: gets images done and images in all; checked for a stop between batches.

@@ -162,8 +162,6 @@ def suggest_threshold(probabilities: Probabilities, labels: Labels, accuracy: fl
     """The lowest threshold at which the accepted predictions reach an accuracy; None if none does.
 
     Args:
-        probabilities: of validation images.
-        labels: their classes.
         accuracy: target share of right predictions, 0-1.
     """
     require_number("Accuracy", accuracy, 0, 1)
@@ -185,7 +183,6 @@ def load_calibration(folder: RunFolder, model_sha256: str | None) -> Calibration
     """What was chosen for this very model; else one that changes nothing.
 
     Args:
-        folder: of the run.
         model_sha256: of the model in use; one that was measured for another model counts as none.
 
     Raises:

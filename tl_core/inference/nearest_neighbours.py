@@ -49,9 +49,6 @@ def nearest_neighbours(features: Features, dataset: Dataset, image: ImageRecord,
 
     Args:
         features: of all images of the dataset, in its order.
-        dataset: they belong to.
-        image: one of its images.
-        count: how many at most.
 
     Raises:
         DataError: the dataset has no such image.
@@ -85,8 +82,6 @@ def feature_vectors(run_path: Path, dataset: Dataset, task: TaskContext = UNATTE
     """Compute the features of all images of a dataset; `cached_features` has them afterwards.
 
     Args:
-        run_path: folder of the run whose model computes the features.
-        dataset: any dataset.
         task: gets images done and images in all; checked for a stop between batches.
 
     Raises:

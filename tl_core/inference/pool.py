@@ -17,7 +17,6 @@ class ModelPool(Generic[Opened]):
     """What is made of the models of runs; may be used by several threads, and opening one does not hold up others.
 
     Args:
-        size: how many are held at most.
         load: opens the model of a run, of a saved epoch or of its best one (None).
     """
 
@@ -29,7 +28,6 @@ class ModelPool(Generic[Opened]):
         """The model of a run as it is now.
 
         Args:
-            run_path: folder of the run.
             epoch: one of its saved epochs; None = the best one.
 
         Raises:

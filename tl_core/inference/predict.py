@@ -78,7 +78,6 @@ def predict_images(run_path: Path, images: Sequence[bytes], epoch: int | None = 
     """Classify photographs with the model of a run, with the calibration that was chosen for it.
 
     Args:
-        run_path: folder of the run.
         images: files as they were uploaded, in any accepted format.
         epoch: one of its saved epochs; None = the best one.
 

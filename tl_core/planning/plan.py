@@ -159,11 +159,7 @@ def _problems(config: TrainingConfig, dataset: Dataset, backbone: Backbone, outl
 def _features_are_cached(
     config: TrainingConfig, frozen_layers: int, dataset: Dataset, workspace: Workspace, cache: DiskCache
 ) -> bool:
-    """Whether the output of the first layers for these images is cached, according to an earlier run.
-
-    Args:
-        frozen_layers: of the phase: all layers while the head is trained.
-    """
+    """Whether the output of the first layers for these images is cached, according to an earlier run."""
     wanted = _made_from(config)
     return any(
         layers == frozen_layers and cache.holds(entry)

@@ -134,11 +134,7 @@ def known_speed(config: TrainingConfig, workspace: Workspace) -> KnownSpeed:
 
 
 def _speed_of(config: TrainingConfig, frozen: float) -> Speed:
-    """All of it from the one figure that matters most.
-
-    Args:
-        frozen: seconds of one image through the whole backbone.
-    """
+    """All of it from the one figure that matters most: seconds of one image through the whole frozen backbone."""
     layers = len(load_outline(config.backbone).layers)
     open_share = 1 - (layers if config.frozen_layers is None else config.frozen_layers) / layers
     changed = frozen * _CHANGED_PASS if config.augmentation.enabled else 0.0

@@ -41,11 +41,9 @@ def save_probabilities(
     """Write the probabilities of a split.
 
     Args:
-        folder: of the run.
         split: train, validation, test or all.
         probabilities: of its images, in the order of the dataset.
         model_sha256: of the model that was asked; see `model_digest`.
-        dataset_fingerprint: of the dataset.
 
     Raises:
         WorkspaceError: the workspace cannot be written.
@@ -62,11 +60,9 @@ def read_probabilities(
     """The probabilities of a split; None where this model was not yet asked about it, or the file is damaged.
 
     Args:
-        folder: of the run.
         split: train, validation, test or all.
         shape: images and classes that there must be.
         model_sha256: of the model; see `model_digest`.
-        dataset_fingerprint: of the dataset.
     """
     try:
         with np.load(evaluation_file(folder, split), allow_pickle=False) as file:

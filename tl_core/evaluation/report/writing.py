@@ -56,14 +56,7 @@ PAGE: Final = """<!DOCTYPE html>
 
 
 def write_report(run: RunRecord, dataset: Dataset, measures: Measures, suffix: str = ".html") -> bytes:
-    """The report as a file's content, UTF-8.
-
-    Args:
-        run: whose model was measured.
-        dataset: that it was measured on.
-        measures: what was measured.
-        suffix: one of `FORMATS`.
-    """
+    """The report as a file's content, UTF-8; ``suffix`` is one of `FORMATS`."""
     return FORMATS[suffix](f"Evaluation of “{run.name}”", all_parts(run, dataset, measures)).encode()
 
 
