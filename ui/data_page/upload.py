@@ -37,12 +37,7 @@ ButtonType = Literal["primary", "secondary"]
 
 
 def upload_images(workspace: Workspace, *, primary: bool) -> None:
-    """Draw the ways to add images, one per tab.
-
-    Args:
-        workspace: where the datasets are made.
-        primary: whether this is the main thing to do on the page.
-    """
+    """Draw the ways to add images, one per tab; ``primary`` where this is the main thing to do on the page."""
     kind: ButtonType = "primary" if primary else "secondary"
     root = data_root()
     titles = ["Sample set", "Zip file", "Class by class", *(["Folder of the server"] if root else [])]

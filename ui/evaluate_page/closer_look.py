@@ -47,13 +47,7 @@ def look_closer(dataset: Dataset, run: RunRecord, image: MeasuredImage) -> None:
 
 @error_boundary()
 def one_image(dataset: Dataset, run: RunRecord, image: MeasuredImage) -> None:
-    """Draw the prediction for an image, its heatmap, and its nearest training images.
-
-    Args:
-        dataset: that the image belongs to.
-        run: whose model predicts.
-        image: the image, and its prediction.
-    """
+    """Draw the prediction for an image, its heatmap, and its nearest training images."""
     key = f"closer-{run.id}-{image.record.pixels_sha256[:16]}"
     st.markdown(_verdict(run.classes, image))
     _why(run, image, key)

@@ -38,14 +38,7 @@ PER_PAGE: Final = 12
 @st.fragment
 @error_boundary()
 def mix_ups_and_images(dataset: Dataset, run: RunRecord, result: Evaluation, key: str) -> None:
-    """Draw the confusion matrix and the images behind it; a click on a cell shows its images.
-
-    Args:
-        dataset: that was measured.
-        run: whose model predicts.
-        result: its predictions.
-        key: prefix of the controls' keys.
-    """
+    """Draw the confusion matrix and the images behind it; a click on a cell shows its images."""
     st.header("What is mixed up with what", anchor=False)
     confusion_view(result.confusion, run.classes, key, on_cell=lambda true, said: _choose_cell(key, true, said))
     if arrived := st.session_state.get(f"{key}-arrived", 0):

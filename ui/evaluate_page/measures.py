@@ -100,13 +100,7 @@ def result_sentence(right: int, images: int, split: str) -> str:
 
 
 def class_table(scores: Sequence[ClassReport], key: str, file_name: str) -> None:
-    """Draw the scores, and a button that downloads them as CSV.
-
-    Args:
-        scores: one per class.
-        key: prefix of the controls' keys.
-        file_name: of the download.
-    """
+    """Draw the scores of the classes, and a button that downloads them as CSV."""
     weakest_first = sorted(scores, key=lambda one: (one.support == 0, one.f1 or 0.0))
     rows = [(one.name, one.precision, one.recall, one.f1, one.support) for one in weakest_first]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
@@ -151,13 +145,7 @@ def class_table(scores: Sequence[ClassReport], key: str, file_name: str) -> None
 @st.fragment
 @error_boundary()
 def more_measures(result: Evaluation, key: str, file_name: str) -> None:
-    """Draw the folded section; nothing of it is computed before somebody opens it.
-
-    Args:
-        result: the evaluation.
-        key: prefix of the controls' keys.
-        file_name: beginning of the names of downloads.
-    """
+    """Draw the folded section; nothing of it is computed before somebody opens it."""
     folded = st.expander(
         "More measures: balanced accuracy, ROC, precision-recall, calibration",
         icon=":material/query_stats:",

@@ -40,13 +40,7 @@ DIGITS: Final = 3  # of a saved temperature, which is no better known than that
 @st.fragment
 @error_boundary()
 def rejection_section(workspace: Workspace, run: RunRecord, key: str) -> None:
-    """Draw coverage against accuracy, and the buttons that save a threshold.
-
-    Args:
-        workspace: that holds the run's dataset.
-        run: whose model it is about.
-        key: prefix of the controls' keys.
-    """
+    """Draw coverage against accuracy, and the buttons that save a threshold."""
     st.header("When it had better say “I don't know”", anchor=False)
     if not run.split_counts.get("validation"):
         st.info("This needs validation images, and the dataset of this run has none.")

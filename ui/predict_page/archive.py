@@ -40,13 +40,7 @@ ARCHIVES: Final[BackgroundTasks[Answers]] = BackgroundTasks(
 
 
 def predict_archive_section(run: Asked, key: str, epoch: int | None = None) -> None:
-    """Draw the folded section; what it is doing, or has done, stands in it until the next zip.
-
-    Args:
-        run: whose model answers, or the imported model that does.
-        key: prefix of the controls' keys.
-        epoch: one of its saved epochs; None = the best one.
-    """
+    """Draw the section; what it is doing, or has done, stands in it until the next zip. No epoch: the best."""
     task = ARCHIVES.find(st.query_params.get(_TASK))
     title = "A whole zip of pictures"
     with st.expander(title, expanded=task is not None, icon=":material/folder_zip:", key=f"{key}-section"):

@@ -138,13 +138,7 @@ def _why_gone(model_id: str, key: str) -> None:
 
 
 def import_model_section(workspace: Workspace, key: str, *, first: bool) -> None:
-    """Draw the form; a model that was accepted is in the address afterwards, and is being opened.
-
-    Args:
-        workspace: where the model is kept.
-        key: prefix of the controls' keys.
-        first: whether there is no other imported model yet.
-    """
+    """Draw the form, open if it is the first; an accepted model is in the address afterwards, and is being opened."""
     generation = st.session_state.get(_GENERATION, 0)
     title = "Open a model from a file" if first else "Open another model from a file"
     with st.expander(title, expanded=first, icon=":material/upload_file:", key=f"{key}-form-{first}-{generation}"):

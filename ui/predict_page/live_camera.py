@@ -39,13 +39,7 @@ JPEG_START: Final = b"\xff\xd8\xff"
 
 
 def live_camera(run: RunRecord, key: str, epoch: int | None = None) -> None:
-    """Draw the folded section; behind it the camera, only once somebody opens it.
-
-    Args:
-        run: whose model answers.
-        key: prefix of the controls' keys.
-        epoch: one of its saved epochs; None = the best one.
-    """
+    """Draw the folded section; behind it the camera, only once somebody opens it; epoch None = the best one."""
     section = st.expander("Live camera", icon=":material/videocam:", on_change="rerun", key=f"{key}-section")
     if section.open:  # the camera is in the page, and may be on, only while it is seen
         with section:

@@ -130,15 +130,7 @@ def milliseconds(seconds: float) -> str:
 @st.fragment
 @error_boundary()
 def heatmap_section(run: RunRecord, picture: Picture, answer: Answer, key: str, epoch: int | None = None) -> None:
-    """A switch, and behind it the picture with the evidence for a class; the rest of the page stays.
-
-    Args:
-        run: whose model predicts.
-        picture: that was predicted.
-        answer: of this model.
-        key: prefix of the controls' keys.
-        epoch: the saved epoch that has answered; None = the best one.
-    """
+    """A switch, and behind it the picture with the evidence for a class; the rest of the page stays."""
     if not st.toggle(
         "Where did it look?",
         key=f"{key}-on",

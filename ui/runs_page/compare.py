@@ -38,13 +38,7 @@ def begin_comparing(runs: Sequence[RunRecord]) -> None:
 
 
 def compare_runs(workspace: Workspace, ids: Sequence[str], key: str) -> None:
-    """Draw the comparison; the address keeps which runs it is of.
-
-    Args:
-        workspace: that holds the runs.
-        ids: may come from outside (a link).
-        key: prefix of the controls' keys.
-    """
+    """Draw the comparison; the address keeps which runs it is of, so the ids may come from outside."""
     runs = {run.id: run for run in list_runs(workspace)}
     if missing := [run_id for run_id in ids if run_id not in runs]:
         st.warning(f"{len(missing)} of the runs of this link no longer exist.", icon=":material/link_off:")

@@ -33,12 +33,7 @@ HEIGHT: Final = 320  # px
 
 
 def run_details(workspace: Workspace, run_id: str, key: str) -> None:
-    """Draw one run with all that belongs to it.
-
-    Args:
-        workspace: that holds the run.
-        run_id: may come from outside (a link).
-        key: prefix of the controls' keys.
+    """Draw one run with all that belongs to it; its id may come from outside (a link).
 
     Raises:
         RunNotFoundError: there is no such run.

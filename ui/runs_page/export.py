@@ -55,12 +55,7 @@ EXPORTS: Final = BackgroundTasks[None](  # titled by their format; the file is i
 
 
 def take_elsewhere(run: RunRecord, key: str) -> None:
-    """Draw the formats that the model of a finished run can be taken in.
-
-    Args:
-        run: one that has ended with a model.
-        key: prefix of the controls' keys.
-    """
+    """Draw the formats that the model of a run that has ended can be taken in."""
     from tl_core.export.exporting import list_exports
     from tl_core.export.formats import FORMATS, missing_packages
 
