@@ -12,7 +12,7 @@ from tests.faults.killed_trainings import damage_of
 from tests.tl_core.jobs.waiting import wait_until_idle
 from tests.tl_core.small_trainings import Trained
 from tl_core.errors import ImageError, OutOfMemoryError
-from tl_core.jobs import JobManager
+from tl_core.jobs import manager
 from tl_core.training import data, epoch_runner
 
 PATIENCE = 120  # seconds
@@ -44,7 +44,7 @@ def require_best_kept_and_resumed(workspace, path, told: int) -> None:
     best = min(run.epochs, key=lambda event: event["val_loss"])
     assert run.record.has_model
     assert run.record.best.epoch == best["epoch"]
-    jobs = JobManager(workspace)
+    jobs = manager(workspace)
     jobs.resume(run.record.id)
     wait_until_idle(jobs, PATIENCE)
     again = Trained(path)

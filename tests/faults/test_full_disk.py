@@ -12,15 +12,16 @@ import pytest
 
 from tests.faults.full_disk import FullDisk, full_disk
 from tests.faults.killed_trainings import damage_of
+from tests.tl_core.jobs.thread_runner import ThreadRunner
 from tests.tl_core.jobs.waiting import wait_until_idle
 from tests.tl_core.small_trainings import COLOURS, QUICK, import_coloured
 from tl_core.data.dataset import Dataset
 from tl_core.features.cache import open_cache
-from tl_core.jobs import manager
+from tl_core.jobs import JobManager
 from tl_core.runs import RunRecord, create_run, load_run, read_events
 from tl_core.storage.files import WRITING
 from tl_core.storage.workspace import Workspace
-from tl_core.training import saving
+from tl_core.training import saving, train
 from tl_core.training.callbacks import backup, best_model
 
 PATIENCE = 120  # seconds
@@ -65,7 +66,7 @@ def train_on(small: tuple[Workspace, Dataset], full_at: int | None = None, *, st
     workspace, dataset = small
     run = create_run(workspace, CONFIG, dataset)
     with full_disk(workspace.root, full_at, stays=stays) as disk:
-        jobs = manager(workspace)  # one for all trainings, as in a server: what a thread remembers is then little
+        jobs = JobManager(workspace, ThreadRunner(train=train))  # in this process, where the disk is full
         jobs.submit(run.id)
         wait_until_idle(jobs, PATIENCE)
     return Outcome(disk, load_run(run.path))

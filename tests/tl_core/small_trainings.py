@@ -35,6 +35,10 @@ QUICK = TrainingConfig(
 )
 
 
+# Minutes of work, of which the first seconds give a model: for what happens in mid-run.
+LONG = replace(QUICK, frozen_layers=0, fine_tune_epochs=200, fine_tune_learning_rate=1e-5)
+
+
 def png(pixels: np.ndarray) -> bytes:
     file = io.BytesIO()
     Image.fromarray(pixels.astype(np.uint8)).save(file, "PNG")

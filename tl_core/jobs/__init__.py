@@ -1,6 +1,6 @@
-"""Running trainings in the background: a queue, the threads that work it off, stop and cancel."""
+"""Running trainings in the background: a queue, its supervisor, and what a training runs in."""
 
 from tl_core.jobs.queue import JobManager, manager
-from tl_core.jobs.supervisor import Job, TrainFunction
+from tl_core.jobs.supervisor import Job
 
-__all__ = ["Job", "JobManager", "TrainFunction", "manager"]
+__all__ = ["Job", "JobManager", "manager"]

@@ -1,42 +1,36 @@
-"""The queue of trainings: one runs, the others wait in their order; it outlives every browser tab.
+"""The queue of trainings: some are at work, the others wait in their order; it outlives browser tabs and the program.
 
-There is one queue per workspace and process, not per browser session: reloading a page, a second browser or a
-cleared cache must not lose a training.
+There is one queue per process, not per browser session: reloading a page, a second browser or a cleared cache must
+not lose a training. What waits has its place in its run folder.
 """
 
 from __future__ import annotations
 
 import copy
-import threading
+import functools
 import time
 from collections.abc import Callable
-from pathlib import Path
 
-from tl_core.config import TrainingConfig
 from tl_core.errors import WorkspaceError
-from tl_core.jobs.supervisor import Job, Supervisor, TrainFunction
-from tl_core.runs.store import RUNS, require_resumable, this_process, update_run, with_more_epochs
+from tl_core.jobs.runners.runner import Runner
+from tl_core.jobs.runners.worker import WorkerRunner
+from tl_core.jobs.supervisor import Job, Supervisor
+from tl_core.runs.record import RunRecord, Verb, Waiting
+from tl_core.runs.store import RUNS, is_alive, require_resumable, this_process, update_run, with_more_epochs
+from tl_core.storage.ownership import is_mine
 from tl_core.storage.workspace import Workspace
 
 
 class JobManager:
-    """The queue of one workspace, as one person may use it: only whose run it is can start, stop or cancel it."""
+    """The queue, as one person may use it: only whose run it is can start, move, stop or cancel it."""
 
     def __init__(
-        self,
-        workspace: Workspace,
-        train: TrainFunction | None = None,
-        resume: TrainFunction | None = None,
-        extend: TrainFunction | None = None,
-        clock: Callable[[], float] = time.monotonic,
+        self, workspace: Workspace, runner: Runner | None = None, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._workspace = workspace
-        self._train = train or _train
-        self._resume = resume or _resume
-        self._extend = extend or _extend
-        self._supervisor = Supervisor(clock)
+        self._supervisor = Supervisor(runner or WorkerRunner(), clock)
 
-    def asked_by(self, workspace: Workspace) -> JobManager:
+    def of(self, workspace: Workspace) -> JobManager:
         """The same queue for the person of the workspace."""
         other = copy.copy(self)
         other._workspace = workspace
@@ -53,7 +47,7 @@ class JobManager:
         run = RUNS.find_mine(self._workspace, run_id)
         if run.status != "queued":
             raise WorkspaceError(f"“{run.name}” has been started before; start a new training instead.")
-        self._supervisor.add(run, self._train)
+        self._queue(run, "train")
 
     def resume(self, run_id: str) -> None:
         """Queue a run that was interrupted or stopped; it goes on from its last saved epoch to its planned end.
@@ -61,12 +55,11 @@ class JobManager:
         Raises:
             RunNotFoundError: there is no such run.
             NotYoursError: it is somebody else's.
-            WorkspaceError: there is nothing to go on with, or the run still hangs in a program.
+            WorkspaceError: there is nothing to go on with.
         """
         run = RUNS.find_mine(self._workspace, run_id)
         require_resumable(run)
-        run = update_run(run.path, status="queued", owner=this_process(), finished=None, error=None)
-        self._supervisor.add(run, self._resume)
+        self._queue(run, "resume")
 
     def extend(self, run_id: str, epochs: int) -> None:
         """Queue a run that has ended for so many epochs more of its last phase, with the state of its optimizer.
@@ -78,12 +71,10 @@ class JobManager:
             ConfigError: that would be more epochs than a phase may have.
         """
         run = RUNS.find_mine(self._workspace, run_id)
-        config = with_more_epochs(run, epochs)
-        run = update_run(run.path, status="queued", owner=this_process(), finished=None, error=None, config=config)
-        self._supervisor.add(run, self._extend)
+        self._queue(run, "extend", config=with_more_epochs(run, epochs))
 
     def stop(self, run_id: str) -> bool:
-        """Stop a run and keep its best model so far; returns whether the run was in progress.
+        """Stop a run and keep its best model so far; returns whether it was in the queue.
 
         Raises:
             RunNotFoundError: no run can have this id.
@@ -93,7 +84,7 @@ class JobManager:
         return self._supervisor.end(run_id, discard=False)
 
     def cancel(self, run_id: str) -> bool:
-        """Stop a run and delete it; returns whether the run was in progress.
+        """End a run at once and delete it; returns whether it was in the queue.
 
         Raises:
             RunNotFoundError: no run can have this id.
@@ -102,39 +93,73 @@ class JobManager:
         RUNS.require_mine(self._workspace, run_id)
         return self._supervisor.end(run_id, discard=True)
 
+    def move(self, run_id: str, steps: int) -> bool:
+        """Let a waiting run change places with another waiting run of the same person.
+
+        Nobody is moved behind somebody else: only the person's own places are exchanged.
+
+        Args:
+            run_id: the run.
+            steps: -1 for the one before, 1 for the one after.
+
+        Returns:
+            Whether there was such a run.
+
+        Raises:
+            RunNotFoundError: no run can have this id.
+            NotYoursError: it is somebody else's.
+        """
+        RUNS.require_mine(self._workspace, run_id)
+        mine = self.movable()
+        place = mine.index(run_id) + steps if run_id in mine else -1
+        return 0 <= place < len(mine) and self._supervisor.exchange(run_id, mine[place])
+
+    def movable(self) -> tuple[str, ...]:
+        """The ids of the person's own waiting runs, in their order."""
+        waiting = (job.run_id for job in self.jobs() if job.position)
+        return tuple(run_id for run_id in waiting if is_mine(self._workspace, self._workspace.runs / run_id))
+
     def jobs(self) -> tuple[Job, ...]:
-        """Copies of all runs in the queue: first the running one, then the waiting ones in their order."""
-        return self._supervisor.jobs()
+        """Copies of all runs of the workspace in the queue: those at work, then the waiting ones in their order."""
+        return self._supervisor.jobs(self._workspace.runs)
 
     def job(self, run_id: str) -> Job | None:
         """The job of one run, or None if it is not in the queue."""
         return next((job for job in self.jobs() if job.run_id == run_id), None)
 
+    def open(self) -> None:
+        """Take up what has waited when the last program ended, and prepare for a training; returns at once."""
+        self._supervisor.warm_up()
+        waiting = (
+            run for run in RUNS.list_all(self._workspace) if run.status == "queued" and run.waiting is not None
+        )
+        for run in waiting:
+            if not is_alive(run.owner):  # else another program has it in its queue
+                self._supervisor.add(update_run(run.path, owner=this_process()))
 
-_managers: dict[Path, JobManager] = {}
-_managers_lock = threading.Lock()
+    def _queue(self, run: RunRecord, verb: Verb, **changes: object) -> None:
+        if self.job(run.id) is not None and run.status == "queued":
+            return
+        self._supervisor.wait_until_let_go(run.id)
+        waiting = Waiting(verb, time.time())
+        self._supervisor.add(
+            update_run(
+                run.path,
+                **changes,
+                status="queued",
+                owner=this_process(),
+                finished=None,
+                error=None,
+                waiting=waiting,
+            )
+        )
+
+
+@functools.cache
+def _queue_of_this_process() -> JobManager:
+    return JobManager(Workspace.from_environment())
 
 
 def manager(workspace: Workspace) -> JobManager:
-    """The one queue of this process for a workspace, for the person of the workspace."""
-    with _managers_lock:
-        shared = _managers.setdefault(workspace.root, JobManager(Workspace(workspace.root)))
-    return shared.asked_by(workspace)
-
-
-def _train(config: TrainingConfig, dataset: Path, run: Path, should_stop: Callable[[], bool]) -> None:
-    from tl_core.training import train  # imports TensorFlow, so only when a training really begins
-
-    train(config, dataset, run, should_stop)
-
-
-def _resume(config: TrainingConfig, dataset: Path, run: Path, should_stop: Callable[[], bool]) -> None:
-    from tl_core.training import resume
-
-    resume(config, dataset, run, should_stop)
-
-
-def _extend(config: TrainingConfig, dataset: Path, run: Path, should_stop: Callable[[], bool]) -> None:
-    from tl_core.training import extend
-
-    extend(config, dataset, run, should_stop)
+    """The one queue of this process, for the person of the workspace."""
+    return _queue_of_this_process().of(workspace)

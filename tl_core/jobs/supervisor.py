@@ -1,39 +1,36 @@
-"""The threads behind the queue: one works the trainings off, another looks whether the one at work still lives.
+"""The queue of this process and the threads that work it off: one thread per training at a time, one that watches.
 
-Both are daemons, so that the server can always be stopped; a run that was cut off in this way shows as interrupted.
-A training that hangs cannot be ended, because a thread cannot be killed: it is given up, another thread takes what
-waits, and should it wake up again, it finds that it is to stop.
+All are daemons, so that the server can always be stopped. What waits is in the run folders as well, and is taken up
+again by the next server; what was at work shows as interrupted.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tl_core.config import TrainingConfig
-from tl_core.errors import TransferLearningError, WorkspaceError
-from tl_core.machine.priority import share_the_lock
-from tl_core.runs import RunRecord, Status, load_run
+from tl_core.errors import RunNotFoundError, TransferLearningError, WorkspaceError
+from tl_core.jobs.runners.runner import Runner, RunningTraining
+from tl_core.runs import RunFolder, RunRecord, load_run, update_run
 from tl_core.runs.heartbeat import HangDetector, Heartbeat
-from tl_core.runs.store import end_run, ending_of
+from tl_core.runs.record import Waiting
+from tl_core.runs.store import end_run
 from tl_core.storage.repository import discard_folder
 
 logger = logging.getLogger(__name__)
 
-TrainFunction = Callable[[TrainingConfig, Path, Path, Callable[[], bool]], None]
-"""``train(config, dataset_path, run_path, should_stop)``: reports only through the run folder."""
-
 LOOK_EVERY: Final = 5.0  # seconds between two looks for a heartbeat
+CANCEL_SECONDS: Final = 0.2  # that a cancelled training has to end by itself, before its process is killed
 
 HUNG: Final = (
-    "This training hangs: it gave no sign of life for minutes, and what waits behind it goes on without it. "
-    "It cannot be ended from here: end the program that serves this page and start it again, then press Resume."
+    "This training hung: it gave no sign of life for minutes, so it was ended. Nothing that was saved is lost: press "
+    "Resume to go on from its last saved epoch."
 )
+WITHDRAWN: Final = "Stopped while it was waiting; nothing was trained."
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,44 +46,60 @@ class Job:
 class _Entry:
     run_id: str
     path: Path
-    train: TrainFunction
-    stop: threading.Event = field(default_factory=threading.Event)
-    hang_detector: HangDetector | None = None  # once it works
+    waiting: Waiting
+    training: RunningTraining | None = None  # once it works
+    hang_detector: HangDetector | None = None
+    stopping: bool = False
     discard: bool = False  # cancelled: the run folder is thrown away afterwards
+    hung: bool = False
 
 
 class Supervisor:
-    """The runs in the queue, and the threads that train them.
+    """The runs in the queue, and the threads that have them trained.
 
     Args:
+        runner: what trainings run in.
         clock: in seconds, for how long a run has been silent.
     """
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, runner: Runner, clock: Callable[[], float]) -> None:
+        self._runner = runner
         self._clock = clock
         self._changed = threading.Condition()
-        self._waiting: deque[_Entry] = deque()
-        self._working: _Entry | None = None
-        self._worker: threading.Thread | None = None
+        self._waiting: list[_Entry] = []
+        self._working: list[_Entry] = []
+        self._threads: list[threading.Thread] = []
 
-    def add(self, run: RunRecord, train: TrainFunction) -> None:
-        """Add a run to the queue, unless it is there already."""
+    def warm_up(self) -> None:
+        """Have the runner prepare for a first training; returns at once."""
         with self._changed:
-            in_hand = {entry.run_id for entry in self._waiting} | {self._working.run_id if self._working else ""}
-            if run.id in in_hand:
+            self._start_threads()
+
+    def add(self, run: RunRecord) -> None:
+        """Add a waiting run to the queue at its place, unless it is there already."""
+        assert run.waiting is not None  # noqa: S101  # whoever calls has just written it
+        with self._changed:
+            if any(entry.run_id == run.id for entry in (*self._working, *self._waiting)):
                 return
-            self._waiting.append(_Entry(run.id, run.path, train))
-            if self._worker is None:
-                self._start_worker()
-                threading.Thread(target=self._watch, name="training-watch", daemon=True).start()
+            self._waiting.append(_Entry(run.id, run.path, run.waiting))
+            self._waiting.sort(key=lambda entry: entry.waiting.place)
+            self._start_threads()
             self._changed.notify_all()
+
+    def wait_until_let_go(self, run_id: str) -> None:
+        """Return once no training works on a run: one that was just cut off may still be recorded as such."""
+        with self._changed:
+            self._changed.wait_for(lambda: all(entry.run_id != run_id for entry in self._working), CANCEL_SECONDS)
 
     def end(self, run_id: str, *, discard: bool) -> bool:
         """Stop a run, and if ``discard`` delete it; returns whether it was in the queue."""
         with self._changed:
-            if self._working and self._working.run_id == run_id:
-                self._working.discard |= discard
-                self._working.stop.set()
+            working = next((entry for entry in self._working if entry.run_id == run_id), None)
+            if working is not None:
+                working.stopping = True
+                working.discard |= discard
+                if working.training is not None:
+                    self._tell_to_end(working, working.training)
                 return True
             entry = next((entry for entry in self._waiting if entry.run_id == run_id), None)
             if entry is None:
@@ -95,44 +108,78 @@ class Supervisor:
         if discard:
             discard_folder(entry.path)
         else:
-            end_run(entry.path, "stopped", "Stopped while it was waiting; nothing was trained.")
+            end_run(entry.path, "stopped", WITHDRAWN)
         return True
 
-    def jobs(self) -> tuple[Job, ...]:
-        """Copies of all runs in the queue: first the running one, then the waiting ones in their order."""
+    def exchange(self, first: str, second: str) -> bool:
+        """Have two waiting runs change places; returns whether both were still waiting."""
         with self._changed:
-            working = [Job(self._working.run_id, 0, self._working.stop.is_set())] if self._working else []
-            waiting = [Job(entry.run_id, place, False) for place, entry in enumerate(self._waiting, start=1)]
-            return (*working, *waiting)
+            found = {entry.run_id: entry for entry in self._waiting if entry.run_id in (first, second)}
+            if len(found) < 2:  # one of the two has begun meanwhile
+                return False
+            one, other = found[first], found[second]
+            one.waiting, other.waiting = (
+                Waiting(one.waiting.verb, other.waiting.place),
+                Waiting(other.waiting.verb, one.waiting.place),
+            )
+            for entry in (one, other):
+                update_run(entry.path, waiting=entry.waiting)
+            self._waiting.sort(key=lambda entry: entry.waiting.place)
+            return True
 
-    def give_up_if_hung(self) -> bool:
-        """Look for a heartbeat of the run at work; the watching thread does so every few seconds.
+    def jobs(self, runs: Path) -> tuple[Job, ...]:
+        """Copies of the runs of one folder in the queue: those at work, then the waiting ones in their order."""
+        with self._changed:
+            working = [Job(entry.run_id, 0, entry.stopping) for entry in self._working if entry.path.parent == runs]
+            waiting = [entry for entry in self._waiting if entry.path.parent == runs]
+            return (*working, *(Job(entry.run_id, place, False) for place, entry in enumerate(waiting, start=1)))
+
+    def end_hung_trainings(self) -> list[str]:
+        """Look for a heartbeat of every run at work, and end those that were silent for too long.
+
+        The watching thread does so every few seconds.
 
         Returns:
-            Whether it has been silent for so long that it was given up.
+            The ids of the ended ones.
         """
         with self._changed:
-            entry = self._working
-        if entry is None or entry.hang_detector is None or not entry.hang_detector.too_long(self._clock()):
-            return False
-        with self._changed:
-            if self._working is not entry:
-                return False
-            entry.stop.set()  # for the case that it wakes up
-            self._working = None
-            self._start_worker()
-            self._changed.notify_all()
-        logger.error(
-            "Run %s gave no sign of life for %.0f s and was given up", entry.run_id, entry.hang_detector.seconds
-        )
-        self._record_end(entry, "interrupted", HUNG)
-        self._discard_if_asked(entry)
-        return True
+            working = list(self._working)
+        ended = []
+        for entry in working:
+            detector = entry.hang_detector
+            if entry.hung or entry.training is None or detector is None or not detector.too_long(self._clock()):
+                continue
+            logger.error("Run %s gave no sign of life for %.0f s and is ended", entry.run_id, detector.seconds)
+            entry.hung = True
+            entry.training.kill()
+            ended.append(entry.run_id)
+        return ended
 
-    def _start_worker(self) -> None:
-        share_the_lock()
-        self._worker = threading.Thread(target=self._work, name="training", daemon=True)
-        self._worker.start()
+    def _tell_to_end(self, entry: _Entry, training: RunningTraining) -> None:
+        training.stop()
+        if not entry.discard:
+            return
+
+        def kill_if_at_work() -> None:
+            with self._changed:
+                at_work = entry in self._working
+            if at_work:
+                training.kill()
+
+        timer = threading.Timer(CANCEL_SECONDS, kill_if_at_work)
+        timer.daemon = True
+        timer.start()
+
+    def _start_threads(self) -> None:
+        if self._threads:
+            return
+        slots = range(self._runner.slots)
+        self._threads = [
+            threading.Thread(target=self._work, args=(slot,), name=f"training-{slot}", daemon=True) for slot in slots
+        ]
+        self._threads.append(threading.Thread(target=self._watch, name="training-watch", daemon=True))
+        for thread in self._threads:
+            thread.start()
 
     def _watch(self) -> None:
         pause = threading.Event()
@@ -140,46 +187,53 @@ class Supervisor:
             with self._changed:
                 self._changed.wait_for(lambda: self._working)
             pause.wait(LOOK_EVERY)
-            self.give_up_if_hung()
+            self.end_hung_trainings()
 
-    def _work(self) -> None:
+    def _work(self, slot: int) -> None:
+        # A thread that never ends starts the processes: Linux ends them with the thread that has started them.
+        if slot == 0:
+            self._runner.warm_up()
         while True:
             with self._changed:
-                if self._worker is not threading.current_thread():
-                    return  # given up, and awake again: another thread has taken its place
                 self._changed.wait_for(lambda: self._waiting)
-                entry = self._working = self._waiting.popleft()
+                entry = self._waiting.pop(0)
+                self._working.append(entry)
+                self._changed.notify_all()
             try:
-                self._run(entry)
+                self._run(entry, slot)
+            except Exception:  # the thread must outlive whatever one training does
+                logger.exception("Run %s could not be supervised to its end", entry.run_id)
             finally:
                 with self._changed:
-                    if self._working is entry:
-                        self._working = None
+                    self._working.remove(entry)
                     self._changed.notify_all()
 
-    def _run(self, entry: _Entry) -> None:
+    def _run(self, entry: _Entry, slot: int) -> None:
         try:
-            run = load_run(entry.path)
-            Heartbeat(run.folder, self._clock).slow_step()  # TensorFlow may have to be loaded first
-            entry.hang_detector = HangDetector(run.folder, LOOK_EVERY, self._clock())
-            entry.train(run.config, run.dataset_path, run.path, entry.stop.is_set)
-        except Exception as error:  # the worker must outlive whatever one training does
-            if self._record_end(entry, *ending_of(error)):
-                logger.exception("Run %s ended before its training could say so", entry.run_id)
-        self._discard_if_asked(entry)
+            load_run(entry.path)  # deleted by hand meanwhile?
+        except RunNotFoundError:
+            return
+        Heartbeat(RunFolder(entry.path), self._clock).slow_step()  # TensorFlow may have to be loaded first
+        entry.hang_detector = HangDetector(RunFolder(entry.path), LOOK_EVERY, self._clock())
+        with self._changed:
+            training = entry.training = self._runner.start(entry.waiting.verb, entry.path, slot)
+            if entry.stopping:
+                self._tell_to_end(entry, training)
+        gone = training.wait()
+        if gone is not None and not entry.discard:
+            self._record_loss(entry, HUNG if entry.hung else gone)
+        if entry.discard:
+            self._discard(entry.path)
 
-    def _record_end(self, entry: _Entry, status: Status, text: str) -> bool:
-        """Record how a run ended; false where it has done so itself, as a training does that has begun."""
+    def _record_loss(self, entry: _Entry, text: str) -> None:
+        logger.error("Run %s was cut off: %s", entry.run_id, text)
         try:
-            return end_run(entry.path, status, text)
+            end_run(entry.path, "interrupted", text)
         except TransferLearningError:
             logger.exception("The end of run %s could not be recorded", entry.run_id)
-            return True
 
-    def _discard_if_asked(self, entry: _Entry) -> None:
-        if not entry.discard:
-            return
+    def _discard(self, path: Path) -> None:
         try:
-            discard_folder(entry.path)
+            discard_folder(path)
         except WorkspaceError:
-            logger.exception("The cancelled run %s could not be deleted", entry.run_id)
+            logger.exception("The cancelled run %s could not be deleted", path.name)

@@ -1,4 +1,4 @@
-"""Python in a child process: started on the CPU only, and always ended."""
+"""Python in a child process: on the CPU only unless it trains, and always ended."""
 
 from __future__ import annotations
 
@@ -16,15 +16,18 @@ _OURS: Final = Path(__file__).parents[2]
 _ON_THE_CPU: Final = {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "2"}
 
 
-def start_python(words: Sequence[str], environment: Mapping[str, str], **pipes: Any) -> subprocess.Popen[bytes]:
+def start_python(
+    words: Sequence[str], environment: Mapping[str, str], *, on_cpu: bool = True, **pipes: Any
+) -> subprocess.Popen[bytes]:
     """Start the interpreter of this process once more.
 
     Args:
         words: its arguments.
         environment: all variables that the process gets, besides those that keep it on the CPU.
+        on_cpu: whether the GPU, if there is one, is hidden from it.
         pipes: what `subprocess.Popen` takes for standard input, output and error.
     """
-    settings = {**environment, **_ON_THE_CPU}
+    settings = {**environment, **_ON_THE_CPU} if on_cpu else environment
     return subprocess.Popen([sys.executable, *words], env=settings, **pipes)  # noqa: S603  # our own program, no shell
 
 

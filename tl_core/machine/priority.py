@@ -10,10 +10,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
+import psutil
+
 logger = logging.getLogger(__name__)
 
 NICENESS: Final = 5  # of compute threads; ordinary threads have 0 and then get about three times the share
-LOCK_SECONDS: Final = 0.001  # a thread may hold the GIL while another waits for it
 
 
 def call_with_low_priority(start_threads: Callable[[], object]) -> None:
@@ -29,14 +30,13 @@ def call_with_low_priority(start_threads: Callable[[], object]) -> None:
         thread.submit(start_threads).result()
 
 
-def share_the_lock() -> None:
-    """Make threads release the GIL sooner, for the whole process.
-
-    A training step of a head takes a millisecond, and between two steps its thread needs the GIL for a moment. By
-    default (5 ms, https://docs.python.org/3/library/sys.html#sys.setswitchinterval) it could wait as long as several
-    steps take whenever a page is drawn, and the page as long for the training.
-    """
-    sys.setswitchinterval(min(LOCK_SECONDS, sys.getswitchinterval()))
+def lower_process_priority() -> None:
+    """Give this process, which has no other threads yet, a lower priority than the programs a person looks at."""
+    lower = psutil.BELOW_NORMAL_PRIORITY_CLASS if sys.platform == "win32" else NICENESS
+    try:
+        psutil.Process().nice(lower)
+    except (psutil.Error, OSError) as error:
+        logger.info("This process keeps its normal priority: %s", error)
 
 
 def _lower_priority() -> None:

@@ -10,6 +10,9 @@ from tl_core.config import TrainingConfig
 from tl_core.storage.workspace import Workspace, short_id
 
 Status = Literal["queued", "running", "done", "stopped", "failed", "interrupted"]
+Verb = Literal["train", "resume", "extend"]
+"""How a training begins: from nothing, from its last saved epoch, or with more epochs than were planned."""
+
 ACTIVE: Final[frozenset[str]] = frozenset({"queued", "running"})
 
 
@@ -59,6 +62,14 @@ class Owner:
     started: float  # Unix seconds at which that process began, because pids are used again
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The place of a queued run, kept in its folder so that the queue outlives the program."""
+
+    verb: Verb
+    place: float  # the smaller one is trained earlier; Unix seconds at which it was queued, until it is moved
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Best:
     """The epoch whose model is kept."""
@@ -101,6 +112,7 @@ class RunRecord:
     model_sha256: str | None = None  # of best.keras
     next_model: KeptModel | None = None  # about to become best.keras; known of a run in progress alone
     owner: Owner | None = None
+    waiting: Waiting | None = None  # of a queued run, once it is in the queue
     starred: bool = False
     notes: str = ""
     tags: tuple[str, ...] = ()  # short words of one's own, to find runs again

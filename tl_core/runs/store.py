@@ -22,7 +22,6 @@ from tl_core.errors import ConfigError, RunNotFoundError, StoppedError, Transfer
 from tl_core.runs.annotations import MAX_NAME_LENGTH, changed_annotations, read_annotations
 from tl_core.runs.progress import trained_epochs
 from tl_core.runs.record import (
-    ACTIVE,
     PATH_FIELD,
     RECORD_FIELDS,
     Best,
@@ -31,6 +30,7 @@ from tl_core.runs.record import (
     RunFolder,
     RunRecord,
     Status,
+    Waiting,
 )
 from tl_core.runs.recovery import recover_model, reserve_disk, write_with_reserve
 from tl_core.storage.event_log import EventLog
@@ -56,6 +56,7 @@ _READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "best": lambda values: values and Best(**values),
     "next_model": lambda values: values and KeptModel(best=Best(**values["best"]), sha256=values["sha256"]),
     "owner": lambda values: values and Owner(**values),
+    "waiting": lambda values: values and Waiting(**values),
 }
 
 
@@ -96,14 +97,23 @@ def create_run(workspace: Workspace, config: TrainingConfig, dataset: Dataset, n
 def load_run(path: Path) -> RunRecord:
     """Read one run from its folder.
 
-    A run that shows it is waiting or working, but whose process is gone, is given as ``interrupted``: nobody
-    was left to write that down.
+    A run that shows it is working, but whose process is gone, is given as ``interrupted``: nobody was left to write
+    that down. So is one that waits, unless it is in the queue that the next program takes up.
 
     Raises:
         RunNotFoundError: the folder holds no run.
         NewerVersionError: a newer version of this program wrote it.
         WorkspaceError: its record is damaged.
     """
+    record = _read(path)
+    in_queue = record.status == "queued" and record.waiting is not None
+    if record.active and not in_queue and not is_alive(record.owner):
+        record = replace(record, status="interrupted")
+    return record if record.active else recover_model(record)
+
+
+def _read(path: Path) -> RunRecord:
+    """The record as it was written."""
     folder = RunFolder(path)
     try:
         values = {**RUN.upgraded(read_json(folder.record_file)), **read_annotations(folder)}
@@ -112,12 +122,9 @@ def load_run(path: Path) -> RunRecord:
     try:
         known = {name: value for name, value in values.items() if name in RECORD_FIELDS}
         parsed = {name: read(known[name]) for name, read in _READERS.items() if name in known}
-        record = RunRecord(path=path, **{**known, **parsed})
+        return RunRecord(path=path, **{**known, **parsed})
     except (TypeError, KeyError, ConfigError) as error:
         raise WorkspaceError(f"The record of the run {path.name} is damaged and cannot be read.") from error
-    if record.status in ACTIVE and not is_alive(record.owner):
-        record = replace(record, status="interrupted")
-    return record if record.active else recover_model(record)
 
 
 def find_run(workspace: Workspace, run_id: str) -> RunRecord:
@@ -156,23 +163,14 @@ def with_more_epochs(run: RunRecord, epochs: int) -> TrainingConfig:
     return extended(run.config, trained_epochs(run), epochs)
 
 
-def is_hung(run: RunRecord) -> bool:
-    """Whether a run was given up for its silence, in a program that still goes on and may still hold it."""
-    return run.status == "interrupted" and is_alive(run.owner)
-
-
 def require_resumable(run: RunRecord) -> None:
-    """Check that a run can go on to its planned end, that nothing holds it any more, and that there is room for it.
+    """Check that a run can go on to its planned end, and that there is room for it.
 
     Raises:
-        WorkspaceError: it cannot be resumed, or not yet, or the workspace has reached its quota.
+        WorkspaceError: it cannot be resumed, or the workspace has reached its quota.
     """
     if not run.resumable:
         raise WorkspaceError(f"“{run.name}” was not interrupted ({run.status}), so there is nothing to resume.")
-    if is_hung(run):
-        raise WorkspaceError(
-            f"“{run.name}” still hangs in the program that trained it: end that program, start it again, then resume."
-        )
     require_within_quota(run.workspace)
 
 
@@ -207,7 +205,7 @@ def end_run(path: Path, status: Status, text: str) -> bool:
         nonlocal ended
         if not ended:
             with _changing(path):
-                record = load_run(path)
+                record = _read(path)  # as written: the process that worked on it may be gone by now
                 if not record.active:
                     return
                 error = None if status == "stopped" else text
@@ -260,7 +258,7 @@ def delete_run(workspace: Workspace, run_id: str) -> None:
         WorkspaceError: the run waits or works, or its folder cannot be removed.
     """
     record = RUNS.find_mine(workspace, run_id)
-    if record.active:
+    if record.active and is_alive(record.owner):  # what waits for a program that has ended may go
         raise WorkspaceError(f"“{record.name}” is still in progress: stop or cancel it first.")
     RUNS.delete(workspace, run_id)
 

@@ -107,7 +107,15 @@ def _run(
     remove_half_written(run_path)
     reserve_disk(run_path)
     began = load_run(run_path).started if load else None
-    update_run(run_path, status="running", started=began or now(), finished=None, error=None, owner=this_process())
+    update_run(
+        run_path,
+        status="running",
+        started=began or now(),
+        finished=None,
+        error=None,
+        waiting=None,
+        owner=this_process(),
+    )
     with _logging_to(folder.log_file), EventLog(folder.events_file) as events:
         log = EventLogger(events, heartbeat)
         with _ending(run_path, log):

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.tl_core.jobs.thread_runner import ThreadRunner
 from tests.tl_core.jobs.waiting import wait_until_idle
 from tests.tl_core.runs.conftest import FakeDataset
 from tl_core.config import TrainingConfig
 from tl_core.errors import ConfigError, DivergedError, RunNotFoundError, StoppedError, WorkspaceError
-from tl_core.jobs import JobManager, manager
+from tl_core.jobs import JobManager
 from tl_core.runs import create_run, find_run, list_runs, load_run, read_events, update_run
 from tl_core.runs.record import CHECKPOINT_FILE
 from tl_core.storage.workspace import Workspace
@@ -57,7 +58,7 @@ def queued(workspace: Workspace, name: str = "Run") -> str:
 
 def test_ten_clicks_make_ten_runs_one_after_the_other_in_order(workspace):
     trainer = Trainer()
-    jobs = JobManager(workspace, train=trainer)
+    jobs = JobManager(workspace, ThreadRunner(train=trainer))
     ids = [queued(workspace) for _ in range(10)]
     jobs.submit(ids[0])
     assert trainer.started.acquire(timeout=PATIENCE)
@@ -72,7 +73,7 @@ def test_ten_clicks_make_ten_runs_one_after_the_other_in_order(workspace):
 
 def test_ten_starts_at_the_same_moment_make_one_training_and_nine_that_wait(workspace):
     trainer = Trainer()
-    jobs = JobManager(workspace, train=trainer)
+    jobs = JobManager(workspace, ThreadRunner(train=trainer))
     ids = [queued(workspace) for _ in range(10)]
     together = threading.Barrier(10)
 
@@ -94,7 +95,7 @@ def test_ten_starts_at_the_same_moment_make_one_training_and_nine_that_wait(work
 
 def test_submitting_one_run_from_many_threads_trains_it_once(workspace):
     trainer = Trainer()
-    jobs = JobManager(workspace, train=trainer)
+    jobs = JobManager(workspace, ThreadRunner(train=trainer))
     blocker, run_id = queued(workspace), queued(workspace)
     jobs.submit(blocker)
     assert trainer.started.acquire(timeout=PATIENCE)
@@ -107,7 +108,7 @@ def test_submitting_one_run_from_many_threads_trains_it_once(workspace):
 
 def test_stop_reaches_the_training_and_keeps_the_run(workspace):
     trainer = Trainer()
-    jobs = JobManager(workspace, train=trainer)
+    jobs = JobManager(workspace, ThreadRunner(train=trainer))
     run_id = queued(workspace)
     jobs.submit(run_id)
     assert trainer.started.acquire(timeout=PATIENCE)
@@ -119,7 +120,7 @@ def test_stop_reaches_the_training_and_keeps_the_run(workspace):
 
 def test_cancel_throws_the_run_away(workspace):
     trainer = Trainer()
-    jobs = JobManager(workspace, train=trainer)
+    jobs = JobManager(workspace, ThreadRunner(train=trainer))
     working, waiting = queued(workspace), queued(workspace)
     jobs.submit(working)
     assert trainer.started.acquire(timeout=PATIENCE)
@@ -133,7 +134,7 @@ def test_cancel_throws_the_run_away(workspace):
 
 def test_stopping_a_waiting_run_takes_it_out_of_the_queue(workspace):
     trainer = Trainer()
-    jobs = JobManager(workspace, train=trainer)
+    jobs = JobManager(workspace, ThreadRunner(train=trainer))
     working, waiting = queued(workspace), queued(workspace)
     jobs.submit(working)
     assert trainer.started.acquire(timeout=PATIENCE)
@@ -159,7 +160,7 @@ def test_an_error_ends_its_run_with_a_sentence_and_the_next_run_works(workspace,
             raise error
         update_run(run, status="done")
 
-    jobs = JobManager(workspace, train=train)
+    jobs = JobManager(workspace, ThreadRunner(train=train))
     first, second = queued(workspace), queued(workspace)
     jobs.submit(first)
     jobs.submit(second)
@@ -178,7 +179,7 @@ def test_what_a_training_has_recorded_of_its_end_is_neither_recorded_nor_logged_
         update_run(run, status="failed", error="In the training's own words.")
         raise DivergedError("The loss became infinite.")
 
-    jobs = JobManager(workspace, train=train)
+    jobs = JobManager(workspace, ThreadRunner(train=train))
     run_id = queued(workspace)
     with caplog.at_level(logging.INFO):
         jobs.submit(run_id)
@@ -196,7 +197,7 @@ def test_an_interrupted_run_is_resumed_and_no_other(workspace):
         resumed.append(run.name)
         update_run(run, status="done")
 
-    jobs = JobManager(workspace, resume=resume)
+    jobs = JobManager(workspace, ThreadRunner(resume=resume))
     run_id = queued(workspace)
     with pytest.raises(WorkspaceError, match="not interrupted"):
         jobs.resume(run_id)
@@ -215,7 +216,7 @@ def test_more_epochs_are_for_a_run_that_has_ended_and_whose_last_epoch_is_kept(w
         extended.append(config.epochs)
         update_run(run, status="done")
 
-    jobs = JobManager(workspace, extend=extend)
+    jobs = JobManager(workspace, ThreadRunner(extend=extend))
     run_id = queued(workspace)
     with pytest.raises(WorkspaceError, match="not kept: train again"):
         jobs.extend(run_id, 5)
@@ -232,15 +233,10 @@ def test_more_epochs_are_for_a_run_that_has_ended_and_whose_last_epoch_is_kept(w
 
 
 def test_only_a_waiting_run_can_be_submitted(workspace):
-    jobs = JobManager(workspace, train=Trainer())
+    jobs = JobManager(workspace, ThreadRunner(train=Trainer()))
     run_id = queued(workspace)
     update_run(workspace.runs / run_id, status="done")
     with pytest.raises(WorkspaceError, match="started before"):
         jobs.submit(run_id)
     with pytest.raises(RunNotFoundError):
         jobs.submit("nothing")
-
-
-def test_there_is_one_manager_per_workspace(workspace, tmp_path):
-    assert manager(workspace)._supervisor is manager(Workspace(tmp_path))._supervisor
-    assert manager(workspace)._supervisor is not manager(Workspace(tmp_path / "other"))._supervisor

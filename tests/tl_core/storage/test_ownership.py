@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from tests.tl_core.jobs.thread_runner import ThreadRunner
 from tests.tl_core.jobs.waiting import wait_until_idle
 from tests.tl_core.small_trainings import COLOURS, import_coloured
 from tl_core.config import TrainingConfig
@@ -107,7 +108,8 @@ def test_one_queue_serves_all(room, monkeypatch):
         assert go_on.wait(30)
         update_run(path, status="done")
 
-    monkeypatch.setitem(queue._managers, room.root, JobManager(room, train=train))
+    jobs = JobManager(room, ThreadRunner(train=train))
+    monkeypatch.setattr(queue, "_queue_of_this_process", lambda: jobs)
     run = create_run(ada, TrainingConfig(), import_coloured(ada, COLOURS))
     manager(ada).submit(run.id)
     assert at_work.wait(30)
@@ -177,7 +179,8 @@ def test_another_person_cannot_end_a_run_in_the_queue(room, hers, monkeypatch, a
         asked_to_stop.append(should_stop())
         update_run(path, status="done")
 
-    monkeypatch.setitem(queue._managers, room.root, JobManager(room, train=train))
+    jobs = JobManager(room, ThreadRunner(train=train))
+    monkeypatch.setattr(queue, "_queue_of_this_process", lambda: jobs)
     second = create_run(ada, TrainingConfig(), hers.dataset)
     for run in (hers.waiting, second):
         manager(ada).submit(run.id)

@@ -7,7 +7,7 @@ import pytest
 from tests.tl_core.jobs.waiting import wait_until_idle
 from tests.tl_core.small_trainings import Trained
 from tl_core.errors import WorkspaceError
-from tl_core.jobs import JobManager
+from tl_core.jobs import JobManager, manager
 from tl_core.runs import load_run, read_events
 from tl_core.runs.progress import planned_end, trained_config
 
@@ -17,7 +17,7 @@ TWO_PHASES = {"epochs": 6, "frozen_layers": 15, "fine_tune_epochs": 3, "fine_tun
 
 @pytest.fixture
 def jobs(workspace) -> JobManager:
-    return JobManager(workspace)
+    return manager(workspace)
 
 
 def told(path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import math
 import re
@@ -13,6 +12,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.tl_core.figures.run_events import two_phase_run
+from tests.tl_core.jobs.thread_runner import ThreadRunner
 from tests.tl_core.jobs.waiting import wait_until_idle
 from tests.ui.pages_without_browser import ROOT, checked, press, run_until, texts
 from tests.ui.trained_runs import ended_run
@@ -52,8 +52,8 @@ class ScriptedTraining:
 @pytest.fixture
 def training(workspace, monkeypatch):
     scripted = ScriptedTraining()
-    jobs = JobManager(workspace, train=scripted, resume=scripted)
-    monkeypatch.setitem(importlib.import_module("tl_core.jobs.queue")._managers, workspace.root, jobs)
+    jobs = JobManager(workspace, ThreadRunner(train=scripted, resume=scripted))
+    monkeypatch.setattr("tl_core.jobs.queue._queue_of_this_process", lambda: jobs)
     scripted.jobs = jobs
     yield scripted
     scripted.go_on.set()
@@ -143,8 +143,8 @@ def test_a_cancelled_run_is_watched_until_it_is_gone(workspace, dataset, monkeyp
         ended.set()
         go_on.wait(SECONDS)
 
-    jobs = JobManager(workspace, train=end_and_tidy_up)
-    monkeypatch.setitem(importlib.import_module("tl_core.jobs.queue")._managers, workspace.root, jobs)
+    jobs = JobManager(workspace, ThreadRunner(train=end_and_tidy_up))
+    monkeypatch.setattr("tl_core.jobs.queue._queue_of_this_process", lambda: jobs)
     run = create_run(workspace, TrainingConfig(), dataset, "Cancelled")
     jobs.submit(run.id)
     assert ended.wait(SECONDS)
@@ -234,8 +234,8 @@ def test_a_run_that_has_ended_can_be_given_more_epochs(workspace, dataset, monke
         asked.append(config.epochs)
         update_run(run_path, status="done")
 
-    jobs = JobManager(workspace, extend=extend)
-    monkeypatch.setitem(importlib.import_module("tl_core.jobs.queue")._managers, workspace.root, jobs)
+    jobs = JobManager(workspace, ThreadRunner(extend=extend))
+    monkeypatch.setattr("tl_core.jobs.queue._queue_of_this_process", lambda: jobs)
     run = ended_run(workspace, dataset, "Nearly there")
     assert "Train 5 more epochs" not in [button.label for button in open_panel(run.id).button]
     (run.path / CHECKPOINT_FILE).write_bytes(b"its last epoch")

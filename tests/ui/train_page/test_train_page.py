@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import io
 import json
 import subprocess
@@ -15,6 +14,7 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from tests.tl_core.jobs.thread_runner import ThreadRunner
 from tests.tl_core.jobs.waiting import wait_until_idle
 from tl_core.backbones.outline import load_outline
 from tl_core.config import TrainingConfig
@@ -70,8 +70,8 @@ def dataset(workspace):
 @pytest.fixture
 def training(workspace, monkeypatch):
     held = HeldTraining()
-    jobs = JobManager(workspace, train=held)
-    monkeypatch.setitem(importlib.import_module("tl_core.jobs.queue")._managers, workspace.root, jobs)
+    jobs = JobManager(workspace, ThreadRunner(train=held))
+    monkeypatch.setattr("tl_core.jobs.queue._queue_of_this_process", lambda: jobs)
     yield held
     held.go_on.set()
     wait_until_idle(jobs, 30)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 
 import pytest
 
+from tests.tl_core.jobs.thread_runner import ThreadRunner
 from tests.tl_core.jobs.waiting import wait_until_idle
 from tests.ui.pages_without_browser import checked, open_page, picture, press, texts
 from tl_core.config import TrainingConfig
@@ -22,8 +22,9 @@ PAGE = "pages/2_Train.py"
 @pytest.fixture
 def jobs(workspace, monkeypatch):
     """A queue whose trainings end at once, as if stopped."""
-    queue = JobManager(workspace, train=lambda _config, _data, path, _stop: update_run(path, status="stopped"))
-    monkeypatch.setitem(importlib.import_module("tl_core.jobs.queue")._managers, workspace.root, queue)
+    runner = ThreadRunner(train=lambda _config, _data, path, _stop: update_run(path, status="stopped"))
+    queue = JobManager(workspace, runner)
+    monkeypatch.setattr("tl_core.jobs.queue._queue_of_this_process", lambda: queue)
     yield queue
     wait_until_idle(queue, 20)
 

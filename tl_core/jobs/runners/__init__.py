@@ -1,0 +1,1 @@
+"""What a training runs in: a worker process of the dashboard."""

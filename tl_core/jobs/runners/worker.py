@@ -1,0 +1,179 @@
+"""Runs trainings in worker processes, one per GPU, or one where there is none.
+
+A process of its own, because a training that crashes, hangs or fills the memory must not take the dashboard with it,
+can be ended at any moment, gives its GPU memory back, and does not share an interpreter with the pages. It stays for
+the next training: TensorFlow is imported once, and the backbone at hand.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from tl_core.jobs.runners.runner import RunningTraining
+from tl_core.machine.child_process import end_process, start_python, with_our_code
+from tl_core.machine.hardware import detect_hardware
+from tl_core.runs.record import Verb
+
+logger = logging.getLogger(__name__)
+
+MODULE: Final = "tl_core.jobs.runners.worker_process"
+GONE: Final = (
+    "The process of this training ended unexpectedly ({}). Nothing that was saved is lost: press Resume to go on "
+    "from its last saved epoch."
+)
+KILLED: Final = "it was killed, as the system does with a program when the memory is full"
+
+
+class WorkerRunner:
+    """Worker processes that are started in the background and stay warm.
+
+    Args:
+        slots: trainings at a time; one per GPU, or one, by default.
+    """
+
+    def __init__(self, slots: int | None = None) -> None:
+        self._devices = _visible_gpus()
+        self.slots = slots or max(1, len(self._devices))
+        self._lock = threading.Lock()
+        self._workers: dict[int, Worker] = {}
+
+    def warm_up(self) -> None:
+        """Start the first worker process, which imports TensorFlow with a low priority."""
+        self._worker(0)
+
+    def start(self, verb: Verb, run_path: Path, slot: int) -> RunningTraining:
+        """Begin a training in the slot's worker process, or in a new one where that is gone."""
+        return WorkerTraining(lambda: self._worker(slot), verb, str(run_path))
+
+    def close(self) -> None:
+        """End all worker processes, with what they train."""
+        with self._lock:
+            for worker in self._workers.values():
+                worker.kill()
+
+    def _worker(self, slot: int) -> Worker:
+        with self._lock:
+            worker = self._workers.get(slot)
+            if worker is None or not worker.alive:
+                device = self._devices[slot] if slot < len(self._devices) and self.slots > 1 else None
+                worker = self._workers[slot] = Worker(device)
+            return worker
+
+
+class Worker:
+    """One worker process.
+
+    Args:
+        device: the value of ``CUDA_VISIBLE_DEVICES``; None leaves it as it is.
+    """
+
+    def __init__(self, device: str | None = None) -> None:
+        gpu = {} if device is None else {"CUDA_VISIBLE_DEVICES": device}
+        self._writing = threading.Lock()
+        self._begun: str | None = None
+        self._process = start_python(
+            ["-m", MODULE],
+            {**os.environ, "PYTHONPATH": with_our_code(), "TF_CPP_MIN_LOG_LEVEL": "2", **gpu},
+            on_cpu=False,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+
+    @property
+    def pid(self) -> int:
+        """Of the process."""
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can take a training."""
+        return self._process.poll() is None
+
+    def send(self, **request: Any) -> None:
+        """Send a request; a process that is gone does not get it, and `until_ended` says so."""
+        assert self._process.stdin is not None  # noqa: S101  # it is a pipe
+        with self._writing, contextlib.suppress(OSError, ValueError):
+            self._process.stdin.write(json.dumps(request).encode() + b"\n")
+            self._process.stdin.flush()
+
+    def until_ended(self, run: str) -> str | None:
+        """Return once a training has ended; a sentence if the process has, before it could say so."""
+        assert self._process.stdout is not None  # noqa: S101  # it is a pipe
+        for line in self._process.stdout:
+            answer = json.loads(line)
+            self._begun = answer.get("begun", self._begun)
+            if answer.get("ended") == run:
+                return None
+        end_process(self._process)
+        return GONE.format(_cause(self._process.returncode))
+
+    def has_begun(self, run: str) -> bool:
+        """Whether it has taken a training."""
+        return self._begun == run
+
+    def kill(self) -> None:
+        """End the process now."""
+        end_process(self._process, grace=0)
+
+
+class WorkerTraining:
+    """A training in a worker process.
+
+    Args:
+        find_worker: gives the process, a new one where the last is gone.
+        verb: how it begins.
+        run: folder of the run.
+    """
+
+    def __init__(self, find_worker: Callable[[], Worker], verb: Verb, run: str) -> None:
+        self._find_worker = find_worker
+        self._verb = verb
+        self._run = run
+        self._ended = False
+        self._worker = self._begin()
+
+    def stop(self) -> None:
+        """Ask it to stop."""
+        self._worker.send(stop=self._run)
+
+    def kill(self) -> None:
+        """End it with its process."""
+        self._ended = True
+        self._worker.kill()
+
+    def wait(self) -> str | None:
+        """Return once it has ended; a process that died before it took the training is replaced, once."""
+        gone = self._worker.until_ended(self._run)
+        if gone is None or self._ended or self._worker.has_begun(self._run):
+            return gone
+        logger.warning("A worker process was gone before it began with %s; another one begins with it", self._run)
+        self._worker = self._begin()
+        return self._worker.until_ended(self._run)
+
+    def _begin(self) -> Worker:
+        worker = self._find_worker()
+        worker.send(verb=self._verb, run=self._run)
+        return worker
+
+
+def _cause(code: int | None) -> str:
+    if code is None or code >= 0:
+        return f"exit code {code}"
+    return KILLED if -code == signal.SIGKILL else signal.Signals(-code).name
+
+
+def _visible_gpus() -> tuple[str, ...]:
+    """The GPUs that trainings may use, as ``CUDA_VISIBLE_DEVICES`` names them."""
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if named is not None:
+        return tuple(name for name in named.split(",") if name and name != "-1")
+    return tuple(str(index) for index in range(len(detect_hardware().gpus)))
