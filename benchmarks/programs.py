@@ -18,6 +18,7 @@ from benchmarks import (
     memory,
     one_photo,
     pages,
+    start,
     trunk_throughput,
 )
 from benchmarks.estimate import PROGRAM as ESTIMATE
@@ -42,6 +43,7 @@ _ALL: Final = (
     Program("views", "augmented training with cached views", 9, cached_views.run),
     Program("photo", "one photograph, from bytes to top-5", 3, one_photo.run),
     Program("live_page", "training with a page open on the live chart", 5, live_page.run),
+    Program("start", "from the click on Start to the first epoch, and the memory of the server", 5, start.run),
     Program("evaluation", "a finished model: 2,000 images, one heat-map", 4, evaluation.run),
     Program("pages", "a cell of the confusion matrix opened, 20 runs compared", 4, pages.run),
     Program("memory", "memory at 20,000 images", 5, memory.run),
