@@ -3,8 +3,10 @@
 import streamlit as st
 
 from tl_core.data import list_datasets
+from tl_core.jobs import manager
 from tl_core.machine.hardware import detect_hardware
 from tl_core.runs import list_runs
+from tl_core.storage.workspace import Workspace
 from ui.home_page.activity import show_activity
 from ui.home_page.first_steps import show_first_steps
 from ui.shell.access.endpoints import guarded
@@ -30,4 +32,5 @@ if __name__ == "__main__":  # drawn for a visitor
             st.caption(f":material/lock: Your images stay on this machine. They are not sent anywhere. {who_sees()}")
 else:  # imported by `streamlit run app.py`: this is the server, which draws the same file as its first page
     require_protection()
+    manager(Workspace.from_environment()).open()
     app = st.App(__file__, middleware=guarded())

@@ -6,6 +6,7 @@ from tl_core.runs import list_runs, tags_of
 from tl_core.storage.workspace import Workspace
 from ui.runs_page.compare import begin_comparing, compare_runs, named_in_address
 from ui.runs_page.details import run_details
+from ui.runs_page.queue import waiting_runs
 from ui.runs_page.storage import cache_section, offer_old_runs
 from ui.runs_page.table import run_chooser, runs_filter, runs_table
 from ui.shell.errors import error_boundary
@@ -35,6 +36,7 @@ def show_all(workspace: Workspace) -> None:
         now = list_runs(workspace)
         if active and not any(run.active for run in now):
             st.rerun()  # the last one has ended: no more refreshing
+        waiting_runs(workspace, {run.id: run for run in now}, "runs-waiting")
         if shown := pick(now):
             runs_table(shown, "runs-table", open_run)
         else:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import copy
 import functools
+import logging
 import time
 from collections.abc import Callable
 
-from tl_core.errors import WorkspaceError
+from tl_core.errors import TransferLearningError, WorkspaceError
 from tl_core.jobs.runners.runner import Runner
 from tl_core.jobs.runners.worker import WorkerRunner
 from tl_core.jobs.supervisor import Job, Supervisor
@@ -19,6 +20,8 @@ from tl_core.runs.record import RunRecord, Verb, Waiting
 from tl_core.runs.store import RUNS, is_alive, require_resumable, this_process, update_run, with_more_epochs
 from tl_core.storage.ownership import is_mine
 from tl_core.storage.workspace import Workspace
+
+logger = logging.getLogger(__name__)
 
 
 class JobManager:
@@ -134,8 +137,12 @@ class JobManager:
             run for run in RUNS.list_all(self._workspace) if run.status == "queued" and run.waiting is not None
         )
         for run in waiting:
-            if not is_alive(run.owner):  # else another program has it in its queue
+            if is_alive(run.owner):
+                continue  # another program has it in its queue
+            try:
                 self._supervisor.add(update_run(run.path, owner=this_process()))
+            except TransferLearningError:  # the server begins all the same
+                logger.exception("The waiting run %s could not be taken up again", run.id)
 
     def _queue(self, run: RunRecord, verb: Verb, **changes: object) -> None:
         if self.job(run.id) is not None and run.status == "queued":

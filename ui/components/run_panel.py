@@ -18,7 +18,6 @@ from tl_core.machine.hardware import current_load
 from tl_core.runs import RunProgress, RunRecord, find_run
 from tl_core.runs.heartbeat import GIVEN_UP_AFTER, silent_seconds
 from tl_core.runs.progress import planned_end
-from tl_core.runs.store import is_hung
 from tl_core.storage.format import MISSING, count, duration, number, percent, seconds_between
 from tl_core.storage.ownership import is_mine
 from tl_core.storage.workspace import Workspace
@@ -31,6 +30,7 @@ from ui.shell.navigation import EVALUATE, PREDICT, TRAIN, go_to, page_button, pa
 from ui.state.run_feed import Feed, following
 from ui.state.training_draft import draft
 
+CUT_OFF: Final = "This run was cut off: the program was ended while it worked."
 REFRESH_SECONDS: Final = 1.0
 MORE_EPOCHS: Final = 5
 _FIGURES: Final[tuple[tuple[str, str, Callable[[float | None], str], str], ...]] = (
@@ -53,11 +53,8 @@ def run_panel(workspace: Workspace, run_id: str, *, key: str = "run") -> None:
 
 
 def may_change(workspace: Workspace, run: RunRecord) -> bool:
-    """Whether more will happen to a run.
-
-    One that has been cancelled ends first, and is thrown away after that; one that hangs may wake up.
-    """
-    return run.active or manager(workspace).job(run.id) is not None or is_hung(run)
+    """Whether more will happen to a run; one that has been cancelled ends first, and is thrown away after that."""
+    return run.active or manager(workspace).job(run.id) is not None
 
 
 @error_boundary()
@@ -123,10 +120,10 @@ def _stalled(job: Job | None, silent: float) -> str:
     said = f"**Stalled: no sign of life for {duration(round(silent))}.** Perhaps a disk or a driver does not answer. "
     if job is None:
         return said + "It may go on by itself; else end it where it was started."
-    then = f"If this stays so for {duration(GIVEN_UP_AFTER)}, the run is given up, and what waits behind it begins."
+    then = f"If it stays so for {duration(GIVEN_UP_AFTER)}, it is ended; it can go on from its last saved epoch."
     if job.stopping:
         return said + f"It cannot hear that it is to stop before it goes on. {then}"
-    return said + f"It may go on by itself. If you do not want to wait, press Stop or Cancel. {then}"
+    return said + f"It may go on by itself. {then}"
 
 
 def _format_place(run: RunRecord, progress: RunProgress) -> str:
@@ -151,10 +148,8 @@ def _finished_status(run: RunRecord, progress: RunProgress) -> None:
     text = run.error or progress.text or "This run has ended."
     if run.status == "failed":
         st.error(text, icon=":material/error:")
-    elif is_hung(run):
-        st.warning(text, icon=":material/hourglass_disabled:")
     elif run.status == "interrupted":
-        st.warning("This run was cut off: the program was ended while it worked.", icon=":material/power_off:")
+        st.warning(run.error or CUT_OFF, icon=":material/power_off:")
     elif run.has_model:
         st.success(text, icon=":material/check_circle:")
     else:
@@ -196,15 +191,7 @@ def _finished_actions(workspace: Workspace, run: RunRecord, key: str, *, mine: b
     jobs = manager(workspace)
     cut_off = run.resumable and run.status != "stopped"
     if cut_off and mine:
-        hung = is_hung(run)
-        _train_on(
-            "Resume from the last epoch",
-            lambda: jobs.resume(run.id),
-            f"{key}-resume",
-            "Possible once the program was ended and started again." if hung else None,
-            primary=True,
-            disabled=hung,
-        )
+        _train_on("Resume from the last epoch", lambda: jobs.resume(run.id), f"{key}-resume", primary=True)
     if run.has_model:
         page_button(PREDICT, "Try it on a photo", key=f"{key}-predict", primary=not cut_off, run=run.id)
         page_link(EVALUATE, "See how good it is, class by class", run=run.id)
@@ -231,14 +218,13 @@ def _train_on(
     label: str,
     start: Callable[[], None],
     key: str,
-    help: str | None,
+    help: str | None = None,
     *,
     icon: str = ":material/resume:",
     primary: bool = False,
-    disabled: bool = False,
 ) -> None:
     kind: Literal["primary", "secondary"] = "primary" if primary else "secondary"
-    if st.button(label, key=key, icon=icon, type=kind, disabled=disabled, help=help):
+    if st.button(label, key=key, icon=icon, type=kind, help=help):
         start()  # refused in a sentence where the workspace is full
         st.rerun()  # the whole page, as the panel refreshes itself from now on
 

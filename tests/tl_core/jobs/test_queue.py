@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,11 @@ from tests.tl_core.jobs.thread_runner import ThreadRunner
 from tests.tl_core.jobs.waiting import wait_until_idle
 from tests.tl_core.runs.conftest import FakeDataset
 from tl_core.config import TrainingConfig
-from tl_core.errors import ConfigError, DivergedError, RunNotFoundError, StoppedError, WorkspaceError
+from tl_core.errors import ConfigError, DivergedError, NotYoursError, RunNotFoundError, StoppedError, WorkspaceError
 from tl_core.jobs import JobManager
-from tl_core.runs import create_run, find_run, list_runs, load_run, read_events, update_run
-from tl_core.runs.record import CHECKPOINT_FILE
+from tl_core.runs import create_run, delete_run, find_run, list_runs, load_run, read_events, update_run
+from tl_core.runs.record import CHECKPOINT_FILE, Owner
+from tl_core.storage.ownership import person_id
 from tl_core.storage.workspace import Workspace
 
 PATIENCE = 30  # seconds until a condition that should come at once counts as never coming
@@ -240,3 +242,103 @@ def test_only_a_waiting_run_can_be_submitted(workspace):
         jobs.submit(run_id)
     with pytest.raises(RunNotFoundError):
         jobs.submit("nothing")
+
+
+def at_work_and_waiting(workspace, jobs, trainer, count=3):
+    """One run at work, and so many that wait."""
+    ids = [queued(workspace, f"Run {number}") for number in range(count + 1)]
+    jobs.submit(ids[0])
+    assert trainer.started.acquire(timeout=PATIENCE)
+    for run_id in ids[1:]:
+        jobs.submit(run_id)
+    return ids
+
+
+def test_waiting_runs_change_places(workspace):
+    trainer = Trainer()
+    jobs = JobManager(workspace, ThreadRunner(train=trainer))
+    first, a, b, c = at_work_and_waiting(workspace, jobs, trainer)
+    assert jobs.movable() == (a, b, c)
+    assert jobs.move(c, -1)
+    assert jobs.move(a, 1)
+    assert [job.run_id for job in jobs.jobs()] == [first, c, a, b]
+    assert not jobs.move(c, -1), "it is the first that waits"
+    assert not jobs.move(b, 1)
+    assert not jobs.move(first, 1), "it does not wait"
+    trainer.release.set()
+    wait_until_idle(jobs, PATIENCE)
+    assert trainer.began == [first, c, a, b]
+
+
+def test_what_waits_when_the_program_ends_is_taken_up_in_its_order_by_the_next(workspace):
+    trainer = Trainer()
+    jobs = JobManager(workspace, ThreadRunner(train=trainer))
+    first, a, b, c = at_work_and_waiting(workspace, jobs, trainer)
+    jobs.move(c, -1)
+    for run_id in (first, a, b, c):  # as another process finds it
+        update_run(workspace.runs / run_id, owner=Owner(pid=1, started=0.0))
+    assert [find_run(workspace, run_id).status for run_id in (first, a, b, c)] == ["interrupted", *["queued"] * 3]
+
+    after = Trainer()
+    after.release.set()
+    later = JobManager(workspace, ThreadRunner(train=after))
+    later.open()
+    wait_until_idle(later, PATIENCE)
+    assert after.began == [a, c, b]
+    trainer.release.set()
+
+
+def test_a_run_that_never_got_into_the_queue_does_not_wait(workspace):
+    run_id = queued(workspace)
+    update_run(workspace.runs / run_id, owner=Owner(pid=1, started=0.0))
+    assert find_run(workspace, run_id).status == "interrupted"
+    later = JobManager(workspace, ThreadRunner(train=Trainer()))
+    later.open()
+    assert later.jobs() == ()
+
+
+def test_what_waits_for_a_program_that_is_gone_can_be_deleted(workspace):
+    trainer = Trainer()
+    jobs = JobManager(workspace, ThreadRunner(train=trainer))
+    first, a = at_work_and_waiting(workspace, jobs, trainer, count=1)
+    with pytest.raises(WorkspaceError, match="in progress"):
+        delete_run(workspace, a)
+    update_run(workspace.runs / a, owner=Owner(pid=1, started=0.0))
+    delete_run(workspace, a)
+    assert [run.id for run in list_runs(workspace)] == [first]
+    trainer.release.set()
+    wait_until_idle(jobs, PATIENCE)
+    assert trainer.began == [first], "what was deleted is not trained"
+
+
+def test_two_at_a_time_where_there_is_room_for_two(workspace):
+    trainer = Trainer()
+    jobs = JobManager(workspace, ThreadRunner(slots=2, train=trainer))
+    ids = [queued(workspace) for _ in range(4)]
+    for run_id in ids:
+        jobs.submit(run_id)
+    for _ in range(2):
+        assert trainer.started.acquire(timeout=PATIENCE)
+    assert [job.position for job in jobs.jobs()] == [0, 0, 1, 2]
+    trainer.release.set()
+    wait_until_idle(jobs, PATIENCE)
+    assert trainer.most_at_once == 2
+
+
+def test_nobody_is_moved_behind_somebody_else(workspace):
+    trainer = Trainer()
+    jobs = JobManager(workspace, ThreadRunner(train=trainer))
+    ada, eve = (
+        replace(workspace, person=person_id(workspace, name)) for name in ("ada@example.org", "eve@example.org")
+    )
+    ids = [queued(ada), queued(ada), queued(eve), queued(ada)]
+    for run_id, person in zip(ids, (ada, ada, eve, ada), strict=True):
+        jobs.of(person).submit(run_id)
+    assert trainer.started.acquire(timeout=PATIENCE)
+    with pytest.raises(NotYoursError):
+        jobs.of(eve).move(ids[1], 1)
+    assert not jobs.of(eve).move(ids[2], -1)
+    assert jobs.of(ada).move(ids[3], -1)
+    assert [job.run_id for job in jobs.jobs()] == [ids[0], ids[3], ids[2], ids[1]]
+    trainer.release.set()
+    wait_until_idle(jobs, PATIENCE)

@@ -1,0 +1,62 @@
+"""The trainings that wait: their order, and the buttons that change it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import streamlit as st
+
+from tl_core.jobs import manager
+from tl_core.runs import RunRecord
+from tl_core.storage.format import count
+from tl_core.storage.workspace import Workspace
+from ui.components.markdown import plain
+from ui.shell.errors import error_boundary
+
+
+def waiting_runs(workspace: Workspace, runs: Mapping[str, RunRecord], key: str) -> None:
+    """Draw what waits, in its order; nothing where nothing does.
+
+    Args:
+        workspace: of the queue.
+        runs: all that the person may see, by id; what is somebody else's alone is not named.
+        key: prefix of the controls' keys.
+    """
+    jobs = manager(workspace)
+    waiting = [job.run_id for job in jobs.jobs() if job.position]
+    mine = jobs.movable()
+    if not waiting:
+        return
+    with st.container(border=True, gap="xsmall"):
+        st.markdown(f"**{count(len(waiting), 'training waits', 'trainings wait')}**, in this order")
+        for place, run_id in enumerate(waiting, start=1):
+            with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+                name = plain(runs[run_id].name) if run_id in runs else "Somebody else's training"
+                st.markdown(f"{place}. {name}", width="stretch")
+                if run_id in mine:
+                    _buttons(workspace, run_id, mine, f"{key}-{run_id}")
+
+
+def _buttons(workspace: Workspace, run_id: str, mine: tuple[str, ...], key: str) -> None:
+    jobs = manager(workspace)
+    for icon, text, steps, end in (
+        (":material/arrow_upward:", "Train it earlier", -1, mine[0]),
+        (":material/arrow_downward:", "Train it later", 1, mine[-1]),
+    ):
+        st.button(
+            "",
+            key=f"{key}-{steps}",
+            icon=icon,
+            help=text,
+            disabled=run_id == end,
+            on_click=error_boundary()(jobs.move),
+            args=(run_id, steps),
+        )
+    st.button(
+        "Withdraw",
+        key=f"{key}-withdraw",
+        icon=":material/remove_from_queue:",
+        help="It does not wait any longer. Its settings stay in the list of runs.",
+        on_click=error_boundary()(jobs.stop),
+        args=(run_id,),
+    )
