@@ -11,6 +11,7 @@ import functools
 import logging
 import time
 from collections.abc import Callable
+from operator import itemgetter
 
 from tl_core.errors import TransferLearningError, WorkspaceError
 from tl_core.jobs.runners.runner import Runner
@@ -133,12 +134,12 @@ class JobManager:
     def open(self) -> None:
         """Take up what has waited when the last program ended, and prepare for a training; returns at once."""
         self._supervisor.warm_up()
-        waiting = (
-            run for run in RUNS.list_all(self._workspace) if run.status == "queued" and run.waiting is not None
-        )
-        for run in waiting:
-            if is_alive(run.owner):
-                continue  # another program has it in its queue
+        left = [
+            (run.waiting.place, run)
+            for run in RUNS.list_all(self._workspace)
+            if run.status == "queued" and run.waiting is not None and not is_alive(run.owner)
+        ]
+        for _, run in sorted(left, key=itemgetter(0)):
             try:
                 self._supervisor.add(update_run(run.path, owner=this_process()))
             except TransferLearningError:  # the server begins all the same

@@ -123,7 +123,7 @@ def _stalled(job: Job | None, silent: float) -> str:
     then = f"If it stays so for {duration(GIVEN_UP_AFTER)}, it is ended; it can go on from its last saved epoch."
     if job.stopping:
         return said + f"It cannot hear that it is to stop before it goes on. {then}"
-    return said + f"It may go on by itself. {then}"
+    return said + f"It may go on by itself. If you do not want to wait, press Stop or Cancel. {then}"
 
 
 def _format_place(run: RunRecord, progress: RunProgress) -> str:
