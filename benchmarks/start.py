@@ -54,7 +54,7 @@ def run(session: Session) -> Iterator[Result]:
 
 
 def _median(found: list[Measured], name: str) -> float:
-    return statistics.median(one[name] for one in found)
+    return float(statistics.median(one[name] for one in found))
 
 
 def start_on_pages(dataset: str, workspace: str, config: dict[str, Any]) -> Measured:
@@ -82,7 +82,7 @@ def _seconds_to_first_epoch(page: Page, room: Workspace, address: str, patterns:
             epochs = [event["t"] for event in read_events(run.folder.events_file) if event["kind"] == "epoch"]
             first = epochs[0] if epochs else None
             if first is not None and not run.active:
-                return first - began
+                return float(first - began)
     raise BenchmarkError(f"There was no first epoch within {EPOCH_SECONDS} s.")
 
 

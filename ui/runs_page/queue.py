@@ -38,7 +38,6 @@ def waiting_runs(workspace: Workspace, runs: Mapping[str, RunRecord], key: str) 
 
 
 def _buttons(workspace: Workspace, run_id: str, mine: tuple[str, ...], key: str) -> None:
-    jobs = manager(workspace)
     for icon, text, steps, end in (
         (":material/arrow_upward:", "Train it earlier", -1, mine[0]),
         (":material/arrow_downward:", "Train it later", 1, mine[-1]),
@@ -49,14 +48,24 @@ def _buttons(workspace: Workspace, run_id: str, mine: tuple[str, ...], key: str)
             icon=icon,
             help=text,
             disabled=run_id == end,
-            on_click=error_boundary()(jobs.move),
-            args=(run_id, steps),
+            on_click=_move,
+            args=(workspace, run_id, steps),
         )
     st.button(
         "Withdraw",
         key=f"{key}-withdraw",
         icon=":material/remove_from_queue:",
         help="It does not wait any longer. Its settings stay in the list of runs.",
-        on_click=error_boundary()(jobs.stop),
-        args=(run_id,),
+        on_click=_withdraw,
+        args=(workspace, run_id),
     )
+
+
+@error_boundary()
+def _move(workspace: Workspace, run_id: str, steps: int) -> None:
+    manager(workspace).move(run_id, steps)
+
+
+@error_boundary()
+def _withdraw(workspace: Workspace, run_id: str) -> None:
+    manager(workspace).stop(run_id)

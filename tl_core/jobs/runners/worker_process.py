@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import json
 import logging
 import os
@@ -70,7 +71,7 @@ def main() -> None:
         request = requests.trainings.get()
         run = request["run"]
         _say(answers, begun=run)
-        run_training(verbs[request["verb"]], Path(run), lambda run=run: requests.stopped(run))
+        run_training(verbs[request["verb"]], Path(run), functools.partial(requests.stopped, run))
         _say(answers, ended=run)
 
 
