@@ -36,6 +36,7 @@ VERBS: Final[tuple[Verb, ...]] = (
         train.train_run,
         argument("--data", required=True, help="dataset id, folder, zip or sample set", **_DATA),
         argument("--name", help="name of the run"),
+        train.RUNNER,
         *train.CONFIG_ARGUMENTS,
     ),
     Verb(
@@ -92,6 +93,7 @@ VERBS: Final[tuple[Verb, ...]] = (
         train.resume_run,
         RUN,
         argument("--more", type=int, metavar="EPOCHS", help="train so many more epochs of its last phase"),
+        train.RUNNER,
     ),
     Verb(
         "runs",

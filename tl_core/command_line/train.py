@@ -14,16 +14,19 @@ from types import FrameType
 from typing import Any, Final
 
 from tl_core.command_line.import_data import find_or_import
-from tl_core.command_line.verb import DONE, STOPPED, Argument, Output, argument
+from tl_core.command_line.verb import DONE, STOPPED, UNEXPECTED, Argument, Output, argument
 from tl_core.config import AUGMENTATION_LEVELS, SETTINGS, AugmentationConfig, HeadConfig, Setting, TrainingConfig
 from tl_core.config.presets import DEFAULT_PRESET, PRESETS
 from tl_core.config.setting import MAX_DENSE_LAYERS, parse_units
-from tl_core.errors import ConfigError, WorkspaceError
-from tl_core.machine.progress import ShouldStop
+from tl_core.errors import ConfigError, StoppedError, TransferLearningError, WorkspaceError
+from tl_core.jobs.runners.worker import WorkerRunner
 from tl_core.planning import plan_training
 from tl_core.runs import EventReader, RunRecord, create_run, find_run, load_run, update_run
 from tl_core.runs.evaluations import read_metrics
-from tl_core.runs.store import require_resumable, with_more_epochs
+from tl_core.runs.progress import read_progress
+from tl_core.runs.record import Mode
+from tl_core.runs.store import UNEXPECTED as UNEXPECTED_ERROR
+from tl_core.runs.store import end_run, require_resumable, with_more_epochs
 from tl_core.storage.files import read_json
 from tl_core.storage.format import percent
 from tl_core.storage.workspace import Workspace
@@ -31,8 +34,13 @@ from tl_core.storage.workspace import Workspace
 FINE_TUNE_EPOCHS: Final = 10  # where layers are unfrozen and no epochs are given
 _INTERVAL: Final = 0.5  # seconds between two reads of the events
 
-Train = Callable[[TrainingConfig, Path, Path, ShouldStop], None]
-"""Of `tl_core.training`: the configuration, the folders of the dataset and of the run, and what asks it to stop."""
+RUNNERS: Final = ("here", "worker")
+RUNNER: Final = argument(
+    "--runner",
+    choices=RUNNERS,
+    default=RUNNERS[0],
+    help="what trains: this process, or a worker process that a crash or a full memory takes alone",
+)
 
 # Set by options of their own, or by none.
 _WITHOUT_OPTION: Final = ("preset", "class_weights", "head.batch_norm")
@@ -125,10 +133,7 @@ def train_run(options: argparse.Namespace, workspace: Workspace, output: Output)
     dataset = find_or_import(workspace, options.data, output)
     if problems := plan_training(config, dataset, workspace).problems:
         raise ConfigError(problems[0])
-    run = create_run(workspace, config, dataset, options.name)
-    from tl_core.training import train
-
-    return _run_and_report(run, train, output)
+    return _run_and_report(create_run(workspace, config, dataset, options.name), "train", options.runner, output)
 
 
 def resume_run(options: argparse.Namespace, workspace: Workspace, output: Output) -> int:
@@ -140,9 +145,7 @@ def resume_run(options: argparse.Namespace, workspace: Workspace, output: Output
         raise ConfigError(f"--more takes a number of epochs of at least 1. Received: {options.more}.")
     else:
         run = update_run(run.path, config=with_more_epochs(run, options.more))
-    from tl_core.training import extend, resume
-
-    return _run_and_report(run, resume if options.more is None else extend, output)
+    return _run_and_report(run, "resume" if options.more is None else "extend", options.runner, output)
 
 
 def calibrate(options: argparse.Namespace, workspace: Workspace, output: Output) -> int:
@@ -156,8 +159,8 @@ def calibrate(options: argparse.Namespace, workspace: Workspace, output: Output)
     return output.result({"backbone": config.backbone, "seconds": asdict(speed)}, [line])
 
 
-def _run_and_report(run: RunRecord, train: Train, output: Output) -> int:
-    """Train in this thread, print the progress on standard error and the outcome on standard output.
+def _run_and_report(run: RunRecord, mode: Mode, runner: str, output: Output) -> int:
+    """Train, print the progress on standard error and the outcome on standard output.
 
     Raises:
         TransferLearningError: the training could not go on.
@@ -166,13 +169,54 @@ def _run_and_report(run: RunRecord, train: Train, output: Output) -> int:
     output.say(f"Run {run.id}")
     stop = threading.Event()
     with _stopping_on_signals(stop, output), _telling(run.folder.events_file, output):
-        train(run.config, run.dataset_path, run.path, stop.is_set)
+        gone = _train_in_worker(run, mode, stop) if runner == "worker" else _train_here(run, mode, stop)
+    if gone is not None:
+        output.say(gone)
+        return UNEXPECTED
     run = load_run(run.path)
     values = outcome(run)
     shares = {"validation": values["val_accuracy"], "test": values["test_accuracy"]}
     lines = [f"{label} accuracy {percent(share)}" for label, share in shares.items() if share is not None]
     code = DONE if run.status == "done" else STOPPED
     return output.result(values, [f"{run.status}: {run.folder.model_file}", *lines], code)
+
+
+def _train_here(run: RunRecord, mode: Mode, stop: threading.Event) -> None:
+    import tl_core.training  # TensorFlow, which a wrong option does without
+
+    getattr(tl_core.training, mode)(run.config, run.dataset_path, run.path, stop.is_set)
+
+
+def _train_in_worker(run: RunRecord, mode: Mode, stop: threading.Event) -> str | None:
+    """Train in a worker process; returns a sentence if it died.
+
+    Raises:
+        TransferLearningError: the training could not go on.
+        StoppedError: stopped before there was a model.
+    """
+    runner = WorkerRunner(slots=1)
+    try:
+        training = runner.start(mode, run.path, slot=0)
+
+        def pass_on() -> None:
+            stop.wait()
+            training.stop()
+
+        threading.Thread(target=pass_on, name="stop", daemon=True).start()
+        gone = training.wait()
+    finally:
+        runner.close()
+    if gone is not None:
+        end_run(run.path, "interrupted", gone)
+        return gone
+    ended = load_run(run.path)
+    if ended.status == "failed":
+        if ended.error == UNEXPECTED_ERROR:
+            return ended.error
+        raise TransferLearningError(ended.error)
+    if ended.status == "stopped" and not ended.has_model:
+        raise StoppedError(read_progress(ended).text)
+    return None
 
 
 def outcome(run: RunRecord) -> dict[str, Any]:

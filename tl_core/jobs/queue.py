@@ -17,7 +17,7 @@ from tl_core.errors import TransferLearningError, WorkspaceError
 from tl_core.jobs.runners.runner import Runner
 from tl_core.jobs.runners.worker import WorkerRunner
 from tl_core.jobs.supervisor import Job, Supervisor
-from tl_core.runs.record import RunRecord, Verb, Waiting
+from tl_core.runs.record import Mode, RunRecord, Waiting
 from tl_core.runs.store import RUNS, is_alive, require_resumable, this_process, update_run, with_more_epochs
 from tl_core.storage.ownership import is_mine
 from tl_core.storage.workspace import Workspace
@@ -145,11 +145,11 @@ class JobManager:
             except TransferLearningError:  # the server begins all the same
                 logger.exception("The waiting run %s could not be taken up again", run.id)
 
-    def _queue(self, run: RunRecord, verb: Verb, **changes: object) -> None:
+    def _queue(self, run: RunRecord, mode: Mode, **changes: object) -> None:
         if self.job(run.id) is not None and run.status == "queued":
             return
         self._supervisor.wait_until_let_go(run.id)
-        waiting = Waiting(verb, time.time())
+        waiting = Waiting(mode, time.time())
         self._supervisor.add(
             update_run(
                 run.path,

@@ -119,8 +119,8 @@ class Supervisor:
                 return False
             one, other = found[first], found[second]
             one.waiting, other.waiting = (
-                Waiting(one.waiting.verb, other.waiting.place),
-                Waiting(other.waiting.verb, one.waiting.place),
+                Waiting(one.waiting.mode, other.waiting.place),
+                Waiting(other.waiting.mode, one.waiting.place),
             )
             for entry in (one, other):
                 update_run(entry.path, waiting=entry.waiting)
@@ -216,7 +216,7 @@ class Supervisor:
         Heartbeat(RunFolder(entry.path), self._clock).slow_step()  # TensorFlow may have to be loaded first
         entry.hang_detector = HangDetector(RunFolder(entry.path), LOOK_EVERY, self._clock())
         with self._changed:
-            training = entry.training = self._runner.start(entry.waiting.verb, entry.path, slot)
+            training = entry.training = self._runner.start(entry.waiting.mode, entry.path, slot)
             if entry.stopping:
                 self._tell_to_end(entry, training)
         gone = training.wait()

@@ -10,7 +10,7 @@ from tl_core.config import TrainingConfig
 from tl_core.storage.workspace import Workspace, short_id
 
 Status = Literal["queued", "running", "done", "stopped", "failed", "interrupted"]
-Verb = Literal["train", "resume", "extend"]
+Mode = Literal["train", "resume", "extend"]
 """How a training begins: from nothing, from its last saved epoch, or with more epochs than were planned."""
 
 ACTIVE: Final[frozenset[str]] = frozenset({"queued", "running"})
@@ -66,7 +66,7 @@ class Owner:
 class Waiting:
     """The place of a queued run, kept in its folder so that the queue outlives the program."""
 
-    verb: Verb
+    mode: Mode
     place: float  # the smaller one is trained earlier; Unix seconds at which it was queued, until it is moved
 
 

@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 
 from tl_core.jobs.runners.runner import TrainFunction, run_training
-from tl_core.runs.record import Verb
+from tl_core.runs.record import Mode
 
 GONE = "What ran it is gone."
 
@@ -21,9 +21,9 @@ class ThreadRunner:
     def warm_up(self) -> None:
         """Threads are warm."""
 
-    def start(self, verb: Verb, run_path: Path, slot: int) -> ThreadTraining:
+    def start(self, mode: Mode, run_path: Path, slot: int) -> ThreadTraining:
         """Begin."""
-        return ThreadTraining(self._functions[verb], run_path)
+        return ThreadTraining(self._functions[mode], run_path)
 
 
 class ThreadTraining:

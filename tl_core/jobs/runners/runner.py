@@ -10,7 +10,7 @@ from typing import Protocol, TypeAlias
 from tl_core.config import TrainingConfig
 from tl_core.errors import TransferLearningError
 from tl_core.runs import load_run
-from tl_core.runs.record import Verb
+from tl_core.runs.record import Mode
 from tl_core.runs.store import end_run, ending_of
 
 logger = logging.getLogger(__name__)
@@ -46,11 +46,11 @@ class Runner(Protocol):
     def warm_up(self) -> None:
         """Prepare for a first training; returns at once."""
 
-    def start(self, verb: Verb, run_path: Path, slot: int) -> RunningTraining:
+    def start(self, mode: Mode, run_path: Path, slot: int) -> RunningTraining:
         """Begin a training; returns at once.
 
         Args:
-            verb: how it begins.
+            mode: how it begins.
             run_path: folder of the run.
             slot: in 0 ... `slots` - 1; no other training of this runner has it now.
         """

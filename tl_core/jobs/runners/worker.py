@@ -21,7 +21,7 @@ from typing import Any, Final
 from tl_core.jobs.runners.runner import RunningTraining
 from tl_core.machine.child_process import end_process, start_python, with_our_code
 from tl_core.machine.hardware import detect_hardware
-from tl_core.runs.record import Verb
+from tl_core.runs.record import Mode
 
 logger = logging.getLogger(__name__)
 
@@ -50,9 +50,9 @@ class WorkerRunner:
         """Start the first worker process, which imports TensorFlow with a low priority."""
         self._worker(0)
 
-    def start(self, verb: Verb, run_path: Path, slot: int) -> RunningTraining:
+    def start(self, mode: Mode, run_path: Path, slot: int) -> RunningTraining:
         """Begin a training in the slot's worker process, or in a new one where that is gone."""
-        return WorkerTraining(lambda: self._worker(slot), verb, str(run_path))
+        return WorkerTraining(lambda: self._worker(slot), mode, str(run_path))
 
     def close(self) -> None:
         """End all worker processes, with what they train."""
@@ -130,13 +130,13 @@ class WorkerTraining:
 
     Args:
         find_worker: gives the process, a new one where the last is gone.
-        verb: how it begins.
+        mode: how it begins.
         run: folder of the run.
     """
 
-    def __init__(self, find_worker: Callable[[], Worker], verb: Verb, run: str) -> None:
+    def __init__(self, find_worker: Callable[[], Worker], mode: Mode, run: str) -> None:
         self._find_worker = find_worker
-        self._verb = verb
+        self._verb = mode
         self._run = run
         self._ended = False
         self._worker = self._begin()
@@ -161,7 +161,7 @@ class WorkerTraining:
 
     def _begin(self) -> Worker:
         worker = self._find_worker()
-        worker.send(verb=self._verb, run=self._run)
+        worker.send(mode=self._verb, run=self._run)
         return worker
 
 

@@ -2,7 +2,7 @@
 
 It reads requests from its standard input and answers on its standard output, one JSON object per line:
 
-- ``{"verb": "train", "run": PATH}`` begins a training, ``{"stop": PATH}`` asks it to stop;
+- ``{"mode": "train", "run": PATH}`` begins a training, ``{"stop": PATH}`` asks it to stop;
 - ``{"ready": PID}`` once it can train at once, ``{"begun": PATH}`` and ``{"ended": PATH}`` around each training.
 
 It ends with its standard input, so with the program that started it, however that ended.
@@ -64,14 +64,14 @@ def main() -> None:
     lower_process_priority()
     from tl_core.training import extend, resume, train
 
-    verbs: dict[str, TrainFunction] = {"train": train, "resume": resume, "extend": extend}
+    modes: dict[str, TrainFunction] = {"train": train, "resume": resume, "extend": extend}
     _warm_up()
     _say(answers, ready=os.getpid())
     while True:
         request = requests.trainings.get()
         run = request["run"]
         _say(answers, begun=run)
-        run_training(verbs[request["verb"]], Path(run), functools.partial(requests.stopped, run))
+        run_training(modes[request["mode"]], Path(run), functools.partial(requests.stopped, run))
         _say(answers, ended=run)
 
 
