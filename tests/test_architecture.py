@@ -305,5 +305,5 @@ def test_a_configuration_passes_through_few_modules_on_its_way_to_a_saved_model(
         todo += new
     assert "tl_core.training.saving" in on_the_way
     holders = sorted(name for name in on_the_way if has_a_config(paths[name]))
-    assert {"tl_core.jobs.queue", "tl_core.training.run", "tl_core.models.classifier"} <= set(holders)
+    assert {"tl_core.jobs.runners.runner", "tl_core.training.run", "tl_core.models.classifier"} <= set(holders)
     assert len(holders) <= MAX_CONFIG_MODULES, holders

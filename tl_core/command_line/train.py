@@ -169,7 +169,7 @@ def _run_and_report(run: RunRecord, mode: Mode, runner: str, output: Output) -> 
     output.say(f"Run {run.id}")
     stop = threading.Event()
     with _stopping_on_signals(stop, output), _telling(run.folder.events_file, output):
-        gone = _train_in_worker(run, mode, stop) if runner == "worker" else _train_here(run, mode, stop)
+        gone = (_train_in_worker if runner == "worker" else _train_here)(run, mode, stop)
     if gone is not None:
         output.say(gone)
         return UNEXPECTED
@@ -181,10 +181,12 @@ def _run_and_report(run: RunRecord, mode: Mode, runner: str, output: Output) -> 
     return output.result(values, [f"{run.status}: {run.folder.model_file}", *lines], code)
 
 
-def _train_here(run: RunRecord, mode: Mode, stop: threading.Event) -> None:
+def _train_here(run: RunRecord, mode: Mode, stop: threading.Event) -> str | None:
+    """Train in this thread; never with a sentence."""
     import tl_core.training  # TensorFlow, which a wrong option does without
 
     getattr(tl_core.training, mode)(run.config, run.dataset_path, run.path, stop.is_set)
+    return None
 
 
 def _train_in_worker(run: RunRecord, mode: Mode, stop: threading.Event) -> str | None:
