@@ -77,12 +77,13 @@ def page_setup(title: str, icon: str, *, lead: str | None = None) -> Iterator[Wo
 def protect_keras_state() -> None:
     """Stop Streamlit from calling ``keras.backend.clear_session`` after every script run.
 
-    Streamlit does so, for all threads, as soon as anything has imported Keras. It was made for scripts that build a
-    model on every run; here it would throw away the state of the model that the training thread works on, and
-    take a good part of every second from it. There is no setting for it. May be called any number of times.
+    Streamlit does so as soon as anything has imported Keras, as a first prediction does. It was made for scripts that
+    build a model on every run; here it would take some tenths of a second from every page, for all visitors, and the
+    state of a model that another visitor has just opened. There is no setting for it. May be called any number of
+    times.
     """
     if not hasattr(script_runner, _CLEANER):
-        logger.warning("This version of Streamlit may clear Keras' state during a training.")
+        logger.warning("This version of Streamlit may clear Keras' state after every page, which is slow.")
     setattr(script_runner, _CLEANER, _leave_everything)
 
 

@@ -8,7 +8,7 @@ from streamlit.runtime.scriptrunner import script_runner
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 
-# Runs a page with Keras loaded and prints whether the settings that a training thread relies on are still there.
+# Runs a page with Keras loaded and prints whether the settings of Keras are still there.
 PAGE_WITH_KERAS = """
 import keras
 from streamlit.testing.v1 import AppTest
