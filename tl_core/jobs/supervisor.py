@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 LOOK_EVERY: Final = 5.0  # seconds between two looks for a heartbeat
 CANCEL_SECONDS: Final = 0.2  # that a cancelled training has to end by itself, before its process is killed
+LET_GO_SECONDS: Final = 2.0  # that recording the end of a run takes at most
 
 HUNG: Final = (
     "This training hung: it gave no sign of life for minutes, so it was ended. Nothing that was saved is lost: press "
@@ -42,7 +43,7 @@ class Job:
     stopping: bool  # a stop or cancel was requested
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Entry:
     run_id: str
     path: Path
@@ -89,7 +90,7 @@ class Supervisor:
     def wait_until_let_go(self, run_id: str) -> None:
         """Return once no training works on a run: one that was just cut off may still be recorded as such."""
         with self._changed:
-            self._changed.wait_for(lambda: all(entry.run_id != run_id for entry in self._working), CANCEL_SECONDS)
+            self._changed.wait_for(lambda: all(entry.run_id != run_id for entry in self._working), LET_GO_SECONDS)
 
     def end(self, run_id: str, *, discard: bool) -> bool:
         """Stop a run, and if ``discard`` delete it; returns whether it was in the queue."""
@@ -143,17 +144,17 @@ class Supervisor:
             The ids of the ended ones.
         """
         with self._changed:
-            working = list(self._working)
-        ended = []
-        for entry in working:
-            detector = entry.hang_detector
-            if entry.hung or entry.training is None or detector is None or not detector.too_long(self._clock()):
-                continue
-            logger.error("Run %s gave no sign of life for %.0f s and is ended", entry.run_id, detector.seconds)
-            entry.hung = True
-            entry.training.kill()
-            ended.append(entry.run_id)
-        return ended
+            hung = [
+                entry
+                for entry in self._working
+                if not entry.hung and entry.hang_detector and entry.hang_detector.too_long(self._clock())
+            ]
+            for entry in hung:
+                logger.error("Run %s gave no sign of life for minutes and is ended", entry.run_id)
+                entry.hung = True
+                if entry.training is not None:
+                    entry.training.kill()
+        return [entry.run_id for entry in hung]
 
     def _tell_to_end(self, entry: _Entry, training: RunningTraining) -> None:
         training.stop()
@@ -161,10 +162,9 @@ class Supervisor:
             return
 
         def kill_if_at_work() -> None:
-            with self._changed:
-                at_work = entry in self._working
-            if at_work:
-                training.kill()
+            with self._changed:  # else the next training could have begun in the same process
+                if entry in self._working:
+                    training.kill()
 
         timer = threading.Timer(CANCEL_SECONDS, kill_if_at_work)
         timer.daemon = True

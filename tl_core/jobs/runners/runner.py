@@ -26,7 +26,7 @@ class RunningTraining(Protocol):
         """Ask it to stop and keep its best model so far; returns at once, and does nothing once it has ended."""
 
     def kill(self) -> None:
-        """End it now, whatever it is doing; nothing is saved that is not on the disk already."""
+        """End it now, whatever it is doing; returns at once. Nothing is saved that is not on the disk already."""
 
     def wait(self) -> str | None:
         """Return once it has ended.

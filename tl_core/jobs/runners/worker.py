@@ -58,7 +58,7 @@ class WorkerRunner:
         """End all worker processes, with what they train."""
         with self._lock:
             for worker in self._workers.values():
-                worker.kill()
+                worker.close()
 
     def _worker(self, slot: int) -> Worker:
         with self._lock:
@@ -121,7 +121,11 @@ class Worker:
         return self._begun == run
 
     def kill(self) -> None:
-        """End the process now."""
+        """End the process now; returns at once, and `until_ended` once it is gone."""
+        self._process.kill()
+
+    def close(self) -> None:
+        """End the process and wait until it is gone."""
         end_process(self._process, grace=0)
 
 
