@@ -144,11 +144,11 @@ class Supervisor:
             The ids of the ended ones.
         """
         with self._changed:
-            hung = [
-                entry
-                for entry in self._working
-                if not entry.hung and entry.hang_detector and entry.hang_detector.too_long(self._clock())
-            ]
+            working = [entry for entry in self._working if entry.hang_detector and not entry.hung]
+        # Read without the lock: the disk may be what hangs.
+        silent = [entry for entry in working if entry.hang_detector and entry.hang_detector.too_long(self._clock())]
+        with self._changed:
+            hung = [entry for entry in silent if entry in self._working]
             for entry in hung:
                 logger.error("Run %s gave no sign of life for minutes and is ended", entry.run_id)
                 entry.hung = True
