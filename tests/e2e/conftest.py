@@ -24,9 +24,9 @@ def browser() -> Iterator[Browser]:
         running.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def start_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., App]]:
-    """Start a server of its own, with an empty workspace; stopped at the end of the tests."""
+    """Start a server of its own, with an empty workspace; it ends after the tests of a file."""
     with contextlib.ExitStack() as stack:
 
         def start(**environment: str) -> App:

@@ -60,7 +60,7 @@ def kill_often(jobs, workspace, dataset, kills, seed):
             kills -= 1
             cut_off = find_run(workspace, run_id)
             assert cut_off.status == "interrupted"
-            assert "press Resume" in cut_off.error
+            assert "press Resume" in cut_off.interruption
             assert damage_of(cut_off) is None
             jobs.resume(run_id)
         wait_until_idle(jobs, PATIENCE)

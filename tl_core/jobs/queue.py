@@ -11,6 +11,7 @@ import functools
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from operator import itemgetter
 
 from tl_core.errors import TransferLearningError, WorkspaceError
@@ -51,7 +52,10 @@ class JobManager:
         run = RUNS.find_mine(self._workspace, run_id)
         if run.status != "queued":
             raise WorkspaceError(f"“{run.name}” has been started before; start a new training instead.")
-        self._queue(run, "train")
+        try:
+            self._queue(run, "train")
+        except WorkspaceError:  # a full disk: it waits in memory alone, and its training says why it failed
+            self._supervisor.add(replace(run, waiting=Waiting("train", time.time())))
 
     def resume(self, run_id: str) -> None:
         """Queue a run that was interrupted or stopped; it goes on from its last saved epoch to its planned end.
@@ -158,6 +162,7 @@ class JobManager:
                 owner=this_process(),
                 finished=None,
                 error=None,
+                interruption=None,
                 waiting=waiting,
             )
         )

@@ -109,6 +109,7 @@ class RunRecord:
     device: str | None = None  # what it ran on, in words
     best: Best | None = None
     error: str | None = None  # one sentence, if the run failed
+    interruption: str | None = None  # one sentence, if what trained it ended in mid-run while somebody watched
     model_sha256: str | None = None  # of best.keras
     next_model: KeptModel | None = None  # about to become best.keras; known of a run in progress alone
     owner: Owner | None = None

@@ -208,8 +208,9 @@ def end_run(path: Path, status: Status, text: str) -> bool:
                 record = _read(path)  # as written: the process that worked on it may be gone by now
                 if not record.active:
                     return
-                error = None if status == "stopped" else text
-                _write(replace(record, status=status, finished=now(), error=error))
+                error = text if status == "failed" else None
+                interruption = text if status == "interrupted" else None
+                _write(replace(record, status=status, finished=now(), error=error, interruption=interruption))
                 ended = True
         with EventLog(RunFolder(path).events_file) as events:
             events.write("end", status=status, text=text)

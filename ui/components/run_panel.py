@@ -149,7 +149,7 @@ def _finished_status(run: RunRecord, progress: RunProgress) -> None:
     if run.status == "failed":
         st.error(text, icon=":material/error:")
     elif run.status == "interrupted":
-        st.warning(run.error or CUT_OFF, icon=":material/power_off:")
+        st.warning(run.interruption or CUT_OFF, icon=":material/power_off:")
     elif run.has_model:
         st.success(text, icon=":material/check_circle:")
     else:

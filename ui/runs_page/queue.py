@@ -38,15 +38,14 @@ def waiting_runs(workspace: Workspace, runs: Mapping[str, RunRecord], key: str) 
 
 
 def _buttons(workspace: Workspace, run_id: str, mine: tuple[str, ...], key: str) -> None:
-    for icon, text, steps, end in (
-        (":material/arrow_upward:", "Train it earlier", -1, mine[0]),
-        (":material/arrow_downward:", "Train it later", 1, mine[-1]),
+    for label, icon, steps, end in (
+        ("Earlier", ":material/arrow_upward:", -1, mine[0]),
+        ("Later", ":material/arrow_downward:", 1, mine[-1]),
     ):
         st.button(
-            "",
+            label,
             key=f"{key}-{steps}",
             icon=icon,
-            help=text,
             disabled=run_id == end,
             on_click=_move,
             args=(workspace, run_id, steps),

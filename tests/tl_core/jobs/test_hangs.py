@@ -98,7 +98,7 @@ def test_what_waits_goes_on_and_the_hanging_run_is_interrupted(workspace, datase
     wait_until_idle(jobs, PATIENCE)
     assert find_run(workspace, second).status == "done"
     run = find_run(workspace, first)
-    assert (run.status, run.error) == ("interrupted", HUNG)
+    assert (run.status, run.interruption) == ("interrupted", HUNG)
 
 
 def test_a_cancelled_run_that_hangs_is_thrown_away_at_once(workspace, dataset, clock, hanging):
@@ -148,7 +148,7 @@ def test_a_real_process_that_answers_to_nothing(workspace, dataset, clock):
     wait_until_idle(jobs, PATIENCE)
     assert find_run(workspace, second).status == "done"
     run = find_run(workspace, first)
-    assert (run.status, run.error) == ("interrupted", HUNG)
+    assert (run.status, run.interruption) == ("interrupted", HUNG)
     jobs.resume(first)
     wait_until(lambda: find_run(workspace, first).status == "running")
     jobs.stop(first)

@@ -98,12 +98,12 @@ def test_a_killed_process_interrupts_its_run_alone(jobs, workspace, dataset):
     killed = find_run(workspace, first).owner
     began = time.monotonic()
     os.kill(killed.pid, signal.SIGKILL)
-    wait_until(lambda: find_run(workspace, first).error)
+    wait_until(lambda: find_run(workspace, first).interruption)
     assert time.monotonic() - began < INTERRUPTED_WITHIN
     run = find_run(workspace, first)
     assert run.status == "interrupted"
-    assert KILLED in run.error
-    assert "press Resume" in run.error
+    assert KILLED in run.interruption
+    assert "press Resume" in run.interruption
     wait_until(lambda: first not in [job.run_id for job in jobs.jobs()])
     assert read_events(run.folder.events_file)[-1]["status"] == "interrupted"
     wait_until_idle(jobs)

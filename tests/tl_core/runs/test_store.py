@@ -182,7 +182,7 @@ def test_what_has_recorded_its_end_is_not_ended_again(run):
 def test_a_run_that_is_ended_from_outside_says_why(run):
     assert end_run(run.path, "interrupted", "It hangs.")
     ended = load_run(run.path)
-    assert (ended.status, ended.error) == ("interrupted", "It hangs.")
+    assert (ended.status, ended.interruption) == ("interrupted", "It hangs.")
     assert [(event["kind"], event["status"]) for event in read_events(run.folder.events_file)] == [
         ("end", "interrupted")
     ]

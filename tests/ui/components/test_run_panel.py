@@ -199,10 +199,10 @@ def test_a_training_without_a_heartbeat_is_stalled_and_then_goes_on(workspace, d
     assert not open_panel(again.id).warning
 
 
-@pytest.mark.parametrize(("error", "shown"), [(HUNG, HUNG), (None, "the program was ended while it worked")])
-def test_a_run_that_was_cut_off_says_why_and_can_be_resumed(workspace, dataset, error, shown):
+@pytest.mark.parametrize(("interruption", "shown"), [(HUNG, HUNG), (None, "the program was ended while it worked")])
+def test_a_run_that_was_cut_off_says_why_and_can_be_resumed(workspace, dataset, interruption, shown):
     run = create_run(workspace, TrainingConfig(), dataset, "Cut off")
-    update_run(run.path, status="interrupted", error=error)
+    update_run(run.path, status="interrupted", interruption=interruption)
     at = open_panel(run.id)
     assert shown in at.warning[0].value
     (resume,) = [button for button in at.button if button.label == "Resume from the last epoch"]
