@@ -55,6 +55,9 @@ def run(app):
     return train(import_coloured(app.workspace, COLOURS), epochs=6, keep_last_epochs=2).record
 
 
+SETTLED = """() => document.querySelector("[data-testid=stApp]").dataset.testScriptState === "notRunning" """
+
+
 @pytest.fixture
 def look(camera_browser, app, run):
     """``look("camera")`` -> the Predict page with the section open, allowed to use the camera."""
@@ -70,6 +73,8 @@ def look(camera_browser, app, run):
         if script:
             page.add_init_script(script)
         page.goto(app.at("Predict", run=run.id))
+        page.get_by_text("Live camera").wait_for()
+        page.wait_for_function(SETTLED)  # what is opened earlier may be drawn once more, closed
         page.get_by_text("Live camera").click()
         return page
 
@@ -184,10 +189,8 @@ FAILS = "navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMExcep
 )
 def test_without_a_camera_it_says_why(look, script, starts, words):
     page = look("camera", script=script)
-    button = page.get_by_role("button", name="Start")
-    expect(button).to_be_visible()
     if starts:
-        button.click()  # once it is enabled
+        start(page)
     expect(page.get_by_text(words)).to_be_visible()
     assert not frames(page)
 
