@@ -17,7 +17,9 @@ pytestmark = pytest.mark.e2e
 
 def test_a_killed_worker_is_a_sentence_and_resume_goes_on(tmp_path: Path, page: Page):
     with training_server(tmp_path) as (app, run):
-        page.goto(app.at("Train", run=run.id))
+        page.goto(app.at("Train"))
+        page.get_by_role("button", name="Watch it").click()
+        page.wait_for_url(f"**/Train?run={run.id}")  # so that a reload shows the same run
         stop = page.get_by_role("button", name="Stop and keep the best epoch")
         expect(stop).to_be_visible()
         told = len(epochs_told(run))

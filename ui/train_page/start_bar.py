@@ -22,7 +22,7 @@ from tl_core.storage.format import count
 from tl_core.storage.workspace import Workspace
 from ui.components.markdown import plain
 from ui.shell.errors import error_boundary
-from ui.shell.navigation import TRAIN, page_link
+from ui.shell.navigation import TRAIN, page_button
 from ui.shell.page import CONTENT_WIDTH
 from ui.state.training_draft import draft
 from ui.train_page.advice import Situation, advise
@@ -91,7 +91,8 @@ def running_now(workspace: Workspace) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(f":material/autorenew: In training now: {words}{waiting}.", width="content")
         if run is not None:
-            page_link(TRAIN, "Watch it", run=run.id)
+            # A link to the page one is on would leave the address as it is, and a reload would lose the run.
+            page_button(TRAIN, "Watch it", key="train-watch", primary=False, run=run.id)
 
 
 def _bar(text: str, problems: tuple[str, ...]) -> bool:
