@@ -283,11 +283,7 @@ def has_a_config(path: Path) -> bool:
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if "TrainingConfig" in (getattr(node, "id", ""), getattr(node, "attr", ""), getattr(node, "name", "")):
             return True
-        if (
-            isinstance(node, ast.Attribute)
-            and node.attr == "config"
-            and ast.unparse(node.value) not in ("keras", "tf")
-        ):
+        if isinstance(node, ast.Attribute) and node.attr == "config" and ast.unparse(node.value) not in OTHER_CONFIGS:
             return True
     return False
 

@@ -34,7 +34,8 @@ def waiting_runs(workspace: Workspace, runs: Mapping[str, RunRecord], key: str) 
                 name = plain(runs[run_id].name) if run_id in runs else "Somebody else's training"
                 st.markdown(f"{place}. {name}", width="stretch")
                 if run_id in mine:
-                    _buttons(workspace, run_id, mine, f"{key}-{run_id}")
+                    with st.container(horizontal=True, width="content", gap="xsmall"):
+                        _buttons(workspace, run_id, mine, f"{key}-{run_id}")
 
 
 def _buttons(workspace: Workspace, run_id: str, mine: tuple[str, ...], key: str) -> None:

@@ -89,11 +89,6 @@ class Worker:
         )
 
     @property
-    def pid(self) -> int:
-        """Of the process."""
-        return self._process.pid
-
-    @property
     def alive(self) -> bool:
         """Whether it can take a training."""
         return self._process.poll() is None
