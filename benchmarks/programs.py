@@ -18,6 +18,7 @@ from benchmarks import (
     memory,
     one_photo,
     pages,
+    serving,
     start,
     trunk_throughput,
 )
@@ -48,6 +49,7 @@ _ALL: Final = (
     Program("pages", "a cell of the confusion matrix opened, 20 runs compared", 4, pages.run),
     Program("memory", "memory at 20,000 images", 5, memory.run),
     Program("growth", "time per image at 1,000, 5,000 and 20,000 images", 6, growth.run),
+    Program("serving", "a model behind HTTP: requests a second", 4, serving.run),
     Program("bfloat16", "accuracy of a bfloat16 trunk, where the CPU has it", 1, bfloat16_accuracy.run),
 )
 PROGRAMS: Final[Mapping[str, Program]] = MappingProxyType({program.name: program for program in _ALL})

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from tl_core.command_line import doctor, evaluate, export, import_data, listing, predict, train
+from tl_core.command_line import doctor, evaluate, export, import_data, listing, predict, serve, train
 from tl_core.command_line.verb import BAD_INPUT, RUN, STOPPED, UNEXPECTED, Output, Verb, argument
 from tl_core.data import SPLITS, SplitConfig
 from tl_core.errors import StoppedError, TransferLearningError
@@ -128,6 +128,12 @@ VERBS: Final[tuple[Verb, ...]] = (
         argument(
             "--output", type=Path, default=Path(), metavar="FOLDER", help="where the zip goes (the current folder)"
         ),
+    ),
+    Verb(
+        "serve",
+        "Answer requests of other programs with the model of a run, until stopped.",
+        serve.serve,
+        *serve.ARGUMENTS,
     ),
     Verb(
         "code",

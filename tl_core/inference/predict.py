@@ -33,6 +33,8 @@ from tl_core.runs.epoch_checkpoints import find_epoch
 Images = npt.NDArray[np.uint8]
 Ranked = tuple[tuple[str, float], ...]
 """Classes and their probabilities (0-1), the most probable first."""
+Prepared = tuple[Images | str, float]
+"""A picture's pixels, or one sentence why it cannot be used; and the seconds that took."""
 
 POOL_SIZE: Final = 4  # predictors held in memory; each holds one model in memory
 NAMED: Final = 3  # classes named of each file of an archive
@@ -144,22 +146,27 @@ def _in_chunks(answerer: Answerer, reads: Sequence[Callable[[], bytes]]) -> Iter
     with ThreadPoolExecutor() as threads:
         for start in range(0, len(reads), _CHUNK):
             chunk = reads[start : start + _CHUNK]
-            prepared = list(threads.map(lambda read: _prepare(read, predictor.image_size), chunk))
-            images = [image for image, _ in prepared if not isinstance(image, str)]
-            began = time.perf_counter()
-            probabilities = predictor.predict(np.stack(images)) if images else np.empty((0, 1), np.float32)
-            rows = iter(apply_temperature(probabilities, calibration.temperature))
-            share = (time.perf_counter() - began) / max(1, len(images))
-            yield [
-                Answer((), seconds, image)
-                if isinstance(image, str)
-                else Answer(ranked(predictor.classes, next(rows)), seconds + share, threshold=calibration.threshold)
-                for image, seconds in prepared
-            ]
+            prepared = list(threads.map(lambda read: prepare_image(read, predictor.image_size), chunk))
+            yield answers_to(predictor, calibration, prepared)
 
 
-def _prepare(read: Callable[[], bytes], size: int) -> tuple[Images | str, float]:
-    """The pixels, or why there are none, and how many seconds it took."""
+def answers_to(predictor: Predictor, calibration: Calibration, prepared: Sequence[Prepared]) -> list[Answer]:
+    """Classify pictures that `prepare_image` has read, in one pass through the network; one answer for each."""
+    images = [image for image, _ in prepared if not isinstance(image, str)]
+    began = time.perf_counter()
+    probabilities = predictor.predict(np.stack(images)) if images else np.empty((0, 1), np.float32)
+    rows = iter(apply_temperature(probabilities, calibration.temperature))
+    share = (time.perf_counter() - began) / max(1, len(images))
+    return [
+        Answer((), seconds, image)
+        if isinstance(image, str)
+        else Answer(ranked(predictor.classes, next(rows)), seconds + share, threshold=calibration.threshold)
+        for image, seconds in prepared
+    ]
+
+
+def prepare_image(read: Callable[[], bytes], size: int) -> Prepared:
+    """The pixels ``(size, size, 3)`` as the model sees them, or why there are none, and how many seconds it took."""
     began = time.perf_counter()
     try:
         image: Images | str = resize_image(stored_pixels(read()), size)

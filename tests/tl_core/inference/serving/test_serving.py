@@ -1,0 +1,279 @@
+"""A run behind HTTP: what it answers, what it refuses, many at once, and how it ends."""
+
+from __future__ import annotations
+
+import base64
+import re
+import shlex
+import signal
+import socket
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+
+from tests.test_architecture import REPOSITORY
+from tests.tl_core.inference.serving.served import ServerProcess, free_port, in_thread
+from tests.tl_core.small_trainings import COLOURS, coloured
+from tl_core.command_line import main
+from tl_core.inference.calibration import Calibration
+from tl_core.inference.predict import open_predictor, predict_images
+from tl_core.inference.serving.application import ServedModel
+from tl_core.inference.serving.description import OPENAPI, page
+from tl_core.inference.serving.uploads import MOST_BYTES, MOST_IMAGES
+
+PHOTOS = [coloured(colour, 900 + index) for index, colour in enumerate(COLOURS.values())]
+DAMAGED = PHOTOS[0][:200]
+
+
+@pytest.fixture(scope="module")
+def server(shared_run):
+    workspace = shared_run.record.workspace.root
+    served = ServerProcess(workspace, shared_run.record.id, "--port", str(free_port()))
+    yield served
+    assert served.end() == 0
+
+
+@pytest.fixture(scope="module")
+def expected(shared_run):
+    """What the pages answer."""
+    return [dict(answer.ranked) for answer in predict_images(shared_run.record.path, PHOTOS)]
+
+
+def as_form(photos):
+    return [("images", (f"{number}.png", photo, "image/png")) for number, photo in enumerate(photos)]
+
+
+def as_base64(photos):
+    return {"images": [base64.b64encode(photo).decode() for photo in photos]}
+
+
+def predictions_of(answer):
+    assert answer.status_code == 200, answer.text
+    return answer.json()["predictions"]
+
+
+def assert_same(predictions, expected):
+    assert len(predictions) == len(expected)
+    for prediction, shares in zip(predictions, expected, strict=True):
+        assert prediction["probabilities"] == pytest.approx(shares, abs=1e-5)
+        assert prediction["class"] == max(shares, key=shares.get)
+        assert prediction["probability"] == pytest.approx(max(shares.values()), abs=1e-5)
+        assert prediction["rejected"] is False
+
+
+def refusal(answer, status):
+    """The sentence of an answer of this status, which has nothing else."""
+    assert answer.status_code == status, answer.text
+    assert set(answer.json()) == {"error"}
+    return answer.json()["error"]
+
+
+def test_it_is_healthy_and_tells_which_model_it_has(server, shared_run):
+    assert httpx.get(server.url + "/health").status_code == 200
+    model = httpx.get(server.url + "/model").json()
+    assert model["run_id"] == shared_run.record.id
+    assert model["classes"] == list(COLOURS)
+    assert (model["image_size"], model["backbone"]) == (32, "vgg16")
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_files_of_a_form_and_base64_get_the_answers_of_the_pages(server, expected, count):
+    by_form = httpx.post(server.url + "/predict", files=as_form(PHOTOS[:count]))
+    assert_same(predictions_of(by_form), expected[:count])
+    by_json = httpx.post(server.url + "/predict", json=as_base64(PHOTOS[:count]))
+    assert by_json.json() == by_form.json()
+
+
+def test_the_base64_of_a_web_page_is_understood(server, expected):
+    image = "data:image/png;base64," + base64.b64encode(PHOTOS[0]).decode()
+    assert_same(predictions_of(httpx.post(server.url + "/predict", json={"images": [image]})), expected[:1])
+
+
+def test_a_damaged_image_is_named_and_the_others_are_answered(server, expected, shared_run):
+    first, second = predictions_of(httpx.post(server.url + "/predict", files=as_form([DAMAGED, PHOTOS[1]])))
+    assert first["class"] is None
+    assert first["error"] == predict_images(shared_run.record.path, [DAMAGED])[0].error
+    assert_same([second], expected[1:2])
+
+
+def test_a_damaged_image_alone_is_refused_with_the_sentence_of_the_pages(server, shared_run):
+    sentence = refusal(httpx.post(server.url + "/predict", files=as_form([DAMAGED])), 422)
+    assert sentence == predict_images(shared_run.record.path, [DAMAGED])[0].error
+
+
+@pytest.mark.parametrize(
+    ("request_", "status", "words"),
+    [
+        ({"files": as_form([])}, 415, "multipart/form-data"),
+        ({"content": PHOTOS[0], "headers": {"Content-Type": "image/png"}}, 415, "image/png"),
+        ({"files": [("photo", ("a.png", PHOTOS[0]))]}, 422, "“photo”"),
+        ({"files": as_form(PHOTOS[:1]) * (MOST_IMAGES + 1)}, 413, f"{MOST_IMAGES} allowed"),
+        ({"content": b"no form", "headers": {"Content-Type": "multipart/form-data; boundary=x"}}, 400, "form"),
+        ({"content": b"no form", "headers": {"Content-Type": "multipart/form-data"}}, 400, "form"),
+        ({"content": b"{", "headers": {"Content-Type": "application/json"}}, 400, "no JSON"),
+        ({"content": b"[" * 100_000, "headers": {"Content-Type": "application/json"}}, 400, "no JSON"),
+        ({"json": {"pictures": []}}, 422, "“images”"),
+        ({"json": {"images": []}}, 422, "no image"),
+        ({"json": {"images": [7]}}, 422, "list of texts"),
+        ({"json": {"images": ["***"]}}, 422, "Image 1 is not in base64"),
+        ({"json": {"images": [""] * (MOST_IMAGES + 1)}}, 413, f"{MOST_IMAGES} allowed"),
+    ],
+)
+def test_a_bad_request_is_refused_with_a_sentence(server, request_, status, words):
+    assert words in refusal(httpx.post(server.url + "/predict", **request_), status)
+
+
+def test_a_body_too_large_is_refused_and_kept_nowhere(server):
+    declared = httpx.post(server.url + "/predict", files=[("images", bytes(MOST_BYTES + 1))], timeout=60)
+    assert "64 MB allowed" in refusal(declared, 413)
+    pieces = (bytes(1_000_000) for _ in range(MOST_BYTES // 1_000_000 + 2))
+    kind = {"Content-Type": "multipart/form-data; boundary=x"}
+    assert "64 MB allowed" in refusal(httpx.post(server.url + "/predict", content=pieces, headers=kind), 413)
+
+
+def test_another_address_and_another_method_are_refused_with_a_sentence(server):
+    assert "GET /nothing" in refusal(httpx.get(server.url + "/nothing"), 404)
+    assert "GET /predict" in refusal(httpx.get(server.url + "/predict"), 405)
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Host": "models.example.org"}, {"Origin": "https://example.org"}, {"Origin": "null"}]
+)
+def test_a_website_cannot_ask(server, headers):
+    assert "this machine alone" in refusal(
+        httpx.post(server.url + "/predict", files=as_form(PHOTOS), headers=headers), 403
+    )
+
+
+def test_many_at_once_are_answered_rightly_and_together(server, expected):
+    before = figures_of(server)
+
+    def ask(number):
+        place = number % len(PHOTOS)
+        with httpx.Client() as client:
+            answer = client.post(server.url + "/predict", files=as_form([PHOTOS[place]]), timeout=60)
+        assert_same(predictions_of(answer), [expected[place]])
+
+    with ThreadPoolExecutor(24) as threads:
+        list(threads.map(ask, range(120)))
+    after = figures_of(server)
+    images, batches = (after[name] - before[name] for name in ("tl_batch_images_sum", "tl_batch_images_count"))
+    assert images == 120
+    assert batches < images  # simultaneous requests shared a pass
+    assert after["tl_images_waiting"] == 0
+    name = 'tl_images_total{outcome="predicted"}'
+    assert after[name] - before[name] == 120
+
+
+def figures_of(server):
+    """The figures by name, as Prometheus reads them."""
+    answer = httpx.get(server.url + "/metrics")
+    assert answer.headers["content-type"].startswith("text/plain; version=")
+    lines = [line for line in answer.text.splitlines() if line and not line.startswith("#")]
+    return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines)}
+
+
+def test_the_description_names_what_there_is(server):
+    described = httpx.get(server.url + "/openapi.json").json()
+    assert described == OPENAPI
+    for path, methods in described["paths"].items():
+        (method,) = methods
+        sent = {"files": as_form(PHOTOS[:1])} if method == "post" else {}
+        assert httpx.request(method, server.url + path, **sent).status_code == 200
+    prediction = predictions_of(httpx.post(server.url + "/predict", files=as_form(PHOTOS[:1])))[0]
+    schema = described["components"]["schemas"]["Prediction"]
+    assert set(schema["required"]) == set(prediction) <= set(schema["properties"])
+
+
+def test_the_page_needs_nothing_from_elsewhere(server):
+    answer = httpx.get(server.url + "/")
+    assert answer.text == page()[0]
+    assert not re.search(r"(src|href)=\"(https?:)?//", answer.text)
+    assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+
+
+def test_the_line_of_the_readme_asks_it(server, tmp_path):
+    (tmp_path / "photo.jpg").write_bytes(PHOTOS[1])
+    text = (REPOSITORY / "README.md").read_text("utf-8")
+    (line,) = re.findall(r"^(curl .*/predict)\b", text, re.MULTILINE)
+    command = shlex.split(line.replace("http://localhost:8000", server.url))
+    said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert '"class":"green"' in said
+
+
+@pytest.fixture(scope="module")
+def doubtful(shared_run):
+    """A model whose threshold no picture reaches."""
+    predictor = open_predictor(shared_run.record.path)
+    return ServedModel(predictor, Calibration(model_sha256="", temperature=2.0, threshold=1.0), {"name": "Doubtful"})
+
+
+def test_below_the_threshold_the_answer_is_i_dont_know(doubtful, expected):
+    with in_thread(doubtful) as url:
+        prediction = predictions_of(httpx.post(url + "/predict", files=as_form(PHOTOS[:1])))[0]
+    assert prediction["rejected"] is True
+    assert prediction["class"] == "blue"
+    assert prediction["probability"] < max(expected[0].values())  # the temperature counts, too
+
+
+def test_with_a_token_nobody_is_answered_without_it(doubtful):
+    with in_thread(doubtful, token="a-token-of-some-length") as url:
+        assert httpx.get(url + "/health", headers={"Host": "models.example.org"}).status_code == 200
+        for headers in ({}, {"Authorization": "Bearer another"}, {"Authorization": "a-token-of-some-lengt"}):
+            assert "token" in refusal(httpx.get(url + "/model", headers=headers), 401)
+            assert "token" in refusal(httpx.post(url + "/predict", files=as_form(PHOTOS), headers=headers), 401)
+        told = httpx.get(url + "/model", headers={"Authorization": "Bearer a-token-of-some-length"})
+        assert told.json() == {"name": "Doubtful"}
+
+
+def test_on_an_address_that_others_reach_it_does_not_start_without_a_token(shared_run, monkeypatch, capsys):
+    monkeypatch.setenv("TL_WORKSPACE", str(shared_run.record.workspace.root))
+    monkeypatch.delenv("TL_SERVE_TOKEN", raising=False)
+    assert main(["serve", shared_run.record.id, "--host", "0.0.0.0"]) == 2
+    assert "TL_SERVE_TOKEN" in capsys.readouterr().err
+    monkeypatch.setenv("TL_SERVE_TOKEN", "short")
+    assert main(["serve", shared_run.record.id, "--host", "0.0.0.0"]) == 2
+    assert "16" in capsys.readouterr().err
+
+
+def test_a_taken_port_and_an_unknown_run_are_sentences(server, shared_run, monkeypatch, capsys):
+    monkeypatch.setenv("TL_WORKSPACE", str(shared_run.record.workspace.root))
+    port = server.url.rsplit(":", 1)[1]
+    assert main(["serve", shared_run.record.id, "--port", port]) == 2
+    assert f"Port {port} " in capsys.readouterr().err
+    assert main(["serve", "no-such-run"]) == 2
+    monkeypatch.setenv("TL_SERVE_TOKEN", "a-token-of-some-length")
+    assert main(["serve", shared_run.record.id, "--host", "no such address"]) == 2
+    assert "no address" in capsys.readouterr().err
+
+
+def test_what_was_accepted_is_answered_when_it_is_told_to_stop(shared_run, expected):
+    served = ServerProcess(shared_run.record.workspace.root, shared_run.record.id, "--port", str(free_port()))
+    request = httpx.Request("POST", served.url + "/predict", files=as_form(PHOTOS))
+    request.read()
+    head = "".join(f"{name}: {value}\r\n" for name, value in request.headers.items())
+    with socket.create_connection(("127.0.0.1", request.url.port), timeout=60) as connection:
+        connection.sendall(f"POST /predict HTTP/1.1\r\n{head}Expect: 100-continue\r\n\r\n".encode())
+        assert b"100 Continue" in connection.recv(1000)  # now it is being read
+        served.process.send_signal(signal.SIGTERM)
+        wait_until_closed(request.url.port)
+        connection.sendall(request.content)
+        said = b""
+        while piece := connection.recv(65536):
+            said += piece
+    assert said.startswith(b"HTTP/1.1 200")
+    for shares in expected:
+        assert f'"class":"{max(shares, key=shares.get)}"'.encode() in said
+    assert served.end() == 0
+    assert not [line for line in served.lines if "Traceback" in line]
+
+
+def wait_until_closed(port: int) -> None:
+    """Until nobody listens any more."""
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=30).close()
+        except ConnectionRefusedError:
+            return

@@ -1,0 +1,1 @@
+"""A trained model behind HTTP, for other programs: ``python -m tl_core serve``."""

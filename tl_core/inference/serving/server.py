@@ -1,0 +1,99 @@
+"""The server process: opens the model of a run, and answers until it is told to stop."""
+
+from __future__ import annotations
+
+import signal
+import socket
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+import uvicorn
+
+from tl_core.inference.calibration import Calibration
+from tl_core.inference.predict import Predictor, calibration_of, open_predictor
+from tl_core.inference.serving.application import ServedModel, build_application
+from tl_core.inference.serving.figures import ServingFigures
+from tl_core.runs import RunRecord
+from tl_core.runs.evaluations import read_metrics
+
+STOP_SECONDS: Final = 30  # for the requests that are being answered when it is told to stop
+
+
+def open_run(run: RunRecord, epoch: int | None = None) -> ServedModel:
+    """Open the model of a run as it is now, and let it predict once.
+
+    Args:
+        epoch: one of its saved epochs; None = the best one.
+
+    Raises:
+        ModelUnavailableError: the run has no model yet, the epoch is not saved, or a file is damaged.
+    """
+    predictor = open_predictor(run.path, epoch)
+    calibration = calibration_of(run, epoch)
+    test = read_metrics(run).get("test", {}).get("accuracy") if epoch is None else None
+    facts = {
+        "name": run.name,
+        "run_id": run.id,
+        "backbone": run.config.backbone,
+        "epoch": epoch or (run.best and run.best.epoch),
+        "val_accuracy": run.best.val_accuracy if run.best and epoch is None else None,
+        "test_accuracy": test,
+        "trained": run.finished,
+    }
+    return _warm(predictor, calibration, facts)
+
+
+def _warm(predictor: Predictor, calibration: Calibration, facts: dict[str, Any]) -> ServedModel:
+    size = predictor.image_size
+    predictor.predict(np.zeros((1, size, size, 3), np.uint8))
+    of_model = {
+        "classes": list(predictor.classes),
+        "image_size": size,
+        "threshold": calibration.threshold,
+        "temperature": calibration.temperature,
+    }
+    return ServedModel(predictor, calibration, facts | of_model)
+
+
+def run_server(model: ServedModel, listening: socket.socket, token: str | None, tell: Callable[[str], None]) -> None:
+    """Answer requests until SIGTERM or Ctrl-C; what has been accepted by then is still answered.
+
+    Args:
+        listening: from `tl_core.inference.serving.address`.
+        token: see `build_application`.
+        tell: told the address as soon as it answers.
+    """
+    application = build_application(model, token, ServingFigures())
+    config = uvicorn.Config(
+        application,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        ws="none",
+        timeout_graceful_shutdown=STOP_SECONDS,
+    )
+    server = _Server(config, tell)
+
+    def stop(_number: int, _frame: object) -> None:
+        server.should_exit = True  # uvicorn raises the signal once more when it has ended
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        server.run(sockets=[listening])
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, tell: Callable[[str], None]) -> None:
+        super().__init__(config)
+        self._tell = tell
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started and sockets:
+            host, port = sockets[0].getsockname()[:2]
+            self._tell(f"http://{f'[{host}]' if ':' in host else host}:{port}")
