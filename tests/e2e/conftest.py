@@ -3,16 +3,52 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.e2e.application import CHROMIUM_ARGUMENTS, DESKTOP, App, serve
 from tests.e2e.browser import find_or_install_browser
+from tl_core.storage.files import read_json
 
 WAIT_MILLISECONDS = 60_000
 expect.set_options(timeout=WAIT_MILLISECONDS)
+
+
+class SharedServer:
+    """One server for all files that need none of their own; each of them finds its workspace empty.
+
+    A server costs more than many a test: its start, the process that trains, TensorFlow in both of them, and the
+    measurement of this machine's speed.
+    """
+
+    def __init__(self, make_folder: Callable[[], Path]) -> None:
+        self._make_folder = make_folder
+        self._stack = contextlib.ExitStack()
+        self._app: App | None = None
+
+    def emptied(self) -> App:
+        """The server, or a new one where a test before has ended it or left a training at work."""
+        if self._app is None or self._app.process.poll() is not None or _at_work(self._app):
+            self.close()
+            self._app = self._stack.enter_context(serve(self._make_folder(), {}))
+        room = self._app.workspace
+        for folder in (room.datasets, room.runs, room.models, room.drafts):
+            shutil.rmtree(folder, ignore_errors=True)
+        room.ensure()
+        return self._app
+
+    def close(self) -> None:
+        """End it."""
+        self._stack.close()
+
+
+def _at_work(app: App) -> bool:
+    records = app.workspace.runs.glob("*/run.json")
+    return any(read_json(record)["status"] in ("queued", "running") for record in records)
 
 
 @pytest.fixture(scope="session")
@@ -22,6 +58,13 @@ def browser() -> Iterator[Browser]:
         running = playwright.chromium.launch(executable_path=program, args=list(CHROMIUM_ARGUMENTS))
         yield running
         running.close()
+
+
+@pytest.fixture(scope="session")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedServer]:
+    server = SharedServer(lambda: tmp_path_factory.mktemp("shared-app"))
+    yield server
+    server.close()
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +80,9 @@ def start_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[...
 
 
 @pytest.fixture(scope="module")
-def app(start_app: Callable[..., App]) -> App:
-    return start_app()
+def app(shared_server: SharedServer) -> App:
+    """A server with an empty workspace."""
+    return shared_server.emptied()
 
 
 @pytest.fixture

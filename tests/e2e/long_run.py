@@ -27,7 +27,7 @@ QUICK_EPOCHS = TrainingConfig(
     augmentation=AugmentationConfig(rotation_degrees=10, zoom=0.1),  # so that an epoch takes a while
     early_stopping_patience=None,
 )
-SLOW_EPOCHS = replace(QUICK_EPOCHS, image_size=96)  # some seconds each: 1,000 of them take longer than any test
+SLOW_EPOCHS = replace(QUICK_EPOCHS, image_size=64)  # some seconds each: 1,000 of them take longer than any test
 
 
 def wait_for(condition: Callable[[], object]) -> None:

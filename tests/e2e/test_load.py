@@ -38,7 +38,7 @@ def visited(training: tuple[App, RunRecord], visitors: int, seconds: float, paus
 
 
 def test_three_visitors_lose_nothing_while_a_model_trains(training: tuple[App, RunRecord]):
-    figures = visited(training, visitors=3, seconds=30, pauses=(0.1, 0.3))
+    figures = visited(training, visitors=3, seconds=20, pauses=(0.1, 0.3))
     assert figures.moves
     assert figures.waits
     assert max(figures.probes) < 5 * HEALTH_WITHIN, "other tests use the cores as well"

@@ -17,8 +17,8 @@ from tests.e2e.visitor import ask, visiting
 from tests.ui.pages_without_browser import pictures
 from tl_core.data import import_uploads
 from tl_core.runs import RunRecord, list_runs, load_run, read_events
-from tl_core.runs.record import CHECKPOINT_FILE
 from tl_core.storage.workspace import Workspace
+from tl_core.training.callbacks.backup import load_checkpoint
 
 ENDS_WITHIN = 10.0  # seconds, after SIGTERM or Ctrl-C
 ANSWERS_WITHIN = 1.0  # seconds, the probe of the server while it trains
@@ -96,7 +96,7 @@ def statuses(app: App) -> list[str]:
 
 
 def end_in_mid_run(app: App, run: RunRecord, how: signal.Signals) -> None:
-    wait_for(lambda: (run.path / CHECKPOINT_FILE).exists())
+    wait_for(lambda: load_checkpoint(run.folder) is not None)
     assert load_run(run.path).status == "running", "the end comes in the middle of the work"
     app.process.send_signal(how)
     assert _seconds(lambda: app.process.wait(2 * ENDS_WITHIN)) < ENDS_WITHIN

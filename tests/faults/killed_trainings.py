@@ -215,3 +215,4 @@ def _wait_for(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < deadline, "it never came"
+        time.sleep(0.002)  # between two looks, which take a core from the training: the condition decides

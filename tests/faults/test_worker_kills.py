@@ -19,7 +19,8 @@ from tl_core.storage.workspace import Workspace
 
 # Some seconds of work, most of which are epochs of fine-tuning.
 CONFIG = replace(QUICK, epochs=3, frozen_layers=0, fine_tune_epochs=12, fine_tune_learning_rate=1e-5)
-LATEST_KILL = 6.0  # seconds after a run has begun
+SHORT = replace(CONFIG, fine_tune_epochs=5)
+LATEST_KILL, LATEST_OF_SHORT = 6.0, 3.0  # seconds after a run has begun
 GROWTH_OF_A_TRAINING = 1 << 20  # bytes
 ALLOCATOR = 64 << 20  # bytes of freed memory that the C library keeps
 
@@ -49,14 +50,14 @@ def kill_worker_of(jobs, workspace, run_id, moment):
     return True
 
 
-def kill_often(jobs, workspace, dataset, kills, seed):
+def kill_often(jobs, workspace, dataset, config, kills, latest, seed):
     """Kill until there were so many; returns the runs, all of which have come to their end."""
     moments, runs = random.Random(seed), []
     while kills:
-        run_id = create_run(workspace, CONFIG, dataset).id
+        run_id = create_run(workspace, config, dataset).id
         runs.append(run_id)
         jobs.submit(run_id)
-        while kills and kill_worker_of(jobs, workspace, run_id, moments.uniform(0, LATEST_KILL)):
+        while kills and kill_worker_of(jobs, workspace, run_id, moments.uniform(0, latest)):
             kills -= 1
             cut_off = find_run(workspace, run_id)
             assert cut_off.status == "interrupted"
@@ -73,7 +74,9 @@ def require_whole(workspace, runs):
     for run_id in runs:
         run = Trained(workspace.runs / run_id)
         assert run.record.status == "done"
-        assert [event["epoch"] for event in run.epochs] == list(range(1, 16))
+        assert [event["epoch"] for event in run.epochs] == list(
+            range(1, run.record.config.epochs + run.record.config.fine_tune_epochs + 1)
+        )
         assert damage_of(run.record) is None
         curves.append(run.curve("val_loss"))
     assert all(curve == pytest.approx(curves[0], abs=1e-3) for curve in curves)
@@ -82,9 +85,9 @@ def require_whole(workspace, runs):
 @pytest.mark.timeout(600)
 def test_a_few_kills_of_the_worker_lose_nothing(workspace, jobs):
     dataset = import_coloured(workspace, COLOURS)
-    untouched = create_run(workspace, CONFIG, dataset).id
+    untouched = create_run(workspace, SHORT, dataset).id
     jobs.submit(untouched)
-    runs = kill_often(jobs, workspace, dataset, kills=3, seed=1)
+    runs = kill_often(jobs, workspace, dataset, SHORT, kills=2, latest=LATEST_OF_SHORT, seed=1)
     require_whole(workspace, [untouched, *runs])
 
 
@@ -92,7 +95,7 @@ def test_a_few_kills_of_the_worker_lose_nothing(workspace, jobs):
 @pytest.mark.timeout(7200)
 def test_200_kills_of_the_worker_lose_nothing(workspace, jobs):
     dataset = import_coloured(workspace, COLOURS)
-    require_whole(workspace, kill_often(jobs, workspace, dataset, kills=200, seed=2))
+    require_whole(workspace, kill_often(jobs, workspace, dataset, CONFIG, kills=200, latest=LATEST_KILL, seed=2))
 
 
 def grown_by(jobs, workspace, dataset, trainings):

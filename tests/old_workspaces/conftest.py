@@ -12,9 +12,9 @@ import pytest
 
 from tests.old_workspaces import VERSIONS
 from tests.old_workspaces.answers import Values
-from tests.ui.conftest import nothing_is_measured
+from tests.ui.conftest import nothing_is_measured, packages_are_looked_through_once
 
-__all__ = ["nothing_is_measured"]
+__all__ = ["nothing_is_measured", "packages_are_looked_through_once"]
 
 
 @dataclass(frozen=True)

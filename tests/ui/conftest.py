@@ -1,7 +1,20 @@
+import functools
+from collections.abc import Iterator
+
 import pytest
+from streamlit.components.v2 import manifest_scanner
 
 from tl_core.data import import_uploads
 from tl_core.storage.workspace import Workspace
+
+
+@pytest.fixture(autouse=True, scope="session")
+def packages_are_looked_through_once() -> Iterator[None]:
+    """Every `AppTest` searches all installed packages for components, which takes longer than most pages."""
+    with pytest.MonkeyPatch.context() as patch:
+        look_through = functools.cache(manifest_scanner.scan_component_manifests)
+        patch.setattr(manifest_scanner, "scan_component_manifests", look_through)
+        yield
 
 
 @pytest.fixture(autouse=True)

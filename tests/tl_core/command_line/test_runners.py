@@ -71,7 +71,7 @@ def test_the_command_ends_with_a_sentence_when_its_worker_dies_and_resume_goes_o
     before = {run.id for run in list_runs(workspace)}
     training = command("train", "--data", dataset.id, "--config", settings(LONG))
     try:
-        wait_until(lambda: any(run.has_model for run in list_runs(workspace) if run.id not in before))
+        wait_until(lambda: any(Trained(run.path).epochs for run in list_runs(workspace) if run.id not in before))
         (run,) = (run for run in list_runs(workspace) if run.id not in before)
         assert run.owner.pid != training.pid
         began = time.monotonic()

@@ -11,7 +11,7 @@ import pytest
 
 from tests.tl_core.jobs.thread_runner import ThreadRunner
 from tests.tl_core.jobs.waiting import PATIENCE, wait_until, wait_until_idle
-from tests.tl_core.small_trainings import COLOURS, LONG, QUICK, import_coloured
+from tests.tl_core.small_trainings import COLOURS, LONG, QUICK, Trained, import_coloured
 from tl_core.jobs import JobManager
 from tl_core.jobs.runners.worker import WorkerRunner
 from tl_core.jobs.supervisor import HUNG, LOOK_EVERY
@@ -135,7 +135,7 @@ def test_a_real_process_that_answers_to_nothing(workspace, dataset, clock):
     jobs = JobManager(workspace, runner, clock)
     first = create_run(workspace, LONG, dataset, "Hangs").id
     jobs.submit(first)
-    wait_until(lambda: find_run(workspace, first).has_model)
+    wait_until(lambda: Trained(workspace.runs / first).epochs)
     second = create_run(workspace, QUICK, dataset, "Waits").id
     jobs.submit(second)
     run = find_run(workspace, first)
@@ -149,8 +149,9 @@ def test_a_real_process_that_answers_to_nothing(workspace, dataset, clock):
     assert find_run(workspace, second).status == "done"
     run = find_run(workspace, first)
     assert (run.status, run.interruption) == ("interrupted", HUNG)
+    told = len(Trained(run.path).epochs)
     jobs.resume(first)
-    wait_until(lambda: find_run(workspace, first).status == "running")
+    wait_until(lambda: len(Trained(run.path).epochs) > told)
     jobs.stop(first)
     wait_until_idle(jobs, PATIENCE)
     assert find_run(workspace, first).status == "stopped"

@@ -163,7 +163,7 @@ def test_the_process_ends_with_the_program_that_started_it(workspace, dataset, e
     command = [sys.executable, "-c", DASHBOARD, str(workspace.root), run.id]
     dashboard = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=REPOSITORY)
     try:
-        wait_until(lambda: find_run(workspace, run.id).has_model)
+        wait_until(lambda: Trained(run.path).epochs)  # there is something to go on from
         worker = psutil.Process(find_run(workspace, run.id).owner.pid)
         if stuck:
             worker.send_signal(signal.SIGSTOP)

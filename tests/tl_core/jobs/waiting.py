@@ -15,7 +15,7 @@ def wait_until(condition: Callable[[], object], seconds: float = PATIENCE) -> No
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not come"
-        time.sleep(0.005)  # between two looks: the condition decides
+        time.sleep(0.01)  # between two looks, which take from the training: the condition decides
 
 
 def wait_until_idle(jobs: JobManager, seconds: float = PATIENCE) -> None:
