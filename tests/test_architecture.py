@@ -30,6 +30,7 @@ CORE_FLOORS = (
     ("a model is trained; a model is imported", {"training", "imported_models"}),
     ("the queue of trainings; exports", {"jobs", "export"}),
     ("what a training will take", {"planning"}),
+    ("a search for the best model", {"search"}),
     ("the command line", {"command_line"}),
     ("``python -m tl_core``", {"__main__"}),
 )

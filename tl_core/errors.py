@@ -53,6 +53,10 @@ class RunNotFoundError(TransferLearningError):
     """No run has the given id."""
 
 
+class SearchNotFoundError(TransferLearningError):
+    """No search for the best model has the given id."""
+
+
 class ModelUnavailableError(TransferLearningError):
     """A run has no usable model (yet), or its model file is damaged."""
 

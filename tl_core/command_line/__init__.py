@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from tl_core.command_line import doctor, evaluate, export, import_data, listing, predict, serve, train
+from tl_core.command_line import doctor, evaluate, export, import_data, listing, predict, search, serve, train
 from tl_core.command_line.verb import BAD_INPUT, RUN, STOPPED, UNEXPECTED, Output, Verb, argument
 from tl_core.data import SPLITS, SplitConfig
 from tl_core.errors import StoppedError, TransferLearningError
@@ -39,6 +39,7 @@ VERBS: Final[tuple[Verb, ...]] = (
         train.RUNNER,
         *train.CONFIG_ARGUMENTS,
     ),
+    Verb("search", "Find the best model: tries many, and trains the best of them.", search.search, *search.ARGUMENTS),
     Verb(
         "evaluate",
         "Measure the model of a run on a split of its dataset, or on other images.",

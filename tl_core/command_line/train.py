@@ -168,7 +168,7 @@ def _run_and_report(run: RunRecord, mode: Mode, runner: str, output: Output) -> 
     """
     output.say(f"Run {run.id}")
     stop = threading.Event()
-    with _stopping_on_signals(stop, output), _telling(run.folder.events_file, output):
+    with stopping_on_signals(stop, output), _telling(run.folder.events_file, output):
         gone = (_train_in_worker if runner == "worker" else _train_here)(run, mode, stop)
     if gone is not None:
         output.say(gone)
@@ -239,7 +239,7 @@ def outcome(run: RunRecord) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _stopping_on_signals(stop: threading.Event, output: Output) -> Iterator[None]:
+def stopping_on_signals(stop: threading.Event, output: Output) -> Iterator[None]:
     """The first Ctrl-C or SIGTERM keeps the best model; a second one ends the program."""
 
     def ask_to_stop(number: int, _frame: FrameType | None) -> None:

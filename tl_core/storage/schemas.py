@@ -76,4 +76,5 @@ EPOCHS: Final = Schema("list of epochs")  # epochs.json
 WATCHED_IMAGES: Final = Schema("list of pictures")  # pictures.json
 CONFIGURATION: Final = Schema("configuration")  # of a training: in run.json, and in a file saved from the form
 DATASET: Final = Schema("dataset")  # manifest.json
+SEARCH: Final = Schema("search")  # search.json
 IMPORTED_MODEL: Final = Schema("model")  # model.json

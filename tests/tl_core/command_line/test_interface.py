@@ -87,6 +87,7 @@ def test_every_verb_prints_the_keys_of_the_reference(keys, pictures, tmp_path, m
     found["resume"] = keys("resume", run, "--more", 1)
     found["train of another"] = keys("train", "--data", dataset, *QUICK, "--learning-rate", 0.01)
     other = keys.last["run_id"]
+    found["search"] = keys("search", "--data", dataset, "--minutes", 0.05)
     found["evaluate"] = keys("evaluate", run, "--report", tmp_path / "report.md")
     found["predict"] = keys("predict", run, picture)
     found["explain"] = keys("explain", run, picture, "--output", tmp_path / "why.png")

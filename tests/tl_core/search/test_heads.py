@@ -1,0 +1,128 @@
+"""The quick training of heads follows the trainer's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tl_core.config import HeadConfig, TrainingConfig
+from tl_core.search.heads import Material, fit_head
+
+CONFIG = TrainingConfig(
+    head=HeadConfig(feature_normalization="layer", dense_units=(16,), dropout=0.0),
+    epochs=12,
+    batch_size=16,
+    learning_rate=5e-3,
+)
+
+
+@pytest.fixture(scope="module")
+def material() -> Material:
+    """Three classes that overlap; a fifth of the images is held out."""
+    random = np.random.default_rng(0)
+    labels = np.arange(150) % 3
+    centres = random.normal(0, 1, (3, 24))
+    features = (centres[labels] + random.normal(0, 1.2, (150, 24))).astype(np.float32)
+    held_out = (np.arange(150) % 5 == 0)[None]
+    return Material(features[None], labels.astype(np.int64), 3, held_out)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"head": HeadConfig(feature_normalization="layer", dropout=0.0)},
+        {"head": HeadConfig(feature_normalization="none", dense_units=(16,), dropout=0.0)},
+        {"optimizer": "adamw", "weight_decay": 0.1},
+    ],
+    ids=["hidden layer", "no hidden layer", "not normalized", "weight decay"],
+)
+def test_a_head_learns_what_keras_teaches_it(material, changes):
+    config = replace(CONFIG, **changes)
+    outcome = fit_head(config, material)
+    expected = keras_accuracy(config, material)
+    assert outcome.accuracy == pytest.approx(expected, abs=0.1)
+    assert outcome.accuracy > 0.6
+
+
+def keras_accuracy(config: TrainingConfig, material: Material) -> float:
+    import keras
+
+    from tl_core.models.head import build_head
+    from tl_core.models.optimizers import build_optimizer
+
+    keras.utils.set_random_seed(1)
+    model = build_head(config.head, (1, 1, material.views.shape[-1]), material.classes)
+    learned, held_out = ~material.held_out[0], material.held_out[0]
+    steps = -(-int(learned.sum()) // config.batch_size) * config.epochs
+    optimizer = build_optimizer(
+        config.optimizer, config.learning_rate, steps, schedule=config.schedule, weight_decay=config.weight_decay
+    )
+    loss = keras.losses.CategoricalCrossentropy(label_smoothing=config.label_smoothing)
+    model.compile(optimizer, loss, metrics=["accuracy"], jit_compile=False)
+    features, targets = material.views[0][:, None, None], np.eye(material.classes)[material.labels]
+    model.fit(features[learned], targets[learned], batch_size=config.batch_size, epochs=config.epochs, verbose=0)
+    return float(model.evaluate(features[held_out], targets[held_out], verbose=0)[1])
+
+
+def test_folds_together_learn_as_each_alone(material):
+    masks = np.stack([np.arange(150) % 5 == fold for fold in range(5)])
+    together = fit_head(CONFIG, replace(material, held_out=masks))
+    alone = [fit_head(CONFIG, replace(material, held_out=mask[None])) for mask in masks]
+    assert len(together.rows) == 150
+    assert together.accuracy == pytest.approx(np.mean([outcome.accuracy for outcome in alone]), abs=0.05)
+
+
+@pytest.mark.parametrize("units", [(), (16,)], ids=["no hidden layer", "hidden layer"])
+def test_dropout_trains_too(material, units):
+    head = HeadConfig(feature_normalization="layer", dense_units=units, dropout=0.4)
+    assert fit_head(replace(CONFIG, head=head, epochs=30), material).accuracy > 0.6
+
+
+def test_slopes_are_those_of_the_loss(material):
+    """Against finite differences, in the scale of the normalization and in both layers."""
+    from tl_core.search import heads
+
+    head = heads._Head(replace(CONFIG, label_smoothing=0.1), material)
+    rows = head._learned[:20]
+    changes = []
+    head._optimizer.step = changes.extend  # type: ignore[method-assign]
+    head._step(head._views[0, rows], rows)
+
+    def loss() -> float:
+        logits = head._logits(head._views[0, rows], 0)
+        logs = logits - logits.max(1, keepdims=True)
+        logs = logs - np.log(np.exp(logs).sum(1, keepdims=True))
+        targets = np.eye(3)[material.labels[rows]] * 0.9 + 0.1 / 3
+        return float(-(targets * logs).sum(1).mean())
+
+    for variable, slope, _ in changes:
+        place = np.unravel_index(np.abs(slope).argmax(), slope.shape)
+        before, step = variable[place], 1e-2
+        variable[place] = before + step
+        above = loss()
+        variable[place] = before - step
+        below = loss()
+        variable[place] = before
+        assert (above - below) / (2 * step) == pytest.approx(slope[place], rel=0.05, abs=1e-4)
+
+
+def test_rare_classes_count_as_much_where_classes_are_balanced(material):
+    rare = (material.labels != 0) | (np.arange(150) % 10 == 0)
+    few = Material(material.views[:, rare], material.labels[rare], 3, material.held_out[:, rare])
+    from tl_core.search import heads
+
+    weights = heads._Head(replace(CONFIG, class_weights=True), few)._weights[0]
+    learned = weights > 0
+    sums = [weights[learned & (few.labels == label)].sum() for label in range(3)]
+    assert sums == pytest.approx([sums[0]] * 3, rel=1e-3)
+    assert weights[learned].mean() == pytest.approx(1, rel=1e-3)
+
+
+def test_a_training_ends_when_it_is_told_that_it_cannot_win(material):
+    told = []
+    outcome = fit_head(CONFIG, material, lambda share, accuracy, loss: told.append(share) or len(told) == 3)
+    assert outcome.ended_early
+    assert len(told) == 3

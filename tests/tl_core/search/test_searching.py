@@ -1,0 +1,163 @@
+"""Searches of a few seconds on photographed surfaces: real features, real trainings."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from tests.tl_core.jobs.waiting import wait_until
+from tl_core.data.samples import import_sample
+from tl_core.errors import ConfigError, NotYoursError, SearchNotFoundError, WorkspaceError
+from tl_core.runs import list_runs, load_run, read_events
+from tl_core.runs.evaluations import read_metrics
+from tl_core.search.process import start_search
+from tl_core.search.record import (
+    create_search,
+    find_search,
+    list_searches,
+    load_search,
+    prepare_to_go_on,
+    request_stop,
+    update_search,
+)
+from tl_core.search.searching import StopRequest, run_search
+from tl_core.search.space import QUICK_START, SOURCES, configure, dimensions, quick_start_params
+from tl_core.storage.workspace import Workspace
+
+MINUTES = 0.12
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory) -> Workspace:
+    return Workspace(tmp_path_factory.mktemp("searches")).ensure()
+
+
+@pytest.fixture(scope="module")
+def surfaces(workspace):
+    return import_sample(workspace, "surfaces")
+
+
+@pytest.fixture(scope="module")
+def found(workspace, surfaces):
+    """One search that has come to its end."""
+    return run_search(create_search(workspace, surfaces, MINUTES))
+
+
+def trials_of(search):
+    return [event for event in read_events(search.events_file) if event["kind"] == "trial"]
+
+
+def test_quick_start_is_the_first_trial(found):
+    first = trials_of(found)[0]
+    config = configure(first["params"], QUICK_START.seed)
+    assert config == QUICK_START
+    assert first["state"] == "complete"
+    assert found.outcome["quick_start"] == pytest.approx(first["accuracy"], abs=1e-6)
+
+
+def test_the_winner_is_a_run_that_keeps_its_promise(found, workspace):
+    assert found.status == "done"
+    run = load_run(workspace.runs / found.run_id)
+    assert run.status == "done"
+    assert run.has_model
+    assert run.best.val_accuracy == pytest.approx(found.outcome["validation"], abs=0.05)
+    assert found.outcome["run_validation"] == run.best.val_accuracy
+    winner = next(trial for trial in trials_of(found) if trial["number"] == found.outcome["trial"])
+    assert run.config == configure(winner["params"], found.seed)
+
+
+def test_test_images_are_looked_at_for_the_winner_alone(found, workspace):
+    assert found.outcome["test"] == read_metrics(load_run(workspace.runs / found.run_id))["test"]["accuracy"]
+    assert [run.id for run in list_runs(workspace) if "best of" in run.name].count(found.run_id) == 1
+    assert not any("test" in trial for trial in trials_of(found))
+
+
+def test_the_outcome_says_how_sure_it_is(found):
+    assert found.outcome["text"]
+    assert found.outcome["optimism"] >= 0
+    assert found.outcome["trials"] == len(trials_of(found)) >= 2
+
+
+def test_a_search_that_has_ended_goes_on_with_what_it_knows(found, workspace, surfaces):
+    before = len(trials_of(found))
+    again = run_search(prepare_to_go_on(workspace, found.id, MINUTES))
+    assert again.status == "done"
+    numbers = [trial["number"] for trial in trials_of(again)]
+    assert len(numbers) > before
+    assert len(set(numbers)) == len(numbers)
+    assert again.outcome["trials"] == len(numbers)
+
+
+def test_stopping_keeps_the_best(workspace, surfaces):
+    search = create_search(workspace, surfaces, 30)
+    asked = {"stop": False}
+
+    def stop() -> bool:
+        asked["stop"] |= len(trials_of(search)) >= 2 and load_search(search.path).run_id is None
+        return asked["stop"]
+
+    ended = run_search(search, StopRequest(stop, lambda: asked.update(stop=False)))
+    assert ended.status == "stopped"
+    assert load_run(workspace.runs / ended.run_id).has_model
+
+
+def test_a_killed_search_loses_no_trial_and_goes_on(workspace, surfaces):
+    search = create_search(workspace, surfaces, 30)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tl_core.search.process", str(search.path)], stdin=subprocess.PIPE
+    )
+    wait_until(lambda: len(trials_of(search)) >= 3)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert load_search(search.path).status == "interrupted"
+    known = trials_of(search)
+    update_search(search.path, minutes=max(MINUTES, known[-1]["elapsed"] / 60 + 0.05))
+    again = run_search(prepare_to_go_on(workspace, search.id))
+    assert again.status == "done"
+    assert trials_of(again)[: len(known)] == known
+
+
+def test_the_process_of_the_dashboard_stops_when_it_is_asked(workspace, surfaces):
+    search = create_search(workspace, surfaces, 30)
+    start_search(search)
+    wait_until(lambda: len(trials_of(search)) >= 2)
+    request_stop(workspace, search.id)
+    wait_until(lambda: not load_search(search.path).active)
+    assert load_search(search.path).status == "stopped"
+    assert load_run(workspace.runs / load_search(search.path).run_id).has_model
+
+
+def test_searches_belong_to_people(workspace, surfaces):
+    ada, bob = (Workspace(workspace.root, name * 32) for name in "ab")
+    mine = create_search(ada, surfaces, 1)
+    assert find_search(ada, mine.id).id == mine.id
+    assert mine.id not in {search.id for search in list_searches(bob)}
+    with pytest.raises(NotYoursError):
+        find_search(bob, mine.id)
+    with pytest.raises(NotYoursError):
+        request_stop(bob, mine.id)
+
+
+def test_what_cannot_be_searched_is_refused_in_a_sentence(workspace, surfaces):
+    with pytest.raises(ConfigError, match="minutes"):
+        create_search(workspace, surfaces, 0)
+    with pytest.raises(ConfigError, match="What matters"):
+        create_search(workspace, surfaces, 1, "speed")
+    with pytest.raises(SearchNotFoundError):
+        find_search(workspace, "nothing")
+    at_work = create_search(workspace, surfaces, 1)
+    with pytest.raises(WorkspaceError, match="at work"):
+        prepare_to_go_on(workspace, at_work.id)
+
+
+def test_everything_that_is_chosen_is_a_setting_of_a_training():
+    for source in SOURCES:
+        found = dimensions([source], unbalanced=True)
+        params = {one.name: one.choices[-1] if one.choices else one.high for one in found}
+        assert configure(params, 1).backbone == source.backbone
+    assert set(quick_start_params(dimensions(SOURCES, unbalanced=False))) == {
+        one.name for one in dimensions(SOURCES, unbalanced=False)
+    }

@@ -1,0 +1,39 @@
+"""What a search claims about its winner."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tl_core.search.verdict import describe, judge
+
+
+def answers(shares: list[float], images: int, seed: int = 0) -> np.ndarray:
+    random = np.random.default_rng(seed)
+    return random.random((len(shares), images)) < np.array(shares)[:, None]
+
+
+def test_the_luckiest_of_many_equal_choices_is_not_called_better():
+    right = answers([0.9] * 200, 60)
+    winner = int(right.sum(1).argmax())
+    verdict = judge(right, 0, winner)
+    assert verdict.accuracy > 0.93
+    assert verdict.optimism > 0.03
+    assert not verdict.better
+    assert describe(verdict).startswith("It is not better than Quick start beyond chance")
+
+
+def test_a_choice_that_is_better_is_called_so():
+    right = answers([0.8] + [0.93] * 5, 400)
+    verdict = judge(right, 0, 1 + int(right[1:].sum(1).argmax()))
+    assert verdict.better
+    assert 0.08 < verdict.gain < 0.18
+    assert verdict.gain_low < verdict.gain < verdict.gain_high
+    assert verdict.optimism < 0.03
+    assert describe(verdict).startswith("It is better than Quick start")
+
+
+def test_quick_start_itself_may_win():
+    right = answers([0.95, 0.7, 0.7], 200)
+    verdict = judge(right, 0, 0)
+    assert verdict.accuracy == verdict.quick_start
+    assert not verdict.better

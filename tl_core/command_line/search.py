@@ -1,0 +1,72 @@
+"""``search``: find the best model for some images, in the foreground."""
+
+from __future__ import annotations
+
+import argparse
+import threading
+from typing import Any
+
+from tl_core.command_line.import_data import find_or_import
+from tl_core.command_line.train import stopping_on_signals
+from tl_core.command_line.verb import DONE, STOPPED, Argument, Output, argument
+from tl_core.errors import ConfigError
+from tl_core.search.record import GOALS, Search, create_search, prepare_to_go_on
+from tl_core.storage.format import percent
+from tl_core.storage.workspace import Workspace
+
+ARGUMENTS: tuple[Argument, ...] = (
+    argument("--data", metavar="DATASET|FOLDER", help="dataset id, folder, zip or sample set"),
+    argument("--minutes", type=float, default=5.0, help="how long it may take, the winner's training included (5)"),
+    argument("--goal", choices=tuple(GOALS), default="accuracy", help="what matters: accuracy alone, or also size"),
+    argument("--seed", type=int, default=42, help="of everything random in it"),
+    argument(
+        "--go-on", metavar="SEARCH", help="go on with this search for --minutes more, in place of beginning one"
+    ),
+)
+
+
+def search(options: argparse.Namespace, workspace: Workspace, output: Output) -> int:
+    """Search for the best model."""
+    found = _begin(options, workspace, output)
+    output.say(f"Search {found.id}")
+    from tl_core.search.searching import StopRequest, run_search  # TensorFlow, which a wrong option does without
+
+    stop = threading.Event()
+    with stopping_on_signals(stop, output):
+        found = run_search(found, StopRequest(stop.is_set, stop.clear), output.say)
+    values = outcome(found)
+    shares = {"Held-out": values["val_accuracy"], "Test": values["test_accuracy"]}
+    lines = [f"{label} accuracy {percent(share)}" for label, share in shares.items() if share is not None]
+    lines = [f"{found.status}: run {found.run_id}", *lines, found.outcome["text"]]
+    return output.result(values, lines, DONE if found.status == "done" else STOPPED)
+
+
+def outcome(found: Search) -> dict[str, Any]:
+    """The outcome of a search in plain values; accuracies are 0-1."""
+    known = found.outcome
+    return {
+        "search_id": found.id,
+        "run_id": found.run_id,
+        "status": found.status,
+        "trials": known["trials"],
+        "trial": known["trial"],
+        "val_accuracy": known["accuracy"],  # on the held-out images that decided
+        "quick_start_val_accuracy": known["quick_start"],  # on the same ones
+        "run_val_accuracy": known["run_validation"],
+        "expected_run_val_accuracy": known["validation"],
+        "test_accuracy": known["test"],
+        "optimism": known["optimism"],
+        "gain": known["gain"],
+        "sure": known["sure"],
+        "better": known["better"],
+        "text": known["text"],
+    }
+
+
+def _begin(options: argparse.Namespace, workspace: Workspace, output: Output) -> Search:
+    if options.go_on:
+        return prepare_to_go_on(workspace, options.go_on, options.minutes)
+    if not options.data:
+        raise ConfigError("Name the images with --data, or a search with --go-on.")
+    dataset = find_or_import(workspace, options.data, output)
+    return create_search(workspace, dataset, options.minutes, options.goal, options.seed)

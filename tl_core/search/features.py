@@ -1,0 +1,91 @@
+"""The features that heads are searched on: those that the training of the winner will use, from the same cache."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from tl_core.backbones.pool import release_backbone
+from tl_core.config import TrainingConfig
+from tl_core.config.phases import phases_of
+from tl_core.errors import ConfigError
+from tl_core.models.classifier import freeze_layers
+from tl_core.search.heads import Array, Labels
+from tl_core.storage.workspace import Workspace
+from tl_core.training.callbacks.event_log import EventLogger
+from tl_core.training.data import prepare_phase
+from tl_core.training.inputs import CachedFeatures, Subset
+from tl_core.training.setup import set_up_training
+
+Split = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """Training and validation images behind a frozen backbone; the test images are not among them."""
+
+    views: Array  # (v, n, d): the first view is the image as it is, the others are changed at random
+    labels: Labels  # (n,)
+    validation: Split  # (n,) whether it is a validation image of the dataset
+    classes: int
+
+
+def load_features(
+    config: TrainingConfig,
+    dataset_path: Path,
+    workspace: Workspace,
+    log: EventLogger,
+    should_stop: Callable[[], bool],
+    plain: Features | None = None,
+) -> Features:
+    """Run the frozen backbone over the images, or read what is kept of it.
+
+    Args:
+        config: of which backbone, image size, pooling and augmentation count.
+        dataset_path: folder of the dataset.
+        workspace: whose cache is used.
+        log: told how far it is.
+        should_stop: checked at every batch.
+        plain: the same without augmentation, where ``config`` has some.
+
+    Raises:
+        StoppedError: ``should_stop`` returned true.
+        ConfigError: the features are too large to be kept.
+        TransferLearningError: what else stands against it.
+    """
+    setup = set_up_training(config, dataset_path, workspace, log, should_stop)
+    phase = phases_of(config, len(setup.classifier.base.layers))[0]
+    freeze_layers(setup.classifier.base, phase.frozen_layers)
+    data = prepare_phase(setup, phase)
+    learned, checked = data.train(1), data.validation
+    checked_values = _values(checked)
+    changed = [_values(_of_view(learned, view, setup.views)) for view in range(setup.views)]
+    found = [np.concatenate([view, checked_values]) for view in changed or [_values(learned)]]
+    views = np.stack(found if plain is None else [plain.views[0], *found])
+    labels = np.concatenate([learned.labels, checked.labels]).astype(np.int64)
+    validation = np.arange(len(labels)) >= len(learned)
+    release_backbone(setup.backbone, setup.classifier.image_size, setup.classifier.base)
+    return Features(views, labels, validation, len(setup.dataset.classes))
+
+
+def _of_view(learned: Subset, view: int, views: int) -> Subset:
+    """The same images in another of their views; views of all images lie one after the other."""
+    count = len(learned)
+    assert isinstance(learned.inputs, CachedFeatures)  # noqa: S101  # else there are no views
+    first = len(learned.inputs.arrays[0]) - views * count
+    rows = first + view * count + np.arange(count)
+    return Subset(learned.inputs, rows, learned.labels, learned.weights)
+
+
+def _values(subset: Subset) -> Array:
+    if not isinstance(subset.inputs, CachedFeatures):
+        raise ConfigError(
+            "The features of these images are too large to be kept: free some disk space, or allow the cache more of "
+            "it with TL_CACHE_GB."
+        )
+    arrays = subset.inputs.read(subset.rows)
+    return np.concatenate([array.astype(np.float32, copy=False) for array in arrays], axis=-1)

@@ -1,0 +1,294 @@
+"""Trains a head as `tl_core.training` does, on features that lie in memory, for all folds of a validation at once.
+
+The steps are those of the trainer: the same loss, Adam (Kingma & Ba 2015, https://arxiv.org/abs/1412.6980) with a
+cosine schedule, and the epoch with the lowest held-out loss counts. They are written in NumPy, because a graph for
+every shape of head would take longer to build than most heads to train. Folds share their batches: an image that a
+fold holds out has no weight there.
+
+The normalized features of a batch are the same for all folds, so the scale and offset of the normalization are
+applied to the weights in place of the features: ``(x * gamma + beta) @ W = x @ (gamma * W) + beta @ W``.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from tl_core.config import TrainingConfig
+
+Array = npt.NDArray[np.float32]
+Labels = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+
+CHECKS: Final = 12  # times in a training at which the held-out images are looked at, at most
+_BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-7  # of Adam, as Keras has them
+_NORMALIZATION_EPSILON: Final = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What a head is trained and checked on.
+
+    Args:
+        views: features of every image ``(v, n, d)``: as it is, and where there are more views, changed at random.
+            Those are learned from in its place.
+        labels: class of every image ``(n,)``.
+        classes: number of classes.
+        held_out: which images each fold does not learn from ``(folds, n)``; every fold learns from all others.
+    """
+
+    views: Array
+    labels: Labels
+    classes: int
+    held_out: Mask
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How good a head is on images it has not learned from."""
+
+    accuracy: float  # 0-1
+    loss: float  # cross-entropy per image
+    rows: Labels  # (m,) the images that were held out by any fold
+    probabilities: Array  # (m, classes) of these, the mean over the folds that held them out
+    right: Mask  # (m,) whether the most probable class is the right one
+    epoch: int  # whose weights these are
+    ended_early: bool = False
+
+
+Report = Callable[[float, float, float], bool]
+"""Told the share of the training that is done, held-out accuracy and loss; true ends the training."""
+
+
+def is_supported(config: TrainingConfig) -> bool:
+    """Whether `fit_head` trains such a head as the trainer would."""
+    head = config.head
+    return (
+        head.pooling != "flatten"
+        and head.feature_normalization != "batch"
+        and len(head.dense_units) <= 1
+        and head.activation == "relu"
+        and not head.batch_norm
+        and head.output == "softmax"
+        and config.optimizer in ("adam", "adamw")
+        and config.schedule in ("cosine", "constant")
+    )
+
+
+def fit_head(
+    config: TrainingConfig,
+    material: Material,
+    report: Report = lambda *_: False,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Outcome:
+    """Train one head per fold, and ask each about the images that it holds out.
+
+    Args:
+        config: of which the head and the first phase count; see `is_supported`.
+        material: features and folds.
+        report: told about a dozen times how it goes.
+        should_stop: asked in every epoch; true ends the training as ``report`` does.
+    """
+    head = _Head(config, material)
+    every = max(1, config.epochs // CHECKS)
+    best, ended = None, False
+    for epoch in range(1, config.epochs + 1):
+        head.train_epoch()
+        if should_stop():
+            ended = True
+        if epoch % every == 0 or epoch == config.epochs or ended:
+            found, chosen_by = head.check(epoch)
+            if best is None or chosen_by < best[1]:
+                best = found, chosen_by
+            ended = ended or (epoch < config.epochs and report(epoch / config.epochs, found.accuracy, found.loss))
+        if ended:
+            break
+    assert best is not None  # noqa: S101  # there is at least one epoch
+    outcome = best[0]
+    return Outcome(*(getattr(outcome, name) for name in Outcome.__slots__[:-1]), ended_early=ended)
+
+
+class _Head:
+    """The weights of one head per fold, and their training."""
+
+    def __init__(self, config: TrainingConfig, material: Material) -> None:
+        self._config, self._material = config, material
+        self._random = np.random.default_rng([config.seed, 2])
+        head, folds = config.head, len(material.held_out)
+        views = material.views
+        self._normalized = head.feature_normalization == "layer"
+        self._views = _normalized(views) if self._normalized else views
+        self._held_out = [np.flatnonzero(row) for row in material.held_out]
+        self._learned = np.flatnonzero(~material.held_out.all(axis=0))  # images that any fold learns from
+        self._weights = self._image_weights()
+        features = views.shape[-1]
+        sizes = [features, *head.dense_units, material.classes]
+        self._layers = [
+            (self._drawn(folds, inputs, outputs), np.zeros((folds, 1, outputs), np.float32))
+            for inputs, outputs in itertools.pairwise(sizes)
+        ]
+        self._gamma = np.ones((folds, features, 1), np.float32)
+        self._beta = np.zeros((folds, features, 1), np.float32)
+        self._optimizer = _Adam(config, -(-len(self._learned) // config.batch_size) * config.epochs)
+
+    def train_epoch(self) -> None:
+        """One pass over the images that are learned from, in an order of its own."""
+        order = self._random.permutation(self._learned)
+        batch_size = self._config.batch_size
+        for start in range(0, len(order), batch_size):
+            rows = order[start : start + batch_size]
+            view = self._random.integers(1, len(self._views), size=len(rows)) if len(self._views) > 1 else 0
+            self._step(self._views[view, rows], rows)
+
+    def check(self, epoch: int) -> tuple[Outcome, float]:
+        """What the weights of now say about the held-out images, and the loss by which epochs are compared."""
+        labels, classes = self._material.labels, self._material.classes
+        sums = np.zeros((len(labels), classes), np.float32)
+        counts = np.zeros(len(labels), np.float32)
+        for fold, rows in enumerate(self._held_out):
+            answers = _softmax(self._logits(self._views[0, rows], fold))
+            sums[rows] += np.nan_to_num(answers, nan=1 / classes)  # of weights that have grown without end
+            counts[rows] += 1
+        rows = np.flatnonzero(counts)
+        probabilities = sums[rows] / counts[rows, None]
+        smoothing = self._config.label_smoothing
+        logs = np.log(np.clip(probabilities, 1e-7, 1.0))
+        own = logs[np.arange(len(rows)), labels[rows]]
+        chosen_by = -((1 - smoothing) * own + smoothing * logs.mean(axis=1)).mean()
+        right = probabilities.argmax(axis=1) == labels[rows]
+        return Outcome(float(right.mean()), float(-own.mean()), rows, probabilities, right, epoch), float(chosen_by)
+
+    def _image_weights(self) -> Array:
+        """Of every image in the loss of every fold ``(folds, n)``, of mean 1 over those it learns from."""
+        weights = np.where(self._material.held_out, 0, 1).astype(np.float32)
+        if self._config.class_weights:
+            for fold, row in enumerate(weights):
+                counts = np.bincount(self._material.labels[row > 0], minlength=self._material.classes)
+                row *= (1 / np.maximum(counts, 1))[self._material.labels]
+                weights[fold] = row / row[row > 0].mean()
+        return weights
+
+    def _drawn(self, folds: int, inputs: int, outputs: int) -> Array:
+        """Glorot's uniform start, the same in all folds."""
+        limit = math.sqrt(6 / (inputs + outputs))
+        start = self._random.uniform(-limit, limit, (1, inputs, outputs)).astype(np.float32)
+        return np.repeat(start, folds, axis=0)
+
+    def _logits(self, features: Array, fold: int) -> Array:
+        kernel, bias = self._layers[0]
+        x = features @ (self._gamma[fold] * kernel[fold]) + (self._beta[fold] * kernel[fold]).sum(0) + bias[fold]
+        for kernel, bias in self._layers[1:]:
+            x = np.maximum(x, 0) @ kernel[fold] + bias[fold]
+        result: Array = x
+        return result
+
+    def _step(self, features: Array, rows: Labels) -> None:
+        keep = 1 - self._config.head.dropout
+        (kernel, bias), *hidden = self._layers
+        ones = None
+        if keep < 1 and not hidden:
+            ones = (self._random.random(features.shape, np.float32) < keep) / np.float32(keep)
+            features = features * ones
+        x = np.matmul(features, self._gamma * kernel) + bias
+        if self._normalized:
+            x += (self._beta * kernel).sum(1, keepdims=True) if ones is None else np.matmul(ones, self._beta * kernel)
+        kept = None
+        if hidden:
+            active = x > 0
+            mask: Any = active
+            if keep < 1:
+                mask = (self._random.random(x.shape, np.float32) < keep) * active / np.float32(keep)
+            kept = mask.astype(np.float32, copy=False)
+            x = x * kept
+            (top, top_bias) = hidden[0]
+            z = np.matmul(x, top) + top_bias
+        else:
+            z = x
+        dz = self._slope(z, rows)
+        changes: list[tuple[Array, Array, bool]] = []
+        if kept is not None:
+            changes.append((top, np.matmul(x.transpose(0, 2, 1), dz), True))
+            changes.append((top_bias, dz.sum(1, keepdims=True), False))
+            dz = np.matmul(dz, top.transpose(0, 2, 1)) * kept
+        self._optimizer.step(changes + self._first_layer(features, ones, dz))
+
+    def _first_layer(self, features: Array, ones: Any, dz: Array) -> list[tuple[Array, Array, bool]]:
+        """Slopes of the first layer and, without another product of matrices, of the normalization before it."""
+        kernel, bias = self._layers[0]
+        slope = np.matmul(features.T, dz)
+        offset = dz.sum(1, keepdims=True)
+        changes = [(bias, offset, False)]
+        if self._normalized:
+            through = offset if ones is None else np.matmul(ones.T, dz)
+            changes.append((self._gamma, (slope * kernel).sum(2, keepdims=True), False))
+            changes.append((self._beta, (through * kernel).sum(2, keepdims=True), False))
+            slope = self._gamma * slope + self._beta * through
+        l2 = self._config.head.l2
+        if l2 and self._config.head.dense_units:
+            slope += np.float32(2 * l2) * kernel
+        return [*changes, (kernel, slope, True)]
+
+    def _slope(self, z: Array, rows: Labels) -> Array:
+        """Of the mean loss of every fold with respect to its logits ``(folds, b, classes)``."""
+        smoothing, classes = self._config.label_smoothing, self._material.classes
+        slope = _softmax(z)
+        slope -= np.float32(smoothing / classes)
+        slope[:, np.arange(len(rows)), self._material.labels[rows]] -= np.float32(1 - smoothing)
+        weights = self._weights[:, rows]
+        counted = np.maximum(1, (weights > 0).sum(1, keepdims=True))
+        slope *= (weights / counted)[:, :, None]
+        return slope
+
+
+class _Adam:
+    """Adam and AdamW; weight decay is for kernels alone."""
+
+    def __init__(self, config: TrainingConfig, steps: int) -> None:
+        self._rate, self._cosine, self._steps = config.learning_rate, config.schedule == "cosine", max(1, steps)
+        self._decay = config.weight_decay if config.optimizer == "adamw" else 0.0
+        self._done = 0
+        self._moments: dict[int, tuple[Array, Array]] = {}
+
+    def step(self, changes: Sequence[tuple[Array, Array, bool]]) -> None:
+        """Update variables in place by their slopes; the third of each says whether it is a kernel."""
+        rate = self._rate
+        if self._cosine:
+            rate *= 0.5 * (1 + math.cos(math.pi * min(1.0, self._done / self._steps)))
+        self._done += 1
+        scaled = np.float32(rate * math.sqrt(1 - _BETA_2**self._done) / (1 - _BETA_1**self._done))
+        for variable, slope, is_kernel in changes:
+            if id(variable) not in self._moments:
+                self._moments[id(variable)] = np.zeros_like(variable), np.zeros_like(variable)
+            mean, square = self._moments[id(variable)]
+            if is_kernel and self._decay:
+                variable *= np.float32(1 - rate * self._decay)
+            mean += np.float32(1 - _BETA_1) * (slope - mean)
+            np.multiply(slope, slope, out=slope)
+            slope -= square
+            slope *= np.float32(1 - _BETA_2)
+            square += slope
+            np.sqrt(square, out=slope)
+            slope += np.float32(_EPSILON)
+            np.divide(mean, slope, out=slope)
+            slope *= scaled
+            variable -= slope
+
+
+def _normalized(views: Array) -> Array:
+    """Each image over its features, to mean 0 and variance 1."""
+    centred = views - views.mean(axis=-1, keepdims=True)
+    scale = np.sqrt(np.square(centred).mean(axis=-1, keepdims=True) + _NORMALIZATION_EPSILON)
+    result: Array = (centred / scale).astype(np.float32, copy=False)
+    return result
+
+
+def _softmax(z: Array) -> Array:
+    e = np.exp(z - z.max(axis=-1, keepdims=True))
+    result: Array = e / e.sum(axis=-1, keepdims=True)
+    return result

@@ -1,0 +1,218 @@
+"""One search from its start to the finished run: which features the time allows, trials on them, and the winner."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from tl_core.data import Dataset, load_dataset
+from tl_core.errors import NotEnoughDataError, StoppedError, TransferLearningError
+from tl_core.runs import EventLog, RunFolder, list_runs, read_events
+from tl_core.runs.heartbeat import Heartbeat
+from tl_core.runs.store import UNEXPECTED, now, this_process
+from tl_core.search.features import Features, load_features
+from tl_core.search.record import Search, list_searches, load_search, update_search
+from tl_core.search.space import QUICK_START, SOURCES, Source, dimensions, fits, quick_start_params
+from tl_core.search.trials import Trial, TrialLoop, held_out_images
+from tl_core.search.winner import finish_search
+from tl_core.storage.workspace import Workspace
+from tl_core.training.callbacks.event_log import EventLogger
+
+logger = logging.getLogger(__name__)
+
+FEATURES_SHARE: Final = 0.4  # of the time, that running the backbones may take
+TRIALS_SHARE: Final = 0.8  # of the time, after which no more heads are tried
+UNBALANCED: Final = 1.5  # times the images of the smallest class in the largest, from which classes may be weighed
+STOPPED: Final = "Stopped before anything was measured, so there is nothing to keep."
+_LOOK_EVERY: Final = 3.0  # seconds between two looks for a training at work
+_TYPICAL: Final = 0.008  # seconds of one image through the first backbone, at least: it may have been kept already
+_MEMORY: Final = 2 << 30  # bytes of features held at once
+
+
+class StopRequest:
+    """Asks a search to stop; once that was noticed, the next request stops the training of the winner.
+
+    Args:
+        is_set: whether there is a request.
+        clear: withdraws it.
+    """
+
+    def __init__(self, is_set: Callable[[], bool] = lambda: False, clear: Callable[[], None] = lambda: None) -> None:
+        self._is_set, self.clear = is_set, clear
+
+    def __call__(self) -> bool:
+        return self._is_set()
+
+
+def run_search(search: Search, stop: StopRequest | None = None, said: Callable[[str], None] = logger.info) -> Search:
+    """Search, or go on with a search, and train the winner; whatever happens, the record says how it ended.
+
+    Args:
+        search: from `tl_core.search.record.create_search` or `prepare_to_go_on`.
+        stop: looked at all the time; after a request no more is tried, and the best so far is trained.
+        said: told in a sentence what happens.
+
+    Raises:
+        StoppedError: stopped before anything was measured.
+        TransferLearningError: the search cannot go on; its sentence is in the record, too.
+    """
+    update_search(search.path, status="running", owner=this_process(), error=None, finished=None)
+    with EventLog(search.events_file) as events:
+        try:
+            return _Searching(load_search(search.path), events, stop or StopRequest(), said).run()
+        except StoppedError:
+            update_search(search.path, status="stopped", finished=now())
+            raise
+        except Exception as error:
+            text = str(error) if isinstance(error, TransferLearningError) else UNEXPECTED
+            logger.exception("The search %s ended with an error", search.id)
+            update_search(search.path, status="failed", finished=now(), error=text)
+            raise
+
+
+@dataclass
+class _Clock:
+    """The time that a search has taken, without the time that it waited for trainings."""
+
+    before: float  # seconds, of earlier processes
+    began: float = field(default_factory=time.monotonic)
+    waited: float = 0.0
+
+    def elapsed(self) -> float:
+        return self.before + time.monotonic() - self.began - self.waited
+
+
+class _Searching:
+    def __init__(self, search: Search, events: EventLog, stop: StopRequest, said: Callable[[str], None]) -> None:
+        self._search, self._events, self._stop, self._said = search, events, stop, said
+        known = read_events(search.events_file)
+        self._trials = [Trial.from_event(event) for event in known if event["kind"] == "trial"]
+        self._clock = _Clock(max((trial.elapsed for trial in self._trials), default=0.0))
+        self._seconds = 60 * search.minutes
+        self._log = EventLogger(events, Heartbeat(RunFolder(search.path)))
+        self._features: dict[str, Features] = {}
+        self._looked = 0.0
+        self._dataset: Dataset
+        self._loop: TrialLoop | None = None
+
+    def run(self) -> Search:
+        self._dataset = load_dataset(self._search.dataset_path)
+        smallest = min(of["train"] + of["validation"] for of in self._dataset.counts().values())
+        if smallest < 2:
+            raise NotEnoughDataError(
+                f"A search needs at least 2 images of each class for training and validation. The smallest class of "
+                f"“{self._dataset.name}” has {smallest}: bring more."
+            )
+        stopped = False
+        try:
+            self._try()
+        except StoppedError:
+            if self._loop is None or not self._loop.complete:
+                raise
+            stopped = True
+            self._stop.clear()
+        assert self._loop is not None  # noqa: S101  # it has been begun
+        return finish_search(
+            self._search, self._loop, self._features, self._events, self._stop, self._said, stopped=stopped
+        )
+
+    def _try(self) -> None:
+        """Measure trials until the time is over."""
+        began = time.monotonic()
+        self._load(SOURCES[0])
+        sources = self._plan(time.monotonic() - began)
+        loop = self._loop = self._begin_loop(sources)
+        loop.try_first(loop.quick_start)
+        for source in sources:
+            self._load(source)
+            loop.try_source(source)
+            # Quick start, the line to beat, is measured however little time is left.
+            while loop.waiting and (not loop.trials or self._in_time()):
+                self._run_one(loop)
+        while self._in_time():
+            self._run_one(loop)
+
+    def _begin_loop(self, sources: list[Source]) -> TrialLoop:
+        images = [of["train"] for of in self._dataset.counts().values()]
+        found = dimensions(sources, unbalanced=max(images) > UNBALANCED * max(1, min(images)))
+        return TrialLoop(
+            found=found,
+            quick_start=quick_start_params(found),
+            masks=held_out_images(self._features[SOURCES[0].name], self._search.seed),
+            seconds=self._seconds,
+            seed=self._search.seed,
+            small=self._search.goal == "balanced",
+            elapsed=self._clock.elapsed,
+            done=lambda trial: self._events.write("trial", **trial.to_event()),
+            trials=[trial for trial in self._trials if fits(trial.params, found)],
+        )
+
+    def _run_one(self, loop: TrialLoop) -> None:
+        self._stop_if_asked()
+        loop.run_one(lambda source: self._features[source.name], self._stop)
+        self._stop_if_asked()
+
+    def _plan(self, seconds: float) -> list[Source]:
+        """The sources that the time allows, by what the first one took; those of earlier trials are among them."""
+        changed = len(self._dataset.of_split("train"))
+        images = len(self._dataset.images)
+        typical = max(seconds / images, _TYPICAL)
+        left = FEATURES_SHARE * self._seconds - self._clock.elapsed()
+        size = self._features[SOURCES[0].name].views.nbytes
+        known = {trial.params["source"] for trial in self._trials}
+        chosen, held = [SOURCES[0]], size
+        for source in SOURCES[1:]:
+            expected = typical * source.cost * (images + changed * source.random_views)
+            room = held + size * (1 + source.random_views)
+            if source.name in known or (expected <= left and room <= _MEMORY):
+                chosen.append(source)
+                left, held = left - expected, room
+        self._events.write("plan", sources=[source.name for source in chosen], seconds=self._seconds)
+        return chosen
+
+    def _load(self, source: Source) -> None:
+        if source.name in self._features:
+            return
+        self._stop_if_asked()
+        began = time.monotonic()
+        self._said(f"Running {source.title} over the images")
+        plain = self._features.get(Source(source.backbone, source.image_size).name)
+        self._features[source.name] = load_features(
+            source.apply(QUICK_START),
+            self._search.dataset_path,
+            self._search.workspace,
+            self._log,
+            self._stop,
+            plain if source.random_views else None,
+        )
+        self._events.write("source", name=source.name, title=source.title, seconds=time.monotonic() - began)
+
+    def _in_time(self) -> bool:
+        return self._clock.elapsed() < TRIALS_SHARE * self._seconds
+
+    def _stop_if_asked(self) -> None:
+        """Raise where a stop was requested; wait while a training is at work, which comes first.
+
+        Raises:
+            StoppedError: a stop was requested.
+        """
+        while True:
+            if self._stop():
+                raise StoppedError(STOPPED)
+            if time.monotonic() - self._looked < _LOOK_EVERY or not self._others_work():
+                return
+            began = time.monotonic()
+            time.sleep(_LOOK_EVERY)
+            self._clock.waited += time.monotonic() - began
+
+    def _others_work(self) -> bool:
+        """Whether a training, or a search that was begun before this one, is at work in another process."""
+        self._looked = time.monotonic()
+        root, mine = Workspace(self._search.workspace.root), this_process()
+        if any(run.status == "running" and run.owner != mine for run in list_runs(root)):
+            return True
+        earlier = (other for other in list_searches(root) if other.created < self._search.created)
+        return any(other.status == "running" and other.owner != mine for other in earlier)
