@@ -5,8 +5,8 @@ cosine schedule, and the epoch with the lowest held-out loss counts. They are wr
 every shape of head would take longer to build than most heads to train. Folds share their batches: an image that a
 fold holds out has no weight there.
 
-The normalized features of a batch are the same for all folds, so the scale and offset of the normalization are
-applied to the weights in place of the features: ``(x * gamma + beta) @ W = x @ (gamma * W) + beta @ W``.
+Two things are left out, because they take longer than they change: the scale and offset of the normalization do not
+learn (the layer that follows can learn the same), and the best epoch is looked for about a dozen times.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import threadpool_limits
 
 from tl_core.config import TrainingConfig
 
@@ -28,6 +29,7 @@ Mask = npt.NDArray[np.bool_]
 
 CHECKS: Final = 12  # times in a training at which the held-out images are looked at, at most
 _BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-7  # of Adam, as Keras has them
+_AT_ONCE: Final = 16_384  # values that Adam updates at once
 _NORMALIZATION_EPSILON: Final = 1e-3
 
 
@@ -95,6 +97,13 @@ def fit_head(
         report: told about a dozen times how it goes.
         should_stop: asked in every epoch; true ends the training as ``report`` does.
     """
+    with threadpool_limits(
+        1
+    ):  # the products are small: threads would wait for each other, above all on a busy machine
+        return _fit(config, material, report, should_stop)
+
+
+def _fit(config: TrainingConfig, material: Material, report: Report, should_stop: Callable[[], bool]) -> Outcome:
     head = _Head(config, material)
     every = max(1, config.epochs // CHECKS)
     best, ended = None, False
@@ -122,8 +131,7 @@ class _Head:
         self._random = np.random.default_rng([config.seed, 2])
         head, folds = config.head, len(material.held_out)
         views = material.views
-        self._normalized = head.feature_normalization == "layer"
-        self._views = _normalized(views) if self._normalized else views
+        self._views = _normalized(views) if head.feature_normalization == "layer" else views
         self._held_out = [np.flatnonzero(row) for row in material.held_out]
         self._learned = np.flatnonzero(~material.held_out.all(axis=0))  # images that any fold learns from
         self._weights = self._image_weights()
@@ -133,8 +141,6 @@ class _Head:
             (self._drawn(folds, inputs, outputs), np.zeros((folds, 1, outputs), np.float32))
             for inputs, outputs in itertools.pairwise(sizes)
         ]
-        self._gamma = np.ones((folds, features, 1), np.float32)
-        self._beta = np.zeros((folds, features, 1), np.float32)
         self._optimizer = _Adam(config, -(-len(self._learned) // config.batch_size) * config.epochs)
 
     def train_epoch(self) -> None:
@@ -181,58 +187,36 @@ class _Head:
         return np.repeat(start, folds, axis=0)
 
     def _logits(self, features: Array, fold: int) -> Array:
-        kernel, bias = self._layers[0]
-        x = features @ (self._gamma[fold] * kernel[fold]) + (self._beta[fold] * kernel[fold]).sum(0) + bias[fold]
-        for kernel, bias in self._layers[1:]:
+        (kernel, bias), *hidden = self._layers
+        x = features @ kernel[fold] + bias[fold]
+        for kernel, bias in hidden:
             x = np.maximum(x, 0) @ kernel[fold] + bias[fold]
         result: Array = x
         return result
 
     def _step(self, features: Array, rows: Labels) -> None:
-        keep = 1 - self._config.head.dropout
+        keep = np.float32(1 - self._config.head.dropout)
         (kernel, bias), *hidden = self._layers
-        ones = None
         if keep < 1 and not hidden:
-            ones = (self._random.random(features.shape, np.float32) < keep) / np.float32(keep)
-            features = features * ones
-        x = np.matmul(features, self._gamma * kernel) + bias
-        if self._normalized:
-            x += (self._beta * kernel).sum(1, keepdims=True) if ones is None else np.matmul(ones, self._beta * kernel)
-        kept = None
-        if hidden:
-            active = x > 0
-            mask: Any = active
-            if keep < 1:
-                mask = (self._random.random(x.shape, np.float32) < keep) * active / np.float32(keep)
-            kept = mask.astype(np.float32, copy=False)
-            x = x * kept
-            (top, top_bias) = hidden[0]
-            z = np.matmul(x, top) + top_bias
-        else:
-            z = x
-        dz = self._slope(z, rows)
+            features = features * ((self._random.random(features.shape, np.float32) < keep) / keep)
+        x = np.matmul(features, kernel) + bias
         changes: list[tuple[Array, Array, bool]] = []
-        if kept is not None:
+        if hidden:
+            (top, top_bias) = hidden[0]
+            kept = (x > 0).astype(np.float32)
+            if keep < 1:
+                kept *= (self._random.random(x.shape, np.float32) < keep) / keep
+            x *= kept
+            dz = self._slope(np.matmul(x, top) + top_bias, rows)
             changes.append((top, np.matmul(x.transpose(0, 2, 1), dz), True))
             changes.append((top_bias, dz.sum(1, keepdims=True), False))
             dz = np.matmul(dz, top.transpose(0, 2, 1)) * kept
-        self._optimizer.step(changes + self._first_layer(features, ones, dz))
-
-    def _first_layer(self, features: Array, ones: Any, dz: Array) -> list[tuple[Array, Array, bool]]:
-        """Slopes of the first layer and, without another product of matrices, of the normalization before it."""
-        kernel, bias = self._layers[0]
+        else:
+            dz = self._slope(x, rows)
         slope = np.matmul(features.T, dz)
-        offset = dz.sum(1, keepdims=True)
-        changes = [(bias, offset, False)]
-        if self._normalized:
-            through = offset if ones is None else np.matmul(ones.T, dz)
-            changes.append((self._gamma, (slope * kernel).sum(2, keepdims=True), False))
-            changes.append((self._beta, (through * kernel).sum(2, keepdims=True), False))
-            slope = self._gamma * slope + self._beta * through
-        l2 = self._config.head.l2
-        if l2 and self._config.head.dense_units:
-            slope += np.float32(2 * l2) * kernel
-        return [*changes, (kernel, slope, True)]
+        if self._config.head.l2 and hidden:
+            slope += np.float32(2 * self._config.head.l2) * kernel
+        self._optimizer.step([*changes, (bias, dz.sum(1, keepdims=True), False), (kernel, slope, True)])
 
     def _slope(self, z: Array, rows: Labels) -> Array:
         """Of the mean loss of every fold with respect to its logits ``(folds, b, classes)``."""
@@ -264,20 +248,30 @@ class _Adam:
         scaled = np.float32(rate * math.sqrt(1 - _BETA_2**self._done) / (1 - _BETA_1**self._done))
         for variable, slope, is_kernel in changes:
             if id(variable) not in self._moments:
-                self._moments[id(variable)] = np.zeros_like(variable), np.zeros_like(variable)
+                self._moments[id(variable)] = np.zeros(variable.size, np.float32), np.zeros(variable.size, np.float32)
             mean, square = self._moments[id(variable)]
-            if is_kernel and self._decay:
-                variable *= np.float32(1 - rate * self._decay)
-            mean += np.float32(1 - _BETA_1) * (slope - mean)
-            np.multiply(slope, slope, out=slope)
-            slope -= square
-            slope *= np.float32(1 - _BETA_2)
-            square += slope
-            np.sqrt(square, out=slope)
-            slope += np.float32(_EPSILON)
-            np.divide(mean, slope, out=slope)
-            slope *= scaled
-            variable -= slope
+            shrink = np.float32(1 - rate * self._decay if is_kernel else 1)
+            values, slopes = variable.reshape(-1), slope.reshape(-1)
+            for start in range(0, variable.size, _AT_ONCE):
+                part = slice(start, start + _AT_ONCE)
+                _update(values[part], slopes[part], mean[part], square[part], scaled, shrink)
+
+
+def _update(values: Array, slope: Array, mean: Array, square: Array, rate: np.float32, shrink: np.float32) -> None:
+    """One step of Adam for so few values that they stay in the processor's cache; the slope is used up."""
+    if shrink != 1:
+        values *= shrink
+    mean *= np.float32(_BETA_1)
+    mean += np.float32(1 - _BETA_1) * slope
+    np.multiply(slope, slope, out=slope)
+    slope *= np.float32(1 - _BETA_2)
+    square *= np.float32(_BETA_2)
+    square += slope
+    np.sqrt(square, out=slope)
+    slope += np.float32(_EPSILON)
+    np.divide(mean, slope, out=slope)
+    slope *= rate
+    values -= slope
 
 
 def _normalized(views: Array) -> Array:

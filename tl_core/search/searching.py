@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 FEATURES_SHARE: Final = 0.4  # of the time, that running the backbones may take
 TRIALS_SHARE: Final = 0.8  # of the time, after which no more heads are tried
+FEWEST: Final = 3  # trials, however little time there is
 UNBALANCED: Final = 1.5  # times the images of the smallest class in the largest, from which classes may be weighed
 STOPPED: Final = "Stopped before anything was measured, so there is nothing to keep."
 _LOOK_EVERY: Final = 3.0  # seconds between two looks for a training at work
@@ -129,10 +130,9 @@ class _Searching:
         for source in sources:
             self._load(source)
             loop.try_source(source)
-            # Quick start, the line to beat, is measured however little time is left.
-            while loop.waiting and (not loop.trials or self._in_time()):
+            while loop.waiting and self._goes_on(loop):
                 self._run_one(loop)
-        while self._in_time():
+        while self._goes_on(loop):
             self._run_one(loop)
 
     def _begin_loop(self, sources: list[Source]) -> TrialLoop:
@@ -190,8 +190,9 @@ class _Searching:
         )
         self._events.write("source", name=source.name, title=source.title, seconds=time.monotonic() - began)
 
-    def _in_time(self) -> bool:
-        return self._clock.elapsed() < TRIALS_SHARE * self._seconds
+    def _goes_on(self, loop: TrialLoop) -> bool:
+        """Whether there is time for another trial; Quick start and a few others are measured however little there is."""
+        return len(loop.trials) < FEWEST or self._clock.elapsed() < TRIALS_SHARE * self._seconds
 
     def _stop_if_asked(self) -> None:
         """Raise where a stop was requested; wait while a training is at work, which comes first.

@@ -7,6 +7,7 @@ Optuna is told of all of them when it begins (https://optuna.readthedocs.io, ask
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -15,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import optuna
 from optuna.trial import TrialState
-from sklearn.model_selection import RepeatedStratifiedKFold
+from sklearn.model_selection import StratifiedKFold
 
 from tl_core.config import TrainingConfig
 from tl_core.search.features import Features
@@ -25,8 +26,9 @@ from tl_core.search.space import Dimension, Params, Source, configure, source_of
 LOSS_WEIGHT: Final = 0.01  # of the held-out loss against the accuracy, so that of equal ones the surer one leads
 COST_WEIGHT: Final = 0.005  # of a backbone that takes twice as long, where size and milliseconds matter, too
 CROSS_VALIDATED: Final = 800  # images for training and validation; up to so many are cross-validated
-REPEATED: Final = 200  # up to so many twice
-FOLDS: Final = 5
+FEW: Final = 200  # images
+FOLDS: Final = 3
+MANY_FOLDS: Final = 5  # where there are few images
 RUNGS: Final = 12  # steps in which Optuna is told how a training goes
 LONGEST: Final = 0.04  # of the time for a search, that one trial may take
 _MINIMUM: Final = 2  # rungs before a trial can end early
@@ -73,15 +75,14 @@ def held_out_images(features: Features, seed: int) -> Mask:
     images = len(features.labels)
     if images > CROSS_VALIDATED:
         return features.validation[None]
-    return folds_of(features, seed, 2 if images <= REPEATED else 1)
+    return folds_of(features, seed)
 
 
-def folds_of(features: Features, seed: int, repeats: int) -> Mask:
-    """Folds of a repeated cross-validation over training and validation images, the classes evenly among them."""
+def folds_of(features: Features, seed: int) -> Mask:
+    """Folds of a cross-validation over training and validation images, the classes evenly among them."""
+    most = MANY_FOLDS if len(features.labels) <= FEW else FOLDS
     smallest = int(np.bincount(features.labels, minlength=features.classes).min())
-    folds = RepeatedStratifiedKFold(
-        n_splits=max(2, min(FOLDS, smallest)), n_repeats=repeats, random_state=seed % 2**32
-    )
+    folds = StratifiedKFold(max(2, min(most, smallest)), shuffle=True, random_state=seed % 2**32)
     masks = np.zeros((folds.get_n_splits(), len(features.labels)), bool)
     for mask, (_, rows) in zip(masks, folds.split(features.labels, features.labels), strict=True):
         mask[rows] = True
@@ -116,10 +117,10 @@ class TrialLoop:
 
     def __post_init__(self) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         self._distributions = {dimension.name: _distribution(dimension) for dimension in self.found}
         sampler = optuna.samplers.TPESampler(
             multivariate=True,
-            warn_independent_sampling=False,
             n_startup_trials=_STARTUP,
             seed=self.seed + len(self.trials),
         )
@@ -191,7 +192,7 @@ class TrialLoop:
     def remeasure(self, trial: Trial, features: Features) -> float:
         """The score of a choice with other folds and other first weights."""
         seed = self.seed + 1000
-        material = Material(features.views, features.labels, features.classes, folds_of(features, seed, 1))
+        material = Material(features.views, features.labels, features.classes, folds_of(features, seed))
         outcome = fit_head(configure(trial.params, seed), material)
         return self._score(outcome.accuracy, outcome.loss, source_of(trial.params))
 

@@ -33,11 +33,9 @@ def material() -> Material:
     "changes",
     [
         {},
-        {"head": HeadConfig(feature_normalization="layer", dropout=0.0)},
-        {"head": HeadConfig(feature_normalization="none", dense_units=(16,), dropout=0.0)},
-        {"optimizer": "adamw", "weight_decay": 0.1},
+        {"head": HeadConfig(dropout=0.0), "optimizer": "adamw", "weight_decay": 0.1},
     ],
-    ids=["hidden layer", "no hidden layer", "not normalized", "weight decay"],
+    ids=["normalized, hidden layer", "weight decay, no hidden layer"],
 )
 def test_a_head_learns_what_keras_teaches_it(material, changes):
     config = replace(CONFIG, **changes)
@@ -110,7 +108,7 @@ def test_slopes_are_those_of_the_loss(material):
 
 
 def test_rare_classes_count_as_much_where_classes_are_balanced(material):
-    rare = (material.labels != 0) | (np.arange(150) % 10 == 0)
+    rare = (material.labels != 0) | (np.arange(150) % 9 == 3)
     few = Material(material.views[:, rare], material.labels[rare], 3, material.held_out[:, rare])
     from tl_core.search import heads
 
