@@ -191,7 +191,7 @@ class _Searching:
         self._events.write("source", name=source.name, title=source.title, seconds=time.monotonic() - began)
 
     def _goes_on(self, loop: TrialLoop) -> bool:
-        """Whether there is time for another trial; Quick start and a few others are measured however little there is."""
+        """Whether there is time for another trial; a few are measured however little there is."""
         return len(loop.trials) < FEWEST or self._clock.elapsed() < TRIALS_SHARE * self._seconds
 
     def _stop_if_asked(self) -> None:
