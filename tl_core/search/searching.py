@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 FEATURES_SHARE: Final = 0.4  # of the time, that running the backbones may take
 TRIALS_SHARE: Final = 0.8  # of the time, after which no more heads are tried
-FEWEST: Final = 3  # trials, however little time there is
+FEWEST: Final = 3  # trials of one process, however little time there is
 UNBALANCED: Final = 1.5  # times the images of the smallest class in the largest, from which classes may be weighed
 STOPPED: Final = "Stopped before anything was measured, so there is nothing to keep."
 _LOOK_EVERY: Final = 3.0  # seconds between two looks for a training at work
@@ -98,6 +98,7 @@ class _Searching:
         self._looked = 0.0
         self._dataset: Dataset
         self._loop: TrialLoop | None = None
+        self._known = len(self._trials)  # of earlier processes
 
     def run(self) -> Search:
         self._dataset = load_dataset(self._search.dataset_path)
@@ -192,7 +193,7 @@ class _Searching:
 
     def _goes_on(self, loop: TrialLoop) -> bool:
         """Whether there is time for another trial; a few are measured however little there is."""
-        return len(loop.trials) < FEWEST or self._clock.elapsed() < TRIALS_SHARE * self._seconds
+        return len(loop.trials) - self._known < FEWEST or self._clock.elapsed() < TRIALS_SHARE * self._seconds
 
     def _stop_if_asked(self) -> None:
         """Raise where a stop was requested; wait while a training is at work, which comes first.
