@@ -14,7 +14,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -119,8 +119,7 @@ def _fit(config: TrainingConfig, material: Material, report: Report, should_stop
         if ended:
             break
     assert best is not None  # noqa: S101  # there is at least one epoch
-    outcome = best[0]
-    return Outcome(*(getattr(outcome, name) for name in Outcome.__slots__[:-1]), ended_early=ended)
+    return replace(best[0], ended_early=ended)
 
 
 class _Head:
@@ -198,14 +197,14 @@ class _Head:
         keep = np.float32(1 - self._config.head.dropout)
         (kernel, bias), *hidden = self._layers
         if keep < 1 and not hidden:
-            features = features * ((self._random.random(features.shape, np.float32) < keep) / keep)
+            features = features * self._dropout(features.shape, keep)
         x = np.matmul(features, kernel) + bias
         changes: list[tuple[Array, Array, bool]] = []
         if hidden:
             (top, top_bias) = hidden[0]
             kept = (x > 0).astype(np.float32)
             if keep < 1:
-                kept *= (self._random.random(x.shape, np.float32) < keep) / keep
+                kept *= self._dropout(x.shape, keep)
             x *= kept
             dz = self._slope(np.matmul(x, top) + top_bias, rows)
             changes.append((top, np.matmul(x.transpose(0, 2, 1), dz), True))
@@ -217,6 +216,10 @@ class _Head:
         if self._config.head.l2 and hidden:
             slope += np.float32(2 * self._config.head.l2) * kernel
         self._optimizer.step([*changes, (bias, dz.sum(1, keepdims=True), False), (kernel, slope, True)])
+
+    def _dropout(self, shape: tuple[int, ...], keep: np.float32) -> Array:
+        """0 for what is dropped, and for what is kept the factor that makes up for it."""
+        return (self._random.random(shape, np.float32) < keep).astype(np.float32) / keep
 
     def _slope(self, z: Array, rows: Labels) -> Array:
         """Of the mean loss of every fold with respect to its logits ``(folds, b, classes)``."""
