@@ -3,9 +3,11 @@
 import streamlit as st
 
 from tl_core.data import load_dataset
+from tl_core.evaluation.headline import headline
 from tl_core.runs import RunRecord
 from tl_core.storage.format import count
 from tl_core.storage.workspace import Workspace
+from ui.components.markdown import plain
 from ui.components.pickers import newest, pick_run
 from ui.components.run_format import format_model
 from ui.evaluate_page.evaluation import evaluated, report_download
@@ -40,6 +42,9 @@ def show(workspace: Workspace, run: RunRecord, split: str) -> None:
     dataset = load_dataset(workspace.datasets / run.dataset_id)
     key = f"evaluate-{run.id}-{split}"
     evaluation_summary(result.confusion, run.classes, result.top_k, split)
+    found = headline(run, dataset)
+    for doubt in found.warnings() if found and found.split == split else ():
+        st.warning(plain(doubt), icon=":material/warning:")
     st.caption(f"Measured on {format_model(run.best)}.")
     with st.container(horizontal=True, vertical_alignment="center"):
         page_button(PREDICT, "Try it on a photo", run=run.id)

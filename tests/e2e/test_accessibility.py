@@ -106,7 +106,7 @@ def look_at_every_page(browser: Browser, addresses: dict[str, tuple[str, str]], 
             found["Predict, answered"] = findings(page)
         if name == "Evaluate":
             page.get_by_role("button", name="Look closer").first.click()
-            page.get_by_role("dialog").get_by_role("img", name="what speaks for").wait_for()
+            page.get_by_role("dialog").get_by_role("img", name="what pushed it towards").wait_for()
             found["Evaluate, a closer look"] = findings(page)
     context.close()
     assert {name: faults for name, faults in found.items() if faults} == {}

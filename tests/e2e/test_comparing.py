@@ -60,7 +60,7 @@ def test_from_curves_over_each_other_to_the_training_of_a_changed_clone(app: App
     assert difference(page, "Batch size") == ["8", "16"]
     assert f"{plain.id},{better.id}" in page.url.replace("%2C", ",")
 
-    page.get_by_role("button", name="Clone with a change").click()  # of the better one, which is proposed
+    page.get_by_role("button", name="Train again").click()  # of the better one, which is proposed
     expect(page.get_by_role("button", name="Start training")).to_be_enabled()
     set_epochs(page, 5)
     start_training(page)

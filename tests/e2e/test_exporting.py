@@ -54,9 +54,9 @@ def take_away(app: App, page: Page, run: RunRecord, name: str, folder: Path) -> 
     page.goto(app.at("Runs", run=run.id))
     page.get_by_text("Export the model").click()
     page.get_by_text(form.title, exact=True).click()
-    page.get_by_role("button", name="Build and check").click()
+    page.get_by_role("button", name="Create and check").click()
     expect(page.get_by_role("button", name="Cancel")).to_be_visible()
-    expect(page.get_by_text(re.compile("Proven: loaded afresh"))).to_be_visible(timeout=180_000)
+    expect(page.get_by_text(re.compile("Checked: loaded again"))).to_be_visible(timeout=180_000)
     with page.expect_download() as download:
         page.get_by_role("button", name=f"Download {form.title} (").click()
     assert download.value.suggested_filename.endswith(f"-{name}.zip")

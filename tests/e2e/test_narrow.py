@@ -44,9 +44,9 @@ PAGES: Final[dict[str, tuple[Callable[[App, RunRecord, RunRecord], str], str]]] 
     "Runs, one opened": (lambda app, run, _other: app.at("Runs", run=run.id), "text=Technical log"),
     "Runs, two compared": (
         lambda app, run, other: app.at("Runs", compare=f"{run.id},{other.id}"),
-        'role=button[name="Clone with a change"]',
+        'role=button[name="Train again"]',
     ),
-    "Evaluate": (lambda app, run, _other: app.at("Evaluate", run=run.id), "text=When it had better say"),
+    "Evaluate": (lambda app, run, _other: app.at("Evaluate", run=run.id), "text=When should it say"),
     "Predict": (lambda app, run, _other: app.at("Predict", run=run.id), 'role=button[name="Try with a test image"]'),
 }
 

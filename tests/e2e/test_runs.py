@@ -10,7 +10,7 @@ from tests.ui.trained_runs import COLOURS, colour_dataset, coloured, ended_run
 pytestmark = pytest.mark.e2e
 
 HALF_A_ROW, ROW = 19, 38  # px
-OPEN = 33  # px from the left edge of the table to the middle of the column of buttons
+NAME = 150  # px from the left edge of the table into the column of names
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def runs(app):
 def open_row(page, row):
     table = page.get_by_test_id("stDataFrame")
     expect(table.locator("canvas").first).to_be_visible()
-    table.click(position={"x": OPEN, "y": ROW * (row + 1) + HALF_A_ROW})
+    table.click(position={"x": NAME, "y": ROW * (row + 1) + HALF_A_ROW})
 
 
 def test_open_shows_the_run_of_its_row_and_back_leads_to_the_list(app, page, runs):

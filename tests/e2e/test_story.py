@@ -56,9 +56,9 @@ def test_a_reloaded_page_shows_the_same_run_and_stop_keeps_a_usable_model(app: A
     run_id = wait_for_run_in_address(page)
     wait_until(page, lambda: epochs_of(app, run_id) >= 2)
     page.reload()
-    expect(page.get_by_role("button", name="Stop and keep the best epoch")).to_be_enabled()
+    expect(page.get_by_role("button", name="Stop and keep the best")).to_be_enabled()
     assert wait_for_run_in_address(page) == run_id
-    page.get_by_role("button", name="Stop and keep the best epoch").click()
+    page.get_by_role("button", name="Stop and keep the best").click()
     expect(page.get_by_role("button", name="Try it on a photo")).to_be_visible()
     run = find_run(app.workspace, run_id)
     assert run.status == "stopped"
@@ -76,10 +76,10 @@ def test_a_second_browser_and_a_cancelled_run(app: App, page: Page):
     run_id = wait_for_run_in_address(page)
     other = page.context.browser.new_context().new_page()  # type: ignore[union-attr]
     other.goto(app.at("Train", run=run_id))
-    other.get_by_role("button", name="Cancel").click()
-    other.get_by_role("button", name="Throw it away").click()
-    expect(other.get_by_text("This run was thrown away.")).to_be_visible()
-    expect(page.get_by_text("This run was thrown away.")).to_be_visible()
+    other.get_by_role("button", name="Discard").click()
+    other.get_by_role("button", name="Discard for good").click()
+    expect(other.get_by_text("This run was discarded.")).to_be_visible()
+    expect(page.get_by_text("This run was discarded.")).to_be_visible()
     assert run_id not in [run.id for run in list_runs(app.workspace)]
     other.context.close()
 

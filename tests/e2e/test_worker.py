@@ -20,7 +20,7 @@ def test_a_killed_worker_is_a_sentence_and_resume_goes_on(tmp_path: Path, page: 
         page.goto(app.at("Train"))
         page.get_by_role("button", name="Watch it").click()
         page.wait_for_url(f"**/Train?run={run.id}")  # so that a reload shows the same run
-        stop = page.get_by_role("button", name="Stop and keep the best epoch")
+        stop = page.get_by_role("button", name="Stop and keep the best")
         expect(stop).to_be_visible()
         told = len(epochs_told(run))
         psutil.Process(find_run(app.workspace, run.id).owner.pid).kill()

@@ -16,7 +16,9 @@ SHOWN_AS = {
     "interrupted": "Cut off",
 }
 CUT_OFF = "This run was cut off: the program was ended while it worked."
+NEVER_BEGUN = "This run was cut off before its first epoch was done"
 RESUME, MORE = "Resume from the last epoch", "Train 5 more epochs"
+AGAIN = "Start it again"
 
 
 @pytest.fixture
@@ -59,8 +61,8 @@ def test_the_runs_page_lists_every_run_with_its_status(old_pages: Old):
         ("Stopped in mid-run", MORE, "Stopped: 66.7 % of the validation images right; the model of epoch 2 is kept."),
         ("Failed with a model", None, "The loss became infinite in epoch 3"),
         ("Failed before it began", None, "MobileNetV3Small has 157 layers, of which 0 to 157 can be frozen."),
-        ("Killed while it waited", RESUME, CUT_OFF),
-        ("Killed before its first epoch", RESUME, CUT_OFF),
+        ("Killed while it waited", AGAIN, NEVER_BEGUN),
+        ("Killed before its first epoch", AGAIN, NEVER_BEGUN),
         ("Killed while fine-tuning", RESUME, CUT_OFF),
         ("Given up because it hung", RESUME, CUT_OFF),
     ],
@@ -71,7 +73,7 @@ def test_the_page_of_a_run_shows_how_it_ended_and_the_next_steps(
     at = open_page(RUNS, run=old_pages.run_id(name))
     everything = plain_texts(at) + "\n".join(area.value for area in at.text_area)
     assert sentence in everything
-    assert [label for label in (RESUME, MORE) if label in labels(at)] == ([offered] if offered else [])
+    assert [label for label in (RESUME, AGAIN, MORE) if label in labels(at)] == ([offered] if offered else [])
 
 
 def test_the_data_page_shows_every_dataset(old_pages: Old):

@@ -18,6 +18,7 @@ from tl_core.config.phases import HEAD
 from tl_core.config.training import LEARNING_RATE_RANGE, MAX_EPOCHS
 from tl_core.figures.history import History
 from tl_core.runs import RunRecord
+from tl_core.storage.format import scientific
 
 MIN_EPOCHS: Final = 4  # before that a curve is too short to judge
 RISE: Final = 1.05  # a validation loss this many times its lowest has risen
@@ -127,7 +128,7 @@ def _with_rate(curves: Curves, text: str, factor: float, action: str | None = No
     low, high = LEARNING_RATE_RANGE
     rate = float(np.clip(float(f"{_rate(curves) * factor:.3g}"), low, high))
     change: dict[str, Any] = {"fine_tune_learning_rate" if curves.fine_tuning else "learning_rate": rate}
-    return Remark(text, action or f"Try {_rate(curves) * factor:.3g}", replace(curves.config, **change))
+    return Remark(text, action or f"Try {scientific(rate)}", replace(curves.config, **change))
 
 
 def _loss_blows_up(curves: Curves) -> Remark | None:
@@ -151,7 +152,7 @@ def _wild_start(curves: Curves) -> Remark | None:
     rate = min(SAFE_RATE, _rate(curves) / 10)
     text = (
         f"The loss began at {first:,.0f}, far above that of guessing ({guessing:.1f}): the learning rate is far too "
-        f"high. Try {rate:.3g}."
+        f"high. Try {scientific(rate)}."
     )
     return _with_rate(curves, text, rate / _rate(curves))
 

@@ -158,7 +158,7 @@ VERBS: Final[tuple[Verb, ...]] = (
             "--port",
             type=doctor.port_number,
             default=doctor.BROWSER_PORT,
-            help="where the browser shall find the dashboard",
+            help="where the browser should find the dashboard",
         ),
         needs_workspace=False,
     ),

@@ -76,7 +76,7 @@ class HeadConfig(ConfigRecord):
     output: str = _part(
         "softmax",
         "choice",
-        "Answer",
+        "Output",
         "What the model gives for an image. Softmax: one probability per class, adding up to 1. Sigmoid: a single "
         "probability, for exactly two classes.",
         choices={"softmax": "Softmax", "sigmoid": "Sigmoid"},

@@ -1,4 +1,6 @@
-"""Ready-made configurations: a good start, and seven published walk-throughs with their own settings.
+"""Ready-made configurations: four goals, and seven published walk-throughs with their own settings.
+
+The goals need nothing but what the installation brings.
 
 A setting that a walk-through leaves open has the value that Keras gives it, or else `TrainingConfig`.
 """
@@ -15,6 +17,7 @@ from tl_core.config.head import HeadConfig
 from tl_core.config.training import TrainingConfig
 
 DEFAULT_PRESET: Final = "quick_start"
+GOALS: Final = ("quick_start", "most_accurate", "few_images", "phone")  # the other presets are published recipes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +38,7 @@ _BOOK: Final = (
 _GUIDE: Final = "https://keras.io/guides/transfer_learning/"
 
 _VGG16_BLOCK5_CONV1: Final = 15  # index of this layer in the backbone without its head
+_LITE2_BLOCK7: Final = 175  # layers before the last two blocks of EfficientNet-Lite2
 
 # A walk-through has one constant rate per phase, and the labels as they are.
 _PUBLISHED: Final = TrainingConfig(
@@ -56,9 +60,39 @@ _AUGMENTED: Final = replace(
 _ALL: Final = (
     Preset(
         name="quick_start",
-        title="Quick start",
+        title="Fast",
         text="Settings that work well for most sets of images, also for small ones. Begin here.",
         config=TrainingConfig(),
+    ),
+    Preset(
+        name="most_accurate",
+        title="Most accurate",
+        text="A larger backbone that sees more detail; its last blocks adapt to your images. Slower.",
+        config=TrainingConfig(
+            backbone="efficientnet_lite2",
+            frozen_layers=_LITE2_BLOCK7,
+            fine_tune_epochs=10,
+            fine_tune_learning_rate=2e-5,
+        ),
+    ),
+    Preset(
+        name="few_images",
+        title="Few images",
+        text="For 10 to 50 images per class: random versions of each image keep it from learning them by heart.",
+        config=TrainingConfig(
+            # No mirroring: it would be wrong for letters, digits, and everything that has a left and a right.
+            augmentation=AugmentationConfig(rotation_degrees=10, zoom=0.1, shift=0.05, brightness=0.1, contrast=0.1),
+            augmentation_mode="cached_views",
+            views=8,
+        ),
+    ),
+    Preset(
+        name="phone",
+        title="Small, for a phone",
+        text="The smallest model, on smaller images: quick on a phone. Exported as int8 it is a quarter as large.",
+        config=TrainingConfig(
+            image_size=160, head=HeadConfig(feature_normalization="layer", dense_units=(), dropout=0.2)
+        ),
     ),
     Preset(
         name="vgg16_features",

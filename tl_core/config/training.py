@@ -36,7 +36,7 @@ class TrainingConfig(ConfigRecord):
     preset: str = _essentials(  # a label: it changes nothing
         "quick_start",
         "own",
-        "Preset",
+        "Goal or recipe",
         "A tried recipe that fills in the whole form. You can change anything afterwards.",
     )
     backbone: str = _essentials(  # name in `tl_core.backbones.registry`
@@ -157,17 +157,17 @@ class TrainingConfig(ConfigRecord):
     augmentation_mode: str = _augmentation(
         "full",
         "choice",
-        "Images are changed",
-        "When random changes are drawn. Every epoch: each image is changed anew and runs through the whole backbone; "
-        "exact and slow. Once: each image goes through the frozen backbone in a few views, and every epoch draws "
-        "among them; fast.",
-        choices={"full": "Every epoch", "cached_views": "Once, views are kept"},
+        "Random versions",
+        "New in every epoch: each image is changed anew and runs through the whole backbone; exact and slow. Reused: "
+        "each image goes through the frozen backbone in a few random versions once, and every epoch draws among "
+        "them; fast.",
+        choices={"full": "New in every epoch", "cached_views": "Reuse them (faster)"},
     )
     views: int = _augmentation(
         8,
         "whole",
-        "Kept views per image",
-        "Random views of each image that are computed once. More views mean more variety and a longer preparation.",
+        "Random versions per image",
+        "So many of each image are computed once and reused. More mean more variety and a longer preparation.",
         low=1,
         high=64,
     )

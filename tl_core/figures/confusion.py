@@ -10,16 +10,15 @@ import numpy as np
 import plotly.graph_objects as go
 
 from tl_core.figures.layout import DEFAULT_INK, escape, plain_layout, shorten
-from tl_core.figures.palette import RIGHT, WRONG, translucent
+from tl_core.figures.palette import MIX_UP_SHARES, MIX_UPS, RIGHT, translucent
 
 Numbers = Literal["count", "share"]
 
 MAX_NUMBERED_CLASSES: Final = 15  # with more, a cell on a phone is too small for a number
 MAX_LABEL: Final = 14  # characters of a class name on an axis; the whole name is in the hover text
-# Opacity of the smallest and of the largest share: a single mistake must be visible, and where there are numbers,
-# they must stay readable in light and dark.
-OPACITY_UNDER_NUMBERS: Final = (0.16, 0.55)
-OPACITY: Final = (0.5, 1.0)
+# Opacity of the green of the smallest and of the largest share: right answers stand back behind every mix-up, and
+# numbers on them stay readable in light and dark.
+OPACITY: Final = (0.1, 0.36)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +34,10 @@ class MixUp:
 def confusion_figure(
     matrix: np.ndarray, classes: Sequence[str], numbers: Numbers = "count", ink: str = DEFAULT_INK
 ) -> go.Figure:
-    """Draw a confusion matrix; green on the diagonal is right, magenta off it is a confusion.
+    """Draw a confusion matrix; pale green on the diagonal is right, full magenta off it is a mix-up.
 
-    The strength of a colour is the share of the row, so that rare classes are as visible as frequent ones.
-    Colours are translucent, so one figure serves light and dark.
+    The colour tells the share of the row, so that rare classes are as visible as frequent ones. A mix-up is the most
+    visible kind of cell, on a light and on a dark page.
 
     Args:
         matrix: ``(k, k)`` integers; row = true class, column = predicted class.
@@ -48,7 +47,6 @@ def confusion_figure(
     """
     labels = [escape(label) for label in axis_labels(classes)]
     numbered = len(classes) <= MAX_NUMBERED_CLASSES
-    faintest, strongest = OPACITY_UNDER_NUMBERS if numbered else OPACITY
     shares = matrix / np.maximum(1, matrix.sum(axis=1, keepdims=True))  # of each row; 0 in a row without images
     signed = shares * (2 * np.eye(len(matrix)) - 1)  # negative off the diagonal
     figure = go.Figure(
@@ -58,12 +56,7 @@ def confusion_figure(
             y=labels,
             zmin=-1,
             zmax=1,
-            colorscale=[
-                [0.0, translucent(WRONG, strongest)],
-                [0.499, translucent(WRONG, faintest)],
-                [0.501, translucent(RIGHT, faintest)],
-                [1.0, translucent(RIGHT, strongest)],
-            ],
+            colorscale=_color_scale(),
             showscale=False,
             hoverinfo="skip",  # the targets have it
             xgap=int(numbered),
@@ -71,9 +64,25 @@ def confusion_figure(
         )
     )
     if numbered:
-        figure.add_trace(_cell_numbers(matrix if numbers == "count" else shares * 100, labels, ink))
+        figure.add_trace(_cell_numbers(matrix if numbers == "count" else shares * 100, shares, labels, ink))
     figure.add_trace(_targets(matrix, classes, labels, ink, every_cell=numbered))
     return figure.update_layout(_layout(len(classes), ink))
+
+
+def mix_up_colors(share: float) -> tuple[str, str]:
+    """Colour of a mix-up with this share of its row (0-1), and of the number on it."""
+    return MIX_UPS[sum(share >= step for step in MIX_UP_SHARES)]
+
+
+def _color_scale() -> list[tuple[float, str]]:
+    """From -1, a mix-up of the whole row, in steps to 0, and from there to 1, all of the row right."""
+    steps = [0.0, *MIX_UP_SHARES, 1.0]
+    scale = []
+    for place, (color, _) in reversed(list(enumerate(MIX_UPS))):
+        begin, end = steps[place], steps[place + 1]
+        scale += [((1 - end) / 2, color), ((1 - begin) / 2, color)]
+    faintest, strongest = OPACITY
+    return [*scale, (0.5, translucent(RIGHT, faintest)), (1.0, translucent(RIGHT, strongest))]
 
 
 def describe_confusion(matrix: np.ndarray, classes: Sequence[str]) -> str:
@@ -147,18 +156,19 @@ def _hover_text(classes: Sequence[str], row: int, column: int, count: int, image
     return f"<b>{escape(classes[row])}</b>: {count:,} of {images:,} {verdict} ({count / images:.1%})"
 
 
-def _cell_numbers(values: np.ndarray, labels: Sequence[str], ink: str) -> go.Scatter:
+def _cell_numbers(values: np.ndarray, shares: np.ndarray, labels: Sequence[str], ink: str) -> go.Scatter:
     """The numbers in the cells that have images; a share of less than half a percent is not shown as nothing."""
     rows, columns = np.nonzero(values)
+    cells = zip(rows.tolist(), columns.tolist(), strict=True)
+    inks = [ink if row == column else mix_up_colors(float(shares[row, column]))[1] for row, column in cells]
     shown = np.rint(values[rows, columns]).astype(int).tolist()
     return go.Scatter(
         x=[labels[column] for column in columns.tolist()],
         y=[labels[row] for row in rows.tolist()],
         text=[f"{value:,}" if value else "<1" for value in shown],
         mode="text",
-        textfont={"size": 13 if len(labels) <= 10 else 10, "color": ink},
+        textfont={"size": 13 if len(labels) <= 10 else 10, "color": inks},
         hoverinfo="skip",
-        unselected={"textfont": {"color": ink}},  # Plotly would let them fade once a cell is chosen
         showlegend=False,
         cliponaxis=False,
     )

@@ -6,6 +6,8 @@ page decides (theme, width) is added in the browser by ``live_chart.js``, withou
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
@@ -21,6 +23,8 @@ Progress = Literal["epoch", "time"]
 MAX_POINTS: Final = 2000  # drawn in all; longer series are decimated, never cut off
 POINTS_PER_EPOCH_SERIES: Final = 300
 MARKED_EPOCHS: Final = 24  # with more, their marks would hide which line is dashed
+POINTS_OF_AN_EPOCH: Final = 3  # of batches; with fewer their line would not tell how the epoch went
+BATCH_OPACITY: Final = 0.85  # seen on both grounds, and calmer than the line of the epochs
 LEAST_POINTS: Final = 12  # of one line, however many runs are compared
 NAME_LENGTH: Final = 32  # characters of a run's name in the legend
 LABEL_ROOM: Final = 0.3  # of a plot's width that the name of a phase needs
@@ -107,7 +111,7 @@ def describe_curves(history: History) -> str:
         f"training accuracy {_change(history.column('accuracy'), '.1%')}."
     )
     if history.best_epoch is not None:
-        text += f" The best epoch so far is {history.best_epoch}."
+        text += f" The epoch that is kept so far is {history.best_epoch}."
     for phase in history.phases[1:]:
         text += f" From epoch {phase.first_epoch} on it is {PHASE_TITLES[phase.name]}."
     return text
@@ -154,11 +158,11 @@ def comparison_payload(runs: Sequence[tuple[str, History]], by: Progress, *, rev
 def _panel_traces(history: History, panel: Panel, batch_points: int) -> Iterator[dict[str, Any]]:
     epochs = list(history.epochs)
     mode = "lines+markers" if len(epochs) <= MARKED_EPOCHS else "lines"
-    x, y = [point[0] for point in history.batches], [point[panel.batch_place] for point in history.batches]
+    x, y = _batch_points(history, panel)
     yield {
         **_trace(panel, "batch", "Training, per batch"),
         **_points(x, y, batch_points),
-        "line": {"color": translucent(TRAINING, 0.6), "width": 1},
+        "line": {"color": translucent(TRAINING, BATCH_OPACITY), "width": 1},
         "mode": "lines",
         # Once there are epochs, the hover box shows epochs alone.
         **({"hoverinfo": "skip", "hovertemplate": None} if history.epochs else {}),
@@ -174,7 +178,32 @@ def _panel_traces(history: History, panel: Panel, batch_points: int) -> Iterator
             "marker": {"color": color, "size": 5},
             "mode": mode,
         }
-    yield {**_trace(panel, "best", "Best epoch"), **_best(history, panel)}
+    kept = "Kept epoch" if history.best_epoch is None else f"Kept: epoch {history.best_epoch} (lowest loss)"
+    yield {**_trace(panel, "best", kept), **_best(history, panel)}
+
+
+def _batch_points(history: History, panel: Panel) -> tuple[list[float], list[float | None]]:
+    """The batches of the epochs that have enough of them, with a gap where others lie between.
+
+    An epoch on cached features may take a hundredth of a second, and only a few batches of a second are written down:
+    a line through one point of every seventh epoch would contradict the means of the epochs beside it.
+    """
+    epoch_of = [math.ceil(point[0]) for point in history.batches]
+    written = Counter(epoch_of)
+    xs: list[float] = []
+    ys: list[float | None] = []
+    gap = False
+    for number, point in zip(epoch_of, history.batches, strict=True):
+        if written[number] < POINTS_OF_AN_EPOCH and number in history.epochs:
+            gap = bool(xs)
+            continue
+        if gap:
+            xs.append(number - 1)
+            ys.append(None)
+            gap = False
+        xs.append(point[0])
+        ys.append(point[panel.batch_place])
+    return xs, ys
 
 
 def _compared_traces(

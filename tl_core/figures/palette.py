@@ -21,6 +21,10 @@ TRAINABLE_OUTLINE: Final = "#a87708"
 # Predictions; the two ends of ColorBrewer's PiYG, which is safe for colour-blind eyes.
 RIGHT: Final = "#4d9221"
 WRONG: Final = "#c51b7d"
+# Mix-ups in a matrix, from rare to frequent: shares of the row below 10, 25 and 50 % and above, each with the colour
+# of the number on it. All reach 3:1 against both grounds, and every number 4.5:1 against its cell.
+MIX_UPS: Final = (("#da6dac", "#10171f"), ("#d3529c", "#10171f"), ("#cb328a", "#ffffff"), (WRONG, "#ffffff"))
+MIX_UP_SHARES: Final = (0.1, 0.25, 0.5)
 ANSWER: Final = "#7b6fb5"  # violet: a probability, where it is not known whether it is right
 
 # Runs beside each other, in this order and then again from the start; four hues in a darker and a lighter shade, so

@@ -61,7 +61,7 @@ def plan_training(config: TrainingConfig, dataset: Dataset, workspace: Workspace
     """
     backbone, outline = get_backbone(config.backbone), load_outline(config.backbone)
     known, cache = known_speed(config, workspace), open_cache(workspace)
-    head = _head_parameters(config, dataset)
+    head = head_parameters(config, len(dataset.classes))
     phases = tuple(
         PlannedPhase(
             PHASE_TITLES[phase.name],
@@ -123,10 +123,11 @@ def _phase_seconds(config: TrainingConfig, speed: Speed, dataset: Dataset, phase
     return once + known.trace + phase.epochs * (learning + held_out * known.check + _EPOCH_SECONDS)
 
 
-def _head_parameters(config: TrainingConfig, dataset: Dataset) -> tuple[int, int]:
+def head_parameters(config: TrainingConfig, classes: int) -> tuple[int, int]:
+    """Trainable and other parameters of the head that is made for so many classes."""
     backbone = get_backbone(config.backbone)
     shape = feature_shape(backbone, max(backbone.min_image_size, config.image_size or backbone.image_size))
-    return config.head.parameters(shape, len(dataset.classes))
+    return config.head.parameters(shape, classes)
 
 
 def _kept_bytes(config: TrainingConfig, outline: BackboneOutline, head: int) -> int:

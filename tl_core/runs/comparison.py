@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Literal
 
+from tl_core.config import SETTINGS, TrainingConfig
 from tl_core.config.format_settings import format_settings
 from tl_core.runs import RunRecord
 from tl_core.runs.evaluations import read_metrics
 from tl_core.runs.progress import trained_config
 
 ResultKind = Literal["share", "loss", "whole", "seconds"]
+LOOKED_AT: Final = 20  # earlier runs on the same images
 NOT_PART: Final = "–"  # of a setting that took no part in a run
 
 
@@ -24,6 +27,7 @@ class Result:
     label: str
     kind: ResultKind
     of: Callable[[RunRecord], float | None]  # a share is 0-1; None where it is not known
+    better: Literal["high", "low"] | None = None  # None = neither is better
 
 
 def run_seconds(run: RunRecord, now: datetime | None = None) -> float | None:
@@ -33,10 +37,22 @@ def run_seconds(run: RunRecord, now: datetime | None = None) -> float | None:
     return (end - datetime.fromisoformat(run.started)).total_seconds() if run.started and end else None
 
 
+def test_accuracy(run: RunRecord) -> float | None:
+    """Share of right answers among the test images, 0-1; None where it was not measured."""
+    found: float | None = read_metrics(run).get("test", {}).get("accuracy")
+    return found
+
+
 RESULTS: Final = (
-    Result("val_accuracy", "Validation accuracy", "share", lambda run: run.best.val_accuracy if run.best else None),
-    Result("val_loss", "Validation loss", "loss", lambda run: run.best.val_loss if run.best else None),
-    Result("test_accuracy", "Test accuracy", "share", lambda run: read_metrics(run).get("test", {}).get("accuracy")),
+    Result(
+        "val_accuracy",
+        "Validation accuracy",
+        "share",
+        lambda run: run.best.val_accuracy if run.best else None,
+        "high",
+    ),
+    Result("val_loss", "Validation loss", "loss", lambda run: run.best.val_loss if run.best else None, "low"),
+    Result("test_accuracy", "Test accuracy", "share", test_accuracy, "high"),
     Result("best_epoch", "Epoch of the model", "whole", lambda run: run.best.epoch if run.best else None),
     Result("seconds", "Duration", "seconds", run_seconds),
 )
@@ -48,12 +64,41 @@ def results_of(runs: Sequence[RunRecord]) -> list[tuple[Result, list[float | Non
     return [(result, values) for result, values in rows if any(value is not None for value in values)]
 
 
+def best_places(result: Result, values: Sequence[float | None]) -> set[int]:
+    """Which of the values are the best; none where none is better than another."""
+    known = [value for value in values if value is not None]
+    if result.better is None or len(set(known)) < 2:
+        return set()
+    best = max(known) if result.better == "high" else min(known)
+    return {place for place, value in enumerate(values) if value == best}
+
+
 def differing_settings(runs: Sequence[RunRecord]) -> dict[str, list[str]]:
     """Settings that are not the same in all runs: label -> one value per run; ``–`` where it took no part."""
     all_of = [_settings(run) for run in runs]
     labels = dict.fromkeys(label for settings in all_of for label in settings)
     rows = {label: [settings.get(label, NOT_PART) for settings in all_of] for label in labels}
     return {label: values for label, values in rows.items() if len(set(values)) > 1}
+
+
+def changes_between(before: TrainingConfig, after: TrainingConfig) -> list[str]:
+    """What another configuration changes, such as ``Learning rate 0.002 → 0.001``; what it is called is no change."""
+    old, new = _settings_of(before), _settings_of(after)
+    labels = [label for label in dict.fromkeys([*old, *new]) if label != SETTINGS["preset"].label]
+    pairs = [(label, old.get(label, NOT_PART), new.get(label, NOT_PART)) for label in labels]
+    return [f"{label} {was} → {now}" for label, was, now in pairs if was != now]
+
+
+def most_similar_earlier(run: RunRecord, runs: Sequence[RunRecord]) -> RunRecord | None:
+    """The earlier run on the same images with the fewest other settings, the latest of several; None = there is none.
+
+    Args:
+        run: one of them.
+        runs: newest first.
+    """
+    earlier = [other for other in runs if other.dataset_id == run.dataset_id and other.created < run.created]
+    looked_at = earlier[:LOOKED_AT]
+    return min(looked_at, key=lambda other: len(changes_between(other.config, run.config)), default=None)
 
 
 def unique_names(runs: Sequence[RunRecord]) -> list[str]:
@@ -63,8 +108,18 @@ def unique_names(runs: Sequence[RunRecord]) -> list[str]:
 
 
 def _settings(run: RunRecord) -> Mapping[str, str]:
-    words = {"Dataset": run.dataset_name}
-    for title, rows in format_settings(trained_config(run)).items():
+    return {"Dataset": run.dataset_name, **_flat(format_settings(trained_config(run)))}
+
+
+@functools.lru_cache(maxsize=512)
+def _settings_of(config: TrainingConfig) -> Mapping[str, str]:
+    return _flat(format_settings(config))
+
+
+def _flat(sections: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    """The settings of all sections; one whose label is used twice gets the title of its section before it."""
+    words: dict[str, str] = {}
+    for title, rows in sections.items():
         for label, value in rows.items():
             words[label if label not in words else f"{title}: {label}"] = value
     return words

@@ -12,6 +12,8 @@ from tl_core.config.phases import HEAD, PHASE_TITLES, extended, phases_of
 from tl_core.runs.record import RunRecord
 from tl_core.storage.event_log import Event, read_events
 
+FIRST_STAGE: Final = "prepare"  # with which a training begins, and one that goes on
+ENDING_STAGES: Final = ("evaluate", "save")  # once all epochs are done
 METRICS: Final = ("loss", "accuracy", "val_loss", "val_accuracy")
 _OF_BEST: Final = ("epoch", "val_loss", "val_accuracy")
 
@@ -21,6 +23,7 @@ class RunProgress:
     """The state of a run after the events `add` was given, in the order in which they happened."""
 
     phase: str | None = None
+    training_phase: str | None = None  # the last phase that trains; what is between two of them is none
     text: str = ""  # the phase in words
     fraction: float = 0.0  # of the current phase that is done, 0-1
     epoch: int = 0  # 0 before the first; counted over both phases
@@ -35,6 +38,7 @@ class RunProgress:
     notes: list[str] = field(default_factory=list)
     finished: bool = False
     _began: float | None = None  # Unix seconds of the first event
+    _paused: float = 0.0  # seconds between an end and what came after it
     _phase_began: float = 0.0
     _last: float = 0.0
     _first_epoch: int = 1
@@ -42,7 +46,7 @@ class RunProgress:
     def add(self, events: Iterable[Event]) -> RunProgress:
         """Take in further events; returns itself."""
         for event in events:
-            self._last = float(event.get("t", self._last))
+            self._on_time(event)
             self._began = self._last if self._began is None else self._began
             match event["kind"]:
                 case "phase":
@@ -67,14 +71,14 @@ class RunProgress:
         return self
 
     def elapsed_seconds(self, now: float) -> float:
-        """Seconds since the run began; stands still once it has finished.
+        """Seconds that the run has worked; stands still once it has finished, or while it waits to go on.
 
         Args:
             now: the current time in Unix seconds.
         """
         if self._began is None:
             return 0.0
-        return max(0.0, (self._last if self.finished else now) - self._began)
+        return max(0.0, (self._last if self.finished else now) - self._began - self._paused)
 
     def remaining_seconds(self, now: float) -> float | None:
         """Seconds the current phase still needs at its pace so far, or None where nothing can be said yet."""
@@ -82,12 +86,25 @@ class RunProgress:
             return None
         return max(0.0, (self._last - self._phase_began) / self.fraction * (1 - self.fraction) - (now - self._last))
 
+    def phase_seconds(self, now: float) -> float:
+        """Seconds since the current phase, or what is between two phases, began."""
+        return 0.0 if self.finished or self._began is None else max(0.0, now - self._phase_began)
+
+    def _on_time(self, event: Event) -> None:
+        """A run that goes on after its end, or after it was cut off, was paused until then."""
+        at = float(event.get("t", self._last))
+        goes_on = self.finished or (event["kind"] == "phase" and event["phase"] == FIRST_STAGE)
+        if goes_on and self._began is not None:
+            self._paused += max(0.0, at - self._last)
+        self._last = at
+
     def _on_phase(self, event: Event) -> None:
         self.phase, self.text = event["phase"], event.get("text", "")
         self.fraction, self.images_per_second, self.finished = 0.0, None, False  # a resumed run goes on after its end
         self.images = self.images_total = 0
         self._phase_began = self._last
         if self.phase in PHASE_TITLES:
+            self.training_phase = self.phase
             self._first_epoch = int(event.get("first_epoch", 1))
             self.epochs = self._first_epoch + int(event.get("epochs", 1)) - 1
             self.batch, self.batches = 0, int(event.get("steps", 0))

@@ -67,7 +67,7 @@ def pick_run(workspace: Workspace, default: Callable[[Sequence[RunRecord]], RunR
     if st.query_params.get("run") not in (None, *runs):
         st.warning("The run of this link has no model, or no longer exists. Another one is shown.")
     first = default(list(runs.values())).id
-    words = "Every run that has a model, newest first. The percentage is its accuracy on validation images."
+    words = "Every run that has a model, newest first, with its accuracy on test images, or on validation images."
     return runs[pick("Model of the run", run_labels(runs.values()), "run", first, key, words)]
 
 

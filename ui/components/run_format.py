@@ -10,6 +10,7 @@ from typing import Final
 from tl_core.config.format_settings import backbone_title, format_frozen, format_rates
 from tl_core.config.phases import PHASE_TITLES
 from tl_core.runs import RunRecord, Status
+from tl_core.runs.comparison import test_accuracy
 from tl_core.runs.epoch_checkpoints import EpochCheckpoint
 from tl_core.runs.record import Best
 from tl_core.storage.format import moment, percent
@@ -66,8 +67,10 @@ def _label(run: RunRecord) -> str:
     parts = [f"★ {run.name}" if run.starred else run.name]
     if run.active:
         parts.append("in training")
+    elif (measured := test_accuracy(run)) is not None:
+        parts.append(f"{percent(measured)} test")
     elif run.best:
-        parts.append(percent(run.best.val_accuracy))
+        parts.append(f"{percent(run.best.val_accuracy)} validation")
     parts.append(datetime.fromisoformat(run.created).astimezone().strftime("%d %b %Y, %H:%M"))
     return " · ".join(parts)
 

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Final, Literal
 
 import streamlit as st
 
 from tl_core.advice.curve_rules import curves_of, remark_on
-from tl_core.config.phases import PHASE_TITLES
-from tl_core.errors import RunNotFoundError
+from tl_core.backbones.registry import BACKBONES, get_backbone
+from tl_core.backbones.weights import weights_status
+from tl_core.config import TrainingConfig
+from tl_core.config.presets import DEFAULT_PRESET, PRESETS
+from tl_core.data import load_dataset
+from tl_core.errors import RunNotFoundError, TransferLearningError
+from tl_core.evaluation.headline import headline
 from tl_core.figures.history import History
 from tl_core.jobs import Job, manager
 from tl_core.machine.hardware import current_load
+from tl_core.planning.time_left import TimeLeft, planned_seconds, time_left
 from tl_core.runs import RunProgress, RunRecord, find_run
 from tl_core.runs.heartbeat import GIVEN_UP_AFTER, silent_seconds
 from tl_core.runs.progress import planned_end
-from tl_core.storage.format import MISSING, count, duration, number, percent, seconds_between
+from tl_core.runs.record import CHECKPOINT_FILE
+from tl_core.storage.format import MISSING, count, duration, number, percent
 from tl_core.storage.ownership import is_mine
 from tl_core.storage.workspace import Workspace
 from ui.components.confirm import confirm
@@ -31,6 +37,8 @@ from ui.state.run_feed import Feed, following
 from ui.state.training_draft import draft
 
 CUT_OFF: Final = "This run was cut off: the program was ended while it worked."
+NEVER_BEGUN: Final = "This run was cut off before its first epoch was done, so nothing is lost: start it again."
+STARTING: Final = "Starting up …"
 REFRESH_SECONDS: Final = 1.0
 MORE_EPOCHS: Final = 5
 _FIGURES: Final[tuple[tuple[str, str, Callable[[float | None], str], str], ...]] = (
@@ -40,8 +48,14 @@ _FIGURES: Final[tuple[tuple[str, str, Callable[[float | None], str], str], ...]]
 )
 
 
-def run_panel(workspace: Workspace, run_id: str, *, key: str = "run") -> None:
+def run_panel(workspace: Workspace, run_id: str, *, key: str = "run", named: bool = True) -> None:
     """Show one run and keep it up to date while it waits or works.
+
+    Args:
+        workspace: that holds the run.
+        run_id: of the run.
+        key: prefix of the controls' keys.
+        named: whether its name stands in its first line; else the page has it.
 
     Raises:
         RunNotFoundError: there is no such run.
@@ -49,7 +63,8 @@ def run_panel(workspace: Workspace, run_id: str, *, key: str = "run") -> None:
     run = find_run(workspace, run_id)
     # The same fragment whether or not it refreshes itself: so the chart stays in place when the run ends.
     changes = may_change(workspace, run)
-    st.fragment(_panel, run_every=REFRESH_SECONDS if changes else None)(workspace, run_id, changes, key)
+    every = REFRESH_SECONDS if changes else None
+    st.fragment(_panel, run_every=every)(workspace, run_id, changes, key, named=named)
 
 
 def may_change(workspace: Workspace, run: RunRecord) -> bool:
@@ -58,62 +73,96 @@ def may_change(workspace: Workspace, run: RunRecord) -> bool:
 
 
 @error_boundary()
-def _panel(workspace: Workspace, run_id: str, changed: bool, key: str) -> None:
+def _panel(workspace: Workspace, run_id: str, changed: bool, key: str, *, named: bool) -> None:
     try:
         run = find_run(workspace, run_id)
     except RunNotFoundError:
-        st.info("This run was thrown away.", icon=":material/delete:")
-        page_link(TRAIN, "Start another training")
+        st.info("This run was discarded.", icon=":material/delete:")
+        page_link(TRAIN, "Train again")
         return
     with following(run) as feed:
-        _draw(workspace, run, feed, key)
+        _draw(workspace, run, feed, key, named=named)
     # Only after the drawn elements have handled the click that may have led here.
     if changed and not may_change(workspace, run):
         st.rerun()  # the whole page: the refreshing ends, and what else the page shows of the run is new
 
 
-def _draw(workspace: Workspace, run: RunRecord, feed: Feed, key: str) -> None:
+def _draw(workspace: Workspace, run: RunRecord, feed: Feed, key: str, *, named: bool) -> None:
     # Always the same places in the same order, so that nothing below moves when something above changes.
-    status, actions, figures, chart, watched, advice, footer = (st.container() for _ in range(7))
-    with status:
-        _active_status(workspace, run, feed.progress) if run.active else _finished_status(run, feed.progress)
-    with actions.container(horizontal=True, vertical_alignment="center"):
-        mine = is_mine(workspace, run.path)
-        if not run.active:
-            _finished_actions(workspace, run, key, mine=mine)
-        elif mine:
-            _active_actions(workspace, run, key)
-    with figures:
-        _figures(run, feed)
+    line, chart, figures, watched, advice, footer = (st.container() for _ in range(6))
+    # A run that goes on has the end of its last training in its log until the first word of the new one.
+    progress = RunProgress() if run.active and feed.progress.finished else feed.progress
+    mine = is_mine(workspace, run.path)
+    with line.container(gap="xsmall"):
+        if run.active:
+            _active_line(workspace, run, progress, key, named=named, mine=mine)
+        else:
+            if named:
+                st.header(plain(run.name), anchor=False)
+            _end_card(workspace, run, feed, key, mine=mine)
+    if not (run.active or feed.history.epochs or feed.history.batches or feed.history.watched):
+        with footer:
+            _notes(progress, run.device)
+        return  # an empty chart and dashes would say nothing
     with chart:
         live_chart(feed.history, key=f"{key}-chart-{run.id}", title=run.name)
+    with figures:
+        _figures(run, feed)
     with watched:
         watched_images_charts(run, feed.history, key=f"{key}-watched-{run.id}")
     with advice:
         _curve_advice(run, feed.history, key)
     with footer:
-        _footer(run, feed.progress)
+        _footer(run, progress)
 
 
-def _active_status(workspace: Workspace, run: RunRecord, progress: RunProgress) -> None:
+def _active_line(
+    workspace: Workspace, run: RunRecord, progress: RunProgress, key: str, *, named: bool, mine: bool
+) -> None:
+    """The one line above the curves: what is trained, where it stands, how long it takes, and the ways to end it."""
     job = manager(workspace).job(run.id)
+    left = time_left(run.config, progress, _planned(run.id, str(run.config), run, workspace), time.time())
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        name = f"**{plain(run.name)}**  \n" if named else ""
+        st.markdown(f"{name}{_where(run, job, progress, left)}", width="stretch")
+        if mine and run.status == "queued":
+            _withdraw(workspace, run, job, key)
+        elif mine:
+            _stop_or_discard(workspace, run, job, progress, key)
+    st.progress(left.fraction if run.status == "running" else 0.0)
     silent = silent_seconds(run, time.time())
-    if silent is None:
-        st.markdown(f"**{_format_phase(run, job, progress)}**")
-    else:
+    if silent is not None:
         st.warning(_stalled(job, silent), icon=":material/hourglass_disabled:")
-    st.progress(progress.fraction, text=_format_place(run, progress))
 
 
-def _format_phase(run: RunRecord, job: Job | None, progress: RunProgress) -> str:
+@st.cache_data(max_entries=64, show_spinner=False)
+def _planned(run_id: str, config: str, _run: RunRecord, _workspace: Workspace) -> dict[str, float]:
+    """Planned seconds by phase, of a run with this configuration; empty where its images or backbone are gone."""
+    del run_id, config  # stand for the run, which goes on with another plan
+    try:
+        return planned_seconds(_run.config, load_dataset(_run.dataset_path), _workspace)
+    except TransferLearningError:
+        return {}
+
+
+def _where(run: RunRecord, job: Job | None, progress: RunProgress, left: TimeLeft) -> str:
     if job and job.stopping:
-        return "Stopping: the step at work is finished, then the best epoch so far is kept."
+        return "Stopping: it finishes its present step, then keeps the best epoch so far."
     if run.status == "queued" and job and job.position > 0:
-        ahead = count(job.position, "training", "trainings")
-        return f"Waiting in the queue: {ahead} before this one."
-    if run.status == "queued":
-        return "Starting up: the first training after the program was started takes some seconds longer."
-    return progress.text or PHASE_TITLES.get(progress.phase or "", "Getting ready …").capitalize()
+        return f"Waiting in the queue: {count(job.position, 'training', 'trainings')} before this one."
+    if run.status == "queued" or progress.phase is None:
+        return STARTING
+    parts = []
+    if progress.images_total:
+        parts.append(f"{progress.text}: {progress.images:,} of {progress.images_total:,}")
+    elif left.epoch and progress.phase == progress.training_phase:
+        phase = f", phase {left.phase} of {left.phases}" if left.phases > 1 else ""
+        parts.append(f"Epoch {left.epoch} of {left.epochs}{phase}")
+    else:
+        parts.append(f"{progress.text} …")
+    if left.seconds is not None and left.seconds > 1:
+        parts.append(f"about {duration(round(left.seconds))} left")
+    return " · ".join(parts)
 
 
 def _stalled(job: Job | None, silent: float) -> str:
@@ -123,62 +172,50 @@ def _stalled(job: Job | None, silent: float) -> str:
     then = f"If it stays so for {duration(GIVEN_UP_AFTER)}, it is ended; it can go on from its last saved epoch."
     if job.stopping:
         return said + f"It cannot hear that it is to stop before it goes on. {then}"
-    return said + f"It may go on by itself. If you do not want to wait, press Stop or Cancel. {then}"
+    return said + f"It may go on by itself. If you do not want to wait, press Stop or Discard. {then}"
 
 
-def _format_place(run: RunRecord, progress: RunProgress) -> str:
-    now = time.time()
-    parts = []
-    if progress.images_total:
-        parts.append(f"{progress.images:,} of {progress.images_total:,}")
-    elif progress.epoch and progress.epochs:
-        parts.append(f"Epoch {progress.epoch} of {progress.epochs}")
-        parts.append(f"batch {progress.batch} of {progress.batches}")
-    if progress.images_per_second:
-        parts.append(f"{progress.images_per_second:,.0f} images/s")
-    waited = seconds_between(run.created, datetime.now(UTC).isoformat()) if run.status == "queued" else None
-    parts.append(f"{duration(waited if waited is not None else progress.elapsed_seconds(now))} so far")
-    remaining = progress.remaining_seconds(now)
-    if remaining is not None and remaining > 1:
-        parts.append(f"about {duration(round(remaining))} left of this phase")
-    return " · ".join(parts)
-
-
-def _finished_status(run: RunRecord, progress: RunProgress) -> None:
-    text = run.error or progress.text or "This run has ended."
-    if run.status == "failed":
-        st.error(text, icon=":material/error:")
-    elif run.status == "interrupted":
-        st.warning(run.interruption or CUT_OFF, icon=":material/power_off:")
-    elif run.has_model:
-        st.success(text, icon=":material/check_circle:")
-    else:
-        st.info(text, icon=":material/info:")
-
-
-def _active_actions(workspace: Workspace, run: RunRecord, key: str) -> None:
-    jobs = manager(workspace)
-    job = jobs.job(run.id)
-    stopping = job is None or job.stopping
+def _stop_or_discard(workspace: Workspace, run: RunRecord, job: Job | None, progress: RunProgress, key: str) -> None:
+    """Two quiet buttons that cannot be taken for each other: only the second one asks, and it loses something."""
+    ending = job is None or job.stopping
+    kept = f"epoch {progress.best['epoch']:.0f}" if progress.best else None
     st.button(
-        "Stop and keep the best epoch",
+        "Stop and keep the best",
         key=f"{key}-stop",
-        type="primary",
         icon=":material/stop_circle:",
-        disabled=stopping,
+        disabled=ending or kept is None,
         on_click=_stop,
         args=(workspace, run.id),
-        help="Ends the training now. The model of the best epoch so far stays and can be used.",
+        help=f"Ends the training now. The model of {kept}, the best so far, stays and can be used."
+        if kept
+        else "There is nothing to keep before the first epoch is done.",
     )
+    _discard(workspace, run, key, disabled=ending, loses="Its curves and its model will be gone.")
+
+
+def _withdraw(workspace: Workspace, run: RunRecord, job: Job | None, key: str) -> None:
+    st.button(
+        "Withdraw",
+        key=f"{key}-withdraw",
+        icon=":material/remove_from_queue:",
+        disabled=job is None or job.stopping,
+        on_click=_stop,
+        args=(workspace, run.id),
+        help="It does not wait any longer. Its settings stay in the list of runs.",
+    )
+    _discard(workspace, run, key, disabled=job is None or job.stopping, loses="It has not begun; its settings go.")
+
+
+def _discard(workspace: Workspace, run: RunRecord, key: str, *, disabled: bool, loses: str) -> None:
     confirm(
-        "Cancel",
+        "Discard",
         ":material/delete:",
-        "**Throw this run away?** Its curves and its model will be gone.",
-        "Throw it away",
-        jobs.cancel,
+        f"**Discard this run?** {loses}",
+        "Discard for good",
+        manager(workspace).cancel,
         run.id,
         key=f"{key}-cancel",
-        disabled=stopping,
+        disabled=disabled,
     )
 
 
@@ -187,16 +224,49 @@ def _stop(workspace: Workspace, run_id: str) -> None:
     manager(workspace).stop(run_id)
 
 
-def _finished_actions(workspace: Workspace, run: RunRecord, key: str, *, mine: bool) -> None:
+def _end_card(workspace: Workspace, run: RunRecord, feed: Feed, key: str, *, mine: bool) -> None:
+    """How it ended and how good it is, and what can be done next."""
+    if run.status == "failed":
+        st.error(run.error or "This run has failed.", icon=":material/error:")
+    elif run.status == "interrupted":
+        cut_off = run.interruption or (CUT_OFF if feed.history.epochs else NEVER_BEGUN)
+        st.warning(cut_off, icon=":material/power_off:")
+    elif run.has_model:
+        _how_good(run, feed.progress)
+    else:
+        st.info(feed.progress.text or "This run has ended.", icon=":material/info:")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        _next_steps(workspace, run, feed, key, mine=mine)
+
+
+def _how_good(run: RunRecord, progress: RunProgress) -> None:
+    try:
+        found = headline(run, load_dataset(run.dataset_path))
+    except TransferLearningError:  # its images were deleted
+        found = None
+    if found is None:
+        st.success(progress.text or "This run has ended.", icon=":material/check_circle:")
+        return
+    text = f"**{plain(found.sentence())}** {plain(found.baseline())}"
+    doubts = "".join(f"  \n:material/warning: {plain(doubt)}" for doubt in found.warnings())
+    if found.guesses:
+        st.warning(text + doubts, icon=":material/trending_flat:")
+    else:
+        st.success(text + doubts, icon=":material/check_circle:")
+
+
+def _next_steps(workspace: Workspace, run: RunRecord, feed: Feed, key: str, *, mine: bool) -> None:
     jobs = manager(workspace)
     cut_off = run.resumable and run.status != "stopped"
     if cut_off and mine:
-        _train_on("Resume from the last epoch", lambda: jobs.resume(run.id), f"{key}-resume", primary=True)
+        begun = feed.history.epochs or (run.path / CHECKPOINT_FILE).is_file()
+        label = "Resume from the last epoch" if begun else "Start it again"
+        _train_on(label, lambda: jobs.resume(run.id), f"{key}-resume", primary=True)
     if run.has_model:
         page_button(PREDICT, "Try it on a photo", key=f"{key}-predict", primary=not cut_off, run=run.id)
         page_link(EVALUATE, "See how good it is, class by class", run=run.id)
-    elif run.status != "interrupted":
-        page_link(TRAIN, "Start another training")
+    if run.status == "failed" and not run.has_model:
+        _train_with_what_is_here(workspace, run, key)
     if run.has_model and run.can_go_on and mine:
         if run.resumable:
             _train_on(
@@ -212,6 +282,25 @@ def _finished_actions(workspace: Workspace, run: RunRecord, key: str, *, mine: b
             "Goes on from its last epoch. If that makes it no better, the model stays as it is.",
             icon=":material/forward_media:",
         )
+
+
+def _train_with_what_is_here(workspace: Workspace, run: RunRecord, key: str) -> None:
+    """The way on where the weights of a backbone could not be had: the one that comes with the installation."""
+    backbone, ready = BACKBONES.get(run.config.backbone), get_backbone(PRESETS[DEFAULT_PRESET].config.backbone)
+    missing = run.config.weights == "imagenet" and backbone and not weights_status(backbone, workspace).here
+    if missing and st.button(
+        f"Train with {ready.title} instead",
+        key=f"{key}-instead",
+        type="primary",
+        icon=":material/swap_horiz:",
+        help="Opens the form with the same images and a backbone that needs no download. Nothing starts yet.",
+    ):
+        _open_form(PRESETS[DEFAULT_PRESET].config, run)
+
+
+def _open_form(config: TrainingConfig, run: RunRecord) -> None:
+    draft().fill(config, run.dataset_id, parent=run.id)  # the form says so if these images are gone
+    go_to(TRAIN)
 
 
 def _train_on(
@@ -233,7 +322,7 @@ def _figures(run: RunRecord, feed: Feed) -> None:
     progress, history = feed.progress, feed.history
     if run.active:
         shown, best = progress.current, progress.best or {}
-        title = f"Best so far (epoch {best['epoch']:.0f})" if best else "Best so far"
+        title = f"Kept so far: epoch {best['epoch']:.0f}" if best else "Kept so far"
         kept = percent(best.get("val_accuracy"))
     else:
         title, epoch = "Kept epoch", history.best_epoch
@@ -242,7 +331,8 @@ def _figures(run: RunRecord, feed: Feed) -> None:
             shown = {**shown, "val_accuracy": run.best.val_accuracy, "val_loss": run.best.val_loss}
         kept = f"{epoch} of {len(history.epochs)}" if shown else MISSING
     figures = [(label, form(shown.get(name)), help) for label, name, form, help in _FIGURES]
-    help = "The epoch with the lowest validation loss is the one that is kept."
+    help = "The epoch with the lowest validation loss is kept. Its accuracy is not always the highest one: the loss "
+    help += "also counts how sure the model is of its answers."
     figures.insert(1 if run.active else 0, (title, kept, help))
     with st.grid(4, min_column_width=150):
         for label, value, help in figures:
@@ -251,13 +341,18 @@ def _figures(run: RunRecord, feed: Feed) -> None:
 
 def _footer(run: RunRecord, progress: RunProgress) -> None:
     if run.active:
-        st.caption(f"This machine now: {_machine_load()}")
+        speed = f" · {progress.images_per_second:,.0f} images/s" if progress.images_per_second else ""
+        st.caption(f"{duration(progress.elapsed_seconds(time.time()))} so far{speed} · {_machine_load()}")
     else:
-        took = duration(progress.elapsed_seconds(time.time()))
-        st.caption(f"Took {took}" + (f" on {run.device}." if run.device else "."))
-    if progress.notes:
+        st.caption(f"Trained for {duration(progress.elapsed_seconds(time.time()))}.")
+    _notes(progress, run.device)
+
+
+def _notes(progress: RunProgress, device: str | None = None) -> None:
+    notes = [*([f"Trained on {device}."] if device else []), *dict.fromkeys(progress.notes)]
+    if notes:
         with st.expander("Technical notes", icon=":material/info:"):
-            st.markdown("\n".join(f"- {plain(note)}" for note in dict.fromkeys(progress.notes)))
+            st.markdown("\n".join(f"- {plain(note)}" for note in notes))
 
 
 def _curve_advice(run: RunRecord, history: History, key: str) -> None:
@@ -274,8 +369,7 @@ def _curve_advice(run: RunRecord, history: History, key: str) -> None:
             width="stretch",
             help="Opens the training form with the settings of this run and this one change. Nothing starts yet.",
         ):
-            draft().fill(remark.config, run.dataset_id)  # the form says so if these images are gone
-            go_to(TRAIN)
+            _open_form(remark.config, run)
 
 
 @st.cache_data(ttl=0.9, show_spinner=False)

@@ -81,13 +81,13 @@ def _why(run: RunRecord, image: MeasuredImage, key: str) -> None:
         heat = grad_cam.explain(resize_image(picture, grad_cam.image_size), label, block).heat
     name, probability = run.classes[label], probability_text(image.probabilities[label])
     photo.image(overlay(picture, NO_HEAT), width="stretch", alt=f"The photo: {run.classes[image.truth]}")
-    photo.caption("The original photo.")
+    photo.caption("Original photo")
     heatmap.image(
         overlay(picture, heat),
         width="stretch",
-        alt=f"Heatmap over the photo: what speaks for {name}, brightest {brightest_place(heat)}",
+        alt=f"Heatmap over the photo: what pushed it towards {name}, brightest {brightest_place(heat)}",
     )
-    lead = "The yellower, the more speaks for" if heat.any() else "Nothing that this block sees speaks for"
+    lead = "Yellow areas pushed it towards" if heat.any() else "Nothing that this block sees pushed it towards"
     heatmap.caption(f"{lead} **{plain(name)}** ({probability}).")
 
 
@@ -106,7 +106,7 @@ def brightest_place(heat: np.ndarray) -> str:
 def _choose(run: RunRecord, image: MeasuredImage, blocks: tuple[str, ...], key: str) -> tuple[int, str]:
     left, right = st.columns(2, gap="medium")
     label = left.selectbox(
-        "Evidence for the class",
+        "Show evidence for",
         range(len(run.classes)),
         index=image.answer,
         format_func=run.classes.__getitem__,
@@ -138,7 +138,7 @@ def _nearest_images(dataset: Dataset, run: RunRecord, image: ImageRecord, key: s
     if features is None:
         place = st.empty()
         with place.container():
-            st.caption("The training images that are most alike to this model often tell why it answers as it does.")
+            st.caption("The training images that look most alike to the model often explain its answer.")
             wanted = st.button("Find them", key=f"{key}-find", icon=":material/image_search:")
         if not wanted:
             return

@@ -87,8 +87,8 @@ def confusion_view(matrix: np.ndarray, classes: Sequence[str], key: str, on_cell
     with right:
         st.markdown("**How to read it**")
         st.markdown(
-            "Each row is one class as it really is, each column an answer of the model. On the green diagonal both "
-            "agree. Magenta beside it is a mix-up; the stronger, the larger its share of the row."
+            "Each row is one class as it really is, each column an answer of the model. On the pale green diagonal "
+            "both agree. Every magenta cell beside it is a mix-up; the deeper, the larger its share of the row."
             " **Click or tap a cell** to see its images."
         )
         _mix_ups(matrix, classes, key, on_cell)

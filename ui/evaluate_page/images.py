@@ -79,14 +79,13 @@ def _images(dataset: Dataset, run: RunRecord, result: Evaluation, key: str) -> N
     elif order == "worst":
         rows, place = worst_mistakes(result.probabilities, result.labels), order
         st.markdown(
-            f"{count(mistakes, 'mistake')}, those first that gave least to the right class: often a wrong label, a "
-            "strange photo, or two look-alikes."
+            f"{count(mistakes, 'mistake')}, worst first: often a wrong label, a strange photo, or two look-alikes."
             if mistakes
-            else "There are none: every image got its right class. Look at the least certain ones instead."
+            else "No mistakes. Look at the least certain images instead."
         )
     else:
         rows, place = least_certain(result.probabilities), order
-        st.markdown("The images over which the model hesitates most come first, right or wrong.")
+        st.markdown("The images the model is least sure of come first, right or wrong.")
     pages = -(-len(rows) // PER_PAGE)
     grid = st.container()
     page = st.pagination(pages, key=f"{key}-{place}-page") if pages > 1 else 1

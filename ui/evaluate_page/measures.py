@@ -37,7 +37,7 @@ READING: Final[dict[Kind, str]] = {
     "roc": "Each line is one class against all others. The closer it comes to the top left corner, the better the "
     "model tells the class apart; the dotted diagonal is guessing. AUC is the area under the line: 1 is perfect, 0.5 "
     "is guessing.",
-    "precision_recall": "Each line is one class: the more of its images shall be found (to the right), the more "
+    "precision_recall": "Each line is one class: the more of its images should be found (to the right), the more "
     "false ones come along (down). A line along the top is perfect. The number is the "
     "average precision; look here where classes have few images.",
 }
@@ -78,9 +78,9 @@ def evaluation_summary(confusion: np.ndarray, classes: Sequence[str], top_k: Map
             f"The share of **{plain(classes[weakest])}** that is found, the lowest of all classes.",
         ),
         (
-            "Guessing would reach",
+            "Guessing",
             float(per_class[commonest] / images),
-            f"What always answering **{plain(classes[commonest])}** would get.",
+            f"If it always said **{plain(classes[commonest])}**.",
         ),
     )
 
@@ -196,7 +196,7 @@ def _calibration(result: Evaluation, error: float, key: str, file_name: str) -> 
     groups = calibration_bins(result.probabilities, result.labels)
     st.caption(
         "Answers are grouped by how sure the model says it is; large marks stand for many answers. On the dotted "
-        "line it is as often right as it says. Below it, it boasts; above it, it is too modest."
+        "line it is right as often as it says. Below it, it is surer than it should be; above it, less sure."
     )
     chart(calibration_figure(groups, error, INK), describe_calibration(groups, error), f"{key}-calibration")
     columns = ("mean_probability", "accuracy", "answers")

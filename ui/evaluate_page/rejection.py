@@ -41,7 +41,7 @@ DIGITS: Final = 3  # of a saved temperature, which is no better known than that
 @error_boundary()
 def rejection_section(workspace: Workspace, run: RunRecord, key: str) -> None:
     """Draw coverage against accuracy, and the buttons that save a threshold."""
-    st.header("When it had better say “I don't know”", anchor=False)
+    st.header("When should it say “I don't know”?", anchor=False)
     if not run.split_counts.get("validation"):
         st.info("This needs validation images, and the dataset of this run has none.")
         return
@@ -79,10 +79,7 @@ def _choose(workspace: Workspace, result: Evaluation, run: RunRecord, key: str) 
             if point.threshold > 0:
                 st.caption(f"Answering always, {percent(curve[0].accuracy)} are right.")
             if len(result.labels) < FEW_IMAGES:
-                st.caption(
-                    f"Measured on only {count(len(result.labels), 'validation image')}: take the figures as a rough "
-                    "guide, more images make them firm."
-                )
+                st.caption(f"Measured on only {count(len(result.labels), 'validation image')}: a rough guide.")
             _keeping(workspace, run, temperature, point, key)
     shown = point or curve[-1]
     with right:
@@ -100,19 +97,19 @@ def _temperature(result: Evaluation, run: RunRecord, key: str) -> float:
         return 1.0
     fitted = round(_fit(run.model_sha256 or "", run.dataset_fingerprint, result.probabilities, result.labels), DIGITS)
     wanted = st.toggle(
-        "Correct the probabilities",
+        "Correct the confidence",
         value=True,
         key=f"{key}-calm",
         help=f"Temperature scaling: divides the scores by one number, here {fitted:.3g}, found on the validation "
-        "images. Above 1 the model was too sure of itself, below 1 too modest. The answers stay the same, only "
+        "images. Above 1 the model was surer than it should be, below 1 less sure. The answers stay the same, only "
         "their probabilities change.",
     )
     before = expected_calibration_error(result.probabilities, result.labels)
     after = expected_calibration_error(apply_temperature(result.probabilities, fitted), result.labels)
-    direction = "too sure of itself" if fitted > 1 else "too modest"
+    direction = "surer than it should be" if fitted > 1 else "less sure than it should be"
     st.caption(
-        f"This model is {direction} (temperature {fitted:.2f}): its probabilities are {percent(before)} off on "
-        f"average, and {percent(after)} when corrected."
+        f"This model is {direction} (temperature {fitted:.2f}): its confidence is {percent(before)} off on average, "
+        f"and {percent(after)} when corrected."
     )
     return fitted if wanted else 1.0
 
@@ -127,12 +124,10 @@ def _point(probabilities: Any, labels: Any, curve: list[RiskCoverage], key: str)
     """The threshold in question; None where none reaches the wanted accuracy."""
     by = st.radio("Choose by", [BY_ACCURACY, BY_THRESHOLD], horizontal=True, key=f"{key}-by")
     if by == BY_THRESHOLD:
-        threshold = st.slider(
-            "Answer from this probability on", 0.0, 99.0, 50.0, 1.0, format="%.0f %%", key=f"{key}-threshold"
-        )
+        threshold = st.slider("Answer only above", 0.0, 99.0, 50.0, 1.0, format="%.0f %%", key=f"{key}-threshold")
         return at_threshold(curve, threshold / 100)
     wanted = st.slider(
-        "Of the answers, so many right", 50.0, 100.0, WANTED, 0.5, format="%.1f %%", key=f"{key}-wanted"
+        "Of its answers, so many should be right", 50.0, 100.0, WANTED, 0.5, format="%.1f %%", key=f"{key}-wanted"
     )
     found = suggest_threshold(probabilities, labels, wanted / 100)
     if found is None:
@@ -156,7 +151,7 @@ def _keeping(workspace: Workspace, run: RunRecord, temperature: float, point: Ri
             ):
                 chosen = Calibration(model_sha256=model, temperature=temperature, threshold=point.threshold)
                 save_calibration(workspace, run, chosen)
-            if st.button("Always answer", key=f"{key}-always", help="Takes what was kept away again."):
+            if st.button("Always answer", key=f"{key}-always", help="Removes the threshold that was kept."):
                 save_calibration(workspace, run, Calibration(model_sha256=model))
     st.caption(format_threshold(load_calibration(run.folder, run.model_sha256)))
 

@@ -10,7 +10,7 @@ import streamlit as st
 
 from tl_core.figures.curves import Progress
 from tl_core.runs import RunRecord, list_runs
-from tl_core.runs.comparison import ResultKind, differing_settings, results_of, unique_names
+from tl_core.runs.comparison import Result, ResultKind, best_places, differing_settings, results_of, unique_names
 from tl_core.storage.format import MISSING, duration, number, percent
 from tl_core.storage.workspace import Workspace
 from ui.components.live_chart import comparison_chart
@@ -31,9 +31,8 @@ def named_in_address() -> list[str] | None:
 
 
 def begin_comparing(runs: Sequence[RunRecord]) -> None:
-    """Compare the latest two runs of these; the reader chooses others there."""
-    latest = [run for run in runs if run.best][:2]
-    st.query_params[PARAMETER] = ",".join(run.id for run in latest)
+    """Compare these runs; of a single one or none the reader chooses others there."""
+    st.query_params[PARAMETER] = ",".join(run.id for run in runs[:MOST])
     st.rerun()
 
 
@@ -54,7 +53,7 @@ def compare_runs(workspace: Workspace, ids: Sequence[str], key: str) -> None:
     comparison_chart(curves, by, key=f"{key}-chart")
     st.caption("Dashed: the images it learns from. Solid: validation images.")
     st.header("What differs", anchor=False)
-    _differences(chosen)
+    differences(chosen, "compare-table")
     _clone(chosen, key)
 
 
@@ -79,14 +78,21 @@ def _remember(key: str) -> None:
     st.query_params[PARAMETER] = ",".join(st.session_state[key])
 
 
-def _differences(runs: Sequence[RunRecord]) -> None:
-    results = {result.label: [_SHOWN[result.kind](value) for value in values] for result, values in results_of(runs)}
+def differences(runs: Sequence[RunRecord], key: str) -> None:
+    """Draw results, the best of each marked, and the settings that differ, one column per run."""
+    results = {result.label: _marked(result, values) for result, values in results_of(runs)}
     differing = differing_settings(runs)
     names = pd.Index(unique_names(runs), name="Run")
     table = pd.DataFrame({**results, **differing}, index=names).T
-    st.dataframe(table, alt="Results and differing settings, one column per run", key="compare-table")
+    st.dataframe(table, alt="Results and differing settings, one column per run", key=key)
     if not differing:
         st.caption("All settings are the same; only chance and the machine differ.")
+
+
+def _marked(result: Result, values: Sequence[float | None]) -> list[str]:
+    best = best_places(result, values)
+    shown = map(_SHOWN[result.kind], values)
+    return [f"{text} · best" if place in best else text for place, text in enumerate(shown)]
 
 
 _SHOWN: Final[dict[ResultKind, Callable[[float | None], str]]] = {
@@ -103,14 +109,18 @@ def _clone(runs: Sequence[RunRecord], key: str) -> None:
     ids = [run.id for run in runs]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.selectbox(
-            "Go on from", ids, index=ids.index(best.id), format_func=names.__getitem__, key=f"{key}-clone-of"
+            "Settings of",
+            ids,
+            index=ids.index(best.id),
+            format_func=names.__getitem__,
+            key=f"{key}-clone-of",
         )
         if st.button(
-            "Clone with a change",
+            "Train again",
             key=f"{key}-clone",
-            icon=":material/content_copy:",
+            icon=":material/model_training:",
             help="Opens the training form with the settings of this run, to change one of them and compare again.",
         ):
             run = next(run for run in runs if run.id == chosen)
-            draft().fill(run.config, run.dataset_id)  # the form shows a message if these images were deleted
+            draft().fill(run.config, run.dataset_id, parent=run.id)
             go_to(TRAIN)

@@ -45,7 +45,7 @@ def run_details(workspace: Workspace, run_id: str, key: str) -> None:
     mine = is_mine(workspace, run.path)
     if not mine:
         somebody_elses("run")
-    run_panel(workspace, run.id, key=key)
+    run_panel(workspace, run.id, key=key, named=False)
     st.space("small")
     _actions(workspace, run, key, mine=mine)
     if mine:
@@ -80,12 +80,12 @@ def _actions(workspace: Workspace, run: RunRecord, key: str, *, mine: bool) -> N
         if mine:
             _rename(workspace, run, key)
         if st.button(
-            "Train again with changes",
+            "Train again",
             key=f"{key}-again",
             icon=":material/model_training:",
             help="Opens the training form with the settings of this run, to change one of them and compare.",
         ):
-            draft().fill(run.config, run.dataset_id)  # the form shows a message if these images were deleted
+            draft().fill(run.config, run.dataset_id, parent=run.id)
             go_to(TRAIN)
         if mine and not run.active:
             confirm(

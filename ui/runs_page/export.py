@@ -45,6 +45,7 @@ _OUTPUTS: Final = {
 }
 
 CLOSE: Final = 1e-7  # a difference below this is rounding
+PRACTICALLY: Final = 1e-4  # a difference that no figure on a page would show
 
 EXPORTS: Final = BackgroundTasks[None](  # titled by their format; the file is in the run's folder
     "export",
@@ -62,14 +63,17 @@ def take_elsewhere(run: RunRecord, key: str) -> None:
     kept = list_exports(run)
     task = EXPORTS.latest(str(run.path))
     st.caption(
-        "The model as one file for another program, phone or language. It can be downloaded once it predicts "
-        "what the run predicts here."
+        "The model as one file for another program, phone or language. It is ready to download once it gives the "
+        "same answers as here."
     )
     name = st.radio(
         "Format",
         list(FORMATS),
-        format_func=lambda name: f"{FORMATS[name].title}{' ✓' if name in kept and kept[name].proof.passed else ''}",
-        captions=[form.purpose for form in FORMATS.values()],
+        format_func=lambda name: FORMATS[name].title,  # never another text: the choice would be lost
+        captions=[
+            f":green[:material/check:] {form.purpose}" if name in kept and kept[name].proof.passed else form.purpose
+            for name, form in FORMATS.items()
+        ],
         index=list(FORMATS).index(task.title) if task else 0,
         disabled=task is not None and not task.ended,
         key=f"{key}-format",
@@ -85,7 +89,7 @@ def take_elsewhere(run: RunRecord, key: str) -> None:
     else:
         if task is not None and task.title == form.name and task.error:
             task_progress(EXPORTS, task, key)
-        _make_button("Build and check", run, key)
+        _make_button("Create and check", run, key)
 
 
 def pack_model(run: RunRecord) -> bytes:
@@ -142,14 +146,16 @@ def format_proof(export: Export) -> str:
     """The result of the check."""
     proof = export.proof
     same = (
-        "it gives the same probabilities as here"
+        "its answers are identical"
         if proof.max_difference < CLOSE
+        else "its answers are practically identical"
+        if proof.max_difference < PRACTICALLY
         else f"its probabilities are within {_rounded_up(proof.max_difference)} of those here"
     )
     here = ", as here" if proof.accuracy == proof.app_accuracy else f" (here {percent(proof.app_accuracy)})"
     images = count(proof.images, "validation image")
     right = f"{percent(proof.accuracy)} of its answers are right{here}"
-    return f"Proven: loaded afresh and asked about {images}, {same}; {right}."
+    return f"Checked: loaded again and asked about {images}, {same}; {right}."
 
 
 def _rounded_up(difference: float) -> str:
@@ -161,7 +167,7 @@ def _rounded_up(difference: float) -> str:
 def _outcome(run: RunRecord, form: ExportFormat, export: Export, key: str) -> None:
     if export.proof.failure:
         st.warning(export.proof.failure, icon=":material/block:")
-        _make_button("Make it again", run, key)
+        _make_button("Create it again", run, key)
         return
     st.success(format_proof(export), icon=":material/verified:")
     download(

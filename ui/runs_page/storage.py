@@ -35,18 +35,19 @@ def cache_section(workspace: Workspace, key: str) -> None:
     taken = cache.size_bytes()
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(
-            f"Cache for the next trainings: {size(taken)} of at most {size(cache.limit_bytes)}.",
+            f"Cache: {size(taken)} of {size(cache.limit_bytes)}.",
             width="content",
-            help="Resized images and the output of frozen backbones. The least recently used is deleted first.",
+            help="Resized images and the output of frozen backbones, so that the next training starts sooner. The "
+            "least recently used is deleted first.",
         )
         confirm(
             "Free this space",
             ":material/mop:",
-            f"**Delete {size(taken)} that trainings have kept?** Datasets, runs and models stay.",
-            "Delete it",
+            f"**Empty the cache of {size(taken)}?** Datasets, runs and models stay.",
+            "Empty the cache",
             cache.clear,
             key=f"{key}-free",
-            note="The next training on each dataset runs the frozen backbone over its images again.",
+            note="The next training on each dataset takes a little longer to start.",
             disabled=not taken,
         )
 
@@ -70,7 +71,7 @@ def offer_old_runs(workspace: Workspace, runs: Sequence[RunRecord], key: str) ->
         st.caption(
             f"The workspace is nearly full: {size(found.total)} of {size(found.limit)}.",
             width="content",
-            help="When it is full, no images can be brought and no training can be started.",
+            help="When it is full, no images can be added and no training can be started.",
         )
         how_many = count(len(old), "run")
         total = size(sum(taken for _, taken in old))

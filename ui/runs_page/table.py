@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 import pandas as pd
@@ -11,19 +13,24 @@ import streamlit as st
 
 from tl_core.config.format_settings import backbone_title, format_frozen, format_rates
 from tl_core.figures.history import accuracy_sparkline
-from tl_core.figures.palette import VALIDATION
+from tl_core.figures.palette import RUNS, VALIDATION
 from tl_core.runs import RunRecord, has_tags
-from tl_core.runs.comparison import run_seconds
+from tl_core.runs.comparison import changes_between, most_similar_earlier, run_seconds, test_accuracy
 from ui.components.run_format import format_status, run_labels
 
-ALT: Final = "All runs, newest first: status, validation accuracy, dataset, backbone, settings and duration"
+ALT: Final = "All runs, newest first: test and validation accuracy, what was changed, age, status and settings"
 ROW_HEIGHT: Final = 38  # px
-# In px; *Open*, the name and the accuracy fit side by side on a phone of 390 px.
-OPEN_WIDTH: Final = 66
-NAME_WIDTH: Final = 205
-ACCURACY_WIDTH: Final = 80
+# In px; the box, the dot, the name and the test accuracy fit side by side on a phone of 390 px.
+DOT_WIDTH: Final = 36
+NAME_WIDTH: Final = 176
+SHARE_WIDTH: Final = 84
+CHANGED_WIDTH: Final = 150
+AGE_WIDTH: Final = 100
 STATUS_WIDTH: Final = 170
 MAX_HEIGHT: Final = 620  # px; more runs scroll inside the table
+MOST_TICKED: Final = 8  # as many colours as there are
+ORDER: Final = ("dot", "run", "test", "accuracy", "changed", "created", "status", "tags", "dataset", "curve")
+MORE: Final = ("backbone", "frozen", "rates", "seconds")
 FILTERS: Final[dict[str, Callable[[RunRecord], bool]]] = {
     "All": lambda _: True,
     "Starred": lambda run: run.starred,
@@ -33,25 +40,66 @@ FILTERS: Final[dict[str, Callable[[RunRecord], bool]]] = {
 }
 
 
-def runs_table(runs: Sequence[RunRecord], key: str, on_open: Callable[[str], None]) -> None:
-    """Draw the runs; a click on a row's *Open* calls ``on_open`` with the id of that run.
+def runs_table(runs: Sequence[RunRecord], key: str, on_open: Callable[[str], None]) -> list[RunRecord]:
+    """Draw the runs with a box to tick before each; a click anywhere else in a row opens that run.
 
     Args:
-        runs: in the order in which they are shown; at least one.
-        key: names the table on its page; the same key keeps its scroll position and its sorting.
+        runs: newest first; at least one.
+        key: names the table on its page; what is ticked is remembered under it.
+        on_open: gets the id of the run that was clicked.
+
+    Returns:
+        The runs that are ticked, in the order of their colours.
     """
+    chosen = ticked(runs, key)
     ids = tuple(run.id for run in runs)
-    table = pd.DataFrame([_row(run) for run in runs])
+    colors = {run.id: RUNS[place] for place, run in enumerate(chosen)}
+    table = pd.DataFrame([_row(run, runs, colors.get(run.id)) for run in runs])
+    tagged = any(run.tags for run in runs)
+    widget = _table_key(key, ids)
     st.dataframe(
-        table if any(run.tags for run in runs) else table.drop(columns="tags"),
+        table if tagged else table.drop(columns="tags"),
         hide_index=True,
-        column_config=_columns(f"{key}-open", ids, on_open),
-        key=key,
+        column_order=[name for name in (*ORDER, *MORE) if tagged or name != "tags"],
+        column_config=_columns(),
+        key=widget,
         height=min(MAX_HEIGHT, ROW_HEIGHT * (len(runs) + 1) + 2),
         row_height=ROW_HEIGHT,
         placeholder="–",
         alt=ALT,
+        on_select=partial(_selected, widget, key, ids, on_open),
+        selection_mode=["multi-row", "single-cell"],
+        selection_default={"selection": {"rows": sorted(ids.index(run.id) for run in chosen)}},
     )
+    return chosen
+
+
+def ticked(runs: Sequence[RunRecord], key: str) -> list[RunRecord]:
+    """The runs that are ticked and still there, in the order in which they were."""
+    by_id = {run.id: run for run in runs}
+    return [by_id[run_id] for run_id in st.session_state.get(_ticked_key(key), []) if run_id in by_id][:MOST_TICKED]
+
+
+def _ticked_key(key: str) -> str:
+    return f"{key}-ticked"
+
+
+def _table_key(key: str, ids: tuple[str, ...]) -> str:
+    """A key that changes with the rows, as the table remembers the places of what is ticked and not the runs."""
+    if st.session_state.get(f"{key}-rows") != ids:
+        st.session_state[f"{key}-rows"] = ids
+        st.session_state[f"{key}-number"] = st.session_state.get(f"{key}-number", 0) + 1
+    return f"{key}-{st.session_state[f'{key}-number']}"
+
+
+def _selected(widget: str, key: str, ids: tuple[str, ...], on_open: Callable[[str], None]) -> None:
+    selection = st.session_state[widget]["selection"]
+    if clicked := [row for row, _ in selection["cells"]]:
+        on_open(ids[clicked[0]])
+        return
+    now = [ids[row] for row in selection["rows"] if row < len(ids)]
+    before = [run_id for run_id in st.session_state.get(_ticked_key(key), []) if run_id in now]
+    st.session_state[_ticked_key(key)] = [*before, *(run_id for run_id in now if run_id not in before)]
 
 
 def run_chooser(runs: Sequence[RunRecord], key: str, on_open: Callable[[str], None]) -> None:
@@ -74,58 +122,78 @@ def run_chooser(runs: Sequence[RunRecord], key: str, on_open: Callable[[str], No
     )
 
 
-def _row(run: RunRecord) -> dict[str, Any]:
+def _row(run: RunRecord, runs: Sequence[RunRecord], color: str | None) -> dict[str, Any]:
+    test = test_accuracy(run)
     return {
-        "open": "Open",
+        "dot": _dot(color),
         "run": f"★ {run.name}" if run.starred else run.name,
+        "test": None if test is None else test * 100,
         "accuracy": run.best.val_accuracy * 100 if run.best else None,
-        "curve": list(accuracy_sparkline(run)),
+        "changed": _changed(run, runs),
+        "created": datetime.fromisoformat(run.created),
         "status": format_status(run),
         "tags": list(run.tags),
         "dataset": run.dataset_name,
+        "curve": list(accuracy_sparkline(run)),
         "backbone": backbone_title(run.config),
         "frozen": format_frozen(run.config),
         "rates": format_rates(run.config),
         "seconds": run_seconds(run),
-        "created": datetime.fromisoformat(run.created),
     }
 
 
-def _columns(click_key: str, ids: tuple[str, ...], on_open: Callable[[str], None]) -> dict[str, Any]:
+def _changed(run: RunRecord, runs: Sequence[RunRecord]) -> str:
+    earlier = most_similar_earlier(run, runs)
+    if earlier is None:
+        return "first on these images"
+    return ", ".join(changes_between(earlier.config, run.config)) or "nothing"
+
+
+def _dot(color: str | None) -> str | None:
+    """A circle in the colour of the run's curves, as the address of a picture; None where it is not ticked."""
+    if color is None:
+        return None
+    circle = f'<circle cx="8" cy="8" r="7" fill="{color}"/>'
+    picture = f'<svg xmlns="http://www.w3.org/2000/svg" width="16" height="16">{circle}</svg>'
+    return f"data:image/svg+xml;base64,{base64.b64encode(picture.encode()).decode()}"
+
+
+def _columns() -> dict[str, Any]:
     column = st.column_config
     return {
-        "open": column.ButtonColumn(
-            "", width=OPEN_WIDTH, key=click_key, on_click=_open, args=(click_key, ids, on_open)
+        "dot": column.ImageColumn("", width=DOT_WIDTH, help="The colour of its curves, once it is ticked."),
+        "run": column.TextColumn("Run", width=NAME_WIDTH, help="Click a row to open the run."),
+        "test": column.NumberColumn(
+            "Test",
+            width=SHARE_WIDTH,
+            format="%.1f %%",
+            help="Right answers among the test images, which took no part in the training.",
         ),
-        "run": column.TextColumn("Run", width=NAME_WIDTH),
         "accuracy": column.NumberColumn(
-            "Accuracy",
-            width=ACCURACY_WIDTH,
+            "Validation",
+            width=SHARE_WIDTH,
             format="%.1f %%",
             help="Right answers among the validation images, by the model that is kept.",
         ),
-        "curve": column.LineChartColumn(
-            "Over the epochs",
-            y_min=0,
-            y_max=1,
-            color=VALIDATION,
-            help="Validation accuracy after each epoch, from 0 to 100 %.",
+        "changed": column.TextColumn(
+            "Changed", width=CHANGED_WIDTH, help="Against the most similar earlier run on the same images."
         ),
+        "created": column.DatetimeColumn("Age", width=AGE_WIDTH, format="distance"),
         "status": column.TextColumn("Status", width=STATUS_WIDTH),
         "tags": "Tags",
         "dataset": "Dataset",
+        "curve": column.LineChartColumn(
+            "Over the epochs",
+            color=VALIDATION,
+            help="Validation accuracy after each epoch, from its lowest to its highest value.",
+        ),
         "backbone": "Backbone",
         "frozen": "Frozen layers",
         "rates": column.TextColumn(
             "Learning rate", help="Of feature extraction and, after “then”, of fine-tuning where there was any."
         ),
         "seconds": column.NumberColumn("Duration", format="duration"),
-        "created": column.DatetimeColumn("Made", format="distance"),
     }
-
-
-def _open(click_key: str, ids: tuple[str, ...], on_open: Callable[[str], None]) -> None:
-    on_open(ids[st.session_state[click_key].row])
 
 
 def runs_filter(key: str, tags: Sequence[str] = ()) -> Callable[[Sequence[RunRecord]], list[RunRecord]]:

@@ -28,6 +28,7 @@ class Draft:
 
     values: FormValues = field(default_factory=lambda: form_values(PRESETS[DEFAULT_PRESET].config))
     dataset_id: str | None = None
+    parent: str | None = None  # id of the run whose settings were taken over, while they are being changed
     image: int = 0  # which training image the augmentation preview shows
     views: int = 0  # seed of its nine views
 
@@ -51,8 +52,10 @@ class Draft:
         """
         return config_of(self.values)
 
-    def fill(self, config: TrainingConfig, dataset_id: str | None = None) -> None:
+    def fill(self, config: TrainingConfig, dataset_id: str | None = None, *, parent: str | None = None) -> None:
         """Set every control to ``config``; choose the dataset where there is one, whether or not it still exists.
+
+        ``parent`` is the run whose settings these are, or were before they were changed.
 
         Raises:
             ConfigError: there is no such backbone, or it has fewer layers than are to be frozen.
@@ -66,6 +69,7 @@ class Draft:
             )
         self.values = form_values(config)
         self.dataset_id = dataset_id or self.dataset_id
+        self.parent = parent
 
     def update(self, changes: Mapping[str, Any]) -> None:
         """Set some controls."""

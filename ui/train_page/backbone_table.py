@@ -26,19 +26,16 @@ COLUMNS: Final[Mapping[str, Column]] = {
         "Weights", "Whether the pretrained weights are on this machine, or have to be downloaded once."
     ),
     "top1": Column(
-        "Top-1 %",
-        "Published accuracy on ImageNet: the share of images for which the first answer is right.",
+        "ImageNet accuracy",
+        "Published share of ImageNet photos for which its first answer is right.",
+        "%.1f %%",
+    ),
+    "parameters": Column(
+        "Parameters, M",
+        "Millions of numbers it has learned, without the head, which is made anew for your classes.",
         "%.1f",
     ),
-    "parameters": Column("Params M", "Parameters: millions of numbers the published network has learned.", "%.1f"),
-    "input": Column("Input px", "Width and height of the images it was trained on.", "%d"),
-    "cpu": Column(
-        "CPU ms",
-        "Published time per step on a server CPU with 92 cores. Good for comparing, not for this machine.",
-        "%.1f",
-    ),
-    "gpu": Column("GPU ms", "Published time per step on an A100 GPU.", "%.1f"),
-    "size": Column("Size MB", "Of the published weight file.", "%.0f"),
+    "input": Column("Image size, px", "Width and height of the images it was trained on.", "%d"),
     "family": Column("Family"),
 }
 
@@ -56,10 +53,7 @@ def backbone_rows(backbones: Iterable[Backbone], is_here: Callable[[Backbone], b
                 "weights": availability(backbone, here=here),
                 "family": backbone.family,
                 "top1": backbone.top1,
-                "parameters": backbone.parameters / 1e6,
-                "size": backbone.size_mb,
-                "cpu": backbone.cpu_ms,
-                "gpu": backbone.gpu_ms,
+                "parameters": backbone.base_parameters / 1e6,
                 "input": backbone.image_size,
             }
         )
@@ -85,7 +79,7 @@ def availability(backbone: Backbone, *, here: bool) -> str:
 
 def describe_backbone(backbone: Backbone, *, here: bool) -> str:
     """The current choice in one line."""
-    parts = [f"{backbone.parameters / 1e6:.1f} M parameters"]
+    parts = [f"{backbone.base_parameters / 1e6:.1f} M parameters without a head"]
     if backbone.top1 is not None:
         parts.append(f"{backbone.top1:g} % right on ImageNet")
     parts.append(f"trained on {backbone.image_size} px images")

@@ -43,6 +43,7 @@ def block_map(
     key: str,
     slider_key: str,
     on_pick: Callable[[int], None],
+    head: tuple[int, int] = (0, 0),
 ) -> None:
     """Draw the map.
 
@@ -53,6 +54,7 @@ def block_map(
         key: names the map on its page.
         slider_key: the key of the slider that chooses the number of frozen layers.
         on_pick: gets the number of layers to freeze when somebody presses a block.
+        head: trainable and other parameters of the head, so that the numbers are those of the whole model.
     """
 
     def picked() -> None:
@@ -64,10 +66,10 @@ def block_map(
         "blocks": draw_map(outline.blocks),
         "colors": _COLORS,
         "frozen": frozen_layers,
-        "parameters": outline.parameters,
+        "parameters": outline.parameters + sum(head),
         "slider": f".st-key-{slider_key} input[type=range]",
         "summary": describe_map(outline.blocks, frozen_layers),
-        "trainable": list(trainable),
+        "trainable": [amount + head[0] for amount in trainable],
     }
     _MOUNT(key=key, data=data, on_picked_change=picked)
 

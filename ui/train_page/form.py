@@ -5,17 +5,18 @@ from __future__ import annotations
 import streamlit as st
 
 from tl_core.data import list_datasets
-from tl_core.runs import find_run
+from tl_core.runs import find_run, run_exists
 from tl_core.storage.workspace import Workspace
-from ui.components.markdown import plain
-from ui.shell.navigation import DATA, page_link
+from ui.components.run_panel import run_panel
+from ui.shell.navigation import DATA, page_button
 from ui.shell.scrolling import show_from_here
 from ui.state.training_draft import draft, has_draft
 from ui.train_page.advice import compare_rates
 from ui.train_page.controls import control
 from ui.train_page.freezing import freezing
+from ui.train_page.goals import choose_goal
 from ui.train_page.options import more_options
-from ui.train_page.picker import choose_backbone, choose_dataset, choose_preset
+from ui.train_page.picker import choose_backbone, choose_dataset
 from ui.train_page.start_bar import remarks, running_now, start_bar
 from ui.train_page.summary import run_summary
 from ui.train_page.watched_images_picker import choose_watched_images
@@ -32,29 +33,29 @@ def open_from_link(workspace: Workspace) -> None:
         _begin_like(workspace, st.query_params.pop("like"))
 
 
-def run_heading(workspace: Workspace, run_id: str) -> None:
-    """What is being watched, and the way back to the form.
+def watch_run(workspace: Workspace, run_id: str) -> None:
+    """The page as a run: its curves first, then what it was started with and the way back to the form.
 
     Raises:
         RunNotFoundError: there is no such run.
     """
-    run = find_run(workspace, run_id)
     show_from_here(run_id, key="train_run_top")
-    words, action = st.columns([3, 1], gap="medium", vertical_alignment="center")
-    with words:
-        st.header(plain(run.name), anchor=False)
-        st.caption(run_summary(run.config))
-    action.button(
-        "New training",
-        icon=":material/add:",
-        on_click=_new_training,
-        args=(workspace, run_id),
-        width="stretch",
-        help="Back to the form, with the choices you made. This training goes on.",
-    )
+    run_panel(workspace, run_id)
+    if not run_exists(workspace, run_id):  # discarded since
+        return
+    run = find_run(workspace, run_id)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(run_summary(run.config), width="stretch")
+        st.button(
+            "Train again",
+            icon=":material/model_training:",
+            on_click=_train_again,
+            args=(workspace, run_id),
+            help="Back to the form, with the choices you made. A training at work goes on.",
+        )
 
 
-def _new_training(workspace: Workspace, run_id: str) -> None:
+def _train_again(workspace: Workspace, run_id: str) -> None:
     """Leave the run for the form: as it was left, or, in a new browser tab, with the settings of the run."""
     st.query_params.pop("run", None)
     if not has_draft():
@@ -63,7 +64,7 @@ def _new_training(workspace: Workspace, run_id: str) -> None:
 
 def _begin_like(workspace: Workspace, run_id: str) -> None:
     run = find_run(workspace, run_id)
-    draft().fill(run.config, run.dataset_id)
+    draft().fill(run.config, run.dataset_id, parent=run.id)
 
 
 def training_form(workspace: Workspace) -> None:
@@ -71,18 +72,15 @@ def training_form(workspace: Workspace) -> None:
     running_now(workspace)
     datasets = list_datasets(workspace)
     if not datasets:
-        with st.container(border=True):
-            st.markdown("**There are no images to learn from yet.** Bring your own, or take a sample with one click.")
-            page_link(DATA, "Bring images")
+        st.info("There are no images to learn from yet. Bring your own, or take a sample with one click.")
+        page_button(DATA, "Choose images")
         return
-    left, right = st.columns(2, gap="medium")
-    with left:
-        dataset = choose_dataset(workspace, datasets)
-    with right:
-        choose_preset()
+    show_from_here("form", key="train_form_top")  # who comes from the middle of another page sees its beginning
+    dataset = choose_dataset(workspace, datasets)
+    choose_goal(workspace, dataset)
     st.header("Backbone", anchor=False)
     choose_backbone(workspace)
-    freezing()
+    freezing(dataset)
     st.header("Training", anchor=False)
     _phases()
     remarks(dataset)

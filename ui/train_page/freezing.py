@@ -10,14 +10,19 @@ import streamlit as st
 
 from tl_core.backbones.outline import BackboneOutline, load_outline
 from tl_core.config import SETTINGS
+from tl_core.data import Dataset
+from tl_core.errors import ConfigError
+from tl_core.planning.plan import head_parameters
+from tl_core.storage.format import count
 from ui.state.training_draft import draft, show_in_control
+from ui.train_page.advice import SUGGESTED_FINE_TUNE_EPOCHS
 from ui.train_page.block_map import block_map, describe_map
 
 _SETTING: Final = SETTINGS["frozen_layers"]
 
 
-def freezing() -> None:
-    """The part of the form that decides what is frozen."""
+def freezing(dataset: Dataset) -> None:
+    """The part of the form that decides what is frozen; unfreezing layers adds the phase that trains them."""
     form = draft()
     outline, frozen = form.outline, form.frozen_layers
     layers = len(outline.layers)
@@ -31,7 +36,7 @@ def freezing() -> None:
             key=_SETTING.key,
             help=_SETTING.help,
             format=f"%d of {layers}",
-            on_change=lambda: form.freeze(st.session_state[_SETTING.key]),
+            on_change=lambda: freeze(st.session_state[_SETTING.key]),
         )
         _shortcuts(outline)
         st.caption(_consequence(layers, frozen))
@@ -42,11 +47,30 @@ def freezing() -> None:
             frozen,
             key="train_block_map",
             slider_key=_SETTING.key,
-            on_pick=form.freeze,
+            on_pick=freeze,
+            head=_head_parameters(dataset),
         )
         norms = sum(block.batch_norms for block in outline.blocks)
         stay = f" The {norms} BatchNorm layers stay in inference mode, also when unfrozen." if norms else ""
         st.caption(describe_map(outline.blocks, frozen) + stay)
+
+
+def freeze(layers: int) -> None:
+    """Freeze so many layers; phase 2 gets epochs where there is something to fine-tune, else none."""
+    form = draft()
+    form.freeze(layers)
+    if form.values["frozen_layers"] is None:
+        form.update({"fine_tune_epochs": 0})
+    elif not form.values["fine_tune_epochs"]:
+        form.update({"fine_tune_epochs": SUGGESTED_FINE_TUNE_EPOCHS})
+
+
+def _head_parameters(dataset: Dataset) -> tuple[int, int]:
+    """Trainable and other parameters of the new head; none while its settings cannot be read."""
+    try:
+        return head_parameters(draft().config(), len(dataset.classes))
+    except ConfigError:
+        return 0, 0
 
 
 @functools.cache
@@ -69,7 +93,7 @@ def _shortcuts(outline: BackboneOutline) -> None:
                 label,
                 key=f"train_freeze_{name}",
                 icon=":material/check:" if name == chosen else None,
-                on_click=form.freeze,
+                on_click=freeze,
                 args=(places[name],),
             )
 
@@ -84,6 +108,8 @@ def _consequence(layers: int, frozen: int) -> str:
         "Early layers hold generic features (edges, colours, textures), late layers specific ones, so fine-tuning "
         "starts from the end."
     )
+    epochs = draft().values["fine_tune_epochs"]
+    when = f"in phase 2 ({count(epochs, 'epoch')})" if epochs else "in phase 2, which has 0 epochs"
     if frozen == 0:
-        return "Everything is open for fine-tuning: that wants much data and a small rate. " + advice
-    return f"The last {layers - frozen} of {layers} layers are open for fine-tuning. " + advice
+        return f"Everything is fine-tuned {when}: that wants much data and a small rate. " + advice
+    return f"The last {layers - frozen} of {layers} layers are fine-tuned {when}. " + advice

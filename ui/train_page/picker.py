@@ -1,4 +1,4 @@
-"""Pickers for the dataset, the preset and the backbone."""
+"""Pickers for the dataset and the backbone."""
 
 from __future__ import annotations
 
@@ -10,14 +10,11 @@ import streamlit as st
 
 from tl_core.backbones.registry import BACKBONES, Backbone, get_backbone
 from tl_core.backbones.weights import weights_status
-from tl_core.config import SETTINGS
-from tl_core.config.presets import PRESETS
 from tl_core.data import SPLITS, Dataset
 from tl_core.storage.format import count
 from tl_core.storage.workspace import Workspace
 from ui.components.pickers import dataset_labels
-from ui.state.form_values import changed_settings
-from ui.state.training_draft import Draft, draft, show_in_control
+from ui.state.training_draft import draft
 from ui.train_page.backbone_table import (
     COLUMNS,
     Row,
@@ -32,9 +29,7 @@ _GONE_KEY: Final = "train_dataset_gone"  # whether other images are shown than w
 _TABLES_KEY: Final = "train_backbone_tables"  # how many tables there have been
 _MARKED_KEY: Final = "train_backbone_marked"  # what the table on the screen shows as chosen, and its rows
 _SEARCH_KEY: Final = "train_backbone_search"
-_TABLE_HEIGHT: Final = 320  # px
-_PRESET: Final = SETTINGS["preset"]
-_MOST_NAMED: Final = 2  # changed settings named one by one; more are counted
+_TABLE_HEIGHT: Final = 400  # px
 
 
 def choose_dataset(workspace: Workspace, datasets: Sequence[Dataset]) -> Dataset:
@@ -64,25 +59,6 @@ def choose_dataset(workspace: Workspace, datasets: Sequence[Dataset]) -> Dataset
     return chosen
 
 
-def choose_preset() -> None:
-    """The list of presets; choosing one fills in the whole form."""
-    form = draft()
-    current = form.values["preset"]
-    show_in_control(_PRESET, current)
-    st.selectbox(
-        _PRESET.label,
-        [*PRESETS, *([] if current in PRESETS else [current])],
-        key=_PRESET.key,
-        format_func=lambda name: PRESETS[name].title if name in PRESETS else f"{name} (from a file)",
-        help=_PRESET.help,
-        on_change=_preset_chosen,
-    )
-    if current in PRESETS:
-        preset = PRESETS[current]
-        st.caption(preset.text + (f" [Published here]({preset.source_url})." if preset.source_url else ""))
-        _changes_since(form)
-
-
 def choose_backbone(workspace: Workspace) -> None:
     """The current backbone in a line, and the table of all of them folded behind it."""
     backbone = get_backbone(draft().values["backbone"])
@@ -97,8 +73,8 @@ def choose_backbone(workspace: Workspace) -> None:
         return
     with folded:
         st.caption(
-            "Each was trained on ImageNet, and brings its own way of scaling the input, which is built into your "
-            "model. Small ones are fast; large ones are often, not always, better."
+            "Each has learned to see on ImageNet. Small ones are fast; large ones are often, not always, better. "
+            "**Click a row to choose it.**"
         )
         words = st.text_input(
             "Search",
@@ -128,7 +104,7 @@ def _table(rows: list[Row], current: Backbone) -> None:
         hide_index=True,
         height=min(_TABLE_HEIGHT, 37 + 35 * len(rows)),
         on_select=partial(_backbone_chosen, key, names),
-        selection_mode="single-row",
+        selection_mode=["single-row", "single-cell"],  # a click anywhere in the row, not only on its box
         selection_default={"selection": {"rows": [names.index(current.name)] if current.name in names else []}},
         placeholder="–",
         alt="Backbones with family, size, accuracy and speed; select a row to use it.",
@@ -148,7 +124,13 @@ def _table_key(current: str, names: list[str]) -> str:
 
 
 def _backbone_chosen(key: str, names: list[str]) -> None:
-    rows = st.session_state[key]["selection"]["rows"]
+    selection = st.session_state[key]["selection"]
+    clicked = [row for row, _ in selection["cells"]]
+    rows = clicked or selection["rows"]
+    if clicked:  # the row of the cell is marked anew
+        st.session_state.pop(_MARKED_KEY)
+        draft().choose_backbone(names[clicked[0]])
+        return
     if not rows:  # the marked row was pressed again: the choice stays, so mark it again
         st.session_state.pop(_MARKED_KEY)
         return
@@ -161,7 +143,7 @@ def _column_config() -> dict[str, Any]:
     return {
         name: number(column.title, help=column.help, format=column.format)
         if column.format
-        else text(column.title, help=column.help, pinned=name == "title")
+        else text(column.title, help=column.help)
         for name, column in COLUMNS.items()
     }
 
@@ -169,31 +151,3 @@ def _column_config() -> dict[str, Any]:
 def _dataset_chosen() -> None:
     st.session_state.pop(_GONE_KEY, None)
     draft().dataset_id = st.session_state[_DATASET_KEY]
-
-
-def _preset_chosen() -> None:
-    if chosen := PRESETS.get(st.session_state[_PRESET.key]):
-        draft().fill(chosen.config)
-
-
-def _changes_since(form: Draft) -> None:
-    """Always one line, so that nothing below it moves when the first setting is changed."""
-    config = PRESETS[form.values["preset"]].config
-    changed = changed_settings(form.values, config)
-    if not changed:
-        text = "As the preset has it."
-    elif len(changed) > _MOST_NAMED:
-        text = f"{len(changed)} settings changed."
-    else:
-        text = f"Changed: {', '.join(SETTINGS[path].label.lower() for path in changed)}."
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.caption(text, width="content")
-        st.button(
-            "Back to the preset",
-            type="tertiary",
-            icon=":material/undo:",
-            disabled=not changed,
-            help="Sets everything as the preset has it; the dataset stays.",
-            on_click=form.fill,
-            args=(config,),
-        )

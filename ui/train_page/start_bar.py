@@ -13,12 +13,12 @@ from tl_core.config import TrainingConfig
 from tl_core.data import Dataset
 from tl_core.errors import ConfigError, NotYoursError, WorkspaceError
 from tl_core.jobs import manager
-from tl_core.planning import plan_training
+from tl_core.planning import TrainingPlan, plan_training
 from tl_core.planning.speed_meter import speed_meter
 from tl_core.runs import create_run, find_run, list_runs
 from tl_core.runs.store import RUNS
 from tl_core.runs.watched_images import NewWatchedImage, save_watched_images
-from tl_core.storage.format import count
+from tl_core.storage.format import count, rough_duration
 from tl_core.storage.workspace import Workspace
 from ui.components.markdown import plain
 from ui.shell.errors import error_boundary
@@ -27,6 +27,7 @@ from ui.shell.page import CONTENT_WIDTH
 from ui.state.training_draft import draft
 from ui.train_page.advice import Situation, advise
 
+_NO_PLAN: Final = "What will happen is shown here once all settings can be read."
 MEASURING_SECONDS: Final = 1.0  # between two checks of a measurement
 
 
@@ -59,22 +60,35 @@ def remarks(dataset: Dataset) -> None:
 
 
 def start_bar(workspace: Workspace, dataset: Dataset, watched: Sequence[NewWatchedImage]) -> None:
-    """The plan in one line and the Start button, always in sight at the bottom of the window."""
-    with st.bottom, st.container(horizontal_alignment="center"), st.container(width=CONTENT_WIDTH):
-        try:
-            config = draft().config()
-            plan = plan_training(config, dataset, workspace)
-        except ConfigError as error:
+    """The plan as the last line of the form; its time and the Start button, always in sight at the bottom."""
+    try:
+        config = draft().config()
+        plan = plan_training(config, dataset, workspace)
+    except ConfigError as error:
+        st.caption(_NO_PLAN)
+        with st.bottom, st.container(horizontal_alignment="center"), st.container(width=CONTENT_WIDTH):
             _bar("", (str(error),))
-            return
-        ahead = len(manager(workspace).jobs())
-        queue = f" It waits until {count(ahead, 'other training is', 'other trainings are')} done." if ahead else ""
-        if _bar(plan.text + queue, plan.problems):
+        return
+    ahead = len(manager(workspace).jobs())
+    queue = f" It waits until {count(ahead, 'other training is', 'other trainings are')} done." if ahead else ""
+    st.caption(plain(plan.text + queue))
+    with st.bottom, st.container(horizontal_alignment="center"), st.container(width=CONTENT_WIDTH):
+        if _bar(_short(plan, ahead), plan.problems):
             _start(workspace, config, dataset, watched)
         # Below the bar, which so keeps its place: what refreshes itself, and then is not there any more, could take
         # the place of what follows it with it when it is late.
         if not plan.exact and not plan.problems:
             _wait_for_measurement(workspace, config, dataset)
+
+
+def _short(plan: TrainingPlan, ahead: int) -> str:
+    """The plan in a few words, such as ``About 40 seconds · nothing to download``."""
+    time = rough_duration(plan.seconds)
+    parts = [f"{time[0].upper()}{time[1:]}" + ("" if plan.measured else ", roughly")]
+    parts.append(f"{plan.download_mb:.0f} MB to download first" if plan.download_mb else "nothing to download")
+    if ahead:
+        parts.append(f"after {count(ahead, 'other training')}")
+    return " · ".join(parts)
 
 
 def running_now(workspace: Workspace) -> None:
@@ -97,20 +111,18 @@ def running_now(workspace: Workspace) -> None:
 
 def _bar(text: str, problems: tuple[str, ...]) -> bool:
     """The plan, or what stands against it, and the button; returns whether it was pressed."""
-    with st.container(border=True):
-        words, action = st.columns([3, 1], gap="small", vertical_alignment="center")
-        with words.container(gap="xsmall"):
+    with st.container(border=True, horizontal=True, vertical_alignment="center", gap="small"):
+        with st.container(gap="xsmall"):
             for problem in problems:
                 st.markdown(f":small[:red[:material/error:] {plain(problem)}]")
             if text:
                 st.markdown(f":small[{plain(text)}]")
-        return action.button(
+        return st.button(
             "Start training",
             key="train_start",
             type="primary",
             icon=":material/play_arrow:",
             disabled=bool(problems),
-            width="stretch",
             help="Trains in the background: you may leave this page, or close it, and come back.",
         )
 

@@ -27,6 +27,8 @@ def options_summary(values: Mapping[str, Any]) -> str:
     ]
     if values["image_size"]:
         parts.insert(0, f"{values['image_size']} px images")
+    if values["label_smoothing"]:
+        parts.append(f"label smoothing {values['label_smoothing']:g}")
     if values["early_stopping_patience"]:
         parts.append(f"stops after {values['early_stopping_patience']} epochs without progress")
     if values["class_weights"]:

@@ -27,7 +27,7 @@ from ui.components.pictures import image_uploader
 from ui.components.thumbnail import dataset_thumbnail, thumbnail
 
 AT_ONCE: Final = 4  # images of the dataset that one click adds
-SPLITS: Final = ("test", "validation")  # a training image would flatter the model
+SPLITS: Final = ("validation", "test")  # a training image would flatter the model; test images are for the end
 _DRAFT_KEY: Final = "train_watched_draft"
 _UPLOADS_KEY: Final = "train_watched_uploads"  # how many times there were any: each time the field is a new one
 _REFUSED_KEY: Final = "train_watched_refused"

@@ -7,7 +7,7 @@ import pytest
 from tl_core.backbones.outline import feature_shape, load_outline
 from tl_core.backbones.registry import get_backbone
 from tl_core.config import TrainingConfig
-from tl_core.config.presets import DEFAULT_PRESET, PRESETS, Preset
+from tl_core.config.presets import DEFAULT_PRESET, GOALS, PRESETS, Preset
 
 # Of recipes with two classes: trainable and other parameters of the head, and the backbone's trainable ones while
 # it is fine-tuned.
@@ -29,9 +29,20 @@ def counted(preset: Preset) -> tuple[int, int, int]:
     return (*config.head.parameters(shape, 2), base)
 
 
-def test_quick_start_comes_first_and_the_seven_recipes_follow():
-    assert list(PRESETS) == [DEFAULT_PRESET, *PARAMETERS]
+def test_the_goals_come_first_and_the_seven_recipes_follow():
+    assert GOALS[0] == DEFAULT_PRESET
+    assert list(PRESETS) == [*GOALS, *PARAMETERS]
     assert PRESETS["quick_start"].config.backbone == "efficientnet_lite0"
+
+
+@pytest.mark.parametrize("name", GOALS)
+def test_a_goal_needs_no_download(name: str):
+    assert get_backbone(PRESETS[name].config.backbone).download_mb == 0
+
+
+def test_most_accurate_fine_tunes_the_last_two_blocks():
+    config = PRESETS["most_accurate"].config
+    assert config.frozen_layers == load_outline(config.backbone).presets()["all_but_last_block"]
 
 
 @pytest.mark.parametrize("name", PARAMETERS)

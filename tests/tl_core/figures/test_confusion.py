@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 from tests.tl_core.figures.contrast import contrast
 from tl_core.figures.confusion import (
     MAX_LABEL,
-    OPACITY_UNDER_NUMBERS,
+    OPACITY,
     axis_labels,
     confusion_figure,
     describe_confusion,
+    mix_up_colors,
     mix_ups,
 )
-from tl_core.figures.palette import RIGHT, WRONG
+from tl_core.figures.palette import MIX_UPS, RIGHT, WRONG
 
 THEME = tomllib.loads((Path(__file__).parents[3] / ".streamlit" / "config.toml").read_text(encoding="utf-8"))["theme"]
 CLASSES = ("cat", "dog", "owl")
@@ -43,7 +44,7 @@ def random_matrix(classes, images, seed=0):
 def test_right_answers_are_positive_and_mix_ups_negative_shares_of_their_row():
     heatmap, _ = parts(confusion_figure(MATRIX, CLASSES))
     assert [list(row) for row in heatmap.z] == [[0.8, -0.2, None], [-0.1, 0.9, None], [None, None, None]]
-    assert heatmap.colorscale[0][1].startswith("rgba(197, 27, 125")
+    assert heatmap.colorscale[0][1] == WRONG
     assert heatmap.colorscale[-1][1].startswith("rgba(77, 146, 33")
 
 
@@ -91,11 +92,30 @@ def test_any_number_of_classes_makes_a_figure_small_enough_to_send(classes):
 
 
 @pytest.mark.parametrize("mode", ["light", "dark"])
-@pytest.mark.parametrize("color", [RIGHT, WRONG])
-@pytest.mark.parametrize("opacity", OPACITY_UNDER_NUMBERS)
-def test_numbers_are_readable_on_every_cell_in_both_themes(mode, color, opacity):
+@pytest.mark.parametrize("opacity", OPACITY)
+def test_numbers_are_readable_on_every_right_cell_in_both_themes(mode, opacity):
     background = THEME[mode]["backgroundColor"]
-    assert contrast(THEME[mode]["textColor"], blended(color, background, opacity)) >= 4.5
+    assert contrast(THEME[mode]["textColor"], blended(RIGHT, background, opacity)) >= 4.5
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+@pytest.mark.parametrize("share", [0.001, 0.09, 0.1, 0.3, 0.5, 1.0])
+def test_mix_ups_are_the_most_visible_cells_in_both_themes(mode, share):
+    page = THEME[mode]["backgroundColor"]
+    color, number = mix_up_colors(share)
+    assert contrast(color, page) >= 3
+    assert contrast(color, page) > contrast(blended(RIGHT, page, OPACITY[1]), page)
+    assert contrast(number, color) >= 4.5
+
+
+def test_a_mix_up_is_drawn_in_the_colour_of_its_share():
+    heatmap, cells = parts(confusion_figure(np.array([[6, 4], [1, 99]]), ("a", "b")))
+    scale = [(place, color) for place, color in heatmap.colorscale]
+    for share in (0.4, 0.01):
+        place = (1 - share) / 2
+        drawn = [step for step in scale if step[0] <= place][-1]
+        assert drawn[1] == mix_up_colors(share)[0]
+    assert list(cells.textfont.color)[1:3] == [MIX_UPS[2][1], MIX_UPS[0][1]]
 
 
 def blended(color, background, opacity):

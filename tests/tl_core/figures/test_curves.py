@@ -3,8 +3,11 @@ import json
 import plotly.graph_objects as go
 import pytest
 
+from tests.tl_core.figures.contrast import contrast
 from tests.tl_core.figures.run_events import batch, end, epoch, phase, two_phase_run
+from tests.tl_core.figures.test_confusion import THEME, blended
 from tl_core.figures.curves import (
+    BATCH_OPACITY,
     MAX_POINTS,
     curve_layout,
     curve_traces,
@@ -113,9 +116,53 @@ def test_the_description_names_what_the_chart_shows():
     assert "epochs 1 to 7" in text
     assert "validation accuracy rose from 50.0% to 92.9%" in text
     assert "validation loss fell from 2 to 0.286" in text
-    assert "best epoch so far is 7" in text
+    assert "epoch that is kept so far is 7" in text
     assert "From epoch 5 on it is fine-tuning" in text
 
 
 def test_the_description_of_nothing_says_so():
     assert "no epoch is finished" in describe_curves(History().add([batch(1, 1)]))
+
+
+def sparse_run(epochs=30, every=7):
+    """Fast epochs on cached features: one batch is written in every seventh, then a slow phase follows."""
+    events = [phase("head", 1, epochs)]
+    for number in range(1, epochs + 1):
+        events += [batch(number, 5, accuracy=number / epochs)] if number % every == 0 else []
+        events.append(epoch(number, accuracy=0.97))
+    events.append(phase("fine_tune", epochs + 1, 2))
+    for number in (epochs + 1, epochs + 2):
+        events += [batch(number, place, accuracy=0.9 + place / 100) for place in range(1, 11)]
+        events.append(epoch(number, accuracy=0.955))
+    return History().add(events)
+
+
+def test_batches_are_drawn_where_there_are_enough_to_agree_with_their_epoch():
+    history = sparse_run()
+    drawn = traces_of(history)["accuracy-batch"]
+    assert min(drawn["x"]) > 30
+    of_epoch = [y for x, y in zip(drawn["x"], drawn["y"], strict=True) if 30 < x <= 31]
+    assert sum(of_epoch) / len(of_epoch) == pytest.approx(history.epochs[31]["accuracy"], abs=0.01)
+
+
+def test_between_two_stretches_of_batches_there_is_a_gap():
+    dense = [batch(1, place) for place in range(1, 11)]
+    history = History().add([phase("head", 1, 3), *dense, epoch(1), batch(2, 5), epoch(2)])
+    history.add([*(batch(3, place) for place in range(1, 6))])
+    drawn = traces_of(history)["loss-batch"]
+    assert None in drawn["y"]
+    assert 1.5 not in drawn["x"]
+
+
+def test_the_first_epoch_is_drawn_from_its_first_batch_on():
+    assert traces_of(History().add([phase("head", 1, 3), batch(1, 1)]))["loss-batch"]["x"] == [0.1]
+
+
+def test_the_star_says_which_epoch_is_kept_and_why():
+    assert traces_of(History().add(two_phase_run()))["loss-best"]["name"] == "Kept: epoch 7 (lowest loss)"
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_the_line_of_the_batches_is_seen_on_both_grounds(mode):
+    page = THEME[mode]["backgroundColor"]
+    assert contrast(blended(TRAINING, page, BATCH_OPACITY), page) >= 3

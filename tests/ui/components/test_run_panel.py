@@ -15,8 +15,10 @@ from tests.tl_core.figures.run_events import two_phase_run
 from tests.tl_core.jobs.thread_runner import ThreadRunner
 from tests.tl_core.jobs.waiting import wait_until_idle
 from tests.ui.pages_without_browser import ROOT, checked, press, run_until, texts
-from tests.ui.trained_runs import ended_run
+from tests.ui.trained_runs import colour_dataset, ended_run
 from tl_core.config import TrainingConfig
+from tl_core.config.presets import PRESETS
+from tl_core.evaluation.evaluate import evaluate_run
 from tl_core.jobs import JobManager
 from tl_core.jobs.supervisor import HUNG
 from tl_core.runs import EventLog, RunFolder, create_run, find_run, list_runs, update_run
@@ -86,15 +88,17 @@ def test_a_run_at_work_shows_where_it_stands(workspace, dataset, training):
     run = start(workspace, dataset, training)
     assert training.reached.wait(SECONDS)
     at = open_panel(run.id)
-    assert at.progress[0].text.startswith("Epoch 4 of 4 · batch 2 of 10 · ")
-    assert at.progress[0].value == 80
+    assert "**A run**" in texts(at)
+    assert "Epoch 4 of 4" in texts(at)
+    assert 0 < at.progress[0].value < 100
     assert metrics(at) == {
         "Validation accuracy": "83.3 %",
-        "Best so far (epoch 3)": "83.3 %",
+        "Kept so far: epoch 3": "83.3 %",
         "Validation loss": "0.667",
         "Training accuracy": "50.0 %",
     }
-    assert "This machine now: CPU" in texts(at)
+    assert " so far · " in texts(at)
+    assert "CPU" in texts(at)
 
 
 def test_the_chart_gets_the_curves_and_a_key_that_stays(workspace, dataset, training):
@@ -114,7 +118,7 @@ def test_the_chart_gets_the_curves_and_a_key_that_stays(workspace, dataset, trai
 def test_stop_keeps_the_model_and_offers_the_next_step(workspace, dataset, training):
     run = start(workspace, dataset, training)
     assert training.reached.wait(SECONDS)
-    at = press(open_panel(run.id), "Stop and keep the best epoch")
+    at = press(open_panel(run.id), "Stop and keep the best")
     run_until(at, lambda at: at.success)
     assert "83.3 % of the validation images right" in at.success[0].value
     assert find_run(workspace, run.id).status == "stopped"
@@ -127,8 +131,8 @@ def test_cancel_asks_and_deletes_the_run(workspace, dataset, training):
     run = start(workspace, dataset, training)
     assert training.reached.wait(SECONDS)
     at = open_panel(run.id)
-    assert "Throw this run away?" in texts(at)
-    press(at, "Throw it away")
+    assert "Discard this run?" in texts(at)
+    press(at, "Discard for good")
     wait_until_idle(training.jobs, SECONDS)
     checked(at.run())
     assert list_runs(workspace) == []
@@ -172,7 +176,7 @@ def test_an_interrupted_run_can_be_resumed(workspace, dataset, training):
     update_run(run.path, status="interrupted", owner=None)
     at = open_panel(run.id)
     assert "cut off" in at.warning[0].value
-    press(at, "Resume from the last epoch")
+    press(at, "Start it again")
     assert training.reached.wait(SECONDS)
     assert find_run(workspace, run.id).status == "running"
 
@@ -188,9 +192,9 @@ def test_a_training_without_a_heartbeat_is_stalled_and_then_goes_on(workspace, d
     told = re.match(r"\*\*Stalled: no sign of life for (\d+) s\.\*\*", warning.value)
     assert told, warning.value
     assert 45 <= int(told[1]) <= math.ceil(time.time() - last)
-    assert "press Stop or Cancel" in warning.value
+    assert "press Stop or Discard" in warning.value
     assert at.progress, "where it stands stays in sight"
-    press(at, "Stop and keep the best epoch")
+    press(at, "Stop and keep the best")
     wait_until_idle(training.jobs, SECONDS)
 
     again = start(workspace, dataset, training, "Fine")
@@ -199,14 +203,82 @@ def test_a_training_without_a_heartbeat_is_stalled_and_then_goes_on(workspace, d
     assert not open_panel(again.id).warning
 
 
-@pytest.mark.parametrize(("interruption", "shown"), [(HUNG, HUNG), (None, "the program was ended while it worked")])
-def test_a_run_that_was_cut_off_says_why_and_can_be_resumed(workspace, dataset, interruption, shown):
+@pytest.mark.parametrize(
+    ("interruption", "begun", "shown"),
+    [
+        (HUNG, True, HUNG),
+        (None, True, "the program was ended while it worked"),
+        (None, False, "before its first epoch was done"),
+    ],
+)
+def test_a_run_that_was_cut_off_says_why_and_can_go_on(workspace, dataset, interruption, begun, shown):
     run = create_run(workspace, TrainingConfig(), dataset, "Cut off")
+    if begun:
+        with EventLog(run.folder.events_file) as writer:
+            for event in two_phase_run()[:14]:
+                writer.write(**event)
     update_run(run.path, status="interrupted", interruption=interruption)
     at = open_panel(run.id)
     assert shown in at.warning[0].value
-    (resume,) = [button for button in at.button if button.label == "Resume from the last epoch"]
+    label = "Resume from the last epoch" if begun else "Start it again"
+    (resume,) = [button for button in at.button if button.label == label]
     assert not resume.disabled
+    assert bool(at.metric) == begun, "dashes and an empty chart would say nothing"
+
+
+def test_a_waiting_run_can_be_withdrawn_and_has_nothing_to_keep(workspace, dataset, training):
+    start(workspace, dataset, training)
+    assert training.reached.wait(SECONDS)
+    second = start(workspace, dataset, training, "Second")
+    at = open_panel(second.id)
+    labels = [button.label for button in at.button]
+    assert "Stop and keep the best" not in labels
+    press(at, "Withdraw")
+    run_until(at, lambda at: find_run(workspace, second.id).status == "stopped")
+    assert not find_run(workspace, second.id).has_model
+
+
+def test_before_the_first_epoch_there_is_nothing_to_keep(workspace, dataset, training):
+    run = start(workspace, dataset, training)
+    assert training.reached.wait(SECONDS)
+    run.folder.events_file.write_text("")
+    stop = next(button for button in open_panel(run.id).button if button.label == "Stop and keep the best")
+    assert stop.disabled
+
+
+def test_a_run_that_goes_on_does_not_show_the_end_of_its_last_training(workspace, dataset, training):
+    run = start(workspace, dataset, training)
+    assert training.reached.wait(SECONDS)
+    with EventLog(run.folder.events_file) as writer:
+        writer.write("end", status="stopped", text="Stopped: 83.3 % of the validation images right.")
+    at = open_panel(run.id)
+    assert "Starting up" in texts(at)
+    assert "Stopped:" not in texts(at)
+    assert at.progress[0].value == 0
+
+
+def test_what_failed_for_want_of_weights_offers_what_needs_none(workspace, dataset, monkeypatch, tmp_path):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "no weights"))
+    run = create_run(workspace, PRESETS["vgg16_features"].config, dataset, "Offline")
+    update_run(run.path, status="failed", error="The weights of VGG16 could not be downloaded.")
+    at = open_panel(run.id)
+    assert not at.metric
+    press(at, "Train with EfficientNet-Lite0 instead")
+    form = at.session_state["train_draft"]
+    assert form.values["backbone"] == "efficientnet_lite0"
+    assert form.dataset_id == dataset.id
+
+
+def test_the_end_card_says_test_accuracy_guessing_and_the_weakest_class(workspace):
+    images = colour_dataset(workspace)
+    run = ended_run(workspace, images, "Colours")
+    evaluate_run(run.path, images.path, "test")
+    at = open_panel(run.id)
+    card = at.success[0].value.replace("\\", "")
+    assert "100.0 % of the 8 test images are right (validation 90.0 %)." in card
+    assert "Always saying blue would reach 50.0 %." in card
+    assert "Weakest class: blue, 100.0 % found." in card
+    assert "Only 8 images: the true figure may be anywhere from 68% to 100%." in card
 
 
 def test_a_failed_run_says_why(workspace, dataset):
@@ -214,7 +286,7 @@ def test_a_failed_run_says_why(workspace, dataset):
     update_run(run.path, status="failed", error="The loss became infinite: try a smaller learning rate.")
     at = open_panel(run.id)
     assert at.error[0].value == "The loss became infinite: try a smaller learning rate."
-    assert "Start another training" in [link.value for link in at.page_link]
+    assert "Train again" in [button.label for button in at.button]
 
 
 def test_an_unknown_run_is_a_sentence(workspace):
@@ -254,7 +326,7 @@ def test_in_a_full_workspace_more_epochs_are_refused_in_a_sentence(workspace, da
 def test_a_stopped_run_goes_on_to_its_planned_end_or_for_a_few_epochs(workspace, dataset, training):
     run = start(workspace, dataset, training)
     assert training.reached.wait(SECONDS)
-    at = press(open_panel(run.id), "Stop and keep the best epoch")
+    at = press(open_panel(run.id), "Stop and keep the best")
     run_until(at, lambda at: at.success)
     (run.path / CHECKPOINT_FILE).write_bytes(b"its last epoch")
     at = open_panel(run.id)

@@ -139,7 +139,7 @@ def test_all_answers_are_a_table_with_a_row_per_image(result):
 def test_an_image_opens_from_the_page(run, result):
     at = look_closer(open_page(PAGE, run=run.id))
     assert "It is **" in texts(at)
-    assert "The yellower, the more speaks for" in texts(at)
+    assert "Yellow areas pushed it towards" in texts(at)
 
 
 def test_an_image_has_a_heat_map_for_any_class_and_block(run, result):
@@ -148,7 +148,7 @@ def test_an_image_has_a_heat_map_for_any_class_and_block(run, result):
     for value, block in ((0, at.select_slider[0].options[0]), (1, at.select_slider[0].options[2])):
         at.selectbox[0].set_value(value)
         checked(at.select_slider[0].set_value(block).run())
-        assert f"speaks for **{run.classes[value]}**" in texts(at)
+        assert f"pushed it towards **{run.classes[value]}**" in texts(at)
 
 
 def test_the_nearest_training_images_are_found_once_and_then_there(run, result):
@@ -194,7 +194,7 @@ def test_a_threshold_is_chosen_and_kept_for_this_model(run, result):
 
 def test_an_accuracy_that_no_threshold_reaches_is_said(run, result):
     at = open_page(PAGE, run=run.id)
-    (wanted,) = [slider for slider in at.slider if slider.label.startswith("Of the answers")]
+    (wanted,) = [slider for slider in at.slider if slider.label.startswith("Of its answers")]
     at = checked(wanted.set_value(50.0).run())
     assert "It always answers" in texts(at)
 

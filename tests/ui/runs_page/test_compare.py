@@ -10,7 +10,14 @@ import pytest
 from tests.ui.pages_without_browser import open_page, press, texts
 from tests.ui.trained_runs import ended_run
 from tl_core.config import HeadConfig, TrainingConfig
-from tl_core.runs.comparison import differing_settings
+from tl_core.runs import list_runs
+from tl_core.runs.comparison import (
+    RESULTS,
+    best_places,
+    changes_between,
+    differing_settings,
+    most_similar_earlier,
+)
 from tl_core.storage.files import write_json
 
 PAGE = "pages/3_Runs.py"
@@ -49,10 +56,10 @@ def test_from_the_list_to_the_comparison_to_the_form(runs):
     assert {trace["name"] for trace in chart(at)["traces"] if trace["showlegend"]} == {"Plain", "Changed"}
     table = at.dataframe[0].value
     assert list(table.columns) == ["Changed", "Plain"]
-    assert table.loc["Validation accuracy"].tolist() == ["90.0 %", "80.0 %"]
+    assert table.loc["Validation accuracy"].tolist() == ["90.0 % · best", "80.0 %"]
     assert table.loc["Test accuracy"].tolist() == ["85.0 %", "–"]
     assert table.loc["Batch size"].tolist() == ["8", "32"]
-    at = press(at, "Clone with a change")
+    at = press(at, "Train again")
     assert at.session_state["train_draft"].config() == CHANGED  # of the better one
     assert at.session_state["train_draft"].dataset_id == runs[0].dataset_id
 
@@ -71,3 +78,45 @@ def test_a_link_opens_the_same_comparison_and_forgives_what_is_gone(runs):
 def test_without_two_runs_there_is_nothing_to_compare(workspace, dataset):
     ended_run(workspace, dataset, "Alone")
     assert "Compare" not in [button.label for button in open_page(PAGE).button]
+
+
+def test_what_was_changed_against_the_most_similar_earlier_run(runs, workspace, dataset):
+    first, second = runs
+    assert changes_between(PLAIN, CHANGED) == ["Learning rate 0.002 → 0.0001", "Batch size 32 → 8"]
+    third = ended_run(workspace, dataset, "Third", config=replace(CHANGED, batch_size=16))
+    everything = list_runs(workspace)
+    assert most_similar_earlier(third, everything).id == second.id
+    assert most_similar_earlier(first, everything) is None
+    rows = open_page(PAGE).dataframe[0].value.set_index("run")
+    assert rows.loc["Third", "changed"] == "Batch size 8 → 16"
+    assert rows.loc["Plain", "changed"] == "first on these images"
+    assert rows.loc["Changed", "test"] == pytest.approx(85)
+
+
+def test_nothing_is_marked_where_all_are_equal():
+    (accuracy,) = [result for result in RESULTS if result.name == "val_accuracy"]
+    (loss,) = [result for result in RESULTS if result.name == "val_loss"]
+    assert best_places(accuracy, [0.8, 0.9, None, 0.9]) == {1, 3}
+    assert best_places(loss, [0.8, 0.9]) == {0}
+    assert best_places(loss, [0.8, 0.8, None]) == set()
+
+
+def test_ticked_runs_have_a_colour_their_curves_and_what_differs(runs):
+    at = open_page(PAGE)
+    at.session_state["runs-table-ticked"] = [run.id for run in runs]
+    at.run()
+    assert [isinstance(dot, str) for dot in at.dataframe[0].value["dot"]] == [False, True, True]
+    assert {trace["name"] for trace in chart(at)["traces"] if trace["showlegend"]} == {"Plain", "Changed"}
+    assert at.dataframe[1].value.loc["Batch size"].tolist() == ["32", "8"]
+    at = press(at, "Compare these 2")
+    assert at.query_params["compare"] == ",".join(run.id for run in runs)
+
+
+def test_one_ticked_run_has_its_actions_in_one_bar(runs):
+    at = open_page(PAGE)
+    at.session_state["runs-table-ticked"] = [runs[1].id]
+    at.run()
+    assert {"Open", "Predict", "Evaluate", "Train again"} <= {button.label for button in at.button}
+    at = press(at, "Train again")
+    form = at.session_state["train_draft"]
+    assert (form.config(), form.parent) == (CHANGED, runs[1].id)

@@ -38,37 +38,37 @@ def test_every_format_is_offered_with_what_it_is_for(run):
     radio = at.radio(key=f"runs-{run.id}-export-format")
     assert radio.options == [form.title for form in FORMATS.values()]
     assert list(radio.proto.captions) == [form.purpose for form in FORMATS.values()]
-    assert "Build and check" in labels(at)
+    assert "Create and check" in labels(at)
 
 
 def test_an_export_is_made_proven_and_offered(run):
-    at = press(open_page(PAGE, run=run.id), "Build and check")
+    at = press(open_page(PAGE, run=run.id), "Create and check")
     assert "Cancel" in labels(at)
     run_until(at, lambda at: EXPORTS.latest(str(run.path)).ended, PATIENCE)
     checked(at.run())
-    assert "Proven: loaded afresh and asked about" in at.success[-1].value
+    assert "Checked: loaded again and asked about" in at.success[-1].value
     assert any(label.startswith("Download Keras") for label in labels(at, "download_button"))
-    assert at.radio(key=f"runs-{run.id}-export-format").options[0] == "Keras ✓"
-    assert "Build and check" in labels(choose(at, run, "tflite"))
+    assert at.radio(key=f"runs-{run.id}-export-format").proto.captions[0].startswith(":green[:material/check:]")
+    assert "Create and check" in labels(choose(at, run, "tflite"))
 
 
 def test_what_is_pressed_at_once_after_choosing_is_for_what_was_chosen(run):
     """On a slow machine the button of the format before is still there, and both come to the server together."""
     at = open_page(PAGE, run=run.id)
     at.radio(key=f"runs-{run.id}-export-format").set_value("tflite")
-    press(at, "Build and check")
+    press(at, "Create and check")
     assert EXPORTS.latest(str(run.path)).title == "tflite"
     press(at, "Cancel")
     run_until(at, lambda at: EXPORTS.latest(str(run.path)).ended, PATIENCE)
 
 
 def test_an_export_can_be_cancelled(run, monkeypatch):
-    at = press(open_page(PAGE, run=run.id), "Build and check")
+    at = press(open_page(PAGE, run=run.id), "Create and check")
     press(at, "Cancel")
     run_until(at, lambda at: EXPORTS.latest(str(run.path)).ended, PATIENCE)
     checked(at.run())
     assert not (run.path / "exports" / "keras.zip").exists()
-    assert "Build and check" in labels(at)
+    assert "Create and check" in labels(at)
 
 
 def test_a_refused_export_shows_the_reason_and_is_not_offered(run):
@@ -86,14 +86,14 @@ def test_a_refused_export_shows_the_reason_and_is_not_offered(run):
     at = open_page(PAGE, run=run.id)
     assert at.warning[-1].value == "It differs a lot."
     assert not any(label.startswith("Download Keras") for label in labels(at, "download_button"))
-    assert "Make it again" in labels(at)
+    assert "Create it again" in labels(at)
 
 
 def test_a_missing_package_is_named(run, monkeypatch):
     monkeypatch.setattr("tl_core.export.formats.missing_packages", lambda form: form.packages)
     at = choose(open_page(PAGE, run=run.id), run, "onnx")
     assert "pip install tf2onnx onnx onnxruntime" in at.info[-1].value
-    assert "Build and check" not in labels(at)
+    assert "Create and check" not in labels(at)
 
 
 def test_what_goes_wrong_is_said_in_a_sentence(run, monkeypatch):
@@ -101,11 +101,11 @@ def test_what_goes_wrong_is_said_in_a_sentence(run, monkeypatch):
         raise WorkspaceError("The disk is full.")
 
     monkeypatch.setattr("tl_core.export.exporting.export_run", fail)
-    at = press(open_page(PAGE, run=run.id), "Build and check")
+    at = press(open_page(PAGE, run=run.id), "Create and check")
     run_until(at, lambda at: EXPORTS.latest(str(run.path)).ended, PATIENCE)
     checked(at.run())
     assert at.error[-1].value == "The disk is full."
-    assert "Build and check" in labels(at)
+    assert "Create and check" in labels(at)
 
 
 def test_a_run_without_a_model_has_code_alone(workspace, dataset):

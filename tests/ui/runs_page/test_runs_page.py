@@ -42,7 +42,7 @@ def table(at):
 def test_without_runs_it_says_what_to_do():
     at = open_page(PAGE)
     assert "no run yet" in at.info[0].value
-    assert [button.label for button in at.button] == ["Start a training"]
+    assert [button.label for button in at.button] == ["Choose images"]
 
 
 def test_every_run_has_a_row_with_what_it_was_and_how_good_it_is(workspace, dataset):
@@ -179,7 +179,7 @@ def test_a_run_in_progress_cannot_be_deleted_and_shows_its_panel(workspace, data
     at = open_run(run)
     labels = [button.label for button in at.button]
     assert "Delete for good" not in labels
-    assert "Stop and keep the best epoch" in labels
+    assert "Withdraw" in labels
 
 
 def test_an_interrupted_run_offers_to_go_on(workspace, dataset):
@@ -198,7 +198,7 @@ def test_a_failed_run_says_why(workspace, dataset):
 
 def test_train_again_fills_the_form_with_the_settings_of_the_run(workspace, dataset):
     run = ended_run(workspace, dataset, config=replace(DEEPER, epochs=7))
-    at = press(open_run(run), "Train again with changes")
+    at = press(open_run(run), "Train again")
     assert at.title[0].value == "Train"
     form = at.session_state["train_draft"]
     assert form.config() == run.config
@@ -277,7 +277,7 @@ def test_what_is_kept_for_speed_is_shown_and_can_be_freed(workspace, dataset, ru
     with cache.making("features", {"of": "the test"}, [ArraySpec((1000, 1000), "float32")]) as (array,):
         array[:] = 1
     at = open_page(PAGE)
-    assert "4 MB of at most 10.0 GB" in texts(at)
-    press(at, "Delete it")
+    assert "Cache: 4 MB of 10.0 GB" in texts(at)
+    press(at, "Empty the cache")
     assert cache.size_bytes() == 0
-    assert "0 MB of at most 10.0 GB" in texts(at)
+    assert "Cache: 0 MB of 10.0 GB" in texts(at)

@@ -87,7 +87,7 @@ def test_the_folded_options_are_summed_up_in_one_line():
     )
     assert options_summary(form_values(config)) == (
         "180 px images · RMSprop, cosine schedule · batches of 32 · flattened, hidden layers 256, dropout 0.5 · "
-        "strong augmentation · stops after 5 epochs without progress · balanced classes"
+        "strong augmentation · label smoothing 0.05 · stops after 5 epochs without progress · balanced classes"
     )
 
 

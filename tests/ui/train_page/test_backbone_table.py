@@ -60,7 +60,7 @@ def test_an_empty_search_shows_everything(rows):
 
 def test_the_current_choice_in_one_line():
     line = describe_backbone(get_backbone(TrainingConfig().backbone), here=True)
-    assert line.startswith("4.7 M parameters · 75.1 % right on ImageNet · trained on 224 px images")
+    assert line.startswith("3.4 M parameters without a head · 75.1 % right on ImageNet · trained on 224 px images")
     assert line.endswith(HERE)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import subprocess
 import sys
 import threading
@@ -18,10 +19,11 @@ from tests.tl_core.jobs.thread_runner import ThreadRunner
 from tests.tl_core.jobs.waiting import wait_until_idle
 from tl_core.backbones.outline import load_outline
 from tl_core.config import TrainingConfig
-from tl_core.config.presets import DEFAULT_PRESET, PRESETS
+from tl_core.config.presets import DEFAULT_PRESET, GOALS, PRESETS
 from tl_core.data import import_uploads
 from tl_core.jobs import JobManager
 from tl_core.runs import create_run, list_runs, update_run
+from tl_core.storage.format import large_count
 from tl_core.storage.workspace import Workspace
 
 ROOT = Path(__file__).parents[3]
@@ -119,13 +121,15 @@ def load_text(at, text):
 
 def test_without_a_dataset_the_page_says_where_to_get_one(workspace):
     at = open_page()
-    assert "There are no images to learn from yet" in texts(at)
+    assert "There are no images to learn from yet" in at.info[0].value
+    assert "Choose images" in [button.label for button in at.button]
     assert not [button for button in at.button if button.label == "Start training"]
 
 
 def test_the_form_opens_with_quick_start_ready_to_go(dataset):
     at = open_page()
-    assert at.selectbox(key="train_preset").value == DEFAULT_PRESET
+    assert at.button(key=f"train_goal_{DEFAULT_PRESET}").icon == ":material/check:"
+    assert at.selectbox(key="train_preset").value is None
     assert at.selectbox(key="train_dataset").value == dataset.id
     assert not start_button(at).disabled
     assert "28 images to train on, 6 to validate, 6 to test" in texts(at)
@@ -144,6 +148,22 @@ def test_the_line_above_start_describes_the_training(dataset):
     at = open_page()
     assert f"{len(dataset.of_split('train'))} images" in texts(at)
     assert "nothing to download" in texts(at)
+
+
+def choose_preset(at, name):
+    if name in GOALS:
+        checked(at.button(key=f"train_goal_{name}").click().run())
+    else:
+        checked(at.selectbox(key="train_preset").set_value(name).run())
+
+
+def test_every_goal_says_its_time_its_size_and_that_it_works_offline(dataset):
+    costs = [caption.value for caption in open_page().caption if " model · " in caption.value]
+    assert len(costs) == len(GOALS)
+    for cost in costs:
+        assert re.fullmatch(r"\*\*.*(seconds|minutes?).* · \d+ MB model · works offline\*\*", cost), cost
+    megabytes = [int(re.search(r"(\d+) MB", cost)[1]) for cost in costs]
+    assert megabytes[GOALS.index("phone")] == min(megabytes)
 
 
 def test_every_control_explains_itself(dataset):
@@ -169,7 +189,7 @@ def test_a_link_to_a_dataset_that_is_gone_opens_the_newest(dataset):
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_fills_the_whole_form(dataset, name):
     at = open_page(unfolded=True)
-    checked(at.selectbox(key="train_preset").set_value(name).run())
+    choose_preset(at, name)
     saved = json.loads(next(code.value for code in at.code))
     assert TrainingConfig.from_file(saved) == PRESETS[name].config
 
@@ -177,10 +197,10 @@ def test_every_preset_fills_the_whole_form(dataset, name):
 def test_what_was_changed_since_the_preset_is_named_and_can_be_undone(dataset):
     at = open_page()
     checked(at.number_input(key="train_epochs").set_value(7).run())
-    assert "Changed: epochs." in texts(at)
-    press(at, "Back to the preset")
+    assert "Changed: Epochs, feature extraction 60 → 7." in texts(at)
+    press(at, "Undo changes")
     assert setting(at, "epochs") == PRESETS[DEFAULT_PRESET].config.epochs
-    assert "As the preset has it." in texts(at)
+    assert "Unchanged." in texts(at)
 
 
 def freeze(at, name):
@@ -208,7 +228,7 @@ def test_the_slider_changes_the_map_as_text(dataset):
     at = open_page()
     checked(at.slider(key="train_frozen_layers").set_value(0).run())
     assert "No block is frozen" in texts(at)
-    assert [button.key for button in at.button if button.icon == ":material/check:"] == ["train_freeze_none"]
+    assert [button.key for button in at.button if button.icon == ":material/check:"][-1] == "train_freeze_none"
     checked(at.slider(key="train_frozen_layers").set_value(LAYERS).run())
     assert "only the head learns" in texts(at)
     assert "BatchNorm layers stay in inference mode" in texts(at)
@@ -220,6 +240,31 @@ def test_fine_tuning_opens_when_layers_are_unfrozen(dataset):
     assert at.select_slider(key="train_fine_tune_learning_rate").disabled
     freeze(at, "half")
     assert not at.select_slider(key="train_fine_tune_learning_rate").disabled
+
+
+def test_moving_the_slider_turns_phase_2_on_and_off(dataset):
+    at = open_page()
+    assert setting(at, "fine_tune_epochs") == 0
+    checked(at.slider(key="train_frozen_layers").set_value(112).run())
+    assert setting(at, "fine_tune_epochs") == 10
+    assert "The last 29 of 141 layers are fine-tuned in phase 2 (10 epochs)" in texts(at)
+    assert "then fine-tuning for 10 epochs" in plan_line(at)
+    checked(at.slider(key="train_frozen_layers").set_value(LAYERS).run())
+    assert setting(at, "fine_tune_epochs") == 0
+    assert "fine-tuning" not in plan_line(at)
+
+
+def plan_line(at):
+    return next(caption.value for caption in at.caption if "parameters;" in caption.value).replace("\\", "")
+
+
+def test_diagram_and_plan_name_the_same_numbers(dataset):
+    at = open_page()
+    freeze(at, "all_but_last_block")
+    (block_map,) = [part for part in at.get("bidi_component") if "block_map" in part.proto.component_name]
+    data = json.loads(block_map.proto.json)
+    learn, total = data["trainable"][data["frozen"]], data["parameters"]
+    assert f"trains {large_count(learn)} of {large_count(total)} parameters" in plan_line(at)
 
 
 def test_unfrozen_layers_without_epochs_are_remarked_on_and_put_right(dataset):
@@ -315,15 +360,15 @@ def test_start_makes_a_run_and_shows_it(workspace, dataset, training):
     assert at.query_params["run"] == run.id
     assert run.config.epochs == 3
     assert run.dataset_id == dataset.id
-    assert "Pets, EfficientNet-Lite0" in texts(at) + "".join(heading.value for heading in at.header).replace("\\", "")
-    assert [button.label for button in at.button if button.label == "New training"]
+    assert "**Pets, EfficientNet-Lite0**" in texts(at).replace("\\", "")
+    assert [button.label for button in at.button if button.label == "Train again"]
 
 
 def test_runs_of_the_same_kind_have_different_names(workspace, dataset, training):
     at = open_page()
     for _ in range(3):
         checked(start_button(at).click().run())
-        press(at, "New training")
+        press(at, "Train again")
     names = ["Pets 2, EfficientNet-Lite0", "Pets 3, EfficientNet-Lite0", "Pets, EfficientNet-Lite0"]
     assert sorted(run.name for run in list_runs(workspace)) == names
 
@@ -332,7 +377,7 @@ def test_new_training_shows_the_form_as_it_was(workspace, dataset, training):
     at = open_page()
     checked(at.number_input(key="train_epochs").set_value(3).run())
     checked(start_button(at).click().run())
-    press(at, "New training")
+    press(at, "Train again")
     assert "run" not in at.query_params
     assert at.number_input(key="train_epochs").value == 3
 
@@ -340,7 +385,7 @@ def test_new_training_shows_the_form_as_it_was(workspace, dataset, training):
 def test_while_one_trains_the_next_can_be_queued(workspace, dataset, training):
     at = open_page()
     checked(start_button(at).click().run())
-    press(at, "New training")
+    press(at, "Train again")
     assert "In training now" in texts(at)
     assert "It waits until 1 other training is done" in texts(at).replace("\\", "")
     checked(start_button(at).click().run())
@@ -351,7 +396,7 @@ def test_while_one_trains_the_next_can_be_queued(workspace, dataset, training):
 def test_a_new_tab_on_a_run_begins_the_next_training_with_its_settings(workspace, dataset, training):
     run = create_run(workspace, TrainingConfig(epochs=11), dataset)
     at = open_page(run=run.id)
-    press(at, "New training")
+    press(at, "Train again")
     assert at.number_input(key="train_epochs").value == 11
 
 
@@ -361,6 +406,11 @@ def test_a_link_can_open_the_form_with_the_settings_of_a_run(workspace, dataset)
     at = open_page(like=run.id)
     assert at.number_input(key="train_epochs").value == 12
     assert at.selectbox(key="train_dataset").value == dataset.id != other.id
+    assert "Settings of **" in texts(at)
+    checked(at.number_input(key="train_epochs").set_value(9).run())
+    assert "feature extraction 12 → 9" in texts(at)
+    press(at, "Back to the run")
+    assert at.query_params["run"] == run.id
 
 
 def test_a_link_to_a_run_that_is_gone_is_explained(workspace):

@@ -41,12 +41,12 @@ def uploader(at):
     return next(part for part in at.file_uploader if part.key.startswith("train_watched_files"))
 
 
-def test_uploads_and_test_images_are_watched_in_the_run(workspace, dataset, jobs):
+def test_uploads_and_validation_images_are_watched_in_the_run(workspace, dataset, jobs):
     at = open_page(PAGE)
     uploader(at).upload("mine.png", picture(5)).upload("broken.png", b"text")
     checked(at.run())
     assert "broken" in at.warning[0].value
-    press(at, "Add test images")
+    press(at, "Add validation images")
     assert "5 pictures will be watched." in texts(at)
     checked(at.button(key="train_start").click().run())
     (run,) = list_runs(workspace)
@@ -82,12 +82,12 @@ def test_no_more_than_eight_are_taken_and_the_rest_is_said(workspace, dataset, j
     assert at.warning[0].value == "At most 8 pictures are watched; 2 are left out."
 
 
-def test_test_images_can_be_added_until_there_are_no_more_and_be_removed(dataset, jobs):
+def test_validation_images_can_be_added_until_there_are_no_more_and_be_removed(dataset, jobs):
     at = open_page(PAGE)
-    press(at, "Add test images")
-    press(at, "Add test images")
+    press(at, "Add validation images")
+    press(at, "Add validation images")
     assert "6 pictures will be watched." in texts(at)
-    assert at.button(key="train_watched_add").disabled, "there are no more test images"
+    assert at.button(key="train_watched_add").disabled, "there are no more validation images"
     press(at, "Remove them")
     assert "will be watched" not in texts(at)
 

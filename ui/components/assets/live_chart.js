@@ -33,7 +33,7 @@ class Chart {
     this.root = parent.querySelector(".tlc")
     this.plot = this.root.querySelector(".tlc-plot")
     this.controls = Object.fromEntries(
-      ["smoothing", "log", "reset", "csv", "png"].map((name) => [name, this.root.querySelector(`.tlc-${name}`)]),
+      ["smoothing", "log", "follow", "reset", "csv", "png"].map((name) => [name, this.root.querySelector(`.tlc-${name}`)]),
     )
     this.resets = 0
     this.size = [0, 0]
@@ -50,13 +50,18 @@ class Chart {
   }
 
   connectControls() {
-    const { smoothing, log, reset, csv, png } = this.controls
+    const { smoothing, log, follow, reset, csv, png } = this.controls
     smoothing.oninput = log.onchange = () => {
       remember({ smoothing: Number(smoothing.value), log: log.checked })
       this.draw()
     }
+    follow.onclick = () => {
+      follow.setAttribute("aria-pressed", String(!this.follows()))
+      this.moveAlong()
+    }
     reset.onclick = () => {
       this.resets += 1
+      follow.setAttribute("aria-pressed", "false")
       this.draw()
     }
     csv.onclick = () => this.downloadTable()
@@ -66,6 +71,34 @@ class Chart {
   update(data) {
     this.data = data
     this.draw()
+  }
+
+  follows() {
+    return this.controls.follow.getAttribute("aria-pressed") === "true"
+  }
+
+  zoomed() {
+    return this.plot._fullLayout?.xaxis?.autorange === false && this.data.traces.some((trace) => trace.x.length)
+  }
+
+  listenToZoom() {
+    if (this.listening) return
+    this.listening = true
+    this.plot.on("plotly_relayout", () => this.showFollow())
+  }
+
+  showFollow() {
+    this.controls.follow.hidden = !this.zoomed()
+  }
+
+  // A window that somebody has zoomed to keeps its width, and its right edge stays at the newest epoch.
+  async moveAlong() {
+    this.showFollow()
+    if (!this.follows() || !this.zoomed()) return
+    const [from, to] = this.plot._fullLayout.xaxis.range
+    const last = Math.max(...this.data.traces.flatMap((trace) => trace.x.slice(-1)))
+    if (Math.abs(last - to) < 1e-6) return
+    await window.Plotly.relayout(this.plot, { "xaxis.range": [last - (to - from), last] })
   }
 
   resized() {
@@ -87,6 +120,8 @@ class Chart {
         scrollZoom: false,
         doubleClick: "reset",
       })
+      this.listenToZoom()
+      await this.moveAlong()
       this.plot.dataset.updates = String(Number(this.plot.dataset.updates ?? 0) + 1)
     } catch (error) {
       console.error(error)
@@ -118,8 +153,8 @@ class Chart {
       paper_bgcolor: theme.background,
       plot_bgcolor: theme.background,
       font: { family: theme.font, size: 13, color: theme.text },
-      margin: { l: 8, r: 8, t: rest.legend ? 24 : narrow ? 86 : 64, b: 8 },
-      legend: { orientation: "h", font: { size: 13 }, ...(rest.legend ?? legendAbove) },
+      margin: { l: 8, r: 8, t: rest.legend ? 24 : narrow ? 64 : 48, b: 8 },
+      legend: { orientation: "h", font: { size: narrow ? 11 : 13 }, ...(rest.legend ?? legendAbove) },
       hoverlabel: { bgcolor: theme.background, bordercolor: theme.line, font: { color: theme.text } },
       dragmode: narrow ? false : "zoom", // on a phone a finger scrolls the page
       shapes: shapes.map((shape) => ({ ...shape, line: { ...shape.line, color: theme.faded } })),
@@ -138,7 +173,8 @@ class Chart {
     const epochs = { ...common, unifiedhovertitle: { text: this.data.hover_title ?? "Epoch %{x}" }, ...fixed(nothing, [0, 5]) }
     return {
       xaxis: { ...xaxis, ...epochs, title: narrow ? "" : title(xaxis), domain: narrow ? [0, 1] : [0, 0.455] },
-      xaxis2: { ...xaxis2, ...epochs, title: title(xaxis2), domain: narrow ? [0, 1] : [0.545, 1] },
+      // The same epochs in both, also while somebody zooms in one of them.
+      xaxis2: { ...xaxis2, ...epochs, matches: "x", title: title(xaxis2), domain: narrow ? [0, 1] : [0.545, 1] },
       yaxis: {
         ...yaxis,
         ...common,

@@ -109,7 +109,7 @@ const paint = (map, data, frozen, pick) => {
   const number = element("strong", "", countInWords(trainable))
   map.querySelector(".count").replaceChildren(
     number,
-    ` of ${countInWords(data.parameters)} backbone parameters are trainable${share}`,
+    ` of ${countInWords(data.parameters)} parameters learn${share}`,
   )
 }
 
