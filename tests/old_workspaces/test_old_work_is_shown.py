@@ -58,7 +58,7 @@ def test_the_runs_page_lists_every_run_with_its_status(old_pages: Old):
     [
         ("Head alone", MORE, "The best one so far."),
         ("Two phases", MORE, "Zwei Phasen ★ 火车"),
-        ("Stopped in mid-run", MORE, "Stopped: 66.7 % of the validation images right; the model of epoch 2 is kept."),
+        ("Stopped in mid-run", MORE, "of the 9 test images are right (validation 66.7 %)."),
         ("Failed with a model", None, "The loss became infinite in epoch 3"),
         ("Failed before it began", None, "MobileNetV3Small has 157 layers, of which 0 to 157 can be frozen."),
         ("Killed while it waited", AGAIN, NEVER_BEGUN),

@@ -247,7 +247,8 @@ def _how_good(run: RunRecord, progress: RunProgress) -> None:
     if found is None:
         st.success(progress.text or "This run has ended.", icon=":material/check_circle:")
         return
-    text = f"**{plain(found.sentence())}** {plain(found.baseline())}"
+    ended = "Stopped" if run.status == "stopped" else "Done"
+    text = f"**{ended}: {plain(found.sentence())}** {plain(found.baseline())}"
     doubts = "".join(f"  \n:material/warning: {plain(doubt)}" for doubt in found.warnings())
     if found.guesses:
         st.warning(text + doubts, icon=":material/trending_flat:")
