@@ -7,13 +7,15 @@ from tl_core.jobs import manager
 from tl_core.machine.hardware import detect_hardware
 from tl_core.runs import list_runs
 from tl_core.storage.workspace import Workspace
-from ui.home_page.activity import show_activity
+from ui.frame.page import page_setup
+from ui.home_page.activity import show_activity, show_last_runs
 from ui.home_page.first_steps import show_first_steps
+from ui.home_page.go_on import photo_box, show_model
 from ui.shell.access.endpoints import guarded
 from ui.shell.access.gate import who_sees
 from ui.shell.access.protection import require_protection
 from ui.shell.navigation import HOME
-from ui.shell.page import page_setup
+from ui.state.current import remembered
 
 LEAD = (
     "Teach the computer to tell your pictures apart, without writing code. It begins with a network that has already "
@@ -22,10 +24,22 @@ LEAD = (
 )
 
 if __name__ == "__main__":  # drawn for a visitor
-    with page_setup("Transfer learning", HOME.icon, lead=LEAD) as workspace:
+    with page_setup("Transfer learning", HOME.icon) as workspace:
         runs = list_runs(workspace)
-        show_first_steps(has_data=bool(list_datasets(workspace)), has_model=any(run.has_model for run in runs))
-        show_activity(workspace, runs)
+        current = next((run for run in runs if run.id == remembered().run), None)
+        if current is None:
+            st.markdown(LEAD)
+            show_first_steps(has_data=bool(list_datasets(workspace)))
+            show_activity(workspace, runs)
+            show_last_runs(runs)
+        else:
+            left, right = st.columns(2, gap="medium")
+            with left:
+                show_model(current)
+                show_activity(workspace, runs)
+                show_last_runs(runs)
+            with right:
+                photo_box(current)
         st.space("small")
         with st.container(gap="xxsmall"):
             st.caption(f":material/memory: This machine: {detect_hardware().summary}.")

@@ -9,8 +9,8 @@ from ui.data_page.imports import show_imports, take_outcome
 from ui.data_page.manage import choose_dataset, show_managing, warn_about_dead_link
 from ui.data_page.overview import show_overview
 from ui.data_page.upload import upload_images
+from ui.frame.page import page_setup
 from ui.shell.navigation import DATA, TRAIN, page_button
-from ui.shell.page import page_setup
 
 with page_setup("Data", DATA.icon, lead="Which images should the model learn from?") as workspace:
     importing = show_imports(workspace)

@@ -3,8 +3,8 @@
 import streamlit as st
 
 from tl_core.runs import run_exists
+from ui.frame.page import page_setup
 from ui.shell.navigation import RUNS, TRAIN, page_link
-from ui.shell.page import page_setup
 from ui.train_page.form import open_from_link, training_form, watch_run
 
 ASK = "What should the model learn, and how?"

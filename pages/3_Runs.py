@@ -2,11 +2,11 @@
 
 import streamlit as st
 
+from ui.frame.page import page_setup
 from ui.runs_page.compare import compare_runs, named_in_address
 from ui.runs_page.details import run_details
 from ui.runs_page.overview import show_all
 from ui.shell.navigation import RUNS
-from ui.shell.page import page_setup
 
 with page_setup("Runs", RUNS.icon, lead="How did each training go, and which one is best?") as workspace:
     opened = st.query_params.get("run")

@@ -8,14 +8,14 @@ from tl_core.runs import RunRecord
 from tl_core.storage.format import count
 from tl_core.storage.workspace import Workspace
 from ui.components.markdown import plain
-from ui.components.pickers import newest, pick_run
+from ui.components.pickers import current_run
 from ui.components.run_format import format_model
 from ui.evaluate_page.evaluation import evaluated, report_download
 from ui.evaluate_page.images import forget_arrival, mix_ups_and_images
 from ui.evaluate_page.measures import class_table, evaluation_summary, more_measures
 from ui.evaluate_page.rejection import rejection_section
+from ui.frame.page import page_setup
 from ui.shell.navigation import EVALUATE, PREDICT, RUNS, page_button, page_link
-from ui.shell.page import page_setup
 
 SPLITS = {"test": "Test images", "validation": "Validation images"}
 
@@ -59,6 +59,6 @@ def show(workspace: Workspace, run: RunRecord, split: str) -> None:
 
 
 with page_setup("Evaluate", EVALUATE.icon, lead="How good is a model, and where does it go wrong?") as workspace:
-    chosen = pick_run(workspace, newest, key="evaluate-run")
+    chosen = current_run(workspace, key="evaluate-run")
     if chosen is not None and (split := choose_split(chosen)) is not None:
         show(workspace, chosen, split)

@@ -1,16 +1,18 @@
 """Predict: what a trained model sees in a picture."""
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from tl_core.inference.calibration import load_calibration
 from tl_core.runs import RunRecord
 from tl_core.runs.epoch_checkpoints import EpochCheckpoint
 from tl_core.storage.format import percent
 from tl_core.storage.workspace import Workspace
-from ui.components.pictures import choose_pictures
+from ui.components.prediction.answers import Asked, answers_to
+from ui.components.prediction.photos import shown_photos
 from ui.components.run_format import format_model
-from ui.predict_page.answers import answers_to
-from ui.predict_page.archive import predict_archive_section
+from ui.frame.page import page_setup
+from ui.predict_page.archive import archive_answers
 from ui.predict_page.imported_models import (
     asks_a_file,
     being_opened,
@@ -18,27 +20,67 @@ from ui.predict_page.imported_models import (
     opened,
     pick_imported_model,
 )
+from ui.predict_page.inputs import LIVE, ZIP, take_pictures, way_in
 from ui.predict_page.live_camera import live_camera
 from ui.predict_page.pick_model import format_knowledge, pick_epoch, pick_runs
 from ui.predict_page.table import show_answers
 from ui.shell.navigation import PREDICT
-from ui.shell.page import page_setup
+from ui.shell.scrolling import show_from_here
 
 
-def introduce(run: RunRecord, epoch: EpochCheckpoint | None) -> None:
-    """The model, how good it is, and its classes."""
+def format_introduction(run: RunRecord, epoch: EpochCheckpoint | None) -> str:
+    """The model, how good it is, and its classes, as Markdown."""
     measured = epoch or run.best
     accuracy = f", right for {percent(measured.val_accuracy)} of its validation images" if measured else ""
     goes_on = run.active and epoch is None
     going_on = " The training still goes on: a better epoch takes over as soon as there is one." if goes_on else ""
     threshold = load_calibration(run.folder, epoch.sha256 if epoch else run.model_sha256).threshold
-    st.caption(
+    return (
         f"Answers come from {format_model(measured)}{accuracy}.{going_on}  \n"
         f"{format_knowledge(run.classes, threshold)}"
     )
 
 
-def ask_a_file(workspace: Workspace) -> None:
+def ask(workspace: Workspace, asked: list[Asked], introduction: str = "", epoch: int | None = None) -> None:
+    """The pictures on the left, the answers on the right; on a phone the answers come first.
+
+    Args:
+        workspace: of the visitor.
+        asked: whose models answer: one, or two.
+        introduction: of the model, as Markdown.
+        epoch: the saved epoch of the first one that answers; None = the best one.
+    """
+    with st.container(key="predict-desk"):
+        left, right = st.columns([2, 3], gap="medium")
+    with left:
+        way = way_in(asked[0], key="predict-way")
+        take_pictures(way, workspace, asked[0], key="predict", epoch=epoch)
+        if introduction:
+            st.caption(introduction)
+    with right:
+        if way == LIVE and isinstance(asked[0], RunRecord):
+            live_camera(asked[0], key="predict-live", epoch=epoch)
+        elif way == ZIP:
+            archive_answers("predict-zip")
+        else:
+            answer_photos(workspace, asked, epoch)
+
+
+def answer_photos(workspace: Workspace, asked: list[Asked], epoch: int | None) -> None:
+    """The answers to what is shown to the model."""
+    pictures = shown_photos()
+    if not pictures:
+        with st.container(border=True, key="predict-empty"):
+            st.markdown("**The answer appears here.** Nothing is uploaded: the photo stays on this computer.")
+        return
+    show_from_here(pictures[0].id, key="predict-answer-top", block="start")
+    if not all(isinstance(model, RunRecord) or opened(workspace, model, key="predict-asking") for model in asked):
+        return
+    answers = [answers_to(pictures, model, None if place else epoch) for place, model in enumerate(asked)]
+    show_answers(pictures, answers, asked, epoch)
+
+
+def ask_a_file(workspace: Workspace, desk: DeltaGenerator) -> None:
     """Prediction with an imported model."""
     model = pick_imported_model(workspace, key="predict-brought")
     if model is None:
@@ -46,30 +88,27 @@ def ask_a_file(workspace: Workspace) -> None:
         return
     waiting = being_opened(model) and not opened(workspace, model, key="predict-opening")
     import_model_section(workspace, key="predict-brought", first=False)
-    pictures = choose_pictures(workspace, None, key="predict")
-    predict_archive_section(model, key="predict-zip")
-    if pictures and not waiting and opened(workspace, model, key="predict-asking"):
-        show_answers(pictures, [answers_to(pictures, model)], [model])
+    if not waiting:
+        with desk:
+            ask(workspace, [model])
 
 
-def ask_a_run(workspace: Workspace) -> None:
+def ask_a_run(workspace: Workspace, desk: DeltaGenerator) -> None:
     """Prediction with the model of a run, or of two."""
-    runs = pick_runs(workspace, "predict")
+    with desk:
+        place = st.container()
+    runs = pick_runs(workspace, "predict", place)
     if not runs:
         return
     kept = pick_epoch(runs[0], key="predict-epoch")
-    epoch = kept.epoch if kept else None
-    introduce(runs[0], kept)
-    pictures = choose_pictures(workspace, runs[0], key="predict")
-    live_camera(runs[0], key="predict-live", epoch=epoch)
-    predict_archive_section(runs[0], key="predict-zip", epoch=epoch)
-    if pictures:
-        answers = [answers_to(pictures, run, None if place else epoch) for place, run in enumerate(runs)]
-        show_answers(pictures, answers, runs, epoch)
+    with desk:
+        ask(workspace, list(runs), format_introduction(runs[0], kept), kept.epoch if kept else None)
 
 
-with page_setup("Predict", PREDICT.icon, lead="What does the model see in your picture?") as workspace:
-    if asks_a_file(workspace, key="predict-kind"):
-        ask_a_file(workspace)
-    else:
-        ask_a_run(workspace)
+with page_setup("Predict", PREDICT.icon) as workspace:
+    desk = st.container()
+    with st.container(key="predict-models"):
+        if asks_a_file(workspace, key="predict-kind"):
+            ask_a_file(workspace, desk)
+        else:
+            ask_a_run(workspace, desk)

@@ -38,6 +38,7 @@ UI_FLOORS = (
     ("the frame of every page", {"shell"}),
     ("what a tab and the server remember", {"state"}),
     ("pieces that several pages draw", {"components"}),
+    ("what every page has: title, menu, current dataset and model", {"frame"}),
     ("one package per page", {"home_page", "data_page", "train_page", "runs_page", "evaluate_page", "predict_page"}),
 )
 FLOORS = {

@@ -73,9 +73,9 @@ def look(camera_browser, app, run):
         if script:
             page.add_init_script(script)
         page.goto(app.at("Predict", run=run.id))
-        page.get_by_text("Live camera").wait_for()
+        page.get_by_role("radio", name="Live").wait_for()
         page.wait_for_function(SETTLED)  # what is opened earlier may be drawn once more, closed
-        page.get_by_text("Live camera").click()
+        page.get_by_role("radio", name="Live").click()
         return page
 
     yield open_page

@@ -34,8 +34,8 @@ def test_two_models_predict_side_by_side_with_their_heatmaps(page, app, runs):
     expect(page.get_by_role("heading", name="I don't know")).to_be_visible()
     expect(page.get_by_text("Its best guess is")).to_be_visible()
     page.get_by_text("Where did it look?").first.click()
-    expect(page.get_by_alt_text("that speak for")).to_have_count(1)
-    page.get_by_role("combobox", name="Evidence for the class").click()
+    expect(page.get_by_alt_text("that speak for").filter(visible=True)).to_have_count(1)
+    page.get_by_role("combobox", name="Show evidence for").click()
     unlikely = page.get_by_role("option").nth(2)
     name = unlikely.inner_text()
     unlikely.click()
@@ -49,7 +49,7 @@ def test_a_zip_goes_in_and_a_table_comes_out(page, app, runs):
             archive.writestr(f"many/{name}.png", coloured(colour, 700 + place))
         archive.writestr("many/notes.txt", "no picture")
     page.goto(app.at("Predict", run=runs[0].id))
-    page.get_by_text("A whole zip of pictures").click()
+    page.get_by_role("radio", name="Zip").click()
     upload = {"name": "many.zip", "mimeType": "application/zip", "buffer": packed.getvalue()}
     page.locator(".st-key-predict-zip-file input[type=file]").set_input_files(upload)
     page.get_by_role("button", name="Recognise all pictures").click()
@@ -73,5 +73,5 @@ def test_a_model_from_a_file_is_imported_predicts_and_is_there_after_a_reload(pa
     picture = {"name": "red.png", "mimeType": "image/png", "buffer": coloured(COLOURS["red"], 7)}
     page.locator(".st-key-predict-files input[type=file]").set_input_files(picture)
     expect(page.get_by_role("heading", name="red", exact=False)).to_be_visible()
-    page.get_by_role("button", name="Forget it").click()
+    page.get_by_role("button", name="Remove this model").click()
     expect(page.get_by_text("Model file", exact=True)).to_be_visible()

@@ -6,11 +6,13 @@ import subprocess
 import sys
 
 from tests.tl_core.figures.run_events import two_phase_run
-from tests.ui.pages_without_browser import ROOT, open_page, press, texts
+from tests.ui.pages_without_browser import ROOT, checked, open_page, press, texts
+from tests.ui.trained_runs import COLOURS, colour_dataset, coloured, ended_run
 from tl_core.config import TrainingConfig
 from tl_core.machine.hardware import detect_hardware
 from tl_core.runs import Best, EventLog, create_run, update_run
 from tl_core.runs.store import now
+from tl_core.storage.files import write_json
 
 
 def make_run(workspace, dataset, name, status, events=()):
@@ -35,18 +37,38 @@ def primary(at):
 def test_without_images_the_first_step_stands_out(workspace):
     at = open_page()
     assert primary(at) == ["Choose images"]
-    assert "Nothing is training at the moment." in texts(at)
+    assert [header.value for header in at.header] == ["1. Bring images", "2. Train", "3. Predict"]
 
 
 def test_with_images_the_next_step_is_to_train(dataset):
     assert primary(open_page()) == ["Train a model"]
 
 
-def test_with_a_model_the_next_step_is_to_try_it(workspace, dataset):
-    finished(workspace, dataset)
+def test_with_a_model_one_goes_on_with_it(workspace, dataset):
+    run = finished(workspace, dataset)
     at = open_page()
-    assert primary(at) == ["Try it on a photo"]
-    assert "Last finished: **First try**: 92.9 % of the validation images right" in texts(at)
+    assert primary(at) == ["Predict"]
+    assert "#### First try" in texts(at)
+    assert "92.9 % of the validation images right · 2 classes" in texts(at)
+    write_json(run.folder.metrics_file, {"test": {"accuracy": 0.875}})
+    assert "87.5 % of the test images right" in texts(open_page())
+    again = press(at, "Train again")
+    assert again.title[0].value == "Train"
+    assert again.selectbox(key="train_dataset").value == dataset.id
+
+
+def test_a_photo_dropped_on_home_is_answered_there(workspace):
+    ended_run(workspace, colour_dataset(workspace), "Red or blue")
+    at = open_page()
+    at.file_uploader[0].upload("photo.png", coloured(COLOURS["red"], 7))
+    assert "Almost certainly **red**" in texts(checked(at.run()))
+
+
+def test_the_last_five_runs_are_listed_newest_first(workspace, dataset):
+    for number in range(7):
+        make_run(workspace, dataset, f"Run {number}", "stopped")
+    names = [link.label for link in open_page().main.page_link]
+    assert [name for name in names if name.startswith("Run ")] == [f"Run {number}" for number in (6, 5, 4, 3, 2)]
 
 
 def test_a_running_training_is_shown_with_its_progress(workspace, dataset):
@@ -96,5 +118,5 @@ def test_tensorflow_is_not_imported():
 def test_a_run_that_was_cut_off_can_be_resumed_from_here(workspace, dataset):
     make_run(workspace, dataset, "Cut short", "interrupted")
     at = open_page()
-    assert "Cut off while it worked: **Cut short**" in texts(at)
+    assert "Cut off while it trained: **Cut short**" in texts(at)
     assert "Resume it" in [link.value for link in at.page_link]

@@ -14,6 +14,10 @@ _COLORS: Final = np.array([(76, 2, 161), (156, 23, 158), (204, 71, 120), (237, 1
 STRONGEST: Final = 0.65  # opacity at the highest activation; transparent at none
 
 
+LEGEND: Final = tuple(f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in _COLORS.astype(int).tolist())
+"""The colours from weak to strong, as CSS writes them."""
+
+
 def overlay(picture: npt.NDArray[np.uint8], heat: npt.NDArray[np.float32], side: int = 360) -> bytes:
     """Draw a heatmap over a photograph.
 
@@ -26,16 +30,47 @@ def overlay(picture: npt.NDArray[np.uint8], heat: npt.NDArray[np.float32], side:
         A PNG file.
     """
     ground = Image.fromarray(picture)
-    scale = side / max(ground.size)
-    size = (max(1, round(ground.width * scale)), max(1, round(ground.height * scale)))
+    size = _size(ground.size, side)
     # A tiny picture keeps its pixels; a photograph is shrunk, or enlarged a little.
-    ground = ground.resize(size, Image.Resampling.NEAREST if scale > 4 else Image.Resampling.BILINEAR)
-    # The centre of each cell stays in its place: bicubic, and no wrapped edges.
-    levels = np.asarray(Image.fromarray(heat.astype(np.float32), mode="F").resize(size, Image.Resampling.BICUBIC))
-    levels = np.clip(levels, 0, 1)[..., None]
+    enlarged = size[0] > 4 * ground.width
+    ground = ground.resize(size, Image.Resampling.NEAREST if enlarged else Image.Resampling.BILINEAR)
+    levels = _levels(heat, size)
+    mixed = np.asarray(ground, np.float32) * (1 - STRONGEST * levels) + _colors(levels) * STRONGEST * levels
+    return _png(mixed)
+
+
+def heat_layer(picture: npt.NDArray[np.uint8], heat: npt.NDArray[np.float32], side: int = 360) -> bytes:
+    """Draw a heatmap by itself, to be laid over its photograph: opaque where it is strongest, else the less so.
+
+    Args:
+        picture: ``(h, w, 3)`` RGB, of any size, whose form the layer has.
+        heat: ``(a, b)`` in [0, 1], stretched over the whole picture.
+        side: of the longer edge of the result, in pixels.
+
+    Returns:
+        A PNG file with transparency.
+    """
+    levels = _levels(heat, _size((picture.shape[1], picture.shape[0]), side))
+    return _png(np.concatenate([_colors(levels), 255 * levels], axis=-1))
+
+
+def _size(picture: tuple[int, int], side: int) -> tuple[int, int]:
+    scale = side / max(picture)
+    return max(1, round(picture[0] * scale)), max(1, round(picture[1] * scale))
+
+
+def _levels(heat: npt.NDArray[np.float32], size: tuple[int, int]) -> npt.NDArray[np.float32]:
+    """The heat as ``(h, w, 1)``; the centre of each cell stays in its place: bicubic, and no wrapped edges."""
+    grown = Image.fromarray(heat.astype(np.float32), mode="F").resize(size, Image.Resampling.BICUBIC)
+    return np.clip(np.asarray(grown, np.float32), 0, 1)[..., None]
+
+
+def _colors(levels: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     steps = np.linspace(0, 1, len(_COLORS))
-    colors = np.concatenate([np.interp(levels, steps, channel) for channel in _COLORS.T], axis=-1)
-    mixed = np.asarray(ground, np.float32) * (1 - STRONGEST * levels) + colors * STRONGEST * levels
+    return np.concatenate([np.interp(levels, steps, channel) for channel in _COLORS.T], axis=-1).astype(np.float32)
+
+
+def _png(pixels: npt.NDArray[np.float32]) -> bytes:
     file = io.BytesIO()
-    Image.fromarray(np.rint(mixed).astype(np.uint8)).save(file, "PNG")
+    Image.fromarray(np.rint(pixels).astype(np.uint8)).save(file, "PNG")
     return file.getvalue()

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Final
+from collections.abc import Iterable, Mapping
 
 import streamlit as st
 
 from tl_core.data import Dataset
 from tl_core.runs import RunRecord, list_runs
 from tl_core.storage.workspace import Workspace
-from ui.components.run_format import run_labels, unique_labels
-from ui.shell.navigation import TRAIN, page_button
-
-LAST: Final = 10  # runs among which the best is looked for
+from ui.components.empty_state import no_model_yet
+from ui.components.run_format import unique_labels
+from ui.shell.navigation import RUN
+from ui.state.current import remembered
 
 
 def pick(
@@ -51,38 +50,21 @@ def _remember(parameter: str, key: str, options: Mapping[str, str]) -> None:
         st.query_params[parameter] = chosen
 
 
-def pick_run(workspace: Workspace, default: Callable[[Sequence[RunRecord]], RunRecord], key: str) -> RunRecord | None:
-    """Draw the list of runs that have a model; returns the chosen one, or None where there is none to choose.
+def current_run(workspace: Workspace, key: str) -> RunRecord | None:
+    """The run whose model is current; where there is none, what to do first is drawn, and None returned.
 
     Args:
         workspace: that holds the runs.
-        default: chooses among them, newest first, where ``?run=`` in the address names none.
-        key: names the control on its page.
+        key: names the controls on their page.
     """
     runs = {run.id: run for run in list_runs(workspace) if run.has_model}
-    if not runs:
-        st.info("There is no trained model yet. As soon as a training has finished an epoch, its model is here.")
-        page_button(TRAIN, "Start a training", key=f"{key}-train")
+    chosen = runs.get(remembered().run or "")
+    if chosen is None:
+        no_model_yet(workspace, key, others=bool(runs))
         return None
-    if st.query_params.get("run") not in (None, *runs):
+    if st.query_params.get(RUN, chosen.id) != chosen.id:
         st.warning("The run of this link has no model, or no longer exists. Another one is shown.")
-    first = default(list(runs.values())).id
-    words = "Every run that has a model, newest first, with its accuracy on test images, or on validation images."
-    return runs[pick("Model of the run", run_labels(runs.values()), "run", first, key, words)]
-
-
-def newest(runs: Sequence[RunRecord]) -> RunRecord:
-    """The first of runs that are given newest first, leaving out those in progress if there are others."""
-    return next((run for run in runs if not run.active), runs[0])
-
-
-def best_of_last(runs: Sequence[RunRecord]) -> RunRecord:
-    """The most accurate of the last ten runs on the dataset that was used last; the newer one where two are equal.
-
-    Accuracies on different datasets cannot be compared.
-    """
-    latest = [run for run in runs if run.dataset_id == runs[0].dataset_id][:LAST]
-    return max(latest, key=lambda run: run.best.val_accuracy if run.best else -1.0)
+    return chosen
 
 
 def dataset_labels(datasets: Iterable[Dataset]) -> dict[str, str]:

@@ -50,6 +50,29 @@ def run_labels(runs: Iterable[RunRecord]) -> dict[str, str]:
     return unique_labels((run.id, _label(run)) for run in oldest_first)
 
 
+def short_labels(runs: Iterable[RunRecord]) -> dict[str, str]:
+    """Runs as entries of a narrow list, in plain text, by id: name and accuracy."""
+    oldest_first = sorted(runs, key=lambda run: run.created)
+    return unique_labels((run.id, " · ".join(_name_and_accuracy(run))) for run in oldest_first)
+
+
+def accuracy_of(run: RunRecord) -> tuple[float, str] | None:
+    """Share of right answers (0-1) and the split it was measured on: test images where there are any.
+
+    None while nothing has been measured. Every list and card shows this one number.
+    """
+    tested = test_accuracy(run)
+    if tested is not None:
+        return tested, "test"
+    return (run.best.val_accuracy, "validation") if run.best else None
+
+
+def format_accuracy(run: RunRecord) -> str:
+    """Such as ``95.2 % of the test images right``; empty while nothing has been measured."""
+    found = accuracy_of(run)
+    return f"{percent(found[0])} of the {found[1]} images right" if found else ""
+
+
 def unique_labels(labels: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Texts of the entries of a list by id, given oldest first, in turn newest first; equal ones get a number.
 
@@ -64,15 +87,16 @@ def unique_labels(labels: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 def _label(run: RunRecord) -> str:
-    parts = [f"★ {run.name}" if run.starred else run.name]
+    made = datetime.fromisoformat(run.created).astimezone()
+    return " · ".join([*_name_and_accuracy(run), made.strftime("%d %b, %H:%M")])
+
+
+def _name_and_accuracy(run: RunRecord) -> list[str]:
+    name = f"★ {run.name}" if run.starred else run.name
     if run.active:
-        parts.append("in training")
-    elif (measured := test_accuracy(run)) is not None:
-        parts.append(f"{percent(measured)} test")
-    elif run.best:
-        parts.append(f"{percent(run.best.val_accuracy)} validation")
-    parts.append(datetime.fromisoformat(run.created).astimezone().strftime("%d %b %Y, %H:%M"))
-    return " · ".join(parts)
+        return [name, "in training"]
+    found = accuracy_of(run)
+    return [name, f"{percent(found[0])} {found[1]}"] if found else [name]
 
 
 def format_model(epoch: Best | EpochCheckpoint | None) -> str:

@@ -121,7 +121,7 @@ def _active_line(
 ) -> None:
     """The one line above the curves: what is trained, where it stands, how long it takes, and the ways to end it."""
     job = manager(workspace).job(run.id)
-    left = time_left(run.config, progress, _planned(run.id, str(run.config), run, workspace), time.time())
+    left = time_left(run.config, progress, planned_of(run.id, str(run.config), run, workspace), time.time())
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         name = f"**{plain(run.name)}**  \n" if named else ""
         st.markdown(f"{name}{_where(run, job, progress, left)}", width="stretch")
@@ -136,7 +136,7 @@ def _active_line(
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def _planned(run_id: str, config: str, _run: RunRecord, _workspace: Workspace) -> dict[str, float]:
+def planned_of(run_id: str, config: str, _run: RunRecord, _workspace: Workspace) -> dict[str, float]:
     """Planned seconds by phase, of a run with this configuration; empty where its images or backbone are gone."""
     del run_id, config  # stand for the run, which goes on with another plan
     try:

@@ -16,8 +16,9 @@ from ui.components.confirm import confirm
 from ui.components.markdown import plain
 from ui.components.pickers import dataset_labels, pick
 from ui.shell.errors import error_boundary
+from ui.state.current import choose_dataset as choose_everywhere
+from ui.state.current import remembered
 
-REMEMBERED: Final = "dataset"  # in the session: id of the dataset shown last
 _CHOICE: Final = "dataset_choice"
 
 
@@ -53,10 +54,13 @@ def choose_dataset(datasets: Sequence[Dataset], fresh: str | None = None) -> Dat
     }
     if fresh in by_id:
         st.query_params["dataset"] = fresh
-    shown_last = st.session_state.get(REMEMBERED)
-    default = shown_last if shown_last in by_id else datasets[0].id
+    current = remembered().dataset
+    default = current if current in by_id else datasets[0].id
     chosen = pick("Dataset", options, "dataset", default, _CHOICE)
-    st.session_state[REMEMBERED] = st.query_params["dataset"] = chosen
+    st.query_params["dataset"] = chosen
+    if remembered().dataset != chosen:  # just imported: the frame, drawn above, shows it too
+        choose_everywhere(chosen)
+        st.rerun()
     return by_id[chosen]
 
 
@@ -90,5 +94,4 @@ def show_managing(workspace: Workspace, dataset: Dataset) -> None:
 
 def _delete(workspace: Workspace, dataset_id: str) -> None:
     delete_dataset(workspace, dataset_id)
-    st.session_state.pop(REMEMBERED, None)
     st.query_params.pop("dataset", None)

@@ -23,7 +23,7 @@ class Step:
 STEPS: Final = (
     Step(
         "Bring images",
-        "One folder or zip with a subfolder per kind (a *class*), single uploads, or a sample set in one click.",
+        "A zip with one folder per kind (a *class*), photos class by class, or a sample set in one click.",
         "Choose images",
         DATA,
     ),
@@ -42,9 +42,9 @@ STEPS: Final = (
 )
 
 
-def show_first_steps(*, has_data: bool, has_model: bool) -> None:
-    """Draw the steps; the button of the next one is the page's primary button."""
-    upcoming = 2 if has_model else 1 if has_data else 0
+def show_first_steps(*, has_data: bool) -> None:
+    """Draw the steps for who has no model yet; the button of the next one is the page's primary button."""
+    upcoming = 1 if has_data else 0
     for place, (column, step) in enumerate(zip(st.columns(len(STEPS)), STEPS, strict=True)):
         with column.container(border=True, height="stretch"):
             st.header(f"{place + 1}. {step.title}", anchor=False)

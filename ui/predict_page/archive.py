@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any, Final
 import streamlit as st
 
 from tl_core.data.imports.archive import LIMITS
+from tl_core.figures.palette import ANSWER
 from tl_core.imported_models.store import ImportedModel
 from tl_core.machine.progress import TaskContext
-from tl_core.storage.format import count
+from tl_core.storage.format import count, percent
 from ui.components.downloads import download, to_csv
 from ui.components.markdown import plain
+from ui.components.prediction.answers import Asked
+from ui.components.prediction.card import REJECTED
 from ui.components.task_progress import task_progress
-from ui.predict_page.answers import Asked
-from ui.predict_page.prediction_card import REJECTED
 from ui.predict_page.table import format_answers
 from ui.state.background_tasks import BackgroundTasks, Task
 
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
     Answers = tuple[Answer, ...]
     ArchiveTask = Task[Answers]
 
-MAX_HEIGHT: Final = 300  # px, of the table of unreadable files
+TABLE_HEIGHT: Final = 480  # px, of the table of answers ...
+MAX_HEIGHT: Final = 300  # ... and of that of unreadable files
 NAMED: Final = 3  # classes per line of the download
 _TASK: Final = "zip"  # in the address, so that a reloaded page finds its task again
 
@@ -39,35 +41,44 @@ ARCHIVES: Final[BackgroundTasks[Answers]] = BackgroundTasks(
 )
 
 
-def predict_archive_section(run: Asked, key: str, epoch: int | None = None) -> None:
-    """Draw the section; what it is doing, or has done, stands in it until the next zip. No epoch: the best."""
-    task = ARCHIVES.find(st.query_params.get(_TASK))
-    title = "A whole zip of pictures"
-    with st.expander(title, expanded=task is not None, icon=":material/folder_zip:", key=f"{key}-section"):
-        st.caption(
-            f"All pictures in a zip, up to {LIMITS.members:,} files and {LIMITS.file_bytes // 1_000_000} MB, are "
-            "recognised in the background. You get a table with the three likeliest classes of each. "
-            "The pictures are not kept."
-        )
-        file = st.file_uploader(
-            "Zip file", type=["zip"], max_upload_size=LIMITS.file_bytes // 1_000_000, key=f"{key}-file"
-        )
-        working = task is not None and not task.ended
-        if st.button(
-            "Recognise all pictures",
-            key=f"{key}-start",
-            icon=":material/play_arrow:",
-            disabled=file is None or working,
-            help="The results stay here, also if you reload the page.",
-        ):
-            assert file is not None  # noqa: S101  # else the button is disabled
-            st.query_params[_TASK] = ARCHIVES.start(file.name, _work(run, epoch, file.getvalue()), run.id)
-            st.rerun()
-        if task is not None:
-            if working:
-                st.markdown(f"**{plain(task.title)}**")
-            if task_progress(ARCHIVES, task, key):
-                _done(task, key)
+def task_in_address() -> ArchiveTask | None:
+    """The zip whose answers the address names, as long as they are known."""
+    return ARCHIVES.find(st.query_params.get(_TASK))
+
+
+def archive_upload(asked: Asked, key: str, epoch: int | None = None) -> None:
+    """Draw the field for a zip, and the button that has all its pictures recognised. No epoch: the best."""
+    task = task_in_address()
+    file = st.file_uploader(
+        "A zip of pictures", type=["zip"], max_upload_size=LIMITS.file_bytes // 1_000_000, key=f"{key}-file"
+    )
+    st.caption(
+        f"Up to {LIMITS.members:,} files and {LIMITS.file_bytes // 1_000_000} MB. It works in the background, and "
+        "the table appears on this page. The pictures are not kept."
+    )
+    if st.button(
+        "Recognise all pictures",
+        key=f"{key}-start",
+        icon=":material/play_arrow:",
+        type="primary",
+        disabled=file is None or (task is not None and not task.ended),
+        help="The results stay here, also if you reload the page.",
+    ):
+        assert file is not None  # noqa: S101  # else the button is disabled
+        st.query_params[_TASK] = ARCHIVES.start(file.name, _work(asked, epoch, file.getvalue()), asked.id)
+        st.rerun()
+
+
+def archive_answers(key: str) -> None:
+    """Draw what the zip of the address is doing, or its table."""
+    task = task_in_address()
+    if task is None:
+        st.markdown("The table of all answers appears here.")
+        return
+    if not task.ended:
+        st.markdown(f"**{plain(task.title)}**")
+    if task_progress(ARCHIVES, task, key):
+        _done(task, key)
 
 
 def _work(asked: Asked, epoch: int | None, data: bytes) -> Callable[[TaskContext], Answers]:
@@ -85,12 +96,14 @@ def _work(asked: Asked, epoch: int | None, data: bytes) -> Callable[[TaskContext
 def _done(task: ArchiveTask, key: str) -> None:
     answers = task.result or ()
     st.markdown(f"**{plain(task.title)}**: {format_answers(answers, 'file', 'could not be used')}")
+    usable = [answer for answer in answers if not answer.error]
+    if usable:
+        _table(usable, f"{key}-table")
     download(
         "Download the table",
         lambda: archive_csv(answers),
         f"{task.subject}-zip.csv",
         key=f"{key}-csv",
-        kind="primary",
         help="As CSV: one line per file, with its three likeliest classes and their probabilities.",
     )
     unreadable = [{"file": answer.name, "reason": answer.error} for answer in answers if answer.error]
@@ -104,6 +117,30 @@ def _done(task: ArchiveTask, key: str) -> None:
             key=f"{key}-unreadable",
             alt="The files that could not be used, and why",
         )
+
+
+def _table(answers: Sequence[Answer], key: str) -> None:
+    """One row per picture: the answer, how sure it is, and what else it could be."""
+    rows = [
+        {
+            "file": answer.name,
+            "answer": answer.ranked[0][0] if answer.answered else REJECTED,
+            "probability": answer.ranked[0][1] * 100,
+            "next": ", ".join(f"{name} {percent(share)}" for name, share in answer.ranked[1:NAMED]),
+        }
+        for answer in answers
+    ]
+    probability = st.column_config.ProgressColumn(
+        "How sure", format="%.1f %%", min_value=0, max_value=100, color=ANSWER
+    )
+    st.dataframe(
+        rows,
+        hide_index=True,
+        column_config={"file": "File", "answer": "Answer", "probability": probability, "next": "Else perhaps"},
+        height=min(TABLE_HEIGHT, 35 * (len(rows) + 1) + 3),
+        key=key,
+        alt="The model's answer for each picture of the zip",
+    )
 
 
 def archive_csv(answers: Sequence[Answer]) -> bytes:

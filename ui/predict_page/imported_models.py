@@ -48,7 +48,7 @@ def asks_a_file(workspace: Workspace, key: str) -> bool:
         named = not any(run.has_model for run in list_runs(workspace))  # there are files alone
     st.session_state[key] = FROM_A_FILE if named else TRAINED_HERE
     chosen = st.segmented_control(
-        "Which model answers",
+        "Model",
         [TRAINED_HERE, FROM_A_FILE],
         required=True,
         key=key,
@@ -92,7 +92,7 @@ def _describe(workspace: Workspace, model: ImportedModel, key: str) -> None:
             st.space("stretch")
             if is_mine(workspace, model.path):
                 st.button(
-                    "Forget it",
+                    "Remove this model",
                     key=f"{key}-forget-{model.id}",
                     icon=":material/delete:",
                     type="tertiary",

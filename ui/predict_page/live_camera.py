@@ -18,7 +18,7 @@ from tl_core.figures.palette import ANSWER
 from tl_core.figures.probabilities import describe_probabilities, probability_text
 from tl_core.runs import RunRecord
 from tl_core.storage.format import percent
-from ui.predict_page.prediction_card import REJECTED, sureness
+from ui.components.prediction.card import REJECTED, sureness
 from ui.shell.errors import error_boundary
 
 if TYPE_CHECKING:
@@ -39,12 +39,9 @@ JPEG_START: Final = b"\xff\xd8\xff"
 
 
 def live_camera(run: RunRecord, key: str, epoch: int | None = None) -> None:
-    """Draw the folded section; behind it the camera, only once somebody opens it; epoch None = the best one."""
-    section = st.expander("Live camera", icon=":material/videocam:", on_change="rerun", key=f"{key}-section")
-    if section.open:  # the camera is in the page, and may be on, only while it is seen
-        with section:
-            st.caption("Answers while you point the camera at things. The pictures are not kept.")
-            st.fragment(_watch)(run, key, epoch)
+    """Draw the camera, which is in the page, and may be on, only while it is seen; epoch None = the best one."""
+    st.fragment(_watch)(run, key, epoch)
+    st.caption("Answers while you point the camera at things. The pictures are not kept.")
 
 
 @error_boundary()

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from tl_core.runs import RunRecord, list_runs, load_run
 from tl_core.runs.epoch_checkpoints import EpochCheckpoint, epoch_checkpoints
 from tl_core.storage.format import count, percent
 from tl_core.storage.workspace import Workspace
 from ui.components.markdown import plain
-from ui.components.pickers import best_of_last, pick, pick_run
+from ui.components.pickers import current_run, pick
 from ui.components.run_format import run_labels
 from ui.shell.errors import error_boundary
 
@@ -24,23 +25,25 @@ _EPOCH: Final = "epoch"  # in the address, so that a link asks the same one
 NAMED_CLASSES: Final = 12
 
 
-def pick_runs(workspace: Workspace, key: str) -> list[RunRecord]:
-    """Draw the list of runs that have a model, and where there are several one for a second model beside it.
+def pick_runs(workspace: Workspace, key: str, place: DeltaGenerator) -> list[RunRecord]:
+    """The run whose model is current, and where there are several a list for a second model beside it.
+
+    Args:
+        workspace: that holds the runs.
+        key: names the controls on their page.
+        place: where it says what to do first while there is no model.
 
     Returns:
         The chosen runs: none where there is no model, else one or two.
     """
-    several = sum(run.has_model for run in list_runs(workspace)) > 1
-    places = st.columns(2, gap="medium") if several else [st.container()]
-    with places[0]:
-        first = pick_run(workspace, best_of_last, key=f"{key}-run")
-    if first is None or not several:
+    with place:
+        first = current_run(workspace, key)
+    others = {run.id: run for run in list_runs(workspace) if run.has_model and first and run.id != first.id}
+    if first is None or not others:
         return [first] if first else []
-    others = {run.id: run for run in list_runs(workspace) if run.has_model and run.id != first.id}
     options = {"": "no other model", **run_labels(others.values())}
     words = "Another model answers beside this one, about the same pictures."
-    with places[1]:
-        second = pick("Compare with", options, "with", "", f"{key}-with", words)
+    second = pick("Compare with", options, "with", "", f"{key}-with", words)
     return [first, others[second]] if second else [first]
 
 

@@ -1,4 +1,4 @@
-"""The answers to all pictures: a card of each, a table of many, and as CSV."""
+"""The answers to all pictures: a card of one, a grid and a table of many, and as CSV."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ from tl_core.storage.format import count
 from ui.components.downloads import download, to_csv
 from ui.components.markdown import plain
 from ui.components.pictures import Picture
-from ui.predict_page.answers import Asked
+from ui.components.prediction.answers import Asked
+from ui.components.prediction.card import REJECTED, prediction_card
+from ui.predict_page.answer_grid import answer_grid
 from ui.predict_page.pick_model import format_agreement
-from ui.predict_page.prediction_card import REJECTED, prediction_card
 
 if TYPE_CHECKING:
     from tl_core.inference.predict import Answer
 
-CARDS_PER_PAGE: Final = 12
-BARS_OF_ONE, BARS_OF_MANY = 5, 3  # classes with a bar: of one picture, of each of many
+TILES_PER_PAGE: Final = 24
+BARS: Final = 5  # classes with a bar
 ROW_HEIGHT: Final = 35  # px
 MAX_HEIGHT: Final = 420  # px
 MOST_NAMED: Final = 5  # classes named in the sentence
@@ -43,19 +44,29 @@ def show_answers(
         runs: whose models have answered, or the imported model that has.
         epoch: the saved epoch of the first run that has answered; None = its best one.
     """
-    first, compares = 0, len(runs) > 1
-    st.header("The answer" if len(pictures) == len(runs) == 1 else "The answers", anchor=False)
-    if compares:
-        st.markdown(format_agreement(*answers))
-    if len(pictures) > 1:
+    compares = len(runs) > 1
+    if len(pictures) == 1:
+        if compares:
+            st.markdown(format_agreement(*answers))
+        prediction_card(
+            pictures[0], [of_model[0] for of_model in answers], runs, f"predict-{pictures[0].id}", BARS, epoch
+        )
+        return
+    st.markdown(format_agreement(*answers) if compares else format_answers(answers[0]))
+    pages = math.ceil(len(pictures) / TILES_PER_PAGE)
+    page = st.pagination(pages, key="predict-page") if pages > 1 else 1
+    shown = range((page - 1) * TILES_PER_PAGE, min(page * TILES_PER_PAGE, len(pictures)))
+    for place in shown:
+        if error := answers[0][place].error:
+            st.warning(f"**{plain(pictures[place].name)}**: {error}", icon=":material/broken_image:")
+    usable = [place for place in shown if not answers[0][place].error]
+    if usable:
+        tiles = [(pictures[place], answers[0][place]) for place in usable]
+        place = usable[answer_grid(tiles, key="predict-grid")]
+        of_picture = [of_model[place] for of_model in answers]
+        prediction_card(pictures[place], of_picture, runs, f"predict-{pictures[place].id}", BARS, epoch)
+    with st.expander("All answers as a table", icon=":material/table:"):
         _table(pictures, answers[0], answers[1] if compares else (), runs[0])
-        pages = math.ceil(len(pictures) / CARDS_PER_PAGE)
-        page = st.pagination(pages, key="predict-page") if pages > 1 else 1
-        first = (page - 1) * CARDS_PER_PAGE
-    bars = BARS_OF_ONE if len(pictures) == 1 else BARS_OF_MANY
-    with st.grid(1 if compares else min(2, len(pictures)), min_column_width=380, gap="medium"):
-        for picture, *of_picture in list(zip(pictures, *answers, strict=True))[first : first + CARDS_PER_PAGE]:
-            prediction_card(picture, of_picture, runs, f"predict-{picture.id}", bars, epoch)
 
 
 def _table(
@@ -77,7 +88,6 @@ def _table(
     for row, other in zip(rows, others, strict=False):
         row |= {"second": _in_a_cell(other), "second_probability": _percent(other)}
     column = st.column_config
-    st.markdown(format_answers(answers))
     st.dataframe(
         pd.DataFrame(rows),
         hide_index=True,

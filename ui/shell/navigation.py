@@ -26,6 +26,10 @@ PREDICT: Final = Page("pages/5_Predict.py", "Predict", ":material/image_search:"
 
 PAGES: Final = (HOME, DATA, TRAIN, RUNS, EVALUATE, PREDICT)
 
+DATASET: Final = "dataset"  # in the address: the current dataset
+RUN: Final = "run"  # the run that is opened; on Evaluate and Predict the one whose model is current
+MODEL: Final = "current"  # the run whose model is current, on the other pages
+
 
 def page_link(page: Page, label: str | None = None, *, run: str | None = None, dataset: str | None = None) -> None:
     """A link to a page, opened at the given run or dataset."""
@@ -53,15 +57,5 @@ def go_to(page: Page, *, run: str | None = None, dataset: str | None = None) -> 
     st.switch_page(page.path, query_params=_parameters(run, dataset))
 
 
-def draw_navigation() -> None:
-    """The list of pages in the sidebar."""
-    if not st.query_params:
-        # A link to the page one is on leaves ?run=... in the browser's address, and the next click would lead back.
-        st.query_params.clear()
-    with st.sidebar:
-        for page in PAGES:
-            st.page_link(page.path, label=page.title, icon=page.icon, width="stretch")
-
-
 def _parameters(run: str | None, dataset: str | None) -> dict[str, str]:
-    return {name: value for name, value in (("run", run), ("dataset", dataset)) if value is not None}
+    return {name: value for name, value in ((RUN, run), (DATASET, dataset)) if value is not None}

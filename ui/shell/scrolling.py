@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
 import streamlit as st
 
@@ -12,13 +12,20 @@ export default function ({ data, parentElement }) {
   const place = parentElement.host ?? parentElement
   if (place.dataset.shown === data.content) return
   place.dataset.shown = data.content
-  place.scrollIntoView({ block: "center" })
+  const { top } = place.getBoundingClientRect()
+  if (top < 0 || top > window.innerHeight / 2) place.scrollIntoView({ block: data.block })
 }
 """
 
 _MOUNT: Final = st.components.v2.component("scroll_to_here", js=_SCRIPT)
 
 
-def show_from_here(content: str, *, key: str) -> None:
-    """Scroll to this place, once for each ``content`` that comes to stand here."""
-    _MOUNT(key=key, data={"content": content}, height=1)
+def show_from_here(content: str, *, key: str, block: Literal["start", "center"] = "center") -> None:
+    """Scroll to this place where it is out of sight, once for each ``content`` that comes to stand here.
+
+    Args:
+        content: what stands here.
+        key: names the place on its page.
+        block: where in the window the place then is.
+    """
+    _MOUNT(key=key, data={"content": content, "block": block}, height=1)

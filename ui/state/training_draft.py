@@ -17,7 +17,9 @@ from tl_core.backbones.registry import get_backbone
 from tl_core.config import Setting, TrainingConfig
 from tl_core.config.presets import DEFAULT_PRESET, PRESETS
 from tl_core.errors import ConfigError
+from ui.state.current import choose_dataset
 from ui.state.form_values import FormValues, config_of, form_values
+from ui.state.tab_memory import keep_in_tab, kept_in_tab
 
 _KEY: Final = "train_draft"
 
@@ -67,13 +69,16 @@ class Draft:
                 f"{backbone.title} has {layers} layers, so at most {layers} can be frozen. "
                 f"Received: {config.frozen_layers}."
             )
-        self.values = form_values(config)
-        self.dataset_id = dataset_id or self.dataset_id
         self.parent = parent
+        self.update(form_values(config))
+        if dataset_id is not None:
+            self.dataset_id = dataset_id
+            choose_dataset(dataset_id)
 
     def update(self, changes: Mapping[str, Any]) -> None:
-        """Set some controls."""
+        """Set some controls; from now on the draft outlives a reload of the page."""
         self.values = {**self.values, **changes}
+        keep_in_tab(_KEY, self)
 
     def choose_backbone(self, name: str) -> None:
         """Take another backbone and freeze as much of it as was frozen of the last one."""
@@ -91,6 +96,9 @@ class Draft:
 
 def draft() -> Draft:
     """The draft of this browser tab."""
+    kept: Draft | None = kept_in_tab(_KEY)
+    if kept is not None:
+        return kept
     if _KEY not in st.session_state:
         st.session_state[_KEY] = Draft()
     current: Draft = st.session_state[_KEY]
@@ -99,7 +107,7 @@ def draft() -> Draft:
 
 def has_draft() -> bool:
     """Whether anything has been chosen in this browser tab."""
-    return _KEY in st.session_state
+    return _KEY in st.session_state or kept_in_tab(_KEY) is not None
 
 
 def show_in_control(setting: Setting, value: Any) -> None:

@@ -23,12 +23,12 @@ from ui.train_page.watched_images_picker import choose_watched_images
 
 
 def open_from_link(workspace: Workspace) -> None:
-    """Take what a link names, once: ``?dataset=`` the images, ``?like=`` the settings and images of a run.
+    """Take what a link names: ``?dataset=`` the images and, once, ``?like=`` the settings and images of a run.
 
-    The address then stops naming it, so that something else can be chosen.
+    The address then stops naming the run, so that other settings can be chosen.
     """
     if "dataset" in st.query_params:
-        draft().dataset_id = st.query_params.pop("dataset")
+        draft().dataset_id = st.query_params["dataset"]
     if "like" in st.query_params:
         _begin_like(workspace, st.query_params.pop("like"))
 

@@ -14,6 +14,8 @@ from tl_core.data import SPLITS, Dataset
 from tl_core.storage.format import count
 from tl_core.storage.workspace import Workspace
 from ui.components.pickers import dataset_labels
+from ui.state.current import choose_dataset as choose_dataset_everywhere
+from ui.state.current import remembered
 from ui.state.training_draft import draft
 from ui.train_page.backbone_table import (
     COLUMNS,
@@ -39,7 +41,9 @@ def choose_dataset(workspace: Workspace, datasets: Sequence[Dataset]) -> Dataset
     if form.dataset_id not in by_id:
         if form.dataset_id is not None:
             st.session_state[_GONE_KEY] = True
-        form.dataset_id = datasets[0].id
+        current = remembered().dataset
+        form.dataset_id = current if current in by_id else datasets[0].id
+        st.query_params["dataset"] = form.dataset_id
     if st.session_state.get(_GONE_KEY):
         gone = "gone" if workspace.person is None else "gone, or somebody else's who does not share them"
         st.warning(f"The images chosen before are {gone}. These are others.", icon=":material/link_off:")
@@ -151,3 +155,4 @@ def _column_config() -> dict[str, Any]:
 def _dataset_chosen() -> None:
     st.session_state.pop(_GONE_KEY, None)
     draft().dataset_id = st.session_state[_DATASET_KEY]
+    choose_dataset_everywhere(st.session_state[_DATASET_KEY])

@@ -21,9 +21,9 @@ from tl_core.runs.watched_images import NewWatchedImage, save_watched_images
 from tl_core.storage.format import count, rough_duration
 from tl_core.storage.workspace import Workspace
 from ui.components.markdown import plain
+from ui.frame.page import CONTENT_WIDTH
 from ui.shell.errors import error_boundary
 from ui.shell.navigation import TRAIN, page_button
-from ui.shell.page import CONTENT_WIDTH
 from ui.state.training_draft import draft
 from ui.train_page.advice import Situation, advise
 

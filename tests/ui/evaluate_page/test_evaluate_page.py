@@ -92,16 +92,16 @@ def test_the_cells_show_images_or_percent(run):
 def test_the_link_chooses_the_run_and_the_choice_becomes_the_link(workspace, dataset, run):
     newer = ended_run(workspace, dataset, "Newer")
     at = open_page(PAGE)
-    assert at.selectbox[0].value == newer.id
-    checked(at.selectbox[0].select(run.id).run())
+    assert at.selectbox(key="frame-model").value == newer.id
+    checked(at.selectbox(key="frame-model").select(run.id).run())
     assert at.query_params["run"] == run.id
-    assert open_page(PAGE, run=run.id).selectbox[0].value == run.id
+    assert open_page(PAGE, run=run.id).selectbox(key="frame-model").value == run.id
 
 
 def test_a_link_to_a_run_without_a_model_shows_another_and_says_so(workspace, dataset, run):
     nothing = ended_run(workspace, dataset, model=False)
     at = open_page(PAGE, run=nothing.id)
-    assert at.selectbox[0].value == run.id
+    assert at.selectbox(key="frame-model").value == run.id
     assert "no longer exists" in at.warning[0].value
 
 

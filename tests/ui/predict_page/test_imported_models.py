@@ -47,7 +47,7 @@ def bring(at, name, data, names=None):
 
 
 def ask_about(at, *pictures):
-    (uploader,) = [part for part in at.file_uploader if part.key == "predict-files"]
+    (uploader,) = [part for part in at.file_uploader if part.key.startswith("predict-files")]
     for name, data in pictures:
         uploader.upload(name, data)
     return checked(at.run())
@@ -75,7 +75,7 @@ def test_an_exported_zip_is_opened_predicts_is_listed_and_deleted(workspace):
     assert "Where did it look?" not in [toggle.label for toggle in at.toggle]
     again = open_page(PAGE, model=model.id)
     assert "My colours" in texts(again), "a reload keeps it"
-    press(again, "Forget it")
+    press(again, "Remove this model")
     assert list_imported_models(workspace) == []
     assert not model_server.is_open(model)
     assert "My colours" not in texts(checked(again.run()))
@@ -147,6 +147,8 @@ def test_a_zip_of_pictures_is_recognised_too(workspace, answers_at_once):
 
     model = import_model(workspace, io.BytesIO(manifest()), "colours.zip")
     at = open_page(PAGE, model=model.id)
+    at.session_state["predict-way"] = "zip"
+    checked(at.run())
     (uploader,) = [part for part in at.file_uploader if part.key == "predict-zip-file"]
     uploader.upload("many.zip", zip_of([("a.png", RED), ("b.png", BLUE)]))
     checked(at.run())
@@ -159,11 +161,11 @@ def test_where_there_are_runs_they_come_first_and_a_file_is_one_click_away(works
     ended_run(workspace, colour_dataset(workspace), "Red or blue")
     import_model(workspace, io.BytesIO(exported()), "colours.zip")
     at = open_page(PAGE)
-    assert at.selectbox(key="predict-run")
-    (switch,) = at.get("button_group")
+    assert at.selectbox(key="frame-model")
+    (switch,) = [group for group in at.get("button_group") if group.key == "predict-kind"]
     checked(switch.set_value("From a file").run())
     assert "from a file" in texts(at)
-    assert not [box for box in at.selectbox if box.key == "predict-run"]
+    assert not [box for box in at.selectbox if box.key == "predict-with"]
 
 
 def test_where_there_are_files_alone_they_answer(workspace):

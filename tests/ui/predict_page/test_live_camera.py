@@ -96,9 +96,13 @@ def test_a_model_that_is_gone_ends_it(run):
     assert "no model" in answer["error"]
 
 
+def components(at):
+    return [part.proto.component_name.rpartition(".")[2] for part in at.get("bidi_component")]
+
+
 def test_the_camera_is_in_the_page_only_once_somebody_opens_it(run):
     at = open_page(PAGE)
-    assert not at.get("bidi_component")
-    at.session_state["predict-live-section"] = True
-    assert len(checked(at.run()).get("bidi_component")) == 1
+    assert "live_camera" not in components(at)
+    at.session_state["predict-way"] = "live"
+    assert components(checked(at.run())).count("live_camera") == 1
     assert "predict-live-answer" not in at.session_state

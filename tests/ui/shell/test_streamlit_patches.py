@@ -32,5 +32,5 @@ def test_streamlit_still_has_what_is_switched_off():
 def test_a_page_leaves_the_state_of_keras_alone(tmp_path, monkeypatch):
     monkeypatch.setenv("TL_WORKSPACE", str(tmp_path))
     assert policy_after("import streamlit as st; st.title('Any page')") == "float32", "the danger is gone"
-    page = "from ui.shell.page import page_setup\nwith page_setup('Any page', ':material/home:'): pass"
+    page = "from ui.frame.page import page_setup\nwith page_setup('Any page', ':material/home:'): pass"
     assert policy_after(page) == "mixed_bfloat16"

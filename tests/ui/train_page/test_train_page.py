@@ -179,7 +179,7 @@ def test_a_link_can_name_the_dataset(workspace):
     make_dataset(workspace, "Newer")
     at = open_page(dataset=older.id)
     assert at.selectbox(key="train_dataset").value == older.id
-    assert "dataset" not in at.query_params
+    assert at.query_params["dataset"] == older.id
 
 
 def test_a_link_to_a_dataset_that_is_gone_opens_the_newest(dataset):

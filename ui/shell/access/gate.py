@@ -64,16 +64,16 @@ def seen_by_visitor(workspace: Workspace) -> Workspace:
     return replace(workspace, person=person_id(workspace, str(st.user["email"])))
 
 
-def show_visitor() -> None:
+def show_visitor(key: str = "access") -> None:
     """Say who is logged in, with the way out; draw nothing where nobody logs in."""
     if protection().emails is None:
         return
     st.space("small")
-    with st.container(key="access-visitor", gap="xxsmall"):
+    with st.container(key=f"{key}-visitor", gap="xxsmall"):
         _say_who()
         st.button(
             "Log out",
-            key="access-log-out",
+            key=f"{key}-log-out",
             icon=":material/logout:",
             type="tertiary",
             on_click=st.logout,

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import streamlit as st
+from PIL import Image, UnidentifiedImageError
 
-from tl_core.data.normalise import resize_image, stored_pixels
-from tl_core.figures.heatmap import overlay
+from tl_core.data.normalise import FORMATS, resize_image, stored_pixels
+from tl_core.figures.heatmap import heat_layer
 from tl_core.figures.probabilities import describe_probabilities, probability_figure, probability_text
 from tl_core.runs import RunRecord
 from tl_core.storage.format import percent
 from ui.components.charts import INK, chart
 from ui.components.markdown import plain
 from ui.components.pictures import Picture
-from ui.components.run_format import run_labels
-from ui.components.thumbnail import thumbnail
-from ui.predict_page.answers import Asked, model_version
+from ui.components.prediction.answers import Asked, model_version
+from ui.components.prediction.picture_view import HeatLayer, picture_view
+from ui.components.run_format import short_labels
+from ui.components.thumbnail import LONGEST_SIDE
 from ui.shell.errors import error_boundary
 
 if TYPE_CHECKING:
@@ -27,7 +30,6 @@ if TYPE_CHECKING:
 SURENESS: Final = ((0.9, "Almost certainly"), (0.7, "Probably"), (0.5, "Perhaps"), (0.0, "Not sure, perhaps"))
 REJECTED: Final = "I don't know"
 OFFERED: Final = 10  # classes, likeliest first
-WIDTH: Final = 360  # px, as it is made; shown as wide as the picture
 HEATMAPS: Final = 48  # heatmaps in a browser tab's share of the memory
 
 
@@ -53,24 +55,23 @@ def prediction_card(
     if first.error is not None:
         st.warning(f"**{plain(picture.name)}**: {first.error}", icon=":material/broken_image:")
         return
-    with st.container(border=True):
+    alt = f"{picture.name}, recognised as {first.ranked[0][0] if first.answered else 'nothing it knows'}"
+    with st.container(border=True, key=f"{key}-card"):
         left, *places = st.columns([2, *[3] * len(answers)], gap="medium")
-        labels = run_labels(run for run in runs if isinstance(run, RunRecord))
-        left.image(
-            thumbnail(picture.id, picture.data),
-            width="stretch",
-            alt=f"{picture.name}, recognised as {first.ranked[0][0] if first.answered else 'nothing it knows'}",
-        )
+        labels = short_labels(run for run in runs if isinstance(run, RunRecord))
+        of_one = runs[0] if len(runs) == 1 and isinstance(runs[0], RunRecord) else None
+        with left:
+            if of_one:
+                _view_with_heat(of_one, picture, first, f"{key}-{of_one.id}-heat", epoch, alt)
+            else:
+                picture_view(picture, alt, f"{key}-picture")
         for number, (place, answer, run) in enumerate(zip(places, answers, runs, strict=True)):
             with place:
                 if len(answers) > 1:
                     st.caption(f"**{plain(labels[run.id])}**")
                 _answer(picture, answer, f"{key}-{run.id}", shown)
-            # Of one model it stands under the picture, at its size; of two each under what it explains.
-            if not isinstance(run, RunRecord):
-                continue  # its process can only predict
-            with place if len(answers) > 1 else left:
-                heatmap_section(run, picture, answer, f"{key}-{run.id}-heat", None if number else epoch)
+                if of_one is None and isinstance(run, RunRecord):  # an imported model can only predict
+                    _view_with_heat(run, picture, answer, f"{key}-{run.id}-heat", None if number else epoch)
 
 
 def format_answer(answer: Answer) -> str:
@@ -90,19 +91,30 @@ def _answer(picture: Picture, answer: Answer, key: str, shown: int) -> None:
     st.markdown(f"### {format_answer(answer)}")
     if not answer.answered:
         st.markdown(best_guess(answer))
-    _verdict(picture.truth, answer)
+    truth = picture.truth if picture.truth in dict(answer.ranked) else None  # else this model does not know the class
+    _verdict(truth, answer)
     top = answer.ranked[:shown]
-    figure = probability_figure(top, picture.truth, INK)
+    figure = probability_figure(top, truth, INK)
     chart(figure, describe_probabilities(top), f"{key}-bars", staticPlot=True)
-    st.caption(f"{plain(picture.name)} · {milliseconds(answer.seconds)}")
+    st.caption(" · ".join((plain(picture.name), *_pixels(picture.data), milliseconds(answer.seconds))))
+
+
+def _pixels(data: bytes) -> tuple[str, ...]:
+    """How large the file is that is shown, where it is shown smaller."""
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            width, height = image.size
+    except (UnidentifiedImageError, OSError):  # read by another decoder
+        return ()
+    return (f"{width:,} × {height:,} pixels, shown smaller",) if max(width, height) > LONGEST_SIDE else ()
 
 
 def best_guess(answer: Answer) -> str:
     """The best guess of an answer below the threshold, and the threshold, as Markdown."""
     name, probability = answer.ranked[0]
     return (
-        f"Its best guess is **{plain(name)}**, {probability_text(probability)}; it answers from "
-        f"{percent(answer.threshold, 0)} on."
+        f"Its best guess is **{plain(name)}**, {probability_text(probability)}; it answers only "
+        f"above {percent(answer.threshold, 0)}."
     )
 
 
@@ -129,38 +141,47 @@ def milliseconds(seconds: float) -> str:
 
 @st.fragment
 @error_boundary()
-def heatmap_section(run: RunRecord, picture: Picture, answer: Answer, key: str, epoch: int | None = None) -> None:
-    """A switch, and behind it the picture with the evidence for a class; the rest of the page stays."""
+def _view_with_heat(
+    run: RunRecord, picture: Picture, answer: Answer, key: str, epoch: int | None = None, alt: str = ""
+) -> None:
+    """The picture, and a switch that lays the evidence for a class over it; the rest of the page stays.
+
+    With no ``alt`` the picture stands elsewhere already, and here only together with the evidence.
+    """
+    view = st.container()
     if not st.toggle(
         "Where did it look?",
         key=f"{key}-on",
-        help="Marks the places that speak for the answer (Grad-CAM). The first time takes some seconds.",
+        help="Marks the places that speak for the answer. The method is Grad-CAM; the first time takes some seconds.",
     ):
+        if alt:
+            with view:
+                picture_view(picture, alt, f"{key}-view")
         return
     name = st.selectbox(
-        "Evidence for the class",
+        "Show evidence for",
         [name for name, _ in answer.ranked[:OFFERED]],
         key=f"{key}-class",
         help="Any of its likeliest classes, not only the answer.",
     )
-    with st.spinner("Looking …"):
+    with view, st.spinner("Looking …"):
         label = run.classes.index(name)
         version = model_version(run, epoch)
-        png, block, found = _draw_heatmap(run.path, epoch, version, picture.id, label, picture.data)
-    st.image(png, width="stretch", alt=f"{picture.name} with the places marked that speak for {name}")
-    lead = "The brighter a place, the more it" if found else "No place in this picture"
-    st.caption(f"{lead} speaks for **{plain(name)}**. {'Seen' if found else 'Looked at'} in {plain(block)}.")
+        png, found = _draw_heatmap(run.path, epoch, version, picture.id, label, picture.data)
+        picture_view(picture, alt or picture.name, f"{key}-view", HeatLayer(png, name))
+    lead = f"Yellow areas pushed it towards **{plain(name)}**."
+    st.caption(lead if found else f"No part of this picture pushed it towards **{plain(name)}**.")
 
 
 @st.cache_data(scope="session", max_entries=HEATMAPS, show_spinner=False)
 def _draw_heatmap(
     run_path: Path, epoch: int | None, version: tuple[int, ...], picture_id: str, label: int, _data: bytes
-) -> tuple[bytes, str, bool]:
-    """PNG, title of the block, and whether anything speaks for the class; the picture's id stands for its bytes."""
+) -> tuple[bytes, bool]:
+    """PNG, and whether anything speaks for the class; the picture's id stands for its bytes."""
     del version, picture_id  # only tell one question from another
     from tl_core.inference.grad_cam import open_grad_cam  # imports TensorFlow, so only on demand
 
     grad_cam = open_grad_cam(run_path, epoch)
     picture = stored_pixels(_data)
     found = grad_cam.explain(resize_image(picture, grad_cam.image_size), label)
-    return overlay(picture, found.heat, WIDTH), found.block, bool(found.heat.any())
+    return heat_layer(picture, found.heat), bool(found.heat.any())

@@ -48,7 +48,7 @@ def answers_to(pictures: Sequence[Picture], asked: Asked, epoch: int | None = No
     answers = {picture.id: cache.find((model, picture.id)) for picture in pictures}
     new = [picture for picture in pictures if answers[picture.id] is None]
     began, place = time.monotonic(), st.empty()
-    with st.spinner("Asking the model …", show_time=True):
+    with st.spinner("Looking at it …", show_time=True):
         for start in range(0, len(new), AT_ONCE):
             batch = new[start : start + AT_ONCE]
             said = _ask(asked, [picture.data for picture in batch], epoch)

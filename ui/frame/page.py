@@ -9,19 +9,26 @@ from pathlib import Path
 from typing import Final
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime.scriptrunner import script_runner
 
+from tl_core.errors import TransferLearningError
 from tl_core.storage.workspace import Workspace
+from ui.frame.browser import browser_side
+from ui.frame.menu import draw_menu
+from ui.frame.strip import draw_strip
 from ui.shell.access.endpoints import take_uploads
 from ui.shell.access.gate import admitted, seen_by_visitor, show_visitor
 from ui.shell.errors import error_boundary
-from ui.shell.navigation import draw_navigation
+from ui.shell.navigation import HOME, PAGES, Page
 from ui.shell.server_log import start_server_log
 from ui.shell.session_gc import forget_closed_tabs
+from ui.state.current import settle
 
 PRODUCT: Final = "Transfer learning"
-MARK: Final = Path(__file__).parent / "assets" / "mark.svg"
-CONTRAST: Final = Path(__file__).parent / "assets" / "contrast.css"
+_ASSETS: Final = Path(__file__).parent / "assets"
+MARK: Final = _ASSETS / "mark.svg"
+STYLES: Final = (_ASSETS / "contrast.css", _ASSETS / "phone.css")
 CONTENT_WIDTH: Final = 1120  # px; wider lines are harder to read and charts gain nothing
 
 logger = logging.getLogger(__name__)
@@ -43,35 +50,60 @@ def page_setup(title: str, icon: str, *, lead: str | None = None) -> Iterator[Wo
         icon: a Material symbol, such as ``:material/home:``.
         lead: one sentence under the heading that says what this page is for.
     """
+    tab = title if title == PRODUCT else f"{title} · {PRODUCT}"
     # A Material symbol as the icon of the tab would be fetched from the network; this file is not.
-    st.set_page_config(
-        page_title=title if title == PRODUCT else f"{title} · {PRODUCT}", page_icon=MARK, layout="wide"
-    )
+    st.set_page_config(page_title=tab, page_icon=MARK, layout="wide")
     st.logo(MARK, size="large")
-    st.html(CONTRAST)
+    for style in STYLES:
+        st.html(style)
     with st.container(horizontal_alignment="center"), st.container(width=CONTENT_WIDTH):
         workspace = None
         with error_boundary():
-            st.title(title, anchor=False, icon=icon)
+            head = st.container(
+                key="frame-head", horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
+            )
+            head.title(title, anchor=False, icon=icon, width="content")
             start_server_log(Workspace.from_environment())
             forget_closed_tabs()
             inside = admitted()
             refused = take_uploads(inside)
             if not inside:
                 st.stop()
-            draw_navigation()
-            with st.sidebar:
-                show_visitor()
+            workspace = _enter(next((page for page in PAGES if page.title == title), HOME), head, tab)
             if lead:
                 st.markdown(lead)
             with st.container():  # always there, so that nothing below is drawn again
                 if refused:
                     st.warning(refused, icon=":material/upload_file:")
-            workspace = seen_by_visitor(Workspace.from_environment().ensure())
         if workspace is None:
             st.stop()
         with error_boundary():
             yield workspace
+            show_visitor("phone")  # where there is no side; elsewhere phone.css hides it
+
+
+def _enter(page: Page, head: DeltaGenerator, tab: str) -> Workspace:
+    """Draw what all pages have, for the current dataset and model; returns the workspace of the visitor.
+
+    Args:
+        page: that is drawn.
+        head: the line of its title.
+        tab: the title of the browser's tab.
+
+    Raises:
+        WorkspaceError: the workspace cannot be read or written; the menu is there all the same.
+    """
+    try:
+        workspace = seen_by_visitor(Workspace.from_environment().ensure())
+        current = settle(workspace, page)
+    except TransferLearningError:
+        draw_menu()
+        raise
+    draw_menu(workspace)
+    browser_side(workspace)
+    with head:
+        draw_strip(workspace, current, tab)
+    return workspace
 
 
 def protect_keras_state() -> None:

@@ -1,0 +1,114 @@
+"""What every page has, in a real browser: one current dataset and model, a menu for phones, the answer in sight."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.e2e.application import PHONE, App
+from tests.ui.trained_runs import COLOURS, colour_dataset, coloured, ended_run
+from tl_core.data import Dataset, rename_dataset
+from tl_core.runs import RunRecord
+
+pytestmark = pytest.mark.e2e
+
+LARGE = {"width": 1440, "height": 900}
+RED = {"name": "red.png", "mimeType": "image/png", "buffer": coloured(COLOURS["red"], 7)}
+BAR = 56  # px, of the menu at the bottom of a phone
+
+
+@pytest.fixture(scope="module")
+def work(app: App) -> tuple[Dataset, RunRecord]:
+    """The older of two datasets, and its run; the newer one is what pages show by themselves."""
+    older = rename_dataset(app.workspace, colour_dataset(app.workspace.ensure()).id, "Older set")
+    run = ended_run(app.workspace, older, "Older run")
+    ended_run(app.workspace, colour_dataset(app.workspace), "Newer run")
+    return older, run
+
+
+@pytest.fixture
+def phone(browser: Browser) -> Iterator[Page]:
+    context = browser.new_context(viewport=PHONE, is_mobile=True, has_touch=True)  # type: ignore[arg-type]
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    yield page
+    context.close()
+
+
+def menu(page: Page, name: str) -> Locator:
+    return page.get_by_role("link", name=name, exact=True)
+
+
+def current(page: Page, which: str) -> Locator:
+    return page.get_by_role("combobox", name=which)
+
+
+def test_the_dataset_chosen_on_data_is_current_on_every_page_and_in_another_tab(app, page, work):
+    page.goto(app.at("Data"))
+    current(page, "Current dataset").click()
+    page.get_by_role("option", name="Older set").click()
+    expect(current(page, "Current model")).to_have_value("Older run · 90.0 % validation")
+    for name in ("Train", "Evaluate", "Predict"):
+        menu(page, name).click()
+        expect(page.get_by_role("heading", name=name, exact=True)).to_be_visible()
+        expect(current(page, "Current dataset")).to_have_value("Older set")
+        expect(current(page, "Current model")).to_have_value("Older run · 90.0 % validation")
+    page.reload()
+    expect(current(page, "Current dataset")).to_have_value("Older set")
+    other = page.context.browser.new_context().new_page()  # type: ignore[union-attr]
+    other.goto(page.url)
+    expect(current(other, "Current model")).to_have_value("Older run · 90.0 % validation", timeout=60_000)
+    other.context.close()
+
+
+def answered_at(page: Page, height: int) -> None:
+    """The answer, and its first bar, are inside the window without scrolling."""
+    answer = page.get_by_role("heading", name="Almost certainly red")
+    expect(answer).to_be_visible()
+    page.wait_for_function("document.getAnimations().every(({ playState }) => playState !== 'running')")
+    box = answer.bounding_box()
+    assert box
+    assert box["y"] >= 0
+    assert box["y"] + box["height"] <= height
+
+
+@pytest.mark.parametrize("size", [LARGE, PHONE], ids=["1440x900", "390x844"])
+def test_the_answer_to_a_photo_is_in_sight_and_outlives_a_reload(app, page, work, size):
+    page.set_viewport_size(size)
+    page.goto(app.at("Predict", run=work[1].id))
+    page.locator(".st-key-predict-files input[type=file]").set_input_files(RED)
+    answered_at(page, size["height"] - BAR)
+    page.reload()
+    answered_at(page, size["height"] - BAR)
+
+
+def test_the_menu_of_a_phone_is_always_there_and_never_in_the_way(app, phone, work):
+    phone.goto(app.at(run=work[1].id))
+    for name in ("Data", "Train", "Runs", "Evaluate", "Predict", "Home"):
+        menu(phone, name).tap()
+        title = "Transfer learning" if name == "Home" else name
+        heading = phone.get_by_role("heading", name=title, exact=True, level=1)
+        expect(heading).to_be_visible()
+        expect(phone.get_by_test_id("stSidebar")).to_be_hidden()
+        box = menu(phone, name).bounding_box()
+        assert box
+        assert box["y"] >= PHONE["height"] - BAR - 2
+        assert heading.bounding_box()["y"] < BAR
+
+
+def test_a_swipe_that_begins_on_a_slider_scrolls_the_page_and_changes_nothing(app, phone, work):
+    phone.goto(app.at("Train", dataset=work[0].id))
+    slider = phone.locator(".st-key-train_frozen_layers")
+    slider.evaluate("(node) => node.scrollIntoView({ block: 'center' })")
+    value = slider.locator("input[type=range]").input_value()
+    track = slider.get_by_role("group").bounding_box()
+    assert track
+    x, y = track["x"] + track["width"] / 2, track["y"] + track["height"] / 2
+    scrolled = "document.querySelector('[data-testid=stMain]').scrollTop"
+    before = phone.evaluate(scrolled)
+    client = phone.context.new_cdp_session(phone)
+    client.send("Input.synthesizeScrollGesture", {"x": x, "y": y, "yDistance": -250, "gestureSourceType": "touch"})
+    phone.wait_for_function(f"{scrolled} >= {before} + 150")
+    assert slider.locator("input[type=range]").input_value() == value

@@ -1,0 +1,50 @@
+"""What a page shows while there is nothing to show: one sentence, and one button that leads on."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from tl_core.data import list_datasets
+from tl_core.storage.workspace import Workspace
+from ui.shell.navigation import DATA, TRAIN, Page, page_button
+
+NO_IMAGES = "There are no images yet."
+NO_MODEL = "There is no model yet."
+
+
+def empty_state(title: str, text: str, page: Page, action: str, key: str) -> None:
+    """Draw it.
+
+    Args:
+        title: what is missing, as a short sentence.
+        text: what will be here, or what to do.
+        page: where the button leads.
+        action: what the button says.
+        key: of the button.
+    """
+    with st.container(border=True, horizontal_alignment="center", gap="small"):
+        st.markdown(f"**{title}**", width="content")
+        st.markdown(text, width="content", text_alignment="center")
+        page_button(page, action, key=key)
+
+
+def no_images_yet(key: str) -> None:
+    """Lead to the images, without which nothing else can be done."""
+    empty_state(NO_IMAGES, "Bring your own photos, or take a sample set with one click.", DATA, "Choose images", key)
+
+
+def no_model_yet(workspace: Workspace, key: str, *, others: bool = False) -> None:
+    """Lead to the training, or to the images where there are none.
+
+    Args:
+        workspace: of the visitor.
+        key: names the button on its page.
+        others: whether there are models, which have learned from other images than the current ones.
+    """
+    if not list_datasets(workspace):
+        no_images_yet(f"{key}-data")
+        return
+    text = "A training takes a few minutes. Its model is here as soon as the first epoch is done."
+    if others:
+        text = "No model has learned from these images. Train one, or choose another model at the top of the page."
+    empty_state(NO_MODEL, text, TRAIN, "Train a model", f"{key}-train")

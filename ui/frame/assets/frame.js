@@ -1,0 +1,54 @@
+const TAB = "transfer-learning-tab"
+const LOST = /Is Streamlit still running|Streamlit server is not responding|Cannot connect to Streamlit/
+
+// A finger that scrolls often begins on a slider. There only the thumb is dragged; phone.css lets the rest scroll.
+const guardSliders = () => {
+  const besideThumb = ({ target, pointerType }) => {
+    const slider = pointerType === "mouse" ? null : target.closest?.("[data-testid=stSlider]")
+    const thumbs = slider?.querySelectorAll("[data-testid=stSliderThumbValue]") ?? []
+    return thumbs.length > 0 && ![...thumbs].some((value) => value.parentElement.contains(target))
+  }
+  const stop = (event) => besideThumb(event) && event.stopPropagation()
+  window.addEventListener("pointerdown", stop, { capture: true, passive: true })
+  window.addEventListener("touchstart", stop, { capture: true, passive: true })
+  // The browser takes over a finger that goes up or down; the slider waits for its end.
+  window.addEventListener("touchcancel", (event) => {
+    if (event.target.closest?.("[data-testid=stSlider]"))
+      window.dispatchEvent(new TouchEvent("touchend", { changedTouches: [...event.changedTouches] }))
+  })
+}
+
+const line = (name, text) => {
+  const node = document.createElement(name)
+  node.textContent = text
+  return node
+}
+
+// Streamlit's own sentence stays in the page, hidden: what its React has drawn is not for us to change.
+const sayServerIsGone = (words) => {
+  const dialog = [...document.querySelectorAll("[role=dialog]")].find(({ textContent }) => LOST.test(textContent))
+  if (!dialog || dialog.querySelector(".server-gone")) return
+  const local = ["localhost", "127.0.0.1"].includes(window.location.hostname)
+  const note = document.createElement("div")
+  note.className = "server-gone"
+  note.append(line("h2", words.title), line("p", local ? words.here : words.elsewhere))
+  if (local) note.append(line("pre", words.command))
+  note.append(line("p", words.then))
+  dialog.dataset.serverGone = ""
+  dialog.prepend(note)
+}
+
+const watch = (words) => {
+  if (window.transferLearningFrame) return
+  window.transferLearningFrame = true
+  guardSliders()
+  new MutationObserver(() => sayServerIsGone(words)).observe(document.body, { childList: true, subtree: true })
+}
+
+export default function ({ data, setTriggerValue }) {
+  watch(data.gone)
+  const before = window.sessionStorage.getItem(TAB)
+  if (before === data.tab) return
+  window.sessionStorage.setItem(TAB, data.tab)
+  if (before) setTriggerValue("before", before)
+}

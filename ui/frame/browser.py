@@ -1,0 +1,47 @@
+"""What only the browser can do for all pages: its script is `assets/frame.js`.
+
+It lets a swipe that begins on a slider scroll the page, says in our words that the server does not answer, and tells
+a reloaded page which tab it was, so that the form and the photos are as they were.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+import streamlit as st
+
+from tl_core.storage.workspace import Workspace
+from ui.state.tab_memory import come_back, keep_in_tab, tab_key, was_of
+
+_ASSETS: Final = Path(__file__).parent / "assets"
+_KEY: Final = "frame-browser"
+SERVER_GONE: Final = {
+    "title": "The dashboard does not answer",
+    "here": "Its server on this computer has ended. Start it again in the folder of the dashboard:",
+    "command": "streamlit run app.py",
+    "elsewhere": "Is the computer that it runs on switched on, and are you in the same network?",
+    "then": "This page goes on by itself as soon as the server is back. Your images, runs and models are saved.",
+}
+
+# Registered once, when the module is imported: a second registration would mount it anew.
+_MOUNT: Final = st.components.v2.component(
+    "frame_browser", js=(_ASSETS / "frame.js").read_text(encoding="utf-8"), isolate_styles=False
+)
+
+
+def browser_side(workspace: Workspace) -> None:
+    """Put the script into the page; it is not seen.
+
+    Args:
+        workspace: of the visitor, who gets back what was theirs alone.
+    """
+    keep_in_tab("person", workspace.person)
+
+    def recognised() -> None:
+        state: Any = st.session_state[_KEY]
+        before = state.get("before")
+        if isinstance(before, str) and was_of(before, workspace.person):
+            come_back(before)
+
+    _MOUNT(key=_KEY, data={"tab": tab_key(), "gone": SERVER_GONE}, on_before_change=recognised)

@@ -1,0 +1,170 @@
+"""The line at the top of every page: the current dataset, the current model, and the training at work."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Final
+
+import streamlit as st
+
+from tl_core.errors import TransferLearningError
+from tl_core.planning.time_left import time_left
+from tl_core.runs import RunProgress, RunRecord, find_run
+from tl_core.storage.format import rough_duration
+from tl_core.storage.ownership import is_mine
+from tl_core.storage.workspace import Workspace
+from ui.components.markdown import plain
+from ui.components.pickers import dataset_labels
+from ui.components.run_format import format_accuracy, short_labels
+from ui.components.run_panel import planned_of
+from ui.frame.menu import training_at_work
+from ui.shell.errors import error_boundary
+from ui.shell.navigation import RUN, RUNS, TRAIN, page_link
+from ui.state.current import Current, choose_dataset, choose_model
+from ui.state.run_feed import following
+
+REFRESH_SECONDS: Final = 2.0  # while something is in training
+LOOK_SECONDS: Final = 10.0  # else: another tab may start one
+DATASET_KEY: Final = "frame-dataset"
+MODEL_KEY: Final = "frame-model"
+NO_MODEL: Final = ""  # in the list of models, while none has learned from the current dataset
+_WATCHED: Final = "frame-watched"  # in the session: the runs that were active at the last look
+_NEWS: Final = "frame-news"  # the run that has ended since a page was opened, until another one begins
+_ENDS: Final[Mapping[str, tuple[str, str]]] = {
+    "done": ("is ready", ":material/check_circle:"),
+    "stopped": ("was stopped", ":material/stop_circle:"),
+    "failed": ("has failed", ":material/error:"),
+    "interrupted": ("was cut off", ":material/power_off:"),
+}
+
+
+def draw_strip(workspace: Workspace, current: Current, tab: str) -> None:
+    """Draw the line.
+
+    Args:
+        workspace: of the visitor.
+        current: what is chosen, and from what.
+        tab: the title of the browser's tab, without news.
+    """
+    if st.session_state.get(_NEWS) == st.query_params.get(RUN):
+        st.session_state.pop(_NEWS, None)  # it has been looked at
+    with st.container(key="frame-strip", horizontal=True, vertical_alignment="center", gap="small", width="content"):
+        _training_place(workspace, current, tab)
+        if current.datasets:
+            _dataset_list(current)
+        if current.models:
+            _model_list(current)
+
+
+def _dataset_list(current: Current) -> None:
+    labels = dataset_labels(current.datasets)
+    st.session_state[DATASET_KEY] = current.choice.dataset  # each time: the address is the truth
+    st.selectbox(
+        "Current dataset",
+        list(labels),
+        format_func=labels.__getitem__,
+        key=DATASET_KEY,
+        on_change=lambda: choose_dataset(st.session_state[DATASET_KEY]),
+        label_visibility="collapsed",
+        width=190,
+        help="The images that all pages work with.",
+    )
+
+
+def _model_list(current: Current) -> None:
+    runs = {run.id: run for run in current.models}
+    labels = {NO_MODEL: "No model of these images yet", **short_labels(runs.values())}
+
+    def chosen() -> None:
+        if run := runs.get(st.session_state[MODEL_KEY]):
+            choose_model(run)
+
+    st.session_state[MODEL_KEY] = current.choice.run or NO_MODEL
+    st.selectbox(
+        "Current model",
+        [*([] if current.choice.run else [NO_MODEL]), *runs],
+        format_func=labels.__getitem__,
+        key=MODEL_KEY,
+        on_change=chosen,
+        label_visibility="collapsed",
+        width=250,
+        help="The model that Evaluate and Predict ask. Those of the current dataset come first.",
+    )
+
+
+def _training_place(workspace: Workspace, current: Current, tab: str) -> None:
+    active = any(run.active for run in current.runs)
+    with st.container(key="frame-training", width="content"):
+        st.fragment(_training, run_every=REFRESH_SECONDS if active else LOOK_SECONDS)(workspace, tab)
+
+
+@error_boundary()
+def _training(workspace: Workspace, tab: str) -> None:
+    at_work = training_at_work(workspace)
+    for run in _ended_since(workspace, at_work):
+        _announce(run, tab)
+    if at_work is not None:
+        with following(at_work) as feed:
+            planned = planned_of(at_work.id, str(at_work.config), at_work, workspace)
+            words = format_training(at_work, feed.progress, planned, time.time())
+            page_link(TRAIN, words, run=at_work.id)
+    elif news := st.session_state.get(_NEWS):
+        _show_news(workspace, news)
+
+
+def format_training(run: RunRecord, progress: RunProgress, planned: Mapping[str, float], now: float) -> str:
+    """Where a whole training stands, as Markdown: ``Photos · epoch 12 of 60 · about 20 seconds left``.
+
+    Args:
+        run: at work, or next.
+        progress: where it stands.
+        planned: seconds of its phases, by name.
+        now: the current time in Unix seconds.
+    """
+    parts = [f"**{plain(run.dataset_name)}**"]
+    if run.status == "queued" or progress.finished:  # one that goes on still has the end of its last training
+        return f"{parts[0]} · starting"
+    left = time_left(run.config, progress, planned, now)
+    parts.append(f"epoch {left.epoch} of {left.epochs}" if left.epoch and left.epochs else "getting ready")
+    if left.seconds is not None and left.seconds > 1:
+        parts.append(f"{rough_duration(left.seconds)} left")
+    return " · ".join(parts)
+
+
+def _ended_since(workspace: Workspace, at_work: RunRecord | None) -> list[RunRecord]:
+    """The person's own runs that were active at the last look and have ended since."""
+    before: set[str] = st.session_state.setdefault(_WATCHED, set())
+    ended = []
+    for run_id in before - {at_work.id if at_work else ""}:
+        try:
+            run = find_run(workspace, run_id)
+        except TransferLearningError:  # discarded
+            before.discard(run_id)
+            continue
+        if not run.active:
+            before.discard(run_id)
+            ended.append(run)
+    if at_work is not None and is_mine(workspace, at_work.path):
+        before.add(at_work.id)
+    return ended
+
+
+def _announce(run: RunRecord, tab: str) -> None:
+    """Say on whatever page is open that a run has ended, also in the title of the tab."""
+    words, icon = _ENDS[run.status]
+    accuracy = format_accuracy(run)
+    st.session_state[_NEWS] = run.id
+    st.toast(f"**{plain(run.name)}** {words}" + (f": {accuracy}." if accuracy else "."), icon=icon, duration="long")
+    st.set_page_config(page_title=f"● {run.name} {words} · {tab}")
+
+
+def _show_news(workspace: Workspace, run_id: str) -> None:
+    try:
+        run = find_run(workspace, run_id)
+    except TransferLearningError:
+        return
+    if run.active:
+        return
+    words, _ = _ENDS[run.status]
+    page_link(RUNS if run.status == "failed" else TRAIN, f"**{plain(run.name)}** {words}", run=run.id)

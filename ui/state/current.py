@@ -1,0 +1,147 @@
+"""The current dataset and the current model of a browser tab: one choice, which all pages share.
+
+The address names it, so that a link and a reload show the same; where the address names nothing, the tab remembers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import streamlit as st
+
+from tl_core.data import Dataset, list_datasets
+from tl_core.runs import RunRecord, list_runs
+from tl_core.storage.workspace import Workspace
+from ui.shell.navigation import DATASET, EVALUATE, MODEL, PREDICT, RUN, Page
+
+_KEY: Final = "current"
+_ASKS_A_MODEL: Final = frozenset({EVALUATE, PREDICT})  # pages whose ?run= is the current model
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Ids of a dataset and of a run with a model; None where there is none."""
+
+    dataset: str | None = None
+    run: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Current:
+    """What is chosen, and what there is to choose from."""
+
+    choice: Choice
+    datasets: tuple[Dataset, ...]  # newest first
+    runs: tuple[RunRecord, ...]  # all, newest first
+
+    @property
+    def dataset(self) -> Dataset | None:
+        """The current dataset."""
+        return next((dataset for dataset in self.datasets if dataset.id == self.choice.dataset), None)
+
+    @property
+    def run(self) -> RunRecord | None:
+        """The run of the current model."""
+        return next((run for run in self.runs if run.id == self.choice.run), None)
+
+    @property
+    def models(self) -> tuple[RunRecord, ...]:
+        """The runs that have a model: those of the current dataset first, newest first."""
+        found = [run for run in self.runs if run.has_model]
+        return tuple(sorted(found, key=lambda run: run.dataset_id != self.choice.dataset))
+
+
+def settle(workspace: Workspace, page: Page | None = None) -> Current:
+    """Decide what is current for this run of the page, remember it, and write it into the address.
+
+    What the address names in vain stays in it, for the page to say so.
+    """
+    datasets, runs = list_datasets(workspace), list_runs(workspace)
+    asked = dict(st.query_params)
+    choice = decide(asked, remembered(), datasets, runs)
+    st.session_state[_KEY] = choice
+    if page is not None:
+        known = {dataset.id for dataset in datasets} | {run.id for run in runs if run.has_model}
+        dead = {name: value for name, value in asked.items() if name in (DATASET, RUN) and value not in known}
+        # Also where nothing is new: a link to the page one is on has left the address of the browser as it was.
+        st.query_params.from_dict({**asked, **address_of(choice, page, opened=RUN in asked), **dead})
+    return Current(choice, tuple(datasets), tuple(runs))
+
+
+def decide(asked: Mapping[str, str], last: Choice, datasets: Sequence[Dataset], runs: Sequence[RunRecord]) -> Choice:
+    """What is current.
+
+    A run that the address names brings its images with it. Else the dataset that the address names counts, then the
+    one of the last choice, then the one that was worked with last; and of the models that have learned from it the
+    one that the address names, the one chosen last, or the newest.
+
+    Args:
+        asked: the parameters of the address.
+        last: what was current before.
+        datasets: all there are, newest first.
+        runs: all there are, newest first.
+    """
+    of_run = {run.id: run.dataset_id for run in runs}
+    there = [dataset.id for dataset in datasets]
+    named = asked.get(RUN, "")
+    wanted = [of_run.get(named), asked.get(DATASET), last.dataset, _worked_with_last(datasets, runs)]
+    dataset = next((found for found in wanted if found in there), None)
+    models = [run for run in runs if run.has_model]
+    of_dataset = [run.id for run in models if run.dataset_id == dataset]
+    if dataset is None:  # images that were deleted leave their models
+        of_dataset = [run.id for run in models]
+    if named in {run.id for run in models}:
+        return Choice(dataset, named)
+    chosen = next((run for run in (asked.get(MODEL), last.run) if run in of_dataset), None)
+    return Choice(dataset, chosen or newest_model([run for run in models if run.id in of_dataset]))
+
+
+def newest_model(runs: Sequence[RunRecord]) -> str | None:
+    """The first of runs that are given newest first, leaving out those in progress if there are others."""
+    return next((run.id for run in runs if not run.active), runs[0].id if runs else None)
+
+
+def _worked_with_last(datasets: Sequence[Dataset], runs: Sequence[RunRecord]) -> str | None:
+    there = {dataset.id for dataset in datasets}
+    moments = [(dataset.created, dataset.id) for dataset in datasets[:1]]
+    moments += [(run.created, run.dataset_id) for run in runs if run.dataset_id in there][:1]
+    return max(moments)[1] if moments else None
+
+
+def remembered() -> Choice:
+    """What was current when a page of this tab was drawn last."""
+    found: Choice = st.session_state.get(_KEY, Choice())
+    return found
+
+
+def address_of(choice: Choice, page: Page, *, opened: bool = False) -> dict[str, str]:
+    """The parameters with which a page shows a choice.
+
+    Args:
+        choice: that the page is to show.
+        page: the page.
+        opened: whether its address names a run that is opened there.
+    """
+    name = RUN if page in _ASKS_A_MODEL else MODEL
+    values = {DATASET: choice.dataset, name: None if opened and name == MODEL else choice.run}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def choose_dataset(dataset_id: str) -> None:
+    """Make a dataset current; a page that has a run opened leaves it."""
+    st.session_state[_KEY] = Choice(dataset_id, remembered().run)
+    st.query_params[DATASET] = dataset_id
+    for name in (RUN, MODEL):
+        st.query_params.pop(name, None)
+
+
+def choose_model(run: RunRecord) -> None:
+    """Make the model of a run current, and with it the images that it has learned from."""
+    st.session_state[_KEY] = Choice(run.dataset_id, run.id)
+    if RUN in st.query_params:
+        st.query_params[RUN] = run.id
+    else:
+        st.query_params[MODEL] = run.id
+    st.query_params[DATASET] = run.dataset_id
