@@ -9,6 +9,7 @@ import streamlit as st
 
 from tl_core.data import list_datasets
 from tl_core.runs import RunRecord, list_runs, tags_of
+from tl_core.runs.comparison import unique_names
 from tl_core.storage.workspace import Workspace
 from ui.components.live_chart import comparison_chart
 from ui.runs_page.compare import begin_comparing, differences
@@ -62,12 +63,14 @@ def _table_and_curves(
     if not shown:
         st.info("No run matches. Search for something else, or show all runs.")
         return
-    _actions(shown, ticked(shown, TABLE))
-    left, right = st.columns([3, 2], gap="medium")
+    chosen = ticked(shown, TABLE)
+    drawn = chosen or [run for run in shown if run.best or run.active][:AT_FIRST]
+    _actions(shown, chosen)
+    left, right = st.columns([2, 1], gap="medium")
     with left:
-        chosen = runs_table(shown, TABLE, open_run)
+        runs_table(shown, drawn, TABLE, open_run)
     with right:
-        _curves(chosen or [run for run in shown if run.best or run.active][:AT_FIRST])
+        _curves(drawn)
     if len(chosen) > 1:
         differences(chosen, "runs-differences")
 
@@ -108,9 +111,9 @@ def _actions_of_one(run: RunRecord) -> None:
 
 def _curves(runs: Sequence[RunRecord]) -> None:
     curves = []
-    for run in runs:
+    for run, name in zip(runs, unique_names(runs), strict=True):
         with following(run) as feed:
-            curves.append((run.name, feed.history))
+            curves.append((name, feed.history))
     if curves:
         comparison_chart(curves, "epoch", key="runs-chart")
         st.caption("Dashed: the images it learns from. Solid: validation images.")

@@ -23,8 +23,9 @@ ROW_HEIGHT: Final = 38  # px
 # In px; the box, the dot, the name and the test accuracy fit side by side on a phone of 390 px.
 DOT_WIDTH: Final = 36
 NAME_WIDTH: Final = 176
-SHARE_WIDTH: Final = 84
-CHANGED_WIDTH: Final = 150
+TEST_WIDTH: Final = 72
+VALIDATION_WIDTH: Final = 84
+CHANGED_WIDTH: Final = 170
 AGE_WIDTH: Final = 100
 STATUS_WIDTH: Final = 170
 MAX_HEIGHT: Final = 620  # px; more runs scroll inside the table
@@ -40,20 +41,19 @@ FILTERS: Final[dict[str, Callable[[RunRecord], bool]]] = {
 }
 
 
-def runs_table(runs: Sequence[RunRecord], key: str, on_open: Callable[[str], None]) -> list[RunRecord]:
+def runs_table(
+    runs: Sequence[RunRecord], drawn: Sequence[RunRecord], key: str, on_open: Callable[[str], None]
+) -> None:
     """Draw the runs with a box to tick before each; a click anywhere else in a row opens that run.
 
     Args:
         runs: newest first; at least one.
-        key: names the table on its page; what is ticked is remembered under it.
+        drawn: those whose curves are shown beside the table, in the order of their colours.
+        key: names the table on its page; `ticked` tells what is ticked in it.
         on_open: gets the id of the run that was clicked.
-
-    Returns:
-        The runs that are ticked, in the order of their colours.
     """
-    chosen = ticked(runs, key)
     ids = tuple(run.id for run in runs)
-    colors = {run.id: RUNS[place] for place, run in enumerate(chosen)}
+    colors = {run.id: RUNS[place] for place, run in enumerate(drawn)}
     table = pd.DataFrame([_row(run, runs, colors.get(run.id)) for run in runs])
     tagged = any(run.tags for run in runs)
     widget = _table_key(key, ids)
@@ -69,9 +69,8 @@ def runs_table(runs: Sequence[RunRecord], key: str, on_open: Callable[[str], Non
         alt=ALT,
         on_select=partial(_selected, widget, key, ids, on_open),
         selection_mode=["multi-row", "single-cell"],
-        selection_default={"selection": {"rows": sorted(ids.index(run.id) for run in chosen)}},
+        selection_default={"selection": {"rows": sorted(ids.index(run.id) for run in ticked(runs, key))}},
     )
-    return chosen
 
 
 def ticked(runs: Sequence[RunRecord], key: str) -> list[RunRecord]:
@@ -150,7 +149,7 @@ def _changed(run: RunRecord, runs: Sequence[RunRecord]) -> str:
 
 
 def _dot(color: str | None) -> str | None:
-    """A circle in the colour of the run's curves, as the address of a picture; None where it is not ticked."""
+    """A circle in the colour of the run's curves, as the address of a picture; None where they are not shown."""
     if color is None:
         return None
     circle = f'<circle cx="8" cy="8" r="7" fill="{color}"/>'
@@ -161,17 +160,17 @@ def _dot(color: str | None) -> str | None:
 def _columns() -> dict[str, Any]:
     column = st.column_config
     return {
-        "dot": column.ImageColumn("", width=DOT_WIDTH, help="The colour of its curves, once it is ticked."),
+        "dot": column.ImageColumn("", width=DOT_WIDTH, help="The colour of its curves."),
         "run": column.TextColumn("Run", width=NAME_WIDTH, help="Click a row to open the run."),
         "test": column.NumberColumn(
             "Test",
-            width=SHARE_WIDTH,
+            width=TEST_WIDTH,
             format="%.1f %%",
             help="Right answers among the test images, which took no part in the training.",
         ),
         "accuracy": column.NumberColumn(
             "Validation",
-            width=SHARE_WIDTH,
+            width=VALIDATION_WIDTH,
             format="%.1f %%",
             help="Right answers among the validation images, by the model that is kept.",
         ),

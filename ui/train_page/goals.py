@@ -30,7 +30,7 @@ _RECIPES: Final = tuple(name for name in PRESETS if name not in GOALS)
 def choose_goal(workspace: Workspace, dataset: Dataset) -> None:
     """The four cards, the list of recipes, and what differs from what was chosen; each fills in the whole form."""
     chosen = draft().values["preset"]
-    with st.grid(len(GOALS), min_column_width=200, gap="small"):
+    with st.grid(len(GOALS), min_column_width=150, gap="small"):
         for name in GOALS:
             with st.container(border=True, height="stretch", gap="xsmall"):
                 _card(workspace, dataset, PRESETS[name], chosen=name == chosen)
