@@ -12,7 +12,7 @@ from tl_core.config import SETTINGS, TrainingConfig
 from tl_core.config.format_settings import format_settings
 from tl_core.runs import RunRecord
 from tl_core.runs.evaluations import read_metrics
-from tl_core.runs.progress import trained_config
+from tl_core.runs.progress import trained_config, worked_seconds
 
 ResultKind = Literal["share", "loss", "whole", "seconds"]
 LOOKED_AT: Final = 20  # earlier runs on the same images
@@ -31,7 +31,9 @@ class Result:
 
 
 def run_seconds(run: RunRecord, now: datetime | None = None) -> float | None:
-    """How long the run has taken so far; None before it began, or where nobody wrote down when it ended."""
+    """How long the run has worked so far, without its pauses; None before it began, or where its end is not known."""
+    if run.finished and (worked := worked_seconds(run)):
+        return worked
     still = (now or datetime.now(UTC)) if run.status == "running" else None
     end = datetime.fromisoformat(run.finished) if run.finished else still
     return (end - datetime.fromisoformat(run.started)).total_seconds() if run.started and end else None

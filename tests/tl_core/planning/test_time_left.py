@@ -74,6 +74,7 @@ def test_a_run_that_goes_on_counts_what_it_had_and_not_its_pause():
     resumed = [at(100, stage("prepare")), at(101, phase("head", 5, 6)), at(103, epoch(5))]
     now = progress(*first, *resumed)
     assert now.elapsed_seconds(103) == pytest.approx(9 + 3)
+    assert now.worked == pytest.approx(9 + 3)
     left = time_left(TrainingConfig(epochs=10), now, {"head": 20.0}, 103)
     assert (left.epoch, left.epochs) == (5, 10)
     assert left.fraction == pytest.approx(12 / 22)
