@@ -81,5 +81,9 @@ class OutOfMemoryError(TrainingError):
     """The memory of the device, or of the machine, is not enough."""
 
 
+class ClusterError(TransferLearningError):
+    """The Ray cluster does not answer, or a node of it cannot train."""
+
+
 class StoppedError(TransferLearningError):
     """A stop was requested before there was anything to save."""

@@ -27,6 +27,7 @@ from tl_core.config import TrainingConfig
 from tl_core.data.imports.building import require_room
 from tl_core.errors import ConfigError, TransferLearningError
 from tl_core.features.cache import open_cache
+from tl_core.jobs.runners.ray_cluster import check_nodes, cluster_address, require_ray
 from tl_core.machine.hardware import detect_hardware
 from tl_core.storage.format import size as format_size
 from tl_core.storage.passcode import StoredHash, hash_passcode
@@ -39,6 +40,7 @@ BROWSER_PORT: Final = 8501
 _ABANDONED_SECONDS: Final = 3600.0  # a hidden folder untouched for so long belongs to no work in progress
 _LEFTOVERS: Final = ("datasets/.importing-*", "datasets/.deleting-*", "runs/.deleted-*", "cache/.making-*")
 _ANSWER_SECONDS: Final = 2.0
+_WRONG: Final = "not as it should be"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,18 @@ def examine(workspace: Workspace, port: int = BROWSER_PORT) -> Iterator[Finding]
         try:
             yield Finding(name, *check())
         except TransferLearningError as error:
-            yield Finding(name, "not as it should be", str(error))
+            yield Finding(name, _WRONG, str(error))
+    if cluster_address() is not None:
+        yield from _cluster(workspace)
+
+
+def _cluster(workspace: Workspace) -> Iterator[Finding]:
+    """One finding per node: each writes and reads in the workspace, and tells its versions."""
+    try:
+        for node, text, problem in check_nodes(require_ray(), workspace):
+            yield Finding(f"cluster node {node}", text, problem and f"{node} {problem}.")
+    except TransferLearningError as error:
+        yield Finding("cluster", _WRONG, str(error))
 
 
 def _versions() -> Checked:

@@ -19,6 +19,9 @@ from tl_core.config import AUGMENTATION_LEVELS, SETTINGS, AugmentationConfig, He
 from tl_core.config.presets import DEFAULT_PRESET, PRESETS
 from tl_core.config.setting import MAX_DENSE_LAYERS, parse_units
 from tl_core.errors import ConfigError, StoppedError, TransferLearningError, WorkspaceError
+from tl_core.jobs.runners.ray_cluster import require_ray
+from tl_core.jobs.runners.ray_runner import RayRunner
+from tl_core.jobs.runners.runner import Runner
 from tl_core.jobs.runners.worker import WorkerRunner
 from tl_core.planning import plan_training
 from tl_core.runs import EventReader, RunRecord, create_run, find_run, load_run, update_run
@@ -34,12 +37,17 @@ from tl_core.storage.workspace import Workspace
 FINE_TUNE_EPOCHS: Final = 10  # where layers are unfrozen and no epochs are given
 _INTERVAL: Final = 0.5  # seconds between two reads of the events
 
-RUNNERS: Final = ("here", "worker")
+RUNNERS: Final[Mapping[str, Callable[[], Runner | None]]] = {
+    "here": lambda: None,
+    "worker": lambda: WorkerRunner(slots=1),
+    "ray": lambda: RayRunner(require_ray()),
+}
 RUNNER: Final = argument(
     "--runner",
-    choices=RUNNERS,
-    default=RUNNERS[0],
-    help="what trains: this process, or a worker process that a crash or a full memory takes alone",
+    choices=tuple(RUNNERS),
+    default="here",
+    help="what trains: this process, a worker process that a crash or a full memory takes alone, or the Ray cluster "
+    "of TL_RAY_ADDRESS",
 )
 
 # Set by options of their own, or by none.
@@ -129,15 +137,17 @@ def read_config(options: argparse.Namespace) -> TrainingConfig:
 
 def train_run(options: argparse.Namespace, workspace: Workspace, output: Output) -> int:
     """Train a classifier."""
+    runner = RUNNERS[options.runner]()
     config = read_config(options)
     dataset = find_or_import(workspace, options.data, output)
     if problems := plan_training(config, dataset, workspace).problems:
         raise ConfigError(problems[0])
-    return _run_and_report(create_run(workspace, config, dataset, options.name), "train", options.runner, output)
+    return _run_and_report(create_run(workspace, config, dataset, options.name), "train", runner, output)
 
 
 def resume_run(options: argparse.Namespace, workspace: Workspace, output: Output) -> int:
     """Go on with a run to its planned end, or for more epochs."""
+    runner = RUNNERS[options.runner]()
     run = find_run(workspace, options.run)
     if options.more is None:
         require_resumable(run)
@@ -145,7 +155,7 @@ def resume_run(options: argparse.Namespace, workspace: Workspace, output: Output
         raise ConfigError(f"--more takes a number of epochs of at least 1. Received: {options.more}.")
     else:
         run = update_run(run.path, config=with_more_epochs(run, options.more))
-    return _run_and_report(run, "resume" if options.more is None else "extend", options.runner, output)
+    return _run_and_report(run, "resume" if options.more is None else "extend", runner, output)
 
 
 def calibrate(options: argparse.Namespace, workspace: Workspace, output: Output) -> int:
@@ -159,7 +169,7 @@ def calibrate(options: argparse.Namespace, workspace: Workspace, output: Output)
     return output.result({"backbone": config.backbone, "seconds": asdict(speed)}, [line])
 
 
-def _run_and_report(run: RunRecord, mode: Mode, runner: str, output: Output) -> int:
+def _run_and_report(run: RunRecord, mode: Mode, runner: Runner | None, output: Output) -> int:
     """Train, print the progress on standard error and the outcome on standard output.
 
     Raises:
@@ -169,7 +179,7 @@ def _run_and_report(run: RunRecord, mode: Mode, runner: str, output: Output) -> 
     output.say(f"Run {run.id}")
     stop = threading.Event()
     with stopping_on_signals(stop, output), _telling(run.folder.events_file, output):
-        gone = (_train_in_worker if runner == "worker" else _train_here)(run, mode, stop)
+        gone = _train_here(run, mode, stop) if runner is None else _train_elsewhere(runner, run, mode, stop)
     if gone is not None:
         output.say(gone)
         return UNEXPECTED
@@ -189,14 +199,13 @@ def _train_here(run: RunRecord, mode: Mode, stop: threading.Event) -> str | None
     return None
 
 
-def _train_in_worker(run: RunRecord, mode: Mode, stop: threading.Event) -> str | None:
-    """Train in a worker process; returns a sentence if it died.
+def _train_elsewhere(runner: Runner, run: RunRecord, mode: Mode, stop: threading.Event) -> str | None:
+    """Train in a worker process, or on a cluster; returns a sentence if it died.
 
     Raises:
         TransferLearningError: the training could not go on.
         StoppedError: stopped before there was a model.
     """
-    runner = WorkerRunner(slots=1)
     try:
         training = runner.start(mode, run.path, slot=0)
 

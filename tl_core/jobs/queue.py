@@ -15,6 +15,8 @@ from dataclasses import replace
 from operator import itemgetter
 
 from tl_core.errors import TransferLearningError, WorkspaceError
+from tl_core.jobs.runners.ray_cluster import cluster_address
+from tl_core.jobs.runners.ray_runner import RayRunner
 from tl_core.jobs.runners.runner import Runner
 from tl_core.jobs.runners.worker import WorkerRunner
 from tl_core.jobs.supervisor import Job, Supervisor
@@ -33,7 +35,7 @@ class JobManager:
         self, workspace: Workspace, runner: Runner | None = None, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._workspace = workspace
-        self._supervisor = Supervisor(runner or WorkerRunner(), clock)
+        self._supervisor = Supervisor(runner or default_runner(), clock)
 
     def of(self, workspace: Workspace) -> JobManager:
         """The same queue for the person of the workspace."""
@@ -135,13 +137,18 @@ class JobManager:
         """The job of one run, or None if it is not in the queue."""
         return next((job for job in self.jobs() if job.run_id == run_id), None)
 
+    @property
+    def starting(self) -> str:
+        """What a person reads until a training that was begun is at work: a sentence."""
+        return self._supervisor.starting
+
     def open(self) -> None:
         """Take up what has waited when the last program ended, and prepare for a training; returns at once."""
         self._supervisor.warm_up()
         left = [
             (run.waiting.place, run)
             for run in RUNS.list_all(self._workspace)
-            if run.status == "queued" and run.waiting is not None and not is_alive(run.owner)
+            if run.status == "queued" and run.waiting is not None and not is_alive(run)
         ]
         for _, run in sorted(left, key=itemgetter(0)):
             try:
@@ -166,6 +173,12 @@ class JobManager:
                 waiting=waiting,
             )
         )
+
+
+def default_runner() -> Runner:
+    """What trainings run in: a cluster where one is named, else worker processes here."""
+    address = cluster_address()
+    return WorkerRunner() if address is None else RayRunner(address)
 
 
 @functools.cache

@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 LOOK_EVERY: Final = 5.0  # seconds between two looks for a heartbeat
 CANCEL_SECONDS: Final = 0.2  # that a cancelled training has to end by itself, before its process is killed
+REST_AFTER: Final = 300.0  # seconds without a training, after which its memory is given back
 LET_GO_SECONDS: Final = 2.0  # that recording the end of a run takes at most
 
 HUNG: Final = (
@@ -69,7 +70,12 @@ class Supervisor:
         self._changed = threading.Condition()
         self._waiting: list[_Entry] = []
         self._working: list[_Entry] = []
-        self._threads: list[threading.Thread] = []
+        self._threads = 0  # that work: as many as there were slots at most
+
+    @property
+    def starting(self) -> str:
+        """What a person reads until a training that was begun is at work: a sentence."""
+        return self._runner.starting
 
     def warm_up(self) -> None:
         """Have the runner prepare for a first training; returns at once."""
@@ -171,14 +177,15 @@ class Supervisor:
         timer.start()
 
     def _start_threads(self) -> None:
-        if self._threads:
-            return
-        slots = range(self._runner.slots)
-        self._threads = [
+        """Start what is missing: one thread per training at a time, and one that watches."""
+        slots = range(self._threads, self._runner.slots)
+        new = [
             threading.Thread(target=self._work, args=(slot,), name=f"training-{slot}", daemon=True) for slot in slots
         ]
-        self._threads.append(threading.Thread(target=self._watch, name="training-watch", daemon=True))
-        for thread in self._threads:
+        if not self._threads:
+            new.append(threading.Thread(target=self._watch, name="training-watch", daemon=True))
+        self._threads += len(slots)
+        for thread in new:
             thread.start()
 
     def _watch(self) -> None:
@@ -188,25 +195,36 @@ class Supervisor:
                 self._changed.wait_for(lambda: self._working)
             pause.wait(LOOK_EVERY)
             self.end_hung_trainings()
+            with self._changed:  # there may be more slots by now
+                self._start_threads()
+                self._changed.notify_all()
 
     def _work(self, slot: int) -> None:
         # A thread that never ends starts the processes: Linux ends them with the thread that has started them.
         if slot == 0:
             self._runner.warm_up()
+        rest_after = None  # seconds
         while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._waiting)
-                entry = self._waiting.pop(0)
-                self._working.append(entry)
-                self._changed.notify_all()
+            entry = self._next(slot, rest_after)
+            rest_after = None if entry is None else REST_AFTER
             try:
-                self._run(entry, slot)
+                self._runner.rest(slot) if entry is None else self._run(entry, slot)
             except Exception:  # the thread must outlive whatever one training does
-                logger.exception("Run %s could not be supervised to its end", entry.run_id)
+                logger.exception("Slot %d could not supervise %s to its end", slot, entry or "its rest")
             finally:
                 with self._changed:
-                    self._working.remove(entry)
+                    self._working = [other for other in self._working if other is not entry]
                     self._changed.notify_all()
+
+    def _next(self, slot: int, seconds: float | None) -> _Entry | None:
+        """Take the next waiting run; None if there is none for so long."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._waiting and slot < self._runner.slots, seconds):
+                return None
+            entry = self._waiting.pop(0)
+            self._working.append(entry)
+            self._changed.notify_all()
+            return entry
 
     def _run(self, entry: _Entry, slot: int) -> None:
         try:

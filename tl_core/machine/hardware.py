@@ -60,7 +60,7 @@ class Load:
     cpu_percent: float  # of all cores, 0-100
     memory_used_bytes: int
     memory_total_bytes: int
-    gpu_percent: float | None  # 0-100 of the first GPU, None without one
+    gpu_percent: float | None  # 0-100 of one GPU, None without one
     gpu_memory_used_mb: int | None
 
 
@@ -79,11 +79,11 @@ def detect_hardware() -> Hardware:
     )
 
 
-def current_load() -> Load:
-    """How busy the machine is now; the CPU figure covers the time since the last call."""
+def current_load(gpu: int = 0) -> Load:
+    """How busy the machine is now, and one of its GPUs; the CPU figure covers the time since the last call."""
     memory = psutil.virtual_memory()
     rows = _ask_nvidia_smi("utilization.gpu", "memory.used") if detect_hardware().gpus else []
-    busy, used = rows[0] if rows else ("", "")
+    busy, used = rows[gpu] if gpu < len(rows) else ("", "")
     return Load(
         cpu_percent=psutil.cpu_percent(),
         memory_used_bytes=memory.total - memory.available,

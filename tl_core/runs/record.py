@@ -39,6 +39,7 @@ class RunFolder:
     record_file = _Place("run.json")  # what was asked for and how it stands; written by the training alone
     annotations_file = _Place("annotations.json")  # name, star, notes, tags; written by the pages alone
     events_file = _Place("events.jsonl")  # all that happened, one JSON object per line; see `storage.event_log`
+    node_file = _Place("node.json")  # who works on it in a cluster; see `tl_core.runs.node_report`
     heartbeat_file = _Place("heartbeat.json")  # the latest sign of the training; see `tl_core.runs.heartbeat`
     model_file = _Place("best.keras")  # the best model so far, with its input scaling inside
     labels_file = _Place("labels.json")  # the class names, in the order of the model's outputs
@@ -60,6 +61,7 @@ class Owner:
 
     pid: int
     started: float  # Unix seconds at which that process began, because pids are used again
+    host: str | None = None  # name of its machine; None: written before there was a cluster
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ import contextlib
 import functools
 import os
 import platform
+import socket
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
@@ -20,6 +22,7 @@ from tl_core.config import TrainingConfig
 from tl_core.config.phases import extended
 from tl_core.errors import ConfigError, RunNotFoundError, StoppedError, TransferLearningError, WorkspaceError
 from tl_core.runs.annotations import MAX_NAME_LENGTH, changed_annotations, read_annotations
+from tl_core.runs.node_report import GONE_AFTER, report_of
 from tl_core.runs.progress import trained_epochs
 from tl_core.runs.record import (
     PATH_FIELD,
@@ -107,7 +110,7 @@ def load_run(path: Path) -> RunRecord:
     """
     record = _read(path)
     in_queue = record.status == "queued" and record.waiting is not None
-    if record.active and not in_queue and not is_alive(record.owner):
+    if record.active and not in_queue and not is_alive(record):
         record = replace(record, status="interrupted")
     return record if record.active else recover_model(record)
 
@@ -259,7 +262,7 @@ def delete_run(workspace: Workspace, run_id: str) -> None:
         WorkspaceError: the run waits or works, or its folder cannot be removed.
     """
     record = RUNS.find_mine(workspace, run_id)
-    if record.active and is_alive(record.owner):  # what waits for a program that has ended may go
+    if record.active and is_alive(record):  # what waits for a program that has ended may go
         raise WorkspaceError(f"“{record.name}” is still in progress: stop or cancel it first.")
     RUNS.delete(workspace, run_id)
 
@@ -280,15 +283,21 @@ def this_process() -> Owner:
 
 @functools.cache
 def _process(own_pid: int) -> Owner:
-    return Owner(pid=own_pid, started=psutil.Process(own_pid).create_time())
+    return Owner(pid=own_pid, started=psutil.Process(own_pid).create_time(), host=socket.gethostname())
 
 
-def is_alive(owner: Owner | None) -> bool:
-    """Whether the process that owned a run still works; one that is dead and not yet buried does not."""
+def is_alive(run: RunRecord) -> bool:
+    """Whether the process that owns a run still works; one that is dead and not yet buried does not.
+
+    One on another machine of a cluster is believed to, as long as it reports.
+    """
+    owner = run.owner
     if owner is None:
         return False
     if owner == this_process():
         return True  # of a list of runs most are asked about this one, and to ask the system takes longest
+    if owner.host not in (None, this_process().host) and (report := report_of(run)) is not None:
+        return time.time() - report.t < GONE_AFTER
     try:
         process = psutil.Process(owner.pid)
         # Clock adjustments move the reported start by fractions of a second.

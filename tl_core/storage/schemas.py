@@ -69,7 +69,12 @@ class Schema:
         return current
 
 
-RUN: Final = Schema("run")  # run.json
+def _with_host(values: Values) -> Values:
+    owner = values.get("owner")
+    return values if owner is None else {**values, "owner": {"host": None, **owner}}
+
+
+RUN: Final = Schema("run", (_with_host,))  # run.json
 ANNOTATIONS: Final = Schema("run")  # annotations.json, beside it
 CALIBRATION: Final = Schema("calibration")  # confidence.json, beside it
 EPOCHS: Final = Schema("list of epochs")  # epochs.json

@@ -9,9 +9,11 @@ from typing import Final
 
 from tl_core.config.format_settings import backbone_title, format_frozen, format_rates
 from tl_core.config.phases import PHASE_TITLES
+from tl_core.machine.hardware import Load
 from tl_core.runs import RunRecord, Status
 from tl_core.runs.comparison import test_accuracy
 from tl_core.runs.epoch_checkpoints import EpochCheckpoint
+from tl_core.runs.node_report import report_of
 from tl_core.runs.record import Best
 from tl_core.storage.format import moment, percent
 from ui.components.markdown import plain
@@ -42,6 +44,24 @@ def run_line(run: RunRecord) -> str:
         f"made {moment(run.created)}",
     )
     return " · ".join(parts)
+
+
+def format_load(load: Load) -> str:
+    """How busy a machine is, such as ``CPU 84 % · memory 6.1 of 16.0 GB``."""
+    used, total = load.memory_used_bytes / 1e9, load.memory_total_bytes / 1e9
+    parts = [f"CPU {load.cpu_percent:.0f} %", f"memory {used:.1f} of {total:.1f} GB"]
+    if load.gpu_percent is not None:
+        memory = f", {load.gpu_memory_used_mb / 1024:.1f} GB used" if load.gpu_memory_used_mb is not None else ""
+        parts.append(f"GPU {load.gpu_percent:.0f} %{memory}")
+    return " · ".join(parts)
+
+
+def node_line(run: RunRecord) -> str | None:
+    """Which node of a cluster works on a run and how busy it is, as Markdown; None for a run of this machine."""
+    report = report_of(run) if run.active else None
+    if report is None:
+        return None
+    return f"on **{plain(report.node)}** ({plain(report.device)}): {format_load(report.load)}"
 
 
 def run_labels(runs: Iterable[RunRecord]) -> dict[str, str]:

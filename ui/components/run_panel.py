@@ -30,6 +30,7 @@ from tl_core.storage.workspace import Workspace
 from ui.components.confirm import confirm
 from ui.components.live_chart import live_chart
 from ui.components.markdown import plain
+from ui.components.run_format import format_load, node_line
 from ui.components.watched_images import watched_images_charts
 from ui.shell.errors import error_boundary
 from ui.shell.navigation import EVALUATE, PREDICT, TRAIN, go_to, page_button, page_link
@@ -151,7 +152,7 @@ def _where(run: RunRecord, job: Job | None, progress: RunProgress, left: TimeLef
     if run.status == "queued" and job and job.position > 0:
         return f"Waiting in the queue: {count(job.position, 'training', 'trainings')} before this one."
     if run.status == "queued" or progress.phase is None:
-        return STARTING
+        return manager(run.workspace).starting if run.status == "queued" else STARTING
     parts = []
     if progress.images_total:
         parts.append(f"{progress.text}: {progress.images:,} of {progress.images_total:,}")
@@ -343,7 +344,7 @@ def _figures(run: RunRecord, feed: Feed) -> None:
 def _footer(run: RunRecord, progress: RunProgress) -> None:
     if run.active:
         speed = f" · {progress.images_per_second:,.0f} images/s" if progress.images_per_second else ""
-        st.caption(f"{duration(progress.elapsed_seconds(time.time()))} so far{speed} · {_machine_load()}")
+        st.caption(f"{duration(progress.elapsed_seconds(time.time()))} so far{speed} · {node_line(run) or _machine_load()}")
     else:
         st.caption(f"Trained for {duration(progress.elapsed_seconds(time.time()))}.")
     _notes(progress, run.device)
@@ -376,10 +377,4 @@ def _curve_advice(run: RunRecord, history: History, key: str) -> None:
 @st.cache_data(ttl=0.9, show_spinner=False)
 def _machine_load() -> str:
     """Such as ``CPU 84 % · memory 6.1 of 16.0 GB``; measured once for all the browsers that watch."""
-    load = current_load()
-    used, total = load.memory_used_bytes / 1e9, load.memory_total_bytes / 1e9
-    parts = [f"CPU {load.cpu_percent:.0f} %", f"memory {used:.1f} of {total:.1f} GB"]
-    if load.gpu_percent is not None:
-        memory = f", {load.gpu_memory_used_mb / 1024:.1f} GB used" if load.gpu_memory_used_mb is not None else ""
-        parts.append(f"GPU {load.gpu_percent:.0f} %{memory}")
-    return " · ".join(parts)
+    return format_load(current_load())

@@ -11,6 +11,7 @@ from tl_core.runs import RunRecord
 from tl_core.storage.format import count
 from tl_core.storage.workspace import Workspace
 from ui.components.markdown import plain
+from ui.components.run_format import node_line
 from ui.shell.errors import error_boundary
 
 
@@ -25,6 +26,9 @@ def waiting_runs(workspace: Workspace, runs: Mapping[str, RunRecord], key: str) 
     jobs = manager(workspace)
     waiting = [job.run_id for job in jobs.jobs() if job.position]
     mine = jobs.movable()
+    for job in jobs.jobs():
+        if not job.position and job.run_id in runs and (line := node_line(runs[job.run_id])):
+            st.caption(f"{plain(runs[job.run_id].name)} {line}")
     if not waiting:
         return
     with st.container(border=True, gap="xsmall"):

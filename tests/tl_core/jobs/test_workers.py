@@ -15,7 +15,7 @@ import pytest
 
 from tests.tl_core.jobs.waiting import PATIENCE, wait_until, wait_until_idle
 from tests.tl_core.small_trainings import COLOURS, LONG, QUICK, Trained, import_coloured
-from tl_core.jobs import JobManager
+from tl_core.jobs import JobManager, supervisor
 from tl_core.jobs.runners.worker import KILLED, WorkerRunner
 from tl_core.machine.priority import NICENESS
 from tl_core.runs import create_run, find_run, read_events
@@ -28,6 +28,10 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 CANCELLED_WITHIN = 3.0
 INTERRUPTED_WITHIN = 6.0
 GONE_WITHIN = 10.0
+ROOM = 300 << 20  # bytes of address space that a training may take
+GREEDY = replace(
+    QUICK, image_size=224, batch_size=32, frozen_layers=0, fine_tune_epochs=1, fine_tune_learning_rate=1e-5
+)  # some gigabytes
 
 
 @pytest.fixture(scope="module")
@@ -139,6 +143,37 @@ def test_an_error_of_a_training_is_its_run_s_alone(jobs, workspace, dataset):
     assert run.status == "failed"
     assert "500" in run.error
     assert find_run(workspace, second).status == "done"
+
+
+def test_a_training_that_fills_the_memory_takes_its_run_alone(jobs, workspace, dataset):
+    before = submitted(jobs, workspace, dataset)
+    wait_until_idle(jobs)
+    process = psutil.Process(find_run(workspace, before).owner.pid)
+    process.rlimit(psutil.RLIMIT_AS, (process.memory_info().vms + ROOM, -1))
+    full = submitted(jobs, workspace, dataset, GREEDY)
+    second = submitted(jobs, workspace, dataset)
+    wait_until_idle(jobs)
+    run = find_run(workspace, full)
+    assert run.status in ("failed", "interrupted")
+    said = run.error or run.interruption
+    assert "memory is not enough" in said or "press Resume" in said
+    assert find_run(workspace, second).status == "done"
+
+
+def test_a_process_that_has_trained_is_replaced_after_some_idle_minutes(workspace, dataset, monkeypatch):
+    monkeypatch.setattr(supervisor, "REST_AFTER", 1.0)
+    runner = WorkerRunner(slots=1)
+    jobs = JobManager(workspace, runner)
+    try:
+        first = submitted(jobs, workspace, dataset)
+        wait_until_idle(jobs)
+        used = psutil.Process(find_run(workspace, first).owner.pid)
+        wait_until(lambda: not used.is_running())
+        second = submitted(jobs, workspace, dataset)
+        wait_until_idle(jobs)
+        assert find_run(workspace, second).status == "done"
+    finally:
+        runner.close()
 
 
 DASHBOARD = """

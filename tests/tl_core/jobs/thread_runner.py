@@ -14,12 +14,20 @@ GONE = "What ran it is gone."
 class ThreadRunner:
     """Each of ``train``, ``resume`` and ``extend`` takes what `tl_core.training.train` takes."""
 
+    starting = "Starting up …"
+
     def __init__(self, slots: int = 1, **functions: TrainFunction) -> None:
         self.slots = slots
         self._functions = functions
 
     def warm_up(self) -> None:
         """Threads are warm."""
+
+    def rest(self, slot: int) -> None:
+        """Threads hold nothing."""
+
+    def close(self) -> None:
+        """Threads end with the process."""
 
     def start(self, mode: Mode, run_path: Path, slot: int) -> ThreadTraining:
         """Begin."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 
@@ -11,7 +12,9 @@ from tests.tl_core.jobs.waiting import wait_until_idle
 from tests.ui.pages_without_browser import checked, open_page, texts
 from tl_core.config import TrainingConfig
 from tl_core.jobs import JobManager
+from tl_core.machine.hardware import current_load
 from tl_core.runs import create_run, find_run, update_run
+from tl_core.runs.node_report import NodeReport, write_report
 
 PAGE = "pages/3_Runs.py"
 PATIENCE = 60  # seconds
@@ -70,3 +73,10 @@ def test_where_nothing_waits_nothing_is_said(workspace, queue):
     for job in queue.jobs()[1:]:
         queue.cancel(job.run_id)
     assert "wait" not in texts(open_page(PAGE))
+
+
+def test_the_machine_of_a_cluster_that_trains_is_named_with_its_load(workspace, queue):
+    run = find_run(workspace, queue.jobs()[0].run_id)
+    assert "on **" not in texts(open_page(PAGE))
+    write_report(run.folder, NodeReport(time.time(), run.owner, "lab2", "NVIDIA H200", current_load()))
+    assert "At work on **lab2** (NVIDIA H200): CPU" in texts(open_page(PAGE))

@@ -1,1 +1,1 @@
-"""What a training runs in: a worker process of the dashboard."""
+"""What a training runs in: a worker process of the dashboard, or a node of a Ray cluster."""

@@ -41,10 +41,20 @@ class Runner(Protocol):
 
     @property
     def slots(self) -> int:
-        """Trainings at a time, at least 1."""
+        """Trainings at a time, at least 1; may change."""
+
+    @property
+    def starting(self) -> str:
+        """What a person reads until a training that was begun is at work: a sentence."""
 
     def warm_up(self) -> None:
         """Prepare for a first training; returns at once."""
+
+    def rest(self, slot: int) -> None:
+        """Give back what the last training of a slot has left in memory: none has followed for some minutes."""
+
+    def close(self) -> None:
+        """End what trains, with its trainings."""
 
     def start(self, mode: Mode, run_path: Path, slot: int) -> RunningTraining:
         """Begin a training; returns at once.

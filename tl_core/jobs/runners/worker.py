@@ -40,6 +40,8 @@ class WorkerRunner:
         slots: trainings at a time; one per GPU, or one, by default.
     """
 
+    starting: Final = "Starting up …"
+
     def __init__(self, slots: int | None = None) -> None:
         self._devices = _visible_gpus()
         self.slots = slots or max(1, len(self._devices))
@@ -53,6 +55,15 @@ class WorkerRunner:
     def start(self, mode: Mode, run_path: Path, slot: int) -> RunningTraining:
         """Begin a training in the slot's worker process, or in a new one where that is gone."""
         return WorkerTraining(lambda: self._worker(slot), mode, str(run_path))
+
+    def rest(self, slot: int) -> None:
+        """Replace a process that has trained by a fresh one: it may hold a gigabyte, and memory of a GPU."""
+        with self._lock:
+            worker = self._workers.pop(slot, None)
+        if worker is not None:
+            worker.close()
+        if slot == 0:
+            self.warm_up()
 
     def close(self) -> None:
         """End all worker processes, with what they train."""

@@ -57,8 +57,8 @@ class Requests:
 
 def main() -> None:
     """Train what is asked for, one run after the other."""
-    requests, answers = Requests(sys.stdin.buffer), _answers()
-    _end_with_parent()
+    requests, answers = Requests(sys.stdin.buffer), answers_alone()
+    end_with_parent()
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger().handlers[0].setLevel(logging.WARNING)  # the rest is in the log of each run
     lower_process_priority()
@@ -66,13 +66,13 @@ def main() -> None:
 
     modes: dict[str, TrainFunction] = {"train": train, "resume": resume, "extend": extend}
     _warm_up()
-    _say(answers, ready=os.getpid())
+    say(answers, ready=os.getpid())
     while True:
         request = requests.trainings.get()
         run = request["run"]
-        _say(answers, begun=run)
+        say(answers, begun=run)
         run_training(modes[request["mode"]], Path(run), functools.partial(requests.stopped, run))
-        _say(answers, ended=run)
+        say(answers, ended=run)
 
 
 def _warm_up() -> None:
@@ -81,19 +81,20 @@ def _warm_up() -> None:
         find_device("auto")
 
 
-def _answers() -> TextIO:
+def answers_alone() -> TextIO:
     """The standard output for answers alone: what a library prints goes where errors go."""
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     return answers
 
 
-def _say(answers: TextIO, **values: Any) -> None:
+def say(answers: TextIO, **values: Any) -> None:
+    """Send one answer."""
     answers.write(json.dumps(values) + "\n")
     answers.flush()
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """Have Linux kill this process with the thread that started it, even where no thread of it can run any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C in a terminal reaches all; the dashboard decides
     if sys.platform == "linux":

@@ -1,0 +1,151 @@
+"""Runs trainings on a Ray cluster, several at a time: Ray queues them, places them and counts what they take."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import queue
+import subprocess
+import threading
+from pathlib import Path
+from typing import Any, Final
+
+from tl_core.jobs.runners.runner import RunningTraining
+from tl_core.machine.child_process import end_process, start_python, with_our_code
+from tl_core.runs.record import Mode
+
+logger = logging.getLogger(__name__)
+
+MODULE: Final = "tl_core.jobs.runners.ray_process"
+CUT_OFF: Final = (
+    "The connection to the cluster at {} ended unexpectedly, and the training with it. Nothing that was saved is "
+    "lost: press Resume to go on from its last saved epoch once the cluster answers."
+)
+
+
+class RayRunner:
+    """Trainings on a cluster, spoken to by one process.
+
+    Args:
+        address: of the cluster: ``auto``, ``HOST:6379`` on one of its machines, or ``ray://HOST:10001``.
+    """
+
+    starting: Final = "Waiting for a free machine of the cluster, or starting up there …"
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self._lock = threading.Lock()
+        self._connection: Connection | None = None
+
+    @property
+    def slots(self) -> int:
+        """Trainings that the cluster holds; it changes when machines join or leave."""
+        return max(1, self._connection.slots if self._connection else 1)
+
+    def warm_up(self) -> None:
+        """Connect to the cluster; returns at once."""
+        self._connected()
+
+    def start(self, mode: Mode, run_path: Path, slot: int) -> RunningTraining:  # noqa: ARG002  # Ray has its own places
+        """Begin a training as soon as Ray has a node for it."""
+        return RayTraining(self._connected(), mode, str(run_path))
+
+    def rest(self, slot: int) -> None:
+        """A training's process on the cluster has ended with it."""
+
+    def close(self) -> None:
+        """End the connection, with what is trained."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+
+    def _connected(self) -> Connection:
+        with self._lock:
+            if self._connection is None or not self._connection.alive:
+                self._connection = Connection(self._address)
+            return self._connection
+
+
+class Connection:
+    """The process that speaks to one cluster."""
+
+    def __init__(self, address: str) -> None:
+        self.slots = 1
+        self._address = address
+        self._writing = threading.Lock()
+        self._ended: dict[str, queue.SimpleQueue[str | None]] = {}
+        self._process = start_python(
+            ["-m", MODULE, address],
+            {**os.environ, "PYTHONPATH": with_our_code(), "TF_CPP_MIN_LOG_LEVEL": "2"},
+            on_cpu=False,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        threading.Thread(target=self._read, name="cluster", daemon=True).start()
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can take a training."""
+        return self._process.poll() is None
+
+    def begin(self, mode: Mode, run: str) -> None:
+        """Have a run trained."""
+        with self._writing:
+            self._ended[run] = queue.SimpleQueue()
+        self.send(mode=mode, run=run)
+        if not self.alive:  # perhaps since before it could be noted by the reader
+            self._end_all()
+
+    def send(self, **request: Any) -> None:
+        """Send a request; a process that is gone does not get it, and `until_ended` says so."""
+        assert self._process.stdin is not None  # noqa: S101  # it is a pipe
+        with self._writing, contextlib.suppress(OSError, ValueError):
+            self._process.stdin.write(json.dumps(request).encode() + b"\n")
+            self._process.stdin.flush()
+
+    def until_ended(self, run: str) -> str | None:
+        """Return once a training has ended; a sentence if it was cut off."""
+        return self._ended[run].get()
+
+    def close(self) -> None:
+        """End the process and wait until it is gone."""
+        end_process(self._process, grace=0)
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None  # noqa: S101  # it is a pipe
+        for line in self._process.stdout:
+            answer = json.loads(line)
+            self.slots = answer.get("slots", self.slots)
+            if "ended" in answer:
+                self._ended[answer["ended"]].put(answer["gone"])
+        end_process(self._process)
+        logger.warning("The process that spoke to the cluster at %s is gone", self._address)
+        self._end_all()
+
+    def _end_all(self) -> None:
+        with self._writing:
+            for waiting in self._ended.values():
+                waiting.put(CUT_OFF.format(self._address))
+
+
+class RayTraining:
+    """A training on the cluster, or waiting for a node of it."""
+
+    def __init__(self, connection: Connection, mode: Mode, run: str) -> None:
+        self._connection = connection
+        self._run = run
+        connection.begin(mode, run)
+
+    def stop(self) -> None:
+        """Ask it to stop."""
+        self._connection.send(stop=self._run)
+
+    def kill(self) -> None:
+        """End its process on the node."""
+        self._connection.send(kill=self._run)
+
+    def wait(self) -> str | None:
+        """Return once it has ended, on whichever node."""
+        return self._connection.until_ended(self._run)
