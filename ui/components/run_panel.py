@@ -344,7 +344,9 @@ def _figures(run: RunRecord, feed: Feed) -> None:
 def _footer(run: RunRecord, progress: RunProgress) -> None:
     if run.active:
         speed = f" · {progress.images_per_second:,.0f} images/s" if progress.images_per_second else ""
-        st.caption(f"{duration(progress.elapsed_seconds(time.time()))} so far{speed} · {node_line(run) or _machine_load()}")
+        st.caption(
+            f"{duration(progress.elapsed_seconds(time.time()))} so far{speed} · {node_line(run) or _machine_load()}"
+        )
     else:
         st.caption(f"Trained for {duration(progress.elapsed_seconds(time.time()))}.")
     _notes(progress, run.device)
