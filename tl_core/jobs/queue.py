@@ -21,7 +21,7 @@ from tl_core.jobs.runners.runner import Runner
 from tl_core.jobs.runners.worker import WorkerRunner
 from tl_core.jobs.supervisor import Job, Supervisor
 from tl_core.runs.record import Mode, RunRecord, Waiting
-from tl_core.runs.store import RUNS, is_alive, require_resumable, this_process, update_run, with_more_epochs
+from tl_core.runs.store import RUNS, is_owned, require_resumable, this_process, update_run, with_more_epochs
 from tl_core.storage.ownership import is_mine
 from tl_core.storage.workspace import Workspace
 
@@ -148,7 +148,7 @@ class JobManager:
         left = [
             (run.waiting.place, run)
             for run in RUNS.list_all(self._workspace)
-            if run.status == "queued" and run.waiting is not None and not is_alive(run)
+            if run.status == "queued" and run.waiting is not None and not is_owned(run)
         ]
         for _, run in sorted(left, key=itemgetter(0)):
             try:

@@ -110,7 +110,7 @@ def load_run(path: Path) -> RunRecord:
     """
     record = _read(path)
     in_queue = record.status == "queued" and record.waiting is not None
-    if record.active and not in_queue and not is_alive(record):
+    if record.active and not in_queue and not is_owned(record):
         record = replace(record, status="interrupted")
     return record if record.active else recover_model(record)
 
@@ -262,7 +262,7 @@ def delete_run(workspace: Workspace, run_id: str) -> None:
         WorkspaceError: the run waits or works, or its folder cannot be removed.
     """
     record = RUNS.find_mine(workspace, run_id)
-    if record.active and is_alive(record):  # what waits for a program that has ended may go
+    if record.active and is_owned(record):  # what waits for a program that has ended may go
         raise WorkspaceError(f"“{record.name}” is still in progress: stop or cancel it first.")
     RUNS.delete(workspace, run_id)
 
@@ -286,18 +286,21 @@ def _process(own_pid: int) -> Owner:
     return Owner(pid=own_pid, started=psutil.Process(own_pid).create_time(), host=socket.gethostname())
 
 
-def is_alive(run: RunRecord) -> bool:
-    """Whether the process that owns a run still works; one that is dead and not yet buried does not.
+def is_owned(run: RunRecord) -> bool:
+    """Whether the process that owns a run still works; one on another machine is believed to while it reports."""
+    if run.owner is not None and run.owner.host not in (None, this_process().host):
+        report = report_of(run)
+        if report is not None:
+            return time.time() - report.t < GONE_AFTER
+    return is_alive(run.owner)
 
-    One on another machine of a cluster is believed to, as long as it reports.
-    """
-    owner = run.owner
+
+def is_alive(owner: Owner | None) -> bool:
+    """Whether a process of this machine still works; one that is dead and not yet buried does not."""
     if owner is None:
         return False
     if owner == this_process():
         return True  # of a list of runs most are asked about this one, and to ask the system takes longest
-    if owner.host not in (None, this_process().host) and (report := report_of(run)) is not None:
-        return time.time() - report.t < GONE_AFTER
     try:
         process = psutil.Process(owner.pid)
         # Clock adjustments move the reported start by fractions of a second.
