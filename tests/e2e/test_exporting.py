@@ -19,7 +19,7 @@ from tl_core.runs import RunRecord
 
 pytestmark = pytest.mark.e2e
 
-EVERYDAY = ("tflite", "openvino")  # the others take a minute more, and run with -m long
+EVERYDAY = ("tflite",)  # the others take minutes more, and run with -m long
 PICTURES = {"red": (220, 40, 40), "blue": (40, 40, 220), "rather red": (140, 40, 120), "rather blue": (110, 60, 125)}
 ANSWER = re.compile(r"^(?P<file>.+): (?P<answer>.+) \((?P<percent>[\d.]+)%\)$", re.MULTILINE)
 PRINTED = 0.0005  # what rounding to a tenth of a percent may hide

@@ -74,9 +74,8 @@ def require_whole(workspace, runs):
     for run_id in runs:
         run = Trained(workspace.runs / run_id)
         assert run.record.status == "done"
-        assert [event["epoch"] for event in run.epochs] == list(
-            range(1, run.record.config.epochs + run.record.config.fine_tune_epochs + 1)
-        )
+        planned = run.record.config.epochs + run.record.config.fine_tune_epochs
+        assert [event["epoch"] for event in run.epochs] == list(range(1, planned + 1))
         assert damage_of(run.record) is None
         curves.append(run.curve("val_loss"))
     assert all(curve == pytest.approx(curves[0], abs=1e-3) for curve in curves)
@@ -87,6 +86,7 @@ def test_a_few_kills_of_the_worker_lose_nothing(workspace, jobs):
     dataset = import_coloured(workspace, COLOURS)
     untouched = create_run(workspace, SHORT, dataset).id
     jobs.submit(untouched)
+    wait_until_idle(jobs, PATIENCE)
     runs = kill_often(jobs, workspace, dataset, SHORT, kills=2, latest=LATEST_OF_SHORT, seed=1)
     require_whole(workspace, [untouched, *runs])
 
