@@ -78,9 +78,30 @@ def _load_keras(base: keras.Model, backbone: Backbone, path: Path) -> None:
         ) from error
 
 
+def _network_architecture(backbone: Backbone, size: int) -> keras.Model:
+    base = _opened(backbone, ensure_weights(backbone))
+    return keras.models.clone_model(base, keras.Input((size, size, 3), name="image"))
+
+
+def _load_network(base: keras.Model, backbone: Backbone, path: Path) -> None:
+    base.set_weights(_opened(backbone, path).get_weights())
+
+
+def _opened(backbone: Backbone, path: Path) -> keras.Model:
+    """A network from elsewhere, as the process that checked it wrote it; `ensure_weights` has compared its
+    checksum."""
+    try:
+        return keras.models.load_model(path, compile=False, safe_mode=True)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise WeightsUnavailableError(
+            f"The file of {backbone.title} cannot be opened: bring the network again."
+        ) from error
+
+
 _Architecture = Callable[[Backbone, int], keras.Model]
 _Load = Callable[[keras.Model, Backbone, Path], None]
 _SOURCES: Final[Mapping[Source, tuple[_Architecture, _Load]]] = {
+    "network": (_network_architecture, _load_network),
     "keras.applications": (_keras_architecture, _load_keras),
     "efficientnet_lite": (
         build_efficientnet_lite,

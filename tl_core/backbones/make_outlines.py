@@ -6,6 +6,7 @@ added or Keras changed one.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 import math
@@ -19,7 +20,7 @@ from typing import Any, Final
 import keras
 
 from tl_core.backbones.build import build_backbone
-from tl_core.backbones.outline import OUTLINES
+from tl_core.backbones.outline import OUTLINES, STRIDES
 from tl_core.backbones.registry import BACKBONES, get_backbone
 from tl_core.storage.files import write_bytes
 
@@ -65,6 +66,12 @@ SPECIAL_GROUPINGS: Final[Mapping[str, Grouping]] = {
     "mobilenet_v3_small": Grouping(starts=r"^(expanded_conv(?:_\d+)?)_[a-z]", head=r"^conv_1$"),
     "mobilenet_v3_large": Grouping(starts=r"^(expanded_conv(?:_\d+)?)_[a-z]", head=r"^conv_1$"),
 }
+
+# As the networks of hubs name their blocks.
+_NAMED_BLOCKS: Final = Grouping(
+    starts=r"(expanded_conv(?:_\d+)?|block_?\d+[a-z]?|blocks_\d+|stages?_?\d+|conv\d+_block|Mixed_\d[a-z]|unit_?\d+)_"
+)
+_FEWEST_BLOCKS: Final = 4
 
 
 def settled_names(names: Sequence[str], kinds: Sequence[str]) -> list[str]:
@@ -133,20 +140,64 @@ def _first_layers(names: Sequence[str], grouping: Grouping) -> list[int]:
 
 
 def outline_of(name: str, base: keras.Model) -> Any:
+    """Describe a built backbone of the registry; see `_described`."""
+    names, _ = _settled(base)
+    grouping = SPECIAL_GROUPINGS.get(name) or GROUPINGS[get_backbone(name).family]
+    return _described(base, group_layers(names, grouping))
+
+
+def outline_of_network(base: keras.Model) -> Any:
+    """Describe a network from elsewhere: its blocks by the names of its layers, else by the size of its maps."""
+    names, _ = _settled(base)
+    blocks = group_layers(names, _NAMED_BLOCKS)
+    return _described(base, blocks if len(blocks) >= _FEWEST_BLOCKS else _blocks_by_size(base))
+
+
+def _blocks_by_size(base: keras.Model) -> list[tuple[str, int]]:
+    """A new block wherever the map gets smaller; the first layers are the stem."""
+    blocks, smallest = [("Stem", 0)], base.input_shape[1]
+    for index, layer in enumerate(base.layers):
+        shape: Any = getattr(layer.output, "shape", ())
+        if len(shape) == 4 and shape[1] < smallest:
+            smallest = shape[1]
+            if index - blocks[-1][1] > 1:
+                blocks.append((f"Block {len(blocks)}", index))
+    return blocks
+
+
+def strides_of(base: keras.Model) -> str:
+    """What a network does to width and height, as the letters of `tl_core.backbones.outline`.
+
+    Raises:
+        ValueError: no row of at most eight letters does the same.
+    """
+    size, left = int(base.input_shape[1]), int(base.output_shape[1])
+    for length in range(9):
+        for letters in itertools.combinations_with_replacement("udht", length):
+            if functools.reduce(lambda length, letter: max(0, STRIDES[letter](length)), letters, size) == left:
+                return "".join(letters)
+    raise ValueError(f"no strides lead from {size} to {left}")
+
+
+def _settled(base: keras.Model) -> tuple[list[str], list[str]]:
+    """Names of the layers, as in a fresh process, and their kinds."""
+    kinds = [type(layer).__name__ for layer in base.layers]
+    return settled_names([layer.name for layer in base.layers], kinds), kinds
+
+
+def _described(base: keras.Model, blocks: Sequence[tuple[str, int]]) -> Any:
     """Describe a built backbone in few bytes: a column per property, kinds as numbers, names as what differs.
 
     Of each name the file has the number of leading characters that it shares with the name before it, and the rest.
     """
-    kind_names = [type(layer).__name__ for layer in base.layers]
+    names, kind_names = _settled(base)
     kinds = list(dict.fromkeys(kind_names))
-    names = settled_names([layer.name for layer in base.layers], kind_names)
-    grouping = SPECIAL_GROUPINGS.get(name) or GROUPINGS[get_backbone(name).family]
     parameters = [layer.count_params() for layer in base.layers]
     trainable = [sum(math.prod(weight.shape) for weight in layer.trainable_weights) for layer in base.layers]
     shared = [len(os.path.commonprefix(pair)) for pair in itertools.pairwise(["", *names])]  # noqa: RUF071  # of letters
     return {
         "feature_shape": list(base.output_shape[1:]),
-        "blocks": [list(block) for block in group_layers(names, grouping)],
+        "blocks": [list(block) for block in blocks],
         "kinds": kinds,
         "kind": [kinds.index(kind) for kind in kind_names],
         "parameters": parameters,

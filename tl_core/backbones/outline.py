@@ -12,6 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
+from tl_core.backbones.networks import outline_file
 from tl_core.backbones.registry import Backbone, get_backbone
 from tl_core.errors import ConfigError
 from tl_core.storage.files import read_json
@@ -20,7 +21,7 @@ OUTLINES: Final = Path(__file__).parent / "outlines"
 
 # What a layer does to a width or height, by its letter in `Backbone.strides`: half of it rounded up (stride 2 with
 # “same” padding) or down (pooling), a 3x3 window with stride 2 and no padding, one with stride 1 and no padding.
-_STRIDES: Final[Mapping[str, Callable[[int], int]]] = {
+STRIDES: Final[Mapping[str, Callable[[int], int]]] = {
     "u": lambda size: (size + 1) // 2,
     "d": lambda size: size // 2,
     "h": lambda size: (size - 1) // 2,
@@ -114,7 +115,8 @@ def load_outline(name: str) -> BackboneOutline:
         ConfigError: there is no such backbone.
     """
     backbone = get_backbone(name)
-    values: Any = read_json(OUTLINES / f"{name}.json")
+    brought = backbone.source == "network"
+    values: Any = read_json(outline_file(name) if brought else OUTLINES / f"{name}.json")
     starts = [first for _, first in values["blocks"]]
     bounds = list(pairwise([*starts, len(values["kind"])]))
     block_of = [index for index, (first, end) in enumerate(bounds) for _ in range(first, end)]
@@ -151,5 +153,5 @@ def feature_shape(backbone: Backbone, image_size: int | None = None) -> tuple[in
     """
     size = image_size or backbone.image_size
     for letter in backbone.strides:
-        size = max(0, _STRIDES[letter](size))
+        size = max(0, STRIDES[letter](size))
     return size, size, backbone.features

@@ -17,9 +17,10 @@ from types import MappingProxyType
 from typing import Any, Final, Literal
 
 from tl_core.errors import ConfigError
+from tl_core.storage.workspace import is_id
 
-Source = Literal["keras.applications", "efficientnet_lite"]
-Scaling = Literal["built_in", "minus_one_to_one", "imagenet_caffe", "imagenet_torch", "lite"]
+Source = Literal["keras.applications", "efficientnet_lite", "network"]
+Scaling = Literal["built_in", "minus_one_to_one", "imagenet_caffe", "imagenet_torch", "lite", "zero_to_one"]
 
 TABLE: Final = Path(__file__).with_name("backbones.csv")
 
@@ -61,6 +62,7 @@ class Backbone:
     fine_tune_blocks: int  # how many of the last blocks fine-tuning unfreezes by default
     paper_title: str
     paper_url: str
+    fixed_size: bool = False  # it takes images of its own size alone
 
     @property
     def download_mb(self) -> float:
@@ -80,6 +82,9 @@ class Backbone:
         if size < self.min_image_size:
             least = self.min_image_size
             raise ConfigError(f"{self.title} needs images of at least {least} x {least} pixels. Received: {size}.")
+        if self.fixed_size and size != self.image_size:
+            own = self.image_size
+            raise ConfigError(f"{self.title} takes images of {own} x {own} pixels alone. Received: {size}.")
         return size
 
 
@@ -89,6 +94,8 @@ def _read_table() -> Iterator[Backbone]:
         for row in csv.DictReader(file):
             values: dict[str, Any] = {}
             for field in fields(Backbone):
+                if field.name not in row:
+                    continue
                 cell = row[field.name]
                 values[field.name] = numbers.get(field.type, str)(cell) if cell else None
             yield Backbone(**values)
@@ -98,14 +105,18 @@ BACKBONES: Final[Mapping[str, Backbone]] = MappingProxyType({backbone.name: back
 
 
 def get_backbone(name: str) -> Backbone:
-    """Return a backbone by its name.
+    """Return a backbone by its name, also one that was brought from elsewhere.
 
     Raises:
         ConfigError: there is none of this name; the message lists similar names.
     """
+    from tl_core.backbones.networks import find_network  # which makes backbones of the kind above
+
     try:
         return BACKBONES[name]
     except KeyError:
+        if is_id(name):
+            return find_network(name).as_backbone()
         near = difflib.get_close_matches(name, BACKBONES, n=3, cutoff=0.4)
         names = f"Similar names are: {', '.join(near)}." if near else f"There are: {', '.join(sorted(BACKBONES))}."
         raise ConfigError(f"There is no backbone named “{name}”. {names}") from None

@@ -24,6 +24,7 @@ _LAYER: Final[Mapping[str, Any]] = {"name": "scaling", "dtype": "float32"}
 _SCALINGS: Final[Mapping[Scaling, Callable[[], keras.Layer]]] = {
     "built_in": lambda: layers.Identity(**_LAYER),
     "minus_one_to_one": lambda: layers.Rescaling(1 / 127.5, offset=-1, **_LAYER),
+    "zero_to_one": lambda: layers.Rescaling(1 / 255, **_LAYER),
     "lite": lambda: layers.Rescaling(1 / 128, offset=-127 / 128, **_LAYER),
     "imagenet_caffe": lambda: layers.Normalization(mean=_CAFFE_MEAN_BGR, variance=(1.0, 1.0, 1.0), **_LAYER),
     "imagenet_torch": lambda: layers.Normalization(

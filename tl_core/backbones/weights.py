@@ -58,6 +58,8 @@ def ensure_weights(backbone: Backbone, workspace: Workspace | None = None, task:
     """
     path = weights_status(backbone, workspace).path
     if path is None:
+        if backbone.source == "network":
+            raise WeightsUnavailableError(f"The file of {backbone.title} is gone: bring the network again.")
         if backbone.weights_url is None:
             package = (backbone.weights_package or "").replace("_", "-")
             raise WeightsUnavailableError(

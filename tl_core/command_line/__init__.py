@@ -9,7 +9,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from tl_core.command_line import doctor, evaluate, export, import_data, listing, predict, search, serve, train
+from tl_core.command_line import (
+    doctor,
+    evaluate,
+    export,
+    import_data,
+    listing,
+    predict,
+    search,
+    serve,
+    train,
+    weights,
+)
 from tl_core.command_line.verb import BAD_INPUT, RUN, STOPPED, UNEXPECTED, Output, Verb, argument
 from tl_core.data import SPLITS, SplitConfig
 from tl_core.errors import StoppedError, TransferLearningError
@@ -143,6 +154,12 @@ VERBS: Final[tuple[Verb, ...]] = (
         RUN,
         argument("--notebook", action="store_true", help="as a Jupyter notebook, not as a script"),
         argument("--output", type=Path, metavar="FILE", help="where it goes; by default it is printed"),
+    ),
+    Verb(
+        "weights",
+        "Fill the folder of weights for machines without a network, and bring networks from elsewhere.",
+        weights.weights,
+        *weights.ARGUMENTS,
     ),
     Verb(
         "passcode",

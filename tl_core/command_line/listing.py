@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from typing import Any, Final
 
-from tl_core.backbones.registry import BACKBONES
+from tl_core.backbones.networks import all_backbones
 from tl_core.backbones.weights import weights_status
 from tl_core.command_line.train import outcome
 from tl_core.command_line.verb import Output, table
@@ -21,7 +21,7 @@ def list_backbones(_options: argparse.Namespace, workspace: Workspace, output: O
     """Print all backbones."""
     values: list[dict[str, Any]] = []
     rows: list[list[Any]] = []
-    for backbone in BACKBONES.values():
+    for backbone in all_backbones(workspace):
         status = weights_status(backbone, workspace)
         values.append(
             {

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from tl_core.command_line.import_data import find_or_import
 from tl_core.command_line.verb import DONE, STOPPED, UNEXPECTED, Argument, Output, argument
+from tl_core.command_line.weights import network_for
 from tl_core.config import AUGMENTATION_LEVELS, SETTINGS, AugmentationConfig, HeadConfig, Setting, TrainingConfig
 from tl_core.config.presets import DEFAULT_PRESET, PRESETS
 from tl_core.config.setting import MAX_DENSE_LAYERS, parse_units
@@ -61,7 +62,7 @@ _OPTIONS: Final[Mapping[str, Setting]] = {
 
 # What may be given, where the choices or the range do not say it.
 _VALUES: Final[Mapping[str, str]] = {
-    "backbone": "a name that `backbones` lists",
+    "backbone": "a name that `backbones` lists, or an address, folder or file as `weights fetch` takes it",
     "frozen_layers": "all, or how many of the first layers",
     "fine_tune_epochs": f"by default {FINE_TUNE_EPOCHS} if layers are unfrozen",
     "head.dense_units": f"at most {MAX_DENSE_LAYERS}",
@@ -138,6 +139,8 @@ def read_config(options: argparse.Namespace) -> TrainingConfig:
 def train_run(options: argparse.Namespace, workspace: Workspace, output: Output) -> int:
     """Train a classifier."""
     runner = RUNNERS[options.runner]()
+    if "backbone" in options:
+        options.backbone = network_for(options.backbone, workspace, output)
     config = read_config(options)
     dataset = find_or_import(workspace, options.data, output)
     if problems := plan_training(config, dataset, workspace).problems:

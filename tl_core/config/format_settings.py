@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from tl_core.backbones.registry import BACKBONES
+from tl_core.backbones.registry import get_backbone
 from tl_core.config.phases import fine_tunes, layers_of
 from tl_core.config.presets import PRESETS
 from tl_core.config.setting import Control, Section, Setting, format_units
 from tl_core.config.training import SETTINGS, TrainingConfig, flatten
+from tl_core.errors import ConfigError
 from tl_core.storage.format import number, scientific
 
 _SECTIONS: Final[Mapping[Section, str]] = {
@@ -38,8 +39,10 @@ def format_settings(config: TrainingConfig) -> dict[str, dict[str, str]]:
 
 def backbone_title(config: TrainingConfig) -> str:
     """The backbone's name for people; its identifier where this version does not know it."""
-    backbone = BACKBONES.get(config.backbone)
-    return backbone.title if backbone else config.backbone
+    try:
+        return get_backbone(config.backbone).title
+    except ConfigError:
+        return config.backbone
 
 
 def format_frozen(config: TrainingConfig) -> str:

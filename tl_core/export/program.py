@@ -13,6 +13,7 @@ from tl_core.backbones.outline import load_outline
 from tl_core.backbones.registry import get_backbone
 from tl_core.config import TrainingConfig
 from tl_core.config.phases import phases_of
+from tl_core.errors import ConfigError
 from tl_core.export.rendering import render
 
 WIDTH: Final = 110  # characters of a line of comment
@@ -49,6 +50,11 @@ def write_program(config: TrainingConfig, classes: Sequence[str]) -> list[Cell]:
         ConfigError: the configuration names an unknown backbone, or more frozen layers than it has.
     """
     record = get_backbone(config.backbone)
+    if record.source == "network":
+        raise ConfigError(
+            f"A training with {record.title} cannot be written as a program, because that network is in no package: "
+            "export the model for Keras instead, which holds it."
+        )
     outline = load_outline(config.backbone)
     if config.frozen_layers is not None:
         outline.checked(config.frozen_layers)

@@ -83,3 +83,4 @@ CONFIGURATION: Final = Schema("configuration")  # of a training: in run.json, an
 DATASET: Final = Schema("dataset")  # manifest.json
 SEARCH: Final = Schema("search")  # search.json
 IMPORTED_MODEL: Final = Schema("model")  # model.json
+NETWORK: Final = Schema("network")  # network.json

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import streamlit as st
 
-from tl_core.backbones.registry import BACKBONES, Backbone, get_backbone
+from tl_core.backbones.networks import all_backbones
+from tl_core.backbones.registry import Backbone, get_backbone
 from tl_core.backbones.weights import weights_status
 from tl_core.data import SPLITS, Dataset
 from tl_core.storage.format import count
@@ -25,6 +26,7 @@ from ui.train_page.backbone_table import (
     how_to_get_weights,
     search,
 )
+from ui.train_page.bring_network import bring_network_section
 
 _DATASET_KEY: Final = "train_dataset"
 _GONE_KEY: Final = "train_dataset_gone"  # whether other images are shown than were requested
@@ -73,6 +75,7 @@ def choose_backbone(workspace: Workspace) -> None:
     folded = st.expander(
         "Choose another backbone", icon=":material/swap_horiz:", key="train_backbones", on_change="rerun"
     )
+    bring_network_section(workspace)
     if not folded.open:  # the table is the costliest part of the form, and seldom needed
         return
     with folded:
@@ -88,7 +91,7 @@ def choose_backbone(workspace: Workspace) -> None:
             placeholder="Name, family, or “on this machine”",
             help="Shows the backbones in which all words occur.",
         )
-        rows = backbone_rows(BACKBONES.values(), lambda backbone: weights_status(backbone, workspace).here)
+        rows = backbone_rows(all_backbones(workspace), lambda backbone: weights_status(backbone, workspace).here)
         _table(search(rows, words or ""), backbone)
 
 

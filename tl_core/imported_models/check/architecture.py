@@ -69,8 +69,12 @@ class Architecture:
         return max(2, self.outputs)
 
 
-def read_architecture(text: bytes) -> Architecture:
+def read_architecture(text: bytes, *, classifier: bool = True) -> Architecture:
     """Check the ``config.json`` of a model.
+
+    Args:
+        classifier: whether it has to end in probabilities; else it may be a network without a head, and has no
+        outputs.
 
     Raises:
         ModelFileError: it is too large or too deep, names anything that our own models do not consist of, or is no
@@ -79,7 +83,7 @@ def read_architecture(text: bytes) -> Architecture:
     config = _parsed(text)
     config.pop("compile_config", None)  # never opened: a model is loaded without its optimiser
     _check(config)
-    size, outputs = _input_size(config), _outputs(config)
+    size, outputs = _input_size(config), _outputs(config) if classifier else 0
     parameters = sum(_parameters(node) for node in _nodes(config))
     if parameters > LIMITS.parameters:
         raise ModelFileError(

@@ -33,6 +33,7 @@ _LAYERS: Final = (
     "Rescaling",
     "Reshape",
     "SeparableConv2D",
+    "Subtract",
     "ZeroPadding2D",
 )
 _INITIALIZERS: Final = (

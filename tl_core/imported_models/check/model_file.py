@@ -27,11 +27,12 @@ _SMALLEST_WEIGHT: Final = 2  # bytes
 BROKEN: Final = (*BROKEN_ZIP, zlib.error, EOFError, RuntimeError, KeyError)
 
 
-def check_model_file(file: BinaryIO | Path) -> Architecture:
+def check_model_file(file: BinaryIO | Path, *, classifier: bool = True) -> Architecture:
     """Check that a ``.keras`` file may be given to the process that opens models.
 
     Args:
         file: not trusted; a stream stays open.
+        classifier: see `read_architecture`.
 
     Raises:
         ModelFileError: it may not; the message is one sentence.
@@ -39,7 +40,7 @@ def check_model_file(file: BinaryIO | Path) -> Architecture:
     with open_model_zip(file) as archive:
         members = {info.filename: info for info in archive.infolist()}
         _check_members(archive.infolist(), members)
-        architecture = read_architecture(_read(archive, members[CONFIG], LIMITS.config_bytes))
+        architecture = read_architecture(_read(archive, members[CONFIG], LIMITS.config_bytes), classifier=classifier)
         _read(archive, members[METADATA], LIMITS.metadata_bytes)
         _check_weights(archive, members[WEIGHTS], architecture.parameters)
         return architecture

@@ -65,11 +65,15 @@ _FORBIDDEN: Final = frozenset(
 )
 
 
-def limit_writing() -> None:
-    """No file of this process gets larger than its own messages, and none shows its memory after a crash."""
+def limit_writing(most: int = _MESSAGES) -> None:
+    """No file of this process gets larger than its own messages, and none shows its memory after a crash.
+
+    Args:
+        most: bytes of a file, where it has more to write.
+    """
     if resource is not None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        resource.setrlimit(resource.RLIMIT_FSIZE, (_MESSAGES, _MESSAGES))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
 
 
 def limit_memory(more: int) -> None:
@@ -89,31 +93,35 @@ def lift_memory_limit() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
 
-def forbid_everything_else(readable: Path) -> None:
+def forbid_everything_else(readable: Path, writable: Path | None = None) -> None:
     """From now on, for good: no writing, no connection, no other program.
 
     Args:
-        readable: the model's file; besides it only what belongs to Python itself is read.
+        readable: the model's file or folder; besides it only what belongs to Python itself is read.
+        writable: a folder in which files may be written.
     """
     own = tuple(str(Path(path).resolve()) for path in {sys.prefix, sys.base_prefix, *filter(None, sys.path)})
     ours = str(Path(__file__).parents[2])
-    model = str(readable)
+    model, target = str(readable), f"{writable}/" if writable else None
 
     def watch(event: str, arguments: tuple[Any, ...]) -> None:
-        if event in _FORBIDDEN:
+        removes = event == "os.remove" and target is not None and str(arguments[0]).startswith(target)
+        if event in _FORBIDDEN and not removes:
             raise PermissionError(f"{event} is not allowed while a model from a file is open")
         if event == "open":
-            _check_open(arguments, (*own, ours, model))
+            _check_open(arguments, (*own, ours, model), target)
 
     sys.addaudithook(watch)
 
 
-def _check_open(arguments: tuple[Any, ...], readable: tuple[str, ...]) -> None:
+def _check_open(arguments: tuple[Any, ...], readable: tuple[str, ...], writable: str | None) -> None:
     path, mode, flags = arguments
     writes = (isinstance(mode, str) and set(mode) & set("wax+")) or (isinstance(flags, int) and flags & _WRITING)
     if isinstance(path, int) and not writes:
         return
     # `os.path`, which does nothing that would call this hook again.
     name = os.path.abspath(os.fsdecode(path)) if isinstance(path, (str, bytes, os.PathLike)) else ""  # noqa: PTH100
+    if writable is not None and name.startswith(writable):
+        return
     if writes or not name.startswith((*readable, *_SYSTEM)):
         raise PermissionError("no such file may be opened while a model from a file is open")

@@ -42,7 +42,7 @@ def main(path: Path, sha256: str) -> None:
     """Open the model, then predict until the input ends."""
     answers, questions = os.fdopen(os.dup(1), "wb"), sys.stdin.buffer  # for frames alone ...
     os.dup2(2, 1)  # ... whatever else prints something goes to standard error
-    with _sentences(answers):
+    with sentences(answers):
         write_frame(answers, {"stage": "Checking the file"})
         limit_writing()
         limit_memory(CHECKING_BYTES + NEEDED_TIMES_FILE * path.stat().st_size)
@@ -67,7 +67,8 @@ def main(path: Path, sha256: str) -> None:
 
 
 @contextlib.contextmanager
-def _sentences(answers: BinaryIO) -> Iterator[None]:
+def sentences(answers: BinaryIO) -> Iterator[None]:
+    """Answer with a sentence if the block fails."""
     try:
         yield
     except ModelFileError as error:

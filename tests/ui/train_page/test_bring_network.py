@@ -1,0 +1,57 @@
+"""Pasting an address in the form: progress, what was found, and the network as a backbone to choose."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.tl_core.imported_models.networks.hub_networks import save_feature_vector
+from tests.tl_core.imported_models.networks.local_hub import local_hub
+from tests.ui.pages_without_browser import checked, open_page, pictures, press, run_until, texts
+from tl_core.data import import_uploads
+from tl_core.storage.workspace import Workspace
+
+PAGE = "pages/2_Train.py"
+
+
+@pytest.fixture
+def hub(tmp_path, monkeypatch):
+    workspace = Workspace(tmp_path / "workspace").ensure()
+    monkeypatch.setenv("TL_WORKSPACE", str(workspace.root))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("KAGGLEHUB_CACHE", raising=False)
+    import_uploads(workspace, pictures(), "Pets")
+    save_feature_vector(tmp_path / "network")
+    with local_hub({"google/mobilenet-v2/050-96-feature-vector": tmp_path / "network"}) as hub:
+        monkeypatch.setenv("KAGGLE_API_ENDPOINT", hub.url)
+        yield hub
+
+
+def unfolded(at):
+    assert [entry.label for entry in at.expander].count("Bring a network") == 1
+    at.session_state["train_bring_network"] = True
+    return checked(at.run())
+
+
+def bring(at, address):
+    (field,) = [field for field in at.text_input if field.label == "Address"]
+    checked(field.set_value(address).run())
+    press(at, "Bring it")
+    return run_until(at, lambda at: not [button for button in at.button if button.label == "Cancel"], reruns=2000)
+
+
+def test_a_pasted_address_becomes_the_backbone_of_the_form(hub):
+    at = unfolded(open_page(PAGE))
+    bring(at, "https://tfhub.dev/google/imagenet/mobilenet_v2_050_96/feature_vector/5")
+    assert "is one of the backbones now" in texts(at)
+    assert "12 features at 12 x 12 places" in texts(at)
+    press(at, "Use it")
+    assert "**mobilenet-v2 050-96** ·" in texts(at)
+    assert "weights: on this machine" in texts(at)
+
+
+def test_a_wrong_address_is_a_sentence(hub):
+    at = unfolded(open_page(PAGE))
+    bring(at, "https://example.org/network")
+    assert "is no address of a network" in texts(at)
+    bring(at, "google/none/tensorFlow2/x")
+    assert "There is no network google/none/tensorFlow2/x" in texts(at)

@@ -1,0 +1,125 @@
+"""Bringing a network from elsewhere: an address or a file becomes a choice among the backbones."""
+
+from __future__ import annotations
+
+import tempfile
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+from tl_core.backbones.networks import SCALINGS, Network
+from tl_core.backbones.outline import load_outline
+from tl_core.imported_models.networks.bringing import Wishes, bring_network
+from tl_core.machine.progress import TaskContext
+from tl_core.storage.workspace import Workspace
+from ui.components.markdown import plain
+from ui.components.task_progress import task_progress
+from ui.state.background_tasks import BackgroundTasks
+from ui.state.training_draft import draft
+
+NETWORKS: Final = BackgroundTasks[Network](
+    "network",
+    at_a_time=1,  # each takes some GB of memory while it is opened
+    remembered=20,
+    unexpected="The network could not be brought because of an unexpected error; the log has the details.",
+    unit="step",
+)
+FILES: Final = ["gz", "tgz", "tar", "keras"]
+EXAMPLE: Final = "google/mobilenet-v2/tensorFlow2/100-224-feature-vector"
+_AS_IT_SAYS: Final = "As it says itself"
+_TASK_KEY: Final = "train_network_task"
+_ADDRESS_KEY: Final = "train_network_address"
+_FILE_KEY: Final = "train_network_file"
+_RANGE_KEY: Final = "train_network_range"
+
+
+def bring_network_section(workspace: Workspace) -> None:
+    """The folded form, and how the last one of this tab was brought."""
+    task = NETWORKS.find(st.session_state.get(_TASK_KEY))
+    folded = st.expander("Bring a network", icon=":material/add_link:", key="train_bring_network", on_change="rerun")
+    if not folded.open and task is None:
+        return
+    with folded:
+        if task is not None and not task.ended:
+            st.markdown(f"**Bringing {plain(task.title)}**")
+            task_progress(NETWORKS, task, task.id)
+            return
+        _form(workspace)
+        if task is not None and task_progress(NETWORKS, task, task.id) and task.result is not None:
+            _found(task.result)
+
+
+def _form(workspace: Workspace) -> None:
+    st.caption(
+        "A feature vector of TF Hub or Kaggle Models, or a Keras model of your own. It is checked, opened in a "
+        "process of its own and rebuilt from plain layers; then it is one of the backbones."
+    )
+    st.text_input("Address", key=_ADDRESS_KEY, placeholder=EXAMPLE, help="As the page of the network shows it.")
+    st.file_uploader(
+        "Or a file", type=FILES, key=_FILE_KEY, help="A tar.gz with a SavedModel, or a .keras file of a classifier."
+    )
+    st.selectbox(
+        "Its images are",
+        [_AS_IT_SAYS, *SCALINGS],
+        key=_RANGE_KEY,
+        help="The range of numbers in which it takes a picture. Feature vectors of TF Hub take 0 to 1. Choose one "
+        "for a model whose images were scaled outside of it.",
+    )
+    given = bool(st.session_state.get(_FILE_KEY) or (st.session_state.get(_ADDRESS_KEY) or "").strip())
+    st.button(
+        "Bring it",
+        icon=":material/download:",
+        disabled=not given,
+        on_click=_begin,
+        args=(workspace,),
+        key="train_bring",
+    )
+
+
+def _begin(workspace: Workspace) -> None:
+    wishes = Wishes(scaling=SCALINGS.get(st.session_state[_RANGE_KEY], ""))
+    file = st.session_state.get(_FILE_KEY)
+    address = (st.session_state.get(_ADDRESS_KEY) or "").strip()
+    if file is not None:
+        title, work = file.name, partial(_from_upload, workspace, file, wishes)
+    else:
+        title, work = address, partial(_from_address, workspace, address, wishes)
+    st.session_state[_TASK_KEY] = NETWORKS.start(title, work, str(workspace.root))
+
+
+def _from_address(workspace: Workspace, address: str, wishes: Wishes, task: TaskContext) -> Network:
+    return bring_network(workspace, address, wishes, task)
+
+
+def _from_upload(workspace: Workspace, file: UploadedFile, wishes: Wishes, task: TaskContext) -> Network:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / Path(file.name).name
+        path.write_bytes(file.getbuffer())
+        return bring_network(workspace, path, wishes, task)
+
+
+def _found(network: Network) -> None:
+    height, width, channels = network.feature_shape
+    scale = next(name for name, scaling in SCALINGS.items() if scaling == network.scaling)
+    size = f"{network.image_size} x {network.image_size} pixels{' (or any other size)' if network.any_size else ''}"
+    facts = [
+        f"takes images of {size}, of numbers from {scale}",
+        f"gives {channels:,} features at {height} x {width} places",
+        f"{network.parameters / 1e6:,.1f} M parameters in {len(load_outline(network.id).layers)} layers",
+    ]
+    if network.trainable_variables:
+        facts.append(f"{network.trainable_variables:,} trainable variables")
+        facts.append(f"its layers say what the original says (to {network.difference:.0e} of the largest feature)")
+    st.success(f"**{plain(network.title)}** is one of the backbones now.", icon=":material/check_circle:")
+    st.markdown("\n".join(f"- {fact}" for fact in facts))
+    if draft().values["backbone"] == network.id:
+        st.caption("It is the backbone of this form.")
+    else:
+        st.button("Use it", icon=":material/check:", key="train_network_use", on_click=_use, args=(network.id,))
+
+
+def _use(name: str) -> None:
+    draft().choose_backbone(name)
