@@ -1,14 +1,16 @@
-"""Data: import the images to train on, and check whether they are good."""
+"""Data: import the images to train on, see, check and mend them."""
 
 import streamlit as st
 
 from tl_core.data import list_datasets
+from tl_core.storage.ownership import is_mine
 from ui.components.sharing import sharing_switch
+from ui.data_page.audit import show_audit
 from ui.data_page.gallery import show_gallery
 from ui.data_page.imports import show_imports, take_outcome
 from ui.data_page.manage import choose_dataset, show_managing, warn_about_dead_link
 from ui.data_page.overview import show_overview
-from ui.data_page.upload import upload_images
+from ui.data_page.upload import add_to_dataset, upload_images
 from ui.frame.page import page_setup
 from ui.shell.navigation import DATA, TRAIN, page_button
 
@@ -23,12 +25,16 @@ with page_setup("Data", DATA.icon, lead="Which images should the model learn fro
         )
         upload_images(workspace, primary=True)
     elif datasets:
-        with st.expander("Add more images", icon=":material/add_photo_alternate:"):
+        with st.expander("New dataset", icon=":material/create_new_folder:"):
             upload_images(workspace, primary=False)
         dataset = choose_dataset(datasets, fresh)
         with st.container(horizontal=True, vertical_alignment="center"):
             page_button(TRAIN, "Train on these images", dataset=dataset.id)
             show_managing(workspace, dataset)
+        if is_mine(workspace, dataset.path):
+            with st.expander("Add images to this dataset", icon=":material/add_photo_alternate:"):
+                add_to_dataset(workspace, dataset)
         sharing_switch(workspace, dataset.path, "dataset", f"share-{dataset.id}")
-        show_overview(dataset)
-        show_gallery(dataset)
+        show_overview(workspace, dataset)
+        show_gallery(workspace, dataset)
+        show_audit(workspace, dataset)

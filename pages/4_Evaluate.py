@@ -2,9 +2,8 @@
 
 import streamlit as st
 
-from tl_core.data import load_dataset
 from tl_core.evaluation.headline import headline
-from tl_core.runs import RunRecord
+from tl_core.runs import RunRecord, dataset_of
 from tl_core.storage.format import count
 from tl_core.storage.workspace import Workspace
 from ui.components.markdown import plain
@@ -39,7 +38,7 @@ def choose_split(run: RunRecord) -> str | None:
 def show(workspace: Workspace, run: RunRecord, split: str) -> None:
     """The evaluation of one run on one split, from the whole to the single class."""
     result = evaluated(workspace, run, split)
-    dataset = load_dataset(workspace.datasets / run.dataset_id)
+    dataset = dataset_of(run)
     key = f"evaluate-{run.id}-{split}"
     evaluation_summary(result.confusion, run.classes, result.top_k, split)
     found = headline(run, dataset)

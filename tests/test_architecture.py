@@ -26,7 +26,7 @@ CORE_FLOORS = (
     ("Keras models; Plotly figures", {"models", "figures"}),
     ("frozen features, computed once; advice on curves", {"features", "advice"}),
     ("a finished model is asked", {"inference"}),
-    ("a finished model is measured", {"evaluation"}),
+    ("a finished model is measured; a dataset is audited", {"evaluation", "audit"}),
     ("a model is trained; a model is imported", {"training", "imported_models"}),
     ("the queue of trainings; exports", {"jobs", "export"}),
     ("what a training will take", {"planning"}),

@@ -99,7 +99,7 @@ def test_a_dataset_is_its_owners_until_it_is_shared(invited: App, somebody):
     is_in(ada)
     is_in(bob)
     ada.goto(invited.at("Data"))
-    ada.get_by_text("Add more images").click()
+    ada.get_by_text("New dataset").click()
     ada.get_by_role("button", name="Use surfaces").click()
     expect(ada.get_by_text("336", exact=True)).to_be_visible()
     dataset = next(found for found in list_datasets(invited.workspace) if found.name == "Surfaces")

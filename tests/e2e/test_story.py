@@ -88,7 +88,7 @@ def bring_sample(app: App, page: Page, button: str) -> Dataset:
     known = {dataset.id for dataset in list_datasets(app.workspace)}
     page.goto(app.at("Data"))
     if known:
-        page.get_by_text("Add more images").click()
+        page.get_by_text("New dataset").click()
     page.get_by_role("button", name=button).click()
     expect(page.get_by_role("button", name="Train on these images")).to_be_enabled()
     wait_until(page, lambda: {dataset.id for dataset in list_datasets(app.workspace)} - known)

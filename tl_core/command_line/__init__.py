@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from tl_core.command_line import (
+    datasets,
     doctor,
     evaluate,
     export,
@@ -40,6 +41,18 @@ VERBS: Final[tuple[Verb, ...]] = (
         argument("--validation", type=float, default=SplitConfig().validation, help="fraction for validation"),
         argument("--test", type=float, default=SplitConfig().test, help="fraction for the test"),
         argument("--seed", type=int, default=SplitConfig().seed, help="of the split"),
+    ),
+    Verb(
+        "edit",
+        "Move, remove and add images, change classes, divide again, undo and redo; each step is a revision.",
+        datasets.edit,
+        *datasets.EDITS,
+    ),
+    Verb(
+        "audit",
+        "Look for wrong labels, look-alikes, leaks and shortcuts in a dataset.",
+        datasets.audit,
+        argument("dataset", metavar="DATASET", help="id of a dataset, as `import` names it"),
     ),
     Verb(
         "train",

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 
 from tl_core.command_line.import_data import find_or_import
 from tl_core.command_line.verb import Output, table, writing
-from tl_core.data import load_dataset
 from tl_core.inference.calibration import load_calibration
-from tl_core.runs import find_run
+from tl_core.runs import dataset_of, find_run
 from tl_core.storage.format import percent
 from tl_core.storage.workspace import Workspace, is_id
 
@@ -38,7 +37,7 @@ def evaluate(options: argparse.Namespace, workspace: Workspace, output: Output) 
         measures = take_measures(measured, load_calibration(run.folder, run.model_sha256))
         values, lines = {"run_id": run.id, **as_values(measures)}, _format_measures(measures)
         if report:
-            content = write_report(run, load_dataset(path), measures, suffix)
+            content = write_report(run, dataset_of(run, path), measures, suffix)
             with writing(report, "--report"):
                 report.write_bytes(content)
             values["report"] = str(report)

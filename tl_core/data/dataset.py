@@ -1,7 +1,11 @@
 """A dataset on the disk: one folder with ``manifest.json`` and the normalised images under ``images/``.
 
 The manifest is the truth; an image file that it does not name is not part of the dataset. A `Dataset` in
-memory is immutable: renaming returns a new one.
+memory is immutable: renaming and editing return a new one.
+
+What the images are is a chain of revisions. The manifest holds the one that counts now, and the list of all;
+``revisions/<number>.json`` holds what each other one was, so that a run finds the images it was trained on.
+A dataset that was never changed has one revision and no such folder, as all had that were written before.
 """
 
 from __future__ import annotations
@@ -9,10 +13,10 @@ from __future__ import annotations
 import functools
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from tl_core.data.imports.class_names import clean_text
 from tl_core.errors import DataError, DatasetNotFoundError, WorkspaceError
@@ -24,6 +28,7 @@ from tl_core.storage.workspace import Workspace
 SPLITS: Final = ("train", "validation", "test")
 MANIFEST: Final = "manifest.json"
 IMAGES: Final = "images"
+REVISIONS: Final = "revisions"
 MAX_DATASET_NAME: Final = 100  # characters
 
 _FILE = re.compile(rf"{IMAGES}/[0-9a-f]{{64}}\.(png|jpg)")
@@ -52,6 +57,17 @@ class SkippedFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Revision:
+    """One state of a dataset: what was done, when, and by whom."""
+
+    number: int  # from 1, in the order they were made
+    parent: int | None  # the revision it was made from; None for the first
+    what: str  # for people: "Moved 3 images to brick"
+    when: str  # ISO 8601, UTC
+    by: str | None = None  # `tl_core.storage.ownership.person_id`; None where nobody logs in
+
+
+@dataclass(frozen=True, slots=True)
 class Dataset:
     """Images with labels and splits, as the manifest in ``path`` describes them."""
 
@@ -65,6 +81,8 @@ class Dataset:
     source: str  # its origin as text: "zip pets.zip", "sample digits"
     created: str  # ISO 8601, UTC
     given_splits: bool  # whether the split came with the images, and was not drawn here
+    revision: int = 1  # which of ``revisions`` this is
+    revisions: tuple[Revision, ...] = ()  # all, by number
 
     @property
     def workspace(self) -> Workspace:
@@ -95,19 +113,25 @@ def fingerprint_of(classes: Iterable[str], images: Iterable[ImageRecord]) -> str
     return digest.hexdigest()
 
 
-def load_dataset(path: Path) -> Dataset:
+def load_dataset(path: Path, revision: int | None = None) -> Dataset:
     """Read the dataset in ``path``. Reading an unchanged one again costs next to nothing.
+
+    Args:
+        revision: which one; the one that counts now where it is None.
 
     Raises:
         DatasetNotFoundError: there is no dataset.
         NewerVersionError: a newer version of this program wrote it.
-        DataError: its manifest is damaged.
+        DataError: its manifest is damaged, or it has no such revision.
     """
     try:
         stamp = (path / MANIFEST).stat()
     except OSError as error:
-        raise _not_found(path) from error
-    return _read(path, stamp.st_mtime_ns, stamp.st_ino)
+        raise not_found(path) from error
+    newest = _read(path, stamp.st_mtime_ns, stamp.st_ino)
+    if revision is None or revision == newest.revision:
+        return newest
+    return _read_revision(newest, revision)
 
 
 def rename_dataset(workspace: Workspace, dataset_id: str, name: str) -> Dataset:
@@ -125,7 +149,7 @@ def rename_dataset(workspace: Workspace, dataset_id: str, name: str) -> Dataset:
             renamed = replace(load_dataset(path), name=valid_name(name))
             write_manifest(renamed)
     except FileNotFoundError as error:
-        raise _not_found(path) from error
+        raise not_found(path) from error
     return renamed
 
 
@@ -152,20 +176,44 @@ def write_manifest(dataset: Dataset) -> None:
                 "name": dataset.name,
                 "source": dataset.source,
                 "created": dataset.created,
-                "given_splits": dataset.given_splits,
-                "fingerprint": dataset.fingerprint,
-                "classes": list(dataset.classes),
-                "skipped": [asdict(skipped) for skipped in dataset.skipped],
-                "images": [asdict(record) for record in dataset.images],
+                "revision": dataset.revision,
+                "revisions": [asdict(revision) for revision in dataset.revisions],
+                **_content(dataset),
             }
         ),
     )
 
 
-def _not_found(path: Path) -> DatasetNotFoundError:
+def write_revision(dataset: Dataset) -> None:
+    """Write what this revision is beside the manifest, unless that was done before."""
+    path = dataset.path / REVISIONS / f"{dataset.revision}.json"
+    if not path.is_file():
+        write_json(path, DATASET.stamped(_content(dataset)))
+
+
+def _content(dataset: Dataset) -> dict[str, Any]:
+    """What differs between revisions."""
+    return {
+        "given_splits": dataset.given_splits,
+        "fingerprint": dataset.fingerprint,
+        "classes": list(dataset.classes),
+        "skipped": [asdict(skipped) for skipped in dataset.skipped],
+        "images": [asdict(record) for record in dataset.images],
+    }
+
+
+def not_found(path: Path) -> DatasetNotFoundError:
+    """What is raised where a folder holds no dataset (any more)."""
     return DatasetNotFoundError(
         f"There is no dataset “{path.name}”: it may have been deleted. Choose another one on the Data page."
     )
+
+
+def _damaged(path: Path) -> DataError:
+    return DataError(f"The dataset “{path.name}” is damaged and cannot be read: import it again.")
+
+
+_UNSOUND: Final = (KeyError, TypeError, ValueError, AttributeError, WorkspaceError)
 
 
 @functools.lru_cache(maxsize=64)
@@ -173,25 +221,50 @@ def _read(path: Path, _modified: int, _inode: int) -> Dataset:
     """Read a manifest; the last two arguments make a changed file another key of the cache."""
     try:
         values = DATASET.upgraded(read_json(path / MANIFEST))
-        classes = tuple(str(name) for name in values["classes"])
-        images = tuple(ImageRecord(**record) for record in values["images"])
-        for record in images:  # which names a class, a split, and a file in the dataset's own folder
-            if not _FILE.fullmatch(record.file) or record.split not in SPLITS or not 0 <= record.label < len(classes):
-                raise ValueError(f"unsound image record: {record}")
+        created = str(values["created"])
+        first = {"number": 1, "parent": None, "what": f"Imported from {values['source']}", "when": created}
         return Dataset(
             id=path.name,
             name=str(values["name"]),
             path=path,
-            classes=classes,
-            images=images,
-            skipped=tuple(SkippedFile(**skipped) for skipped in values["skipped"]),
-            fingerprint=str(values["fingerprint"]),
             source=str(values["source"]),
-            created=str(values["created"]),
-            given_splits=bool(values["given_splits"]),
+            created=created,
+            revision=int(values.get("revision", 1)),
+            revisions=tuple(Revision(**entry) for entry in values.get("revisions") or [first]),
+            **_read_content(values),
         )
-    except (KeyError, TypeError, ValueError, AttributeError, WorkspaceError) as error:
-        raise DataError(f"The dataset “{path.name}” is damaged and cannot be read: import it again.") from error
+    except _UNSOUND as error:
+        raise _damaged(path) from error
+
+
+@functools.lru_cache(maxsize=64)
+def _read_revision(newest: Dataset, number: int) -> Dataset:
+    """Another revision of a dataset; its file is never changed."""
+    try:
+        values = DATASET.upgraded(read_json(newest.path / REVISIONS / f"{number}.json"))
+        return replace(newest, revision=number, **_read_content(values))
+    except FileNotFoundError as error:
+        raise DataError(
+            f"The dataset “{newest.name}” has no revision {number}: its revisions are "
+            f"{', '.join(str(revision.number) for revision in newest.revisions)}."
+        ) from error
+    except _UNSOUND as error:
+        raise _damaged(newest.path) from error
+
+
+def _read_content(values: Mapping[str, Any]) -> dict[str, Any]:
+    classes = tuple(str(name) for name in values["classes"])
+    images = tuple(ImageRecord(**record) for record in values["images"])
+    for record in images:  # which names a class, a split, and a file in the dataset's own folder
+        if not _FILE.fullmatch(record.file) or record.split not in SPLITS or not 0 <= record.label < len(classes):
+            raise ValueError(f"unsound image record: {record}")
+    return {
+        "given_splits": bool(values["given_splits"]),
+        "fingerprint": str(values["fingerprint"]),
+        "classes": classes,
+        "skipped": tuple(SkippedFile(**skipped) for skipped in values["skipped"]),
+        "images": images,
+    }
 
 
 DATASETS: Final = Repository(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final, Literal
 
@@ -14,9 +14,12 @@ from tl_core.data.similarity import near_pairs
 from tl_core.storage.format import count as counted
 
 Level = Literal["good", "note", "warning"]
+Mend = Literal["balance", "divide_again", "remove_duplicates"]
+"""Train with class weights; draw the split anew; keep one of each group of exact copies."""
 
 FEW_IMAGES: Final = 10  # training images of a class; with fewer, results are a matter of luck
 SOME_IMAGES: Final = 30  # training images of a class; with fewer, more would still help much
+MILD_IMBALANCE: Final = 1.5  # times; nothing has to be done, but "similar" would be wrong
 MAX_IMBALANCE: Final = 10  # times more images in the largest class than in the smallest
 SMALL_SIDE: Final = 32  # pixels; smaller pictures show next to nothing when enlarged for a backbone
 MAX_COMPARED: Final = 10_000  # images; in larger sets near duplicates are not searched for
@@ -29,6 +32,8 @@ class Finding:
 
     level: Level
     text: str
+    images: tuple[ImageRecord, ...] = field(default=(), compare=False)  # it speaks of; those alike side by side
+    mend: Mend | None = field(default=None, compare=False)  # what a person can do about it with one click
 
 
 @lru_cache(maxsize=16)
@@ -45,9 +50,10 @@ def _class_sizes(dataset: Dataset) -> Iterator[Finding]:
     some = [f"{name} ({count})" for name, count in training.items() if FEW_IMAGES <= count < SOME_IMAGES]
     if few:
         text = f"Fewer than {FEW_IMAGES} images to train on: {_listed(few)}. Add more, or the result is chance."
-        yield Finding("warning", text)
+        yield Finding("warning", text, _of_classes(dataset, lambda name: training[name] < FEW_IMAGES))
     elif some:
-        yield Finding("note", f"Few images to train on: {_listed(some)}. More of them would help most.")
+        text = f"Few images to train on: {_listed(some)}. More of them would help most."
+        yield Finding("note", text, _of_classes(dataset, lambda name: FEW_IMAGES <= training[name] < SOME_IMAGES))
     else:
         yield Finding("good", f"Every class has at least {min(training.values())} images to train on.")
 
@@ -55,15 +61,21 @@ def _class_sizes(dataset: Dataset) -> Iterator[Finding]:
 def _balance(dataset: Dataset) -> Iterator[Finding]:
     sizes = Counter(dataset.classes[image.label] for image in dataset.images).most_common()
     (most, high), (least, low) = sizes[0], sizes[-1]
+    rare = _of_classes(dataset, lambda name: name == least)
     listed = f"{high} images of “{most}”, {low} of “{least}”."
     if high > MAX_IMBALANCE * low:
         yield Finding(
             "warning",
             f"Very uneven classes: {listed} The model will favour the large class: add images to the small one, or "
-            "switch on class weights.",
+            "balance the classes when you train.",
+            rare,
+            "balance",
         )
     elif high > 3 * low:
-        yield Finding("note", f"The classes are uneven: {listed} Class weights can make up for it.")
+        text = f"The classes are uneven: {listed} Balancing the classes when you train can make up for it."
+        yield Finding("note", text, rare, "balance")
+    elif high > MILD_IMBALANCE * low:
+        yield Finding("good", f"The classes differ in size, but not much: {listed}", rare)
     else:
         yield Finding("good", "The classes are of similar size.")
 
@@ -85,10 +97,10 @@ def _exact_duplicates(dataset: Dataset) -> Iterator[Finding]:
     if mixed:
         examples = _listed([" = ".join(image.source_name for image in group[:2]) for group in mixed])
         text = f"{counted(len(mixed), 'image lies', 'images lie')} in more than one class: {examples}."
-        yield Finding("warning", text)
+        yield Finding("warning", text, tuple(image for group in mixed for image in group))
     if copies:
         text = f"{counted(copies, 'image is an exact copy', 'images are exact copies')} of another."
-        yield Finding("note", text)
+        yield Finding("note", text, tuple(image for group in groups for image in group), "remove_duplicates")
     elif len(dataset.images) > 1:
         yield Finding("good", "No duplicates.")
 
@@ -97,19 +109,30 @@ def _near_duplicates(dataset: Dataset) -> Iterator[Finding]:
     if pairs := _near(dataset):
         examples = _listed([f"{first.source_name} ≈ {second.source_name}" for first, second in pairs])
         text = f"{counted(len(pairs), 'pair of images looks', 'pairs of images look')} alike: {examples}."
-        yield Finding("note", text)
+        yield Finding("note", text, tuple(image for pair in pairs for image in pair))
 
 
 def _leaks(dataset: Dataset) -> Iterator[Finding]:
     """Images in training that are also in validation or test, where they make the result look too good."""
-    exact = sum(_crosses(group) for group in _by_pixels(dataset))
-    near = sum(_crosses(pair) for pair in _near(dataset))
+    copies = [group for group in _by_pixels(dataset) if _crosses(group)]
+    alike = [pair for pair in _near(dataset) if _crosses(pair)]
+    exact, near = len(copies), len(alike)
     if exact:
         text = f"{counted(exact, 'image is', 'images are')} in training and in validation or test as well"
-        yield Finding("warning", f"{text}: the results will look better than they are. Remove the copies.")
+        yield Finding(
+            "warning",
+            f"{text}: the results will look better than they are. Remove the copies.",
+            tuple(image for group in copies for image in group),
+            "remove_duplicates",
+        )
     if near:
         text = f"{counted(near, 'training image looks', 'training images look')} like one in validation or test"
-        yield Finding("warning" if dataset.given_splits else "note", f"{text}: results may look too good.")
+        yield Finding(
+            "warning" if dataset.given_splits else "note",
+            f"{text}: results may look too good.",
+            tuple(image for pair in alike for image in pair),
+            "divide_again",
+        )
     if not exact and not near:
         yield Finding("good", "No image is in more than one part of the split.")
 
@@ -123,16 +146,16 @@ def _skipped(dataset: Dataset) -> Iterator[Finding]:
 
 
 def _small_images(dataset: Dataset) -> Iterator[Finding]:
-    if small := sum(min(image.width, image.height) < SMALL_SIDE for image in dataset.images):
-        text = f"{counted(small, 'image is', 'images are')} smaller than {SMALL_SIDE} pixels"
-        level: Level = "warning" if small > len(dataset.images) / 10 else "note"
-        yield Finding(level, f"{text}, so little can be seen in them.")
+    if small := tuple(image for image in dataset.images if min(image.width, image.height) < SMALL_SIDE):
+        text = f"{counted(len(small), 'image is', 'images are')} smaller than {SMALL_SIDE} pixels"
+        level: Level = "warning" if len(small) > len(dataset.images) / 10 else "note"
+        yield Finding(level, f"{text}, so little can be seen in them.", small)
 
 
 def _names(dataset: Dataset) -> Iterator[Finding]:
     for names in clashing_names(dataset.classes):
         text = f"Classes that differ in capital letters alone: {' and '.join(names)}. Are they the same?"
-        yield Finding("warning", text)
+        yield Finding("warning", text, _of_classes(dataset, frozenset(names).__contains__))
 
 
 _CHECKS: Final[tuple[Callable[[Dataset], Iterator[Finding]], ...]] = (
@@ -146,6 +169,10 @@ _CHECKS: Final[tuple[Callable[[Dataset], Iterator[Finding]], ...]] = (
     _small_images,
     _names,
 )
+
+
+def _of_classes(dataset: Dataset, wanted: Callable[[str], bool]) -> tuple[ImageRecord, ...]:
+    return tuple(image for image in dataset.images if wanted(dataset.classes[image.label]))
 
 
 def _by_pixels(dataset: Dataset) -> list[list[ImageRecord]]:

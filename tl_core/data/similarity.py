@@ -57,6 +57,21 @@ def near_pairs(hashes: Sequence[str]) -> list[tuple[int, int]]:
     return sorted(pairs)
 
 
+def near_hashes(hashes: Sequence[str], others: Sequence[str]) -> list[tuple[int, int]]:
+    """Index pairs ``(i, j)`` of a hash and one of ``others`` that are as near as `near_pairs` wants them."""
+    left, right = _as_words(hashes), _as_words(others)
+    first, second = _bits(left).astype(np.int32), _bits(right).astype(np.int32)
+    step = max(1, _BLOCK // max(1, len(right)))
+    pairs: list[tuple[int, int]] = []
+    for start in range(0, len(left), step):
+        distances = _bits(left[start : start + step, None] ^ right[None])
+        counts = first[start : start + step, None]
+        near = (distances <= NEAR_BITS) & (distances <= NEAR_SHARE / 2 * (counts + second[None]))
+        rows, columns = np.nonzero(near & (np.minimum(counts, second[None]) >= _TELLING))
+        pairs += zip((start + rows).tolist(), columns.tolist(), strict=True)
+    return pairs
+
+
 def groups_of(size: int, pairs: Iterable[tuple[int, int]]) -> list[list[int]]:
     """Partition ``range(size)`` so that the two ends of every pair share a group (union-find)."""
     parent = list(range(size))

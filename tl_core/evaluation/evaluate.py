@@ -17,14 +17,14 @@ from sklearn.metrics import (
     top_k_accuracy_score,
 )
 
-from tl_core.data.dataset import SPLITS, Dataset, ImageRecord, load_dataset
+from tl_core.data.dataset import SPLITS, Dataset, ImageRecord
 from tl_core.errors import ConfigError, DataError, NotEnoughDataError
 from tl_core.features.cache import open_cache
 from tl_core.features.images import open_images
 from tl_core.machine.pool import KeyedLocks
 from tl_core.machine.progress import UNATTENDED, TaskContext
 from tl_core.models.probabilities import Probabilities
-from tl_core.runs import RunRecord, load_run
+from tl_core.runs import RunRecord, dataset_of, load_run
 from tl_core.runs.evaluations import evaluation_file, model_digest, read_probabilities, save_probabilities
 
 Labels = npt.NDArray[np.int64]
@@ -83,7 +83,8 @@ def evaluate_run(
         DataError: the dataset has no such images, or a class that the model does not have.
         StoppedError: a stop was requested.
     """
-    run, dataset = load_run(run_path), load_dataset(dataset_path)
+    run = load_run(run_path)
+    dataset = dataset_of(run, dataset_path)
     rows = _rows(dataset, split)
     labels = _labels(run, dataset)[rows]
     made_from = {"model_sha256": model_digest(run), "dataset_fingerprint": dataset.fingerprint}

@@ -17,10 +17,9 @@ from typing import Any, Final, TypeAlias, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from tl_core.data.dataset import load_dataset
 from tl_core.data.normalise import read_image, resize_image
 from tl_core.features.openvino_runtime import convert, import_openvino
-from tl_core.runs import RunRecord
+from tl_core.runs import RunRecord, dataset_of
 
 CALIBRATION_IMAGES: Final = 100
 
@@ -48,7 +47,7 @@ class Source:
 
     def calibration(self) -> npt.NDArray[np.uint8]:
         """Training images ``(n, size, size, 3)``, for the ranges of whole numbers."""
-        dataset = load_dataset(self.run.dataset_path)
+        dataset = dataset_of(self.run)
         paths = [dataset.path_of(image) for image in spread(dataset.of_split("train"), CALIBRATION_IMAGES)]
         return np.stack([resize_image(read_image(path), int(self.model.input_shape[1])) for path in paths])
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from tl_core.backbones.registry import BACKBONES
 from tl_core.config import flatten
 from tl_core.config.validation import from_mapping
-from tl_core.data.dataset import SPLITS, Dataset, ImageRecord, load_dataset
+from tl_core.data.dataset import SPLITS, Dataset, ImageRecord
 from tl_core.data.normalise import read_image, resize_image
 from tl_core.errors import (
     ConfigError,
@@ -37,7 +37,7 @@ from tl_core.figures.still_curves import still_curves
 from tl_core.imported_models.check.manifest import LABELS, MANIFEST, Manifest
 from tl_core.inference.calibration import Calibration, apply_temperature, load_calibration
 from tl_core.machine.progress import UNATTENDED, TaskContext
-from tl_core.runs import RunRecord, load_run, read_events
+from tl_core.runs import RunRecord, dataset_of, load_run, read_events
 from tl_core.runs.progress import trained_config
 from tl_core.runs.store import now
 from tl_core.storage.files import read_json, replacing, write_json
@@ -140,7 +140,7 @@ class _Material:
 
 def _material(run: RunRecord, form: ExportFormat) -> _Material:
     try:
-        dataset = load_dataset(run.dataset_path)
+        dataset = dataset_of(run)
     except DatasetNotFoundError as error:
         raise DatasetNotFoundError(
             f"The dataset “{run.dataset_name}” of this run was deleted, so there are no validation images to "

@@ -2,12 +2,16 @@
 
 An entry is a folder ``<kind>-<sha256 of the key>`` with one ``.npy`` file per array and ``entry.json``. It is
 made in a hidden folder and renamed when complete, so a reader meets a whole entry or none.
+
+Rows that have names, one per image, are kept in several such entries of one key (`DiskCache.get_or_make_rows`). A
+dataset of which ten images are new then costs ten rows, whatever their order, labels and splits have become.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import hashlib
 import json
 import logging
@@ -16,7 +20,7 @@ import os
 import secrets
 import shutil
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -32,6 +36,9 @@ from tl_core.storage.workspace import Workspace, gigabytes_from_environment
 logger = logging.getLogger(__name__)
 
 Array = npt.NDArray[Any]
+Places = npt.NDArray[np.int64]
+Place = tuple[int, int]
+"""Which entry holds a row, and where."""
 Key = Mapping[str, Any]
 """What an entry was made from, in plain values; another value anywhere is another entry."""
 
@@ -40,6 +47,7 @@ _VERSION: Final = 1
 _DISK_SHARE: Final = 2  # times the size of a new entry that must be free on the disk: the training writes, too
 _MAKING: Final = ".making-"
 _ENTRY_FILE: Final = "entry.json"
+_NAMES_FILE: Final = "names.json"  # of an entry whose rows have names
 _WHOLE: Final = 16 << 20  # bytes; larger files are checked by samples
 _SAMPLE: Final = 64 << 10
 
@@ -55,6 +63,39 @@ class ArraySpec:
     def bytes(self) -> int:
         """Size of the values."""
         return math.prod(self.shape) * np.dtype(self.dtype).itemsize
+
+
+class Gathered:
+    """Rows of several arrays as one array, read when they are asked for."""
+
+    def __init__(self, parts: Sequence[Array], part: Places, place: Places) -> None:
+        self._parts = tuple(parts)
+        self._part = part  # (n,) which array holds the row
+        self._place = place  # (n,) where in it
+        self.dtype = parts[0].dtype
+        self.shape = (len(part), *parts[0].shape[1:])
+        self.ndim = len(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        """Size of the values."""
+        return int(math.prod(self.shape)) * int(self.dtype.itemsize)
+
+    def __len__(self) -> int:
+        return len(self._part)
+
+    def __getitem__(self, rows: Any) -> Array:
+        part, place = self._part[rows], self._place[rows]
+        if part.ndim == 0:
+            return np.asarray(self._parts[int(part)][int(place)])
+        found = np.empty((len(part), *self.shape[1:]), self.dtype)
+        for number in np.unique(part):
+            at = np.flatnonzero(part == number)
+            found[at] = self._parts[number][place[at]]
+        return found
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        return self[np.arange(len(self))].astype(dtype or self.dtype, copy=False)
 
 
 class DiskCache:
@@ -84,6 +125,66 @@ class DiskCache:
             return None
         return self.open(kind, key)
 
+    def get_or_make_rows(
+        self,
+        kind: str,
+        key: Key,
+        names: Sequence[str],
+        specs: Sequence[ArraySpec],
+        fill: Callable[[Sequence[Array], Places], None],
+    ) -> list[Any] | None:
+        """Rows with names, those that are kept and those that ``fill`` makes now.
+
+        Args:
+            names: of each row, by what it was made from; rows of one name are equal.
+            specs: of one row.
+            fill: ``fill(arrays, places)`` writes the row of ``names[places[i]]`` into row ``i`` of each array.
+
+        Returns:
+            For each spec what ``array[rows]`` and ``len`` work with; None where the new rows do not fit.
+        """
+        kept, where = self.kept_rows(kind, key, names)
+        if missing := first_places(names, where):
+            new = [names[place] for place in missing]
+            places = np.array(missing, np.int64)
+            if not self.fits(room := [ArraySpec((len(new), *spec.shape), spec.dtype) for spec in specs]):
+                return None
+            try:
+                with self.making(kind, key, room, new) as arrays:
+                    fill(arrays, places)
+            except WorkspaceError as error:
+                logger.warning("The work goes on without the cache: %s", error)
+                return None
+            made = self._open(self._part_path(kind, key, new))
+            return None if made is None else gathered(kept, where, names, (new, made))
+        return gathered(kept, where, names)
+
+    def open_rows(self, kind: str, key: Key, names: Sequence[str]) -> list[Any] | None:
+        """The rows of these names where all of them are kept."""
+        kept, where = self.kept_rows(kind, key, names)
+        return None if first_places(names, where) else gathered(kept, where, names)
+
+    def kept_rows(self, kind: str, key: Key, names: Sequence[str]) -> tuple[list[list[Array]], dict[str, Place]]:
+        """The entries that hold any of these rows, and where each of those lies: for `gathered`."""
+        kept: list[list[Array]] = []
+        where: dict[str, Place] = {}
+        left = set(names)
+        for path in sorted(self._parts(kind, key), key=lambda part: len(_names_in(part)), reverse=True):
+            rows = _names_in(path)
+            found = left & rows.keys()
+            if found and (arrays := self._open(path)) is not None:
+                where |= {name: (len(kept), rows[name]) for name in found}
+                kept.append(arrays)
+                left -= found
+        return kept, where
+
+    def holds_rows(self, kind: str, key: Key, names: Sequence[str]) -> bool:
+        """Whether all rows of these names are kept; whether they are whole shows when they are opened."""
+        left = set(names)
+        for path in self._parts(kind, key):
+            left -= _names_in(path).keys()
+        return not left
+
     def fits(self, specs: Sequence[ArraySpec]) -> bool:
         """Whether an entry of these arrays can be made: within the limit, and with as much disk space left over.
 
@@ -100,7 +201,9 @@ class DiskCache:
 
     def open(self, kind: str, key: Key) -> list[Array] | None:
         """The arrays of an entry, memory-mapped and read-only, or None; a damaged entry is removed."""
-        path = self._path(kind, key)
+        return self._open(self._path(kind, key))
+
+    def _open(self, path: Path) -> list[Array] | None:
         if not path.is_dir():
             return None
         try:
@@ -118,12 +221,16 @@ class DiskCache:
         return self._path(kind, key).name
 
     def holds(self, name: str) -> bool:
-        """Whether there is an entry of this name; whether it is whole shows when it is opened."""
-        return (self._folder / name / _ENTRY_FILE).is_file()
+        """Whether there is an entry of this name, or rows of it; whether it is whole shows when it is opened."""
+        return (self._folder / name / _ENTRY_FILE).is_file() or any(self._folder.glob(f"{name}-*/{_ENTRY_FILE}"))
 
     @contextlib.contextmanager
-    def making(self, kind: str, key: Key, specs: Sequence[ArraySpec]) -> Iterator[list[Array]]:
+    def making(
+        self, kind: str, key: Key, specs: Sequence[ArraySpec], names: Sequence[str] = ()
+    ) -> Iterator[list[Array]]:
         """Yield writable arrays; they become the entry when the block ends, and are dropped if it raises.
+
+        With ``names`` their rows become some of the named rows of the key.
 
         ``entry.json`` has what they were made from, and the check sums by which damage shows.
 
@@ -142,8 +249,10 @@ class DiskCache:
             for array in arrays:
                 array.flush()  # type: ignore[attr-defined]  # a memmap
             sums = [_check_sum(temporary / _file_name(index)) for index in range(len(arrays))]
+            if names:
+                write_json(temporary / _NAMES_FILE, list(names))
             write_json(temporary / _ENTRY_FILE, {"key": dict(key), "check_sums": sums})
-            _move(temporary, self._path(kind, key))
+            _move(temporary, self._part_path(kind, key, names) if names else self._path(kind, key))
         except OSError as error:
             raise WorkspaceError(
                 f"The cache in the workspace cannot be written ({error.strerror}): free some disk space, or allow "
@@ -164,6 +273,13 @@ class DiskCache:
     def _path(self, kind: str, key: Key) -> Path:
         text = json.dumps({"version": _VERSION, **key}, sort_keys=True)
         return self._folder / f"{kind}-{hashlib.sha256(text.encode()).hexdigest()}"
+
+    def _part_path(self, kind: str, key: Key, names: Sequence[str]) -> Path:
+        digest = hashlib.sha256("\n".join(names).encode()).hexdigest()
+        return self._folder / f"{self._path(kind, key).name}-{digest}"
+
+    def _parts(self, kind: str, key: Key) -> list[Path]:
+        return [path.parent for path in self._folder.glob(f"{self._path(kind, key).name}-*/{_ENTRY_FILE}")]
 
     def _entries(self) -> list[Path]:
         if not self._folder.is_dir():
@@ -204,6 +320,42 @@ def open_cache(workspace: Workspace) -> DiskCache:
         ConfigError: ``TL_CACHE_GB`` is no number of at least 0.
     """
     return DiskCache(workspace.cache, gigabytes_from_environment("TL_CACHE_GB", DEFAULT_LIMIT_GB))
+
+
+def first_places(names: Sequence[str], known: Container[str]) -> list[int]:
+    """Where each name that is not known stands first."""
+    first: dict[str, int] = {}
+    for place, name in enumerate(names):
+        if name not in known:
+            first.setdefault(name, place)
+    return list(first.values())
+
+
+def gathered(
+    kept: Sequence[Sequence[Array]],
+    where: Mapping[str, Place],
+    names: Sequence[str],
+    made: tuple[Sequence[str], Sequence[Array]] | None = None,
+) -> list[Any]:
+    """The rows of these names, from the entries that hold them and from what was ``made`` now (its names, arrays)."""
+    entries, places = list(kept), dict(where)
+    if made is not None:
+        places |= {name: (len(entries), row) for row, name in enumerate(made[0])}
+        entries.append(made[1])
+    part = np.array([places[name][0] for name in names], np.int64)
+    place = np.array([places[name][1] for name in names], np.int64)
+    columns = list(zip(*entries, strict=True))
+    whole = len(entries) == 1 and len(columns[0][0]) == len(place) and bool(np.all(place == np.arange(len(place))))
+    return [column[0] if whole else Gathered(column, part, place) for column in columns]
+
+
+@functools.lru_cache(maxsize=64)
+def _names_in(path: Path) -> dict[str, int]:
+    """The names of the rows of an entry; its folder's name stands for them, so they are read once."""
+    try:
+        return {name: row for row, name in enumerate(read_json(path / _NAMES_FILE))}
+    except (OSError, WorkspaceError):
+        return {}  # removed just now, or damaged: its rows are made again
 
 
 def _file_name(index: int) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tl_core.errors import StoppedError
-from tl_core.features.cache import ArraySpec, DiskCache, Key
+from tl_core.features.cache import ArraySpec, DiskCache, Key, first_places, gathered
 from tl_core.features.compiled import Network
 from tl_core.features.images import STOPPED, ImageRows
 from tl_core.features.prefetch import prefetched
@@ -41,6 +41,7 @@ class FeatureJob:
     key: Key
     plain: int  # how many of the first rows are taken as they are
     augment: Callable[[Images], Images] | None = None
+    names: tuple[str, ...] = ()  # of the rows, where each depends on its image alone: then they are cached one by one
 
     @property
     def specs(self) -> list[ArraySpec]:
@@ -55,7 +56,7 @@ def compute_features(
     batch_size: int,
     progress: Progress,
     should_stop: ShouldStop,
-) -> list[Array] | None:
+) -> list[Any] | None:
     """The trunk's outputs for all rows: from the cache, or computed and cached.
 
     Args:
@@ -63,38 +64,61 @@ def compute_features(
         batch_size: images at once.
 
     Returns:
-        One array per cut tensor, ``(len(run.rows), ...)``; None where they fit neither on the disk nor in memory.
+        One array (or what reads like one, `Gathered`) per cut tensor, ``(len(run.rows), ...)``; None where they fit
+        neither on the disk nor in memory.
 
     Raises:
         StoppedError: ``should_stop`` returned true.
     """
 
-    def fill(arrays: Sequence[Array]) -> None:
+    total = len(run.rows)
+
+    def fill(arrays: Sequence[Array], chosen: Rows | None = None) -> None:
         network = compile_trunk()
-        began, total = time.monotonic(), len(run.rows)
+        places = np.arange(total) if chosen is None else chosen
+        began, before = time.monotonic(), total - len(places)
         # Augmentation uses one core, the network both: done ahead in another thread, it fills the gaps.
-        with prefetched(_read(run, batch_size)) as batches:
+        with prefetched(_read(run, places, batch_size)) as batches:
             for start, end, images in batches:
                 if should_stop():
                     raise StoppedError(STOPPED)
                 for array, output in zip(arrays, network(images), strict=True):
                     array[start:end] = output
-                progress(end, total, end / (time.monotonic() - began))
+                progress(before + end, total, end / (time.monotonic() - began))
 
+    if run.names:
+        return _named_rows(cache, run, fill)
     if (cached := cache.get_or_make(FEATURES_KIND, run.key, run.specs, fill)) is not None:
         return cached
-    if sum(spec.bytes for spec in run.specs) > IN_MEMORY_BYTES:
+    return _in_memory(run.specs, fill)
+
+
+def _named_rows(cache: DiskCache, run: FeatureJob, fill: Callable[[Sequence[Array], Rows], None]) -> list[Any] | None:
+    cached = cache.get_or_make_rows(FEATURES_KIND, run.key, run.names, run.outputs, fill)
+    if cached is not None:
+        return cached
+    kept, where = cache.kept_rows(FEATURES_KIND, run.key, run.names)
+    places = np.array(first_places(run.names, where), np.int64)
+    made = _in_memory(
+        [ArraySpec((len(places), *output.shape), output.dtype) for output in run.outputs],
+        lambda arrays: fill(arrays, places),
+    )
+    return None if made is None else gathered(kept, where, run.names, ([run.names[at] for at in places], made))
+
+
+def _in_memory(specs: Sequence[ArraySpec], fill: Callable[[Sequence[Array]], None]) -> list[Array] | None:
+    if sum(spec.bytes for spec in specs) > IN_MEMORY_BYTES:
         return None
-    arrays = [np.empty(spec.shape, spec.dtype) for spec in run.specs]
+    arrays = [np.empty(spec.shape, spec.dtype) for spec in specs]
     fill(arrays)
     return arrays
 
 
-def _read(run: FeatureJob, length: int) -> Iterator[tuple[int, int, Images]]:
-    """Batches that do not mix plain and augmented rows."""
-    total = len(run.rows)
-    for first, last, augment in ((0, run.plain, None), (run.plain, total, run.augment)):
+def _read(run: FeatureJob, places: Rows, length: int) -> Iterator[tuple[int, int, Images]]:
+    """Batches of the chosen output rows that do not mix plain and augmented ones; ``places`` go up."""
+    total, plain = len(places), int(np.searchsorted(places, run.plain))
+    for first, last, augment in ((0, plain, None), (plain, total, run.augment)):
         for start in range(first, last, length):
             end = min(start + length, last)
-            images = run.images.read(run.rows[start:end])
+            images = run.images.read(run.rows[places[start:end]])
             yield start, end, images if augment is None else augment(images)

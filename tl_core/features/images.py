@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from tl_core.data.dataset import Dataset, ImageRecord
 from tl_core.data.normalise import read_image, resize_image
-from tl_core.features.cache import ArraySpec, DiskCache
+from tl_core.features.cache import ArraySpec, DiskCache, Gathered
 from tl_core.machine.progress import TaskContext
 
 Images = npt.NDArray[np.uint8]
@@ -25,9 +25,9 @@ STOPPED: Final = "Stopped before the first epoch was finished, so there is no mo
 
 
 class StoredImages:
-    """Images in one memory-mapped array."""
+    """Images in memory-mapped arrays."""
 
-    def __init__(self, array: Images) -> None:
+    def __init__(self, array: Images | Gathered) -> None:
         self._array = array
         self.size = int(array.shape[1])  # pixels, width and height
 
@@ -65,28 +65,33 @@ def open_images(cache: DiskCache, dataset: Dataset, size: int, task: TaskContext
         ImageError: a stored image is missing or damaged.
         StoppedError: a stop was requested.
     """
-    spec = ArraySpec((len(dataset.images), size, size, 3), "uint8")
 
-    def fill(arrays: Sequence[Images]) -> None:
-        total = len(dataset.images)
-        for start in range(0, total, _CHUNK):
-            with contextlib.closing(_decode(dataset, dataset.images[start : start + _CHUNK], size)) as images:
+    def fill(arrays: Sequence[Images], places: Rows) -> None:
+        total, before = len(dataset.images), len(dataset.images) - len(places)
+        for start in range(0, len(places), _CHUNK):
+            records = [dataset.images[place] for place in places[start : start + _CHUNK]]
+            with contextlib.closing(_decode(dataset, records, size)) as images:
                 for row, image in enumerate(images, start):
                     arrays[0][row] = image
                     task.stop_if_asked(STOPPED)
-            task.report(min(start + _CHUNK, total), total)
+            task.report(before + min(start + _CHUNK, len(places)), total)
 
-    arrays = cache.get_or_make("images", _key(dataset, size), [spec], fill)
+    spec = ArraySpec((size, size, 3), "uint8")
+    arrays = cache.get_or_make_rows("images", _key(size), _names(dataset), [spec], fill)
     return StoredImages(arrays[0]) if arrays else StreamedImages(dataset, size)
 
 
 def images_are_kept(cache: DiskCache, dataset: Dataset, size: int) -> bool:
     """Whether the images have been resized to this size before."""
-    return cache.holds(cache.name_of("images", _key(dataset, size)))
+    return cache.holds_rows("images", _key(size), _names(dataset))
 
 
-def _key(dataset: Dataset, size: int) -> dict[str, Any]:
-    return {"images": pixels_key(dataset.images), "size": size}
+def _key(size: int) -> dict[str, Any]:
+    return {"size": size}
+
+
+def _names(dataset: Dataset) -> list[str]:
+    return [image.pixels_sha256 for image in dataset.images]
 
 
 def pixels_key(images: Iterable[ImageRecord]) -> str:

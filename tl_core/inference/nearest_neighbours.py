@@ -6,7 +6,7 @@ without *where*. Two images are as alike as the cosine of the angle between thei
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -30,6 +30,7 @@ from tl_core.runs.evaluations import model_digest
 
 Features = npt.NDArray[np.float32]
 """``(images, channels)``, each row of length 1."""
+Rows = npt.NDArray[np.int64]
 
 KIND: Final = "pooled"  # of cache entries
 _BATCH: Final = 32
@@ -73,9 +74,9 @@ def cached_features(run_path: Path, dataset: Dataset) -> Features | None:
     run = load_run(run_path)
     if not run.has_model:
         return None
-    cache, key = open_cache(dataset.workspace), _key(run, dataset)
-    found = cache.open(KIND, key)
-    return found[0] if found else _held.find(cache.name_of(KIND, key))
+    cache, key = open_cache(dataset.workspace), _key(run)
+    found = cache.open_rows(KIND, key, _names(dataset))
+    return np.asarray(found[0]) if found else _held.find(_held_name(key, dataset))
 
 
 def feature_vectors(run_path: Path, dataset: Dataset, task: TaskContext = UNATTENDED) -> Features:
@@ -92,14 +93,17 @@ def feature_vectors(run_path: Path, dataset: Dataset, task: TaskContext = UNATTE
     classifier = split_classifier(load_stored(run))
     images = open_images(cache, dataset, classifier.image_size, task.without_progress())
     network = compile_network(_pooled(classifier), classifier.image_size, find_device("float32"), batch_size=_BATCH)
-    spec = ArraySpec((len(dataset.images), int(classifier.base.output_shape[-1])), "float32")
+    spec = ArraySpec((int(classifier.base.output_shape[-1]),), "float32")
 
-    key = _key(run, dataset)
-    if cached := cache.get_or_make(KIND, key, [spec], lambda arrays: _fill(arrays[0], network, images, task)):
-        return cached[0]
-    features = np.empty(spec.shape, np.float32)
-    _fill(features, network, images, task)
-    _held.put(cache.name_of(KIND, key), features)
+    def fill(arrays: Sequence[Features], places: Rows) -> None:
+        _fill(arrays[0], network, images, places, task)
+
+    key = _key(run)
+    if cached := cache.get_or_make_rows(KIND, key, _names(dataset), [spec], fill):
+        return np.asarray(cached[0])
+    features = np.empty((len(images), *spec.shape), np.float32)
+    _fill(features, network, images, np.arange(len(images)), task)
+    _held.put(_held_name(key, dataset), features)
     return features
 
 
@@ -111,18 +115,24 @@ def _pooled(classifier: Classifier) -> Callable[[tf.Tensor], list[tf.Tensor]]:
     return forward
 
 
-def _fill(array: npt.NDArray[Any], network: Network, images: ImageRows, task: TaskContext) -> None:
-    total = len(images)
-    for start in range(0, total, _BATCH):
+def _fill(array: npt.NDArray[Any], network: Network, images: ImageRows, places: Rows, task: TaskContext) -> None:
+    before = len(images) - len(places)
+    for start in range(0, len(places), _BATCH):
         task.stop_if_asked("The search for similar images was stopped.")
-        rows = np.arange(start, min(start + _BATCH, total))
-        values = network(images.read(rows))[0]
+        chosen = places[start : start + _BATCH]
+        values = network(images.read(chosen))[0]
         lengths = np.linalg.norm(values, axis=1, keepdims=True)
-        array[rows] = values / np.maximum(lengths, np.finfo(np.float32).tiny)
-        task.report(int(rows[-1]) + 1, total)
+        array[start : start + len(chosen)] = values / np.maximum(lengths, np.finfo(np.float32).tiny)
+        task.report(before + start + len(chosen), len(images))
 
 
-def _key(run: RunRecord, dataset: Dataset) -> Key:
-    # A fingerprint is the same for images in another order, and rows are told by their order.
-    model = run.model_sha256 or model_digest(run)
-    return {"model": model, "dataset": dataset.fingerprint, "images": pixels_key(dataset.images)}
+def _key(run: RunRecord) -> Key:
+    return {"model": run.model_sha256 or model_digest(run)}
+
+
+def _names(dataset: Dataset) -> list[str]:
+    return [image.pixels_sha256 for image in dataset.images]
+
+
+def _held_name(key: Key, dataset: Dataset) -> str:
+    return f"{key['model']} {pixels_key(dataset.images)}"

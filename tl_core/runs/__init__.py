@@ -10,6 +10,7 @@ from tl_core.runs.record import ACTIVE, Best, RunFolder, RunRecord, Status
 from tl_core.runs.store import (
     annotate_run,
     create_run,
+    dataset_of,
     delete_run,
     find_run,
     list_runs,
@@ -31,6 +32,7 @@ __all__ = [
     "Status",
     "annotate_run",
     "create_run",
+    "dataset_of",
     "delete_run",
     "find_run",
     "has_tags",

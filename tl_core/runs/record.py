@@ -102,6 +102,7 @@ class RunRecord:
     dataset_id: str
     dataset_name: str
     dataset_fingerprint: str
+    dataset_revision: int = 1  # which one it learns from; before datasets could be changed there was one
     classes: tuple[str, ...]  # in the order of the model's outputs
     split_counts: dict[str, int]  # images per split
     created: str  # ISO 8601, UTC

@@ -14,12 +14,13 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import psutil
 
 from tl_core.config import TrainingConfig
 from tl_core.config.phases import extended
+from tl_core.data.dataset import Dataset, load_dataset
 from tl_core.errors import ConfigError, RunNotFoundError, StoppedError, TransferLearningError, WorkspaceError
 from tl_core.runs.annotations import MAX_NAME_LENGTH, changed_annotations, read_annotations
 from tl_core.runs.node_report import GONE_AFTER, report_of
@@ -43,9 +44,6 @@ from tl_core.storage.quota import require_within_quota
 from tl_core.storage.repository import Repository
 from tl_core.storage.schemas import ANNOTATIONS, RUN
 from tl_core.storage.workspace import Workspace, is_id, new_id
-
-if TYPE_CHECKING:
-    from tl_core.data import Dataset
 
 UNEXPECTED: Final = "The training ended because of an unexpected error; the details are in the run's log."
 _GONE: Final = "This run no longer exists; choose one from the list of runs."
@@ -85,6 +83,7 @@ def create_run(workspace: Workspace, config: TrainingConfig, dataset: Dataset, n
         dataset_id=dataset.id,
         dataset_name=dataset.name,
         dataset_fingerprint=dataset.fingerprint,
+        dataset_revision=dataset.revision,
         classes=dataset.classes,
         split_counts=dict(split_counts),
         created=now(),
@@ -128,6 +127,21 @@ def _read(path: Path) -> RunRecord:
         return RunRecord(path=path, **{**known, **parsed})
     except (TypeError, KeyError, ConfigError) as error:
         raise WorkspaceError(f"The record of the run {path.name} is damaged and cannot be read.") from error
+
+
+def dataset_of(run: RunRecord, path: Path | None = None) -> Dataset:
+    """The images of a run as they were when it was made, whatever has become of the dataset since.
+
+    Args:
+        path: the folder of a dataset; one that is not the run's own is given as it is now.
+
+    Raises:
+        DatasetNotFoundError: the dataset was deleted.
+        DataError: it is damaged.
+    """
+    if path is not None and path.name != run.dataset_id:
+        return load_dataset(path)
+    return load_dataset(path or run.dataset_path, run.dataset_revision)
 
 
 def find_run(workspace: Workspace, run_id: str) -> RunRecord:

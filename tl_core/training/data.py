@@ -133,6 +133,8 @@ class _PhaseBuilder:
             key=self._key(part),
             plain=len(part.plain),
             augment=self._augmenter() if len(part.changed) else None,
+            # Random views come from one stream of numbers for all images, so they are known together alone.
+            names=() if len(part.changed) else self._names(part),
         )
         arrays = compute_features(
             setup.cache,
@@ -152,8 +154,6 @@ class _PhaseBuilder:
         setup, device = self._setup, self._setup.device
         precision = "float32" if part.exact and device.fast_features else device.trunk_precision
         key: dict[str, Any] = {
-            "dataset": setup.dataset.fingerprint,
-            "images": [setup.dataset.images[row].pixels_sha256[:16] for row in part.plain],
             "backbone": setup.backbone,
             "weights": self._fingerprint,
             "size": setup.images.size,
@@ -161,8 +161,12 @@ class _PhaseBuilder:
             "precision": [device.kind, device.dtype_policy, precision],
         }
         if len(part.changed):
+            key |= {"dataset": setup.dataset.fingerprint, "images": [name[:16] for name in self._names(part)]}
             key |= {"views": setup.views, "seed": setup.seed, "augmentation": setup.augmentation.to_dict()}
         return key
+
+    def _names(self, part: _Part) -> tuple[str, ...]:
+        return tuple(self._setup.dataset.images[row].pixels_sha256 for row in part.plain)
 
     @functools.cached_property
     def _fingerprint(self) -> str:

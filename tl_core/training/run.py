@@ -25,7 +25,7 @@ from tl_core.errors import (
 )
 from tl_core.features.images import STOPPED
 from tl_core.models.classifier import freeze_layers
-from tl_core.runs import Best, EventLog, RunFolder, load_run, update_run
+from tl_core.runs import Best, EventLog, RunFolder, dataset_of, load_run, update_run
 from tl_core.runs.heartbeat import Heartbeat
 from tl_core.runs.recovery import remove_half_written, reserve_disk, write_with_reserve
 from tl_core.runs.store import ending_of, now, this_process
@@ -214,7 +214,8 @@ class _Training:
 
     def _set_up(self) -> None:
         config, folder, log = self.config, self.folder, self.log
-        setup = set_up_training(config, self.dataset_path, folder.workspace, log, self.should_stop)
+        dataset = dataset_of(load_run(folder.path), self.dataset_path)
+        setup = set_up_training(config, dataset, folder.workspace, log, self.should_stop)
         self._setup = setup
         update_run(folder.path, device=setup.device.text)
         classifier = setup.classifier

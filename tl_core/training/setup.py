@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -14,7 +13,7 @@ import numpy.typing as npt
 from tl_core.backbones.build import build_backbone
 from tl_core.backbones.pool import acquire_backbone
 from tl_core.config import AugmentationConfig, TrainingConfig
-from tl_core.data.dataset import Dataset, load_dataset
+from tl_core.data.dataset import Dataset
 from tl_core.errors import NotEnoughDataError, StoppedError
 from tl_core.features.cache import DiskCache, open_cache
 from tl_core.features.images import STOPPED, ImageRows, open_images
@@ -63,7 +62,7 @@ class TrainingSetup:
 
 def set_up_training(
     config: TrainingConfig,
-    dataset_path: Path,
+    dataset: Dataset,
     workspace: Workspace,
     log: EventLogger,
     should_stop: Callable[[], bool],
@@ -75,7 +74,6 @@ def set_up_training(
         StoppedError: ``should_stop`` returned true.
     """
     log.begin(PREPARE, "Preparing the backbone")
-    dataset = load_dataset(dataset_path)
     for split, share in (("train", "training"), ("validation", "validation")):
         if not dataset.of_split(split):
             raise NotEnoughDataError(

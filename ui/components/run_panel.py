@@ -13,14 +13,13 @@ from tl_core.backbones.registry import BACKBONES, get_backbone
 from tl_core.backbones.weights import weights_status
 from tl_core.config import TrainingConfig
 from tl_core.config.presets import DEFAULT_PRESET, PRESETS
-from tl_core.data import load_dataset
 from tl_core.errors import RunNotFoundError, TransferLearningError
 from tl_core.evaluation.headline import headline
 from tl_core.figures.history import History
 from tl_core.jobs import Job, manager
 from tl_core.machine.hardware import current_load
 from tl_core.planning.time_left import TimeLeft, planned_seconds, time_left
-from tl_core.runs import RunProgress, RunRecord, find_run
+from tl_core.runs import RunProgress, RunRecord, dataset_of, find_run
 from tl_core.runs.heartbeat import GIVEN_UP_AFTER, silent_seconds
 from tl_core.runs.progress import planned_end
 from tl_core.runs.record import CHECKPOINT_FILE
@@ -141,7 +140,7 @@ def planned_of(run_id: str, config: str, _run: RunRecord, _workspace: Workspace)
     """Planned seconds by phase, of a run with this configuration; empty where its images or backbone are gone."""
     del run_id, config  # stand for the run, which goes on with another plan
     try:
-        return planned_seconds(_run.config, load_dataset(_run.dataset_path), _workspace)
+        return planned_seconds(_run.config, dataset_of(_run), _workspace)
     except TransferLearningError:
         return {}
 
@@ -242,7 +241,7 @@ def _end_card(workspace: Workspace, run: RunRecord, feed: Feed, key: str, *, min
 
 def _how_good(run: RunRecord, progress: RunProgress) -> None:
     try:
-        found = headline(run, load_dataset(run.dataset_path))
+        found = headline(run, dataset_of(run))
     except TransferLearningError:  # its images were deleted
         found = None
     if found is None:

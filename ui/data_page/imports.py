@@ -60,7 +60,7 @@ def take_outcome() -> str | None:
     if task.state == "stopped":
         st.toast("The import was cancelled; nothing of it was kept.")
     else:
-        st.toast(f"{plain(task.title)} is here.", icon=":material/check_circle:")
+        st.toast(f"Imported {plain(task.title)}.", icon=":material/check_circle:")
     return task.result
 
 

@@ -8,6 +8,8 @@ from typing import Final
 import streamlit as st
 
 from tl_core.data import Dataset, delete_dataset, find_dataset, rename_dataset
+from tl_core.data.editing import delete_class, merge_classes
+from tl_core.data.imports.class_names import MAX_CLASS_NAME
 from tl_core.errors import DatasetNotFoundError, TransferLearningError
 from tl_core.storage.format import count
 from tl_core.storage.ownership import is_mine
@@ -15,6 +17,7 @@ from tl_core.storage.workspace import Workspace
 from ui.components.confirm import confirm
 from ui.components.markdown import plain
 from ui.components.pickers import dataset_labels, pick
+from ui.data_page.edits import act
 from ui.shell.errors import error_boundary
 from ui.state.current import choose_dataset as choose_everywhere
 from ui.state.current import remembered
@@ -79,6 +82,8 @@ def show_managing(workspace: Workspace, dataset: Dataset) -> None:
         if st.form_submit_button("Rename"):
             rename_dataset(workspace, dataset.id, name)
             st.rerun()
+    with st.popover("Classes", icon=":material/label:", key=f"classes-{dataset.id}-{dataset.revision}"):
+        _classes(workspace, dataset)
     confirm(
         "Delete",
         ":material/delete:",
@@ -92,6 +97,42 @@ def show_managing(workspace: Workspace, dataset: Dataset) -> None:
     )
 
 
+def _classes(workspace: Workspace, dataset: Dataset) -> None:
+    """Rename, merge and delete classes."""
+    key = f"classes-{dataset.id}-{dataset.revision}"
+    old = st.multiselect(
+        "Classes to change", dataset.classes, key=f"{key}-old", placeholder="One, or several to merge"
+    )
+    new = st.text_input(
+        "New name of the class",
+        old[0] if len(old) == 1 else "",
+        max_chars=MAX_CLASS_NAME,
+        key=f"{key}-new-{'-'.join(old)}",
+        help="The name of another class makes one of the two.",
+    ).strip()
+    merging = len(old) > 1 or (new in dataset.classes and [new] != old)
+    with st.container(horizontal=True):
+        st.button(
+            "Merge" if merging else "Rename",
+            key=f"{key}-do",
+            type="primary",
+            disabled=not old or not new or old == [new],
+            on_click=act,
+            args=(lambda: merge_classes(workspace, dataset.id, old, new),),
+        )
+        st.button(
+            "Delete the class",
+            key=f"{key}-delete",
+            icon=":material/delete:",
+            disabled=len(old) != 1,
+            help="Takes the class and its images out. Undo brings them back.",
+            on_click=act,
+            args=(lambda: delete_class(workspace, dataset.id, old[0]),),
+        )
+
+
 def _delete(workspace: Workspace, dataset_id: str) -> None:
+    name = find_dataset(workspace, dataset_id).name
     delete_dataset(workspace, dataset_id)
+    st.toast(f"{plain(name)} was deleted.", icon=":material/delete:")
     st.query_params.pop("dataset", None)

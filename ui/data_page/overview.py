@@ -7,17 +7,28 @@ from typing import Final
 
 import streamlit as st
 
-from tl_core.data import SPLITS, Dataset, health_report
+from tl_core.data import SPLITS, Dataset, Finding, health_report
+from tl_core.data.editing import divide_again, remove_duplicates
 from tl_core.figures.class_counts import class_counts_figure, describe_class_counts
 from tl_core.figures.palette import SPLIT_TITLES
 from tl_core.storage.format import count, moment
+from tl_core.storage.ownership import is_mine
+from tl_core.storage.workspace import Workspace
 from ui.components.charts import INK, chart
 from ui.components.markdown import plain
+from ui.data_page.edits import act
+from ui.data_page.gallery import show_images_of
+from ui.shell.navigation import TRAIN, go_to
+from ui.state.training_draft import draft
 
 _SIGNS: Final = {
     "good": ":green[:material/check_circle:]",
     "note": ":blue[:material/info:]",
     "warning": ":orange[:material/warning:]",
+}
+_MENDS: Final = {
+    "divide_again": ("Divide again", ":material/call_split:", divide_again),
+    "remove_duplicates": ("Remove the copies", ":material/layers_clear:", remove_duplicates),
 }
 _MEANINGS: Final = {
     "train": "Images the model learns from.",
@@ -26,7 +37,7 @@ _MEANINGS: Final = {
 }
 
 
-def show_overview(dataset: Dataset) -> None:
+def show_overview(workspace: Workspace, dataset: Dataset) -> None:
     """Draw the summary, the health report and the chart of the classes."""
     totals = Counter(record.split for record in dataset.images)
     figures = (
@@ -48,9 +59,33 @@ def show_overview(dataset: Dataset) -> None:
         chart(figure, describe_class_counts(counts), f"counts-{dataset.id}", displayModeBar=False)
     with right:
         st.header("Health", anchor=False)
-        for finding in health_report(dataset):
-            st.markdown(f"{_SIGNS[finding.level]} {plain(finding.text)}")
+        mine = is_mine(workspace, dataset.path)
+        for place, finding in enumerate(health_report(dataset)):
+            _finding(workspace, dataset, finding, f"health-{dataset.id}-{dataset.revision}-{place}", mine)
         _skipped(dataset)
+
+
+def _finding(workspace: Workspace, dataset: Dataset, finding: Finding, key: str, mine: bool) -> None:
+    """One line of the report; where it speaks of images it is a button that shows them below."""
+    text = f"{_SIGNS[finding.level]} {plain(finding.text)}"
+    if not finding.images:
+        st.markdown(text)
+        return
+    st.button(
+        text,
+        key=key,
+        type="tertiary",
+        help="Show these images below",
+        on_click=show_images_of,
+        args=(dataset, finding),
+    )
+    if finding.mend == "balance":
+        if st.button("Train with balanced classes", key=f"{key}-mend", icon=":material/balance:"):
+            draft().update({"class_weights": True})
+            go_to(TRAIN, dataset=dataset.id)
+    elif finding.mend is not None and mine:
+        label, icon, mend = _MENDS[finding.mend]
+        st.button(label, key=f"{key}-mend", icon=icon, on_click=act, args=(lambda: mend(workspace, dataset.id),))
 
 
 def _sizes(dataset: Dataset) -> str:

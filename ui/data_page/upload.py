@@ -11,6 +11,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from tl_core.data import (
     SAMPLES,
+    SPLITS,
     Dataset,
     Sample,
     SplitConfig,
@@ -19,8 +20,10 @@ from tl_core.data import (
     import_uploads,
     import_zip,
 )
+from tl_core.data.editing import add_images
 from tl_core.data.imports.archive import LIMITS
 from tl_core.data.imports.sources import data_root, list_folders, resolve_folder
+from tl_core.figures.palette import SPLIT_TITLES
 from tl_core.machine.progress import TaskContext
 from tl_core.storage.format import count
 from tl_core.storage.workspace import Workspace
@@ -32,6 +35,7 @@ from ui.shell.access.endpoints import release_uploads, upload_limit
 MAX_CLASSES: Final = 30  # one row each; for more use a folder or a zip
 _UPLOADS: Final = "uploads_generation"  # in the session: counts up to empty the upload fields after an import
 
+_ADDED: Final = "added-files"  # key of the field of `add_to_dataset`
 
 ButtonType = Literal["primary", "secondary"]
 
@@ -55,6 +59,35 @@ def upload_images(workspace: Workspace, *, primary: bool) -> None:
             _folder(workspace, root, kind)
 
 
+def add_to_dataset(workspace: Workspace, dataset: Dataset) -> None:
+    """Draw the field that adds images to one class, old or new, of a dataset that is there."""
+    generation = st.session_state.get(_UPLOADS, 0)
+    left, right = st.columns([1, 2])
+    label = left.selectbox(
+        "Class of the images",
+        dataset.classes,
+        index=None,
+        accept_new_options=True,
+        placeholder="Choose one, or type a new one",
+        key=f"add-class-{dataset.id}-{generation}",
+    )
+    split = left.selectbox(
+        "Part of the images",
+        [None, *SPLITS],
+        format_func=lambda name: SPLIT_TITLES[name] if name else "Training; of a new class some are kept aside",
+        key=f"add-split-{dataset.id}-{generation}",
+    )
+    with right:
+        files = image_uploader(f"Images of {label or 'the class'}", f"{_ADDED}-{generation}")
+    if st.button("Add them", key=f"add-{dataset.id}", type="primary", disabled=not (label and files)) and label:
+        images: list[tuple[str, bytes | BinaryIO]] = [(file.name, file) for file in files]
+
+        def work(task: TaskContext) -> Dataset:
+            return add_images(workspace, dataset.id, {label: images}, split=split, task=task)[0]
+
+        _begin(workspace, f"{count(len(files), 'image')} of {label}", work)
+
+
 def _begin(workspace: Workspace, title: str, work: Callable[[TaskContext], Dataset]) -> None:
     remember_import(start_import(workspace, title, work))
     release_uploads(_uploaded())  # the import has what it needs; the fields are drawn again, empty
@@ -67,6 +100,7 @@ def _uploaded() -> Iterator[UploadedFile]:
     generation = st.session_state.get(_UPLOADS, 0)
     if file := st.session_state.get(f"zip-{generation}"):
         yield file
+    yield from st.session_state.get(f"{_ADDED}-{generation}") or ()
     for number in range(st.session_state.get("class_rows", 0)):
         yield from st.session_state.get(f"class-files-{number}-{generation}") or ()
 
@@ -120,7 +154,7 @@ def _class_by_class(workspace: Workspace, kind: ButtonType) -> None:
     ready = sum(bool(files) for files in images.values()) >= 2
     if not ready:
         st.caption(
-            "Name at least two classes and add images to each. Ten images per class are few, fifty are good. "
+            "Name at least two classes and add images to each. 10 per class is the minimum, 50 is good. "
             f"At most {upload_limit() / 1e6:,.0f} MB together."
         )
     if st.button("Import", key="import-uploads", type=kind, disabled=not ready):

@@ -8,9 +8,8 @@ from typing import Final
 
 import streamlit as st
 
-from tl_core.data import load_dataset
 from tl_core.errors import DataError
-from tl_core.runs import RunRecord
+from tl_core.runs import RunRecord, dataset_of
 from tl_core.storage.workspace import Workspace
 from ui.components.pictures import Picture
 from ui.components.prediction.answers import Asked
@@ -82,7 +81,7 @@ def take_pictures(way: str, workspace: Workspace, asked: Asked, *, key: str, epo
 def _test_image(workspace: Workspace, run: RunRecord, key: str) -> None:
     """A button that takes one image of the dataset at random."""
     try:
-        dataset = load_dataset(workspace.datasets / run.dataset_id)
+        dataset = dataset_of(run, workspace.datasets / run.dataset_id)
     except DataError:
         return  # the dataset was deleted since; pictures of one's own still work
     images = dataset.of_split("test") or dataset.of_split("validation")  # a training image would flatter the model

@@ -21,6 +21,7 @@ class FakeDataset:
     id: str = "pets-" + "0" * 32
     name: str = "Pets"
     fingerprint: str = "f" * 64
+    revision: int = 1
     classes: tuple[str, ...] = ("cat", "dog")
     per_class: dict[str, dict[str, int]] = field(
         default_factory=lambda: {"cat": {"train": 6, "validation": 2}, "dog": {"train": 5, "validation": 2}}

@@ -195,8 +195,9 @@ def test_choosing_another_dataset_changes_the_link(workspace, dataset):
 def test_the_summary_has_chart_and_health(dataset):
     at = open_data()
     assert len(at.get("plotly_chart")) == 1
+    shown = texts(at) + "".join(button.label for button in at.button)  # those that speak of images are buttons
     for finding in health_report(dataset):
-        assert finding.text.split(" ")[0] in texts(at)
+        assert finding.text.split(" ")[0] in shown
 
 
 def test_what_was_left_out_is_listed_with_the_reason(workspace):
@@ -250,9 +251,81 @@ def test_the_gallery_has_pages(workspace):
     )
     at = open_data()
     (box,) = [box for box in at.selectbox if box.label == "Class"]
-    checked(box.set_value(box.options.index("many")).run())
+    assert box.options == ["All classes", "few", "many"]
+    assert "84 images." in texts(at)
+    checked(box.set_value(1).run())
     assert len(at.get("pagination")) == 1
-    assert "80 images of this class." in texts(at)
+    assert "80 images." in texts(at)
+
+
+def test_images_are_selected_moved_to_another_class_and_the_move_is_undone(workspace, dataset):
+    at = open_data()
+    chosen = dataset.images[:2]
+    for record in chosen:
+        (box,) = [box for box in at.checkbox if box.label == f"Select {record.source_name}"]
+        checked(box.check().run())
+    assert "**2 images selected**" in texts(at)
+    (box,) = [box for box in at.selectbox if box.label == "Move to class"]
+    checked(box.set_value("dog").run())
+    press(at, "Move")
+    (moved,) = list_datasets(workspace)
+    where = {record.source_name: moved.classes[record.label] for record in moved.images}
+    assert {where[record.source_name] for record in chosen} == {"dog"}
+    assert "Moved 2 images to dog" in texts(at)
+    assert "selected" not in texts(at)
+    press(at, "Undo")
+    assert list_datasets(workspace)[0].images == dataset.images
+    press(at, "Redo")
+    assert list_datasets(workspace)[0].images == moved.images
+
+
+def test_a_change_that_is_refused_is_a_sentence_and_changes_nothing(workspace, dataset):
+    at = open_data()
+    (split,) = [box for box in at.radio if box.label == "Part"]
+    checked(split.set_value("validation").run())
+    press(at, "Select all")
+    press(at, "Remove")
+    assert "No image would be left to validate with" in at.error[0].value
+    assert list_datasets(workspace)[0].images == dataset.images
+
+
+def test_a_line_of_the_health_report_shows_the_images_it_speaks_of_and_mends_them(workspace):
+    images = {
+        name: [(f"{name}{n}.png", picture(100 * place + n)) for n in range(12)] for place, name in enumerate("ab")
+    }
+    images["a"] += [("twin.png", picture(3)), ("other.png", picture(4))]
+    import_uploads(workspace, images, "Twins")
+    at = open_data()
+    (line,) = [button for button in at.button if "exact copies of another" in button.label]
+    checked(line.click().run())
+    assert "4 images." in texts(at)
+    press(at, "Remove the copies")
+    (single,) = list_datasets(workspace)
+    assert len(single.images) == 24
+    assert "Removed 2 exact copies" in texts(at)
+
+
+def test_images_are_added_to_a_dataset_that_is_there(workspace, dataset):
+    at = open_data()
+    (box,) = [box for box in at.selectbox if box.label == "Class of the images"]
+    checked(box.set_value("dog").run())
+    at.file_uploader(key="added-files-0").upload("new.png", picture(900))
+    checked(at.run())
+    press(at, "Add them")
+    wait_for_import(at, workspace)
+    (larger,) = list_datasets(workspace)
+    assert (larger.id, larger.revision, len(larger.images)) == (dataset.id, 2, len(dataset.images) + 1)
+
+
+def test_classes_are_renamed_and_merged(workspace, dataset):
+    at = open_data()
+    (old,) = [box for box in at.multiselect if box.label == "Classes to change"]
+    checked(old.set_value(["dog"]).run())
+    (new,) = [box for box in at.text_input if box.label == "New name of the class"]
+    checked(new.set_value("hound").run())
+    (button,) = [button for button in at.button if (button.key or "").endswith("-do")]
+    checked(button.click().run())
+    assert list_datasets(workspace)[0].classes == ("cat", "hound")
 
 
 def test_train_on_these_images_leads_to_the_form(dataset):

@@ -19,6 +19,7 @@ from tl_core.data.dataset import (
     IMAGES,
     Dataset,
     ImageRecord,
+    Revision,
     SkippedFile,
     fingerprint_of,
     load_dataset,
@@ -41,6 +42,9 @@ MIN_IMAGES: Final = 2  # usable images in each class
 MAX_STORED_BYTES: Final = 1_000_000  # rarely exceeded by a JPEG with a short side of 640 pixels
 MAX_BAD_SHARE: Final = 0.2  # of the pictures; with more, something is wrong with the whole collection
 DEFAULT_SPLIT: Final = SplitConfig()
+Uploads = Mapping[str, Sequence[tuple[str, bytes | BinaryIO]]]
+"""Class name -> pairs of file name and content."""
+
 STOPPED: Final = "The import was stopped; nothing of it was kept."
 
 
@@ -73,7 +77,7 @@ def import_zip(
 
 def import_uploads(
     workspace: Workspace,
-    images: Mapping[str, Sequence[tuple[str, bytes | BinaryIO]]],
+    images: Uploads,
     name: str,
     split: SplitConfig = DEFAULT_SPLIT,
     task: TaskContext = UNATTENDED,
@@ -82,13 +86,7 @@ def import_uploads(
 
     See `import_layout` for what is raised.
     """
-    labels = label_names(images)
-    files = [
-        LabelledFile(_uploaded(labels[folder], file_name, content), labels[folder], None)
-        for folder, uploads in images.items()
-        for file_name, content in uploads
-    ]
-    layout = Layout(tuple(files), (), given_splits=False)
+    layout = Layout(tuple(uploaded_files(images)), (), given_splits=False)
     return import_layout(workspace, layout, name, "uploaded images", split, task)
 
 
@@ -118,7 +116,8 @@ def import_layout(
         StoppedError: a stop was requested.
     """
     name = valid_name(name)
-    classes = tuple(sorted({file.class_name for file in layout.files}, key=_natural))
+    origin = f"{origin}, {layout.note}" if layout.note else origin
+    classes = tuple(sorted({file.class_name for file in layout.files}, key=natural_key))
     if len(classes) < MIN_CLASSES:
         found = f"only one class, “{classes[0]}”" if classes else "no class"
         raise NotEnoughDataError(
@@ -127,12 +126,13 @@ def import_layout(
     # To have free: twice the size of the pictures, as far as it survives the shrinking.
     room = 2 * sum(min(file.file.size, MAX_STORED_BYTES) for file in layout.files)
     with building(workspace, room) as folder:
-        images, bad = _store_all(folder, classes, layout.files, task)
+        images, bad = store_images(folder, classes, layout.files, task)
         _require_enough(classes, images, bad)
         records = sorted(
-            assign_splits(classes, images, split), key=lambda image: (image.label, _natural(image.source_name))
+            assign_splits(classes, images, split), key=lambda image: (image.label, natural_key(image.source_name))
         )
         task.stop_if_asked(STOPPED)
+        created = datetime.now(UTC).isoformat(timespec="milliseconds")
         write_manifest(
             Dataset(
                 id=folder.name,
@@ -143,17 +143,31 @@ def import_layout(
                 skipped=(*layout.skipped, *bad),
                 fingerprint=fingerprint_of(classes, records),
                 source=origin,
-                created=datetime.now(UTC).isoformat(timespec="milliseconds"),
+                created=created,
                 given_splits=layout.given_splits,
+                revisions=(Revision(1, None, f"Imported from {origin}", created, workspace.person),),
             )
         )
         return load_dataset(folder.rename(workspace.datasets / new_id(name)))  # visible in one step
 
 
-def _store_all(
+def store_images(
     folder: Path, classes: Sequence[str], files: Sequence[LabelledFile], task: TaskContext
 ) -> tuple[list[ImageRecord], list[SkippedFile]]:
-    """Normalise and write every picture; no more than a few per thread are in memory at any time."""
+    """Normalise and write every picture; no more than a few per thread are in memory at any time.
+
+    Args:
+        folder: of the dataset.
+        classes: names of the labels.
+        files: not yet read.
+        task: gets the number of pictures done and their total; checked for a stop between pictures.
+
+    Returns:
+        The images, and the files that are none.
+
+    Raises:
+        StoppedError: a stop was requested.
+    """
     labels = {name: label for label, name in enumerate(classes)}
     images: list[ImageRecord] = []
     bad: list[SkippedFile] = []
@@ -191,6 +205,16 @@ def _store(folder: Path, labels: Mapping[str, int], labelled: LabelledFile) -> I
     )
 
 
+def uploaded_files(uploads: Uploads) -> list[LabelledFile]:
+    """Uploads class by class as files to import; equal names after cleaning are one class."""
+    labels = label_names(uploads)
+    return [
+        LabelledFile(_uploaded(labels[folder], file_name, content), labels[folder], None)
+        for folder, files in uploads.items()
+        for file_name, content in files
+    ]
+
+
 def _uploaded(folder: str, name: str, content: bytes | BinaryIO) -> SourceFile:
     if isinstance(content, bytes):
         return SourceFile((folder, name), len(content), lambda: content)
@@ -221,7 +245,7 @@ def _require_enough(classes: Sequence[str], images: Sequence[ImageRecord], bad: 
             )
 
 
-def _natural(text: str) -> tuple[str | int, ...]:
+def natural_key(text: str) -> tuple[str | int, ...]:
     """Sort key in which 2 comes before 10."""
     pieces = re.split(r"(\d+)", text)
     return tuple(int(piece) if piece.isdecimal() else piece for piece in pieces)

@@ -1,26 +1,44 @@
 """The class and the split of a file, from the folders that it is in.
 
-Understood are ``class/…`` and ``train/class/…`` beside ``validation/class/…`` and ``test/class/…``, each
-inside any number of single top folders. Folders within a class folder are part of the class.
+Understood are ``class/…``; ``train/class/…`` beside ``validation/class/…`` and ``test/class/…``; ``class/train/…``;
+each inside any number of single top folders. Folders within a class folder are part of the class. Splits are known
+by a word in their name: ``training_set``, ``1_train``, ``dev``. Without class folders a table or the names of the
+files tell the class (`tl_core.data.imports.file_labels`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from tl_core.data.dataset import SkippedFile
-from tl_core.data.imports.class_names import label_names
+from tl_core.data.imports.class_names import clashing_names, clean_file_name, label_names
 from tl_core.data.imports.file_kinds import is_archive_name, is_junk, is_picture_name
+from tl_core.data.imports.file_labels import is_table_name, labels_from_names, labels_from_tables
 from tl_core.data.imports.sources import SourceFile
 from tl_core.errors import NotEnoughDataError
 
-SPLIT_FOLDERS: Final = {
+SPLIT_WORDS: Final = {
     **dict.fromkeys(("train", "training"), "train"),
-    **dict.fromkeys(("valid", "validation", "val"), "validation"),
+    **dict.fromkeys(("valid", "validation", "val", "dev", "eval", "evaluation"), "validation"),
     **dict.fromkeys(("test", "testing"), "test"),
 }
+_FILLERS: Final = frozenset(
+    {"set", "data", "dataset", "images", "imgs", "image", "pictures", "photos"}
+    | {"split", "part", "subset", "folder", "files"}
+)
+_JOINED = re.compile(rf"({'|'.join(SPLIT_WORDS)})(?:{'|'.join(sorted(_FILLERS))})")
+
+
+def split_of(folder: str) -> str | None:
+    """The split that the name of a folder means, such as test of ``Test set`` and of ``test1``; None for others."""
+    words = [word for word in re.findall(r"[^\W\d_]+", folder.casefold()) if word not in _FILLERS]
+    if len(words) != 1:
+        return None
+    joined = _JOINED.fullmatch(words[0])
+    return SPLIT_WORDS.get(joined[1] if joined else words[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,44 +57,157 @@ class Layout:
     files: tuple[LabelledFile, ...]
     skipped: tuple[SkippedFile, ...]
     given_splits: bool
+    note: str = ""  # how the classes were understood, where it was not by their folders
 
 
 def understand_layout(files: Sequence[SourceFile], skipped: Sequence[SkippedFile] = ()) -> Layout:
     """Find the class and the split of every picture; ``skipped`` were left out before.
 
     Raises:
-        NotEnoughDataError: there is no picture, or no class folder.
+        NotEnoughDataError: there is no picture, nothing tells the classes, or it is not clear what the folders are.
     """
-    pictures, left_out = [], list(skipped)
-    for file in files:
-        if is_junk(file.parts):
-            continue
-        if is_picture_name(file.parts[-1]):
-            pictures.append(file)
-        else:
-            kind = "an archive within the archive" if is_archive_name(file.parts[-1]) else "no image"
-            left_out.append(SkippedFile(file.shown_name, f"It is {kind}."))
+    files = [file for file in files if not is_junk(file.parts)]
+    pictures = [file for file in files if is_picture_name(file.parts[-1])]
+    tables = [file for file in files if is_table_name(file.parts[-1])]
+    left_out = [
+        *skipped,
+        *(
+            SkippedFile(file.shown_name, f"It is {_kind(file)}.")
+            for file in files
+            if not is_picture_name(file.parts[-1])
+        ),
+    ]
     if not pictures:
         raise NotEnoughDataError(
             "There are no images in it: bring one folder per class with JPEG, PNG, WebP, BMP or GIF images."
         )
     depth = _top_folders(pictures)
     given = _has_splits(pictures, depth)
+    if not given and _classes_are_few(pictures, depth):
+        if told := _told_by_files(pictures, tables, depth):
+            return replace(told, skipped=(*left_out, *told.skipped))
+        _require_no_splits(pictures, depth)
+    if not given:
+        _require_clear(pictures, depth)
+    within = not given and _splits_within(pictures, depth)
     found: list[tuple[SourceFile, str, str | None]] = []
     for file in pictures:
         folders = file.parts[depth:-1]
-        split = SPLIT_FOLDERS.get(folders[0].casefold()) if given and folders else None
+        split = split_of(folders[0]) if given and folders else None
         if given and split is None:
             left_out.append(SkippedFile(file.shown_name, "It lies outside the train, validation and test folders."))
         elif len(folders) <= given:
             left_out.append(SkippedFile(file.shown_name, "It lies in no class folder."))
         else:
-            found.append((file, folders[given], split))
+            found.append((file, folders[given], split_of(folders[1]) if within else split))
     if not found:
-        raise NotEnoughDataError("The images lie in no class folders: make one folder per class, named as the class.")
+        raise NotEnoughDataError(_NO_CLASSES)
+    return Layout(tuple(_labelled(found)), tuple(left_out), given or within)
+
+
+_NO_CLASSES: Final = "The images lie in no class folders: make one folder per class, named as the class."
+
+
+def _kind(file: SourceFile) -> str:
+    return "an archive within the archive" if is_archive_name(file.parts[-1]) else "no image"
+
+
+def _labelled(found: Sequence[tuple[SourceFile, str, str | None]]) -> list[LabelledFile]:
+    """Files with their labels; a class that one split spells with other capital letters is the same class."""
     labels = label_names(folder for _, folder, _ in found)
-    labelled = tuple(LabelledFile(file, labels[folder], split) for file, folder, split in found)
-    return Layout(labelled, tuple(left_out), given)
+    splits: dict[str, set[str | None]] = {}
+    for _, folder, split in found:
+        splits.setdefault(labels[folder], set()).add(split)
+    same: dict[str, str] = {}
+    for names in clashing_names(splits):
+        if sum(len(splits[name]) for name in names) == len(set().union(*(splits[name] for name in names))):
+            first = next((name for name in names if "train" in splits[name]), names[0])
+            same |= dict.fromkeys(names, first)
+    return [LabelledFile(file, same.get(labels[folder], labels[folder]), split) for file, folder, split in found]
+
+
+def _told_by_files(pictures: Sequence[SourceFile], tables: Sequence[SourceFile], depth: int) -> Layout | None:
+    """The layout where a table or the names of the files tell the classes, and folders at most the split."""
+    splits = {file: split_of(file.parts[depth]) if len(file.parts) > depth + 1 else None for file in pictures}
+    how = "a table beside the images"
+    labels: Mapping[SourceFile, str] | None = labels_from_tables(tables, pictures)
+    if labels is None:
+        how = "the names of the files"
+        # What is kept for a test often has no labels; the images to train on tell whether names are classes.
+        labels = labels_from_names(pictures) or labels_from_names(_to_train_on(pictures, splits))
+    if labels is None or len(set(labels.values())) < 2:
+        return None
+    labels = {**labels, **_same_pattern(pictures, labels)}
+    given = len({splits[file] for file in labels}) > 1 and None not in {splits[file] for file in labels}
+    found = [(file, labels[file], splits[file] if given else None) for file in pictures if file in labels]
+    without = [
+        SkippedFile(file.shown_name, "It has no label: neither a class folder nor its name tells its class.")
+        for file in pictures
+        if file not in labels
+    ]
+    return Layout(tuple(_labelled(found)), tuple(without), given, f"classes from {how}")
+
+
+def _to_train_on(pictures: Sequence[SourceFile], splits: Mapping[SourceFile, str | None]) -> list[SourceFile]:
+    return [file for file in pictures if splits[file] == "train"]
+
+
+def _same_pattern(pictures: Sequence[SourceFile], labels: Mapping[SourceFile, str]) -> dict[SourceFile, str]:
+    """Further files whose names begin with a class that is known: ``cat.7.jpg`` in a small validation folder."""
+    known = set(labels.values())
+    others = [file for file in pictures if file not in labels]
+    stems = {file: re.split(r"[\s._-]", file.parts[-1])[0] for file in others}
+    return {file: stem for file, stem in stems.items() if stem in known}
+
+
+def _tops(pictures: Sequence[SourceFile], depth: int) -> dict[str, set[str]]:
+    """Each folder at this depth, and the folders in it that hold pictures."""
+    tops: dict[str, set[str]] = {}
+    for file in pictures:
+        if len(file.parts) > depth + 1:
+            inner = tops.setdefault(file.parts[depth], set())
+            inner |= {file.parts[depth + 1].casefold().strip()} if len(file.parts) > depth + 2 else set()
+    return tops
+
+
+def _classes_are_few(pictures: Sequence[SourceFile], depth: int) -> bool:
+    """Whether the folders are no classes: there is one at most, or all are splits without folders in them."""
+    tops = _tops(pictures, depth)
+    return len(tops) < 2 or all(split_of(name) and not inner for name, inner in tops.items())
+
+
+def _require_no_splits(pictures: Sequence[SourceFile], depth: int) -> None:
+    tops = _tops(pictures, depth)
+    if len(tops) > 1:
+        names = " and ".join(f"“{clean_file_name(name)}”" for name in sorted(tops)[:3])
+        raise NotEnoughDataError(
+            f"The folders {names} are named as parts of a split, and nothing tells the classes of the images: "
+            "put one folder per class into each, named as the class."
+        )
+
+
+def _require_clear(pictures: Sequence[SourceFile], depth: int) -> None:
+    """Refuse folders that are taken for classes and hold the same folders, as splits do.
+
+    Raises:
+        NotEnoughDataError: nobody can say what they are.
+    """
+    tops = _tops(pictures, depth)
+    kinds = {frozenset(inner) for inner in tops.values()}
+    if len(tops) > 1 and len(kinds) == 1 and len(inner := next(iter(kinds))) > 1 and not all(map(split_of, inner)):
+        names = " and ".join(f"“{clean_file_name(name)}”" for name in sorted(tops)[:3])
+        raise NotEnoughDataError(
+            f"The folders {names} all hold the folders {', '.join(sorted(inner)[:4])}, so it is not clear which of "
+            "them are the classes: name the outer ones train, validation and test if they are a split, or put each "
+            "class into one folder."
+        )
+
+
+def _splits_within(pictures: Sequence[SourceFile], depth: int) -> bool:
+    """Whether each class folder is divided: ``cat/train/…`` beside ``cat/test/…``."""
+    inner = [file.parts[depth + 1] if len(file.parts) > depth + 2 else "" for file in pictures]
+    splits = {split_of(name) for name in inner}
+    return None not in splits and "train" in splits and len(splits) > 1
 
 
 def _top_folders(pictures: Sequence[SourceFile]) -> int:
@@ -99,6 +230,5 @@ def _has_splits(pictures: Sequence[SourceFile], depth: int) -> bool:
 
     A folder ``train`` among others may well be a class of vehicles.
     """
-    tops = {file.parts[depth].casefold() for file in pictures if len(file.parts) > depth + 2}
-    splits = {SPLIT_FOLDERS[name] for name in tops if name in SPLIT_FOLDERS}
-    return "train" in splits and len(splits) > 1
+    splits = {split_of(file.parts[depth]) for file in pictures if len(file.parts) > depth + 2}
+    return "train" in splits and len(splits - {None}) > 1

@@ -1,0 +1,157 @@
+"""What an audit finds in images whose faults are known."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data as photographs
+
+from tl_core.audit.features import FeatureSource
+from tl_core.audit.label_court import judge_labels
+from tl_core.audit.report import audit_dataset
+from tl_core.audit.shortcuts import find_shortcuts
+from tl_core.command_line import main
+from tl_core.data import import_folder, import_sample, import_uploads
+from tl_core.data.dataset import Dataset, fingerprint_of
+from tl_core.errors import StoppedError
+from tl_core.machine.progress import UNATTENDED, TaskContext
+from tl_core.storage.workspace import Workspace
+
+SWAPPED = 0.1  # of the labels of every split
+FOUND = 0.8  # of those, among as many suspects
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory):
+    return Workspace(tmp_path_factory.mktemp("audit") / "workspace").ensure()
+
+
+def part_of(dataset: Dataset, count: int) -> Dataset:
+    """As if only every so many images had been imported."""
+    images = dataset.images[:: max(1, len(dataset.images) // count)]
+    return replace(dataset, images=images, fingerprint=fingerprint_of(dataset.classes, images))
+
+
+def with_wrong_labels(dataset: Dataset, seed: int = 3) -> tuple[Dataset, set[int]]:
+    rng = np.random.default_rng(seed)
+    images = list(dataset.images)
+    wrong = {int(row) for row in rng.choice(len(images), round(SWAPPED * len(images)), replace=False)}
+    for row in wrong:
+        shift = int(rng.integers(1, len(dataset.classes)))
+        images[row] = replace(images[row], label=(images[row].label + shift) % len(dataset.classes))
+    return replace(dataset, images=tuple(images)), wrong
+
+
+@pytest.mark.parametrize(("sample", "count"), [("surfaces", 320), ("digits", 850)])
+def test_most_of_the_first_suspects_have_a_wrong_label(workspace, sample, count):
+    dataset = part_of(import_sample(workspace, sample), count)
+    changed, wrong = with_wrong_labels(dataset)
+    assert {changed.images[row].split for row in wrong} == {"train", "validation", "test"}
+    verdict = judge_labels(changed, FeatureSource(changed, UNATTENDED).read())
+    row_of = {record.file: row for row, record in enumerate(changed.images)}
+    first = [row_of[suspect.record.file] for suspect in verdict.suspects[: len(wrong)]]
+    assert len(set(first) & wrong) >= FOUND * len(wrong)
+    scores = [suspect.score for suspect in verdict.suspects]
+    assert scores == sorted(scores, reverse=True)
+    right = [s for s in verdict.suspects if row_of[s.record.file] in wrong]
+    truth = [dataset.classes[dataset.images[row_of[s.record.file]].label] for s in right]
+    assert np.mean([s.suggested == name for s, name in zip(right, truth, strict=True)]) >= FOUND
+
+
+PHOTOGRAPHS = ("astronaut", "coffee", "chelsea", "rocket", "camera", "coins", "moon", "page", "clock", "text")
+
+
+def encoded(image: Image.Image, **options) -> bytes:
+    file = io.BytesIO()
+    image.save(file, **({"format": "PNG"} | options))
+    return file.getvalue()
+
+
+@pytest.fixture(scope="module")
+def photos() -> dict[str, Image.Image]:
+    found = {}
+    for name in PHOTOGRAPHS:
+        pixels = getattr(photographs, name)()
+        image = Image.fromarray(pixels).convert("RGB").resize((300, 300))
+        found[name] = image
+    return found
+
+
+def test_turned_mirrored_and_cropped_copies_are_found_on_both_sides_of_the_split(workspace, photos, tmp_path):
+    changes = [
+        lambda image: image.transpose(Image.Transpose.FLIP_LEFT_RIGHT),
+        lambda image: image.transpose(Image.Transpose.ROTATE_90),
+        lambda image: image.crop((30, 30, 270, 270)),
+        lambda image: image.crop((0, 60, 240, 300)),
+        lambda image: image.resize((120, 120)),
+    ]
+
+    for place, (name, image) in enumerate(photos.items()):
+        label = "left" if place % 2 else "right"
+        for split, shown in (("train", image), ("valid", changes[place % len(changes)](image))):
+            folder = tmp_path / "photos" / split / label
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / f"{split}-{name}.png").write_bytes(encoded(shown))
+    found = audit_dataset(import_folder(workspace, tmp_path / "photos", "Twins"))
+    twins = {frozenset(record.source_name.rpartition("-")[2] for record in (p.first, p.second)) for p in found.leaks}
+    assert twins == {frozenset({f"{name}.png"}) for name in PHOTOGRAPHS}
+
+
+def noise(seed: int, brightness: float = 0.0, border: tuple[int, int, int] | None = None) -> bytes:
+    rng = np.random.default_rng(seed)
+    coarse = rng.integers(40, 200, (6, 6, 3)).astype(np.uint8)
+    pixels = np.asarray(Image.fromarray(coarse).resize((96, 96), Image.Resampling.BICUBIC), np.float32)
+    pixels = np.clip(pixels - pixels.mean() + 120 + brightness + rng.normal(0, 8, pixels.shape), 0, 255)
+    if border is not None:
+        framed = np.ones((96, 96, 1), bool)
+        framed[12:-12, 12:-12] = False
+        pixels = np.where(framed, np.array(border, np.float32), pixels)
+    return encoded(Image.fromarray(pixels.astype(np.uint8)))
+
+
+def shortcuts_of(workspace, images) -> dict[str, float]:
+    dataset = import_uploads(workspace, images, "Shortcut")
+    source = FeatureSource(dataset, UNATTENDED)
+    return {found.kind: found.accuracy for found in find_shortcuts(dataset, source)}
+
+
+def test_classes_that_brightness_or_a_border_tells_apart_are_told_and_others_are_not(workspace):
+    dark = {n: [(f"{i}.png", noise(100 * p + i, 50 * p)) for i in range(30)] for p, n in enumerate("ab")}
+    assert shortcuts_of(workspace, dark)["size_and_brightness"] >= 0.9
+    frames = {"a": (200, 60, 60), "b": (60, 60, 200)}
+    framed = {
+        name: [(f"{i}.png", noise(400 * (p + 1) + i, border=colour)) for i in range(30)]
+        for p, (name, colour) in enumerate(frames.items())
+    }
+    assert shortcuts_of(workspace, framed)["border"] >= 0.9
+    alike = {name: [(f"{i}.png", noise(2000 * (p + 1) + i)) for i in range(30)] for p, name in enumerate("ab")}
+    assert shortcuts_of(workspace, alike) == {}
+
+
+def test_the_command_line_prints_the_audit(workspace, monkeypatch, capsys):
+    monkeypatch.setenv("TL_WORKSPACE", str(workspace.root))
+    images = {n: [(f"{n}{i}.png", noise(300 * p + i, 60 * p)) for i in range(12)] for p, n in enumerate("ab")}
+    images["a"][3] = ("wrong.png", noise(399, 60))
+    dataset = import_uploads(workspace, images, "Shown")
+    assert main(["audit", dataset.id, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert set(found) == {"label_suspects", "look_alikes", "leaks", "shortcuts", "health"}
+    suspect = found["label_suspects"][0]
+    assert suspect["image"].endswith("wrong.png")
+    assert (suspect["label"], suspect["suggested"]) == ("a", "b")
+    assert {"kind", "accuracy", "chance"} == set(found["shortcuts"][0])
+    assert main(["audit", dataset.id]) == 0
+    assert "1 label is doubtful" in capsys.readouterr().out
+    assert main(["audit", "nothing-" + "0" * 32]) == 2
+
+
+def test_an_audit_can_be_stopped(workspace):
+    images = {n: [(f"{i}.png", noise(5000 * (p + 1) + i)) for i in range(4)] for p, n in enumerate("ab")}
+    dataset = import_uploads(workspace, images, "Stopped")
+    with pytest.raises(StoppedError):
+        audit_dataset(dataset, TaskContext(should_stop=lambda: True))

@@ -1,0 +1,82 @@
+"""All of an audit at once: suspects among the labels, look-alikes, leaks, shortcuts, health."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from tl_core.audit.features import FeatureSource
+from tl_core.audit.label_court import LabelSuspect, judge_labels
+from tl_core.audit.look_alikes import Pair, find_look_alikes
+from tl_core.audit.shortcuts import Shortcut, find_shortcuts
+from tl_core.data.dataset import Dataset
+from tl_core.data.health import Finding, health_report
+from tl_core.machine.progress import UNATTENDED, TaskContext
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """What was found in one revision of a dataset."""
+
+    dataset: Dataset
+    label_suspects: tuple[LabelSuspect, ...]  # most likely wrong first
+    agreement: float  # share of labels that the heads agree with
+    look_alikes: tuple[Pair, ...]
+    shortcuts: tuple[Shortcut, ...]
+    health: tuple[Finding, ...]
+
+    @property
+    def leaks(self) -> tuple[Pair, ...]:
+        """The look-alikes of which one is for training and the other is not."""
+        return tuple(pair for pair in self.look_alikes if pair.leaks)
+
+    def as_values(self) -> dict[str, Any]:
+        """The audit in plain values, images by their source names."""
+        return {
+            "label_suspects": [
+                {
+                    "image": suspect.record.source_name,
+                    "label": suspect.label,
+                    "suggested": suspect.suggested,
+                    "score": suspect.score,
+                    "split": suspect.record.split,
+                }
+                for suspect in self.label_suspects
+            ],
+            "look_alikes": [self._pair(pair) for pair in self.look_alikes],
+            "leaks": [self._pair(pair) for pair in self.leaks],
+            "shortcuts": [asdict(shortcut) for shortcut in self.shortcuts],
+            "health": [{"level": finding.level, "text": finding.text} for finding in self.health],
+        }
+
+    def _pair(self, pair: Pair) -> dict[str, Any]:
+        images = (pair.first, pair.second)
+        return {
+            "images": [record.source_name for record in images],
+            "labels": [self.dataset.classes[record.label] for record in images],
+            "splits": [record.split for record in images],
+            "kind": pair.kind,
+        }
+
+
+def audit_dataset(dataset: Dataset, task: TaskContext = UNATTENDED) -> Audit:
+    """Look for whatever is wrong with a dataset.
+
+    Args:
+        task: gets the progress of each step; checked for a stop.
+
+    Raises:
+        WeightsUnavailableError: the default backbone's weights are not here and cannot be downloaded.
+        StoppedError: a stop was requested.
+    """
+    source = FeatureSource(dataset, task)
+    features = source.read()
+    verdict = judge_labels(dataset, features, task)
+    return Audit(
+        dataset=dataset,
+        label_suspects=verdict.suspects,
+        agreement=verdict.accuracy,
+        look_alikes=find_look_alikes(dataset, features, source.images, task),
+        shortcuts=find_shortcuts(dataset, source, task),
+        health=health_report(dataset),
+    )

@@ -1,0 +1,164 @@
+"""``edit`` and ``audit``: a dataset is changed, and looked at."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from tl_core.command_line.verb import Output, argument, table
+from tl_core.data import SPLITS, Dataset, SplitConfig, find_dataset
+from tl_core.data.editing import (
+    add_images,
+    delete_class,
+    divide_again,
+    find_images,
+    merge_classes,
+    move_images,
+    remove_duplicates,
+    remove_images,
+    rename_class,
+)
+from tl_core.data.imports.file_kinds import is_picture_name
+from tl_core.data.imports.sources import folder_source
+from tl_core.data.revisions import redo, undo
+from tl_core.errors import ConfigError, DataError
+from tl_core.storage.format import count, moment
+from tl_core.storage.workspace import Workspace
+
+SHOWN: Final = 10  # lines of each kind that are printed as text
+
+EDITS: Final = (
+    argument("dataset", metavar="DATASET", help="id of a dataset, as `import` names it"),
+    argument("--move", nargs="+", metavar="IMAGE", help="move images (by source name) to --class, --split or both"),
+    argument("--remove", nargs="+", metavar="IMAGE", help="take images out; earlier revisions keep them"),
+    argument("--add", nargs="+", type=Path, metavar="PATH", help="add image files, or folders of them, to --class"),
+    argument("--class", dest="label", metavar="NAME", help="class for --move and --add; may be a new one"),
+    argument("--split", choices=SPLITS, help="split for --move and --add"),
+    argument("--rename-class", nargs=2, metavar=("OLD", "NEW"), help="rename a class; NEW may be one there is"),
+    argument("--merge-classes", nargs="+", metavar="NAME", help="make one class of several, named by --class"),
+    argument("--delete-class", metavar="NAME", help="take a class and its images out"),
+    argument("--divide-again", action="store_true", help="draw the split anew, look-alikes on one side"),
+    argument("--remove-duplicates", action="store_true", help="keep one of each group of exact copies in a class"),
+    argument("--undo", action="store_true", help="go back to the revision before"),
+    argument("--redo", action="store_true", help="go on to the revision that was undone"),
+)
+
+
+def edit(options: argparse.Namespace, workspace: Workspace, output: Output) -> int:
+    """Change a dataset in one or several steps, each of which is a revision; without any, list its revisions."""
+    dataset = find_dataset(workspace, options.dataset)
+    skipped: list[dict[str, str]] = []
+    for wanted, step in _STEPS.items():
+        if getattr(options, wanted):
+            dataset = step(workspace, dataset, options, output, skipped)
+    return output.result(
+        {
+            "dataset_id": dataset.id,
+            "dataset_dir": str(dataset.path),
+            "revision": dataset.revision,
+            "classes": list(dataset.classes),
+            "images": {name: len(dataset.of_split(name)) for name in SPLITS},
+            "skipped": skipped,
+            "revisions": [
+                {"number": found.number, "parent": found.parent, "what": found.what, "when": found.when}
+                for found in dataset.revisions
+            ],
+        },
+        [
+            f"{dataset.id}, revision {dataset.revision}: {count(len(dataset.images), 'image')}",
+            *table(
+                ["", "revision", "made from", "when", "what"],
+                [
+                    [
+                        "*" * (found.number == dataset.revision),
+                        found.number,
+                        found.parent or "-",
+                        moment(found.when),
+                        found.what,
+                    ]
+                    for found in dataset.revisions
+                ],
+            ),
+        ],
+    )
+
+
+Step = Callable[[Workspace, Dataset, argparse.Namespace, Output, list[dict[str, str]]], Dataset]
+
+
+def _move(workspace: Workspace, dataset: Dataset, options: argparse.Namespace, *_: Any) -> Dataset:
+    if options.label is None and options.split is None:
+        raise ConfigError("--move needs to know where to: name a class with --class, a split with --split, or both.")
+    images = find_images(dataset, options.move)
+    return move_images(workspace, dataset.id, images, to_class=options.label, to_split=options.split)
+
+
+def _add(
+    workspace: Workspace,
+    dataset: Dataset,
+    options: argparse.Namespace,
+    output: Output,
+    skipped: list[dict[str, str]],
+) -> Dataset:
+    if options.label is None:
+        raise ConfigError("--add needs to know the class of the images: name it with --class.")
+    files = [(name, content) for path in options.add for name, content in _files(path)]
+    dataset, bad = add_images(workspace, dataset.id, {options.label: files}, split=options.split, task=output.task)
+    for file in bad:
+        output.say(f"Skipped {file.name}: {file.reason}")
+        skipped.append({"name": file.name, "reason": file.reason})
+    return dataset
+
+
+def _files(path: Path) -> list[tuple[str, bytes]]:
+    if path.is_dir():
+        found = [file for file in folder_source(path).files if is_picture_name(file.parts[-1])]
+        return [("/".join(file.parts), file.read()) for file in found]
+    try:
+        return [(path.name, path.read_bytes())]
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}): name image files or folders of them.") from error
+
+
+_STEPS: Final[dict[str, Step]] = {
+    "undo": lambda workspace, dataset, *_: undo(workspace, dataset.id),
+    "redo": lambda workspace, dataset, *_: redo(workspace, dataset.id),
+    "move": _move,
+    "remove": lambda workspace, dataset, options, *_: remove_images(
+        workspace, dataset.id, find_images(dataset, options.remove)
+    ),
+    "add": _add,
+    "rename_class": lambda workspace, dataset, options, *_: rename_class(
+        workspace, dataset.id, *options.rename_class
+    ),
+    "merge_classes": lambda workspace, dataset, options, *_: merge_classes(
+        workspace, dataset.id, options.merge_classes, options.label or options.merge_classes[0]
+    ),
+    "delete_class": lambda workspace, dataset, options, *_: delete_class(workspace, dataset.id, options.delete_class),
+    "remove_duplicates": lambda workspace, dataset, *_: remove_duplicates(workspace, dataset.id),
+    "divide_again": lambda workspace, dataset, *_: divide_again(workspace, dataset.id, SplitConfig()),
+}
+
+
+def audit(options: argparse.Namespace, workspace: Workspace, output: Output) -> int:
+    """Look for wrong labels, look-alikes, leaks and shortcuts in a dataset."""
+    from tl_core.audit.report import audit_dataset  # TensorFlow, which a wrong id does without
+
+    found = audit_dataset(find_dataset(workspace, options.dataset), output.task)
+    suspects = [
+        [suspect.record.source_name, suspect.label, suspect.suggested, f"{suspect.score:.2f}"]
+        for suspect in found.label_suspects[:SHOWN]
+    ]
+    alike = [[pair.first.source_name, pair.second.source_name, pair.kind] for pair in found.look_alikes[:SHOWN]]
+    lines = [
+        f"{count(len(found.label_suspects), 'label is', 'labels are')} doubtful",
+        *(table(["image", "label", "looks like", "score"], suspects) if suspects else []),
+        f"{count(len(found.look_alikes), 'pair looks', 'pairs look')} alike, {len(found.leaks):,} of them on both "
+        "sides of the split",
+        *(table(["image", "image", "kind"], alike) if alike else []),
+        *(shortcut.text for shortcut in found.shortcuts),
+        *(f"{finding.level}: {finding.text}" for finding in found.health),
+    ]
+    return output.result(found.as_values(), lines)

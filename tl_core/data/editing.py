@@ -1,0 +1,285 @@
+"""Changing the images of a dataset: moving, removing and adding them; its classes; its split.
+
+Each function makes one revision (`tl_core.data.revisions`). Images are named by their records; a record that the
+dataset no longer has, because somebody else was faster, refuses the change.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+from typing import Final
+
+from tl_core.data.dataset import DATASETS, SPLITS, Dataset, ImageRecord, SkippedFile, load_dataset
+from tl_core.data.imports.building import require_room
+from tl_core.data.imports.class_names import clean_class_name
+from tl_core.data.imports.importing import (
+    MAX_STORED_BYTES,
+    STOPPED,
+    Uploads,
+    natural_key,
+    store_images,
+    uploaded_files,
+)
+from tl_core.data.revisions import change_dataset
+from tl_core.data.split import UNASSIGNED, SplitConfig, assign_splits
+from tl_core.errors import DataError, NotEnoughDataError
+from tl_core.machine.progress import UNATTENDED, TaskContext
+from tl_core.storage.format import count
+from tl_core.storage.quota import require_within_quota
+from tl_core.storage.workspace import Workspace
+
+MIN_CLASSES: Final = 2
+
+Named = tuple[ImageRecord, str]
+"""An image and the name of its class."""
+
+
+def move_images(
+    workspace: Workspace,
+    dataset_id: str,
+    images: Collection[ImageRecord],
+    *,
+    to_class: str | None = None,
+    to_split: str | None = None,
+) -> Dataset:
+    """Move images to another class, which may be a new one, to another split, or to both.
+
+    Raises:
+        DataError: an image is not there any more, the split is unknown, or a class would be left without images.
+        NotEnoughDataError: a class would have no image to train on, or none would be left to validate with.
+    """
+    if to_split is not None and to_split not in SPLITS:
+        raise DataError(f"There is no split “{to_split}”: name one of {', '.join(SPLITS)}.")
+    target = clean_class_name(to_class) if to_class is not None else None
+    where = " and ".join(filter(None, (target, to_split)))
+
+    def moved(dataset: Dataset) -> tuple[Dataset, str]:
+        chosen = _present(dataset, images)
+        named = [
+            (replace(record, split=to_split or record.split), target or name) if record in chosen else (record, name)
+            for record, name in _named(dataset)
+        ]
+        return _with_images(dataset, named), f"Moved {count(len(chosen), 'image')} to {where}"
+
+    return change_dataset(workspace, dataset_id, moved)
+
+
+def remove_images(workspace: Workspace, dataset_id: str, images: Collection[ImageRecord]) -> Dataset:
+    """Take images out; earlier revisions keep them. Raised is what `move_images` raises."""
+
+    def removed(dataset: Dataset) -> tuple[Dataset, str]:
+        chosen = _present(dataset, images)
+        named = [(record, name) for record, name in _named(dataset) if record not in chosen]
+        return _with_images(dataset, named), f"Removed {count(len(chosen), 'image')}"
+
+    return change_dataset(workspace, dataset_id, removed)
+
+
+def add_images(
+    workspace: Workspace,
+    dataset_id: str,
+    uploads: Uploads,
+    *,
+    split: str | None = None,
+    task: TaskContext = UNATTENDED,
+) -> tuple[Dataset, tuple[SkippedFile, ...]]:
+    """Add images to classes, which may be new ones: class name -> pairs of file name and content.
+
+    Args:
+        split: where they go; where it is None some of each new class are drawn for validation and test, as an import
+            does, and all others are for training.
+        task: gets the number of pictures done and their total; checked for a stop between pictures.
+
+    Returns:
+        The dataset, and the files that are no images; a picture that is in its class already is among them.
+
+    Raises:
+        DataError: no file can be used.
+        NotEnoughDataError: a class would have no image to train on.
+        WorkspaceError: the workspace cannot be written, has reached its quota, or the disk is too full.
+        StoppedError: a stop was requested.
+    """
+    files = uploaded_files(uploads)
+    path = DATASETS.require_mine(workspace, dataset_id)
+    load_dataset(path)
+    room = sum(min(file.file.size, MAX_STORED_BYTES) for file in files)
+    require_within_quota(workspace, room)
+    require_room(path, room)
+    names = sorted({file.class_name for file in files})
+    stored, bad = store_images(path, names, files, task)
+    task.stop_if_asked(STOPPED)
+    again: list[SkippedFile] = []
+
+    def added(dataset: Dataset) -> tuple[Dataset, str]:
+        known = {(record.pixels_sha256, name) for record, name in _named(dataset)}
+        fresh = [(record, names[record.label]) for record in stored]
+        again[:] = [
+            SkippedFile(record.source_name, f"The same image is in the class {name} already.")
+            for record, name in fresh
+            if (record.pixels_sha256, name) in known
+        ]
+        fresh = [(record, name) for record, name in fresh if (record.pixels_sha256, name) not in known]
+        if not fresh:
+            reason = [*bad, *again][0].reason if bad or again else "There are no files."
+            raise DataError(f"None of the {count(len(files), 'file')} was added: {reason}")
+        placed = _placed(fresh, split, set(dataset.classes))
+        what = f"Added {count(len(fresh), 'image')} to {', '.join(sorted({name for _, name in fresh}))}"
+        return _with_images(dataset, [*_named(dataset), *placed]), what
+
+    dataset = change_dataset(workspace, dataset_id, added)
+    return dataset, (*bad, *again)
+
+
+def rename_class(workspace: Workspace, dataset_id: str, old: str, new: str) -> Dataset:
+    """Rename a class; with the name of another one the two become one.
+
+    Raises:
+        DataError: there is no such class, or fewer than 2 would be left.
+    """
+    return merge_classes(workspace, dataset_id, [old], new)
+
+
+def merge_classes(workspace: Workspace, dataset_id: str, old: Collection[str], new: str) -> Dataset:
+    """Make one class of several. Raised is what `rename_class` raises."""
+    name = clean_class_name(new)
+
+    def merged(dataset: Dataset) -> tuple[Dataset, str]:
+        _require_classes(dataset, old)
+        named = [(record, name if found in old else found) for record, found in _named(dataset)]
+        joined = len({*old} | ({name} & set(dataset.classes))) > 1
+        shown = ", ".join(sorted(set(old) - {name}))
+        what = f"Merged {shown} into {name}" if joined else f"Renamed {shown} to {name}"
+        return _with_images(dataset, named), what
+
+    return change_dataset(workspace, dataset_id, merged)
+
+
+def delete_class(workspace: Workspace, dataset_id: str, name: str) -> Dataset:
+    """Take a class and its images out; earlier revisions keep them. Raised is what `rename_class` raises."""
+
+    def deleted(dataset: Dataset) -> tuple[Dataset, str]:
+        _require_classes(dataset, [name])
+        named = [(record, found) for record, found in _named(dataset) if found != name]
+        return _with_images(dataset, named), f"Deleted the class {name}"
+
+    return change_dataset(workspace, dataset_id, deleted)
+
+
+def divide_again(workspace: Workspace, dataset_id: str, split: SplitConfig | None = None) -> Dataset:
+    """Draw the split anew, look-alikes of one class on one side.
+
+    Raises:
+        NotEnoughDataError: no image is left to validate with.
+    """
+
+    def divided(dataset: Dataset) -> tuple[Dataset, str]:
+        free = [replace(image, split=UNASSIGNED) for image in dataset.images]
+        images = assign_splits(dataset.classes, free, split or SplitConfig())
+        return replace(dataset, images=tuple(images), given_splits=False), "Divided again"
+
+    return change_dataset(workspace, dataset_id, divided)
+
+
+def remove_duplicates(workspace: Workspace, dataset_id: str) -> Dataset:
+    """Keep one of each group of exact copies within a class: one to test with, else to validate with.
+
+    Copies in several classes stay: which class is right, a person has to say.
+
+    Raises:
+        DataError: there is none.
+        NotEnoughDataError: a class would have no image to train on.
+    """
+    order = {split: place for place, split in enumerate(reversed(SPLITS))}
+
+    def single(dataset: Dataset) -> tuple[Dataset, str]:
+        kept: dict[tuple[str, int], ImageRecord] = {}
+        for record in sorted(dataset.images, key=lambda image: order[image.split]):
+            kept.setdefault((record.pixels_sha256, record.label), record)
+        chosen = {id(record) for record in kept.values()}
+        named = [(record, name) for record, name in _named(dataset) if id(record) in chosen]
+        copies = len(dataset.images) - len(named)
+        if not copies:
+            raise DataError(f"No class of “{dataset.name}” has an image twice.")
+        return _with_images(dataset, named), f"Removed {count(copies, 'exact copy', 'exact copies')}"
+
+    return change_dataset(workspace, dataset_id, single)
+
+
+def find_images(dataset: Dataset, names: Iterable[str]) -> list[ImageRecord]:
+    """The images with these source names, or with these names of their files.
+
+    Raises:
+        DataError: there is no image of that name.
+    """
+    by_name: dict[str, list[ImageRecord]] = {}
+    for record in dataset.images:
+        for name in {record.source_name, record.file, record.file.rpartition("/")[2]}:
+            by_name.setdefault(name, []).append(record)
+    found: list[ImageRecord] = []
+    for name in names:
+        if name not in by_name:
+            example = dataset.images[0].source_name
+            raise DataError(f"“{dataset.name}” has no image “{name}”: name it as in its manifest, like “{example}”.")
+        found += by_name[name]
+    return found
+
+
+def _named(dataset: Dataset) -> list[Named]:
+    return [(record, dataset.classes[record.label]) for record in dataset.images]
+
+
+def _present(dataset: Dataset, images: Collection[ImageRecord]) -> set[ImageRecord]:
+    chosen = set(images)
+    if not chosen:
+        raise DataError("No image is chosen: choose at least one.")
+    if gone := chosen - set(dataset.images):
+        name = min(record.source_name for record in gone)
+        raise DataError(f"“{name}” was changed or removed meanwhile: look at the images again, and choose anew.")
+    return chosen
+
+
+def _require_classes(dataset: Dataset, names: Collection[str]) -> None:
+    if unknown := sorted(set(names) - set(dataset.classes)):
+        raise DataError(
+            f"“{dataset.name}” has no class “{unknown[0]}”: its classes are {', '.join(dataset.classes)}."
+        )
+
+
+def _placed(fresh: Sequence[Named], split: str | None, known: Collection[str]) -> list[Named]:
+    """New images with their split: as said, else for training, of a new class as an import divides it."""
+    if split is not None:
+        return [(replace(record, split=split), name) for record, name in fresh]
+    placed = [(replace(record, split="train"), name) for record, name in fresh if name in known]
+    unknown = [(record, name) for record, name in fresh if name not in known]
+    if unknown:
+        classes = sorted({name for _, name in unknown})
+        images = [replace(record, label=classes.index(name), split=UNASSIGNED) for record, name in unknown]
+        with contextlib.suppress(NotEnoughDataError):  # too few to keep any aside
+            images = assign_splits(classes, images, SplitConfig())
+        placed += [(replace(image, split=image.split or "train"), classes[image.label]) for image in images]
+    return placed
+
+
+def _with_images(dataset: Dataset, named: Sequence[Named]) -> Dataset:
+    """The dataset with these images in this order; its classes are those that have any.
+
+    Raises:
+        DataError: a class that has images to validate or test with has none to train on, fewer than 2 are left.
+        NotEnoughDataError: no image is left to validate with.
+    """
+    classes = tuple(sorted({name for _, name in named}, key=natural_key))
+    if len(classes) < MIN_CLASSES:
+        raise DataError(f"Only {count(len(classes), 'class', 'classes')} would be left, and a model needs 2.")
+    training = Counter(name for record, name in named if record.split == "train")
+    if empty := [name for name in classes if not training[name]]:
+        raise NotEnoughDataError(
+            f"The class “{empty[0]}” would have no image to train on: leave it some, or remove the whole class."
+        )
+    if not any(record.split == "validation" for record, _ in named):
+        raise NotEnoughDataError("No image would be left to validate with: leave some, or divide the images again.")
+    label = {name: place for place, name in enumerate(classes)}
+    images = tuple(replace(record, label=label[name]) for record, name in named)
+    return replace(dataset, classes=classes, images=images)

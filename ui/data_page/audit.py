@@ -1,0 +1,149 @@
+"""Looking for faults: labels that are likely wrong, look-alikes, shortcuts; each beside what mends it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import streamlit as st
+
+from tl_core.data import Dataset, ImageRecord
+from tl_core.data.editing import move_images, remove_images
+from tl_core.figures.palette import SPLIT_TITLES
+from tl_core.machine.progress import TaskContext
+from tl_core.storage.format import count, percent
+from tl_core.storage.ownership import is_mine
+from tl_core.storage.workspace import Workspace
+from ui.components.markdown import plain
+from ui.components.task_progress import task_progress
+from ui.components.thumbnail import dataset_thumbnail
+from ui.data_page.edits import act
+from ui.shell.errors import error_boundary
+from ui.state.background_tasks import BackgroundTasks
+
+if TYPE_CHECKING:
+    from tl_core.audit.label_court import LabelSuspect
+    from tl_core.audit.look_alikes import Pair
+    from tl_core.audit.report import Audit
+
+AUDITS: Final = BackgroundTasks[Any](  # the result is an `Audit`
+    "audit",
+    at_a_time=1,
+    remembered=20,
+    unexpected="The audit ended because of an unexpected error. The log has the details.",
+)
+SUSPECTS_PER_PAGE: Final = 12
+PAIRS_PER_PAGE: Final = 6
+_KINDS: Final = {
+    "copy": "exact copy",
+    "saved_again": "saved again",
+    "turned": "turned or mirrored",
+    "cropped": "cropped",
+}
+
+
+def show_audit(workspace: Workspace, dataset: Dataset) -> None:
+    """Draw the button that starts an audit of this revision, how it stands, and what it found."""
+    st.header("Wrong labels and look-alikes", anchor=False)
+    subject = f"{dataset.id} {dataset.revision}"
+    task = AUDITS.latest(subject)
+    if task is None or task.state == "stopped":
+        st.caption("Finds labels that are likely wrong, pictures that show the same, and shortcuts for a model.")
+        if st.button("Look for faults", key=f"audit-{dataset.id}", icon=":material/troubleshoot:"):
+            AUDITS.start(dataset.name, lambda context: _audit(dataset, context), subject, alone=True)
+            st.rerun()
+    elif task_progress(AUDITS, task, task.id) and task.result is not None:
+        _findings(workspace, dataset, task.result)
+
+
+def _audit(dataset: Dataset, task: TaskContext) -> Audit:
+    from tl_core.audit.report import audit_dataset  # imports TensorFlow
+
+    return audit_dataset(dataset, task)
+
+
+@st.fragment
+@error_boundary()
+def _findings(workspace: Workspace, dataset: Dataset, found: Audit) -> None:
+    kept: set[ImageRecord] = st.session_state.setdefault(f"audit-kept-{dataset.id}", set())
+    suspects = [suspect for suspect in found.label_suspects if suspect.record not in kept]
+    pairs = [pair for pair in found.look_alikes if pair.first not in kept]
+    for shortcut in found.shortcuts:
+        st.markdown(f":orange[:material/warning:] {plain(shortcut.text)}")
+    labels = f"{count(len(suspects), 'label is', 'labels are')} doubtful"
+    alike = f"{count(len(pairs), 'pair looks', 'pairs look')} alike"
+    if not suspects and not pairs:
+        st.markdown(":green[:material/check_circle:] No label is doubtful, and no two pictures show the same.")
+        return
+    tab = st.segmented_control(
+        "Show",
+        [labels, alike],
+        default=labels if suspects else alike,
+        key=f"audit-tab-{dataset.id}-{dataset.revision}",
+    )
+    mine = is_mine(workspace, dataset.path)
+    if tab == labels and suspects:
+        st.caption(
+            f"Judged by models that had not seen the picture; they agree with {percent(found.agreement)} of all."
+        )
+        page = _page(len(suspects), SUSPECTS_PER_PAGE, f"audit-suspects-{dataset.id}")
+        with st.grid("auto", min_column_width=170, gap="small"):
+            for suspect in suspects[page]:
+                _suspect(workspace, dataset, suspect, kept, mine)
+    elif pairs:
+        page = _page(len(pairs), PAIRS_PER_PAGE, f"audit-pairs-{dataset.id}")
+        with st.grid("auto", min_column_width=260, gap="small"):
+            for pair in pairs[page]:
+                _pair(workspace, dataset, pair, kept, mine)
+
+
+def _page(total: int, length: int, key: str) -> slice:
+    pages = -(-total // length)
+    page = st.pagination(pages, key=f"{key}-{pages}") if pages > 1 else 1
+    return slice((page - 1) * length, page * length)
+
+
+def _suspect(
+    workspace: Workspace, dataset: Dataset, suspect: LabelSuspect, kept: set[ImageRecord], mine: bool
+) -> None:
+    record, key = suspect.record, f"suspect-{dataset.id}-{suspect.record.file}-{suspect.record.source_name}"
+    with st.container(border=True, gap="xsmall"):
+        st.image(
+            dataset_thumbnail(dataset.path_of(record)),
+            width="stretch",
+            alt=f"{record.source_name}, labelled {suspect.label}, looks like {suspect.suggested}",
+        )
+        st.markdown(f"**{plain(suspect.label)}**, looks like **{plain(suspect.suggested)}**")
+        if not mine:
+            return
+        st.button(
+            f"Move to {plain(suspect.suggested)}",
+            key=f"{key}-move",
+            icon=":material/drive_file_move:",
+            width="stretch",
+            on_click=act,
+            args=(lambda: move_images(workspace, dataset.id, [record], to_class=suspect.suggested),),
+        )
+        st.button("Keep", key=f"{key}-keep", width="stretch", on_click=kept.add, args=(record,))
+
+
+def _pair(workspace: Workspace, dataset: Dataset, pair: Pair, kept: set[ImageRecord], mine: bool) -> None:
+    key = f"pair-{dataset.id}-{pair.first.file}-{pair.second.file}-{pair.second.source_name}"
+    with st.container(border=True, gap="xsmall"):
+        for side, record in zip(st.columns(2, gap="small"), (pair.first, pair.second), strict=True):
+            name = dataset.classes[record.label]
+            side.image(
+                dataset_thumbnail(dataset.path_of(record)), width="stretch", alt=f"{name}: {record.source_name}"
+            )
+            side.markdown(f":small[**{plain(name)}**, {SPLIT_TITLES[record.split].lower()}]")
+            if mine:
+                side.button(
+                    "Remove",
+                    key=f"{key}-{record.source_name}-{record.split}-{record.label}",
+                    icon=":material/delete:",
+                    width="stretch",
+                    on_click=act,
+                    args=(lambda record=record: remove_images(workspace, dataset.id, [record]),),
+                )
+        warning = ", one to train on and one to measure with" if pair.leaks else ""
+        st.caption(f"{_KINDS[pair.kind]}{warning}")
+        st.button("Keep both", key=f"{key}-keep", type="tertiary", on_click=kept.add, args=(pair.first,))
