@@ -12,6 +12,7 @@ import numpy.typing as npt
 from tl_core.backbones.pool import release_backbone
 from tl_core.config import TrainingConfig
 from tl_core.config.phases import phases_of
+from tl_core.data.dataset import load_dataset
 from tl_core.errors import ConfigError
 from tl_core.models.classifier import freeze_layers
 from tl_core.search.heads import Array, Labels
@@ -57,7 +58,7 @@ def load_features(
         ConfigError: the features are too large to be kept.
         TransferLearningError: what else stands against it.
     """
-    setup = set_up_training(config, dataset_path, workspace, log, should_stop)
+    setup = set_up_training(config, load_dataset(dataset_path), workspace, log, should_stop)
     phase = phases_of(config, len(setup.classifier.base.layers))[0]
     freeze_layers(setup.classifier.base, phase.frozen_layers)
     data = prepare_phase(setup, phase)
