@@ -74,6 +74,7 @@ class Connection:
     def __init__(self, address: str) -> None:
         self.slots = 1
         self._address = address
+        self._closed = False
         self._writing = threading.Lock()
         self._ended: dict[str, queue.SimpleQueue[str | None]] = {}
         self._process = start_python(
@@ -111,6 +112,7 @@ class Connection:
 
     def close(self) -> None:
         """End the process and wait until it is gone."""
+        self._closed = True
         end_process(self._process, grace=0)
 
     def _read(self) -> None:
@@ -121,7 +123,8 @@ class Connection:
             if "ended" in answer:
                 self._ended[answer["ended"]].put(answer["gone"])
         end_process(self._process)
-        logger.warning("The process that spoke to the cluster at %s is gone", self._address)
+        if not self._closed:
+            logger.warning("The process that spoke to the cluster at %s is gone", self._address)
         self._end_all()
 
     def _end_all(self) -> None:
