@@ -34,6 +34,13 @@ _LAYERS: Final = (
     "Reshape",
     "SeparableConv2D",
     "Subtract",
+    # Of plain Keras models; they change pictures while such a model is trained, and do nothing afterwards.
+    "RandomBrightness",
+    "RandomContrast",
+    "RandomFlip",
+    "RandomRotation",
+    "RandomTranslation",
+    "RandomZoom",
     "ZeroPadding2D",
 )
 _INITIALIZERS: Final = (
@@ -60,6 +67,8 @@ KNOWN: Final[frozenset[tuple[str | None, str]]] = frozenset(
         ("keras.src.ops.numpy", "Add"),
         ("keras.src.ops.numpy", "Flip"),
         ("keras.src.ops.numpy", "Multiply"),
+        ("keras.src.ops.numpy", "Subtract"),  # this and the next one are `preprocess_input` of Keras' applications
+        ("keras.src.ops.numpy", "TrueDivide"),
         *(("keras.layers", name) for name in _LAYERS),
         *(("keras.initializers", name) for name in _INITIALIZERS),
     }
@@ -74,7 +83,9 @@ TEXTS: Final[Mapping[str, frozenset[str]]] = {
     "data_format": frozenset({"channels_last"}),
     "distribution": frozenset({"normal", "truncated_normal", "uniform", "untruncated_normal"}),
     "dtype": frozenset({"float32", "float16", "bfloat16", "mixed_float16", "mixed_bfloat16"}),
-    "mode": frozenset({"fan_avg", "fan_in", "fan_out"}),
+    "fill_mode": frozenset({"constant", "nearest", "reflect", "wrap"}),
+    "interpolation": frozenset({"bilinear", "nearest"}),
+    "mode": frozenset({"fan_avg", "fan_in", "fan_out", "horizontal", "horizontal_and_vertical", "vertical"}),
     "padding": frozenset({"same", "valid"}),
 }
 """What a text under this key may be; any other text is a name."""

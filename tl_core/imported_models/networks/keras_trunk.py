@@ -8,7 +8,7 @@ import keras
 
 from tl_core.errors import ModelFileError
 
-_SCALES: Final = ("Rescaling", "Normalization")
+_SCALES: Final = ("Rescaling", "Normalization", "TrueDivide", "Subtract")  # also as plain operations
 _RANDOM: Final = "Random"  # begins the name of every layer that changes images at random, which inference leaves out
 
 
@@ -37,10 +37,10 @@ def trunk_of(model: keras.Model) -> keras.Model:
 
 def scaling_of(trunk: keras.Model) -> str | None:
     """*built_in* where the layers themselves scale images of 0 to 255; None where nothing says so."""
-    for layer in trunk.layers[1:]:
-        if type(layer).__name__ in _SCALES:
+    for operation in trunk.operations:
+        if type(operation).__name__ in _SCALES:
             return "built_in"
-        if layer.weights:
+        if getattr(operation, "weights", ()):
             return None
     return None
 
@@ -48,16 +48,26 @@ def scaling_of(trunk: keras.Model) -> str | None:
 def _flattened(model: keras.Model, inputs: list[Any]) -> list[Any]:
     """The outputs of a model on these inputs, all of its layers called one by one, also those of models inside."""
     made = {id(tensor): value for tensor, value in zip(model.inputs, inputs, strict=True)}
-    for operation in keras.Model(model.inputs, model.outputs).operations:  # a Sequential has none of its own
-        if isinstance(operation, keras.layers.InputLayer):
-            continue
-        given = keras.tree.map_structure(lambda tensor: made[id(tensor)], keras.Operation.input.fget(operation))
-        outputs = keras.tree.flatten(keras.Operation.output.fget(operation))
-        if isinstance(operation, keras.Model):
-            found = _flattened(operation, keras.tree.flatten(given))
-        elif type(operation).__name__.startswith(_RANDOM):
-            found = keras.tree.flatten(given)
+    pending = list(model.outputs)
+    while pending:
+        history = pending[-1]._keras_history
+        node = history.operation._inbound_nodes[history.node_index]  # of the call that this model is made of
+        missing = [tensor for tensor in node.input_tensors if id(tensor) not in made]
+        if id(pending[-1]) in made or not missing:
+            if id(pending.pop()) not in made or not made.keys() >= {id(tensor) for tensor in node.output_tensors}:
+                found = _called(history.operation, node, made)
+                made.update({id(tensor): value for tensor, value in zip(node.output_tensors, found, strict=True)})
         else:
-            found = keras.tree.flatten(operation(given))
-        made.update({id(tensor): value for tensor, value in zip(outputs, found, strict=True)})
+            pending += missing
     return [made[id(tensor)] for tensor in model.outputs]
+
+
+def _called(operation: Any, node: Any, made: dict[int, Any]) -> list[Any]:
+    given = [made[id(tensor)] for tensor in node.input_tensors]
+    if isinstance(operation, keras.Model):
+        return _flattened(operation, given)
+    if type(operation).__name__.startswith(_RANDOM):
+        return given
+    positions, names = node.arguments.fill_in(made)  # with the numbers of an operation such as ``x / 127.5``
+    outputs: list[Any] = keras.tree.flatten(operation(*positions, **names))
+    return outputs
