@@ -69,10 +69,10 @@ def _table_and_curves(
     left, right = st.columns([2, 1], gap="medium")
     with left:
         runs_table(shown, drawn, TABLE, open_run)
+        if len(chosen) > 1:
+            differences(chosen, "runs-differences")
     with right:
         _curves(drawn)
-    if len(chosen) > 1:
-        differences(chosen, "runs-differences")
 
 
 def _actions(shown: Sequence[RunRecord], chosen: Sequence[RunRecord]) -> None:

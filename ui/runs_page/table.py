@@ -25,8 +25,8 @@ DOT_WIDTH: Final = 36
 NAME_WIDTH: Final = 176
 TEST_WIDTH: Final = 72
 VALIDATION_WIDTH: Final = 84
-CHANGED_WIDTH: Final = 170
-AGE_WIDTH: Final = 100
+CHANGED_WIDTH: Final = 150
+AGE_WIDTH: Final = 120
 STATUS_WIDTH: Final = 170
 MAX_HEIGHT: Final = 620  # px; more runs scroll inside the table
 MOST_TICKED: Final = 8  # as many colours as there are
@@ -152,7 +152,7 @@ def _dot(color: str | None) -> str | None:
     """A circle in the colour of the run's curves, as the address of a picture; None where they are not shown."""
     if color is None:
         return None
-    circle = f'<circle cx="8" cy="8" r="7" fill="{color}"/>'
+    circle = f'<circle cx="8" cy="8" r="4" fill="{color}"/>'
     picture = f'<svg xmlns="http://www.w3.org/2000/svg" width="16" height="16">{circle}</svg>'
     return f"data:image/svg+xml;base64,{base64.b64encode(picture.encode()).decode()}"
 
