@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.e2e.application import PHONE, App
+from tests.e2e.test_narrow import NOTHING_MOVES
 from tests.ui.trained_runs import COLOURS, colour_dataset, coloured, ended_run
 from tl_core.data import Dataset, rename_dataset
 from tl_core.runs import RunRecord
@@ -101,6 +102,8 @@ def test_the_menu_of_a_phone_is_always_there_and_never_in_the_way(app, phone, wo
 def test_a_swipe_that_begins_on_a_slider_scrolls_the_page_and_changes_nothing(app, phone, work):
     phone.goto(app.at("Train", dataset=work[0].id))
     slider = phone.locator(".st-key-train_frozen_layers")
+    slider.wait_for()
+    phone.wait_for_function(NOTHING_MOVES)
     slider.evaluate("(node) => node.scrollIntoView({ block: 'center' })")
     value = slider.locator("input[type=range]").input_value()
     track = slider.get_by_role("group").bounding_box()
@@ -108,7 +111,11 @@ def test_a_swipe_that_begins_on_a_slider_scrolls_the_page_and_changes_nothing(ap
     x, y = track["x"] + track["width"] / 2, track["y"] + track["height"] / 2
     scrolled = "document.querySelector('[data-testid=stMain]').scrollTop"
     before = phone.evaluate(scrolled)
-    client = phone.context.new_cdp_session(phone)
-    client.send("Input.synthesizeScrollGesture", {"x": x, "y": y, "yDistance": -250, "gestureSourceType": "touch"})
+    finger = phone.context.new_cdp_session(phone)
+    for moved in range(0, 260, 20):
+        kind, points = ("touchMove" if moved else "touchStart"), [{"x": x, "y": y - moved}]
+        finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+        phone.evaluate("new Promise(requestAnimationFrame)")
+    finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
     phone.wait_for_function(f"{scrolled} >= {before} + 150")
     assert slider.locator("input[type=range]").input_value() == value
