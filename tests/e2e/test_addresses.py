@@ -24,7 +24,7 @@ def test_from_a_run_the_page_at_the_side_is_opened_anew_and_stays(page, app):
     expect(none).to_be_visible()
     page.wait_for_url(lambda url: "run=" not in url)
     none.click()
-    expect(page.get_by_text("Everything is open for fine-tuning")).to_be_visible()
+    expect(page.get_by_text("Everything is fine-tuned")).to_be_visible()
     expect(none).to_be_visible()
 
     page.go_back()
