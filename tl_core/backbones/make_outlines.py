@@ -195,9 +195,12 @@ def _described(base: keras.Model, blocks: Sequence[tuple[str, int]]) -> Any:
     parameters = [layer.count_params() for layer in base.layers]
     trainable = [sum(math.prod(weight.shape) for weight in layer.trainable_weights) for layer in base.layers]
     shared = [len(os.path.commonprefix(pair)) for pair in itertools.pairwise(["", *names])]  # noqa: RUF071  # of letters
+    ends = [first for _, first in blocks[1:]] + [len(names)]
+    outputs = [base.layers[end - 1].output for end in ends]
     return {
         "feature_shape": list(base.output_shape[1:]),
         "blocks": [list(block) for block in blocks],
+        "channels": [output.shape[-1] if len(output.shape) == 4 else 0 for output in outputs],
         "kinds": kinds,
         "kind": [kinds.index(kind) for kind in kind_names],
         "parameters": parameters,

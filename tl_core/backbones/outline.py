@@ -49,6 +49,7 @@ class BlockOutline:
     end: int
     parameters: int
     batch_norms: int  # BatchNormalization layers, which always stay in inference mode
+    channels: int  # of the map that it ends in; 0 where that is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,11 @@ class BackboneOutline:
     def parameters(self) -> int:
         """All parameters of the backbone."""
         return sum(layer.parameters for layer in self.layers)
+
+    @property
+    def earlier_channels(self) -> tuple[int, ...]:
+        """Channels of the maps in which the blocks before the last end, from the end on."""
+        return tuple(block.channels for block in reversed(self.blocks[:-1]) if block.channels)
 
     def trainable_parameters(self, frozen_layers: int | None) -> int:
         """Trainable parameters when the first ``frozen_layers`` layers are frozen; None = all are."""
@@ -126,13 +132,15 @@ def load_outline(name: str) -> BackboneOutline:
         for layer, kind, parameters, frozen, block in columns
     )
     blocks = []
-    for (title, _), (first, end) in zip(values["blocks"], bounds, strict=True):
+    # Outlines of networks from elsewhere that were written before heads could look at several blocks have none.
+    ends = values.get("channels") or [0] * len(bounds)
+    for (title, _), (first, end), channels in zip(values["blocks"], bounds, ends, strict=True):
         inside = layers[first:end]
         batch_norms = sum(layer.kind == "BatchNormalization" for layer in inside)
         parameters = sum(layer.parameters for layer in inside)
-        blocks.append(BlockOutline(title, first, end, parameters, batch_norms))
-    height, width, channels = values["feature_shape"]
-    return BackboneOutline(name, layers, tuple(blocks), (height, width, channels), backbone.fine_tune_blocks)
+        blocks.append(BlockOutline(title, first, end, parameters, batch_norms, channels))
+    height, width, features = values["feature_shape"]
+    return BackboneOutline(name, layers, tuple(blocks), (height, width, features), backbone.fine_tune_blocks)
 
 
 def _names(values: Any) -> Iterator[str]:

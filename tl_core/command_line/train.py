@@ -52,7 +52,7 @@ RUNNER: Final = argument(
 )
 
 # Set by options of their own, or by none.
-_WITHOUT_OPTION: Final = ("preset", "class_weights", "head.batch_norm")
+_WITHOUT_OPTION: Final = ("preset", "class_weights", "head.batch_norm", "head.mirrored")
 _OPTIONS: Final[Mapping[str, Setting]] = {
     path: setting
     for path, setting in SETTINGS.items()
@@ -105,6 +105,7 @@ CONFIG_ARGUMENTS: Final = (  # everything that `read_config` reads
     *map(_option, _OPTIONS.values()),
     argument("--augmentation", choices=tuple(AUGMENTATION_LEVELS), help="how far images are changed at random"),
     argument("--class-weights", action="store_true", help="let every class count the same"),
+    argument("--mirrored", action="store_true", help="look at the mirror image of each image, too"),
 )
 
 
@@ -124,6 +125,8 @@ def read_config(options: argparse.Namespace) -> TrainingConfig:
     found = {path: given[setting.name] for path, setting in _OPTIONS.items() if setting.name in given}
     changes = {path: value for path, value in found.items() if "." not in path}
     head = {path.removeprefix("head."): value for path, value in found.items() if path.startswith("head.")}
+    if options.mirrored:
+        head["mirrored"] = True
     if head:
         changes["head"] = HeadConfig.from_dict(config.head.to_dict() | head)
     if options.augmentation:

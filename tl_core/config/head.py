@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from tl_core.config.setting import ConfigRecord, setting
 from tl_core.errors import ConfigError
+
+MAX_BLOCKS: Final = 4  # that a head can look at
 
 _part = partial(setting, "head")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeadConfig(ConfigRecord):
-    """Features -> pooling -> [normalization] -> {Dense -> [BatchNorm] -> Dropout}* -> output.
+    """Features of some blocks -> pooling -> [normalization] -> {Dense -> [BatchNorm] -> Dropout}* -> output.
 
     With no dense layer the dropout stands between the pooled features and the output.
     """
@@ -24,8 +27,26 @@ class HeadConfig(ConfigRecord):
         "choice",
         "Pooling",
         "How the backbone's feature map becomes one list of numbers. Average: what is in the image, wherever it is. "
-        "Maximum: the strongest trace of each feature. Flatten: keeps the places, with many more parameters.",
-        choices={"average": "Average", "max": "Maximum", "flatten": "Flatten"},
+        "Maximum: the strongest trace of each feature. Average and maximum: both, twice as many numbers. Flatten: "
+        "keeps the places, with many more parameters.",
+        choices={"average": "Average", "max": "Maximum", "both": "Average and maximum", "flatten": "Flatten"},
+    )
+    blocks: int = _part(
+        1,
+        "whole",
+        "Blocks that give features",
+        "How many of the backbone's last blocks the head looks at. 1: the last alone. More: earlier blocks as well, "
+        "which know shapes and textures that the last one has left out; helps where the images are little like "
+        "ImageNet's photos.",
+        low=1,
+        high=MAX_BLOCKS,
+    )
+    mirrored: bool = _part(
+        False,
+        "flag",
+        "Look at the mirror image, too",
+        "The features of each image are pooled over the image and its mirror image, in training and for every "
+        "answer. Takes twice as long; off where left and right mean something, such as letters.",
     )
     feature_normalization: str = _part(
         "none",
@@ -90,19 +111,34 @@ class HeadConfig(ConfigRecord):
             )
         object.__setattr__(self, "dense_units", tuple(units))
         ConfigRecord.__post_init__(self)
+        if self.blocks > 1 and self.pooling == "flatten":
+            raise ConfigError(
+                f"Flatten takes the features of the last block alone. Received: {self.blocks} blocks; choose another "
+                "pooling, or 1 block."
+            )
 
-    def parameters(self, features: tuple[int, int, int], classes: int) -> tuple[int, int]:
+    @property
+    def poolings(self) -> int:
+        """How many numbers of each feature the pooling gives."""
+        return 2 if self.pooling == "both" else 1
+
+    def parameters(
+        self, features: tuple[int, int, int], classes: int, earlier: Sequence[int] = ()
+    ) -> tuple[int, int]:
         """Count the head's parameters without building it.
 
         Args:
             features: shape of the backbone's output, ``(height, width, channels)``.
             classes: number of classes.
+            earlier: channels of the blocks before the last, from the end; those that the head uses count.
 
         Returns:
             Trainable and non-trainable parameters (the moving statistics of BatchNormalization).
         """
         height, width, channels = features
-        size = height * width * channels if self.pooling == "flatten" else channels
+        size = self.poolings * (channels + sum(earlier[: self.blocks - 1]))
+        if self.pooling == "flatten":
+            size = height * width * channels * (2 if self.mirrored else 1)
         trainable = 2 * size if self.feature_normalization != "none" else 0
         frozen = 2 * size if self.feature_normalization == "batch" else 0
         for units in self.dense_units:

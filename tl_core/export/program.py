@@ -60,6 +60,9 @@ def write_program(config: TrainingConfig, classes: Sequence[str]) -> list[Cell]:
         outline.checked(config.frozen_layers)
     package = record.weights_package or ""
     head_phase, *tuned_phases = phases_of(config, len(outline.layers))
+    # Keras adds a second Rescaling to EfficientNet B0-B7 only together with the ImageNet weights.
+    layers_missing = int(record.family == "EfficientNet" and config.weights == "random")
+    earlier = [block.end - 1 for block in reversed(outline.blocks[:-1]) if block.channels]
     text = render(
         "train.py.jinja",
         config=config,
@@ -70,8 +73,9 @@ def write_program(config: TrainingConfig, classes: Sequence[str]) -> list[Cell]:
         lite_factors=_LITE_FACTORS,
         head_phase=head_phase,
         tuned_phases=tuned_phases,
-        # Keras adds a second Rescaling to EfficientNet B0-B7 only together with the ImageNet weights.
-        layers_missing=int(record.family == "EfficientNet" and config.weights == "random"),
+        layers_missing=layers_missing,
+        pools_first=config.head.blocks > 1 or config.head.mirrored or config.head.pooling == "both",
+        taps=[layer - layers_missing for layer in earlier[: config.head.blocks - 1]],
     )
     parts = (part.split("\n", 2) for part in re.split("^# %% ", text, flags=re.MULTILINE)[1:])
     return [Cell(title, comment[2:], code.rstrip()) for title, comment, code in parts]

@@ -11,9 +11,8 @@ import keras
 import tensorflow as tf
 
 from tl_core.features.cache import ArraySpec
-from tl_core.models.classifier import Classifier
-
-POOLING = "pooling"  # the head's first layer, which has no weights
+from tl_core.models.classifier import Classifier, as_list, beside, flipped
+from tl_core.models.head import POOLING
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +36,29 @@ class TrainedPart:
     do so: a functional model overrides the ``training=False`` of a nested one with its own ``training=True``.
     """
 
-    def __init__(self, stages: Sequence[keras.Model], head: keras.Model) -> None:
+    def __init__(
+        self, stages: Sequence[keras.Model], head: keras.Model, *, mirrored: bool = False, of_images: bool = False
+    ) -> None:
         self.stages = tuple(stages)  # of the backbone; none where the head alone is trained
         self._head = head
+        self._mirrored = mirrored  # the second half of the inputs is of the mirror images
+        self._of_images = of_images  # the inputs are the images themselves
 
     def __call__(self, inputs: Sequence[tf.Tensor], training: bool) -> tf.Tensor:
         """Probabilities ``(n, classes)`` or ``(n, 1)``, float32."""
+        if not self._mirrored:
+            return self._head(self._through(inputs), training=training)
+        if self._of_images:
+            inputs = [*inputs, *map(flipped, inputs)]
+        half = len(inputs) // 2
+        return self._head(beside(self._through(inputs[:half]), self._through(inputs[half:])), training=training)
+
+    def _through(self, inputs: Sequence[tf.Tensor]) -> Any:
+        """The maps that the stages make."""
         x: Any = list(inputs) if len(inputs) > 1 else inputs[0]
         for stage in self.stages:
             x = stage(x, training=False)
-        return self._head(x, training=training)
+        return x
 
     @property
     def variables(self) -> list[keras.Variable]:
@@ -72,29 +84,46 @@ def partition_classifier(classifier: Classifier, frozen_layers: int) -> Partitio
     """
     if frozen_layers >= len(classifier.base.layers):
         return _at_the_head(classifier)
-    trunk, tail = split_backbone(classifier.base, frozen_layers)
-    if trunk.outputs[0] is classifier.base.input:
+    trunk, tail = split_backbone(classifier.features, frozen_layers)
+    mirrored = classifier.mirrored
+    if trunk.outputs[0] is classifier.features.input:
         image = ArraySpec((classifier.image_size, classifier.image_size, 3), "uint8")
-        trained = TrainedPart([classifier.preprocess, classifier.base], classifier.head)
+        stages = [classifier.preprocess, classifier.features]
+        trained = TrainedPart(stages, classifier.head, mirrored=mirrored, of_images=True)
         return Partition("images", None, (), (image,), trained)
 
     def frozen(images: tf.Tensor) -> list[tf.Tensor]:
-        return list(keras.tree.flatten(trunk(_scaled(classifier, images), training=False)))
+        scaled = _scaled(classifier, images)
+        views = [scaled, flipped(scaled)] if mirrored else [scaled]
+        return [tensor for view in views for tensor in keras.tree.flatten(trunk(view, training=False))]
 
-    outputs = tuple(map(_spec, trunk.outputs))
-    trained = TrainedPart([tail], classifier.head)
-    return Partition(f"{frozen_layers} layers", frozen, tuple(trunk.weights), outputs, trained)
+    outputs = tuple(map(_spec, trunk.outputs)) * (2 if mirrored else 1)
+    name = f"{frozen_layers} layers{_looked_at(classifier)}"
+    trained = TrainedPart([tail], classifier.head, mirrored=mirrored)
+    return Partition(name, frozen, tuple(trunk.weights), outputs, trained)
 
 
 def _at_the_head(classifier: Classifier) -> Partition:
-    pooling = classifier.head.get_layer(POOLING)
-    rest = keras.Model(pooling.output, classifier.head.output, name="head_after_pooling")
+    head = classifier.head
+    pooling = head.get_layer(POOLING)
+    pooled = keras.Model(head.inputs, pooling.output, name="pooled")
+    rest = keras.Model(pooling.output, head.output, name="head_after_pooling")
 
     def frozen(images: tf.Tensor) -> list[tf.Tensor]:
-        return [pooling(classifier.base(_scaled(classifier, images), training=False))]
+        return [pooled(as_list(classifier.maps(_scaled(classifier, images))))]
 
-    name, weights = f"all layers, {type(pooling).__name__}", tuple(classifier.base.weights)
+    kinds = [type(layer).__name__ for layer in pooled.layers if not isinstance(layer, keras.layers.InputLayer)]
+    name, weights = f"all layers, {kinds[0]}{_looked_at(classifier)}", tuple(classifier.features.weights)
+    if len(kinds) > 1:
+        name += f", {len(kinds) - 1} poolings"
     return Partition(name, frozen, weights, (_spec(pooling.output),), TrainedPart([], rest))
+
+
+def _looked_at(classifier: Classifier) -> str:
+    """Part of a cut's name: what the head looks at besides the last block of the image as it is."""
+    blocks = len(classifier.features.outputs)
+    several = f", {blocks} blocks" if blocks > 1 else ""
+    return several + (", mirrored" if classifier.mirrored else "")
 
 
 def weights_fingerprint(weights: Sequence[keras.Variable]) -> str:
@@ -119,7 +148,7 @@ def split_backbone(base: keras.Model, frozen_layers: int) -> tuple[keras.Model, 
     """Split ``base`` between its first ``frozen_layers`` layers and the others.
 
     Args:
-        base: functional model with one input and one output of known size.
+        base: functional model with one input and one or several outputs of known size.
         frozen_layers: 0 to ``len(base.layers)``.
 
     Returns:
@@ -128,9 +157,11 @@ def split_backbone(base: keras.Model, frozen_layers: int) -> tuple[keras.Model, 
         ``base(images)``; both must be called with ``training=False``: BatchNormalization stays in inference mode.
     """
     cut = cut_tensors(base, frozen_layers)
+    made = {id(tensor) for tensor in cut}
     # Where the tail is empty Keras needs a layer between its input and its output.
-    features = keras.layers.Identity()(base.output) if cut[0] is base.output else base.output
-    return keras.Model(base.input, cut, name="trunk"), keras.Model(cut, features, name="tail")
+    features = [keras.layers.Identity()(output) if id(output) in made else output for output in base.outputs]
+    tail = keras.Model(cut, features if len(features) > 1 else features[0], name="tail")
+    return keras.Model(base.input, cut, name="trunk"), tail
 
 
 def cut_tensors(base: keras.Model, frozen_layers: int) -> list[keras.KerasTensor]:
@@ -143,8 +174,9 @@ def cut_tensors(base: keras.Model, frozen_layers: int) -> list[keras.KerasTensor
         for tensor in _inputs(operation):
             if _maker(tensor) in frozen:
                 cut.setdefault(id(tensor), tensor)
-    if _maker(base.output) in frozen:
-        cut.setdefault(id(base.output), base.output)
+    for output in base.outputs:
+        if _maker(output) in frozen:
+            cut.setdefault(id(output), output)
     return list(cut.values()) or [base.input]
 
 

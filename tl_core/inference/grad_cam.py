@@ -20,7 +20,7 @@ import tensorflow as tf
 from tl_core.backbones.outline import load_outline
 from tl_core.errors import ConfigError
 from tl_core.inference.pool import ModelPool
-from tl_core.models.classifier import Classifier, split_classifier
+from tl_core.models.classifier import Classifier, as_list, beside, flipped, split_classifier
 from tl_core.models.load import load_stored
 from tl_core.models.probabilities import as_class_probabilities
 from tl_core.runs import RunRecord
@@ -94,16 +94,19 @@ class GradCam:
         return Heatmap(scaled, block, label, float(values[label]))
 
     def _graph(self, block: str) -> HeatGraph:
-        base = self._classifier.base
-        both = keras.Model(base.input, [self._places[block], base.output], name="looked_at")
+        classifier = self._classifier
+        features = classifier.features
+        both = keras.Model(features.input, [self._places[block], *features.outputs], name="looked_at")
         size = self.image_size
 
         def heat_of(images: tf.Tensor, label: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            scaled = self._classifier.preprocess(tf.cast(images, tf.float32), training=False)
+            scaled = classifier.preprocess(tf.cast(images, tf.float32), training=False)
+            mirror = classifier.features(flipped(scaled), training=False) if classifier.mirrored else None
             with tf.GradientTape() as tape:
                 tape.watch(scaled)
-                looked_at, features = both(scaled, training=False)
-                scores, probabilities = _scores(self._classifier.head, features)
+                looked_at, *maps = both(scaled, training=False)
+                found = maps if mirror is None else as_list(beside(maps, mirror))
+                scores, probabilities = _scores(classifier.head, found)
                 chosen = tf.where(label < 0, tf.argmax(scores[0], output_type=tf.int32), label)
                 score = tf.gather(scores[0], chosen)
             weights = tf.reduce_mean(tape.gradient(score, looked_at), axis=(1, 2), keepdims=True)
@@ -131,9 +134,9 @@ def _places(run: RunRecord, base: keras.Model) -> Mapping[str, keras.KerasTensor
     return {**places, last: base.output}
 
 
-def _scores(head: keras.Model, features: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def _scores(head: keras.Model, maps: list[tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
     """One score per class before the softmax, and the probabilities; a sigmoid's score speaks against the other."""
-    before = keras.Model(head.input, head.layers[-1].input)(features, training=False)
+    before = keras.Model(head.inputs, head.layers[-1].input)(maps, training=False)
     dense = head.layers[-1]
     scores = tf.cast(tf.matmul(before, dense.kernel), tf.float32) + tf.cast(dense.bias, tf.float32)
     if scores.shape[-1] == 1:

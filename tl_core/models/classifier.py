@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import keras
 
 from tl_core.backbones.build import build_backbone
+from tl_core.backbones.outline import load_outline
 from tl_core.backbones.registry import get_backbone
 from tl_core.backbones.scaling import build_scaling
 from tl_core.config import TrainingConfig
 from tl_core.errors import ConfigError, ModelUnavailableError
 from tl_core.models.head import build_head
+
+WIDTH: Final = 2  # axis of an image or a map
+MIRRORED: Final = "mirrored"  # begins the names of the layers that join the maps of an image and its mirror image
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +26,11 @@ class Classifier:
     model: keras.Model  # raw RGB [0, 255] float32 (n, s, s, 3) -> probabilities (n, classes) or (n, 1)
     preprocess: keras.Model  # raw RGB -> input of the backbone; no weights
     base: keras.Model  # the backbone: scaled images -> feature map (n, h, w, channels)
-    head: keras.Model  # feature map -> probabilities
+    head: keras.Model  # feature maps -> probabilities
+    features: (
+        keras.Model
+    )  # the backbone with all outputs that the head takes, its last map first; often `base` itself
+    mirrored: bool = False  # whether the mirror image is looked at, too
 
     def __call__(self, images: Any, *, training: bool = False) -> Any:
         """Compute probabilities with the backbone in inference mode, also where ``training`` is true.
@@ -31,8 +39,14 @@ class Classifier:
         not the same: Keras hands ``training=True`` of the outer model down to the nested backbone, and then its
         unfrozen BatchNormalization layers use and change their batch statistics, and its Dropout is active.
         """
-        features = self.base(self.preprocess(images), training=False)
-        return self.head(features, training=training)
+        return self.head(self.maps(self.preprocess(images)), training=training)
+
+    def maps(self, scaled: Any) -> Any:
+        """The feature maps that the head takes, of scaled images: a list where there are several."""
+        found = self.features(scaled, training=False)
+        if not self.mirrored:
+            return found
+        return beside(found, self.features(flipped(scaled), training=False))
 
     @property
     def image_size(self) -> int:
@@ -61,10 +75,57 @@ def build_classifier(config: TrainingConfig, classes: int, base: keras.Model | N
         base = build_backbone(backbone.name, size, config.weights)
     freeze_layers(base)
     preprocess = build_scaling(backbone.scaling, size)
-    head = build_head(config.head, base.output_shape[1:], classes)
+    features, mirrored = _with_blocks(base, backbone.name, config.head.blocks), config.head.mirrored
+    shapes = [
+        (height, width * (2 if mirrored else 1), channels)
+        for height, width, channels in (output.shape[1:] for output in features.outputs)
+    ]
+    head = build_head(config.head, shapes, classes)
     image = keras.Input((size, size, 3), dtype="float32", name="image")
-    probabilities = head(base(preprocess(image), training=False))
-    return Classifier(keras.Model(image, probabilities, name="classifier"), preprocess, base, head)
+    scaled = preprocess(image)
+    maps = features(scaled, training=False)
+    if mirrored:
+        other = features(keras.ops.flip(scaled, axis=WIDTH), training=False)
+        maps = [
+            keras.layers.Concatenate(axis=WIDTH, name=f"{MIRRORED}_{at}")(pair)
+            for at, pair in enumerate(zip(as_list(maps), as_list(other), strict=True))
+        ]
+        maps = maps if len(maps) > 1 else maps[0]
+    model = keras.Model(image, head(maps), name="classifier")
+    return Classifier(model, preprocess, base, head, features, mirrored)
+
+
+def _with_blocks(base: keras.Model, name: str, blocks: int) -> keras.Model:
+    """The backbone with the outputs of its last blocks, from the end on; itself where that is one.
+
+    Raises:
+        ConfigError: it has not as many blocks that end in a map, as a network from elsewhere may.
+    """
+    if blocks == 1:
+        return base
+    ends = [base.layers[block.end - 1].output for block in load_outline(name).blocks[:-1]]
+    maps = [output for output in reversed(ends) if len(output.shape) == 4][: blocks - 1]
+    if len(maps) < blocks - 1:
+        raise ConfigError(
+            f"{get_backbone(name).title} has {len(maps) + 1} blocks that give features. Received: {blocks}."
+        )
+    return keras.Model(base.input, [base.output, *maps], name=base.name)
+
+
+def flipped(images: Any) -> Any:
+    """Images ``(n, h, w, c)`` with left and right exchanged."""
+    return keras.ops.flip(images, axis=WIDTH)
+
+
+def beside(maps: Any, others: Any) -> Any:
+    """Feature maps of images and of their mirror images side by side, so that a pooling goes over both."""
+    found = [keras.ops.concatenate(pair, axis=WIDTH) for pair in zip(as_list(maps), as_list(others), strict=True)]
+    return found if len(found) > 1 else found[0]
+
+
+def as_list(maps: Any) -> list[Any]:
+    """One or several maps as a list."""
+    return list(maps) if isinstance(maps, (list, tuple)) else [maps]
 
 
 def split_classifier(model: keras.Model) -> Classifier:
@@ -78,7 +139,11 @@ def split_classifier(model: keras.Model) -> Classifier:
         raise ModelUnavailableError(
             f"The model “{model.name}” was not made by this program: it is not scaling, backbone and head."
         )
-    return Classifier(model, *parts)
+    preprocess, features, head = parts
+    one = len(features.outputs) == 1
+    base = features if one else keras.Model(features.input, features.outputs[0], name=features.name)
+    mirrored = any(layer.name.startswith(MIRRORED) for layer in model.layers)
+    return Classifier(model, preprocess, base, head, features, mirrored)
 
 
 def freeze_layers(base: keras.Model, frozen: int | None = None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import keras
@@ -11,27 +11,32 @@ from keras import layers
 from tl_core.config import HeadConfig
 from tl_core.errors import ConfigError, NotEnoughDataError
 
-_POOLINGS: Final[Mapping[str, Callable[[], keras.Layer]]] = {
-    "average": lambda: layers.GlobalAveragePooling2D(name="pooling"),
-    "max": lambda: layers.GlobalMaxPooling2D(name="pooling"),
-    "flatten": lambda: layers.Flatten(name="pooling"),
+POOLING: Final = "pooling"  # the layer that ends the pooling of all maps; up to it there are no weights
+
+_POOLINGS: Final[Mapping[str, tuple[type[keras.Layer], ...]]] = {
+    "average": (layers.GlobalAveragePooling2D,),
+    "max": (layers.GlobalMaxPooling2D,),
+    "both": (layers.GlobalAveragePooling2D, layers.GlobalMaxPooling2D),
+    "flatten": (layers.Flatten,),
 }
+Shape = tuple[int, int, int]
 _NORMALIZATIONS: Final[Mapping[str, Callable[[], keras.Layer]]] = {
     "batch": lambda: layers.BatchNormalization(name="feature_normalization"),
     "layer": lambda: layers.LayerNormalization(name="feature_normalization"),
 }
 
 
-def build_head(config: HeadConfig, features: tuple[int, int, int], classes: int) -> keras.Model:
+def build_head(config: HeadConfig, features: Shape | Sequence[Shape], classes: int) -> keras.Model:
     """Build the model named ``head``.
 
     Args:
-        features: shape of the backbone's feature map, ``(height, width, channels)``.
+        features: shape of the backbone's feature map, ``(height, width, channels)``; or of several maps.
         classes: number of classes, at least 2.
 
     Returns:
-        A functional model from feature maps ``(n, height, width, channels)`` to probabilities, float32 also under
-        mixed precision: ``(n, classes)``, or ``(n, 1)`` with the probability of the second class for sigmoid.
+        A functional model from feature maps ``(n, height, width, channels)``, a list where there are several, to
+        probabilities, float32 also under mixed precision: ``(n, classes)``, or ``(n, 1)`` with the probability of the
+        second class for sigmoid.
 
     Raises:
         ConfigError: sigmoid with other than two classes.
@@ -43,8 +48,9 @@ def build_head(config: HeadConfig, features: tuple[int, int, int], classes: int)
         raise ConfigError(
             f"A sigmoid output tells two classes apart, and this dataset has {classes}: choose softmax instead."
         )
-    inputs = keras.Input(features, name="features")
-    x: Any = _POOLINGS[config.pooling]()(inputs)
+    shapes: Any = [features] if isinstance(features[0], int) else list(features)
+    inputs = [keras.Input(shape, name=f"features_{at}" if at else "features") for at, shape in enumerate(shapes)]
+    x = _pooled(inputs, _POOLINGS[config.pooling])
     if config.feature_normalization != "none":
         x = _NORMALIZATIONS[config.feature_normalization]()(x)
     for number, units in enumerate(config.dense_units, start=1):
@@ -61,4 +67,11 @@ def build_head(config: HeadConfig, features: tuple[int, int, int], classes: int)
         x = layers.Dropout(config.dropout, name="dropout")(x)
     units = classes if config.output == "softmax" else 1
     x = layers.Dense(units, activation=config.output, dtype="float32", name="probabilities")(x)
-    return keras.Model(inputs, x, name="head")
+    return keras.Model(inputs if len(inputs) > 1 else inputs[0], x, name="head")
+
+
+def _pooled(maps: Sequence[Any], kinds: Sequence[type[keras.Layer]]) -> Any:
+    """One list of numbers per image: of each map each kind of pooling."""
+    if len(maps) * len(kinds) == 1:
+        return kinds[0](name=POOLING)(maps[0])
+    return layers.Concatenate(name=POOLING)([kind()(found) for found in maps for kind in kinds])

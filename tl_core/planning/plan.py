@@ -127,7 +127,7 @@ def head_parameters(config: TrainingConfig, classes: int) -> tuple[int, int]:
     """Trainable and other parameters of the head that is made for so many classes."""
     backbone = get_backbone(config.backbone)
     shape = feature_shape(backbone, max(backbone.min_image_size, config.image_size or backbone.image_size))
-    return config.head.parameters(shape, classes)
+    return config.head.parameters(shape, classes, load_outline(backbone.name).earlier_channels)
 
 
 def _kept_bytes(config: TrainingConfig, outline: BackboneOutline, head: int) -> int:
@@ -178,6 +178,8 @@ def _made_from(config: TrainingConfig) -> dict[str, Any]:
         "image_size": config.image_size or get_backbone(config.backbone).image_size,
         "weights": config.weights,
         "pooling": config.head.pooling,
+        "blocks": config.head.blocks,
+        "mirrored": config.head.mirrored,
         "precision": config.precision,
         "augmented": config.augmentation.enabled,
         "views": views,

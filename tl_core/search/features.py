@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from tl_core.backbones.pool import release_backbone
-from tl_core.config import TrainingConfig
+from tl_core.config import HeadConfig, TrainingConfig
+from tl_core.config.head import MAX_BLOCKS
 from tl_core.config.phases import phases_of
 from tl_core.data.dataset import load_dataset
 from tl_core.errors import ConfigError
@@ -33,6 +34,26 @@ class Features:
     labels: Labels  # (n,)
     validation: Split  # (n,) whether it is a validation image of the dataset
     classes: int
+    channels: tuple[int, ...]  # of the maps that are pooled, the last block's first
+
+    def of(self, head: HeadConfig) -> Array:
+        """What this head would be trained on, ``(v, n, features)``."""
+        taken = [np.arange(start, start + count) for start, count, used in self._parts(head) if used]
+        places = np.concatenate(taken)
+        whole = places[-1] - places[0] == len(places) - 1
+        return self.views[..., places[0] : places[-1] + 1] if whole else self.views[..., places]
+
+    def count(self, head: HeadConfig) -> int:
+        """How many features this head would be trained on."""
+        return sum(count for _, count, used in self._parts(head) if used)
+
+    def _parts(self, head: HeadConfig) -> Iterator[tuple[int, int, bool]]:
+        """First place and number of each block's averages and maxima, and whether the head uses them."""
+        start = 0
+        for block, count in enumerate(self.channels):
+            for pooling in ("average", "max"):
+                yield start, count, block < head.blocks and head.pooling in (pooling, "both")
+                start += count
 
 
 def load_features(
@@ -46,7 +67,8 @@ def load_features(
     """Run the frozen backbone over the images, or read what is kept of it.
 
     Args:
-        config: of which backbone, image size, pooling and augmentation count.
+        config: of which backbone, image size, mirror images and augmentation count; the averages and the maxima of as
+            many blocks are taken as a head can look at.
         dataset_path: folder of the dataset.
         workspace: whose cache is used.
         log: told how far it is.
@@ -58,6 +80,7 @@ def load_features(
         ConfigError: the features are too large to be kept.
         TransferLearningError: what else stands against it.
     """
+    config = replace(config, head=replace(config.head, blocks=MAX_BLOCKS, pooling="both"))
     setup = set_up_training(config, load_dataset(dataset_path), workspace, log, should_stop)
     phase = phases_of(config, len(setup.classifier.base.layers))[0]
     freeze_layers(setup.classifier.base, phase.frozen_layers)
@@ -70,7 +93,8 @@ def load_features(
     labels = np.concatenate([learned.labels, checked.labels]).astype(np.int64)
     validation = np.arange(len(labels)) >= len(learned)
     release_backbone(setup.backbone, setup.classifier.image_size, setup.classifier.base)
-    return Features(views, labels, validation, len(setup.dataset.classes))
+    channels = tuple(int(output.shape[-1]) for output in setup.classifier.features.outputs)
+    return Features(views, labels, validation, len(setup.dataset.classes), channels)
 
 
 def _of_view(learned: Subset, view: int, views: int) -> Subset:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from tl_core.backbones.registry import get_backbone
 from tl_core.config import AUGMENTATION_LEVELS, TrainingConfig
-from tl_core.config.head import HeadConfig
+from tl_core.config.head import MAX_BLOCKS, HeadConfig
 
 QUICK_START: Final = TrainingConfig()
 
@@ -23,18 +23,20 @@ class Source:
     backbone: str
     image_size: int
     augmentation: str = "none"  # one of `AUGMENTATION_LEVELS`
+    mirrored: bool = False  # whether the mirror image of every image passes through it, too
 
     @property
     def name(self) -> str:
         """A name for records and for the sampler, such as ``efficientnet_lite0 320 light``."""
         changed = "" if self.augmentation == "none" else f" {self.augmentation}"
-        return f"{self.backbone} {self.image_size}{changed}"
+        return f"{self.backbone} {self.image_size}{changed}{' mirrored' * self.mirrored}"
 
     @property
     def title(self) -> str:
         """For people: ``EfficientNet-Lite0, 320 px``."""
         changed = "" if self.augmentation == "none" else f", {self.augmentation} augmentation"
-        return f"{get_backbone(self.backbone).title}, {self.image_size} px{changed}"
+        mirrored = ", with mirror images" * self.mirrored
+        return f"{get_backbone(self.backbone).title}, {self.image_size} px{changed}{mirrored}"
 
     @property
     def random_views(self) -> int:
@@ -44,7 +46,8 @@ class Source:
     @property
     def cost(self) -> float:
         """Time of one image, against that of *Quick start*."""
-        return operations(self.backbone, self.image_size) / operations(QUICK_START.backbone, 224)
+        passes = 2 if self.mirrored else 1
+        return passes * operations(self.backbone, self.image_size) / operations(QUICK_START.backbone, 224)
 
     def apply(self, config: TrainingConfig) -> TrainingConfig:
         """The configuration with this backbone, size and augmentation."""
@@ -53,6 +56,7 @@ class Source:
             config,
             backbone=self.backbone,
             image_size=None if own_size else self.image_size,
+            head=replace(config.head, mirrored=self.mirrored),
             augmentation=AUGMENTATION_LEVELS[self.augmentation],
             augmentation_mode="full" if self.augmentation == "none" else "cached_views",
             views=config.views if self.augmentation == "none" else VIEWS,
@@ -73,11 +77,12 @@ SOURCES: Final[tuple[Source, ...]] = (
     Source("efficientnet_lite0", 224),
     Source("efficientnet_lite2", 260),
     Source("efficientnet_lite0", 320),
+    Source("efficientnet_lite0", 224, mirrored=True),
     Source("efficientnet_lite1", 240),
-    Source("efficientnet_lite2", 384),
+    Source("efficientnet_lite2", 260, mirrored=True),
     Source("efficientnet_lite0", 224, "light"),
+    Source("efficientnet_lite2", 384),
     Source("efficientnet_lite0", 160),
-    Source("efficientnet_lite1", 320),
 )
 
 
@@ -100,13 +105,15 @@ class Dimension:
 
 
 DIMENSIONS: Final[tuple[Dimension, ...]] = (
+    Dimension("blocks", "features of several blocks", (1, 2, 3, MAX_BLOCKS)),
+    Dimension("pooling", "pooling", ("average", "max", "both")),
     Dimension("units", "hidden layer", (0, 64, 256, 512)),
     Dimension("normalization", "feature normalization", ("layer", "none")),
     Dimension("dropout", "dropout", low=0.0, high=0.7),
     Dimension("learning_rate", "learning rate", low=3e-4, high=2e-2, log=True),
-    Dimension("epochs", "epochs", (20, 40, 60, 100)),
-    Dimension("batch_size", "batch size", (32, 64, 128)),
-    Dimension("weight_decay", "weight decay", (0.0, 1e-3, 1e-2, 0.1)),
+    Dimension("epochs", "epochs", (20, 40, 60)),
+    Dimension("batch_size", "batch size", (32, 64, 128, 256)),
+    Dimension("weight_decay", "weight decay", (0.0, 1e-2, 0.1, 1.0)),
     Dimension("label_smoothing", "label smoothing", (0.0, 0.05, 0.1)),
 )
 UNBALANCED: Final = Dimension("class_weights", "balanced classes", (False, True))
@@ -126,6 +133,8 @@ def quick_start_params(found: Sequence[Dimension]) -> dict[str, Any]:
     config, head = QUICK_START, QUICK_START.head
     values = {
         SOURCE: SOURCES[0].name,
+        "blocks": head.blocks,
+        "pooling": head.pooling,
         "units": head.dense_units[0],
         "normalization": head.feature_normalization,
         "dropout": head.dropout,
@@ -147,6 +156,8 @@ def configure(params: Params, seed: int) -> TrainingConfig:
     """The training that some choices mean."""
     units, decay = int(params["units"]), float(params["weight_decay"])
     head = HeadConfig(
+        pooling=params["pooling"],
+        blocks=int(params["blocks"]),
         feature_normalization=params["normalization"],
         dense_units=(units,) if units else (),
         dropout=round(float(params["dropout"]), 2),

@@ -35,8 +35,9 @@ _MINIMUM: Final = 2  # rungs before a trial can end early
 _STARTUP: Final = 15  # trials before the sampler learns from them
 _REFUSED: Final = 8  # proposals in a row that would take too long
 _STARTS: Final[tuple[Mapping[str, Any], ...]] = (  # tried first with every source of features
-    {},
     {"units": 0, "dropout": 0.2, "learning_rate": 5e-3, "weight_decay": 0.1, "batch_size": 64},
+    {"blocks": 3, "pooling": "both", "units": 0, "dropout": 0.2, "learning_rate": 3e-3, "weight_decay": 0.1},
+    {"blocks": 3, "pooling": "both", "units": 256, "learning_rate": 1e-3, "batch_size": 64},
 )
 
 
@@ -164,7 +165,7 @@ class TrialLoop:
             trial.report(score, step)
             return not fixed and trial.should_prune()
 
-        material = self._material(features(source))
+        material = self._material(features(source), config, self.masks)
         outcome = fit_head(config, material, report, should_stop)
         seconds, pruned = time.monotonic() - began, outcome.ended_early
         if should_stop():
@@ -173,7 +174,8 @@ class TrialLoop:
         score = self._score(outcome.accuracy, outcome.loss, source)
         self.study.tell(trial, None if pruned else score, TrialState.PRUNED if pruned else TrialState.COMPLETE)
         if not pruned:
-            self._pace = max(self._pace, seconds / _work(config, material))
+            work = _work(config, self.masks.shape, material.views.shape[-1], material.classes)
+            self._pace = max(self._pace, seconds / work)
         measured = Trial(
             number=number,
             params=dict(trial.params),
@@ -192,14 +194,14 @@ class TrialLoop:
     def remeasure(self, trial: Trial, features: Features) -> float:
         """The score of a choice with other folds and other first weights."""
         seed = self.seed + 1000
-        material = Material(features.views, features.labels, features.classes, folds_of(features, seed))
-        outcome = fit_head(configure(trial.params, seed), material)
+        config = configure(trial.params, seed)
+        outcome = fit_head(config, self._material(features, config, folds_of(features, seed)))
         return self._score(outcome.accuracy, outcome.loss, source_of(trial.params))
 
     def on_validation(self, params: Params, features: Features) -> Outcome:
         """Measure a choice as its run will be: trained on the training images, asked about the validation images."""
-        material = Material(features.views, features.labels, features.classes, features.validation[None])
-        return fit_head(configure(params, self.seed), material)
+        config = configure(params, self.seed)
+        return fit_head(config, self._material(features, config, features.validation[None]))
 
     def importances(self) -> dict[str, float]:
         """How much each setting mattered, adding up to 1; empty while there is too little to say so."""
@@ -216,8 +218,8 @@ class TrialLoop:
             trial = self.study.ask(self._distributions)
             if trial.user_attrs.get("fixed"):
                 break
-            material = self._material(features(source_of(trial.params)))
-            expected = self._pace * _work(configure(trial.params, self.seed), material)
+            config, images = configure(trial.params, self.seed), features(source_of(trial.params))
+            expected = self._pace * _work(config, self.masks.shape, images.count(config.head), images.classes)
             if expected <= LONGEST * self.seconds:
                 break
             self.study.tell(trial, state=TrialState.FAIL)
@@ -225,8 +227,8 @@ class TrialLoop:
             trial = self.study.ask(self._distributions)
         return trial
 
-    def _material(self, features: Features) -> Material:
-        return Material(features.views, features.labels, features.classes, self.masks)
+    def _material(self, features: Features, config: TrainingConfig, masks: Mask) -> Material:
+        return Material(features.of(config.head), features.labels, features.classes, masks)
 
     def _score(self, accuracy: float, loss: float, source: Source) -> float:
         cost = COST_WEIGHT * float(np.log2(source.cost)) if self.small else 0.0
@@ -249,9 +251,8 @@ def _distribution(dimension: Dimension) -> optuna.distributions.BaseDistribution
     return optuna.distributions.FloatDistribution(dimension.low, dimension.high, log=dimension.log)
 
 
-def _work(config: TrainingConfig, material: Material) -> float:
+def _work(config: TrainingConfig, masks: tuple[int, ...], features: int, classes: int) -> float:
     """How long a training takes, in a unit of its own: products of matrices, and steps with their updates."""
-    images, features = material.views.shape[1:]
-    parameters = features * (sum(config.head.dense_units) + material.classes)
-    steps = images / config.batch_size
-    return float(len(material.held_out) * config.epochs * parameters * (images + 16 * steps))
+    folds, images = masks
+    parameters = features * (sum(config.head.dense_units) or classes)
+    return float(folds * config.epochs * parameters * (images + 16 * images / config.batch_size))

@@ -66,11 +66,13 @@ def _head(dataset: Dataset) -> None:
     st.caption("The head turns the backbone's features into your classes. It is always trained from scratch.")
     values = draft().values
     disabled = [] if values["head.dense_units"].strip() else ["head.activation", "head.l2", "head.batch_norm"]
+    if values["head.pooling"] == "flatten" and values["head.blocks"] == 1:
+        disabled.append("head.blocks")
     if len(dataset.classes) != 2 and values["head.output"] == "softmax":
         disabled.append("head.output")
     _in_columns(
-        ("head.pooling", "head.feature_normalization", "head.dropout", "head.output"),
-        ("head.dense_units", "head.activation", "head.l2", "head.batch_norm"),
+        ("head.pooling", "head.blocks", "head.mirrored", "head.feature_normalization", "head.output"),
+        ("head.dense_units", "head.activation", "head.dropout", "head.l2", "head.batch_norm"),
         disabled,
     )
 

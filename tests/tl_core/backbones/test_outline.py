@@ -5,6 +5,7 @@ import pytest
 from tl_core.backbones.make_outlines import Grouping, group_layers, settled_names
 from tl_core.backbones.outline import OUTLINES, feature_shape, load_outline
 from tl_core.backbones.registry import BACKBONES, get_backbone
+from tl_core.config.head import MAX_BLOCKS
 from tl_core.errors import ConfigError
 
 
@@ -28,6 +29,13 @@ def test_counts_add_up(name: str):
     assert all(block.parameters for block in outline.blocks if block.title != "Stem")
     assert 0 < outline.trainable_parameters(0) <= outline.parameters
     assert outline.trainable_parameters(None) == outline.trainable_parameters(len(outline.layers)) == 0
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_every_backbone_has_as_many_blocks_as_a_head_can_look_at(name: str):
+    outline = load_outline(name)
+    assert len(outline.earlier_channels) >= MAX_BLOCKS - 1
+    assert outline.blocks[-1].channels == outline.feature_shape[-1]
 
 
 @pytest.mark.parametrize("name", BACKBONES)

@@ -22,7 +22,7 @@ HEADS = [
         dropout=dropout,
     )
     for pooling, normalization, units, batch_norm, (output, dropout) in itertools.product(
-        ["average", "max", "flatten"],
+        ["average", "max", "both", "flatten"],
         ["none", "batch", "layer"],
         [(), (4,), (7, 3)],
         [False, True],
@@ -40,6 +40,24 @@ def test_the_built_head_has_the_parameters_that_its_configuration_counts(config:
     head = build_head(config, SHAPE, 2)
     assert count_parameters(head) == config.parameters(SHAPE, 2)
     assert head.output_shape == (None, 1 if config.output == "sigmoid" else 2)
+
+
+@pytest.mark.parametrize("pooling", ["average", "both"])
+def test_a_head_pools_the_maps_of_several_blocks(pooling: str):
+    config = HeadConfig(pooling=pooling, blocks=3, feature_normalization="layer", dense_units=(4,))
+    head = build_head(config, [SHAPE, (4, 6, 7), (8, 12, 9)], 2)
+    assert count_parameters(head) == config.parameters(SHAPE, 2, (7, 9, 100))
+    maps = [np.random.default_rng(0).random((2, *shape), np.float32) for shape in (SHAPE, (4, 6, 7), (8, 12, 9))]
+    pooled = keras.Model(head.inputs, head.get_layer("pooling").output)(maps)
+    expected = [
+        number for found in maps for number in ([found.mean((1, 2))] + [found.max((1, 2))] * (pooling == "both"))
+    ]
+    np.testing.assert_allclose(pooled, np.concatenate(expected, axis=1), rtol=1e-5)
+
+
+def test_flattening_several_blocks_is_refused():
+    with pytest.raises(ConfigError, match="last block alone"):
+        HeadConfig(pooling="flatten", blocks=2)
 
 
 def test_layers_stand_in_the_documented_order():
