@@ -39,6 +39,7 @@ UI_FLOORS = (
     ("what a tab and the server remember", {"state"}),
     ("pieces that several pages draw", {"components"}),
     ("what every page has: title, menu, current dataset and model", {"frame"}),
+    ("a search, begun and shown on the Train page", {"search_page"}),
     ("one package per page", {"home_page", "data_page", "train_page", "runs_page", "evaluate_page", "predict_page"}),
 )
 FLOORS = {

@@ -14,9 +14,10 @@ from tl_core.runs import EventLog, RunFolder, list_runs, read_events
 from tl_core.runs.heartbeat import Heartbeat
 from tl_core.runs.store import UNEXPECTED, now, this_process
 from tl_core.search.features import Features, load_features
+from tl_core.search.history import Trial
 from tl_core.search.record import Search, list_searches, load_search, update_search
 from tl_core.search.space import QUICK_START, SOURCES, Source, dimensions, fits, quick_start_params
-from tl_core.search.trials import Trial, TrialLoop, held_out_images
+from tl_core.search.trials import TrialLoop, held_out_images
 from tl_core.search.winner import finish_search
 from tl_core.storage.workspace import Workspace
 from tl_core.training.callbacks.event_log import EventLogger

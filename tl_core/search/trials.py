@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import optuna
 from optuna.trial import TrialState
 from sklearn.model_selection import StratifiedKFold
@@ -21,6 +20,7 @@ from sklearn.model_selection import StratifiedKFold
 from tl_core.config import TrainingConfig
 from tl_core.search.features import Features
 from tl_core.search.heads import Mask, Material, Outcome, fit_head
+from tl_core.search.history import COMPLETE, PRUNED, Trial
 from tl_core.search.space import Dimension, Params, Source, configure, source_of
 
 LOSS_WEIGHT: Final = 0.01  # of the held-out loss against the accuracy, so that of equal ones the surer one leads
@@ -39,36 +39,6 @@ _STARTS: Final[tuple[Mapping[str, Any], ...]] = (  # tried first with every sour
     {"blocks": 3, "pooling": "both", "units": 0, "dropout": 0.2, "learning_rate": 3e-3, "weight_decay": 0.1},
     {"blocks": 3, "pooling": "both", "units": 256, "learning_rate": 1e-3, "batch_size": 64},
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """One choice and what came of it."""
-
-    number: int
-    params: dict[str, Any]
-    state: str  # complete or pruned
-    accuracy: float  # on held-out images, 0-1; of a pruned one when it was ended
-    loss: float
-    score: float  # what decides: accuracy, a little of the loss, and what else matters
-    steps: tuple[tuple[int, float], ...]  # rung and score
-    seconds: float
-    elapsed: float  # seconds that the search had taken when it ended
-    right: str = ""  # of a complete one: the held-out images answered rightly, as bits in hexadecimal digits
-
-    @classmethod
-    def from_event(cls, event: Mapping[str, Any]) -> Trial:
-        """Read what `to_event` gave."""
-        values = {name: event[name] for name in cls.__slots__}
-        return cls(**{**values, "steps": tuple((int(step), float(score)) for step, score in event["steps"])})
-
-    def to_event(self) -> dict[str, Any]:
-        """The values of its event."""
-        return {**{name: getattr(self, name) for name in self.__slots__}, "steps": [list(at) for at in self.steps]}
-
-    def rightly(self, images: int) -> npt.NDArray[np.bool_]:
-        """Whether each held-out image was answered rightly."""
-        return np.unpackbits(np.frombuffer(bytes.fromhex(self.right), np.uint8), count=images).astype(bool)
 
 
 def held_out_images(features: Features, seed: int) -> Mask:
@@ -149,7 +119,7 @@ class TrialLoop:
     @property
     def complete(self) -> list[Trial]:
         """The trials that were measured to their end, the best first; of equal ones the earlier."""
-        complete = [trial for trial in self.trials if trial.state == "complete"]
+        complete = [trial for trial in self.trials if trial.state == COMPLETE]
         return sorted(complete, key=lambda trial: (-trial.score, trial.number))
 
     def run_one(self, features: Callable[[Source], Features], should_stop: Callable[[], bool]) -> None:
@@ -179,7 +149,7 @@ class TrialLoop:
         measured = Trial(
             number=number,
             params=dict(trial.params),
-            state="pruned" if pruned else "complete",
+            state=PRUNED if pruned else COMPLETE,
             accuracy=outcome.accuracy,
             loss=outcome.loss,
             score=score,
@@ -235,7 +205,7 @@ class TrialLoop:
         return accuracy - LOSS_WEIGHT * min(loss, 5.0) - cost
 
     def _as_known(self, trial: Trial) -> optuna.trial.FrozenTrial:
-        complete = trial.state == "complete"
+        complete = trial.state == COMPLETE
         return optuna.trial.create_trial(
             state=TrialState.COMPLETE if complete else TrialState.PRUNED,
             params=trial.params,

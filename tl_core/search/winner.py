@@ -12,9 +12,10 @@ from tl_core.runs import EventLog, RunRecord, create_run, list_runs, load_run
 from tl_core.runs.evaluations import read_metrics
 from tl_core.runs.store import now
 from tl_core.search.features import Features
+from tl_core.search.history import Trial
 from tl_core.search.record import Search, update_search
 from tl_core.search.space import configure
-from tl_core.search.trials import Trial, TrialLoop
+from tl_core.search.trials import TrialLoop
 from tl_core.search.verdict import Verdict, describe, judge
 from tl_core.storage.ownership import belonging
 from tl_core.storage.workspace import Workspace

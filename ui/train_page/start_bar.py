@@ -22,6 +22,7 @@ from tl_core.storage.format import count, rough_duration
 from tl_core.storage.workspace import Workspace
 from ui.components.markdown import plain
 from ui.frame.page import CONTENT_WIDTH
+from ui.search_page.begin import find_the_best
 from ui.shell.errors import error_boundary
 from ui.shell.navigation import TRAIN, page_button
 from ui.state.training_draft import draft
@@ -72,6 +73,7 @@ def start_bar(workspace: Workspace, dataset: Dataset, watched: Sequence[NewWatch
     ahead = len(manager(workspace).jobs())
     queue = f" It waits until {count(ahead, 'other training is', 'other trainings are')} done." if ahead else ""
     st.caption(plain(plan.text + queue))
+    find_the_best(workspace, dataset)
     with st.bottom, st.container(horizontal_alignment="center"), st.container(width=CONTENT_WIDTH):
         if _bar(_short(plan, ahead), plan.problems):
             _start(workspace, config, dataset, watched)

@@ -1,0 +1,136 @@
+"""A search for the best model as figures: accuracy against time, and accuracy against what an answer costs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import plotly.graph_objects as go
+
+from tl_core.figures.layout import DEFAULT_INK, escape, percent_axis, plain_layout
+from tl_core.figures.palette import ANSWER, RIGHT, TEST, translucent
+
+_HEIGHT: Final = 340
+_LEGEND: Final = {"orientation": "h", "yanchor": "bottom", "y": 1.0, "xanchor": "left", "x": 0}
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """One trial that was measured to its end."""
+
+    number: int
+    seconds: float  # of the search when it ended
+    accuracy: float  # on held-out images, 0-1
+    leads: bool  # whether it was the best when it ended
+    milliseconds: float  # that one answer takes, about
+    megabytes: float  # of the model, about
+    title: str  # what was chosen, in a few words
+
+
+def progress_figure(tried: Sequence[Tried], ink: str = DEFAULT_INK) -> go.Figure:
+    """Draw every trial over the time, the best so far as a line, and *Quick start* as the line to beat.
+
+    Args:
+        tried: the trials in their order; the first is *Quick start*.
+        ink: colour of the text.
+    """
+    leaders = [trial for trial in tried if trial.leads]
+    end = tried[-1].seconds
+    steps = [(trial.seconds, trial.accuracy) for trial in leaders] + [(end, leaders[-1].accuracy)]
+    figure = go.Figure(
+        [
+            go.Scatter(
+                name="One trial",
+                x=[round(trial.seconds, 1) for trial in tried],
+                y=[round(trial.accuracy, 4) for trial in tried],
+                text=[escape(trial.title) for trial in tried],
+                mode="markers",
+                marker={"size": 6, "color": translucent(TEST, 0.5)},
+                hovertemplate="%{y:.1%} after %{x:.0f} s<br>%{text}<extra></extra>",
+            ),
+            go.Scatter(
+                name="Best so far",
+                x=[round(seconds, 1) for seconds, _ in steps],
+                y=[round(accuracy, 4) for _, accuracy in steps],
+                mode="lines",
+                line={"color": RIGHT, "width": 2.5, "shape": "hv"},
+                hovertemplate="best so far: %{y:.1%}<extra></extra>",
+            ),
+            go.Scatter(
+                name="Quick start",
+                x=[0, round(end, 1)],
+                y=[round(tried[0].accuracy, 4)] * 2,
+                mode="lines",
+                line={"color": ANSWER, "width": 2, "dash": "dot"},
+                hovertemplate="Quick start: %{y:.1%}<extra></extra>",
+            ),
+        ]
+    )
+    lowest = min(max(trial.accuracy, tried[0].accuracy - 0.2) for trial in tried)
+    x = percent_axis("Seconds", ink, tickformat=",d", rangemode="tozero")
+    y = percent_axis("Held-out images answered rightly", ink, range=[lowest - 0.01, 1.004])
+    return figure.update_layout(plain_layout(x, y, _HEIGHT, legend=_LEGEND))
+
+
+def describe_progress(tried: Sequence[Tried]) -> str:
+    """The figure as text, for screen readers."""
+    best = max(trial.accuracy for trial in tried)
+    return (
+        f"Accuracy of {len(tried)} trials over the time: Quick start has {tried[0].accuracy:.1%}, the best so far "
+        f"{best:.1%} after {tried[-1].seconds:.0f} seconds."
+    )
+
+
+def pareto(tried: Sequence[Tried]) -> list[Tried]:
+    """The trials that no other beats in accuracy at the same or a lower cost, the cheapest first."""
+    front: list[Tried] = []
+    for trial in sorted(tried, key=lambda trial: (trial.milliseconds, trial.megabytes, -trial.accuracy)):
+        if not front or trial.accuracy > front[-1].accuracy:
+            front.append(trial)
+    return front
+
+
+def pareto_figure(tried: Sequence[Tried], ink: str = DEFAULT_INK) -> go.Figure:
+    """Draw accuracy over the milliseconds of one answer; larger marks are larger models, the line joins the best.
+
+    Args:
+        tried: the trials; the first is *Quick start*.
+        ink: colour of the text.
+    """
+    most = max(trial.megabytes for trial in tried)
+    front = pareto(tried)
+
+    def marks(name: str, trials: Sequence[Tried], color: str, mode: str) -> go.Scatter:
+        return go.Scatter(
+            name=name,
+            x=[round(trial.milliseconds, 1) for trial in trials],
+            y=[round(trial.accuracy, 4) for trial in trials],
+            customdata=[round(trial.megabytes, 1) for trial in trials],
+            text=[escape(trial.title) for trial in trials],
+            mode=mode,
+            line={"color": color, "width": 2},
+            marker={"size": [6 + 10 * trial.megabytes / most for trial in trials], "color": translucent(color, 0.6)},
+            hovertemplate="%{y:.1%} · %{x:.0f} ms · %{customdata:.0f} MB<br>%{text}<extra></extra>",
+        )
+
+    figure = go.Figure(
+        [
+            marks("One trial", tried, TEST, "markers"),
+            marks("Best at its cost", front, RIGHT, "lines+markers"),
+            marks("Quick start", tried[:1], ANSWER, "markers"),
+        ]
+    )
+    lowest = min(max(trial.accuracy, tried[0].accuracy - 0.2) for trial in tried)
+    x = percent_axis("Milliseconds for one answer, about", ink, tickformat=",d", rangemode="tozero")
+    y = percent_axis("Held-out images answered rightly", ink, range=[lowest - 0.01, 1.004])
+    return figure.update_layout(plain_layout(x, y, _HEIGHT, legend=_LEGEND))
+
+
+def describe_pareto(tried: Sequence[Tried]) -> str:
+    """The figure as text, for screen readers."""
+    points = [
+        f"{trial.accuracy:.1%} with {trial.milliseconds:.0f} milliseconds and {trial.megabytes:.0f} MB"
+        for trial in pareto(tried)
+    ]
+    return f"Accuracy against the time of one answer. Best at their cost: {'; '.join(points)}."

@@ -1,0 +1,76 @@
+"""*Find the best for me* beside *Start*, and the list of searches."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import streamlit as st
+
+from tl_core.data import Dataset
+from tl_core.search.process import start_search
+from tl_core.search.record import GOALS, Search, create_search, list_searches
+from tl_core.storage.format import moment, percent
+from tl_core.storage.workspace import Workspace
+from ui.components.markdown import plain
+from ui.shell.errors import error_boundary
+
+DURATIONS: Final = {2.0: "2 minutes", 10.0: "10 minutes", 60.0: "an hour"}
+SEARCH: Final = "search"  # in the address: which search is shown
+_SHOWN: Final = 5
+
+_STATUS: Final = {
+    "waiting": "waits",
+    "running": "at work",
+    "done": "done",
+    "stopped": "stopped",
+    "failed": "failed",
+    "interrupted": "cut off",
+}
+
+
+def find_the_best(workspace: Workspace, dataset: Dataset) -> None:
+    """The button, and behind it how long the search may take and what matters."""
+    with st.popover("Find the best for me", icon=":material/travel_explore:", width="stretch"):
+        st.markdown(
+            "Tries hundreds of heads on several backbones and image sizes, and trains the best. Your settings above "
+            "do not matter; Quick start is the line to beat."
+        )
+        minutes = st.radio(
+            "How long may it take?",
+            list(DURATIONS),
+            format_func=DURATIONS.__getitem__,
+            horizontal=True,
+            key="search_minutes",
+        )
+        goal = st.radio("What matters?", list(GOALS), format_func=GOALS.__getitem__, key="search_goal")
+        if st.button("Search", key="search_start", type="primary", icon=":material/play_arrow:"):
+            begin(create_search(workspace, dataset, minutes, goal))
+
+
+def begin(search: Search) -> None:
+    """Start the process of a search and show it."""
+    start_search(search)
+    st.query_params.clear()
+    st.query_params[SEARCH] = search.id
+    st.rerun()
+
+
+@error_boundary()
+def search_list(workspace: Workspace) -> None:
+    """The latest searches with links to them; nothing where there is none."""
+    found = list_searches(workspace)
+    if not found:
+        return
+    with st.expander("Searches for the best model", icon=":material/travel_explore:", key="search_list"):
+        for search in found[:_SHOWN]:
+            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                accuracy = search.outcome.get("accuracy")
+                reached = f", {percent(accuracy)}" if accuracy is not None else ""
+                words = f"**{plain(search.name)}**: {_STATUS[search.status]}{reached}, {moment(search.created)}"
+                st.markdown(words, width="stretch")
+                st.button("Show", key=f"search-show-{search.id}", on_click=_show, args=(search.id,))
+
+
+def _show(search_id: str) -> None:
+    st.query_params.clear()
+    st.query_params[SEARCH] = search_id

@@ -1,0 +1,252 @@
+"""One search as it happens: what it has tried, what leads and why, and what came of it."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import streamlit as st
+
+from tl_core.backbones.registry import get_backbone
+from tl_core.errors import SearchNotFoundError
+from tl_core.figures.search import Tried, describe_pareto, describe_progress, pareto_figure, progress_figure
+from tl_core.runs import run_exists
+from tl_core.search.history import (
+    COMPLETE,
+    History,
+    Trial,
+    describe_effects,
+    describe_importances,
+    effects,
+    read_history,
+)
+from tl_core.search.process import start_search
+from tl_core.search.record import (
+    GOALS,
+    Search,
+    delete_search,
+    find_search,
+    prepare_to_go_on,
+    request_stop,
+    stop_requested,
+)
+from tl_core.search.space import source_of
+from tl_core.storage.format import count, duration, number, percent
+from tl_core.storage.ownership import is_mine
+from tl_core.storage.workspace import Workspace
+from ui.components.charts import INK, chart
+from ui.components.markdown import plain
+from ui.search_page.begin import SEARCH
+from ui.shell.errors import error_boundary
+from ui.shell.navigation import EVALUATE, PREDICT, RUNS, TRAIN, page_button, page_link
+
+REFRESH_SECONDS: Final = 2.0
+MORE_MINUTES: Final = 5.0
+_ROWS: Final = 100
+_MILLISECONDS: Final = 12.0  # of one answer of Quick start's backbone on two cores, about
+_WEIGHT_MEGABYTES: Final = 4e-6
+
+
+def search_view(workspace: Workspace, search_id: str) -> None:
+    """Show one search, and keep it up to date while it works.
+
+    Raises:
+        SearchNotFoundError: there is none.
+        NotYoursError: it is somebody else's.
+    """
+    search = find_search(workspace, search_id)
+    words, action = st.columns([3, 1], gap="medium", vertical_alignment="center")
+    with words:
+        st.header(f"The best model for {plain(search.name)}", anchor=False)
+        st.caption(f"{GOALS.get(search.goal, search.goal)} · {duration(60 * search.minutes)} in all")
+    action.button("New training", icon=":material/add:", width="stretch", on_click=_leave, key="search-new")
+    st.fragment(_panel, run_every=REFRESH_SECONDS if search.active else None)(workspace, search_id, search.active)
+
+
+@error_boundary()
+def _panel(workspace: Workspace, search_id: str, was_active: bool) -> None:
+    try:
+        search = find_search(workspace, search_id)
+    except SearchNotFoundError:
+        st.info("This search was deleted.", icon=":material/delete:")
+        return
+    history = read_history(search)
+    status, actions, figures, charts, table = (st.container() for _ in range(5))
+    with status:
+        _status(workspace, search, history)
+    if is_mine(workspace, search.path):
+        with actions.container(horizontal=True, vertical_alignment="center"):
+            _actions(workspace, search)
+    leader, quick_start = history.leader, history.quick_start
+    if leader is not None and quick_start is not None:
+        with figures:
+            _figures(search, history, leader, quick_start)
+        with charts:
+            _charts(history, search.id)
+        with table:
+            _table(history, leader)
+    if was_active and not search.active:
+        st.rerun()
+
+
+def _status(workspace: Workspace, search: Search, history: History) -> None:
+    if search.active:
+        stopping = stop_requested(search)
+        tried = f" · {count(len(history.trials), 'head')} tried" if history.trials else ""
+        images = f" · {history.done:,} of {history.total:,} images" if history.total > history.done else ""
+        text = "Stopping; the best so far is trained" if stopping else history.text or "Getting ready"
+        share = min(1.0, history.elapsed / (60 * search.minutes))
+        st.progress(share, text=f"{text}{images}{tried} …")
+    elif search.status == "failed":
+        st.error(search.error or "The search failed.", icon=":material/error:")
+    elif search.status == "interrupted":
+        st.warning(
+            "This search was cut off: the program was ended while it worked. Nothing that was tried is lost.",
+            icon=":material/power_off:",
+        )
+    elif search.outcome:
+        _outcome(workspace, search, history)
+
+
+def _outcome(workspace: Workspace, search: Search, history: History) -> None:
+    better = bool(search.outcome.get("better"))
+    with st.container(border=True):
+        icon = ":material/trophy:" if better else ":material/balance:"
+        st.markdown(f"{icon} {search.outcome['text']}")
+        leader = next((trial for trial in history.trials if trial.number == search.outcome["trial"]), None)
+        if better and leader is not None and history.quick_start is not None:
+            st.markdown(describe_effects(effects(history.trials, history.quick_start, leader), leader))
+        if mattered := describe_importances(search.outcome.get("importances", {})):
+            st.caption(mattered)
+        if (test := search.outcome.get("test")) is not None:
+            st.caption(f"On the test images, which were looked at once, for this model alone: {percent(test)} right.")
+        if search.run_id and run_exists(workspace, search.run_id):
+            with st.container(horizontal=True):
+                page_button(TRAIN, "See its training", key="search-train", run=search.run_id)
+                page_button(EVALUATE, "Evaluate it", key="search-evaluate", primary=False, run=search.run_id)
+                page_button(PREDICT, "Try it on a photo", key="search-predict", primary=False, run=search.run_id)
+                page_button(RUNS, "Export it", key="search-runs", primary=False, run=search.run_id)
+        else:
+            page_link(RUNS, "Its run was deleted. See all runs")
+
+
+def _actions(workspace: Workspace, search: Search) -> None:
+    if search.active:
+        st.button(
+            "Stop",
+            key="search-stop",
+            icon=":material/stop:",
+            disabled=stop_requested(search),
+            help="No more is tried; the best so far is trained and kept.",
+            on_click=_stop,
+            args=(workspace, search.id),
+        )
+        return
+    st.button(
+        f"Go on for {MORE_MINUTES:g} minutes",
+        key="search-go-on",
+        icon=":material/resume:",
+        help="With all that it knows; the model that it has found stays.",
+        on_click=_go_on,
+        args=(workspace, search.id),
+    )
+    st.button(
+        "Delete",
+        key="search-delete",
+        icon=":material/delete:",
+        help="The search and what it tried; the model that it has found stays.",
+        on_click=_delete,
+        args=(workspace, search.id),
+    )
+
+
+def _figures(search: Search, history: History, leader: Trial, quick_start: Trial) -> None:
+    best, line, tried = st.columns(3)
+    gain = leader.accuracy - quick_start.accuracy
+    best.metric("Best so far", percent(leader.accuracy), f"{100 * gain:+.1f} points" if gain else None)
+    line.metric("Quick start, the line to beat", percent(quick_start.accuracy))
+    pruned = sum(trial.state != COMPLETE for trial in history.trials)
+    tried.metric("Heads tried", f"{len(history.trials):,}", help=f"{pruned:,} of them were ended early.")
+    if not search.outcome:
+        words = describe_effects(effects(history.trials, quick_start, leader), leader)
+        st.caption(f"Why it leads, as far as can be told now: {words} The luck in being the best of many is not yet "
+                   "taken off.")  # fmt: skip
+
+
+def _charts(history: History, key: str) -> None:
+    tried = _tried(history.trials)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        st.markdown("**Accuracy against time**")
+        chart(progress_figure(tried, INK), describe_progress(tried), key=f"search-progress-{key}")
+    with right:
+        st.markdown("**Accuracy against cost**")
+        chart(pareto_figure(tried, INK), describe_pareto(tried), key=f"search-pareto-{key}")
+
+
+def _tried(trials: list[Trial]) -> list[Tried]:
+    found: list[Tried] = []
+    best = float("-inf")
+    for trial in trials:
+        if trial.state != COMPLETE:
+            continue
+        source = source_of(trial.params)
+        megabytes = get_backbone(source.backbone).base_parameters * _WEIGHT_MEGABYTES
+        found.append(
+            Tried(
+                number=trial.number,
+                seconds=trial.elapsed,
+                accuracy=trial.accuracy,
+                leads=trial.score > best,
+                milliseconds=_MILLISECONDS * source.cost,
+                megabytes=megabytes,
+                title=source.title,
+            )
+        )
+        best = max(best, trial.score)
+    return found
+
+
+def _table(history: History, leader: Trial) -> None:
+    ranked = sorted(history.trials, key=lambda trial: (trial.state != COMPLETE, -trial.score))[:_ROWS]
+    with st.expander(f"What was tried: {len(history.trials):,}", icon=":material/table:"):
+        st.dataframe([_row(trial, leader) for trial in ranked], hide_index=True, width="stretch")
+
+
+def _row(trial: Trial, leader: Trial) -> dict[str, Any]:
+    params = trial.params
+    return {
+        "Trial": trial.number,
+        "Accuracy": percent(trial.accuracy),
+        "Loss": number(trial.loss),
+        "Stands": "leads" if trial.number == leader.number else "" if trial.state == COMPLETE else "ended early",
+        "Features": source_of(params).title,
+        "Blocks": params["blocks"],
+        "Pooling": params["pooling"],
+        "Hidden layer": params["units"] or "none",
+        "Dropout": number(params["dropout"], 2),
+        "Rate": number(params["learning_rate"], 2),
+        "Epochs": params["epochs"],
+        "Batch": params["batch_size"],
+        "Weight decay": number(params["weight_decay"], 2),
+        "Seconds": number(trial.seconds, 2),
+    }
+
+
+@error_boundary()
+def _stop(workspace: Workspace, search_id: str) -> None:
+    request_stop(workspace, search_id)
+
+
+@error_boundary()
+def _go_on(workspace: Workspace, search_id: str) -> None:
+    start_search(prepare_to_go_on(workspace, search_id, MORE_MINUTES))
+
+
+@error_boundary()
+def _delete(workspace: Workspace, search_id: str) -> None:
+    delete_search(workspace, search_id)
+    _leave()
+
+
+def _leave() -> None:
+    st.query_params.pop(SEARCH, None)
