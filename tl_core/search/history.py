@@ -120,10 +120,8 @@ def describe_effects(found: Mapping[str, float], leader: Trial) -> str:
     gained = {name: gain for name, gain in found.items() if gain >= _SMALL}
     nothing = [_TITLES[name] for name in found if name not in gained]
     words = [f"{_value(name, leader)} gave {100 * gain:.1f} points" for name, gain in gained.items()]
-    sentence = f"{_listed(words)}." if words else ""
-    rest = f" {_listed(nothing)} made no difference." if nothing else ""
-    text = f"{sentence}{rest}".strip()
-    return text[0].upper() + text[1:]
+    sentences = [f"{_listed(words)}."] * bool(words) + [f"{_listed(nothing)} made no difference."] * bool(nothing)
+    return " ".join(sentence[0].upper() + sentence[1:] for sentence in sentences)
 
 
 def describe_importances(importances: Mapping[str, float]) -> str:

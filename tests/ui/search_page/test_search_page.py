@@ -1,0 +1,137 @@
+"""*Find the best for me* as a person uses it, driven without a browser."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.ui.pages_without_browser import open_page, press, texts
+from tl_core.runs import EventLog
+from tl_core.runs.store import now
+from tl_core.search.history import Trial
+from tl_core.search.record import create_search, list_searches, load_search, stop_requested, update_search
+from tl_core.search.space import SOURCES, dimensions, quick_start_params
+from tl_core.search.verdict import describe, judge
+from ui.search_page import begin, view
+
+PAGE = "pages/2_Train.py"
+QUICK_START = quick_start_params(dimensions(SOURCES, unbalanced=False))
+
+
+def trial(number: int, accuracy: float, state: str = "complete", **changes) -> Trial:
+    right = np.packbits(np.arange(100) < 100 * accuracy).tobytes().hex()
+    return Trial(
+        number=number,
+        params={**QUICK_START, **changes},
+        state=state,
+        accuracy=accuracy,
+        loss=0.3,
+        score=accuracy,
+        steps=((3, accuracy),),
+        seconds=1.5,
+        elapsed=10.0 * (number + 1),
+        right=right,
+    )
+
+
+TRIALS = [
+    trial(0, 0.80),
+    trial(1, 0.95, source=SOURCES[2].name, dropout=0.45),
+    trial(2, 0.60, "pruned", units=0),
+    trial(3, 0.93, source=SOURCES[2].name, blocks=3, pooling="both"),
+]
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """The searches whose process was started, which here it is not."""
+    found = []
+    monkeypatch.setattr(begin, "start_search", found.append)
+    monkeypatch.setattr(view, "start_search", found.append)
+    return found
+
+
+@pytest.fixture
+def search(workspace, dataset):
+    """One at work that has tried a few heads."""
+    made = update_search(create_search(workspace, dataset, 2).path, status="running")
+    with EventLog(made.events_file) as events:
+        events.write("plan", sources=[source.name for source in SOURCES[:3]], seconds=120)
+        for one in TRIALS:
+            events.write("trial", **one.to_event())
+    return made
+
+
+def finish(search):
+    complete = [one for one in TRIALS if one.state == "complete"]
+    verdict = judge([one.rightly(100) for one in complete], 0, 1)
+    outcome = {
+        **verdict.to_dict(),
+        "text": describe(verdict),
+        "trial": 1,
+        "test": 0.91,
+        "importances": {"source": 0.7},
+    }
+    return update_search(search.path, status="done", finished=now(), outcome=outcome)
+
+
+def test_the_form_begins_a_search_and_shows_it(workspace, dataset, started):
+    at = open_page(PAGE)
+    at.radio(key="search_minutes").set_value(10.0).run()
+    press(at, "Search")
+    (made,) = list_searches(workspace)
+    assert [search.id for search in started] == [made.id]
+    assert (made.minutes, made.goal, made.dataset_id) == (10.0, "accuracy", dataset.id)
+    assert at.query_params["search"] == [made.id]
+    assert f"The best model for {dataset.name}" in texts(at)
+
+
+def test_a_search_at_work_shows_what_leads_and_why(search):
+    shown = open_page(PAGE, search=search.id)
+    assert {metric.label: metric.value for metric in shown.metric} == {
+        "Best so far": "95.0 %",
+        "Quick start, the line to beat": "80.0 %",
+        "Heads tried": "4",
+    }
+    assert "EfficientNet-Lite0, 320 px gave 15.0 points" in texts(shown)
+    assert "Dropout made no difference" in texts(shown)
+    (table,) = shown.dataframe
+    assert table.value["Stands"].tolist() == ["leads", "", "", "ended early"]
+
+
+def test_stopping_asks_the_search_to_stop(search):
+    at = press(open_page(PAGE, search=search.id), "Stop")
+    assert stop_requested(load_search(search.path))
+    assert next(button for button in at.button if button.label == "Stop").disabled
+
+
+def test_the_end_says_how_much_better_and_how_sure(search):
+    finish(search)
+    shown = texts(open_page(PAGE, search=search.id))
+    assert "It is better than Quick start by about" in shown
+    assert "looked at once, for this model alone: 91.0 % right" in shown
+    assert "the backbone and image size (70 %) mattered most" in shown
+
+
+def test_a_search_that_was_cut_off_can_be_gone_on_with(search, started):
+    update_search(search.path, owner=None)
+    at = open_page(PAGE, search=search.id)
+    assert "cut off" in texts(at)
+    press(at, "Go on for 5 minutes")
+    assert [one.id for one in started] == [search.id]
+    assert load_search(search.path).minutes == 7
+
+
+def test_searches_are_listed_on_the_form(search):
+    at = press(open_page(PAGE), "Show")
+    assert at.query_params["search"] == [search.id]
+
+
+def test_a_deleted_search_leads_back_to_the_form(search, workspace):
+    finish(search)
+    press(open_page(PAGE, search=search.id), "Delete")
+    assert list_searches(workspace) == []
+
+
+def test_a_link_to_nothing_is_answered_in_a_sentence(workspace):
+    assert "There is no search of this id" in texts(open_page(PAGE, search="nothing"))
