@@ -67,9 +67,8 @@ def progress_figure(tried: Sequence[Tried], ink: str = DEFAULT_INK) -> go.Figure
             ),
         ]
     )
-    lowest = min(max(trial.accuracy, tried[0].accuracy - 0.2) for trial in tried)
     x = percent_axis("Seconds", ink, tickformat=",d", rangemode="tozero")
-    y = percent_axis("Held-out images answered rightly", ink, range=[lowest - 0.01, 1.004])
+    y = percent_axis("Held-out images answered rightly", ink, range=_shown(tried))
     return figure.update_layout(plain_layout(x, y, _HEIGHT, legend=_LEGEND))
 
 
@@ -121,9 +120,8 @@ def pareto_figure(tried: Sequence[Tried], ink: str = DEFAULT_INK) -> go.Figure:
             marks("Quick start", tried[:1], ANSWER, "markers"),
         ]
     )
-    lowest = min(max(trial.accuracy, tried[0].accuracy - 0.2) for trial in tried)
     x = percent_axis("Milliseconds for one answer, about", ink, tickformat=",d", rangemode="tozero")
-    y = percent_axis("Held-out images answered rightly", ink, range=[lowest - 0.01, 1.004])
+    y = percent_axis("Held-out images answered rightly", ink, range=_shown(tried))
     return figure.update_layout(plain_layout(x, y, _HEIGHT, legend=_LEGEND))
 
 
@@ -134,3 +132,9 @@ def describe_pareto(tried: Sequence[Tried]) -> str:
         for trial in pareto(tried)
     ]
     return f"Accuracy against the time of one answer. Best at their cost: {'; '.join(points)}."
+
+
+def _shown(tried: Sequence[Tried]) -> list[float]:
+    """The accuracies that are shown: all but those far below the line to beat, and at least a tenth."""
+    lowest = min(max(trial.accuracy, tried[0].accuracy - 0.2) for trial in tried)
+    return [min(0.9, lowest - 0.01), 1.004]

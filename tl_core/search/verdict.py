@@ -17,6 +17,8 @@ import numpy.typing as npt
 DRAWS: Final = 1000
 SURE: Final = 0.95  # of the draws in which the winner is better, for it to be called better
 
+_NOTHING: Final = 0.0005  # of the accuracy
+
 Right = npt.NDArray[np.bool_]
 
 
@@ -82,13 +84,15 @@ def describe(verdict: Verdict) -> str:
     """The verdict in a sentence or two."""
     measured = f"{100 * verdict.accuracy:.1f} % against {100 * verdict.quick_start:.1f} % of Quick start"
     optimism = (
-        f"About {100 * verdict.optimism:.1f} points of that are luck, because it is the best of {verdict.compared}."
+        f" About {100 * verdict.optimism:.1f} points of that are luck, because it is the best of {verdict.compared}."
+        if verdict.optimism >= _NOTHING
+        else ""
     )
     spread = f"between {100 * verdict.gain_low:+.1f} and {100 * verdict.gain_high:+.1f}"
     if verdict.better:
         gain = f"It is better than Quick start by about {100 * verdict.gain:.1f} points ({spread})"
-        return f"{gain}, in {100 * verdict.sure:.0f} of 100 draws: {measured}. {optimism}"
+        return f"{gain}, in {100 * verdict.sure:.0f} of 100 draws: {measured}.{optimism}"
     return (
         f"It is not better than Quick start beyond chance: {measured} on {verdict.images:,} held-out images, a "
-        f"difference {spread} points. {optimism}"
+        f"difference {spread} points.{optimism}"
     )

@@ -222,7 +222,7 @@ def _row(trial: Trial, leader: Trial) -> dict[str, Any]:
         "Features": source_of(params).title,
         "Blocks": params["blocks"],
         "Pooling": params["pooling"],
-        "Hidden layer": params["units"] or "none",
+        "Hidden layer": str(params["units"] or "none"),
         "Dropout": number(params["dropout"], 2),
         "Rate": number(params["learning_rate"], 2),
         "Epochs": params["epochs"],

@@ -33,7 +33,9 @@ VARIANTS = {
         augmentation=EVERY_CHANGE,
         augmentation_mode="cached_views",
         views=2,
-        head=HeadConfig(output="sigmoid", pooling="max", feature_normalization="batch", dropout=0.1),
+        head=HeadConfig(
+            output="sigmoid", pooling="max", blocks=2, mirrored=True, feature_normalization="batch", dropout=0.1
+        ),
         optimizer="adamw",
         weight_decay=0.01,
         schedule="plateau",

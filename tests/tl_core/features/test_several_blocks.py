@@ -65,8 +65,7 @@ def test_a_saved_one_is_found_again_with_its_layers_in_their_order(classifier, i
     np.testing.assert_allclose(found(pictures), classifier.model(pictures), atol=1e-6)
 
 
-@pytest.mark.parametrize("pooling", ["average", "max", "both"])
-def test_an_image_and_its_mirror_image_get_the_same_answer(images, pooling):
-    model = build(HeadConfig(mirrored=True, blocks=2, pooling=pooling)).model
+def test_an_image_and_its_mirror_image_get_the_same_answer(images):
+    model = build(HeadConfig(mirrored=True, blocks=2, pooling="both")).model
     pictures = images.astype(np.float32)
     np.testing.assert_allclose(model(pictures), model(pictures[:, :, ::-1]), atol=1e-5)

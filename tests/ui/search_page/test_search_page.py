@@ -38,7 +38,7 @@ TRIALS = [
     trial(0, 0.80),
     trial(1, 0.95, source=SOURCES[2].name, dropout=0.45),
     trial(2, 0.60, "pruned", units=0),
-    trial(3, 0.93, source=SOURCES[2].name, blocks=3, pooling="both"),
+    trial(3, 0.949, source=SOURCES[2].name, blocks=3, pooling="both"),
 ]
 
 
@@ -82,7 +82,7 @@ def test_the_form_begins_a_search_and_shows_it(workspace, dataset, started):
     (made,) = list_searches(workspace)
     assert [search.id for search in started] == [made.id]
     assert (made.minutes, made.goal, made.dataset_id) == (10.0, "accuracy", dataset.id)
-    assert at.query_params["search"] == [made.id]
+    assert made.id in at.query_params["search"]
     assert f"The best model for {dataset.name}" in texts(at)
 
 
@@ -124,7 +124,7 @@ def test_a_search_that_was_cut_off_can_be_gone_on_with(search, started):
 
 def test_searches_are_listed_on_the_form(search):
     at = press(open_page(PAGE), "Show")
-    assert at.query_params["search"] == [search.id]
+    assert search.id in at.query_params["search"]
 
 
 def test_a_deleted_search_leads_back_to_the_form(search, workspace):
