@@ -41,8 +41,15 @@ def find_the_best(workspace: Workspace, dataset: Dataset) -> None:
             format_func=DURATIONS.__getitem__,
             horizontal=True,
             key="search_minutes",
+            help="The training of the best is included. More time lets larger backbones and images be tried.",
         )
-        goal = st.radio("What matters?", list(GOALS), format_func=GOALS.__getitem__, key="search_goal")
+        goal = st.radio(
+            "What matters?",
+            list(GOALS),
+            format_func=GOALS.__getitem__,
+            key="search_goal",
+            help="With size and milliseconds, a backbone that takes twice as long has to be half a point better.",
+        )
         if st.button("Search", key="search_start", type="primary", icon=":material/play_arrow:"):
             begin(create_search(workspace, dataset, minutes, goal))
 
