@@ -58,7 +58,8 @@ def resumed(app: App, run: RunRecord) -> RunRecord:
     """The run at work in the server, at least two epochs further than before."""
     before = max(epochs_told(run), default=0)
     with visiting(app.url) as visit:
-        visit.open("Train", f"run={run.id}").press("Resume from the last epoch")
+        button = "Resume from the last epoch" if before else "Start it again"
+        visit.open("Train", f"run={run.id}").press(button)
     wait_for(lambda: max(epochs_told(run), default=0) >= before + 2)
     return load_run(run.path)
 
