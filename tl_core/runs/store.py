@@ -19,6 +19,7 @@ from typing import Any, Final
 import psutil
 
 from tl_core.config import TrainingConfig
+from tl_core.config.format_settings import backbone_title
 from tl_core.config.phases import extended
 from tl_core.data.dataset import Dataset, load_dataset
 from tl_core.errors import ConfigError, RunNotFoundError, StoppedError, TransferLearningError, WorkspaceError
@@ -68,7 +69,8 @@ def create_run(workspace: Workspace, config: TrainingConfig, dataset: Dataset, n
         WorkspaceError: the workspace has reached its quota, or cannot be written.
     """
     require_within_quota(workspace)
-    name = (name or f"{dataset.name}, {config.backbone}").strip()[:MAX_NAME_LENGTH]
+    backbone = backbone_title(config) if is_id(config.backbone) else config.backbone  # an id says nothing to people
+    name = (name or f"{dataset.name}, {backbone}").strip()[:MAX_NAME_LENGTH]
     run_id = new_id(name)
     path = workspace.runs / run_id
     split_counts: Counter[str] = Counter()
