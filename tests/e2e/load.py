@@ -261,7 +261,7 @@ class _Visitor:
         await self._move("Data")
         for part in ("Validation", "All"):
             radio = self._page.get_by_role("radiogroup").get_by_text(part, exact=True)
-            await self._interact("Data", r"\d+ images? of this class", radio.click)
+            await self._interact("Data", r"\d+ images?\.\s*[Ss]elect", radio.click)
 
     async def _change_settings(self) -> None:
         await self._move("Train")
