@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import streamlit as st
 
-from tl_core.data import Dataset, ImageRecord
+from tl_core.data import Dataset, ImageRecord, load_dataset
 from tl_core.data.editing import move_images, remove_images
 from tl_core.figures.palette import SPLIT_TITLES
 from tl_core.machine.progress import TaskContext
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tl_core.audit.look_alikes import Pair
     from tl_core.audit.report import Audit
 
-AUDITS: Final = BackgroundTasks[Any](  # the result is an `Audit`
+AUDITS: Final = BackgroundTasks[Any](  # the result is the revision and its `Audit`
     "audit",
     at_a_time=1,
     remembered=20,
@@ -33,6 +33,8 @@ AUDITS: Final = BackgroundTasks[Any](  # the result is an `Audit`
 )
 SUSPECTS_PER_PAGE: Final = 12
 PAIRS_PER_PAGE: Final = 6
+LABELS: Final = "labels"
+ALIKE: Final = "alike"
 _KINDS: Final = {
     "copy": "exact copy",
     "saved_again": "saved again",
@@ -42,46 +44,60 @@ _KINDS: Final = {
 
 
 def show_audit(workspace: Workspace, dataset: Dataset) -> None:
-    """Draw the button that starts an audit of this revision, how it stands, and what it found."""
+    """Draw the button that starts an audit, how it stands, and what it found that is not mended yet."""
     st.header("Wrong labels and look-alikes", anchor=False)
-    subject = f"{dataset.id} {dataset.revision}"
-    task = AUDITS.latest(subject)
+    task = AUDITS.latest(dataset.id)
     if task is None or task.state == "stopped":
         st.caption("Finds labels that are likely wrong, pictures that show the same, and shortcuts for a model.")
-        if st.button("Look for faults", key=f"audit-{dataset.id}", icon=":material/troubleshoot:"):
-            AUDITS.start(dataset.name, lambda context: _audit(dataset, context), subject, alone=True)
-            st.rerun()
+        _audit_button(dataset, "Look for faults")
     elif task_progress(AUDITS, task, task.id) and task.result is not None:
-        _findings(workspace, dataset, task.result)
+        audited, found = task.result
+        if audited != dataset.revision:
+            st.caption(f"Found in revision {audited}; what was changed since is left out.")
+            _audit_button(dataset, "Look again")
+        _findings(workspace, dataset, found)
 
 
-def _audit(dataset: Dataset, task: TaskContext) -> Audit:
+def _audit_button(dataset: Dataset, label: str) -> None:
+    if st.button(label, key=f"audit-{dataset.id}", icon=":material/troubleshoot:"):
+        AUDITS.start(dataset.name, lambda context: _audit(dataset, context), dataset.id, alone=True)
+        st.rerun()
+
+
+def _audit(dataset: Dataset, task: TaskContext) -> tuple[int, Audit]:
     from tl_core.audit.report import audit_dataset  # imports TensorFlow
 
-    return audit_dataset(dataset, task)
+    return dataset.revision, audit_dataset(dataset, task)
 
 
 @st.fragment
 @error_boundary()
 def _findings(workspace: Workspace, dataset: Dataset, found: Audit) -> None:
+    if load_dataset(dataset.path).revision != dataset.revision:
+        st.rerun()  # a change from in here was made: the whole page has to tell of it
     kept: set[ImageRecord] = st.session_state.setdefault(f"audit-kept-{dataset.id}", set())
-    suspects = [suspect for suspect in found.label_suspects if suspect.record not in kept]
-    pairs = [pair for pair in found.look_alikes if pair.first not in kept]
+    present = set(dataset.images)
+    suspects = [suspect for suspect in found.label_suspects if suspect.record in present - kept]
+    pairs = [pair for pair in found.look_alikes if pair.first in present - kept and pair.second in present]
     for shortcut in found.shortcuts:
         st.markdown(f":orange[:material/warning:] {plain(shortcut.text)}")
-    labels = f"{count(len(suspects), 'label is', 'labels are')} doubtful"
-    alike = f"{count(len(pairs), 'pair looks', 'pairs look')} alike"
+    titles = {
+        LABELS: f"{count(len(suspects), 'label is', 'labels are')} doubtful",
+        ALIKE: f"{count(len(pairs), 'pair looks', 'pairs look')} alike",
+    }
     if not suspects and not pairs:
         st.markdown(":green[:material/check_circle:] No label is doubtful, and no two pictures show the same.")
         return
     tab = st.segmented_control(
         "Show",
-        [labels, alike],
-        default=labels if suspects else alike,
-        key=f"audit-tab-{dataset.id}-{dataset.revision}",
+        list(titles),
+        default=LABELS if suspects else ALIKE,
+        format_func=titles.__getitem__,
+        required=True,
+        key=f"audit-tab-{dataset.id}",
     )
     mine = is_mine(workspace, dataset.path)
-    if tab == labels and suspects:
+    if tab == LABELS:
         st.caption(
             f"Judged by models that had not seen the picture; they agree with {percent(found.agreement)} of all."
         )
@@ -89,7 +105,7 @@ def _findings(workspace: Workspace, dataset: Dataset, found: Audit) -> None:
         with st.grid("auto", min_column_width=170, gap="small"):
             for suspect in suspects[page]:
                 _suspect(workspace, dataset, suspect, kept, mine)
-    elif pairs:
+    else:
         page = _page(len(pairs), PAIRS_PER_PAGE, f"audit-pairs-{dataset.id}")
         with st.grid("auto", min_column_width=260, gap="small"):
             for pair in pairs[page]:

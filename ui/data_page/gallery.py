@@ -7,7 +7,7 @@ from typing import Final
 
 import streamlit as st
 
-from tl_core.data import SPLITS, Dataset, Finding, ImageRecord, health_report
+from tl_core.data import SPLITS, Dataset, Finding, ImageRecord, health_report, load_dataset
 from tl_core.figures.palette import SPLIT_TITLES
 from tl_core.storage.format import count
 from tl_core.storage.ownership import is_mine
@@ -31,14 +31,20 @@ def show_images_of(dataset: Dataset, finding: Finding) -> None:
 @error_boundary()
 def show_gallery(workspace: Workspace, dataset: Dataset) -> None:
     """Draw one page of the images that are filtered; choosing others leaves the rest of the page alone."""
+    if load_dataset(dataset.path).revision != dataset.revision:
+        st.rerun()  # a change from in here was made: the counts and the health above have to tell of it too
     st.header("The images", anchor=False)
     mine = is_mine(workspace, dataset.path)
-    if mine:
-        revision_bar(workspace, dataset)
-    records, place = _filtered(dataset)
+    above, controls, actions = st.container(), st.container(), st.container()  # the images stay where they are
+    with controls:
+        records, place = _filtered(dataset)
     chosen = _selected(dataset)
+    if mine:
+        with above:
+            revision_bar(workspace, dataset)
     if mine and chosen:
-        selection_bar(workspace, dataset, chosen, lambda: _selection(dataset).clear())
+        with actions:
+            selection_bar(workspace, dataset, chosen, lambda: _selection(dataset).clear())
     if not records:
         st.caption("There are no such images.")
         return

@@ -184,7 +184,8 @@ from tl_core.storage.workspace import Workspace
 jobs = manager(Workspace(Path(sys.argv[1])))
 jobs.submit(sys.argv[2])
 print("submitted", flush=True)
-sys.stdin.read()
+while True:
+    time.sleep(0.2)  # whichever thread the system hands a signal to, this one then acts on it
 """
 
 
