@@ -51,7 +51,7 @@ def ask(workspace: Workspace, asked: list[Asked], introduction: str = "", epoch:
         epoch: the saved epoch of the first one that answers; None = the best one.
     """
     with st.container(key="predict-desk"):
-        left, right = st.columns([2, 3], gap="medium")
+        left, right = st.columns([4, 5], gap="medium")
     with left:
         way = way_in(asked[0], key="predict-way")
         take_pictures(way, workspace, asked[0], key="predict", epoch=epoch)

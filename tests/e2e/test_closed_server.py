@@ -178,7 +178,7 @@ FREED_WITHIN = 60  # seconds after the last one
 
 
 def test_uploads_of_closed_tabs_are_released_while_nobody_visits(start_app: Callable[..., App]):
-    app = start_app(STREAMLIT_SERVER_DISCONNECTED_SESSION_TTL="4")
+    app = start_app(STREAMLIT_SERVER_DISCONNECTED_SESSION_TTL="15")  # longer than all the uploads take
     open_upload_and_close(app, tabs=10, at_least=140_000_000, kept=60_000_000)  # the first upload loads what stays
 
 

@@ -73,9 +73,9 @@ def test_two_people_see_their_own_runs_and_what_is_shared(invited: App, provider
     is_in(ada)
     is_in(bob)
     assert provider.tokens == before + 2, "both really came through the provider"
-    expect(ada.get_by_text("Ada's run")).to_be_visible()
+    expect(ada.get_by_role("heading", name="Ada's run")).to_be_visible()
     expect(ada.get_by_text("Bob's run")).to_have_count(0)
-    expect(bob.get_by_text("Bob's run")).to_be_visible()
+    expect(bob.get_by_role("heading", name="Bob's run")).to_be_visible()
     expect(bob.get_by_text("Ada's run")).to_have_count(0)
 
     bob.goto(invited.at("Runs", run=runs[ADA].id))

@@ -9,7 +9,7 @@ import streamlit as st
 
 from tl_core.errors import RunNotFoundError
 from tl_core.runs import RunRecord, find_run
-from tl_core.storage.format import moment, percent
+from tl_core.storage.format import percent
 from tl_core.storage.workspace import Workspace
 from ui.components.markdown import plain
 from ui.components.run_format import accuracy_of, format_status
@@ -42,9 +42,7 @@ def show_last_runs(runs: Sequence[RunRecord]) -> None:
         for run in ended:
             measured = accuracy_of(run)
             how = f"{percent(measured[0])} {measured[1]}" if measured else format_status(run)
-            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-                page_link(RUNS, plain(run.name), run=run.id)
-                st.caption(f"{how} · {moment(run.finished or run.created)}", width="content")
+            page_link(RUNS, f":gray[{how}] · {plain(run.name)}", run=run.id)
 
 
 @error_boundary()

@@ -18,10 +18,10 @@ from ui.predict_page.archive import archive_upload, task_in_address
 
 PHOTOS, CAMERA, LIVE, ZIP = "photos", "camera", "live", "zip"
 WAYS: Final[Mapping[str, str]] = {
-    PHOTOS: ":material/add_photo_alternate: Photos",
-    CAMERA: ":material/photo_camera: Camera",
-    LIVE: ":material/videocam: Live",
-    ZIP: ":material/folder_zip: Zip",
+    PHOTOS: "Photos",
+    CAMERA: "Camera",
+    LIVE: "Live",
+    ZIP: "Zip",
 }
 CAMERA_WIDTH: Final = 480  # px; narrower on a phone
 
@@ -41,6 +41,7 @@ def way_in(asked: Asked, *, key: str) -> str:
         key=key,
         label_visibility="collapsed",
         width="stretch",
+        wrap=True,
     )
     return chosen or PHOTOS
 
