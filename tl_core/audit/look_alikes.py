@@ -1,7 +1,8 @@
 """Pictures of the same thing: saved again, mirrored, turned, or cropped.
 
-Mirrored and turned pictures are found by their difference hash in all eight positions, cropped ones among the nearest
-in the backbone's features, where a smaller copy of the one has to be found within the other.
+Mirrored and turned pictures are found by their difference hash in all eight positions. Where that fails, as with
+smooth pictures, and for cropped ones, the nearest in the backbone's features are laid over each other: the one,
+turned or made smaller, has to be found within the other.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ def find_look_alikes(
     rows = list(first_of.values())
     if 1 < len(rows) <= MAX_COMPARED:
         grey = _grey(images, rows, task)
-        for (a, b), kind in (_turned(grey) | _cropped(grey, features[rows], task)).items():
+        for (a, b), kind in (_laid_over(grey, features[rows], task) | _turned(grey)).items():
             pairs.setdefault((rows[a], rows[b]), kind)
     order = {"copy": 0, "saved_again": 1, "turned": 2, "cropped": 3}
     return tuple(
@@ -100,18 +101,25 @@ def _turned(grey: Sequence[Image.Image]) -> dict[tuple[int, int], str]:
     return found
 
 
-def _cropped(grey: Sequence[Image.Image], features: Features, task: TaskContext) -> dict[tuple[int, int], str]:
-    """Pairs of neighbours of which the one, made smaller, lies within the other."""
+def _laid_over(grey: Sequence[Image.Image], features: Features, task: TaskContext) -> dict[tuple[int, int], str]:
+    """Pairs of neighbours of which the one, turned or made smaller, lies within the other."""
     levels = [np.asarray(image, np.float32) for image in grey]
     found: dict[tuple[int, int], str] = {}
     for a, b in _neighbours(features):
         task.stop_if_asked(STOPPED)
-        if (
-            min(levels[a].std(), levels[b].std()) >= MIN_SPREAD
-            and max(_overlap(levels[a], levels[b]), _overlap(levels[b], levels[a])) >= SAME
-        ):
+        if min(levels[a].std(), levels[b].std()) < MIN_SPREAD:
+            continue
+        if _correlation_turned(grey[a], grey[b]) >= SAME:
+            found[a, b] = "turned"
+        elif max(_overlap(levels[a], levels[b]), _overlap(levels[b], levels[a])) >= SAME:
             found[a, b] = "cropped"
     return found
+
+
+def _correlation_turned(one: Image.Image, other: Image.Image) -> float:
+    """The best correlation of two pictures of equal size, of the second in all eight positions."""
+    turned = [np.asarray(other if turn is None else other.transpose(turn)).ravel() for turn in _TURNS]
+    return float(np.corrcoef(np.asarray(one).ravel(), turned)[0, 1:].max())
 
 
 def _neighbours(features: Features) -> list[tuple[int, int]]:
