@@ -42,7 +42,7 @@ def format_introduction(run: RunRecord, epoch: EpochCheckpoint | None) -> str:
 
 
 def ask(workspace: Workspace, asked: list[Asked], introduction: str = "", epoch: int | None = None) -> None:
-    """The pictures on the left, the answers on the right; on a phone the answers come first.
+    """The pictures on the left, the answers on the right; on a phone the answers come first. Two models need the width.
 
     Args:
         workspace: of the visitor.
@@ -51,7 +51,7 @@ def ask(workspace: Workspace, asked: list[Asked], introduction: str = "", epoch:
         epoch: the saved epoch of the first one that answers; None = the best one.
     """
     with st.container(key="predict-desk"):
-        left, right = st.columns([4, 5], gap="medium")
+        left, right = st.columns([4, 5], gap="medium") if len(asked) == 1 else (st.container(), st.container())
     with left:
         way = way_in(asked[0], key="predict-way")
         take_pictures(way, workspace, asked[0], key="predict", epoch=epoch)

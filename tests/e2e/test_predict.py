@@ -35,7 +35,9 @@ def test_two_models_predict_side_by_side_with_their_heatmaps(page, app, runs):
     expect(page.get_by_text("Its best guess is")).to_be_visible()
     page.get_by_text("Where did it look?").first.click()
     expect(page.get_by_alt_text("that speak for").filter(visible=True)).to_have_count(1)
-    page.get_by_role("combobox", name="Show evidence for").click()
+    evidence = page.get_by_role("combobox", name="Show evidence for")
+    evidence.hover()  # scrolls to it; a list that has just opened would close because of that
+    evidence.click()
     unlikely = page.get_by_role("option").nth(2)
     name = unlikely.inner_text()
     unlikely.click()

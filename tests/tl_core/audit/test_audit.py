@@ -144,8 +144,12 @@ def test_classes_that_brightness_or_a_border_tells_apart_are_told_and_others_are
 
 def test_the_command_line_prints_the_audit(workspace, monkeypatch, capsys):
     monkeypatch.setenv("TL_WORKSPACE", str(workspace.root))
-    images = {n: [(f"{n}{i}.png", noise(300 * p + i, 60 * p)) for i in range(20)] for p, n in enumerate("ab")}
-    images["a"][3] = ("wrong.png", noise(399, 60))
+    frames = {"a": (200, 60, 60), "b": (60, 60, 200)}
+    images = {
+        name: [(f"{name}{i}.png", noise(300 * place + i, border=colour)) for i in range(20)]
+        for place, (name, colour) in enumerate(frames.items())
+    }
+    images["a"][3] = ("wrong.png", noise(399, border=frames["b"]))
     dataset = import_uploads(workspace, images, "Shown")
     assert main(["audit", dataset.id, "--json"]) == 0
     found = json.loads(capsys.readouterr().out.splitlines()[-1])

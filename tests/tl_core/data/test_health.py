@@ -55,7 +55,7 @@ def test_too_few_images_are_named_with_their_number(report):
 
 
 @pytest.mark.parametrize(
-    ("small", "level", "says"), [(4, "warning", "Very uneven"), (10, "note", "uneven"), (20, "good", "similar")]
+    ("small", "level", "says"), [(4, "warning", "Very uneven"), (10, "note", "uneven"), (20, "good", "not much")]
 )
 def test_imbalance_is_judged_by_the_largest_and_the_smallest_class(report, small, level, says):
     found = report({"cats": pictures(0, 44), "dogs": pictures(100, small), "owls": pictures(200, 30)})
