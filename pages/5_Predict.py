@@ -42,7 +42,7 @@ def format_introduction(run: RunRecord, epoch: EpochCheckpoint | None) -> str:
 
 
 def ask(workspace: Workspace, asked: list[Asked], introduction: str = "", epoch: int | None = None) -> None:
-    """The pictures on the left, the answers on the right; on a phone the answers come first. Two models need the width.
+    """The pictures on the left, the answers on the right; on a phone the answers come first. Two take the width.
 
     Args:
         workspace: of the visitor.

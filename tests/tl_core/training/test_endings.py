@@ -20,7 +20,7 @@ from tl_core.errors import (
 )
 from tl_core.runs import load_run, read_events
 from tl_core.storage.files import sha256_of
-from tl_core.training import epoch_runner, saving, setup
+from tl_core.training import epoch_runner, saving
 from tl_core.training import run as training_run
 from tl_core.training.callbacks import best_model
 from tl_core.training.losses import Loss
@@ -158,7 +158,7 @@ def test_more_frozen_layers_than_there_are_is_said(train_run, dataset):
 
 def test_a_dataset_without_validation_images_is_refused(train_run, dataset, monkeypatch):
     without = dataclasses.replace(dataset, images=dataset.of_split("train"))
-    monkeypatch.setattr(setup, "load_dataset", lambda path: without)
+    monkeypatch.setattr(training_run, "dataset_of", lambda record, path: without)
     with pytest.raises(NotEnoughDataError, match="no validation images"):
         train_run(dataset)
 
