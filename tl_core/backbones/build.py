@@ -10,7 +10,8 @@ from typing import Any, Final
 import keras
 
 from tl_core.backbones.efficientnet_lite import build_efficientnet_lite, load_lite_weights
-from tl_core.backbones.registry import Backbone, Source, get_backbone
+from tl_core.backbones.record import Backbone, Source
+from tl_core.backbones.registry import get_backbone
 from tl_core.backbones.weights import ensure_weights
 from tl_core.errors import WeightsUnavailableError
 from tl_core.machine.progress import UNATTENDED, TaskContext

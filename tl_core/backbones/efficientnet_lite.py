@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 from keras import layers
 
-from tl_core.backbones.registry import Backbone
+from tl_core.backbones.record import Backbone
 from tl_core.backbones.torch_checkpoint import read_checkpoint
 from tl_core.errors import WeightsUnavailableError
 

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final
 
-from tl_core.backbones.registry import BACKBONES, Backbone, Scaling
+from tl_core.backbones.record import Backbone, Scaling
 from tl_core.errors import ConfigError, WorkspaceError
 from tl_core.storage.files import read_json, write_json
 from tl_core.storage.repository import discard_folder
@@ -152,8 +151,3 @@ def delete_network(workspace: Workspace, name: str) -> None:
     if not is_id(name):
         raise ConfigError(f"There is no network “{name}”: `weights list` names those that were brought.")
     discard_folder(networks_folder(workspace) / name)
-
-
-def all_backbones(workspace: Workspace | None = None) -> Sequence[Backbone]:
-    """Those that were brought, then those of the registry."""
-    return [*(network.as_backbone() for network in list_networks(workspace)), *BACKBONES.values()]

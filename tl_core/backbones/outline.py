@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from tl_core.backbones.networks import outline_file
-from tl_core.backbones.registry import Backbone, get_backbone
+from tl_core.backbones.record import Backbone
+from tl_core.backbones.registry import get_backbone
 from tl_core.errors import ConfigError
 from tl_core.storage.files import read_json
 

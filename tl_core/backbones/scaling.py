@@ -13,7 +13,7 @@ from typing import Any, Final
 import keras
 from keras import layers
 
-from tl_core.backbones.registry import Scaling
+from tl_core.backbones.record import Scaling
 
 # Means and standard deviations of the ImageNet images, as `keras.applications.imagenet_utils` has them.
 _CAFFE_MEAN_BGR: Final = (103.939, 116.779, 123.68)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tl_core.backbones.registry import Backbone
+from tl_core.backbones.record import Backbone
 from tl_core.errors import WeightsUnavailableError, WorkspaceError
 from tl_core.machine.progress import UNATTENDED, TaskContext
 from tl_core.storage.files import replacing

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from typing import Any, Final
 
-from tl_core.backbones.networks import all_backbones
+from tl_core.backbones.registry import all_backbones
 from tl_core.backbones.weights import weights_status
 from tl_core.command_line.train import outcome
 from tl_core.command_line.verb import Output, table

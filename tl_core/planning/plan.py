@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from tl_core.backbones.outline import BackboneOutline, feature_shape, load_outline
-from tl_core.backbones.registry import Backbone, get_backbone
+from tl_core.backbones.record import Backbone
+from tl_core.backbones.registry import get_backbone
 from tl_core.backbones.weights import weights_status
 from tl_core.config import TrainingConfig
 from tl_core.config.phases import FINE_TUNE, PHASE_TITLES, Phase, phases_of

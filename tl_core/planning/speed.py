@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from tl_core.backbones.outline import load_outline
-from tl_core.backbones.registry import Backbone, get_backbone
+from tl_core.backbones.record import Backbone
+from tl_core.backbones.registry import get_backbone
 from tl_core.config import TrainingConfig
 from tl_core.config.phases import FINE_TUNE, HEAD, fine_tunes
 from tl_core.errors import WorkspaceError

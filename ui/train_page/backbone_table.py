@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
-from tl_core.backbones.registry import Backbone
+from tl_core.backbones.record import Backbone
 
 Row = dict[str, Any]
 

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import streamlit as st
 
-from tl_core.backbones.networks import all_backbones
-from tl_core.backbones.registry import Backbone, get_backbone
+from tl_core.backbones.record import Backbone
+from tl_core.backbones.registry import all_backbones, get_backbone
 from tl_core.backbones.weights import weights_status
 from tl_core.data import SPLITS, Dataset
 from tl_core.storage.format import count

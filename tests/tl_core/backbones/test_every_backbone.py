@@ -13,7 +13,8 @@ import pytest
 from tl_core.backbones.build import build_backbone
 from tl_core.backbones.make_outlines import outline_of
 from tl_core.backbones.outline import OUTLINES, feature_shape
-from tl_core.backbones.registry import BACKBONES, Backbone
+from tl_core.backbones.record import Backbone
+from tl_core.backbones.registry import BACKBONES
 from tl_core.config import TrainingConfig
 from tl_core.imported_models.check import architecture
 from tl_core.imported_models.check.architecture import LIMITS, read_architecture

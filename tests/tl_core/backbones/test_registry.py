@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from tl_core.backbones.outline import feature_shape, load_outline
-from tl_core.backbones.registry import BACKBONES, Backbone, get_backbone
+from tl_core.backbones.record import Backbone
+from tl_core.backbones.registry import BACKBONES, get_backbone
 from tl_core.backbones.scaling import build_scaling
 from tl_core.config import TrainingConfig
 from tl_core.errors import ConfigError

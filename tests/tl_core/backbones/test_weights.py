@@ -13,7 +13,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from tl_core.backbones.registry import Backbone, get_backbone
+from tl_core.backbones.record import Backbone
+from tl_core.backbones.registry import get_backbone
 from tl_core.backbones.weights import ensure_weights, keras_cache, weights_status
 from tl_core.errors import StoppedError, WeightsUnavailableError
 from tl_core.machine.progress import TaskContext

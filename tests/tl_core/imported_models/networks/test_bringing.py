@@ -11,9 +11,9 @@ from tests.tl_core.imported_models.networks.hub_networks import save_feature_vec
 from tests.tl_core.imported_models.networks.local_hub import local_hub
 from tests.tl_core.small_trainings import COLOURS, Trainer, import_coloured
 from tl_core.backbones.build import build_backbone
-from tl_core.backbones.networks import all_backbones, delete_network, find_network, list_networks
+from tl_core.backbones.networks import delete_network, find_network, list_networks
 from tl_core.backbones.outline import load_outline
-from tl_core.backbones.registry import get_backbone
+from tl_core.backbones.registry import all_backbones, get_backbone
 from tl_core.config.format_settings import backbone_title
 from tl_core.errors import ConfigError, ModelFileError, StoppedError, WeightsUnavailableError
 from tl_core.export.exporting import export_run
