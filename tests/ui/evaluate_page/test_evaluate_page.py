@@ -39,8 +39,8 @@ def matrix(at):
 def test_without_a_model_it_says_what_to_do(workspace, dataset):
     ended_run(workspace, dataset, model=False)
     at = open_page(PAGE)
-    assert "no trained model yet" in at.info[0].value
-    assert [button.label for button in at.button] == ["Start a training"]
+    assert "There is no model yet" in texts(at)
+    assert [button.label for button in at.button] == ["Train a model"]
 
 
 def test_the_test_images_are_measured_in_a_sentence_figures_and_classes(run):

@@ -181,7 +181,7 @@ def test_a_threshold_is_chosen_and_kept_for_this_model(run, result):
     at = open_page(PAGE, run=run.id)
     by = next(radio for radio in at.radio if radio.label == "Choose by")
     at = checked(by.set_value("The threshold").run())
-    (threshold,) = [slider for slider in at.slider if slider.label.startswith("Answer from")]
+    (threshold,) = [slider for slider in at.slider if slider.label == "Answer only above"]
     at = press(checked(threshold.set_value(60.0).run()), "Keep this for the model")
     kept = load_calibration(run.folder, run.model_sha256)
     assert kept.threshold == 0.6
