@@ -128,11 +128,16 @@ def test_the_generated_scaling_is_ours(backbone):
 
 @pytest.mark.parametrize("name", VARIANTS)
 def test_the_generated_head_is_ours(name):
-    from tl_core.models.head import build_head
+    from tl_core.models.head import POOLING, build_head
 
-    generated = run_cells(replace(VARIANTS[name], seed=3), "Scaling", "Backbone", "Head")["head"]
-    ours = build_head(VARIANTS[name].head, (1, 1, 512), 2)
-    assert [type(layer) for layer in generated.layers] == [type(layer) for layer in ours.layers]
+    config = replace(VARIANTS[name], seed=3)
+    pools_first = config.head.blocks > 1  # then the program pools before its head
+    cells = ("Scaling", "Backbone", *(["Features"] if pools_first else []), "Head")
+    generated = run_cells(config, *cells)["head"]
+    ours = build_head(config.head, [(1, 1, 512)] * config.head.blocks, 2)
+    layers = ours.layers[ours.layers.index(ours.get_layer(POOLING)) :] if pools_first else ours.layers
+    same = [type(layer) for layer in generated.layers[int(pools_first) :]]
+    assert same == [type(layer) for layer in layers[int(pools_first) :]]
     assert [weight.shape for weight in generated.weights] == [weight.shape for weight in ours.weights]
 
 

@@ -101,6 +101,7 @@ def test_two_nodes_train_at_a_time_and_the_work_of_one_that_dies_goes_on(jobs, c
     assert Trained(workspace.runs / second).record.owner == before[1].owner
 
 
+@pytest.mark.long
 def test_stop_keeps_the_best_epoch_and_cancel_throws_away(jobs, workspace, dataset):
     first, second = (submitted(jobs, workspace, dataset, LONG) for _ in range(2))
     wait_until(lambda: find_run(workspace, first).has_model and trained(workspace, second))
@@ -138,6 +139,7 @@ def command(*words):
     )
 
 
+@pytest.mark.long
 def test_the_command_ends_with_a_sentence_when_its_process_dies_and_resume_goes_on(workspace, dataset, settings):
     before = {run.id for run in list_runs(workspace)}
     training = command("train", "--data", dataset.id, "--config", settings(LONG))
