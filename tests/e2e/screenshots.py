@@ -101,6 +101,7 @@ def pages(app: App, run: RunRecord) -> dict[str, Callable[[Page], None]]:
         page.goto(app.at("Predict", run=run.id))
         page.get_by_role("button", name="Try with a test image").click()
         page.get_by_text("the dataset says").wait_for()
+        page.locator(".js-plotly-plot .main-svg").first.wait_for()  # the bars
         page.mouse.move(0, 0)  # the button's tooltip goes away
 
     def closer(page: Page) -> None:
