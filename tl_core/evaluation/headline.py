@@ -55,9 +55,11 @@ class Headline:
         return f"{percent(self.accuracy)} of the {count(self.images, f'{self.split} image')} are right{beside}."
 
     def baseline(self) -> str:
-        """What guessing would reach, and the weakest class."""
-        weakest = f"Weakest class: {self.weakest}, {percent(self.found)} found."
-        return f"Always saying {self.commonest} would reach {percent(self.guessing)}. {weakest}"
+        """What guessing would reach, and the weakest class where not all of every class is found."""
+        guessing = f"Always saying {self.commonest} would reach {percent(self.guessing)}."
+        if self.found == 1:
+            return guessing
+        return f"{guessing} Weakest class: {self.weakest}, {percent(self.found)} found."
 
     def warnings(self) -> Iterator[str]:
         """What should keep somebody from trusting the figure, worst first."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +12,7 @@ from tl_core.backbones.pool import release_backbone
 from tl_core.config import HeadConfig, TrainingConfig
 from tl_core.config.head import MAX_BLOCKS
 from tl_core.config.phases import phases_of
-from tl_core.data.dataset import load_dataset
+from tl_core.data.dataset import Dataset
 from tl_core.errors import ConfigError
 from tl_core.models.classifier import freeze_layers
 from tl_core.search.heads import Array, Labels
@@ -58,7 +57,7 @@ class Features:
 
 def load_features(
     config: TrainingConfig,
-    dataset_path: Path,
+    dataset: Dataset,
     workspace: Workspace,
     log: EventLogger,
     should_stop: Callable[[], bool],
@@ -69,7 +68,7 @@ def load_features(
     Args:
         config: of which backbone, image size, mirror images and augmentation count; the averages and the maxima of as
             many blocks are taken as a head can look at.
-        dataset_path: folder of the dataset.
+        dataset: in the revision that the search is for.
         workspace: whose cache is used.
         log: told how far it is.
         should_stop: checked at every batch.
@@ -81,7 +80,7 @@ def load_features(
         TransferLearningError: what else stands against it.
     """
     config = replace(config, head=replace(config.head, blocks=MAX_BLOCKS, pooling="both"))
-    setup = set_up_training(config, load_dataset(dataset_path), workspace, log, should_stop)
+    setup = set_up_training(config, dataset, workspace, log, should_stop)
     phase = phases_of(config, len(setup.classifier.base.layers))[0]
     freeze_layers(setup.classifier.base, phase.frozen_layers)
     data = prepare_phase(setup, phase)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from tl_core.config.validation import require_choice, require_number
-from tl_core.data import Dataset
+from tl_core.data import Dataset, load_dataset
 from tl_core.errors import ConfigError, SearchNotFoundError, WorkspaceError
 from tl_core.runs.record import Owner
 from tl_core.runs.store import is_alive, now, this_process
@@ -51,6 +51,7 @@ class Search:
     error: str | None = None  # one sentence, if it failed
     owner: Owner | None = None  # the process it works in
     run_id: str | None = None  # of the winner
+    dataset_revision: int | None = None  # that it is for; None = the newest
     outcome: dict[str, Any] = field(default_factory=dict)  # of `tl_core.search.verdict.Verdict`, once it has ended
 
     @property
@@ -68,10 +69,14 @@ class Search:
         """Where it lies, asked for nobody in particular."""
         return Workspace(self.path.parent.parent)
 
-    @property
-    def dataset_path(self) -> Path:
-        """Folder of the dataset."""
-        return self.workspace.datasets / self.dataset_id
+    def dataset(self) -> Dataset:
+        """The images that it is for, whatever has become of the dataset since.
+
+        Raises:
+            DatasetNotFoundError: the dataset was deleted.
+            DataError: its files are damaged.
+        """
+        return load_dataset(self.workspace.datasets / self.dataset_id, self.dataset_revision)
 
 
 def searches_folder(workspace: Workspace) -> Path:
@@ -107,6 +112,7 @@ def create_search(
         dataset_id=dataset.id,
         dataset_name=dataset.name,
         dataset_fingerprint=dataset.fingerprint,
+        dataset_revision=dataset.revision,
         minutes=minutes,
         goal=goal,
         seed=seed,

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from tl_core.data import Dataset, load_dataset
+from tl_core.data import Dataset
 from tl_core.errors import NotEnoughDataError, StoppedError, TransferLearningError
 from tl_core.runs import EventLog, RunFolder, list_runs, read_events
 from tl_core.runs.heartbeat import Heartbeat
@@ -102,7 +102,7 @@ class _Searching:
         self._known = len(self._trials)  # of earlier processes
 
     def run(self) -> Search:
-        self._dataset = load_dataset(self._search.dataset_path)
+        self._dataset = self._search.dataset()
         smallest = min(of["train"] + of["validation"] for of in self._dataset.counts().values())
         if smallest < 2:
             raise NotEnoughDataError(
@@ -184,7 +184,7 @@ class _Searching:
         plain = self._features.get(Source(source.backbone, source.image_size).name)
         self._features[source.name] = load_features(
             source.apply(QUICK_START),
-            self._search.dataset_path,
+            self._dataset,
             self._search.workspace,
             self._log,
             self._stop,

@@ -7,7 +7,6 @@ from typing import Any, Final
 
 import numpy as np
 
-from tl_core.data import load_dataset
 from tl_core.runs import EventLog, RunRecord, create_run, list_runs, load_run
 from tl_core.runs.evaluations import read_metrics
 from tl_core.runs.store import now
@@ -103,7 +102,7 @@ def _train(
 ) -> RunRecord:
     """The winner as a run like any other; the only place where test images are looked at."""
     workspace = Workspace(search.workspace.root, belonging(search.path).person)
-    config, dataset = configure(winner.params, search.seed), load_dataset(search.dataset_path)
+    config, dataset = configure(winner.params, search.seed), search.dataset()
     taken, name, number = {run.name for run in list_runs(workspace)}, f"{dataset.name}, best of {trials}", 2
     while name in taken:
         name, number = f"{dataset.name}, best of {trials} ({number})", number + 1

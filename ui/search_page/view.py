@@ -67,6 +67,8 @@ def _panel(workspace: Workspace, search_id: str, was_active: bool) -> None:
     try:
         search = find_search(workspace, search_id)
     except SearchNotFoundError:
+        if SEARCH not in st.query_params:  # deleted from in here
+            st.rerun()
         st.info("This search was deleted.", icon=":material/delete:")
         return
     history = read_history(search)
@@ -84,7 +86,7 @@ def _panel(workspace: Workspace, search_id: str, was_active: bool) -> None:
             _charts(history, search.id)
         with table:
             _table(history, leader)
-    if was_active and not search.active:
+    if was_active != search.active:  # ended, or gone on with from in here: the page refreshes itself, or no more
         st.rerun()
 
 
@@ -115,7 +117,8 @@ def _outcome(workspace: Workspace, search: Search, history: History) -> None:
         leader = next((trial for trial in history.trials if trial.number == search.outcome["trial"]), None)
         if better and leader is not None and history.quick_start is not None:
             st.markdown(describe_effects(effects(history.trials, history.quick_start, leader), leader))
-        if mattered := describe_importances(search.outcome.get("importances", {})):
+        differ = len({trial.accuracy for trial in history.trials}) > 1
+        if differ and (mattered := describe_importances(search.outcome.get("importances", {}))):
             st.caption(mattered)
         if (test := search.outcome.get("test")) is not None:
             st.caption(f"On the test images, which were looked at once, for this model alone: {percent(test)} right.")

@@ -10,6 +10,8 @@ import pytest
 
 from tests.tl_core.jobs.waiting import wait_until
 from tl_core.data import import_uploads
+from tl_core.data.editing import remove_images
+from tl_core.data.revisions import undo
 from tl_core.data.samples import import_sample
 from tl_core.errors import ConfigError, NotYoursError, SearchNotFoundError, WorkspaceError
 from tl_core.runs import list_runs, load_run, read_events
@@ -138,6 +140,15 @@ def test_the_process_of_the_dashboard_stops_when_it_is_asked(workspace, surfaces
     wait_until(lambda: not load_search(search.path).active)
     assert load_search(search.path).status == "stopped"
     assert load_run(workspace.runs / load_search(search.path).run_id).has_model
+
+
+def test_a_search_is_for_the_images_with_which_it_was_begun(workspace, surfaces):
+    search = create_search(workspace, surfaces, 1)
+    remove_images(workspace, surfaces.id, surfaces.images[:2])
+    try:
+        assert search.dataset().images == surfaces.images
+    finally:
+        undo(workspace, surfaces.id)
 
 
 def test_searches_belong_to_people(workspace, surfaces):
