@@ -202,14 +202,20 @@ class _Searching:
         Raises:
             StoppedError: a stop was requested.
         """
+        waited = False
         while True:
             if self._stop():
                 raise StoppedError(STOPPED)
             if time.monotonic() - self._looked < _LOOK_EVERY or not self._others_work():
-                return
+                break
+            if not waited:
+                self._events.write("phase", text="Waiting until the training at work has ended")
+                waited = True
             began = time.monotonic()
             time.sleep(_LOOK_EVERY)
             self._clock.waited += time.monotonic() - began
+        if waited:
+            self._events.write("phase", text="Going on")
 
     def _others_work(self) -> bool:
         """Whether a training, or a search that was begun before this one, is at work in another process."""

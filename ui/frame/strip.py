@@ -153,7 +153,7 @@ def _ended_since(workspace: Workspace, at_work: RunRecord | None) -> list[RunRec
 def _announce(run: RunRecord, tab: str) -> None:
     """Say on whatever page is open that a run has ended, also in the title of the tab."""
     words, icon = _ENDS[run.status]
-    accuracy = format_accuracy(run)
+    accuracy = format_accuracy(run) if run.status in ("done", "stopped") else ""
     st.session_state[_NEWS] = run.id
     st.toast(f"**{plain(run.name)}** {words}" + (f": {accuracy}." if accuracy else "."), icon=icon, duration="long")
     st.set_page_config(page_title=f"● {run.name} {words} · {tab}")
