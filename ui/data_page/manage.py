@@ -11,6 +11,7 @@ from tl_core.data import Dataset, delete_dataset, find_dataset, rename_dataset
 from tl_core.data.editing import delete_class, merge_classes
 from tl_core.data.imports.class_names import MAX_CLASS_NAME
 from tl_core.errors import DatasetNotFoundError, TransferLearningError
+from tl_core.runs import list_runs
 from tl_core.storage.format import count
 from tl_core.storage.ownership import is_mine
 from tl_core.storage.workspace import Workspace
@@ -93,8 +94,16 @@ def show_managing(workspace: Workspace, dataset: Dataset) -> None:
         workspace,
         dataset.id,
         key=f"delete-{dataset.id}",
-        note="Your own files and the models trained on them stay.",
+        note=_what_stays(workspace, dataset),
     )
+
+
+def _what_stays(workspace: Workspace, dataset: Dataset) -> str:
+    stays = "Your own files and the models trained on them stay."
+    at_work = [run for run in list_runs(workspace) if run.active and run.dataset_id == dataset.id]
+    if not at_work:
+        return stays
+    return f"**{plain(at_work[0].name)}** still needs these images: it could not be resumed without them. {stays}"
 
 
 def _classes(workspace: Workspace, dataset: Dataset) -> None:

@@ -11,9 +11,12 @@ import pytest
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 
 from tests.ui.pages_without_browser import checked, open_page, picture, pictures, press, run_until, texts
+from tl_core.config import TrainingConfig
 from tl_core.data import import_uploads, list_datasets
 from tl_core.data.health import health_report
 from tl_core.errors import StoppedError
+from tl_core.runs import create_run, update_run
+from tl_core.runs.store import this_process
 
 PAGE = "pages/1_Data.py"
 imports = importlib.import_module("ui.data_page.imports")
@@ -227,6 +230,13 @@ def test_an_empty_name_is_refused_with_a_sentence(workspace, dataset):
     checked(button.click().run())
     assert "needs a name" in at.error[0].value
     assert [found.name for found in list_datasets(workspace)] == ["Pets"]
+
+
+def test_what_is_asked_before_a_dataset_is_deleted_names_the_training_that_needs_it(workspace, dataset):
+    assert "still needs these images" not in texts(open_data())
+    run = create_run(workspace, TrainingConfig(), dataset, "At work")
+    update_run(run.path, status="running", owner=this_process())
+    assert "**At work** still needs these images" in texts(open_data())
 
 
 def test_a_dataset_is_deleted_after_asking(workspace, dataset):
