@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import ipaddress
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import streamlit as st
 from streamlit.auth_util import get_secrets_auth_section
 
 from tl_core.errors import ConfigError
+from tl_core.inference.serving.address import is_local
 from tl_core.storage.passcode import StoredHash
 
 PASSCODE: Final = "TL_PASSCODE_HASH"
@@ -101,25 +101,16 @@ def reached_from_elsewhere() -> str | None:
     address: str | None = st.get_option("server.address")
     if not address:
         return "it listens on every address of this machine (server.address is not set)"
-    if not _is_local(address):
+    if not is_local(address):
         return f"it listens on the address {address}"
     names: Sequence[Any] = st.get_option("server.allowedHosts") or ("*",)
-    foreign = [str(name) for name in names if not _is_local(str(name))]
+    foreign = [str(name) for name in names if not is_local(str(name))]
     if foreign:
         name = "every name" if foreign[0] == "*" else f"the name {foreign[0]}"
         return f"it answers to {name} (server.allowedHosts)"
     if not st.get_option("server.enableCORS"):
         return "any website may talk to it (server.enableCORS is off)"
     return None
-
-
-def _is_local(name: str) -> bool:
-    if name.strip().lower().rstrip(".") == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(name.strip().strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def allowed_emails() -> frozenset[str]:
