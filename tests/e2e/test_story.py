@@ -11,7 +11,6 @@ import pytest
 from playwright.sync_api import ElementHandle, Page, expect
 
 from tests.e2e.application import App
-from tests.e2e.test_accessibility import SETTLED
 from tl_core.data import Dataset, list_datasets
 from tl_core.runs import find_run, list_runs, read_events
 
@@ -93,8 +92,9 @@ def bring_sample(app: App, page: Page, button: str) -> Dataset:
     page.get_by_role("button", name=button).click()
     expect(page.get_by_role("button", name="Train on these images")).to_be_enabled()
     wait_until(page, lambda: {dataset.id for dataset in list_datasets(app.workspace)} - known)
-    page.wait_for_function(SETTLED)  # a press while the page is being drawn for the first time can be lost
-    return list_datasets(app.workspace)[0]
+    dataset = list_datasets(app.workspace)[0]
+    page.wait_for_url(f"**dataset={dataset.id}**")  # until then the page shows the dataset before it
+    return dataset
 
 
 def set_epochs(page: Page, epochs: int) -> None:

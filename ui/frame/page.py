@@ -20,7 +20,7 @@ from ui.frame.strip import draw_strip
 from ui.shell.access.endpoints import take_uploads
 from ui.shell.access.gate import admitted, seen_by_visitor, show_visitor
 from ui.shell.errors import error_boundary
-from ui.shell.navigation import HOME, PAGES, Page
+from ui.shell.navigation import HOME, PAGES, Page, follow_pressed
 from ui.shell.server_log import start_server_log
 from ui.shell.session_gc import forget_closed_tabs
 from ui.state.current import settle
@@ -50,6 +50,7 @@ def page_setup(title: str, icon: str, *, lead: str | None = None) -> Iterator[Wo
         icon: a Material symbol, such as ``:material/home:``.
         lead: one sentence under the heading that says what this page is for.
     """
+    follow_pressed()
     tab = title if title == PRODUCT else f"{title} · {PRODUCT}"
     # A Material symbol as the icon of the tab would be fetched from the network; this file is not.
     st.set_page_config(page_title=tab, page_icon=MARK, layout="wide")

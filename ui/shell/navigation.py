@@ -29,6 +29,7 @@ PAGES: Final = (HOME, DATA, TRAIN, RUNS, EVALUATE, PREDICT)
 DATASET: Final = "dataset"  # in the address: the current dataset
 RUN: Final = "run"  # the run that is opened; on Evaluate and Predict the one whose model is current
 MODEL: Final = "current"  # the run whose model is current, on the other pages
+_PRESSED: Final = "page-pressed"  # in the session: the page and the parameters of a button until they are followed
 
 
 def page_link(page: Page, label: str | None = None, *, run: str | None = None, dataset: str | None = None) -> None:
@@ -46,15 +47,32 @@ def page_button(
     dataset: str | None = None,
     width: Literal["content", "stretch"] = "content",
 ) -> None:
-    """A button that leaves for a page, opened at the given run or dataset."""
+    """A button that leaves for a page, opened at the given run or dataset.
+
+    A press leads where the button said when it was pressed, also where the page has changed since: it is written down
+    before the page is drawn again, and followed by `follow_pressed`, or here in a fragment.
+    """
     kind: Literal["primary", "secondary"] = "primary" if primary else "secondary"
-    if st.button(label, key=key, icon=page.icon, type=kind, width=width):
+    target = (page.path, _parameters(run, dataset))
+    if st.button(label, key=key, icon=page.icon, type=kind, width=width, on_click=_press, args=target):
         go_to(page, run=run, dataset=dataset)
+
+
+def follow_pressed() -> None:
+    """Leave for the page whose button has been pressed, if one has: the first thing that a page does."""
+    if target := st.session_state.pop(_PRESSED, None):
+        path, parameters = target
+        st.switch_page(path, query_params=parameters)
 
 
 def go_to(page: Page, *, run: str | None = None, dataset: str | None = None) -> NoReturn:
     """Leave for another page at once."""
+    st.session_state.pop(_PRESSED, None)
     st.switch_page(page.path, query_params=_parameters(run, dataset))
+
+
+def _press(path: str, parameters: dict[str, str]) -> None:
+    st.session_state[_PRESSED] = (path, parameters)
 
 
 def _parameters(run: str | None, dataset: str | None) -> dict[str, str]:

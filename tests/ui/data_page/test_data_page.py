@@ -11,6 +11,7 @@ import pytest
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 
 from tests.ui.pages_without_browser import checked, open_page, picture, pictures, press, run_until, texts
+from tests.ui.trained_runs import colour_dataset
 from tl_core.config import TrainingConfig
 from tl_core.data import import_uploads, list_datasets
 from tl_core.data.health import health_report
@@ -363,3 +364,14 @@ def test_another_tab_stays_where_it_is(workspace, dataset):
     checked(other.run())
     assert other.selectbox(key="dataset_choice").value == dataset.id
     assert len(other.selectbox(key="dataset_choice").options) == 2
+
+
+def test_a_press_in_the_instant_in_which_an_import_ends_leads_where_the_button_said(workspace):
+    shown = colour_dataset(workspace)
+    at = open_data(dataset=shown.id)
+    task = imports.start_import(workspace, "Another", lambda task: colour_dataset(workspace))
+    run_until(at, lambda _: imports.IMPORTS.find(task).ended)
+    at.query_params["import"] = task  # the tab knows of it; its page still shows the dataset before
+    at = press(at, "Train on these images")
+    assert at.title[0].value == "Train"
+    assert shown.id in at.query_params["dataset"]
