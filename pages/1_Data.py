@@ -15,8 +15,9 @@ from ui.frame.page import page_setup
 from ui.shell.navigation import DATA, TRAIN, page_button
 
 with page_setup("Data", DATA.icon, lead="Which images should the model learn from?") as workspace:
-    importing = show_imports(workspace)
-    fresh = take_outcome()
+    with st.container():  # always there, so that nothing below is drawn again, or stands there twice, when one ends
+        importing = show_imports(workspace)
+        fresh = take_outcome()
     datasets = list_datasets(workspace)
     warn_about_dead_link(workspace, fresh)
     if not datasets and not importing:

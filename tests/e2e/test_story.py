@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import ElementHandle, Page, expect
 
 from tests.e2e.application import App
+from tests.e2e.test_accessibility import SETTLED
 from tl_core.data import Dataset, list_datasets
 from tl_core.runs import find_run, list_runs, read_events
 
@@ -94,6 +95,7 @@ def bring_sample(app: App, page: Page, button: str) -> Dataset:
     wait_until(page, lambda: {dataset.id for dataset in list_datasets(app.workspace)} - known)
     dataset = list_datasets(app.workspace)[0]
     page.wait_for_url(f"**dataset={dataset.id}**")  # until then the page shows the dataset before it
+    page.wait_for_function(SETTLED)
     return dataset
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tl_core.command_line.verb import Output
 from tl_core.data import SPLITS, Dataset, SplitConfig, import_folder, import_zip, load_dataset
+from tl_core.data.imports.archive import OWN_LIMITS
 from tl_core.data.samples import SAMPLES, import_sample
 from tl_core.errors import DataError, DatasetNotFoundError
 from tl_core.storage.workspace import Workspace, is_id
@@ -35,7 +36,7 @@ def import_any(workspace: Workspace, source: str, name: str, split: SplitConfig,
             raise DataError(
                 f"“{source}” is neither a folder nor a zip file: give a folder with one folder per class."
             )
-        return import_zip(workspace, path, name, split, output.task)
+        return import_zip(workspace, path, name, split, output.task, OWN_LIMITS)
     if source in SAMPLES:
         return import_sample(workspace, source, output.task)
     raise DatasetNotFoundError(

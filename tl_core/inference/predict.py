@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tl_core.data.imports.archive import zip_source
+from tl_core.data.imports.archive import LIMITS, ArchiveLimits, zip_source
 from tl_core.data.normalise import resize_image, stored_pixels
 from tl_core.errors import ImageError
 from tl_core.features.compiled import compile_network
@@ -99,13 +99,16 @@ def predict_with(answerer: Answerer, images: Sequence[bytes]) -> list[Answer]:
     return [answer for chunk in _in_chunks(answerer, reads) for answer in chunk]
 
 
-def predict_archive(answerer: Answerer, archive: BinaryIO | Path, task: TaskContext = UNATTENDED) -> list[Answer]:
+def predict_archive(
+    answerer: Answerer, archive: BinaryIO | Path, task: TaskContext = UNATTENDED, limits: ArchiveLimits = LIMITS
+) -> list[Answer]:
     """Classify all images in a zip file, a few dozen in memory at a time.
 
     Args:
         answerer: opens the model, such as `answerer_of_run`.
-        archive: within the limits of `tl_core.data.imports.archive`; its folders do not matter.
+        archive: a zip; its folders do not matter.
         task: gets images done and images in all; checked for a stop between batches.
+        limits: what the archive may hold.
 
     Returns:
         One answer per file, with its three likeliest classes, in the order of their names; then those that were left
@@ -117,7 +120,7 @@ def predict_archive(answerer: Answerer, archive: BinaryIO | Path, task: TaskCont
         StoppedError: a stop was requested.
     """
     answers: list[Answer] = []
-    with zip_source(archive) as source:
+    with zip_source(archive, limits) as source:
         names = [file.shown_name for file in source.files]
         task.report(0, len(names))
         for chunk in _in_chunks(answerer, [file.read for file in source.files]):

@@ -16,7 +16,7 @@ from ui.state.background_tasks import BackgroundTasks, Task
 
 IMPORTS: Final = BackgroundTasks[str](  # the result is the id of the dataset
     "import",
-    at_a_time=2,  # each may hold an upload of 200 MB in memory
+    at_a_time=2,  # each may hold a large upload in memory
     remembered=50,
     unexpected="The import ended because of an unexpected error; nothing of it was kept. The log has the details.",
 )

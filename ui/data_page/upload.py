@@ -21,16 +21,15 @@ from tl_core.data import (
     import_zip,
 )
 from tl_core.data.editing import add_images
-from tl_core.data.imports.archive import LIMITS
 from tl_core.data.imports.sources import data_root, list_folders, resolve_folder
 from tl_core.figures.palette import SPLIT_TITLES
 from tl_core.machine.progress import TaskContext
-from tl_core.storage.format import count
+from tl_core.storage.format import count, size
 from tl_core.storage.workspace import Workspace
 from ui.components.markdown import plain
 from ui.components.pictures import image_uploader
 from ui.data_page.imports import remember_import, start_import
-from ui.shell.access.endpoints import release_uploads, upload_limit
+from ui.shell.access.endpoints import archive_limits, release_uploads, upload_limit
 
 MAX_CLASSES: Final = 30  # one row each; for more use a folder or a zip
 _UPLOADS: Final = "uploads_generation"  # in the session: counts up to empty the upload fields after an import
@@ -124,21 +123,23 @@ def _sample(workspace: Workspace, sample: Sample, kind: ButtonType) -> None:
 
 
 def _zip(workspace: Workspace, kind: ButtonType) -> None:
+    limits = archive_limits()
     file = st.file_uploader(
         "A zip file with one folder per class",
         type="zip",
+        max_upload_size=limits.file_bytes // 1_000_000,
         key=f"zip-{st.session_state.get(_UPLOADS, 0)}",
     )
     st.caption(
         "For example cats/…jpg and dogs/…jpg. Where the classes lie in folders train, validation and test, that "
-        f"division is kept. At most {LIMITS.file_bytes / 1e6:.0f} MB, and {LIMITS.unpacked_bytes / 1e9:.0f} GB in "
-        f"{LIMITS.members:,} files unpacked; all files of this tab together {upload_limit() / 1e6:,.0f} MB."
+        f"division is kept. At most {size(limits.file_bytes)}, and {size(limits.unpacked_bytes)} in "
+        f"{limits.members:,} files unpacked; all files of this tab together {size(upload_limit())}."
     )
     name = _name(Path(file.name).stem if file else "same as the zip", key="zip")
     split = _split("zip")
     if st.button("Import", key="import-zip", type=kind, disabled=file is None) and file:
         title = name or Path(file.name).stem
-        _begin(workspace, file.name, lambda task: import_zip(workspace, file, title, split, task))
+        _begin(workspace, file.name, lambda task: import_zip(workspace, file, title, split, task, limits))
 
 
 def _class_by_class(workspace: Workspace, kind: ButtonType) -> None:
@@ -155,7 +156,7 @@ def _class_by_class(workspace: Workspace, kind: ButtonType) -> None:
     if not ready:
         st.caption(
             "Name at least two classes and add images to each. 10 per class is the minimum, 50 is good. "
-            f"At most {upload_limit() / 1e6:,.0f} MB together."
+            f"At most {size(upload_limit())} together."
         )
     if st.button("Import", key="import-uploads", type=kind, disabled=not ready):
         title = name or ", ".join(images)[:80]

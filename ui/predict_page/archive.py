@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import streamlit as st
 
-from tl_core.data.imports.archive import LIMITS
+from tl_core.data.imports.archive import ArchiveLimits
 from tl_core.figures.palette import ANSWER
 from tl_core.imported_models.store import ImportedModel
 from tl_core.machine.progress import TaskContext
-from tl_core.storage.format import count, percent
+from tl_core.storage.format import count, percent, size
 from ui.components.downloads import download, to_csv
 from ui.components.markdown import plain
 from ui.components.prediction.answers import Asked
 from ui.components.prediction.card import REJECTED
 from ui.components.task_progress import task_progress
 from ui.predict_page.table import format_answers
+from ui.shell.access.endpoints import archive_limits
 from ui.state.background_tasks import BackgroundTasks, Task
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ _TASK: Final = "zip"  # in the address, so that a reloaded page finds its task a
 
 ARCHIVES: Final[BackgroundTasks[Answers]] = BackgroundTasks(
     "prediction",
-    at_a_time=1,  # each holds an upload of up to 200 MB in memory
+    at_a_time=1,  # each may hold a large upload in memory
     remembered=8,  # with their answers
     unit="file",
     unexpected="The prediction ended because of an unexpected error; the server's log has the details.",
@@ -49,11 +49,12 @@ def task_in_address() -> ArchiveTask | None:
 def archive_upload(asked: Asked, key: str, epoch: int | None = None) -> None:
     """Draw the field for a zip, and the button that has all its pictures recognised. No epoch: the best."""
     task = task_in_address()
+    limits = archive_limits()
     file = st.file_uploader(
-        "A zip of pictures", type=["zip"], max_upload_size=LIMITS.file_bytes // 1_000_000, key=f"{key}-file"
+        "A zip of pictures", type=["zip"], max_upload_size=limits.file_bytes // 1_000_000, key=f"{key}-file"
     )
     st.caption(
-        f"Up to {LIMITS.members:,} files and {LIMITS.file_bytes // 1_000_000} MB. It works in the background, and "
+        f"Up to {limits.members:,} files and {size(limits.file_bytes)}. It works in the background, and "
         "the table appears on this page. The pictures are not kept."
     )
     if st.button(
@@ -65,7 +66,7 @@ def archive_upload(asked: Asked, key: str, epoch: int | None = None) -> None:
         help="The results stay here, also if you reload the page.",
     ):
         assert file is not None  # noqa: S101  # else the button is disabled
-        st.query_params[_TASK] = ARCHIVES.start(file.name, _work(asked, epoch, file.getvalue()), asked.id)
+        st.query_params[_TASK] = ARCHIVES.start(file.name, _work(asked, epoch, file, limits), asked.id)
         st.rerun()
 
 
@@ -81,14 +82,16 @@ def archive_answers(key: str) -> None:
         _done(task, key)
 
 
-def _work(asked: Asked, epoch: int | None, data: bytes) -> Callable[[TaskContext], Answers]:
+def _work(
+    asked: Asked, epoch: int | None, archive: BinaryIO, limits: ArchiveLimits
+) -> Callable[[TaskContext], Answers]:
     def work(context: TaskContext) -> Answers:
         # They import TensorFlow, so only in the task's thread.
         from tl_core.imported_models.model_server import answerer_of
         from tl_core.inference.predict import answerer_of_run, predict_archive
 
         answerer = answerer_of(asked) if isinstance(asked, ImportedModel) else answerer_of_run(asked.path, epoch)
-        return tuple(predict_archive(answerer, io.BytesIO(data), context))
+        return tuple(predict_archive(answerer, archive, context, limits=limits))
 
     return work
 

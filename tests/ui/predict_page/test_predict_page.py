@@ -259,7 +259,7 @@ def test_a_broken_zip_is_a_sentence(run):
 def test_a_zip_can_be_cancelled(run, monkeypatch):
     reached, asked = threading.Event(), threading.Event()
 
-    def wait(answerer, archive, task):
+    def wait(answerer, archive, task, limits):
         task.report(1, 3)
         reached.set()
         while not task.should_stop():

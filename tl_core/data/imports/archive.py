@@ -43,7 +43,13 @@ class ArchiveLimits:
     ratio_from_bytes: int = 1_000_000  # ... if it gets larger than this
 
 
-LIMITS: Final = ArchiveLimits()
+LIMITS: Final = ArchiveLimits()  # for strangers
+OWN_LIMITS: Final = ArchiveLimits(  # for the people at this machine, who may fill their own disk
+    file_bytes=2_000_000_000,  # an upload is held in memory
+    unpacked_bytes=20_000_000_000,
+    members=200_000,
+    directory_bytes=50_000_000,
+)
 
 _END = b"PK\x05\x06"  # end of central directory
 _END_64 = b"PK\x06\x06"  # the same in the zip64 format

@@ -26,7 +26,7 @@ from tl_core.data.dataset import (
     valid_name,
     write_manifest,
 )
-from tl_core.data.imports.archive import zip_source
+from tl_core.data.imports.archive import LIMITS, ArchiveLimits, zip_source
 from tl_core.data.imports.building import building, in_threads, store_once
 from tl_core.data.imports.class_names import clean_file_name, label_names
 from tl_core.data.imports.layouts import LabelledFile, Layout, understand_layout
@@ -63,13 +63,14 @@ def import_zip(
     name: str,
     split: SplitConfig = DEFAULT_SPLIT,
     task: TaskContext = UNATTENDED,
+    limits: ArchiveLimits = LIMITS,
 ) -> Dataset:
     """Import a zip file of class folders; see `import_layout` for what else is raised.
 
     Raises:
         ArchiveError: the file is no zip, is damaged or empty, or is over a limit.
     """
-    with zip_source(file) as source:
+    with zip_source(file, limits) as source:
         shown = clean_file_name(Path(str(getattr(file, "name", "file.zip"))).name)
         layout = understand_layout(source.files, source.skipped)
         return import_layout(workspace, layout, name, f"zip {shown}", split, task)

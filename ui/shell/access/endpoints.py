@@ -7,7 +7,6 @@ sees each request first.
 
 from __future__ import annotations
 
-import os
 import re
 import threading
 from collections import OrderedDict
@@ -23,10 +22,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
+from tl_core.data.imports.archive import LIMITS, OWN_LIMITS, ArchiveLimits
 from tl_core.storage.workspace import gigabytes_from_environment
-from ui.shell.access.protection import ALLOWED_EMAILS, PASSCODE, reached_from_elsewhere
+from ui.shell.access.protection import for_this_machine_alone
 
-DEFAULT_UPLOADS_GB: Final = 0.5  # 10^9 bytes that all files of one tab may have together; TL_UPLOADS_GB overrides
+# 10^9 bytes that all files of one tab may have together, where strangers could bring them and where not;
+# TL_UPLOADS_GB overrides both.
+DEFAULT_UPLOADS_GB: Final = 0.5
+OWN_UPLOADS_GB: Final = 2.5
 MAX_TABS: Final = 10_000  # that are remembered; the one seen longest ago is asked to load its page again
 
 _METRICS: Final = re.compile(r"/_stcore/metrics/?$")
@@ -135,7 +138,13 @@ def upload_limit() -> int:
     Raises:
         ConfigError: ``TL_UPLOADS_GB`` is no number of at least 0.
     """
-    return gigabytes_from_environment("TL_UPLOADS_GB", DEFAULT_UPLOADS_GB)
+    default = OWN_UPLOADS_GB if for_this_machine_alone() else DEFAULT_UPLOADS_GB
+    return gigabytes_from_environment("TL_UPLOADS_GB", default)
+
+
+def archive_limits() -> ArchiveLimits:
+    """What an uploaded archive may hold."""
+    return OWN_LIMITS if for_this_machine_alone() else LIMITS
 
 
 class GuardedEndpoints:
@@ -148,10 +157,7 @@ class GuardedEndpoints:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse what is closed; pass on all else."""
         path = scope.get("path", "") if scope["type"] == "http" else ""
-        if _METRICS.search(path) and (
-            # Others than the people at this machine could ask; behind a proxy there is a pass-code or a login.
-            os.environ.get(PASSCODE) or os.environ.get(ALLOWED_EMAILS) or reached_from_elsewhere()
-        ):
+        if _METRICS.search(path) and not for_this_machine_alone():
             await _refusal(HTTPStatus.NOT_FOUND)(scope, receive, send)
         elif (upload := _UPLOAD.search(path)) and scope["method"] in ("PUT", "DELETE"):
             await self._upload(upload[1], upload[2], scope, receive, send)

@@ -92,6 +92,11 @@ def _problem_of_login() -> str | None:
     return None
 
 
+def for_this_machine_alone() -> bool:
+    """Whether only the people at this machine use the dashboard: nobody else reaches it, also not through a proxy."""
+    return not (os.environ.get(PASSCODE) or os.environ.get(ALLOWED_EMAILS) or reached_from_elsewhere())
+
+
 def reached_from_elsewhere() -> str | None:
     """Why others than the people at this machine can reach the server, in words; None if they cannot.
 

@@ -6,7 +6,8 @@ import contextlib
 
 import pytest
 
-from ui.shell.access.endpoints import GuardedEndpoints, Message, Receive, Send, Tabs
+from tl_core.data.imports.archive import LIMITS, OWN_LIMITS
+from ui.shell.access.endpoints import GuardedEndpoints, Message, Receive, Send, Tabs, archive_limits, upload_limit
 
 METRICS = "/_stcore/metrics"
 REACHED = 299  # a status that the guard itself never gives
@@ -58,3 +59,15 @@ def test_figures_are_closed_wherever_others_could_ask(setting, option, value):
 def test_figures_are_closed_where_somebody_has_to_be_let_in(monkeypatch, variable, value):
     monkeypatch.setenv(variable, value)
     assert status_of(METRICS) == 404
+
+
+def test_an_archive_may_be_larger_where_nobody_else_could_bring_it(monkeypatch, setting):
+    assert (archive_limits(), upload_limit()) == (OWN_LIMITS, 2_500_000_000)
+    assert OWN_LIMITS.members >= 25_000, "the published cats and dogs"
+    monkeypatch.setenv("TL_PASSCODE_HASH", "scrypt:x")
+    assert (archive_limits(), upload_limit()) == (LIMITS, 500_000_000)
+    monkeypatch.delenv("TL_PASSCODE_HASH")
+    setting("server.address", "0.0.0.0")
+    assert archive_limits() == LIMITS
+    monkeypatch.setenv("TL_UPLOADS_GB", "0.1")
+    assert upload_limit() == 100_000_000
