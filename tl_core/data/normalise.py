@@ -20,7 +20,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from tl_core.data.imports.file_kinds import unsupported_format
+from tl_core.data.heic import heic_as_png
+from tl_core.data.imports.file_kinds import is_heic, unsupported_format
 from tl_core.data.similarity import perceptual_hash
 from tl_core.errors import ImageError
 
@@ -97,6 +98,8 @@ def decode_image(data: bytes) -> Pixels:
     Raises:
         ImageError: the file is no readable image in an accepted format, or is too large.
     """
+    if is_heic(data) and len(data) <= MAX_IMAGE_BYTES:
+        data = heic_as_png(data, MAX_PIXELS, MAX_SHORT_SIDE)
     with _opened(data) as image:
         if image.format == "PNG":
             # Pillow decodes a PNG without checking its checksums, and so would show damaged parts as a picture.
@@ -173,7 +176,7 @@ def _opened(data: bytes) -> Iterator[Image.Image]:
         raise _too_many_pixels("more than 89") from error
     except UnidentifiedImageError as error:
         raise ImageError(
-            "This is not an image, or is too damaged to be read: bring JPEG, PNG, WebP, BMP or GIF."
+            "This is not an image, or is too damaged to be read: bring JPEG, PNG, HEIC, WebP, BMP or GIF."
         ) from error
     except Exception as error:
         raise ImageError(_DAMAGED) from error  # on broken files the decoders raise errors of any kind

@@ -14,7 +14,7 @@ from tl_core.data.normalise import MAX_IMAGE_BYTES
 Visibility = Literal["visible", "hidden", "collapsed"]
 MAX_PICTURES: Final = 200  # at once; a browser that holds many more becomes slow
 # Any image may come: a phone then offers its photos, and a format that cannot be read gets a sentence. Browsers do
-# not know that the last two are images, and would refuse them in half a sentence.
+# not know that the last two are images, and would refuse them.
 FILE_TYPES: Final = ("image", "heic", "heif")
 
 

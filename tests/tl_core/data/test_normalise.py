@@ -9,6 +9,7 @@ from PIL import Image
 from tests.hostile.pictures import (
     broken_exif_jpeg,
     encoded,
+    heic_photo,
     noise,
     png_chunk,
     raw_png,
@@ -60,6 +61,13 @@ def test_every_exif_orientation_comes_out_upright(orientation, format, tolerance
     result = pixels(with_orientation(STORED[orientation](picture), orientation, format))
     assert result.shape == picture.shape
     assert np.abs(result.astype(int) - picture).max() <= tolerance
+
+
+def test_a_photo_of_an_iphone_is_read_and_comes_out_upright():
+    result = pixels(heic_photo()).astype(int)
+    assert result.shape == (64, 48, 3)
+    assert np.abs(result[4:28] - (210, 50, 50)).max() < 12
+    assert np.abs(result[-28:-4] - (40, 60, 200)).max() < 12
 
 
 @pytest.mark.parametrize("orientation", [0, 9, 250])

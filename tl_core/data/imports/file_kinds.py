@@ -5,23 +5,21 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import Final
 
-IMAGE_SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".dib", ".gif"})
+IMAGE_SUFFIXES: Final = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".dib", ".gif", ".heic", ".heif"}
+)
 # Pictures that are not accepted still count as pictures: they are listed with the reason, and too many of
 # them refuse the import, as broken ones do.
 OTHER_PICTURE_SUFFIXES: Final = frozenset(
-    {".heic", ".heif", ".avif", ".tif", ".tiff", ".jp2", ".psd", ".svg", ".dng", ".cr2", ".nef", ".arw", ".ico"}
+    {".avif", ".tif", ".tiff", ".jp2", ".psd", ".svg", ".dng", ".cr2", ".nef", ".arw", ".ico"}
 )
 ARCHIVE_SUFFIXES: Final = frozenset({".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".zst"})
 
 _JUNK_FILES = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"})
 _JUNK_FOLDERS = frozenset({"__macosx", "$recycle.bin", "system volume information", "@eadir"})
 
-HEIC_ADVICE: Final = (
-    "This is an iPhone photo in HEIC format, which is not supported: export it as JPEG, "
-    "or set the camera to “Most Compatible” and take it again."
-)
-
 _HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
+
 _SIGNATURES: Final = (  # first bytes -> the format's name
     (b"II*\x00", "TIFF"),
     (b"MM\x00*", "TIFF"),
@@ -58,14 +56,15 @@ def is_archive_name(name: str) -> bool:
     return PurePosixPath(name).suffix.lower() in ARCHIVE_SUFFIXES
 
 
+def is_heic(data: bytes) -> bool:
+    """Whether a picture is HEIC, as iPhones take photos."""
+    return data[4:8] == b"ftyp" and data[8:12] in _HEIC_BRANDS
+
+
 def unsupported_format(data: bytes) -> str | None:
     """The sentence for a picture in a known format that is not accepted; None if the format is not known."""
-    if data[4:8] == b"ftyp":
-        brand = data[8:12]
-        if brand in _HEIC_BRANDS:
-            return HEIC_ADVICE
-        if brand in (b"avif", b"avis"):
-            return _unsupported("AVIF")
+    if data[4:12] in (b"ftypavif", b"ftypavis"):
+        return _unsupported("AVIF")
     for signature, name in _SIGNATURES:
         if data.startswith(signature):
             return _unsupported(name)

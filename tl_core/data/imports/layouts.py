@@ -79,7 +79,7 @@ def understand_layout(files: Sequence[SourceFile], skipped: Sequence[SkippedFile
     ]
     if not pictures:
         raise NotEnoughDataError(
-            "There are no images in it: bring one folder per class with JPEG, PNG, WebP, BMP or GIF images."
+            "There are no images in it: bring one folder per class with JPEG, PNG, HEIC, WebP, BMP or GIF images."
         )
     depth = _top_folders(pictures)
     given = _has_splits(pictures, depth)
