@@ -12,6 +12,7 @@ from tl_core.runs import create_run, load_run, read_events
 from tl_core.training import train
 
 IMAGES_PER_CLASS = 6
+SIZE = 96  # px; the steps are the same at every size
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +23,9 @@ def few_images(workspace):
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_preset_trains_all_its_phases_and_leaves_a_model(workspace, few_images, name):
     preset = PRESETS[name].config
-    config = replace(preset, weights="random", epochs=1, fine_tune_epochs=min(1, preset.fine_tune_epochs))
+    config = replace(
+        preset, weights="random", image_size=SIZE, epochs=1, fine_tune_epochs=min(1, preset.fine_tune_epochs)
+    )
     run = create_run(workspace, config, few_images)
     train(config, few_images.path, run.path, lambda: False)
     run = load_run(run.path)
