@@ -38,6 +38,50 @@ class FusedAdam(optimizers.Adam):  # type: ignore[misc]
         )
 
 
+class FusedRMSprop(optimizers.RMSprop):  # type: ignore[misc]
+    """Keras' RMSprop, in the same way: https://www.tensorflow.org/api_docs/python/tf/raw_ops/ResourceApplyRMSProp."""
+
+    def build(self, variables: Any) -> None:
+        """Make what a step needs beside the variables."""
+        if not self.built:
+            super().build(variables)
+            # The kernel writes each step down before it takes it. No state: it is not in a checkpoint.
+            self._steps = [tf.Variable(tf.zeros(one.shape, one.dtype), trainable=False) for one in variables]
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """Update one variable."""
+        index = self._get_variable_index(variable)
+        dtype = variable.dtype
+        tf.raw_ops.ResourceApplyRMSProp(
+            var=_handle(variable),
+            ms=_handle(self._velocities[index]),
+            mom=self._steps[index].handle,
+            lr=tf.cast(learning_rate, dtype),
+            rho=tf.cast(self.rho, dtype),
+            momentum=tf.cast(0, dtype),
+            epsilon=tf.cast(self.epsilon, dtype),
+            grad=tf.cast(gradient, dtype),
+        )
+
+
+class FusedSGD(optimizers.SGD):  # type: ignore[misc]
+    """Keras' SGD with momentum, in the same way.
+
+    https://www.tensorflow.org/api_docs/python/tf/raw_ops/ResourceApplyKerasMomentum
+    """
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """Update one variable."""
+        dtype = variable.dtype
+        tf.raw_ops.ResourceApplyKerasMomentum(
+            var=_handle(variable),
+            accum=_handle(self.momentums[self._get_variable_index(variable)]),
+            lr=tf.cast(learning_rate, dtype),
+            grad=tf.cast(gradient, dtype),
+            momentum=tf.cast(self.momentum, dtype),
+        )
+
+
 class FusedAdamW(FusedAdam, optimizers.AdamW):  # type: ignore[misc]
     """Adam with decoupled weight decay, which Keras applies before the step."""
 
@@ -50,8 +94,8 @@ def _handle(variable: Any) -> Any:
 _OPTIMIZERS: Final[Mapping[str, Callable[[Any, float], keras.Optimizer]]] = {
     "adam": lambda rate, _: FusedAdam(rate),
     "adamw": lambda rate, decay: FusedAdamW(rate, weight_decay=decay),
-    "rmsprop": lambda rate, _: optimizers.RMSprop(rate),
-    "sgd": lambda rate, decay: optimizers.SGD(rate, momentum=MOMENTUM, weight_decay=decay or None),
+    "rmsprop": lambda rate, _: FusedRMSprop(rate),
+    "sgd": lambda rate, decay: FusedSGD(rate, momentum=MOMENTUM, weight_decay=decay or None),
 }
 _NOT_DECAYED: Final = ("bias", "gamma", "beta")  # offsets and scales of normalization: decay only kernels
 

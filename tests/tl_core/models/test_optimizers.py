@@ -64,16 +64,26 @@ def test_weight_decay_is_left_out_where_it_does_not_belong(name: str):
     assert build_optimizer(name, 0.5, 10, weight_decay=0.1).weight_decay is None
 
 
-@pytest.mark.parametrize(("name", "kind"), [("adam", keras.optimizers.Adam), ("adamw", keras.optimizers.AdamW)])
-def test_the_fused_step_computes_what_keras_computes(name: str, kind: type):
-    rate = keras.optimizers.schedules.CosineDecay(3e-3, 20)
-    plain = kind(rate, weight_decay=0.02) if name == "adamw" else kind(rate)
+BY_KERAS = {
+    "adam": lambda rate: keras.optimizers.Adam(rate),
+    "adamw": lambda rate: keras.optimizers.AdamW(rate, weight_decay=0.02),
+    "rmsprop": lambda rate: keras.optimizers.RMSprop(rate),
+    "sgd": lambda rate: keras.optimizers.SGD(rate, momentum=0.9, weight_decay=0.02),
+}
+
+
+@pytest.mark.parametrize("name", BY_KERAS)
+def test_the_fused_step_computes_what_keras_computes(name: str):
+    plain = BY_KERAS[name](keras.optimizers.schedules.CosineDecay(3e-3, 20))
     start = np.random.default_rng(0).normal(size=(5, 3)).astype("float32")
-    ends = []
+    ends, states = [], []
     for optimizer in (build_optimizer(name, 3e-3, 20, schedule="cosine", weight_decay=0.02), plain):
         random, weight = np.random.default_rng(1), keras.Variable(start)
         for _ in range(20):
             optimizer.apply([keras.ops.convert_to_tensor(random.normal(size=(5, 3)).astype("float32"))], [weight])
         ends.append(weight.numpy())
+        states.append([variable.numpy() for variable in optimizer.variables])
     np.testing.assert_allclose(ends[0], ends[1], rtol=1e-5, atol=1e-7)
     assert np.abs(ends[0] - start).max() > 1e-3
+    for mine, theirs in zip(*states, strict=True):  # a checkpoint of either goes on with the other
+        np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-7)
