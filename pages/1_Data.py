@@ -4,11 +4,12 @@ import streamlit as st
 
 from tl_core.data import list_datasets
 from tl_core.storage.ownership import is_mine
+from ui.components.markdown import plain
 from ui.components.sharing import sharing_switch
 from ui.data_page.audit import show_audit
 from ui.data_page.gallery import show_gallery
-from ui.data_page.imports import show_imports, take_outcome
-from ui.data_page.manage import choose_dataset, show_managing, warn_about_dead_link
+from ui.data_page.imports import NEW_PANEL, show_imports, take_outcome
+from ui.data_page.manage import after_deletion, current_dataset, show_managing, warn_about_dead_link
 from ui.data_page.overview import show_overview
 from ui.data_page.upload import add_to_dataset, upload_images
 from ui.frame.page import page_setup
@@ -17,7 +18,7 @@ from ui.shell.navigation import DATA, TRAIN, page_button
 with page_setup("Data", DATA.icon, lead="Which images should the model learn from?") as workspace:
     with st.container():  # always there, so that nothing below is drawn again, or stands there twice, when one ends
         importing = show_imports(workspace)
-        fresh = take_outcome()
+        fresh = take_outcome(workspace)
     datasets = list_datasets(workspace)
     warn_about_dead_link(workspace, fresh)
     if not datasets and not importing:
@@ -26,9 +27,12 @@ with page_setup("Data", DATA.icon, lead="Which images should the model learn fro
         )
         upload_images(workspace, primary=True)
     elif datasets:
-        with st.expander("New dataset", icon=":material/create_new_folder:"):
+        with st.expander("New dataset", icon=":material/create_new_folder:", key=NEW_PANEL, on_change="rerun"):
             upload_images(workspace, primary=False)
-        dataset = choose_dataset(datasets, fresh)
+        if after_deletion(datasets):
+            st.stop()
+        dataset = current_dataset(datasets, fresh)
+        st.header(plain(dataset.name), anchor=False)
         with st.container(horizontal=True, vertical_alignment="center"):
             page_button(TRAIN, "Train on these images", dataset=dataset.id)
             show_managing(workspace, dataset)

@@ -54,7 +54,7 @@ def test_with_a_model_one_goes_on_with_it(workspace, dataset):
     assert "87.5 % of the test images right" in texts(open_page())
     again = press(at, "Train again")
     assert again.title[0].value == "Train"
-    assert again.selectbox(key="train_dataset").value == dataset.id
+    assert again.selectbox(key="frame-dataset").value == dataset.id
 
 
 def test_a_photo_dropped_on_home_is_answered_there(workspace):
@@ -118,5 +118,5 @@ def test_tensorflow_is_not_imported():
 def test_a_run_that_was_cut_off_can_be_resumed_from_here(workspace, dataset):
     make_run(workspace, dataset, "Cut short", "interrupted")
     at = open_page()
-    assert "Cut off while it trained: **Cut short**" in texts(at)
+    assert "**Cut short** was cut off while it trained" in texts(at)
     assert "Resume it" in [link.value for link in at.page_link]

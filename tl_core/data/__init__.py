@@ -12,7 +12,7 @@ from tl_core.data.dataset import (
     rename_dataset,
 )
 from tl_core.data.health import Finding, health_report
-from tl_core.data.imports.importing import import_folder, import_uploads, import_zip
+from tl_core.data.imports.importing import import_folder, import_uploaded_folder, import_uploads, import_zip
 from tl_core.data.normalise import NormalisedImage, normalise_image, read_image, resize_image
 from tl_core.data.samples import SAMPLES, Sample, import_sample
 from tl_core.data.split import SplitConfig
@@ -32,6 +32,7 @@ __all__ = [
     "health_report",
     "import_folder",
     "import_sample",
+    "import_uploaded_folder",
     "import_uploads",
     "import_zip",
     "list_datasets",

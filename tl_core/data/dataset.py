@@ -204,8 +204,9 @@ def _content(dataset: Dataset) -> dict[str, Any]:
 
 def not_found(path: Path) -> DatasetNotFoundError:
     """What is raised where a folder holds no dataset (any more)."""
+    name = path.name.rpartition("-")[0] or path.name  # without the digits of its id
     return DatasetNotFoundError(
-        f"There is no dataset “{path.name}”: it may have been deleted. Choose another one on the Data page."
+        f"There is no dataset “{name}”: it may have been deleted. Choose another one on the Data page."
     )
 
 

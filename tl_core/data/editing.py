@@ -103,6 +103,8 @@ def add_images(
         StoppedError: a stop was requested.
     """
     files = uploaded_files(uploads)
+    if not files:
+        raise DataError("There are no files to add: name at least one image, or a folder with images in it.")
     path = DATASETS.require_mine(workspace, dataset_id)
     load_dataset(path)
     room = sum(min(file.file.size, MAX_STORED_BYTES) for file in files)
@@ -123,7 +125,7 @@ def add_images(
         ]
         fresh = [(record, name) for record, name in fresh if (record.pixels_sha256, name) not in known]
         if not fresh:
-            reason = [*bad, *again][0].reason if bad or again else "There are no files."
+            reason = [*bad, *again][0].reason
             raise DataError(f"None of the {count(len(files), 'file')} was added: {reason}")
         placed = _placed(fresh, split, set(dataset.classes))
         what = f"Added {count(len(fresh), 'image')} to {', '.join(sorted({name for _, name in fresh}))}"

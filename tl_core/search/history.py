@@ -116,7 +116,7 @@ def effects(trials: Iterable[Trial], quick_start: Trial, leader: Trial) -> dict[
 def describe_effects(found: Mapping[str, float], leader: Trial) -> str:
     """What made the difference, in a sentence; empty where nothing differs."""
     if not found:
-        return "It is Quick start itself."
+        return "It is *Fast* itself."
     gained = {name: gain for name, gain in found.items() if gain >= _SMALL}
     nothing = [_TITLES[name] for name in found if name not in gained]
     words = [f"{_value(name, leader)} gave {100 * gain:.1f} points" for name, gain in gained.items()]

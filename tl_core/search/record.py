@@ -22,8 +22,8 @@ Status = Literal["waiting", "running", "done", "stopped", "failed", "interrupted
 ACTIVE: Final[frozenset[str]] = frozenset({"waiting", "running"})
 
 GOALS: Final = {
-    "accuracy": "Accuracy alone",
-    "balanced": "Accuracy, and also size and milliseconds",
+    "accuracy": "Only accuracy",
+    "balanced": "Accuracy, but size and speed count too",
 }
 MINUTES_RANGE: Final = (0.05, 24 * 60)
 

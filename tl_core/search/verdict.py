@@ -82,7 +82,8 @@ def judge(right: Sequence[Right], quick_start: int, winner: int, seed: int = 0) 
 
 def describe(verdict: Verdict) -> str:
     """The verdict in a sentence or two."""
-    measured = f"{100 * verdict.accuracy:.1f} % against {100 * verdict.quick_start:.1f} % of Quick start"
+    winner, line = (f"{100 * share:.1f} %" for share in (verdict.accuracy, verdict.quick_start))
+    images = f"{verdict.images:,} held-out images"
     optimism = (
         f" About {100 * verdict.optimism:.1f} points of that are luck, because it is the best of {verdict.compared}."
         if verdict.optimism >= _NOTHING
@@ -90,9 +91,11 @@ def describe(verdict: Verdict) -> str:
     )
     spread = f"between {100 * verdict.gain_low:+.1f} and {100 * verdict.gain_high:+.1f}"
     if verdict.better:
-        gain = f"It is better than Quick start by about {100 * verdict.gain:.1f} points ({spread})"
-        return f"{gain}, in {100 * verdict.sure:.0f} of 100 draws: {measured}.{optimism}"
+        gain = f"It is better than *Fast* by about {100 * verdict.gain:.1f} points ({spread})"
+        return f"{gain}, in {100 * verdict.sure:.0f} of 100 draws: {winner} against {line} of {images}.{optimism}"
+    if max(abs(verdict.gain_low), abs(verdict.gain_high), abs(verdict.accuracy - verdict.quick_start)) < _NOTHING:
+        return f"It is just as good as *Fast*: both are right about {winner} of {images}.{optimism}"
     return (
-        f"It is not better than Quick start beyond chance: {measured} on {verdict.images:,} held-out images, a "
-        f"difference {spread} points.{optimism}"
+        f"It is not clearly better than *Fast*: {winner} against {line} of {images}, a difference {spread} points, "
+        f"which may be chance.{optimism}"
     )

@@ -30,12 +30,19 @@ def confirm(
         answer: label of the second button.
         action: called with ``args`` as they were when they were drawn, whatever has happened since; before the page
             is drawn again. An error of it is shown as a sentence.
-        key: of the first button; the second has the same with ``-yes``.
+        key: begins that of the first button; the second has it with ``-yes``, the one that keeps all with ``-no``.
         note: what stays, or what it will cost, under the question.
         disabled: whether there is nothing to ask about.
     """
-    with st.popover(label, icon=icon, disabled=disabled, key=key):
+    turn = f"{key}-turn"  # counts the answers: a popover with a new key is closed
+    with st.popover(label, icon=icon, disabled=disabled, key=f"{key}-{st.session_state.get(turn, 0)}"):
         st.markdown(question)
         if note:
             st.caption(note)
+        # The one that loses something is red (contrast.css), and not where the first button was pressed.
+        st.button("Keep it", key=f"{key}-no", width="stretch", on_click=_close, args=(turn,))
         st.button(answer, key=f"{key}-yes", width="stretch", on_click=error_boundary()(action), args=args)
+
+
+def _close(turn: str) -> None:
+    st.session_state[turn] = st.session_state.get(turn, 0) + 1

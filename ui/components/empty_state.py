@@ -33,6 +33,15 @@ def no_images_yet(key: str) -> None:
     empty_state(NO_IMAGES, "Bring your own photos, or take a sample set with one click.", DATA, "Choose images", key)
 
 
+def no_run_yet(workspace: Workspace, key: str) -> None:
+    """Lead to the training, or to the images where there are none."""
+    if list_datasets(workspace):
+        text = "Every training is kept here, with its curves and its model."
+        empty_state("There is no run yet.", text, TRAIN, "Train a model", f"{key}-train")
+    else:
+        no_images_yet(f"{key}-data")
+
+
 def no_model_yet(workspace: Workspace, key: str, *, others: bool = False) -> None:
     """Lead to the training, or to the images where there are none.
 

@@ -38,6 +38,7 @@ from ui.state.training_draft import draft
 
 CUT_OFF: Final = "This run was cut off: the program was ended while it worked."
 NEVER_BEGUN: Final = "This run was cut off before its first epoch was done, so nothing is lost: start it again."
+IMAGES_GONE: Final = "Its images have been deleted since, so it cannot go on. Add them again, then train again."
 STARTING: Final = "Starting up …"
 REFRESH_SECONDS: Final = 1.0
 MORE_EPOCHS: Final = 5
@@ -230,7 +231,7 @@ def _end_card(workspace: Workspace, run: RunRecord, feed: Feed, key: str, *, min
         st.error(run.error or "This run has failed.", icon=":material/error:")
     elif run.status == "interrupted":
         cut_off = run.interruption or (CUT_OFF if feed.history.epochs else NEVER_BEGUN)
-        st.warning(cut_off, icon=":material/power_off:")
+        st.warning(cut_off if _has_images(run) else f"{cut_off} {IMAGES_GONE}", icon=":material/power_off:")
     elif run.has_model:
         _how_good(run, feed.progress)
     else:
@@ -259,16 +260,17 @@ def _how_good(run: RunRecord, progress: RunProgress) -> None:
 def _next_steps(workspace: Workspace, run: RunRecord, feed: Feed, key: str, *, mine: bool) -> None:
     jobs = manager(workspace)
     cut_off = run.resumable and run.status != "stopped"
-    if cut_off and mine:
+    here = _has_images(run)
+    if cut_off and mine and here:
         begun = feed.history.epochs or (run.path / CHECKPOINT_FILE).is_file()
         label = "Resume from the last epoch" if begun else "Start it again"
         _train_on(label, lambda: jobs.resume(run.id), f"{key}-resume", primary=True)
     if run.has_model:
-        page_button(PREDICT, "Try it on a photo", key=f"{key}-predict", primary=not cut_off, run=run.id)
+        page_button(PREDICT, "Try it on a photo", key=f"{key}-predict", primary=not (cut_off and here), run=run.id)
         page_link(EVALUATE, "See how good it is, class by class", run=run.id)
     if run.status == "failed" and not run.has_model:
         _train_with_what_is_here(workspace, run, key)
-    if run.has_model and run.can_go_on and mine:
+    if run.has_model and run.can_go_on and mine and here:
         if run.resumable:
             _train_on(
                 f"Go on to epoch {planned_end(run)}",
@@ -283,6 +285,10 @@ def _next_steps(workspace: Workspace, run: RunRecord, feed: Feed, key: str, *, m
             "Goes on from its last epoch. If that makes it no better, the model stays as it is.",
             icon=":material/forward_media:",
         )
+
+
+def _has_images(run: RunRecord) -> bool:
+    return run.dataset_path.is_dir()
 
 
 def _train_with_what_is_here(workspace: Workspace, run: RunRecord, key: str) -> None:

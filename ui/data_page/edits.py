@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from difflib import get_close_matches
 from typing import Final
 
 import streamlit as st
@@ -10,12 +11,14 @@ import streamlit as st
 from tl_core.data import SPLITS, Dataset, ImageRecord
 from tl_core.data.editing import move_images, remove_images
 from tl_core.data.revisions import present_revision, redo, revision_after, revision_before, undo
+from tl_core.errors import TransferLearningError
 from tl_core.figures.palette import SPLIT_TITLES
 from tl_core.storage.format import count, moment
 from tl_core.storage.workspace import Workspace
 from ui.components.markdown import plain
 from ui.shell.errors import error_boundary
 
+_REFUSAL: Final = "edit-refusal"  # in the session: why the last change was refused, until it has been shown
 _MESSAGE: Final = "edit-message"  # in the session: what the last change of this tab did
 
 
@@ -27,8 +30,18 @@ def act(change: Callable[[], Dataset], done: str | None = None) -> None:
         done: what is said; None = what its revision says.
     """
     with error_boundary():
-        dataset = change()
+        try:
+            dataset = change()
+        except TransferLearningError as error:  # kept: where another tab was faster, the page is drawn again at once
+            st.session_state[_REFUSAL] = str(error)
+            return
         st.session_state[_MESSAGE] = (dataset.id, dataset.revision, done or f"{present_revision(dataset).what}.")
+
+
+def show_refusal() -> None:
+    """Say why the last change was refused, if it was; once."""
+    if refusal := st.session_state.pop(_REFUSAL, None):
+        st.error(refusal, icon=":material/error:")
 
 
 def revision_bar(workspace: Workspace, dataset: Dataset) -> None:
@@ -70,7 +83,8 @@ def selection_bar(
 ) -> None:
     """Draw what can be done with the chosen images."""
     key = f"selection-{dataset.id}-{dataset.revision}"
-    with st.container(border=True, key=key), st.container(horizontal=True, vertical_alignment="bottom"):
+    bar = st.container(border=True, key=key)
+    with bar, st.container(horizontal=True, vertical_alignment="bottom"):
         st.markdown(f"**{count(len(chosen), 'image')} selected**", width="content")
         label = st.selectbox(
             "Move to class",
@@ -79,7 +93,7 @@ def selection_bar(
             accept_new_options=True,
             placeholder="A class, or a new name",
             key=f"{key}-class",
-            width=220,
+            width=190,
         )
         split = st.selectbox(
             "Move to part",
@@ -88,7 +102,7 @@ def selection_bar(
             format_func=SPLIT_TITLES.__getitem__,
             placeholder="Part",
             key=f"{key}-split",
-            width=150,
+            width=120,
         )
         st.button(
             "Move",
@@ -108,3 +122,28 @@ def selection_bar(
             args=(lambda: remove_images(workspace, dataset.id, chosen),),
         )
         st.button("Clear", icon=":material/close:", key=f"{key}-clear", type="tertiary", on_click=clear)
+    with bar:
+        offer_match(label, dataset.classes, f"{key}-class")
+
+
+def offer_match(typed: str | None, classes: Sequence[str], key: str) -> None:
+    """Say that a typed name makes a new class, with a button for the class that was perhaps meant.
+
+    Args:
+        typed: what the list of classes with this ``key`` holds.
+        classes: that are there.
+        key: of the list.
+    """
+    if not typed or typed in classes:
+        return
+    by_case = {name.casefold(): name for name in reversed(classes)}
+    begun = [name for name in classes if name.casefold().startswith(typed.casefold())]
+    close = [by_case[found] for found in get_close_matches(typed.casefold(), by_case, 1)]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(f"**{plain(typed)}** will be a new class.", width="content")
+        for name in [*begun, *close][:1]:
+            st.button(f"Use {plain(name)}", key=f"{key}-match", on_click=_take, args=(key, name))
+
+
+def _take(key: str, name: str) -> None:
+    st.session_state[key] = name

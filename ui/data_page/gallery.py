@@ -14,10 +14,11 @@ from tl_core.storage.ownership import is_mine
 from tl_core.storage.workspace import Workspace
 from ui.components.markdown import plain
 from ui.components.thumbnail import dataset_thumbnail
-from ui.data_page.edits import revision_bar, selection_bar
+from ui.data_page.edits import revision_bar, selection_bar, show_refusal
 from ui.shell.errors import error_boundary
 
-PER_PAGE: Final = 36
+PER_ROW: Final = 6  # at most; on a phone 3
+PER_PAGE: Final = 36  # a whole number of rows of 6, 4 and 3
 ALL: Final = "all"
 EVERY_CLASS: Final = -1
 
@@ -39,8 +40,9 @@ def show_gallery(workspace: Workspace, dataset: Dataset) -> None:
     with controls:
         records, place = _filtered(dataset)
     chosen = _selected(dataset)
-    if mine:
-        with above:
+    with above:
+        show_refusal()
+        if mine:
             revision_bar(workspace, dataset)
     if mine and chosen:
         with actions:
@@ -52,7 +54,7 @@ def show_gallery(workspace: Workspace, dataset: Dataset) -> None:
     grid = st.container()
     page = st.pagination(pages, key=f"gallery-page-{dataset.id}-{place}") if pages > 1 else 1
     shown = records[(page - 1) * PER_PAGE : page * PER_PAGE]
-    with grid, st.grid("auto", min_column_width=96, gap="small"):
+    with grid, st.grid(PER_ROW, min_column_width=96, gap="small"):
         for record in shown:
             _card(dataset, record, mine)
     with st.container(horizontal=True, vertical_alignment="center"):

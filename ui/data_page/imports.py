@@ -7,8 +7,10 @@ from typing import Final
 
 import streamlit as st
 
-from tl_core.data import Dataset
+from tl_core.data import Dataset, find_dataset
+from tl_core.errors import TransferLearningError
 from tl_core.machine.progress import TaskContext
+from tl_core.storage.format import count
 from tl_core.storage.workspace import Workspace
 from ui.components.markdown import plain
 from ui.components.task_progress import task_progress
@@ -20,6 +22,8 @@ IMPORTS: Final = BackgroundTasks[str](  # the result is the id of the dataset
     remembered=50,
     unexpected="The import ended because of an unexpected error; nothing of it was kept. The log has the details.",
 )
+NEW_PANEL: Final = "new-dataset"  # key of the panel for a new dataset, and in the session whether it is open
+_FAILED: Final = "import-failed"  # in the session: the import whose end has opened the panel
 _OWN: Final = "import"  # in the address, so that a reloaded page still shows how its import ended
 
 
@@ -48,20 +52,37 @@ def show_imports(workspace: Workspace) -> bool:
     return bool(running)
 
 
-def take_outcome() -> str | None:
-    """Show how this tab's last import ended; returns the id of a dataset that has just been made."""
+def take_outcome(workspace: Workspace) -> str | None:
+    """Show how this tab's last import ended; returns the id of a dataset that has just been made.
+
+    The panel for a new dataset closes when one is there, and stays open where it could not be made.
+    """
     task = IMPORTS.find(st.query_params.get(_OWN))
     if task is None or not task.ended:
         return None
     if task.state == "failed":  # stays until the next import, so that it can be read and acted on
-        task_progress(IMPORTS, task, task.id)
+        st.error(f"**{plain(task.title)}** was not imported. {plain(task.error or '')}", icon=":material/error:")
+        if st.session_state.get(_FAILED) != task.id:  # once: who closes the panel then finds it closed
+            st.session_state[_FAILED] = task.id
+            st.session_state[NEW_PANEL] = True
         return None
     del st.query_params[_OWN]
     if task.state == "stopped":
         st.toast("The import was cancelled; nothing of it was kept.")
     else:
-        st.toast(f"Imported {plain(task.title)}.", icon=":material/check_circle:")
+        st.session_state[NEW_PANEL] = False
+        st.toast(f"Imported {_what_came(workspace, task)}.", icon=":material/check_circle:")
     return task.result
+
+
+def _what_came(workspace: Workspace, task: Task[str]) -> str:
+    try:
+        dataset = find_dataset(workspace, task.result or "")
+    except TransferLearningError:  # deleted at this moment
+        return plain(task.title)
+    images, classes = count(len(dataset.images), "image"), count(len(dataset.classes), "class", "classes")
+    source = "" if task.title == dataset.name else f"{plain(task.title)}: "
+    return f"{source}**{plain(dataset.name)}** has {images} in {classes}"
 
 
 def _subject(workspace: Workspace) -> str:

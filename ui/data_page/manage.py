@@ -1,4 +1,4 @@
-"""Choosing, renaming and deleting a dataset."""
+"""The dataset that is shown; renaming and deleting it."""
 
 from __future__ import annotations
 
@@ -17,13 +17,17 @@ from tl_core.storage.ownership import is_mine
 from tl_core.storage.workspace import Workspace
 from ui.components.confirm import confirm
 from ui.components.markdown import plain
-from ui.components.pickers import dataset_labels, pick
+from ui.components.pickers import dataset_labels
 from ui.data_page.edits import act
 from ui.shell.errors import error_boundary
+from ui.shell.navigation import DATASET
 from ui.state.current import choose_dataset as choose_everywhere
 from ui.state.current import remembered
 
-_CHOICE: Final = "dataset_choice"
+DELETED: Final = "deleted"  # in the address, until another page or dataset is chosen
+MOST_OFFERED: Final = 8
+_DELETED: Final = "dataset-deleted"  # in the session: the name of what was deleted
+_BESIDE: Final = "dataset-beside"  # the dataset that has become current then
 
 
 def warn_about_dead_link(workspace: Workspace, fresh: str | None) -> None:
@@ -33,7 +37,7 @@ def warn_about_dead_link(workspace: Workspace, fresh: str | None) -> None:
         workspace: with the person.
         fresh: id of a dataset that has just been imported, which is shown in any case.
     """
-    linked = st.query_params.get("dataset")
+    linked = st.query_params.get(DATASET)
     if linked is None or fresh is not None:
         return
     try:
@@ -44,28 +48,46 @@ def warn_about_dead_link(workspace: Workspace, fresh: str | None) -> None:
         st.warning(str(error), icon=":material/link_off:")
 
 
-def choose_dataset(datasets: Sequence[Dataset], fresh: str | None = None) -> Dataset:
-    """Let the person choose one; at first the one just imported, the one of the link, or the one shown last.
+def current_dataset(datasets: Sequence[Dataset], fresh: str | None = None) -> Dataset:
+    """The dataset that is chosen in the line at the top, or the one that has just been imported.
 
     Args:
         datasets: newest first, at least one.
         fresh: id of a dataset that has just been imported.
     """
     by_id = {dataset.id: dataset for dataset in datasets}
-    options = {
-        name: f"{label} ({count(len(by_id[name].images), 'image')})"
-        for name, label in dataset_labels(datasets).items()
-    }
-    if fresh in by_id:
-        st.query_params["dataset"] = fresh
     current = remembered().dataset
-    default = current if current in by_id else datasets[0].id
-    chosen = pick("Dataset", options, "dataset", default, _CHOICE)
-    st.query_params["dataset"] = chosen
-    if remembered().dataset != chosen:  # just imported: the frame, drawn above, shows it too
-        choose_everywhere(chosen)
+    wanted = fresh if fresh in by_id else current if current in by_id else datasets[0].id
+    st.query_params[DATASET] = wanted
+    if current != wanted:  # the frame, drawn above, shows it too
+        choose_everywhere(wanted)
         st.rerun()
-    return by_id[chosen]
+    return by_id[wanted]
+
+
+def after_deletion(datasets: Sequence[Dataset]) -> bool:
+    """Say that a dataset was deleted, and let the person choose another; returns whether that is all there is to see.
+
+    None of the others is shown by itself: its *Delete* would stand where the finger still is.
+    """
+    name, current = st.session_state.get(_DELETED), remembered().dataset
+    if name is None or DELETED not in st.query_params or st.session_state.setdefault(_BESIDE, current) != current:
+        for key in (_DELETED, _BESIDE):
+            st.session_state.pop(key, None)
+        st.query_params.pop(DELETED, None)
+        return False
+    st.success(f"**{plain(name)}** was deleted.", icon=":material/delete:")
+    st.markdown("Show another dataset:")
+    labels = dataset_labels(datasets)
+    for dataset in datasets[:MOST_OFFERED]:
+        text = f"{plain(labels[dataset.id])} ({count(len(dataset.images), 'image')})"
+        st.button(text, key=f"show-{dataset.id}", on_click=_show, args=(dataset.id,))
+    return True
+
+
+def _show(dataset_id: str) -> None:
+    st.session_state.pop(_DELETED, None)
+    choose_everywhere(dataset_id)
 
 
 def show_managing(workspace: Workspace, dataset: Dataset) -> None:
@@ -99,11 +121,12 @@ def show_managing(workspace: Workspace, dataset: Dataset) -> None:
 
 
 def _what_stays(workspace: Workspace, dataset: Dataset) -> str:
-    stays = "Your own files and the models trained on them stay."
-    at_work = [run for run in list_runs(workspace) if run.active and run.dataset_id == dataset.id]
-    if not at_work:
+    stays = "It cannot be undone. Your own files and the models trained on them stay."
+    runs = [run for run in list_runs(workspace) if run.dataset_id == dataset.id]
+    needing = [run for run in runs if run.active] or [run for run in runs if run.status == "interrupted"]
+    if not needing:
         return stays
-    return f"**{plain(at_work[0].name)}** still needs these images: it could not be resumed without them. {stays}"
+    return f"**{plain(needing[0].name)}** still needs these images: it could not be resumed without them. {stays}"
 
 
 def _classes(workspace: Workspace, dataset: Dataset) -> None:
@@ -144,4 +167,7 @@ def _delete(workspace: Workspace, dataset_id: str) -> None:
     name = find_dataset(workspace, dataset_id).name
     delete_dataset(workspace, dataset_id)
     st.toast(f"{plain(name)} was deleted.", icon=":material/delete:")
-    st.query_params.pop("dataset", None)
+    st.query_params.pop(DATASET, None)
+    st.query_params[DELETED] = "1"
+    st.session_state[_DELETED] = name
+    st.session_state.pop(_BESIDE, None)

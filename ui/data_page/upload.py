@@ -1,8 +1,9 @@
-"""The four ways to add images: a sample set, a zip, uploads class by class, a folder of the server."""
+"""The ways to add images: a sample set, a zip, a folder, uploads class by class, a folder of the server."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, Final, Literal
 
@@ -17,24 +18,34 @@ from tl_core.data import (
     SplitConfig,
     import_folder,
     import_sample,
+    import_uploaded_folder,
     import_uploads,
     import_zip,
 )
 from tl_core.data.editing import add_images
+from tl_core.data.imports.importing import folders_of
 from tl_core.data.imports.sources import data_root, list_folders, resolve_folder
+from tl_core.data.normalise import MAX_IMAGE_BYTES
+from tl_core.errors import ImageError
 from tl_core.figures.palette import SPLIT_TITLES
 from tl_core.machine.progress import TaskContext
 from tl_core.storage.format import count, size
 from tl_core.storage.workspace import Workspace
 from ui.components.markdown import plain
 from ui.components.pictures import image_uploader
+from ui.components.thumbnail import thumbnail
+from ui.data_page.edits import offer_match
 from ui.data_page.imports import remember_import, start_import
 from ui.shell.access.endpoints import archive_limits, release_uploads, upload_limit
 
+STRIP: Final = 6  # pictures of an upload that are shown
+STRIP_SIDE: Final = 56  # px
+PICTURES: Final = Path(__file__).parent / "assets"  # one of each sample set that is built in
 MAX_CLASSES: Final = 30  # one row each; for more use a folder or a zip
 _UPLOADS: Final = "uploads_generation"  # in the session: counts up to empty the upload fields after an import
 
 _ADDED: Final = "added-files"  # key of the field of `add_to_dataset`
+_OWN_FOLDER: Final = "folder-files"  # key of the field of `_own_folder`
 
 ButtonType = Literal["primary", "secondary"]
 
@@ -43,14 +54,16 @@ def upload_images(workspace: Workspace, *, primary: bool) -> None:
     """Draw the ways to add images, one per tab; ``primary`` where this is the main thing to do on the page."""
     kind: ButtonType = "primary" if primary else "secondary"
     root = data_root()
-    titles = ["Sample set", "Zip file", "Class by class", *(["Folder of the server"] if root else [])]
-    sample_sets, zip_file, uploads, *folder = st.tabs(titles)
+    titles = ["Sample set", "Zip file", "Folder", "Class by class", *(["Folder of the server"] if root else [])]
+    sample_sets, zip_file, own_folder, uploads, *folder = st.tabs(titles, key="new-dataset-ways", on_change="rerun")
     with sample_sets, st.grid(2, min_column_width=280):
         for place, sample in enumerate(SAMPLES.values()):
             with st.container(border=True, height="stretch"):
                 _sample(workspace, sample, kind if place == 0 else "secondary")
     with zip_file:
         _zip(workspace, kind)
+    with own_folder:
+        _own_folder(workspace, kind)
     with uploads:
         _class_by_class(workspace, kind)
     if root:
@@ -76,8 +89,11 @@ def add_to_dataset(workspace: Workspace, dataset: Dataset) -> None:
         format_func=lambda name: SPLIT_TITLES[name] if name else "Training; of a new class some are kept aside",
         key=f"add-split-{dataset.id}-{generation}",
     )
+    with left:
+        offer_match(label, dataset.classes, f"add-class-{dataset.id}-{generation}")
     with right:
         files = image_uploader(f"Images of {label or 'the class'}", f"{_ADDED}-{generation}")
+        _strip(files)
     if st.button("Add them", key=f"add-{dataset.id}", type="primary", disabled=not (label and files)) and label:
         images: list[tuple[str, bytes | BinaryIO]] = [(file.name, file) for file in files]
 
@@ -99,13 +115,17 @@ def _uploaded() -> Iterator[UploadedFile]:
     generation = st.session_state.get(_UPLOADS, 0)
     if file := st.session_state.get(f"zip-{generation}"):
         yield file
-    yield from st.session_state.get(f"{_ADDED}-{generation}") or ()
+    for field in (_ADDED, _OWN_FOLDER):
+        yield from st.session_state.get(f"{field}-{generation}") or ()
     for number in range(st.session_state.get("class_rows", 0)):
         yield from st.session_state.get(f"class-files-{number}-{generation}") or ()
 
 
 def _sample(workspace: Workspace, sample: Sample, kind: ButtonType) -> None:
     size = f"downloads {sample.download_mb:,.0f} MB" if sample.download_mb else "no download"
+    picture = PICTURES / f"{sample.name}.png"
+    if picture.is_file():
+        st.image(picture.read_bytes(), width="stretch", alt=f"Some images of {sample.title.lower()}")
     st.markdown(f"**{sample.title}**")
     st.markdown(sample.description)
     st.caption(
@@ -142,6 +162,26 @@ def _zip(workspace: Workspace, kind: ButtonType) -> None:
         _begin(workspace, file.name, lambda task: import_zip(workspace, file, title, split, task, limits))
 
 
+def _own_folder(workspace: Workspace, kind: ButtonType) -> None:
+    files = st.file_uploader(
+        "A folder with one folder per class in it",
+        accept_multiple_files="directory",
+        max_upload_size=MAX_IMAGE_BYTES // 1_000_000,
+        key=f"{_OWN_FOLDER}-{st.session_state.get(_UPLOADS, 0)}",
+    )
+    st.caption(
+        "For example pets/cats/…jpg and pets/dogs/…jpg. It is copied; your folder stays as it is. "
+        f"At most {upload_limit() / 1e6:,.0f} MB; a zip of many files arrives faster."
+    )
+    top = next(iter(folders_of(files[0].name)), "") if files else ""
+    name = _name(top or "same as the folder", key="own-folder")
+    split = _split("own-folder")
+    if st.button("Import", key="import-own-folder", type=kind, disabled=not files) and files:
+        title = name or top
+        images: list[tuple[str, bytes | BinaryIO]] = [(file.name, file) for file in files]
+        _begin(workspace, title, lambda task: import_uploaded_folder(workspace, images, title, split, task))
+
+
 def _class_by_class(workspace: Workspace, kind: ButtonType) -> None:
     st.session_state.setdefault("class_rows", 2)
     rows = [_class_row(number) for number in range(st.session_state["class_rows"])]
@@ -173,7 +213,19 @@ def _class_row(number: int) -> tuple[str, list[UploadedFile]]:
         files = image_uploader(
             f"Images of {name.strip() or f'class {number + 1}'}", f"class-files-{number}-{generation}"
         )
+        _strip(files)
     return name.strip(), files
+
+
+def _strip(files: Sequence[UploadedFile]) -> None:
+    """The first pictures of an upload, so that one sees at once what has come."""
+    if not files:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+        for file in files[:STRIP]:
+            with contextlib.suppress(ImageError):  # the import says why
+                st.image(thumbnail(file.file_id, file.getvalue()), width=STRIP_SIDE, alt=file.name)
+        st.caption(count(len(files), "image"), width="content")
 
 
 def _add_row() -> None:

@@ -68,6 +68,6 @@ def _active(run: RunRecord) -> None:
 
 
 def _cut_off(run: RunRecord) -> None:
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f":material/power_off: Cut off while it trained: **{plain(run.name)}**.", width="content")
-        page_link(RUNS, "Resume it", run=run.id)
+    with st.container(border=True, horizontal=True, vertical_alignment="center"):
+        st.markdown(f":material/power_off: **{plain(run.name)}** was cut off while it trained.", width="stretch")
+        page_link(RUNS, "Resume it" if run.dataset_path.is_dir() else "Open it", run=run.id)

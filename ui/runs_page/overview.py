@@ -7,17 +7,17 @@ from typing import Final
 
 import streamlit as st
 
-from tl_core.data import list_datasets
 from tl_core.runs import RunRecord, list_runs, tags_of
 from tl_core.runs.comparison import unique_names
 from tl_core.storage.workspace import Workspace
+from ui.components.empty_state import no_run_yet
 from ui.components.live_chart import comparison_chart
 from ui.runs_page.compare import begin_comparing, differences
 from ui.runs_page.queue import waiting_runs
 from ui.runs_page.storage import cache_section, offer_old_runs
 from ui.runs_page.table import run_chooser, runs_filter, runs_table, ticked
 from ui.shell.errors import error_boundary
-from ui.shell.navigation import DATA, EVALUATE, PREDICT, TRAIN, go_to, page_button
+from ui.shell.navigation import EVALUATE, PREDICT, TRAIN, go_to, page_button
 from ui.state.run_feed import following
 from ui.state.training_draft import draft
 
@@ -30,11 +30,7 @@ def show_all(workspace: Workspace) -> None:
     """The list of runs, or what to do where there is none."""
     runs = list_runs(workspace)
     if not runs:
-        st.info("There is no run yet. Every training you start is kept here, with its curves and its model.")
-        if list_datasets(workspace):
-            page_button(TRAIN, "Start a training")
-        else:
-            page_button(DATA, "Choose images")
+        no_run_yet(workspace, "runs-empty")
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         pick = runs_filter("runs", tags_of(runs))

@@ -20,17 +20,18 @@ from ui.components.run_format import format_status, run_labels
 
 ALT: Final = "All runs, newest first: test and validation accuracy, what was changed, age, status and settings"
 ROW_HEIGHT: Final = 38  # px
-# In px; the box, the dot, the name and the test accuracy fit side by side on a phone of 390 px.
+# In px; the box, the dot, the name and the test accuracy fit side by side on a phone of 390 px, and all up to the age
+# beside the curves in a window of 1280 px.
 DOT_WIDTH: Final = 36
-NAME_WIDTH: Final = 176
+NAME_WIDTH: Final = 168
 TEST_WIDTH: Final = 72
 VALIDATION_WIDTH: Final = 84
-CHANGED_WIDTH: Final = 150
-AGE_WIDTH: Final = 120
+AGE_WIDTH: Final = 112
+CHANGED_WIDTH: Final = 220
 STATUS_WIDTH: Final = 170
 MAX_HEIGHT: Final = 620  # px; more runs scroll inside the table
 MOST_TICKED: Final = 8  # as many colours as there are
-ORDER: Final = ("dot", "run", "test", "accuracy", "changed", "created", "status", "tags", "dataset", "curve")
+ORDER: Final = ("dot", "run", "test", "accuracy", "created", "changed", "status", "tags", "dataset", "curve")
 MORE: Final = ("backbone", "frozen", "rates", "seconds")
 FILTERS: Final[dict[str, Callable[[RunRecord], bool]]] = {
     "All": lambda _: True,

@@ -14,7 +14,7 @@ from tl_core.storage.workspace import Workspace
 from ui.components.markdown import plain
 from ui.shell.errors import error_boundary
 
-DURATIONS: Final = {2.0: "2 minutes", 10.0: "10 minutes", 60.0: "an hour"}
+DURATIONS: Final = {2.0: "2 minutes", 10.0: "10 minutes", 60.0: "1 hour"}
 SEARCH: Final = "search"  # in the address: which search is shown
 _SHOWN: Final = 5
 
@@ -32,8 +32,8 @@ def find_the_best(workspace: Workspace, dataset: Dataset) -> None:
     """The button, and behind it how long the search may take and what matters."""
     with st.popover("Find the best for me", icon=":material/travel_explore:", width="stretch"):
         st.markdown(
-            "Tries hundreds of heads on several backbones and image sizes, and trains the best. Your settings above "
-            "do not matter; Quick start is the line to beat."
+            "Tries out hundreds of models for you and trains the best one. It does not use the settings above; the "
+            "goal *Fast* is what it has to beat."
         )
         minutes = st.radio(
             "How long may it take?",
@@ -41,14 +41,14 @@ def find_the_best(workspace: Workspace, dataset: Dataset) -> None:
             format_func=DURATIONS.__getitem__,
             horizontal=True,
             key="search_minutes",
-            help="The training of the best is included. More time lets larger backbones and images be tried.",
+            help="The training of the best model is included. With more time, larger backbones are tried too.",
         )
         goal = st.radio(
             "What matters?",
             list(GOALS),
             format_func=GOALS.__getitem__,
             key="search_goal",
-            help="With size and milliseconds, a backbone that takes twice as long has to be half a point better.",
+            help="If size and speed count, a backbone that takes twice as long has to be half a point better.",
         )
         if st.button("Search", key="search_start", type="primary", icon=":material/play_arrow:"):
             begin(create_search(workspace, dataset, minutes, goal))

@@ -58,7 +58,9 @@ def search_view(workspace: Workspace, search_id: str) -> None:
     with words:
         st.header(f"The best model for {plain(search.name)}", anchor=False)
         st.caption(f"{GOALS.get(search.goal, search.goal)} · {duration(60 * search.minutes)} in all")
-    action.button("New training", icon=":material/add:", width="stretch", on_click=_leave, key="search-new")
+    action.button(
+        "Back to the form", icon=":material/arrow_back:", width="stretch", on_click=_leave, key="search-new"
+    )
     st.fragment(_panel, run_every=REFRESH_SECONDS if search.active else None)(workspace, search_id, search.active)
 
 
@@ -93,7 +95,7 @@ def _panel(workspace: Workspace, search_id: str, was_active: bool) -> None:
 def _status(workspace: Workspace, search: Search, history: History) -> None:
     if search.active:
         stopping = stop_requested(search)
-        tried = f" · {count(len(history.trials), 'head')} tried" if history.trials else ""
+        tried = f" · {count(len(history.trials), 'model')} tried" if history.trials else ""
         images = f" · {history.done:,} of {history.total:,} images" if history.total > history.done else ""
         text = "Stopping; the best so far is trained" if stopping else history.text or "Getting ready"
         share = min(1.0, history.elapsed / (60 * search.minutes))
@@ -166,13 +168,16 @@ def _figures(search: Search, history: History, leader: Trial, quick_start: Trial
     best, line, tried = st.columns(3)
     gain = leader.accuracy - quick_start.accuracy
     best.metric("Best so far", percent(leader.accuracy), f"{100 * gain:+.1f} points" if gain else None)
-    line.metric("Quick start, the line to beat", percent(quick_start.accuracy))
+    line.metric("Fast, the one to beat", percent(quick_start.accuracy))
     pruned = sum(trial.state != COMPLETE for trial in history.trials)
-    tried.metric("Heads tried", f"{len(history.trials):,}", help=f"{pruned:,} of them were ended early.")
+    tried.metric(
+        "Models tried",
+        f"{len(history.trials):,}",
+        help=f"A new head each, on frozen features; {pruned:,} of them were ended early.",
+    )
     if not search.outcome:
         words = describe_effects(effects(history.trials, quick_start, leader), leader)
-        st.caption(f"Why it leads, as far as can be told now: {words} The luck in being the best of many is not yet "
-                   "taken off.")  # fmt: skip
+        st.caption(f"Why it leads so far: {words} Part of that is luck, as it is the best of many.")
 
 
 def _charts(history: History, key: str) -> None:

@@ -7,8 +7,8 @@ import streamlit as st
 from tl_core.data import list_datasets
 from tl_core.runs import find_run, run_exists
 from tl_core.storage.workspace import Workspace
+from ui.components.empty_state import no_images_yet
 from ui.components.run_panel import run_panel
-from ui.shell.navigation import DATA, page_button
 from ui.shell.scrolling import show_from_here
 from ui.state.training_draft import draft, has_draft
 from ui.train_page.advice import compare_rates
@@ -72,8 +72,7 @@ def training_form(workspace: Workspace) -> None:
     running_now(workspace)
     datasets = list_datasets(workspace)
     if not datasets:
-        st.info("There are no images to learn from yet. Bring your own, or take a sample with one click.")
-        page_button(DATA, "Choose images")
+        no_images_yet("train-empty")
         return
     show_from_here("form", key="train_form_top")  # who comes from the middle of another page sees its beginning
     dataset = choose_dataset(workspace, datasets)

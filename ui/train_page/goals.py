@@ -100,16 +100,16 @@ def _changes(workspace: Workspace, form: Draft) -> None:
     start = f"Settings of **{plain(parent.name)}**. " if parent else ""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(start + changed, width="content")
-        st.button(
-            "Undo changes",
-            type="tertiary",
-            icon=":material/undo:",
-            disabled=changed == _UNCHANGED,
-            help="Sets everything as it was at first; the dataset stays.",
-            on_click=form.fill,
-            args=(config,),
-            kwargs={"parent": parent.id if parent else None},
-        )
+        if changed != _UNCHANGED:
+            st.button(
+                "Undo changes",
+                type="tertiary",
+                icon=":material/undo:",
+                help="Sets everything as it was at first; the dataset stays.",
+                on_click=form.fill,
+                args=(config,),
+                kwargs={"parent": parent.id if parent else None},
+            )
         if parent:
             page_button(TRAIN, "Back to the run", key="train_parent", primary=False, run=parent.id)
 

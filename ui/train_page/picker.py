@@ -1,4 +1,4 @@
-"""Pickers for the dataset and the backbone."""
+"""The images that the form is about, and the picker of the backbone."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tl_core.backbones.weights import weights_status
 from tl_core.data import SPLITS, Dataset
 from tl_core.storage.format import count
 from tl_core.storage.workspace import Workspace
+from ui.components.markdown import plain
 from ui.components.pickers import dataset_labels
-from ui.state.current import choose_dataset as choose_dataset_everywhere
 from ui.state.current import remembered
 from ui.state.training_draft import draft
 from ui.train_page.backbone_table import (
@@ -28,8 +28,7 @@ from ui.train_page.backbone_table import (
 )
 from ui.train_page.bring_network import bring_network_section
 
-_DATASET_KEY: Final = "train_dataset"
-_GONE_KEY: Final = "train_dataset_gone"  # whether other images are shown than were requested
+_GONE_KEY: Final = "train_dataset_gone"  # the images that are shown in place of those that were requested
 _TABLES_KEY: Final = "train_backbone_tables"  # how many tables there have been
 _MARKED_KEY: Final = "train_backbone_marked"  # what the table on the screen shows as chosen, and its rows
 _SEARCH_KEY: Final = "train_backbone_search"
@@ -37,31 +36,32 @@ _TABLE_HEIGHT: Final = 400  # px
 
 
 def choose_dataset(workspace: Workspace, datasets: Sequence[Dataset]) -> Dataset:
-    """The list of datasets that the person of the workspace may see, at least one; returns the chosen one."""
+    """The dataset that is chosen in the line at the top, in a line of its own.
+
+    Args:
+        workspace: of the person.
+        datasets: that the person may see, at least one.
+    """
     form = draft()
     by_id = {dataset.id: dataset for dataset in datasets}
     if form.dataset_id not in by_id:
-        if form.dataset_id is not None:
-            st.session_state[_GONE_KEY] = True
+        replaced = form.dataset_id is not None
         current = remembered().dataset
         form.dataset_id = current if current in by_id else datasets[0].id
         st.query_params["dataset"] = form.dataset_id
-    if st.session_state.get(_GONE_KEY):
+        if replaced:
+            st.session_state[_GONE_KEY] = form.dataset_id
+    if st.session_state.get(_GONE_KEY) == form.dataset_id:
         gone = "gone" if workspace.person is None else "gone, or somebody else's who does not share them"
         st.warning(f"The images chosen before are {gone}. These are others.", icon=":material/link_off:")
-    st.session_state[_DATASET_KEY] = form.dataset_id  # each time, as `show_in_control` does
-    st.selectbox(
-        "Dataset",
-        list(by_id),
-        key=_DATASET_KEY,
-        format_func=dataset_labels(datasets).__getitem__,
-        help="The images to learn from. Bring your own or take a sample on the Data page.",
-        on_change=_dataset_chosen,
-    )
     chosen = by_id[form.dataset_id]
     classes = count(len(chosen.classes), "class", "classes")
     train, validation, test = (len(chosen.of_split(split)) for split in SPLITS)
-    st.caption(f"{classes}; {train:,} images to train on, {validation:,} to validate, {test:,} to test.")
+    name = plain(dataset_labels(datasets)[chosen.id])
+    st.markdown(
+        f":material/photo_library: **{name}**: {classes}; {train:,} images to train on, {validation:,} to validate, "
+        f"{test:,} to test."
+    )
     return chosen
 
 
@@ -153,9 +153,3 @@ def _column_config() -> dict[str, Any]:
         else text(column.title, help=column.help)
         for name, column in COLUMNS.items()
     }
-
-
-def _dataset_chosen() -> None:
-    st.session_state.pop(_GONE_KEY, None)
-    draft().dataset_id = st.session_state[_DATASET_KEY]
-    choose_dataset_everywhere(st.session_state[_DATASET_KEY])

@@ -18,7 +18,7 @@ def test_the_best_so_far_is_a_stair_to_the_latest_trial():
     assert list(zip(stairs.x, stairs.y, strict=True)) == [(5, 0.8), (20, 0.92), (30, 0.92)]
     assert list(line.y) == [0.8, 0.8]
     assert dots.text[1] == "&lt;b&gt;other&lt;/b&gt;"
-    assert "Quick start has 80.0%, the best so far 92.0% after 30 seconds" in describe_progress(TRIED)
+    assert "Fast has 80.0%, the best so far 92.0% after 30 seconds" in describe_progress(TRIED)
 
 
 def test_only_what_nothing_beats_at_its_cost_is_on_the_front():

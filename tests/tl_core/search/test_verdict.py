@@ -19,7 +19,7 @@ def test_the_luckiest_of_many_equal_choices_is_not_called_better():
     assert verdict.accuracy > 0.93
     assert verdict.optimism > 0.03
     assert not verdict.better
-    assert describe(verdict).startswith("It is not better than Quick start beyond chance")
+    assert describe(verdict).startswith("It is not clearly better than *Fast*")
 
 
 def test_a_choice_that_is_better_is_called_so():
@@ -29,7 +29,7 @@ def test_a_choice_that_is_better_is_called_so():
     assert abs(verdict.gain - (verdict.accuracy - verdict.quick_start - verdict.optimism)) < 0.02
     assert verdict.gain_low < verdict.gain < verdict.gain_high
     assert verdict.optimism < 0.03
-    assert describe(verdict).startswith("It is better than Quick start")
+    assert describe(verdict).startswith("It is better than *Fast*")
 
 
 def test_quick_start_itself_may_win():
@@ -37,3 +37,8 @@ def test_quick_start_itself_may_win():
     verdict = judge(right, 0, 0)
     assert verdict.accuracy == verdict.quick_start
     assert not verdict.better
+
+
+def test_two_that_are_always_right_are_just_as_good_and_no_difference_is_named():
+    verdict = judge(np.ones((3, 276), bool), 0, 2)
+    assert describe(verdict) == "It is just as good as *Fast*: both are right about 100.0 % of 276 held-out images."

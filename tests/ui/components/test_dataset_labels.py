@@ -26,5 +26,4 @@ def test_the_one_of_the_link_stays_chosen(twins, page):
     for dataset in twins:
         at = open_page(page, dataset=dataset.id)
         checked(at.run())
-        (box,) = [box for box in at.selectbox if box.label == "Dataset"]
-        assert box.value == dataset.id
+        assert at.selectbox(key="frame-dataset").value == dataset.id

@@ -18,6 +18,7 @@ from tests.ui.pages_without_browser import ROOT, checked, press, run_until, text
 from tests.ui.trained_runs import colour_dataset, ended_run
 from tl_core.config import TrainingConfig
 from tl_core.config.presets import PRESETS
+from tl_core.data import delete_dataset
 from tl_core.evaluation.evaluate import evaluate_run
 from tl_core.jobs import JobManager
 from tl_core.jobs.supervisor import HUNG
@@ -224,6 +225,15 @@ def test_a_run_that_was_cut_off_says_why_and_can_go_on(workspace, dataset, inter
     (resume,) = [button for button in at.button if button.label == label]
     assert not resume.disabled
     assert bool(at.metric) == begun, "dashes and an empty chart would say nothing"
+
+
+def test_a_run_whose_images_were_deleted_is_not_offered_to_go_on(workspace, dataset):
+    run = create_run(workspace, TrainingConfig(), dataset, "Cut off")
+    update_run(run.path, status="interrupted")
+    delete_dataset(workspace, dataset.id)
+    at = open_panel(run.id)
+    assert "Its images have been deleted since, so it cannot go on" in at.warning[0].value
+    assert not [button for button in at.button if button.label in ("Resume from the last epoch", "Start it again")]
 
 
 def test_a_waiting_run_can_be_withdrawn_and_has_nothing_to_keep(workspace, dataset, training):

@@ -9,11 +9,13 @@ import zipfile
 
 import pytest
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.testing.v1 import AppTest
 
 from tests.ui.pages_without_browser import checked, open_page, picture, pictures, press, run_until, texts
 from tests.ui.trained_runs import colour_dataset
 from tl_core.config import TrainingConfig
 from tl_core.data import import_uploads, list_datasets
+from tl_core.data.editing import merge_classes
 from tl_core.data.health import health_report
 from tl_core.errors import StoppedError
 from tl_core.runs import create_run, update_run
@@ -48,7 +50,7 @@ def warnings(at):
 def test_without_images_it_says_how_to_begin(workspace):
     at = open_data()
     assert "There are no images here yet" in texts(at)
-    assert [tab.label for tab in at.tabs] == ["Sample set", "Zip file", "Class by class"]
+    assert [tab.label for tab in at.tabs] == ["Sample set", "Zip file", "Folder", "Class by class"]
     assert next(button.label for button in at.button if button.proto.type == "primary") == "Use handwritten digits"
 
 
@@ -72,6 +74,21 @@ def test_a_zip_is_imported_under_the_name_given(workspace):
     (dataset,) = list_datasets(workspace)
     assert (dataset.name, dataset.source, len(dataset.images)) == ("Our pets", "zip my pets.zip", 40)
     assert dataset.of_split("test") == ()
+
+
+def test_a_folder_is_imported_with_its_class_folders(workspace):
+    at = open_data()
+    for label, files in pictures(each=3).items():
+        for name, content in files:
+            at.file_uploader(key="folder-files-0").upload(f"pets/{label}/{name}", content)
+    at.file_uploader(key="folder-files-0").upload("pets/notes.txt", b"not a picture")
+    checked(at.run())
+    assert at.text_input(key="name-own-folder").placeholder == "pets"
+    checked(at.button(key="import-own-folder").click().run())
+    wait_for_import(at, workspace)
+    (dataset,) = list_datasets(workspace)
+    assert (dataset.name, dataset.source, dataset.classes) == ("pets", "folder pets", ("cat", "dog"))
+    assert [skipped.name for skipped in dataset.skipped] == ["pets/notes.txt"]
 
 
 def test_images_are_uploaded_class_by_class(workspace):
@@ -147,8 +164,29 @@ def test_an_import_that_fails_says_why_and_keeps_nothing(workspace):
     checked(at.button(key="import-zip").click().run())
     wait_for_import(at, workspace)
     (error,) = at.error
-    assert "zip" in error.value
+    assert error.value.startswith("**empty\\.zip** was not imported. ")
     assert list_datasets(workspace) == []
+
+
+def panel(at):
+    (found,) = [expander for expander in at.expander if expander.label == "New dataset"]
+    return found
+
+
+def test_the_panel_of_a_new_dataset_closes_when_it_is_there_and_stays_open_when_it_is_not(workspace, dataset):
+    at = open_data()
+    at.session_state["new-dataset"] = True
+    checked(at.run())
+    at.file_uploader(key="zip-0").upload("empty.zip", zip_of({}))
+    checked(at.run())
+    checked(at.button(key="import-zip").click().run())
+    wait_for_import(at, workspace)
+    assert at.session_state["new-dataset"] is True
+    press(at, "Use surfaces")
+    wait_for_import(at, workspace)
+    assert at.session_state["new-dataset"] is False
+    assert not at.error
+    assert at.header[0].value == "Surfaces"
 
 
 def test_an_import_shows_its_progress_and_can_be_cancelled(workspace, monkeypatch):
@@ -177,21 +215,21 @@ def test_an_import_shows_its_progress_and_can_be_cancelled(workspace, monkeypatc
 def test_a_link_opens_its_dataset(workspace, dataset):
     import_uploads(workspace, pictures(("ant", "bee", "cow"), each=4), "Farm")
     at = open_data(dataset=dataset.id)
-    assert at.selectbox(key="dataset_choice").value == dataset.id
+    assert at.selectbox(key="frame-dataset").value == dataset.id
     assert at.metric[0].value == "40"
 
 
 def test_a_link_to_a_dataset_that_is_gone_says_so_and_shows_another(dataset):
     at = open_data(dataset="gone-0123456789abcdef0123456789abcdef")
     assert "not there" in warnings(at)[0]
-    assert at.selectbox(key="dataset_choice").value == dataset.id
+    assert at.selectbox(key="frame-dataset").value == dataset.id
 
 
 def test_choosing_another_dataset_changes_the_link(workspace, dataset):
     other = import_uploads(workspace, pictures(("ant", "bee"), each=4), "Farm")
     at = open_data()
     assert at.query_params["dataset"] == other.id
-    checked(at.selectbox(key="dataset_choice").set_value(dataset.id).run())
+    checked(at.selectbox(key="frame-dataset").set_value(dataset.id).run())
     assert at.query_params["dataset"] == dataset.id
     assert at.metric[0].value == "40"
 
@@ -243,9 +281,33 @@ def test_what_is_asked_before_a_dataset_is_deleted_names_the_training_that_needs
 def test_a_dataset_is_deleted_after_asking(workspace, dataset):
     at = open_data()
     assert "**Delete Pets?**" in texts(at)
+    press(at, "Keep it")
+    assert list_datasets(workspace)
     press(at, "Delete it")
     assert list_datasets(workspace) == []
     assert "There are no images here yet" in texts(at)
+
+
+def test_after_a_deletion_no_other_dataset_is_shown_before_it_is_asked_for(workspace, dataset):
+    other = import_uploads(workspace, pictures(("ant", "bee"), each=4), "Farm")
+    import_uploads(workspace, pictures(("ant", "fly"), each=4), "Garden")
+    at = press(open_data(dataset=dataset.id), "Delete it")
+    assert "**Pets** was deleted." in texts(at)
+    assert not at.metric
+    assert not [button for button in at.button if button.label == "Delete it"]
+    press(at, "Farm (8 images)")
+    assert at.query_params["dataset"] == other.id
+    assert at.header[0].value == "Farm"
+    assert "was deleted" not in texts(at)
+
+
+def test_a_dataset_chosen_at_the_top_ends_the_message_of_a_deletion(workspace, dataset):
+    other = import_uploads(workspace, pictures(("ant", "bee"), each=4), "Farm")
+    import_uploads(workspace, pictures(("ant", "fly"), each=4), "Garden")
+    at = press(open_data(dataset=dataset.id), "Delete it")
+    checked(at.selectbox(key="frame-dataset").set_value(other.id).run())
+    assert at.header[0].value == "Farm"
+    assert "was deleted" not in texts(at)
 
 
 @pytest.mark.parametrize("label", ["Ελληνικά", "日本語", "🐈", "<script>alert(1)</script>"])
@@ -298,6 +360,33 @@ def test_a_change_that_is_refused_is_a_sentence_and_changes_nothing(workspace, d
     press(at, "Remove")
     assert "No image would be left to validate with" in at.error[0].value
     assert list_datasets(workspace)[0].images == dataset.images
+
+
+def test_a_change_that_another_tab_has_overtaken_is_refused_in_a_sentence(workspace, dataset):
+    at = open_data()
+    (old,) = [box for box in at.multiselect if box.label == "Classes to change"]
+    checked(old.set_value(["dog"]).run())
+    delete_class_elsewhere = merge_classes(workspace, dataset.id, ["dog"], "hound")
+    (button,) = [button for button in at.button if (button.key or "").endswith("-delete") and "classes" in button.key]
+    checked(button.click().run())
+    assert "dog" in at.error[0].value
+    assert list_datasets(workspace)[0].classes == delete_class_elsewhere.classes
+
+
+def typed_class():
+    import streamlit as st
+
+    from ui.data_page.edits import offer_match
+
+    offer_match(st.session_state.setdefault("class", "do"), ("cat", "dog"), "class")
+
+
+def test_the_beginning_of_a_class_name_is_offered_as_that_class():
+    at = checked(AppTest.from_function(typed_class).run())  # the list itself takes no new names without a browser
+    assert "**do** will be a new class." in texts(at)
+    press(at, "Use dog")
+    assert at.session_state["class"] == "dog"
+    assert not at.caption
 
 
 def test_a_line_of_the_health_report_shows_the_images_it_speaks_of_and_mends_them(workspace):
@@ -362,8 +451,8 @@ def test_another_tab_stays_where_it_is(workspace, dataset):
     other = open_data(dataset=dataset.id)
     wait_for_import(press(open_data(), "Use surfaces"), workspace)
     checked(other.run())
-    assert other.selectbox(key="dataset_choice").value == dataset.id
-    assert len(other.selectbox(key="dataset_choice").options) == 2
+    assert other.selectbox(key="frame-dataset").value == dataset.id
+    assert len(other.selectbox(key="frame-dataset").options) == 2
 
 
 def test_a_press_in_the_instant_in_which_an_import_ends_leads_where_the_button_said(workspace):

@@ -41,7 +41,7 @@ def table(at):
 
 def test_without_runs_it_says_what_to_do():
     at = open_page(PAGE)
-    assert "no run yet" in at.info[0].value
+    assert "There are no images yet." in texts(at)
     assert [button.label for button in at.button] == ["Choose images"]
 
 
@@ -171,7 +171,7 @@ def test_delete_asks_and_then_shows_the_list(workspace, run):
     assert run.path.is_dir()
     press(at, "Delete for good")
     assert not run.path.exists()
-    assert "no run yet" in at.info[0].value
+    assert "There is no run yet." in texts(at)
 
 
 def test_a_run_in_progress_cannot_be_deleted_and_shows_its_panel(workspace, dataset):

@@ -90,8 +90,8 @@ def test_a_search_at_work_shows_what_leads_and_why(search):
     shown = open_page(PAGE, search=search.id)
     assert {metric.label: metric.value for metric in shown.metric} == {
         "Best so far": "95.0 %",
-        "Quick start, the line to beat": "80.0 %",
-        "Heads tried": "4",
+        "Fast, the one to beat": "80.0 %",
+        "Models tried": "4",
     }
     assert "EfficientNet-Lite0, 320 px gave 15.0 points" in texts(shown)
     assert "Dropout made no difference" in texts(shown)
@@ -108,7 +108,7 @@ def test_stopping_asks_the_search_to_stop(search):
 def test_the_end_says_how_much_better_and_how_sure(search):
     finish(search)
     shown = texts(open_page(PAGE, search=search.id))
-    assert "It is better than Quick start by about" in shown
+    assert "It is better than *Fast* by about" in shown
     assert "looked at once, for this model alone: 91.0 % right" in shown
     assert "the backbone and image size (70 %) mattered most" in shown
 

@@ -35,7 +35,7 @@ def test_at_first_it_is_what_was_worked_with_last(two):
 def test_the_dataset_chosen_on_data_is_the_one_on_every_page(two, page):
     (first, _), (old, _) = two
     at = open_page(DATA)
-    checked(at.selectbox(key="dataset_choice").set_value(first.id).run())
+    checked(at.selectbox(key="frame-dataset").set_value(first.id).run())
     assert shown(at) == (first.id, old.id)
     at.switch_page(page)
     at.query_params.clear()
@@ -48,7 +48,7 @@ def test_the_address_of_one_tab_shows_the_same_in_another(two):
     at = open_page(TRAIN, dataset=first.id)
     other = open_page(TRAIN, **{name: at.query_params[name] for name in ("dataset", "current")})
     assert shown(other) == (first.id, old.id)
-    assert other.selectbox(key="train_dataset").value == first.id
+    assert other.selectbox(key="frame-dataset").value == first.id
 
 
 def test_a_model_brings_the_images_that_it_has_learned_from(two):
@@ -63,7 +63,7 @@ def test_another_dataset_on_a_page_with_an_opened_run_leaves_the_run(two):
     (first, _), (_, new) = two
     at = open_page(TRAIN, run=new.id)
     checked(at.selectbox(key="frame-dataset").set_value(first.id).run())
-    assert at.selectbox(key="train_dataset").value == first.id
+    assert at.selectbox(key="frame-dataset").value == first.id
     assert "run" not in at.query_params
 
 

@@ -91,6 +91,28 @@ def import_uploads(
     return import_layout(workspace, layout, name, "uploaded images", split, task)
 
 
+def import_uploaded_folder(
+    workspace: Workspace,
+    files: Sequence[tuple[str, bytes | BinaryIO]],
+    name: str,
+    split: SplitConfig = DEFAULT_SPLIT,
+    task: TaskContext = UNATTENDED,
+) -> Dataset:
+    """Import a folder of class folders that a browser has sent: pairs of path and content.
+
+    A path only tells class and split; nothing is read or written under it. Raised is what `import_layout` raises.
+    """
+    sent = [(folders_of(path), content) for path, content in files]
+    sources = [_uploaded(parts, content) for parts, content in sent if parts]
+    top = clean_file_name(sources[0].parts[0]) if sources else "folder"
+    return import_layout(workspace, understand_layout(sources), name, f"folder {top}", split, task)
+
+
+def folders_of(path: str) -> tuple[str, ...]:
+    """The folders and the name in a path that a browser tells, without what points elsewhere."""
+    return tuple(part for part in re.split(r"[/\\]", path) if part not in ("", ".", ".."))
+
+
 def import_layout(
     workspace: Workspace,
     layout: Layout,
@@ -210,22 +232,22 @@ def uploaded_files(uploads: Uploads) -> list[LabelledFile]:
     """Uploads class by class as files to import; equal names after cleaning are one class."""
     labels = label_names(uploads)
     return [
-        LabelledFile(_uploaded(labels[folder], file_name, content), labels[folder], None)
+        LabelledFile(_uploaded((labels[folder], file_name), content), labels[folder], None)
         for folder, files in uploads.items()
         for file_name, content in files
     ]
 
 
-def _uploaded(folder: str, name: str, content: bytes | BinaryIO) -> SourceFile:
+def _uploaded(parts: tuple[str, ...], content: bytes | BinaryIO) -> SourceFile:
     if isinstance(content, bytes):
-        return SourceFile((folder, name), len(content), lambda: content)
+        return SourceFile(parts, len(content), lambda: content)
     size = content.seek(0, 2)
 
     def read() -> bytes:
         content.seek(0)
         return read_limited(content)
 
-    return SourceFile((folder, name), size, read)
+    return SourceFile(parts, size, read)
 
 
 def _require_enough(classes: Sequence[str], images: Sequence[ImageRecord], bad: Sequence[SkippedFile]) -> None:

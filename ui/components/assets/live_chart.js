@@ -153,7 +153,7 @@ class Chart {
       paper_bgcolor: theme.background,
       plot_bgcolor: theme.background,
       font: { family: theme.font, size: 13, color: theme.text },
-      margin: { l: 8, r: 8, t: rest.legend ? 24 : narrow ? 64 : 48, b: 8 },
+      margin: { l: 8, r: 8, t: rest.legend ? 24 : narrow ? 78 : 62, b: 8 },
       legend: { orientation: "h", font: { size: narrow ? 11 : 13 }, ...(rest.legend ?? legendAbove) },
       hoverlabel: { bgcolor: theme.background, bordercolor: theme.line, font: { color: theme.text } },
       dragmode: narrow ? false : "zoom", // on a phone a finger scrolls the page

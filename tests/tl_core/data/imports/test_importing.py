@@ -13,7 +13,7 @@ from tests.hostile.archives import good_members, zip_of
 from tests.hostile.pictures import encoded, isobmff, noise, png
 from tl_core.data.dataset import list_datasets, load_dataset
 from tl_core.data.imports import building
-from tl_core.data.imports.importing import import_folder, import_uploads, import_zip
+from tl_core.data.imports.importing import import_folder, import_uploaded_folder, import_uploads, import_zip
 from tl_core.data.normalise import normalise_image, read_image, resize_image
 from tl_core.data.split import SplitConfig
 from tl_core.errors import DataError, NotEnoughDataError, StoppedError, WorkspaceError
@@ -51,9 +51,11 @@ def test_folder_zip_and_uploads_of_the_same_pictures_give_the_same_dataset(works
         for name in ("cats", "dogs")
     }
     uploaded = import_uploads(workspace, uploads, "uploads")
-    assert folder.fingerprint == zipped.fingerprint == uploaded.fingerprint
-    assert len({folder.id, zipped.id, uploaded.id}) == 3
-    assert {dataset.name for dataset in list_datasets(workspace)} == {"folder", "zip", "uploads"}
+    sent = import_uploaded_folder(workspace, [(f"../mine/./{path}", data) for path, data in members], "sent")
+    assert folder.fingerprint == zipped.fingerprint == uploaded.fingerprint == sent.fingerprint
+    assert len({folder.id, zipped.id, uploaded.id, sent.id}) == 4
+    assert {dataset.name for dataset in list_datasets(workspace)} == {"folder", "zip", "uploads", "sent"}
+    assert sent.source == "folder mine"
 
 
 def test_what_training_reads_is_byte_for_byte_what_prediction_computes(workspace):
