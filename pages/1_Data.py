@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-from tl_core.data import list_datasets
+from tl_core.data import Dataset, list_datasets
 from tl_core.storage.ownership import is_mine
+from tl_core.storage.workspace import Workspace
 from ui.components.markdown import plain
 from ui.components.sharing import sharing_switch
 from ui.data_page.audit import show_audit
@@ -14,6 +15,22 @@ from ui.data_page.overview import show_overview
 from ui.data_page.upload import add_to_dataset, upload_images
 from ui.frame.page import page_setup
 from ui.shell.navigation import DATA, TRAIN, page_button
+
+
+def show_dataset(workspace: Workspace, dataset: Dataset) -> None:
+    """One dataset, and all that can be done with it."""
+    st.header(plain(dataset.name), anchor=False)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        page_button(TRAIN, "Train on these images", dataset=dataset.id)
+        show_managing(workspace, dataset)
+    if is_mine(workspace, dataset.path):
+        with st.expander("Add images to this dataset", icon=":material/add_photo_alternate:"):
+            add_to_dataset(workspace, dataset)
+    sharing_switch(workspace, dataset.path, "dataset", f"share-{dataset.id}")
+    show_overview(workspace, dataset)
+    show_gallery(workspace, dataset)
+    show_audit(workspace, dataset)
+
 
 with page_setup("Data", DATA.icon, lead="Which images should the model learn from?") as workspace:
     with st.container():  # always there, so that nothing below is drawn again, or stands there twice, when one ends
@@ -29,17 +46,5 @@ with page_setup("Data", DATA.icon, lead="Which images should the model learn fro
     elif datasets:
         with st.expander("New dataset", icon=":material/create_new_folder:", key=NEW_PANEL, on_change="rerun"):
             upload_images(workspace, primary=False)
-        if after_deletion(datasets):
-            st.stop()
-        dataset = current_dataset(datasets, fresh)
-        st.header(plain(dataset.name), anchor=False)
-        with st.container(horizontal=True, vertical_alignment="center"):
-            page_button(TRAIN, "Train on these images", dataset=dataset.id)
-            show_managing(workspace, dataset)
-        if is_mine(workspace, dataset.path):
-            with st.expander("Add images to this dataset", icon=":material/add_photo_alternate:"):
-                add_to_dataset(workspace, dataset)
-        sharing_switch(workspace, dataset.path, "dataset", f"share-{dataset.id}")
-        show_overview(workspace, dataset)
-        show_gallery(workspace, dataset)
-        show_audit(workspace, dataset)
+        if not after_deletion(datasets):
+            show_dataset(workspace, current_dataset(datasets, fresh))
