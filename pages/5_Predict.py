@@ -77,7 +77,7 @@ def answer_photos(workspace: Workspace, asked: list[Asked], epoch: int | None) -
     if not all(isinstance(model, RunRecord) or opened(workspace, model, key="predict-asking") for model in asked):
         return
     answers = [answers_to(pictures, model, None if place else epoch) for place, model in enumerate(asked)]
-    show_answers(pictures, answers, asked, epoch)
+    show_answers(workspace, pictures, answers, asked, epoch)
 
 
 def ask_a_file(workspace: Workspace, desk: DeltaGenerator) -> None:

@@ -120,13 +120,18 @@ def save_watched_draft(workspace: Workspace, draft_id: str, images: Sequence[New
 
 def watched_draft(workspace: Workspace, draft_id: str) -> list[NewWatchedImage]:
     """The pictures of a draft; none if it was forgotten."""
+    return watched_copies(RunFolder(workspace.drafts / draft_id))
+
+
+def watched_copies(folder: RunFolder) -> list[NewWatchedImage]:
+    """The pictures of a draft or a run, to be watched by another run as well; none if one cannot be read."""
     try:
         return [
             NewWatchedImage(picture.name, picture.path.read_bytes(), picture.path.suffix, picture.truth)
-            for picture in watched_images(RunFolder(workspace.drafts / draft_id))
+            for picture in watched_images(folder)
         ]
     except OSError as error:
-        logger.warning("The pictures of a draft are left out: %s", error)
+        logger.warning("The watched pictures of %s are left out: %s", folder.path.name, error)
         return []
 
 

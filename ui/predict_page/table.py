@@ -11,7 +11,11 @@ import pandas as pd
 import streamlit as st
 
 from tl_core.figures.palette import ANSWER
+from tl_core.runs import RunRecord
 from tl_core.storage.format import count
+from tl_core.storage.workspace import Workspace
+from ui.components.correcting.photo import correct_photo
+from ui.components.correcting.since_training import since_training
 from ui.components.downloads import download, to_csv
 from ui.components.markdown import plain
 from ui.components.pictures import Picture
@@ -31,14 +35,16 @@ MOST_NAMED: Final = 5  # classes named in the sentence
 
 
 def show_answers(
+    workspace: Workspace,
     pictures: Sequence[Picture],
     answers: Sequence[list[Answer]],
     runs: Sequence[Asked],
     epoch: int | None = None,
 ) -> None:
-    """Every picture with its answers; many also in one table.
+    """Every picture with its answers, and the way to correct one; many also in one table.
 
     Args:
+        workspace: of the visitor.
         pictures: that were predicted.
         answers: of each model to all pictures.
         runs: whose models have answered, or the imported model that has.
@@ -48,9 +54,7 @@ def show_answers(
     if len(pictures) == 1:
         if compares:
             st.markdown(format_agreement(*answers))
-        prediction_card(
-            pictures[0], [of_model[0] for of_model in answers], runs, f"predict-{pictures[0].id}", BARS, epoch
-        )
+        _opened(workspace, pictures[0], [of_model[0] for of_model in answers], runs, epoch)
         return
     st.markdown(format_agreement(*answers) if compares else format_answers(answers[0]))
     pages = math.ceil(len(pictures) / TILES_PER_PAGE)
@@ -64,9 +68,19 @@ def show_answers(
         tiles = [(pictures[place], answers[0][place]) for place in usable]
         place = usable[answer_grid(tiles, key="predict-grid")]
         of_picture = [of_model[place] for of_model in answers]
-        prediction_card(pictures[place], of_picture, runs, f"predict-{pictures[place].id}", BARS, epoch)
+        _opened(workspace, pictures[place], of_picture, runs, epoch)
     with st.expander("All answers as a table", icon=":material/table:"):
         _table(pictures, answers[0], answers[1] if compares else (), runs[0])
+
+
+def _opened(
+    workspace: Workspace, picture: Picture, answers: Sequence[Answer], runs: Sequence[Asked], epoch: int | None
+) -> None:
+    """One picture with its answers; below it the way to correct a wrong one, and what comes of that."""
+    prediction_card(picture, answers, runs, f"predict-{picture.id}", BARS, epoch)
+    if not answers[0].error and isinstance(runs[0], RunRecord):  # an imported model has no images to learn from
+        correct_photo(workspace, picture, runs[0], f"wrong-{picture.id}")
+        since_training(workspace, runs[0], "predict")
 
 
 def _table(

@@ -15,24 +15,23 @@ from tl_core.storage.format import MISSING, duration, number, percent
 from tl_core.storage.workspace import Workspace
 from ui.components.live_chart import comparison_chart
 from ui.components.run_format import run_labels
-from ui.shell.navigation import TRAIN, go_to
+from ui.shell.navigation import COMPARE, TRAIN, go_to
 from ui.state.run_feed import following
 from ui.state.training_draft import draft
 
-PARAMETER: Final = "compare"  # of the address: ids with commas between them
 MOST: Final = 20
 AXES: Final[dict[Progress, str]] = {"epoch": "By epoch", "time": "By time"}
 
 
 def named_in_address() -> list[str] | None:
     """Ids of the runs to compare, from the address; None where there are none."""
-    text = st.query_params.get(PARAMETER)
+    text = st.query_params.get(COMPARE)
     return None if text is None else [run_id for run_id in text.split(",") if run_id][:MOST]
 
 
 def begin_comparing(runs: Sequence[RunRecord]) -> None:
     """Compare these runs; of a single one or none the reader chooses others there."""
-    st.query_params[PARAMETER] = ",".join(run.id for run in runs[:MOST])
+    st.query_params[COMPARE] = ",".join(run.id for run in runs[:MOST])
     st.rerun()
 
 
@@ -75,7 +74,7 @@ def _choose(runs: Mapping[str, RunRecord], ids: list[str], key: str) -> list[Run
 
 
 def _remember(key: str) -> None:
-    st.query_params[PARAMETER] = ",".join(st.session_state[key])
+    st.query_params[COMPARE] = ",".join(st.session_state[key])
 
 
 def differences(runs: Sequence[RunRecord], key: str) -> None:

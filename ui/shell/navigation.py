@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, NoReturn
 
@@ -28,6 +29,7 @@ PAGES: Final = (HOME, DATA, TRAIN, RUNS, EVALUATE, PREDICT)
 
 DATASET: Final = "dataset"  # in the address: the current dataset
 RUN: Final = "run"  # the run that is opened; on Evaluate and Predict the one whose model is current
+COMPARE: Final = "compare"  # the ids of the runs that are compared on Runs, with commas between them
 MODEL: Final = "current"  # the run whose model is current, on the other pages
 _PRESSED: Final = "page-pressed"  # in the session: the page and the parameters of a button until they are followed
 
@@ -46,16 +48,17 @@ def page_button(
     run: str | None = None,
     dataset: str | None = None,
     width: Literal["content", "stretch"] = "content",
+    compare: Sequence[str] = (),
 ) -> None:
-    """A button that leaves for a page, opened at the given run or dataset.
+    """A button that leaves for a page, opened at the given run or dataset, or with the given runs compared.
 
     A press leads where the button said when it was pressed, also where the page has changed since: it is written down
     before the page is drawn again, and followed by `follow_pressed`, or here in a fragment.
     """
     kind: Literal["primary", "secondary"] = "primary" if primary else "secondary"
-    target = (page.path, _parameters(run, dataset))
+    target = (page.path, _parameters(run, dataset, compare))
     if st.button(label, key=key, icon=page.icon, type=kind, width=width, on_click=_press, args=target):
-        go_to(page, run=run, dataset=dataset)
+        follow_pressed()
 
 
 def follow_pressed() -> None:
@@ -75,5 +78,6 @@ def _press(path: str, parameters: dict[str, str]) -> None:
     st.session_state[_PRESSED] = (path, parameters)
 
 
-def _parameters(run: str | None, dataset: str | None) -> dict[str, str]:
-    return {name: value for name, value in ((RUN, run), (DATASET, dataset)) if value is not None}
+def _parameters(run: str | None, dataset: str | None, compare: Sequence[str] = ()) -> dict[str, str]:
+    values = ((RUN, run), (DATASET, dataset), (COMPARE, ",".join(compare) or None))
+    return {name: value for name, value in values if value is not None}

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from typing import Final
 
 import streamlit as st
 
-from tl_core.backbones.registry import get_backbone
 from tl_core.config import TrainingConfig
 from tl_core.data import Dataset
-from tl_core.errors import ConfigError, NotYoursError, WorkspaceError
+from tl_core.errors import ConfigError, NotYoursError
 from tl_core.jobs import manager
 from tl_core.planning import TrainingPlan, plan_training
 from tl_core.planning.speed_meter import speed_meter
-from tl_core.runs import create_run, find_run, list_runs
-from tl_core.runs.store import RUNS
-from tl_core.runs.watched_images import NewWatchedImage, save_watched_images
+from tl_core.runs import find_run
+from tl_core.runs.watched_images import NewWatchedImage
 from tl_core.storage.format import count, rough_duration
 from tl_core.storage.workspace import Workspace
 from ui.components.markdown import plain
@@ -25,6 +22,7 @@ from ui.frame.page import CONTENT_WIDTH
 from ui.search_page.begin import find_the_best
 from ui.shell.errors import error_boundary
 from ui.shell.navigation import TRAIN, page_button
+from ui.state.begin_training import begin_training
 from ui.state.training_draft import draft
 from ui.train_page.advice import Situation, advise
 
@@ -145,18 +143,5 @@ def _wait_for_measurement(workspace: Workspace, config: TrainingConfig, dataset:
 def _start(
     workspace: Workspace, config: TrainingConfig, dataset: Dataset, watched: Sequence[NewWatchedImage]
 ) -> None:
-    speed_meter(workspace).stop()
-    title = get_backbone(config.backbone).title
-    taken = {run.name for run in list_runs(workspace)}
-    # What is trained on what; a number from the second such run on stands where a narrow table does not cut it off.
-    numbers = itertools.chain([""], (f" {number}" for number in itertools.count(2)))
-    names = (f"{dataset.name}{number}, {title}" for number in numbers)
-    run = create_run(workspace, config, dataset, next(name for name in names if name not in taken))
-    try:
-        save_watched_images(run.folder, watched)
-    except WorkspaceError:
-        RUNS.delete(workspace, run.id)  # else it would wait for ever
-        raise
-    manager(workspace).submit(run.id)
-    st.query_params["run"] = run.id
+    st.query_params["run"] = begin_training(workspace, config, dataset, watched).id
     st.rerun()

@@ -125,7 +125,7 @@ def test_pictures_that_cannot_be_kept_leave_no_run_behind(workspace, dataset, jo
     def full(folder, watched):
         raise WorkspaceError("The workspace cannot be written (No space left): free some disk space.")
 
-    monkeypatch.setattr("ui.train_page.start_bar.save_watched_images", full)
+    monkeypatch.setattr("ui.state.begin_training.save_watched_images", full)
     at = open_page(PAGE)
     checked(at.button(key="train_start").click().run())
     assert "free some disk space" in at.error[0].value
