@@ -17,6 +17,7 @@ from ui.components.markdown import plain
 from ui.components.pictures import Picture
 
 LABEL: Final = "Wrong? It is …"
+CHOICE_WIDTH: Final = 320  # px; the sentence would make it as wide as it is long
 
 
 def correct_photo(workspace: Workspace, picture: Picture, run: RunRecord, key: str) -> None:
@@ -38,7 +39,10 @@ def correct_photo(workspace: Workspace, picture: Picture, run: RunRecord, key: s
         return
     show_refusal(key)
     # After a change it is another control, closed and empty.
-    with st.popover(LABEL, icon=":material/edit:", key=f"{key}-{dataset.revision}"):
+    with (
+        st.popover(LABEL, icon=":material/edit:", key=f"{key}-{dataset.revision}"),
+        st.container(width=CHOICE_WIDTH),
+    ):
         _choice(workspace, picture, dataset, key)
 
 
