@@ -8,11 +8,17 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.application import PHONE, App
+from tl_core.backbones.outline import load_outline
 from tl_core.data.samples import import_sample
+from tl_core.figures.palette import FROZEN, TRAINABLE
 
 pytestmark = pytest.mark.e2e
 
 COUNT = ".count"
+FROZEN_CSS, TRAINABLE_CSS = (
+    f"rgb({', '.join(str(int(color[place : place + 2], 16)) for place in (1, 3, 5))})"
+    for color in (FROZEN, TRAINABLE)
+)
 HEAD_ALONE = re.compile(r"^\d+ k of|^[\d,]+ of|^[\d.]+ k of")
 
 
@@ -67,3 +73,37 @@ def test_the_map_fits_on_a_phone(page: Page, form: str):
     assert box
     assert box["x"] >= 0
     assert box["x"] + box["width"] <= PHONE["width"]
+
+
+def test_the_chart_under_the_map_shows_what_each_block_knows(page: Page, form: str):
+    open_form(page, form)
+    page.get_by_role("button", name="What does each block know?").click()
+    chart = page.locator(".st-key-train_probe_chart")
+    expect(chart).to_be_visible(timeout=120_000)
+    bars = chart.locator(".bars .point path")
+    outline = load_outline("efficientnet_lite0")
+    expect(bars).to_have_count(len(outline.blocks))
+    expect(bars.last).to_have_css("fill", FROZEN_CSS)
+    expect(page.get_by_text("a line tells your classes apart at").last).to_be_visible()
+
+    page.locator(".st-key-train_frozen_layers").get_by_role("slider").press("Home")
+    expect(bars.last).to_have_css("fill", TRAINABLE_CSS)
+    expect(page.get_by_text("freezing them loses nothing").last).to_be_visible()
+
+
+def test_the_layers_show_what_they_see_in_a_picture(page: Page, form: str):
+    open_form(page, form)
+    asked = page.locator(".st-key-train_probe button")
+    chart = page.locator(".st-key-train_probe_chart")
+    expect(asked.or_(chart)).to_be_visible()
+    if asked.is_visible():  # the test before this one may have asked
+        asked.click()
+    expect(chart).to_be_visible(timeout=120_000)
+    page.get_by_text("What the layers see", exact=True).click()
+    expect(page.get_by_alt_text("Where Head conv responds")).to_be_visible(timeout=120_000)
+    expect(page.get_by_alt_text(re.compile("^Map of channel"))).to_have_count(8)
+    page.get_by_role("button", name="Block 2", exact=True).or_(
+        page.get_by_role("radio", name="Block 2")
+    ).first.click()
+    expect(page.get_by_alt_text(re.compile(r"^Map of channel \d\d?$"))).to_have_count(8)
+    expect(page.get_by_text("What a channel likes most").first).to_be_visible()

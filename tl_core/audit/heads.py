@@ -10,6 +10,7 @@ import numpy.typing as npt
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 
 from tl_core.audit.features import STOPPED, Features
 from tl_core.machine.progress import UNATTENDED, TaskContext
@@ -44,12 +45,19 @@ def out_of_fold(
     Returns:
         ``(images, classes)``; each row sums to 1.
     """
-    values = compact(features)
+    with threadpool_limits(1):  # the matrices are small: two threads take ten times the time of one (tried)
+        return _out_of_fold(
+            compact(features), labels, groups, repeats or (1 if len(labels) > MANY else REPEATS), task
+        )
+
+
+def _out_of_fold(
+    values: Features, labels: Labels, groups: Sequence[str], repeats: int, task: TaskContext
+) -> Probabilities:
     classes = int(labels.max()) + 1
-    repeats = repeats or (1 if len(labels) > MANY else REPEATS)
     total = np.zeros((len(labels), classes))
     for repeat in range(repeats):
-        folds = _folds(labels, groups, np.random.default_rng(repeat))
+        folds = folds_of(labels, groups, np.random.default_rng(repeat))
         for fold in range(FOLDS):
             task.stop_if_asked(STOPPED)
             task.report(repeat * FOLDS + fold, repeats * FOLDS, "Asking heads about images they have not seen")
@@ -80,7 +88,7 @@ def _predict(values: Features, labels: Labels, asked: Features, classes: int) ->
     return found
 
 
-def _folds(labels: Labels, groups: Sequence[str], rng: np.random.Generator) -> Labels:
+def folds_of(labels: Labels, groups: Sequence[str], rng: np.random.Generator) -> Labels:
     """The fold of each image: within each class at random, whole groups together."""
     first: dict[str, int] = {}
     for row, group in enumerate(groups):

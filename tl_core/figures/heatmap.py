@@ -54,6 +54,21 @@ def heat_layer(picture: npt.NDArray[np.uint8], heat: npt.NDArray[np.float32], si
     return _png(np.concatenate([_colors(levels), 255 * levels], axis=-1))
 
 
+def heat_tile(heat: npt.NDArray[np.float32], side: int = 160) -> bytes:
+    """Draw a map by itself, each of its cells a square of one colour.
+
+    Args:
+        heat: ``(a, b)`` in [0, 1].
+        side: of the longer edge of the result, in pixels.
+
+    Returns:
+        A PNG file.
+    """
+    size = _size((heat.shape[1], heat.shape[0]), side)
+    cells = Image.fromarray(heat.astype(np.float32), mode="F").resize(size, Image.Resampling.NEAREST)
+    return _png(_colors(np.asarray(cells, np.float32)[..., None]))
+
+
 def _size(picture: tuple[int, int], side: int) -> tuple[int, int]:
     scale = side / max(picture)
     return max(1, round(picture[0] * scale)), max(1, round(picture[1] * scale))

@@ -17,6 +17,8 @@ from tl_core.storage.format import count
 from ui.state.training_draft import draft, show_in_control
 from ui.train_page.advice import SUGGESTED_FINE_TUNE_EPOCHS
 from ui.train_page.block_map import block_map, describe_map
+from ui.train_page.layers.pictures import layer_pictures
+from ui.train_page.layers.probes import probe_chart
 
 _SETTING: Final = SETTINGS["frozen_layers"]
 
@@ -53,6 +55,8 @@ def freezing(dataset: Dataset) -> None:
         norms = sum(block.batch_norms for block in outline.blocks)
         stay = f" The {norms} BatchNorm layers stay in inference mode, also when unfrozen." if norms else ""
         st.caption(describe_map(outline.blocks, frozen) + stay)
+        probe_chart(dataset, frozen)
+    layer_pictures(dataset)
 
 
 def freeze(layers: int) -> None:

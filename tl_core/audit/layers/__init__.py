@@ -1,0 +1,1 @@
+"""What the blocks of a backbone see in images: their maps, what excites them, and how far classes are apart."""

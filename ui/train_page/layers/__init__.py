@@ -1,0 +1,1 @@
+"""What the layers see: a chart under the block map, and the maps of a picture."""
