@@ -8,11 +8,12 @@ from tl_core.storage.workspace import Workspace
 from ui.components.markdown import plain
 from ui.components.sharing import sharing_switch
 from ui.data_page.audit import show_audit
+from ui.data_page.class_by_class import add_to_dataset
 from ui.data_page.gallery import show_gallery
 from ui.data_page.imports import NEW_PANEL, show_imports, take_outcome
 from ui.data_page.manage import after_deletion, current_dataset, show_managing, warn_about_dead_link
 from ui.data_page.overview import show_overview
-from ui.data_page.upload import add_to_dataset, upload_images
+from ui.data_page.upload import upload_images
 from ui.frame.page import page_setup
 from ui.shell.navigation import DATA, TRAIN, page_button
 

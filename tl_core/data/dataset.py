@@ -46,6 +46,7 @@ class ImageRecord:
     source_name: str  # original file name: shown on pages, never used as a path
     pixels_sha256: str
     perceptual_hash: str = ""  # see `tl_core.data.similarity`; "" in datasets that were not imported
+    group: str = ""  # the recording it is a frame of, whose frames are not divided; "" = it stands alone
 
 
 @dataclass(frozen=True, slots=True)

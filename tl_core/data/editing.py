@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
+from tl_core.data.collecting import COLLECTIONS, PictureCollection, take_file
 from tl_core.data.dataset import DATASETS, SPLITS, Dataset, ImageRecord, SkippedFile, load_dataset
 from tl_core.data.imports.building import require_room
 from tl_core.data.imports.class_names import clean_class_name
@@ -113,20 +114,51 @@ def add_images(
     names = sorted({file.class_name for file in files})
     stored, bad = store_images(path, names, files, task)
     task.stop_if_asked(STOPPED)
+    named = [(record, names[record.label]) for record in stored]
+    return _add_stored(workspace, dataset_id, named, split, bad)
+
+
+def add_collected(
+    workspace: Workspace,
+    dataset_id: str,
+    collection: PictureCollection,
+    label: str,
+    *,
+    split: str | None = None,
+) -> tuple[Dataset, tuple[SkippedFile, ...]]:
+    """Add all pictures of a collection to a class, which may be a new one; the collection is deleted.
+
+    Args, what is returned and what is raised: as `add_images`.
+    """
+    path = DATASETS.require_mine(workspace, dataset_id)
+    load_dataset(path)
+    require_within_quota(workspace)
+    name = clean_class_name(label)
+    for picture in collection.pictures:
+        take_file(collection.path_of(picture.record), path / picture.record.file)
+    named = [(picture.record, name) for picture in collection.pictures]
+    added = _add_stored(workspace, dataset_id, named, split, collection.skipped)
+    COLLECTIONS.delete(workspace, collection.id)
+    return added
+
+
+def _add_stored(
+    workspace: Workspace, dataset_id: str, stored: Sequence[Named], split: str | None, bad: Sequence[SkippedFile]
+) -> tuple[Dataset, tuple[SkippedFile, ...]]:
+    """Add images whose files are in the folder of the dataset; ``bad`` are the files that are no images."""
     again: list[SkippedFile] = []
 
     def added(dataset: Dataset) -> tuple[Dataset, str]:
         known = {(record.pixels_sha256, name) for record, name in _named(dataset)}
-        fresh = [(record, names[record.label]) for record in stored]
         again[:] = [
             SkippedFile(record.source_name, f"The same image is in the class {name} already.")
-            for record, name in fresh
+            for record, name in stored
             if (record.pixels_sha256, name) in known
         ]
-        fresh = [(record, name) for record, name in fresh if (record.pixels_sha256, name) not in known]
+        fresh = [(record, name) for record, name in stored if (record.pixels_sha256, name) not in known]
         if not fresh:
             reason = [*bad, *again][0].reason
-            raise DataError(f"None of the {count(len(files), 'file')} was added: {reason}")
+            raise DataError(f"None of the {count(len(stored) + len(bad), 'file')} was added: {reason}")
         placed = _placed(fresh, split, set(dataset.classes))
         what = f"Added {count(len(fresh), 'image')} to {', '.join(sorted({name for _, name in fresh}))}"
         return _with_images(dataset, [*_named(dataset), *placed]), what

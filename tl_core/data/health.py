@@ -137,6 +137,24 @@ def _leaks(dataset: Dataset) -> Iterator[Finding]:
         yield Finding("good", "No image is in more than one part of the split.")
 
 
+def _recordings(dataset: Dataset) -> Iterator[Finding]:
+    """Recordings of which some frames are in training and others are not."""
+    recordings: dict[str, list[ImageRecord]] = {}
+    for image in dataset.images:
+        if image.group:
+            recordings.setdefault(image.group, []).append(image)
+    cut = [frames for frames in recordings.values() if _crosses(frames)]
+    if cut:
+        names = _listed(sorted({dataset.classes[frames[0].label] for frames in cut}))
+        yield Finding(
+            "warning",
+            f"Frames of one recording are in training and in validation or test: {names}. The results will look "
+            "better than they are: record it again, elsewhere, then divide again.",
+            tuple(image for frames in cut for image in frames),
+            "divide_again",
+        )
+
+
 def _skipped(dataset: Dataset) -> Iterator[Finding]:
     if dataset.skipped:
         examples = _listed([skipped.name for skipped in dataset.skipped])
@@ -165,6 +183,7 @@ _CHECKS: Final[tuple[Callable[[Dataset], Iterator[Finding]], ...]] = (
     _leaks,
     _exact_duplicates,
     _near_duplicates,
+    _recordings,
     _skipped,
     _small_images,
     _names,

@@ -20,6 +20,8 @@ MAX_HELD_OUT: Final = 0.8  # of the images, for validation and test together
 MAX_COMPARED: Final = 20_000  # images of one class that are compared pair by pair for near duplicates
 MAX_GROUP_SHARE: Final = 0.2  # a larger group of look-alikes within a class is no evidence of duplicates
 
+MAX_OVERSHOOT: Final = 2  # times the images that the test should have: a group that is larger is trained on
+
 _LEAST: Final = {"validation": 3, "test": 4}  # images of a class from which on it gets one there
 
 
@@ -43,8 +45,9 @@ def assign_splits(classes: Sequence[str], images: Sequence[ImageRecord], config:
 
     Splits that came with the images are kept. A part that did not come (validation, and test unless its
     fraction is 0) is drawn from each class of the training images: every class keeps at least one training
-    image and, from three images on, gets at least one for validation. Images with the same pixels, and
-    near duplicates within a class, stay together.
+    image and, from three images on, gets at least one for validation. Images with the same pixels, near duplicates
+    within a class, and the frames of one recording stay together; where a class is one recording alone, that is cut
+    into its beginning, to train on, and its end.
 
     Args:
         classes: names of the labels; with the seed they decide the draw, so another class changes nothing.
@@ -67,7 +70,9 @@ def assign_splits(classes: Sequence[str], images: Sequence[ImageRecord], config:
             raise NotEnoughDataError(
                 f"The class “{name}” has no image to train on: put some under train, or remove the class."
             )
-        groups = _duplicate_groups(images, pool)
+        groups = _with_recordings(images, _duplicate_groups(images, pool))
+        if len(groups) == 1 and images[pool[0]].group:
+            groups = _segments(images, pool, wanted)
         free = [group for group in groups if not any(images[i].pixels_sha256 in ambiguous for i in group)]
         rng = np.random.default_rng([config.seed, zlib.crc32(name.encode())])
         for part, chosen in _draw(free, len(pool), wanted, rng).items():
@@ -105,6 +110,33 @@ def _duplicate_groups(images: Sequence[ImageRecord], pool: Sequence[int]) -> lis
     return groups
 
 
+def _with_recordings(images: Sequence[ImageRecord], groups: list[list[int]]) -> list[list[int]]:
+    """The groups, those joined that hold frames of the same recording."""
+    first: dict[str, int] = {}
+    pairs = [
+        (first.setdefault(name, place), place)
+        for place, group in enumerate(groups)
+        for name in {images[index].group for index in group} - {""}
+    ]
+    if not pairs:
+        return groups
+    return [[index for place in joined for index in groups[place]] for joined in groups_of(len(groups), pairs)]
+
+
+def _segments(images: Sequence[ImageRecord], pool: Sequence[int], wanted: dict[str, float]) -> list[list[int]]:
+    """One recording, cut into its beginning and one piece at its end for each part; equal frames stay together."""
+    order: dict[str, list[int]] = {}
+    for index in sorted(pool, key=lambda index: images[index].source_name):
+        order.setdefault(images[index].pixels_sha256, []).append(index)
+    frames = list(order.values())
+    pieces = [
+        max(1, round(len(frames) * share)) for part, share in wanted.items() if share and len(frames) >= _LEAST[part]
+    ]
+    ends = [len(frames) - sum(pieces[place:]) for place in range(len(pieces))]
+    bounds = zip([0, *ends], [*ends, len(frames)], strict=True)
+    return [[index for frame in frames[start:end] for index in frame] for start, end in bounds]
+
+
 def _draw(
     groups: list[list[int]], size: int, wanted: dict[str, float], rng: np.random.Generator
 ) -> dict[str, list[int]]:
@@ -114,8 +146,9 @@ def _draw(
     for part, least in _LEAST.items():
         goal = max(round(size * wanted[part]), 1 if size >= least else 0) if wanted[part] else 0
         taken = _fitting(left, goal)
-        if part == "validation" and goal and not taken and len(left) > 1:
-            taken = [min(left, key=len)]
+        if goal and not taken and len(left) > 1:
+            smallest = min(left, key=len)
+            taken = [smallest] if part == "validation" or len(smallest) <= MAX_OVERSHOOT * goal else []
         left = [group for group in left if group not in taken]
         result[part] = [index for group in taken for index in group]
     return result

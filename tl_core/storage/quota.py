@@ -23,6 +23,7 @@ _REMEMBERED_SECONDS: Final = 60.0
 # Part of the workspace -> its name on pages, and how to free space in it.
 _PARTS: Final = {
     "datasets": ("datasets", "delete datasets you no longer need on the Data page"),
+    "collections": ("pictures not yet a dataset", "finish or delete what you collect or label on the Data page"),
     "runs": ("runs", "delete runs you no longer need on the Runs page"),
     "cache": ("kept for speed", "press “Free this space” on the Runs page"),
     "models": ("models from files", "forget models you no longer need on the Predict page"),

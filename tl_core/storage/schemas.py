@@ -74,13 +74,22 @@ def _with_host(values: Values) -> Values:
     return values if owner is None else {**values, "owner": {"host": None, **owner}}
 
 
+def _with_groups(values: Values) -> Values:
+    images = values.get("images")
+    if not isinstance(images, list) or not all(isinstance(image, dict) for image in images):
+        return values  # damaged: its reader refuses it
+    return {**values, "images": [{"group": "", **image} for image in images]}
+
+
 RUN: Final = Schema("run", (_with_host,))  # run.json
 ANNOTATIONS: Final = Schema("run")  # annotations.json, beside it
 CALIBRATION: Final = Schema("calibration")  # confidence.json, beside it
 EPOCHS: Final = Schema("list of epochs")  # epochs.json
 WATCHED_IMAGES: Final = Schema("list of pictures")  # pictures.json
 CONFIGURATION: Final = Schema("configuration")  # of a training: in run.json, and in a file saved from the form
-DATASET: Final = Schema("dataset")  # manifest.json
+DATASET: Final = Schema("dataset", (_with_groups,))  # manifest.json, and one file per revision
+COLLECTION: Final = Schema("collection of pictures")  # collection.json
+POINTING: Final = Schema("labelling")  # labelling.json, beside it
 SEARCH: Final = Schema("search")  # search.json
 IMPORTED_MODEL: Final = Schema("model")  # model.json
 NETWORK: Final = Schema("network")  # network.json

@@ -61,6 +61,11 @@ class Workspace:
         return self.root / "drafts"
 
     @property
+    def collections(self) -> Path:
+        """Pictures that were brought and are not a dataset yet: one folder per collection, named by its id."""
+        return self.root / "collections"
+
+    @property
     def speeds(self) -> Path:
         """How fast this machine trains; may be deleted at any time and is measured again."""
         return self.root / "speeds"

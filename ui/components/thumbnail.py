@@ -14,6 +14,7 @@ from tl_core.data.normalise import decode_image
 LONGEST_SIDE: Final = 480  # px
 SMALLEST_SHOWN: Final = 96  # px; smaller pictures are enlarged, with their pixels kept sharp
 TILE: Final = 160  # px, of a dataset's image; twice what is shown, for sharp screens
+SMALL_TILE: Final = 112  # px, of the longer edge, where hundreds are shown
 KEPT: Final = 48  # about 2 MB in a browser tab's share of the memory
 
 
@@ -44,6 +45,19 @@ def small_copy(data: bytes, longest: int = LONGEST_SIDE) -> bytes:
     encoded = io.BytesIO()
     image.save(encoded, "PNG" if small else "JPEG", quality=88)
     return encoded.getvalue()
+
+
+@st.cache_data(max_entries=10_000, show_spinner=False)
+def small_tile(path: Path) -> bytes:
+    """A stored image as a file of a few kilobytes, for a grid of very many; the path stands for the pixels."""
+    with Image.open(path) as image:
+        image.draft("RGB", (SMALL_TILE, SMALL_TILE))
+        picture = image.convert("RGB")
+    tiny = max(picture.size) < SMALL_TILE
+    picture.thumbnail((SMALL_TILE, SMALL_TILE))
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG" if tiny else "JPEG", quality=75)
+    return buffer.getvalue()
 
 
 @st.cache_data(max_entries=2000, show_spinner=False)

@@ -175,3 +175,37 @@ def test_whatever_comes_no_copy_is_on_two_sides_and_every_class_can_be_trained(c
         assert table["train"] >= 1
         if len({record.file for record in images if record.label == label}) >= 3:
             assert table["validation"] >= 1
+
+
+def frames(label: int, recording: str, size: int) -> list[ImageRecord]:
+    """Neighbouring frames that look alike."""
+    return [
+        dataclasses.replace(
+            image(label, f"{recording}-{number:04d}", look=f"{(1 << 250) - (1 << number):064x}"), group=recording
+        )
+        for number in range(size)
+    ]
+
+
+def test_the_frames_of_one_recording_stay_together():
+    images = [frame for place in range(8) for frame in frames(0, f"r{place}", 10 + place)]
+    split = assign_splits(NAMES[:1], images, SplitConfig())
+    where: dict[str, set[str]] = {}
+    for record in split:
+        where.setdefault(record.group, set()).add(record.split)
+    assert all(len(parts) == 1 for parts in where.values())
+    assert {part for parts in where.values() for part in parts} == set(SPLITS)
+
+
+def test_a_recording_is_held_out_as_a_whole_where_there_are_but_two():
+    split = assign_splits(NAMES[:1], [*frames(0, "a", 30), *frames(0, "b", 20)], SplitConfig())
+    assert {record.group: record.split for record in split} == {"a": "train", "b": "validation"}
+
+
+def test_a_class_of_one_recording_is_cut_into_beginning_and_end():
+    split = assign_splits(NAMES[:1], frames(0, "a", 40)[::-1], SplitConfig())
+    parts = [record.split for record in sorted(split, key=lambda record: record.source_name)]
+    assert parts[:28] == ["train"] * 28
+    assert sorted((parts[28], parts[34])) == ["test", "validation"]
+    assert parts[28:34] == [parts[28]] * 6
+    assert parts[34:] == [parts[34]] * 6

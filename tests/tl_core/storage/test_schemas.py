@@ -99,7 +99,8 @@ def test_a_field_of_a_record_can_be_renamed(workspace, monkeypatch):
         return lambda values: {(now if name == before else name): value for name, value in values.items()}
 
     monkeypatch.setattr(runs, "RUN", Schema("run", (rename("machine", "device"),)))
-    monkeypatch.setattr(datasets, "DATASET", Schema("dataset", (rename("title", "name"),)))
+    migrations = (*datasets.DATASET.migrations, rename("title", "name"))
+    monkeypatch.setattr(datasets, "DATASET", Schema("dataset", migrations))
     datasets._read.cache_clear()
     assert find_run(workspace, run.id) == run
     assert find_dataset(workspace, dataset.id) == dataset

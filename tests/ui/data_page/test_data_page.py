@@ -43,6 +43,16 @@ def wait_for_import(at, workspace):
     return checked(at.run())
 
 
+def bring_class_by_class(at, images):
+    """Name the classes and bring their files; they are on the disk then."""
+    for number, (label, files) in enumerate(images.items()):
+        at.text_input(key=f"class-name-{number}-0").set_value(label)
+        for name, content in files:
+            at.file_uploader(key=f"class-files-{number}-0").upload(name, content)
+    checked(at.run())
+    return run_until(at, lambda at: not at.progress)
+
+
 def warnings(at):
     return [warning.value for warning in at.warning]
 
@@ -93,12 +103,8 @@ def test_a_folder_is_imported_with_its_class_folders(workspace):
 
 def test_images_are_uploaded_class_by_class(workspace):
     at = open_data()
-    for number, (label, files) in enumerate(pictures(each=6).items()):
-        at.text_input(key=f"class-name-{number}-0").set_value(label)
-        for name, content in files:
-            at.file_uploader(key=f"class-files-{number}-0").upload(name, content)
     assert at.button(key="import-uploads").disabled
-    checked(at.run())
+    bring_class_by_class(at, pictures(each=6))
     checked(at.button(key="import-uploads").click().run())
     wait_for_import(at, workspace)
     (dataset,) = list_datasets(workspace)
@@ -122,14 +128,10 @@ def released(monkeypatch):
 def test_uploads_leave_the_memory_of_the_server_when_they_are_imported(workspace, released):
     at = open_data()
     at.file_uploader(key="zip-0").upload("pets.zip", zip_of(pictures(each=4)))
-    for number, (label, files) in enumerate(pictures(each=3).items()):
-        at.text_input(key=f"class-name-{number}-0").set_value(label)
-        for name, content in files:
-            at.file_uploader(key=f"class-files-{number}-0").upload(name, content)
-    checked(at.run())
-    assert released == []
+    bring_class_by_class(at, pictures(each=3))
+    assert len(set(released)) == 2 * 3, "pictures are on the disk as soon as they have come"
     checked(at.button(key="import-zip").click().run())
-    assert len(set(released)) == 1 + 2 * 3, "all fields of the page are drawn anew"
+    assert len(set(released)) == 1 + 2 * 3
     wait_for_import(at, workspace)
     assert [len(dataset.images) for dataset in list_datasets(workspace)] == [8]
 
@@ -411,6 +413,7 @@ def test_images_are_added_to_a_dataset_that_is_there(workspace, dataset):
     checked(box.set_value("dog").run())
     at.file_uploader(key="added-files-0").upload("new.png", picture(900))
     checked(at.run())
+    run_until(at, lambda at: not at.progress)
     press(at, "Add them")
     wait_for_import(at, workspace)
     (larger,) = list_datasets(workspace)

@@ -11,6 +11,7 @@ import contextlib
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -103,7 +104,7 @@ def import_uploaded_folder(
     A path only tells class and split; nothing is read or written under it. Raised is what `import_layout` raises.
     """
     sent = [(folders_of(path), content) for path, content in files]
-    sources = [_uploaded(parts, content) for parts, content in sent if parts]
+    sources = [uploaded_file(parts, content) for parts, content in sent if parts]
     top = clean_file_name(sources[0].parts[0]) if sources else "folder"
     return import_layout(workspace, understand_layout(sources), name, f"folder {top}", split, task)
 
@@ -150,28 +151,51 @@ def import_layout(
     room = 2 * sum(min(file.file.size, MAX_STORED_BYTES) for file in layout.files)
     with building(workspace, room) as folder:
         images, bad = store_images(folder, classes, layout.files, task)
-        _require_enough(classes, images, bad)
-        records = sorted(
-            assign_splits(classes, images, split), key=lambda image: (image.label, natural_key(image.source_name))
-        )
         task.stop_if_asked(STOPPED)
-        created = datetime.now(UTC).isoformat(timespec="milliseconds")
-        write_manifest(
-            Dataset(
-                id=folder.name,
-                name=name,
-                path=folder,
-                classes=classes,
-                images=tuple(records),
-                skipped=(*layout.skipped, *bad),
-                fingerprint=fingerprint_of(classes, records),
-                source=origin,
-                created=created,
-                given_splits=layout.given_splits,
-                revisions=(Revision(1, None, f"Imported from {origin}", created, workspace.person),),
-            )
+        records = ImportedRecords(classes, images, (*layout.skipped, *bad), layout.given_splits)
+        require_enough(classes, images, bad)
+        return make_visible(workspace, folder, records, name, origin, split)
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedRecords:
+    """What an import has understood and stored."""
+
+    classes: tuple[str, ...]
+    images: Sequence[ImageRecord]
+    skipped: tuple[SkippedFile, ...]
+    given_splits: bool = False
+
+
+def make_visible(
+    workspace: Workspace, folder: Path, found: ImportedRecords, name: str, origin: str, split: SplitConfig
+) -> Dataset:
+    """Divide the images that are stored in a hidden folder, and let it take its place among the datasets.
+
+    Raises:
+        NotEnoughDataError: a class has no image to train on, or none is left to validate with.
+    """
+    records = sorted(
+        assign_splits(found.classes, found.images, split),
+        key=lambda image: (image.label, natural_key(image.source_name)),
+    )
+    created = datetime.now(UTC).isoformat(timespec="milliseconds")
+    write_manifest(
+        Dataset(
+            id=folder.name,
+            name=name,
+            path=folder,
+            classes=found.classes,
+            images=tuple(records),
+            skipped=found.skipped,
+            fingerprint=fingerprint_of(found.classes, records),
+            source=origin,
+            created=created,
+            given_splits=found.given_splits,
+            revisions=(Revision(1, None, f"Imported from {origin}", created, workspace.person),),
         )
-        return load_dataset(folder.rename(workspace.datasets / new_id(name)))  # visible in one step
+    )
+    return load_dataset(folder.rename(workspace.datasets / new_id(name)))  # visible in one step
 
 
 def store_images(
@@ -225,6 +249,7 @@ def _store(folder: Path, labels: Mapping[str, int], labelled: LabelledFile) -> I
         source_name=name,
         pixels_sha256=image.pixels_sha256,
         perceptual_hash=image.perceptual_hash,
+        group=labelled.file.group,
     )
 
 
@@ -232,13 +257,14 @@ def uploaded_files(uploads: Uploads) -> list[LabelledFile]:
     """Uploads class by class as files to import; equal names after cleaning are one class."""
     labels = label_names(uploads)
     return [
-        LabelledFile(_uploaded((labels[folder], file_name), content), labels[folder], None)
+        LabelledFile(uploaded_file((labels[folder], file_name), content), labels[folder], None)
         for folder, files in uploads.items()
         for file_name, content in files
     ]
 
 
-def _uploaded(parts: tuple[str, ...], content: bytes | BinaryIO) -> SourceFile:
+def uploaded_file(parts: tuple[str, ...], content: bytes | BinaryIO) -> SourceFile:
+    """An upload as a file to import; ``parts`` are folders and name, as they are to be shown."""
     if isinstance(content, bytes):
         return SourceFile(parts, len(content), lambda: content)
     size = content.seek(0, 2)
@@ -250,7 +276,13 @@ def _uploaded(parts: tuple[str, ...], content: bytes | BinaryIO) -> SourceFile:
     return SourceFile(parts, size, read)
 
 
-def _require_enough(classes: Sequence[str], images: Sequence[ImageRecord], bad: Sequence[SkippedFile]) -> None:
+def require_enough(classes: Sequence[str], images: Sequence[ImageRecord], bad: Sequence[SkippedFile]) -> None:
+    """Require usable images of every class.
+
+    Raises:
+        DataError: more than a fifth of the pictures cannot be used.
+        NotEnoughDataError: a class has fewer than 2.
+    """
     total = len(images) + len(bad)
     if len(bad) > MAX_BAD_SHARE * total:
         reason, _ = Counter(skipped.reason for skipped in bad).most_common(1)[0]

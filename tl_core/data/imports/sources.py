@@ -29,6 +29,7 @@ class SourceFile:
     parts: tuple[str, ...]  # its path within the source: folders and name, as they came
     size: int  # bytes
     read: Callable[[], bytes]  # may be called from any thread; gives at most one byte more than an image may have
+    group: str = ""  # see `ImageRecord.group`
 
     @property
     def shown_name(self) -> str:

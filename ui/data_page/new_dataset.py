@@ -1,0 +1,56 @@
+"""What every way to a new dataset asks and does: its name, its split, and its beginning in the background."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, Literal
+
+import streamlit as st
+
+from tl_core.data import Dataset, SplitConfig
+from tl_core.machine.progress import TaskContext
+from tl_core.storage.workspace import Workspace
+from ui.data_page.imports import remember_import, start_import
+from ui.shell.access.endpoints import release_uploads
+
+ButtonType = Literal["primary", "secondary"]
+
+OWN_FOLDER: Final = "folder-files"  # begins the key of the field for a folder of the person's machine
+_GENERATION: Final = "uploads_generation"  # in the session: counts up to empty the fields after an import
+
+
+def fields_generation() -> int:
+    """Part of the keys of all fields that an import empties."""
+    return int(st.session_state.get(_GENERATION, 0))
+
+
+def begin_import(workspace: Workspace, title: str, work: Callable[[TaskContext], Dataset]) -> None:
+    """Begin an import that this tab shows the end of; the fields are drawn again, empty."""
+    remember_import(start_import(workspace, title, work))
+    file = st.session_state.get(f"zip-{fields_generation()}")
+    files = st.session_state.get(f"{OWN_FOLDER}-{fields_generation()}") or ()
+    release_uploads([*([file] if file else []), *files])  # the import has what it needs
+    st.session_state[_GENERATION] = fields_generation() + 1
+    st.rerun()
+
+
+def name_field(suggestion: str, *, key: str) -> str:
+    """Draw the field for the name of the dataset; gives what is in it."""
+    return st.text_input("Name of the dataset", key=f"name-{key}", placeholder=suggestion, max_chars=100).strip()
+
+
+def split_controls(key: str) -> SplitConfig:
+    """The controls of the split, folded away: it matters only where the images come without one."""
+    with st.expander("How the images are divided"):
+        st.markdown(
+            "Most images are learned from (*training*). Some are only looked at after each epoch (*validation*), and "
+            "some only once at the end (*test*), to see how good the model is on images it has never seen. A "
+            "division that comes with the images is kept."
+        )
+        left, middle, right = st.columns(3)
+        validation = left.number_input("Validation, % of each class", 1, 50, 15, key=f"validation-{key}")
+        test = middle.number_input("Test, % of each class", 0, 50, 15, key=f"test-{key}")
+        seed = right.number_input(
+            "Seed", 0, 2**31 - 1, 42, key=f"seed-{key}", help="The same seed divides the same images in the same way."
+        )
+    return SplitConfig(validation=validation / 100, test=test / 100, seed=seed)
