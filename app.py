@@ -36,10 +36,10 @@ if __name__ == "__main__":  # drawn for a visitor
             left, right = st.columns(2, gap="medium")
             with left:
                 show_model(current)
-                show_activity(workspace, runs)
-                show_last_runs(runs)
             with right:
                 photo_box(current)
+            show_activity(workspace, runs)
+            show_last_runs(runs)
         st.space("small")
         with st.container(gap="xxsmall"):
             st.caption(f":material/memory: This machine: {detect_hardware().summary}.")

@@ -10,7 +10,7 @@ from ui.shell.navigation import RUNS, TRAIN, page_link
 from ui.train_page.form import open_from_link, training_form, watch_run
 
 ASK = "What should the model learn, and how?"
-FIND = "Which of many models is the best, and how sure that is."
+FIND = "Which of many models is the best, and how sure is that?"
 
 run_id, search_id = st.query_params.get("run"), st.query_params.get(SEARCH)
 lead = FIND if search_id else ASK if run_id is None else None

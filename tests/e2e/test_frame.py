@@ -85,6 +85,28 @@ def test_the_answer_to_a_photo_is_in_sight_and_outlives_a_reload(app, page, work
     answered_at(page, size["height"] - BAR)
 
 
+def test_the_settings_of_the_form_outlive_a_reload(app, page, work):
+    page.goto(app.at("Train", dataset=work[0].id))
+    epochs = page.get_by_role("spinbutton", name="Epochs", exact=True)
+    epochs.fill("17")
+    epochs.press("Enter")
+    expect(page.get_by_text("feature extraction 60 → 17")).to_be_visible()
+    page.reload()
+    expect(page.get_by_text("feature extraction 60 → 17")).to_be_visible()
+    expect(epochs).to_have_value("17")
+
+
+def test_a_server_that_has_ended_is_told_in_our_own_words(start_app, page):
+    own = start_app()
+    page.goto(own.at())
+    expect(page.get_by_role("heading", name="Transfer learning", exact=True)).to_be_visible()
+    page.wait_for_function("window.transferLearningFrame")
+    own.process.kill()
+    expect(page.get_by_role("heading", name="The dashboard does not answer")).to_be_visible()
+    expect(page.get_by_text("streamlit run app.py")).to_be_visible()
+    expect(page.get_by_text("yourscript.py")).to_be_hidden()
+
+
 def test_the_menu_of_a_phone_is_always_there_and_never_in_the_way(app, phone, work):
     phone.goto(app.at(run=work[1].id))
     for name in ("Data", "Train", "Runs", "Evaluate", "Predict", "Home"):

@@ -37,7 +37,7 @@ def primary(at):
 def test_without_images_the_first_step_stands_out(workspace):
     at = open_page()
     assert primary(at) == ["Choose images"]
-    assert [header.value for header in at.header] == ["1. Bring images", "2. Train", "3. Predict"]
+    assert [header.value for header in at.header] == ["1. Add images", "2. Train", "3. Predict"]
 
 
 def test_with_images_the_next_step_is_to_train(dataset):

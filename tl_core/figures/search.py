@@ -68,7 +68,7 @@ def progress_figure(tried: Sequence[Tried], ink: str = DEFAULT_INK) -> go.Figure
         ]
     )
     x = percent_axis("Seconds", ink, tickformat=",d", rangemode="tozero")
-    y = percent_axis("Held-out images answered rightly", ink, range=_shown(tried))
+    y = percent_axis("Held-out images right", ink, range=_shown(tried))
     return figure.update_layout(plain_layout(x, y, _HEIGHT, legend=_LEGEND))
 
 
@@ -121,7 +121,7 @@ def pareto_figure(tried: Sequence[Tried], ink: str = DEFAULT_INK) -> go.Figure:
         ]
     )
     x = percent_axis("Milliseconds for one answer, about", ink, tickformat=",d", rangemode="tozero")
-    y = percent_axis("Held-out images answered rightly", ink, range=_shown(tried))
+    y = percent_axis("Held-out images right", ink, range=_shown(tried))
     return figure.update_layout(plain_layout(x, y, _HEIGHT, legend=_LEGEND))
 
 

@@ -92,7 +92,7 @@ def plan_training(config: TrainingConfig, dataset: Dataset, workspace: Workspace
     steps = ", then ".join(f"{phase.title} for {'up to ' * early}{phase.epochs} epochs" for phase in phases)
     share = f"{large_count(trainable)} of {large_count(total)} parameters"
     fetched = f"{download:.0f} MB to download first" if download else "nothing to download"
-    time = f"{'at most ' * early}{rough_duration(seconds)}" + ("" if known.measured else " (a rough guess)")
+    time = f"{'at most ' * early}{rough_duration(seconds)}" + ("" if known.exact else " (a rough guess)")
     room = f"; up to {size(math.ceil(kept_mb) * 1e6)} for the epochs kept" if kept_mb else ""
     return TrainingPlan(
         phases=phases,

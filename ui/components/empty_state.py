@@ -30,7 +30,7 @@ def empty_state(title: str, text: str, page: Page, action: str, key: str) -> Non
 
 def no_images_yet(key: str) -> None:
     """Lead to the images, without which nothing else can be done."""
-    empty_state(NO_IMAGES, "Bring your own photos, or take a sample set with one click.", DATA, "Choose images", key)
+    empty_state(NO_IMAGES, "Add your own photos, or take a sample set with one click.", DATA, "Choose images", key)
 
 
 def no_run_yet(workspace: Workspace, key: str) -> None:

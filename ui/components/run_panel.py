@@ -36,7 +36,7 @@ from ui.shell.navigation import EVALUATE, PREDICT, TRAIN, go_to, page_button, pa
 from ui.state.run_feed import Feed, following
 from ui.state.training_draft import draft
 
-CUT_OFF: Final = "This run was cut off: the program was ended while it worked."
+CUT_OFF: Final = "This run was cut off: the program ended while it was at work."
 NEVER_BEGUN: Final = "This run was cut off before its first epoch was done, so nothing is lost: start it again."
 IMAGES_GONE: Final = "Its images have been deleted since, so it cannot go on. Add them again, then train again."
 STARTING: Final = "Starting up …"

@@ -48,7 +48,9 @@ def show_audit(workspace: Workspace, dataset: Dataset) -> None:
     st.header("Wrong labels and look-alikes", anchor=False)
     task = AUDITS.latest(dataset.id)
     if task is None or task.state == "stopped":
-        st.caption("Finds labels that are likely wrong, pictures that show the same, and shortcuts for a model.")
+        st.caption(
+            "Finds labels that are likely wrong, pictures that show the same thing, and shortcuts for a model."
+        )
         _audit_button(dataset, "Look for faults")
     elif task_progress(AUDITS, task, task.id) and task.result is not None:
         audited, found = task.result
@@ -86,7 +88,7 @@ def _findings(workspace: Workspace, dataset: Dataset, found: Audit) -> None:
         ALIKE: f"{count(len(pairs), 'pair looks', 'pairs look')} alike",
     }
     if not suspects and not pairs:
-        st.markdown(":green[:material/check_circle:] No label is doubtful, and no two pictures show the same.")
+        st.markdown(":green[:material/check_circle:] No label is doubtful, and no two pictures show the same thing.")
         return
     tab = st.segmented_control(
         "Show",

@@ -41,11 +41,11 @@ def name_field(suggestion: str, *, key: str) -> str:
 
 def split_controls(key: str) -> SplitConfig:
     """The controls of the split, folded away: it matters only where the images come without one."""
-    with st.expander("How the images are divided"):
+    with st.expander("How the images are split", icon=":material/call_split:"):
         st.markdown(
             "Most images are learned from (*training*). Some are only looked at after each epoch (*validation*), and "
             "some only once at the end (*test*), to see how good the model is on images it has never seen. A "
-            "division that comes with the images is kept."
+            "split that comes with the images is kept."
         )
         left, middle, right = st.columns(3)
         validation = left.number_input("Validation, % of each class", 1, 50, 15, key=f"validation-{key}")

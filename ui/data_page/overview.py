@@ -48,8 +48,8 @@ def show_overview(workspace: Workspace, dataset: Dataset) -> None:
     with st.grid(5, min_column_width=110):
         for label, value, text in figures:
             st.metric(label, f"{value:,}", help=text)
-    division = "came with the images" if dataset.given_splits else "was drawn here at random"
-    st.caption(f"{_sizes(dataset)} From {plain(dataset.source)}, {moment(dataset.created)}. The division {division}.")
+    origin = "came with the images" if dataset.given_splits else "was drawn here at random"
+    st.caption(f"{_sizes(dataset)} From {plain(dataset.source)}, {moment(dataset.created)}. The split {origin}.")
     left, right = st.columns([3, 2], gap="large")
     with left:
         counts = dataset.counts()
@@ -99,7 +99,7 @@ def _sizes(dataset: Dataset) -> str:
 def _skipped(dataset: Dataset) -> None:
     if not dataset.skipped:
         return
-    with st.expander(f"{count(len(dataset.skipped), 'file was', 'files were')} left out"):
+    with st.expander(f"{count(len(dataset.skipped), 'file was', 'files were')} left out", icon=":material/block:"):
         st.dataframe(
             [{"File": skipped.name, "Why": skipped.reason} for skipped in dataset.skipped],
             hide_index=True,

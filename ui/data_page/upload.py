@@ -80,7 +80,7 @@ def _zip(workspace: Workspace, kind: ButtonType) -> None:
     )
     st.caption(
         "For example cats/…jpg and dogs/…jpg. Where the classes lie in folders train, validation and test, that "
-        f"division is kept. At most {size(limits.file_bytes)}, and {size(limits.unpacked_bytes)} in "
+        f"split is kept. At most {size(limits.file_bytes)}, and {size(limits.unpacked_bytes)} in "
         f"{limits.members:,} files unpacked; all files of this tab together {size(upload_limit())}."
     )
     name = name_field(Path(file.name).stem if file else "same as the zip", key="zip")

@@ -74,7 +74,7 @@ def _dataset_list(current: Current) -> None:
 
 def _model_list(current: Current) -> None:
     runs = {run.id: run for run in current.models}
-    labels = {NO_MODEL: "No model of these images yet", **short_labels(runs.values())}
+    labels = {NO_MODEL: "No model for these images yet", **short_labels(runs.values())}
 
     def chosen() -> None:
         if run := runs.get(st.session_state[MODEL_KEY]):

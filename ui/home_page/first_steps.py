@@ -22,8 +22,8 @@ class Step:
 
 STEPS: Final = (
     Step(
-        "Bring images",
-        "A zip with one folder per kind (a *class*), photos class by class, or a sample set in one click.",
+        "Add images",
+        "A folder or zip with one folder per kind (a *class*), photos class by class, or a sample set in one click.",
         "Choose images",
         DATA,
     ),

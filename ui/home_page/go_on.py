@@ -23,7 +23,7 @@ BARS: Final = 3  # classes with a bar
 def show_model(run: RunRecord) -> None:
     """The current model, how good it is, and what can be done with it."""
     with st.container(border=True, key="home-model"):
-        st.caption("Go on with")
+        st.caption("Continue with")
         st.markdown(f"#### {plain(run.name)}")
         facts = (
             format_accuracy(run),

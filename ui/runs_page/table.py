@@ -38,7 +38,7 @@ FILTERS: Final[dict[str, Callable[[RunRecord], bool]]] = {
     "Starred": lambda run: run.starred,
     "In progress": lambda run: run.active,
     "With a model": lambda run: run.has_model,
-    "Ended without": lambda run: not run.active and not run.has_model,
+    "Without a model": lambda run: not run.active and not run.has_model,
 }
 
 
@@ -118,7 +118,7 @@ def run_chooser(runs: Sequence[RunRecord], key: str, on_open: Callable[[str], No
         placeholder="A run by its name",
         key=key,
         on_change=chosen,
-        width=280,
+        width=240,
     )
 
 
@@ -218,7 +218,7 @@ def runs_filter(key: str, tags: Sequence[str] = ()) -> Callable[[Sequence[RunRec
         state = f"{key}-tags"
         st.session_state[state] = [tag for tag in st.session_state.get(state, []) if tag in tags]
         chosen = st.multiselect(
-            "Tags", tags, key=state, placeholder="Any", help="Runs with all of the chosen tags.", width=200
+            "Tags", tags, key=state, placeholder="Any", help="Runs with all of the chosen tags.", width=160
         )
     return lambda runs: matching(runs, shown, words or "", chosen)
 

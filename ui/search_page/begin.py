@@ -30,7 +30,7 @@ _STATUS: Final = {
 
 def find_the_best(workspace: Workspace, dataset: Dataset) -> None:
     """The button, and behind it how long the search may take and what matters."""
-    with st.popover("Find the best for me", icon=":material/travel_explore:", width="stretch"):
+    with st.expander("Find the best for me", icon=":material/travel_explore:"):
         st.markdown(
             "Tries out hundreds of models for you and trains the best one. It does not use the settings above; the "
             "goal *Fast* is what it has to beat."

@@ -104,7 +104,7 @@ def _status(workspace: Workspace, search: Search, history: History) -> None:
         st.error(search.error or "The search failed.", icon=":material/error:")
     elif search.status == "interrupted":
         st.warning(
-            "This search was cut off: the program was ended while it worked. Nothing that was tried is lost.",
+            "This search was cut off: the program ended while it was at work. Nothing that was tried is lost.",
             icon=":material/power_off:",
         )
     elif search.outcome:
@@ -147,7 +147,7 @@ def _actions(workspace: Workspace, search: Search) -> None:
         )
         return
     st.button(
-        f"Go on for {MORE_MINUTES:g} minutes",
+        f"Search {MORE_MINUTES:g} more minutes",
         key="search-go-on",
         icon=":material/resume:",
         help="With all that it knows; the model that it has found stays.",
@@ -185,10 +185,10 @@ def _charts(history: History, key: str) -> None:
     left, right = st.columns(2, gap="medium")
     with left:
         st.markdown("**Accuracy against time**")
-        chart(progress_figure(tried, INK), describe_progress(tried), key=f"search-progress-{key}")
+        chart(progress_figure(tried, INK), describe_progress(tried), f"search-progress-{key}", displayModeBar=False)
     with right:
         st.markdown("**Accuracy against cost**")
-        chart(pareto_figure(tried, INK), describe_pareto(tried), key=f"search-pareto-{key}")
+        chart(pareto_figure(tried, INK), describe_pareto(tried), f"search-pareto-{key}", displayModeBar=False)
 
 
 def _tried(trials: list[Trial]) -> list[Tried]:

@@ -39,12 +39,14 @@ _RANGE_KEY: Final = "train_network_range"
 def bring_network_section(workspace: Workspace) -> None:
     """The folded form, and how the last one of this tab was brought."""
     task = NETWORKS.find(st.session_state.get(_TASK_KEY))
-    folded = st.expander("Bring a network", icon=":material/add_link:", key="train_bring_network", on_change="rerun")
+    folded = st.expander(
+        "Bring your own network", icon=":material/add_link:", key="train_bring_network", on_change="rerun"
+    )
     if not folded.open and task is None:
         return
     with folded:
         if task is not None and not task.ended:
-            st.markdown(f"**Bringing {plain(task.title)}**")
+            st.markdown(f"**Adding {plain(task.title)}**")
             task_progress(NETWORKS, task, task.id)
             return
         _form(workspace)
@@ -54,8 +56,8 @@ def bring_network_section(workspace: Workspace) -> None:
 
 def _form(workspace: Workspace) -> None:
     st.caption(
-        "A feature vector of TF Hub or Kaggle Models, or a Keras model of your own. It is checked, opened in a "
-        "process of its own and rebuilt from plain layers; then it is one of the backbones."
+        "Train on top of a network from TF Hub or Kaggle Models (a *feature vector*), or of a Keras model of your "
+        "own. It is checked for safety first; then it is in the list of backbones."
     )
     st.text_input("Address", key=_ADDRESS_KEY, placeholder=EXAMPLE, help="As the page of the network shows it.")
     st.file_uploader(
@@ -70,7 +72,7 @@ def _form(workspace: Workspace) -> None:
     )
     given = bool(st.session_state.get(_FILE_KEY) or (st.session_state.get(_ADDRESS_KEY) or "").strip())
     st.button(
-        "Bring it",
+        "Add it",
         icon=":material/download:",
         disabled=not given,
         on_click=_begin,

@@ -53,8 +53,8 @@ def freezing(dataset: Dataset) -> None:
             head=_head_parameters(dataset),
         )
         norms = sum(block.batch_norms for block in outline.blocks)
-        stay = f" The {norms} BatchNorm layers stay in inference mode, also when unfrozen." if norms else ""
-        st.caption(describe_map(outline.blocks, frozen) + stay)
+        stay = f"The {norms} BatchNorm layers stay in inference mode, also when unfrozen." if norms else None
+        st.caption(describe_map(outline.blocks, frozen), help=stay)
         probe_chart(dataset, frozen)
     layer_pictures(dataset)
 

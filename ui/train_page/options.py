@@ -79,8 +79,8 @@ def _head(dataset: Dataset) -> None:
 
 def _augmentation(dataset: Dataset) -> None:
     st.caption(
-        "Random changes make new training images out of the ones you have, against over-fitting. They rule out the "
-        "shortcut of running the backbone only once, so each epoch takes longer."
+        "Random changes make new training images out of the ones you have, against over-fitting. The backbone then "
+        "has to run again in every epoch, so training takes longer."
     )
     values = draft().values
     level = augmentation_level(values)

@@ -84,7 +84,7 @@ def start_bar(workspace: Workspace, dataset: Dataset, watched: Sequence[NewWatch
 def _short(plan: TrainingPlan, ahead: int) -> str:
     """The plan in a few words, such as ``About 40 seconds · nothing to download``."""
     time = rough_duration(plan.seconds)
-    parts = [f"{time[0].upper()}{time[1:]}" + ("" if plan.measured else ", roughly")]
+    parts = [f"{time[0].upper()}{time[1:]}" + ("" if plan.exact else ", roughly")]
     parts.append(f"{plan.download_mb:.0f} MB to download first" if plan.download_mb else "nothing to download")
     if ahead:
         parts.append(f"after {count(ahead, 'other training')}")

@@ -9,12 +9,13 @@ import threading
 import time
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from tests.tl_core.figures.run_events import two_phase_run
 from tests.tl_core.jobs.thread_runner import ThreadRunner
 from tests.tl_core.jobs.waiting import wait_until_idle
-from tests.ui.pages_without_browser import ROOT, checked, press, run_until, texts
+from tests.ui.pages_without_browser import ROOT, checked, open_page, press, run_until, texts
 from tests.ui.trained_runs import colour_dataset, ended_run
 from tl_core.config import TrainingConfig
 from tl_core.config.presets import PRESETS
@@ -208,7 +209,7 @@ def test_a_training_without_a_heartbeat_is_stalled_and_then_goes_on(workspace, d
     ("interruption", "begun", "shown"),
     [
         (HUNG, True, HUNG),
-        (None, True, "the program was ended while it worked"),
+        (None, True, "the program ended while it was at work"),
         (None, False, "before its first epoch was done"),
     ],
 )
@@ -225,6 +226,28 @@ def test_a_run_that_was_cut_off_says_why_and_can_go_on(workspace, dataset, inter
     (resume,) = [button for button in at.button if button.label == label]
     assert not resume.disabled
     assert bool(at.metric) == begun, "dashes and an empty chart would say nothing"
+
+
+def test_the_end_of_a_run_is_told_on_whatever_page_is_open(workspace, dataset, training, monkeypatch):
+    titles = []
+    configure = st.set_page_config
+    monkeypatch.setattr(
+        st, "set_page_config", lambda **given: titles.append(given["page_title"]) or configure(**given)
+    )
+    run = start(workspace, dataset, training)
+    assert training.reached.wait(SECONDS)
+    at = open_page("pages/1_Data.py")
+    assert not at.toast
+    assert [link.value for link in at.page_link if "A run" in link.value or "Pets" in link.value]
+    training.go_on.set()
+    wait_until_idle(training.jobs, SECONDS)
+    checked(at.run())
+    assert [toast.value for toast in at.toast] == ["**A run** is ready."]
+    assert titles[-1] == "● A run is ready · Data · Transfer learning"
+    checked(at.run())
+    assert not at.toast, "it is told once"
+    assert "**A run** is ready" in [link.value for link in at.page_link]
+    assert run.id
 
 
 def test_a_run_whose_images_were_deleted_is_not_offered_to_go_on(workspace, dataset):

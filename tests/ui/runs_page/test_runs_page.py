@@ -70,7 +70,7 @@ def test_search_and_status_choose_among_the_runs(workspace, dataset):
     checked(at.text_input(key="runs-search").set_value("BEST one").run())
     assert table(at)["run"].tolist() == ["★ Deep"]
     checked(at.text_input(key="runs-search").set_value("").run())
-    checked(at.selectbox(key="runs-shown").select("Ended without").run())
+    checked(at.selectbox(key="runs-shown").select("Without a model").run())
     assert table(at)["run"].tolist() == ["Nothing"]
     checked(at.text_input(key="runs-search").set_value("no such word").run())
     assert not at.dataframe

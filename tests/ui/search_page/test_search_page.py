@@ -117,7 +117,7 @@ def test_a_search_that_was_cut_off_can_be_gone_on_with(search, started):
     update_search(search.path, owner=None)
     at = open_page(PAGE, search=search.id)
     assert "cut off" in texts(at)
-    press(at, "Go on for 5 minutes")
+    press(at, "Search 5 more minutes")
     assert [one.id for one in started] == [search.id]
     assert load_search(search.path).minutes == 7
 

@@ -27,7 +27,7 @@ def hub(tmp_path, monkeypatch):
 
 
 def unfolded(at):
-    assert [entry.label for entry in at.expander].count("Bring a network") == 1
+    assert [entry.label for entry in at.expander].count("Bring your own network") == 1
     at.session_state["train_bring_network"] = True
     return checked(at.run())
 
@@ -35,7 +35,7 @@ def unfolded(at):
 def bring(at, address):
     (field,) = [field for field in at.text_input if field.label == "Address"]
     checked(field.set_value(address).run())
-    press(at, "Bring it")
+    press(at, "Add it")
     return run_until(at, lambda at: not [button for button in at.button if button.label == "Cancel"], reruns=2000)
 
 

@@ -153,7 +153,7 @@ class Chart {
       paper_bgcolor: theme.background,
       plot_bgcolor: theme.background,
       font: { family: theme.font, size: 13, color: theme.text },
-      margin: { l: 8, r: 8, t: rest.legend ? 24 : narrow ? 78 : 62, b: 8 },
+      margin: { l: 8, r: 8, t: rest.legend ? 24 : narrow ? 90 : 62, b: 8 },
       legend: { orientation: "h", font: { size: narrow ? 11 : 13 }, ...(rest.legend ?? legendAbove) },
       hoverlabel: { bgcolor: theme.background, bordercolor: theme.line, font: { color: theme.text } },
       dragmode: narrow ? false : "zoom", // on a phone a finger scrolls the page
@@ -180,14 +180,14 @@ class Chart {
         ...common,
         ...fixed(nothing, [0, 1]),
         title: title(yaxis),
-        domain: narrow ? [0.56, 1] : [0, 1],
+        domain: narrow ? [0.59, 1] : [0, 1],
       },
       yaxis2: {
         ...yaxis2,
         ...common,
         ...fixed(nothing, scale === "log" ? [-2, 0] : [0, 1]),
         title: title(yaxis2),
-        domain: narrow ? [0, 0.44] : [0, 1],
+        domain: narrow ? [0, 0.41] : [0, 1],
         type: scale,
         uirevision: `${this.revision()}-${scale}`, // a zoom of one scale means nothing on the other
       },
