@@ -50,7 +50,7 @@ def show(workspace: Workspace, run: RunRecord, split: str) -> None:
         report_download(run, dataset, result, f"{key}-report")
         page_link(RUNS, "See its curves and settings", run=run.id)
     forget_arrival(key)
-    mix_ups_and_images(dataset, run, result, key)
+    mix_ups_and_images(workspace, dataset, run, result, key)
     st.header(f"Class by class: {count(len(run.classes), 'class', 'classes')}", anchor=False)
     class_table(result.per_class, key, f"{run.id}-{split}-classes.csv")
     more_measures(result, key, f"{run.id}-{split}")

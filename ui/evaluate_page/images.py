@@ -14,11 +14,15 @@ from tl_core.figures.confusion import mix_ups
 from tl_core.figures.probabilities import probability_text
 from tl_core.runs import RunRecord
 from tl_core.storage.format import count
+from tl_core.storage.workspace import Workspace
+from ui.components.correcting.changing import show_refusal
+from ui.components.correcting.since_training import since_training
 from ui.components.markdown import plain
 from ui.components.thumbnail import dataset_thumbnail
 from ui.evaluate_page.closer_look import MeasuredImage, look_closer
 from ui.evaluate_page.confusion import confusion_view
 from ui.evaluate_page.evaluation import answers_download
+from ui.evaluate_page.relabel import Labels, labels_of, mend_cell, mend_label
 from ui.shell.errors import error_boundary
 from ui.shell.scrolling import show_from_here
 
@@ -37,14 +41,15 @@ PER_PAGE: Final = 12
 
 @st.fragment
 @error_boundary()
-def mix_ups_and_images(dataset: Dataset, run: RunRecord, result: Evaluation, key: str) -> None:
+def mix_ups_and_images(workspace: Workspace, dataset: Dataset, run: RunRecord, result: Evaluation, key: str) -> None:
     """Draw the confusion matrix and the images behind it; a click on a cell shows its images."""
     st.header("What is mixed up with what", anchor=False)
     confusion_view(result.confusion, run.classes, key, on_cell=lambda true, said: _choose_cell(key, true, said))
     if arrived := st.session_state.get(f"{key}-arrived", 0):
         show_from_here(str(arrived), key=f"{key}-here")
     st.header("The images behind it", anchor=False)
-    _images(dataset, run, result, key)
+    show_refusal(f"{key}-mend")
+    _images(labels_of(workspace, dataset, f"{key}-mend"), run, result, key)
     answers_download(result, f"{key}-answers", f"{run.id}-{result.split}-answers.csv")
 
 
@@ -60,7 +65,7 @@ def _choose_cell(key: str, true: int, said: int) -> None:
     st.session_state[f"{key}-arrived"] = st.session_state.get(f"{key}-arrived", 0) + 1
 
 
-def _images(dataset: Dataset, run: RunRecord, result: Evaluation, key: str) -> None:
+def _images(labels: Labels, run: RunRecord, result: Evaluation, key: str) -> None:
     mistakes = int(result.confusion.sum() - np.trace(result.confusion))
     st.session_state.setdefault(f"{key}-order", "worst" if mistakes else "uncertain")
     order: Order = st.radio(
@@ -75,7 +80,9 @@ def _images(dataset: Dataset, run: RunRecord, result: Evaluation, key: str) -> N
     if order == "cell":
         true, said = _cell_controls(result, key)
         rows, place = of_cell(result.probabilities, result.labels, true, said), f"cell-{true}-{said}"
-        st.markdown(cell_sentence(result.classes, true, said, len(rows)))
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(cell_sentence(result.classes, true, said, len(rows)), width="content")
+            mend_cell(labels, [result.records[row] for row in rows], result.classes[said], f"{key}-{place}-mend")
     elif order == "worst":
         rows, place = worst_mistakes(result.probabilities, result.labels), order
         st.markdown(
@@ -86,12 +93,13 @@ def _images(dataset: Dataset, run: RunRecord, result: Evaluation, key: str) -> N
     else:
         rows, place = least_certain(result.probabilities), order
         st.markdown("The images the model is least sure of come first, right or wrong.")
+    since_training(labels.workspace, run, f"{key}-changed")
     pages = -(-len(rows) // PER_PAGE)
     grid = st.container()
     page = st.pagination(pages, key=f"{key}-{place}-page") if pages > 1 else 1
     with grid, st.grid("auto", min_column_width=120, gap="small"):
         for row in rows[(page - 1) * PER_PAGE : page * PER_PAGE].tolist():
-            _card(dataset, run, measured_image(dataset, result, row), f"{key}-{place}-{row}")
+            _card(labels, run, measured_image(labels.measured, result, row), f"{key}-{place}-{row}")
 
 
 def cell_sentence(classes: Sequence[str], true: int, said: int, images: int) -> str:
@@ -128,7 +136,7 @@ def measured_image(dataset: Dataset, result: Evaluation, row: int) -> MeasuredIm
     )
 
 
-def _card(dataset: Dataset, run: RunRecord, image: MeasuredImage, key: str) -> None:
+def _card(labels: Labels, run: RunRecord, image: MeasuredImage, key: str) -> None:
     really, answer = run.classes[image.truth], run.classes[image.answer]
     sure = probability_text(image.probabilities[image.answer])
     right = image.answer == image.truth
@@ -138,4 +146,5 @@ def _card(dataset: Dataset, run: RunRecord, image: MeasuredImage, key: str) -> N
         said = f"{mark} **{plain(answer)}**, {sure}"
         st.markdown(f":small[{said}]" if right else f":small[{said}]  \n:small[really **{plain(really)}**]")
         if st.button("Look closer", icon=":material/search:", key=key, type="tertiary", help="Why did it say that?"):
-            look_closer(dataset, run, image)
+            look_closer(labels.measured, run, image)
+        mend_label(labels, image.record, answer, f"{key}-mend")
