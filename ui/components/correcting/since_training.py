@@ -102,7 +102,7 @@ def _what_changed(dataset: Dataset, run: RunRecord) -> str:
         told = f"{count(len(changes), 'change')}, the last one: {plain(changes[-1].what)}"
     else:
         told = "; ".join(plain(made.what) for made in changes)
-    return f"**{name}** since this model was trained: {told}."
+    return f"**{name}** has changed since this model was trained: {told}."
 
 
 def _how_it_went(run: RunRecord, again: RunRecord) -> str:
