@@ -9,15 +9,21 @@ without the first one's suspects found fewer of them (tried on surfaces and digi
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from tl_core.audit.features import Features
-from tl_core.audit.heads import Labels, Probabilities, out_of_fold
+from tl_core.audit.features import BACKBONE, Features
+from tl_core.audit.heads import COMPONENTS, FOLDS, REPEATS, STRENGTH, Labels, Probabilities, out_of_fold
 from tl_core.data.dataset import Dataset, ImageRecord
+from tl_core.features.cache import ArraySpec, open_cache
 from tl_core.machine.progress import UNATTENDED, TaskContext
+
+KIND: Final = "court"  # of cache entries
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +56,7 @@ def judge_labels(dataset: Dataset, features: Features, task: TaskContext = UNATT
         StoppedError: a stop was requested.
     """
     labels = np.array([record.label for record in dataset.images], np.int64)
-    groups = [record.pixels_sha256 for record in dataset.images]
-    probabilities = out_of_fold(features, labels, groups, task=task)
+    probabilities = _probabilities(dataset, features, labels, task)
     margin, other = _margins(probabilities, labels)
     accused = np.flatnonzero((margin < 0) | _confidently_other(probabilities, labels))
     order = accused[np.argsort(margin[accused], kind="stable")]
@@ -65,6 +70,25 @@ def judge_labels(dataset: Dataset, features: Features, task: TaskContext = UNATT
         for row in order
     )
     return Verdict(suspects, probabilities, float(np.mean(probabilities.argmax(axis=1) == labels)))
+
+
+def _probabilities(dataset: Dataset, features: Features, labels: Labels, task: TaskContext) -> Probabilities:
+    """Out-of-fold verdicts, kept on the disk for these pixels with these labels; splits have no part in them."""
+    groups = [record.pixels_sha256 for record in dataset.images]
+    named = "\n".join(f"{group} {label}" for group, label in zip(groups, labels, strict=True))
+    key = {
+        "backbone": BACKBONE,
+        "labels": hashlib.sha256(named.encode()).hexdigest(),
+        "heads": [FOLDS, REPEATS, COMPONENTS, STRENGTH],
+    }
+    spec = ArraySpec((len(labels), int(labels.max()) + 1), "float64")
+
+    def fill(arrays: Sequence[npt.NDArray[Any]]) -> None:
+        arrays[0][:] = out_of_fold(features, labels, groups, task=task)
+
+    if found := open_cache(dataset.workspace).get_or_make(KIND, key, [spec], fill):
+        return np.array(found[0])
+    return out_of_fold(features, labels, groups, task=task)
 
 
 def _margins(probabilities: Probabilities, labels: Labels) -> tuple[npt.NDArray[np.float64], Labels]:
