@@ -20,6 +20,10 @@ from tl_core.storage.workspace import Workspace
 if TYPE_CHECKING:
     from tl_core.inference.predict import Answer
 
+_GUESSES: Final = {
+    "unlike": "unlike anything it was taught (nearest to {0.nearest.label}); best guess: ",
+    "unsure": "I don't know; best guess: ",
+}
 SMALLEST: Final = 360  # px, of the longer edge of what is written; a small picture is enlarged
 
 
@@ -30,7 +34,7 @@ def predict(options: argparse.Namespace, workspace: Workspace, output: Output) -
         asked, answers = _ask_file(options, [read_image_file(path) for path in paths])
     else:
         paths = options.images
-        asked, answers = _ask_run(options, workspace)
+        asked, answers = _ask_run(options, workspace, output)
     values: list[dict[str, Any]] = []
     lines: list[str] = []
     for path, answer in zip(paths, answers, strict=True):
@@ -40,23 +44,29 @@ def predict(options: argparse.Namespace, workspace: Workspace, output: Output) -
                 "image": str(path),
                 "error": answer.error,
                 "answer": answer.ranked[0][0] if answer.answered else None,
+                "rejected": not answer.answered,
+                "reason": answer.reason,
+                "novelty": round(answer.novelty, 4),
+                "nearest": answer.nearest and answer.nearest.label,
                 "top": [{"class": name, "probability": round(probability, 6)} for name, probability in top],
                 "seconds": round(answer.seconds, 4),
             }
         )
         named = ", ".join(f"{name} {percent(share)}" for name, share in top)
-        guess = "" if answer.answered else "I don't know; best guess: "
+        guess = "" if answer.reason is None else _GUESSES.get(answer.reason, "").format(answer)
         lines.append(f"{path}: {answer.error or guess + named}")
     code = BAD_INPUT if all(answer.error for answer in answers) else DONE
     return output.result({**asked, "predictions": values}, lines, code)
 
 
-def _ask_run(options: argparse.Namespace, workspace: Workspace) -> tuple[dict[str, Any], list[Answer]]:
+def _ask_run(
+    options: argparse.Namespace, workspace: Workspace, output: Output
+) -> tuple[dict[str, Any], list[Answer]]:
     run = find_run(workspace, options.run)
     if not options.images:
         raise ConfigError("There is no image to ask about: name at least one image file after the run.")
     files = [read_image_file(path) for path in options.images]
-    from tl_core.inference.predict import calibration_of, predict_images
+    from tl_core.inference.predict import calibration_of, open_knowing, predict_images
 
     best = run.best and run.best.epoch
     epoch = None if options.epoch == best else options.epoch
@@ -66,7 +76,9 @@ def _ask_run(options: argparse.Namespace, workspace: Workspace) -> tuple[dict[st
         "epoch": epoch or best,
         "temperature": confidence.temperature,
         "threshold": confidence.threshold,
+        "accepted": confidence.accepted,
     }
+    open_knowing(run.path, epoch, output.task)
     return asked, predict_images(run.path, files, epoch)
 
 

@@ -32,6 +32,7 @@ Labels = npt.NDArray[np.integer[Any]]
 """``(n,)``, the true classes."""
 
 TEMPERATURES: Final = (0.05, 20.0)  # searched; outside, something else is wrong
+ACCEPTED: Final = 0.95
 BINS: Final = 10
 Z_95: Final = 1.959964  # quantile of the normal distribution for a two-sided interval of 95 %
 _SMALLEST: Final = 1e-12  # probability; its logarithm is finite
@@ -45,10 +46,12 @@ class Calibration:
     model_sha256: str  # of the model it was measured for
     temperature: float = 1.0  # above 1 makes probabilities less extreme
     threshold: float = 0.0  # an answer below this probability is *I don't know*; 0 = always answer
+    accepted: float = ACCEPTED  # share of known things that are not to count as unlike all; 1 = nothing is unlike
 
     def __post_init__(self) -> None:
         require_number("Temperature", self.temperature, *TEMPERATURES)
         require_number("Threshold", self.threshold, 0, 1)
+        require_number("Accepted share", self.accepted, 0.5, 1)
 
 
 class CalibrationBin(NamedTuple):

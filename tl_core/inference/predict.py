@@ -11,34 +11,48 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, Literal
 
+import keras
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
 from tl_core.data.imports.archive import LIMITS, ArchiveLimits, zip_source
 from tl_core.data.normalise import resize_image, stored_pixels
-from tl_core.errors import ImageError
+from tl_core.errors import ImageError, ModelUnavailableError
 from tl_core.features.compiled import compile_network
 from tl_core.inference.calibration import Calibration, apply_temperature, load_calibration
+from tl_core.inference.novelty import Features, Novelty, joined
 from tl_core.inference.pool import ModelPool
 from tl_core.machine.device import find_device
 from tl_core.machine.progress import UNATTENDED, TaskContext
+from tl_core.models.classifier import as_list, split_classifier
 from tl_core.models.load import load_stored
 from tl_core.models.probabilities import Probabilities, as_class_probabilities
+from tl_core.models.taps import tapped_classifier, tapped_layer
 from tl_core.runs import RunRecord, load_run
 from tl_core.runs.epoch_checkpoints import find_epoch
 
 Images = npt.NDArray[np.uint8]
 Ranked = tuple[tuple[str, float], ...]
 """Classes and their probabilities (0-1), the most probable first."""
+Reason = Literal["unlike", "unsure", "unusable"]
+"""Unlike anything the model was taught, less likely than the threshold, or a file that is no picture."""
 Prepared = tuple[Images | str, float]
 """A picture's pixels, or one sentence why it cannot be used; and the seconds that took."""
 
 POOL_SIZE: Final = 4  # predictors held in memory; each holds one model in memory
 NAMED: Final = 3  # classes named of each file of an archive
 _CHUNK: Final = 64  # photographs decoded at a time
+
+
+@dataclass(frozen=True, slots=True)
+class Nearest:
+    """The training image that a picture is least unlike."""
+
+    label: str  # its class
+    file: str  # in the folder of the dataset
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +64,27 @@ class Answer:
     error: str | None = None  # one sentence, if the picture cannot be used
     threshold: float = 0.0  # below this probability the prediction is *I don't know*; 0 = never reject
     name: str = ""  # of the file, with its folders, where there is one
+    novelty: float = 0.0  # distance from what the model was taught; 1 = as far as something known may be
+    nearest: Nearest | None = None  # the training image from which that was measured
+
+    @property
+    def unlike(self) -> bool:
+        """Whether the picture is unlike anything the model was taught."""
+        return self.novelty > 1
 
     @property
     def answered(self) -> bool:
-        """Whether the probability reaches the threshold; below it a prediction is only a best guess."""
-        return bool(self.ranked) and self.ranked[0][1] >= self.threshold
+        """Whether it is a picture of something known, and likelier than the threshold; else it is only a guess."""
+        return self.reason is None
+
+    @property
+    def reason(self) -> Reason | None:
+        """Why the likeliest class is no answer; None where it is."""
+        if not self.ranked:
+            return "unusable"
+        if self.unlike:
+            return "unlike"
+        return "unsure" if self.ranked[0][1] < self.threshold else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +93,19 @@ class Predictor:
 
     classes: tuple[str, ...]
     image_size: int
-    network: Callable[[Images], list[npt.NDArray[Any]]]  # outputs, each ``(n, ...)``
+    network: Callable[[Images], list[npt.NDArray[Any]]]  # outputs, each ``(n, ...)``: of the tapped classifier
+    known: Novelty | None = None  # what it was taught, if that was learned
 
     def predict(self, images: Images) -> Probabilities:
         """Probabilities ``(n, classes)`` for ``(n, image_size, image_size, 3)`` uint8 RGB images."""
+        return self.look(images)[0]
+
+    def look(self, images: Images) -> tuple[Probabilities, Features | None]:
+        """As `predict`, with what it sees of the images, for `Novelty`; None where the model does not give that."""
         if not len(images):
-            return np.empty((0, len(self.classes)), np.float32)
-        return as_class_probabilities(self.network(images)[0])
+            return np.empty((0, len(self.classes)), np.float32), None
+        probabilities, *seen = self.network(images)
+        return as_class_probabilities(probabilities), joined(seen) if seen else None
 
 
 Answerer = Callable[[], tuple[Predictor, Calibration]]
@@ -141,7 +177,22 @@ def calibration_of(run: RunRecord, epoch: int | None = None) -> Calibration:
 
 def answerer_of_run(run_path: Path, epoch: int | None = None) -> Answerer:
     """Opens the model of a run, of one of its saved epochs or the best one (None)."""
-    return lambda: (open_predictor(run_path, epoch), calibration_of(load_run(run_path), epoch))
+
+    def opened() -> tuple[Predictor, Calibration]:
+        return open_knowing(run_path, epoch), calibration_of(load_run(run_path), epoch)
+
+    return opened
+
+
+def open_knowing(run_path: Path, epoch: int | None = None, task: TaskContext = UNATTENDED) -> Predictor:
+    """As `open_predictor`, with what the model was taught, which is learned now where that was not done yet.
+
+    Args:
+        task: gets the images looked at and in all; checked for a stop.
+    """
+    from tl_core.inference.novelty_learning import novelty_of  # which asks a predictor
+
+    return replace(open_predictor(run_path, epoch), known=novelty_of(run_path, epoch, task))
 
 
 def _in_chunks(answerer: Answerer, reads: Sequence[Callable[[], bytes]]) -> Iterator[list[Answer]]:
@@ -157,14 +208,34 @@ def answers_to(predictor: Predictor, calibration: Calibration, prepared: Sequenc
     """Classify pictures that `prepare_image` has read, in one pass through the network; one answer for each."""
     images = [image for image, _ in prepared if not isinstance(image, str)]
     began = time.perf_counter()
-    probabilities = predictor.predict(np.stack(images)) if images else np.empty((0, 1), np.float32)
+    probabilities, seen = predictor.look(np.stack(images) if images else np.empty((0, 1, 1, 3), np.uint8))
     rows = iter(apply_temperature(probabilities, calibration.temperature))
+    found = iter(_novelties(predictor, seen, calibration.accepted, len(images)))
     share = (time.perf_counter() - began) / max(1, len(images))
+    answers = []
+    for image, seconds in prepared:
+        if isinstance(image, str):
+            answers.append(Answer((), seconds, image))
+            continue
+        novelty, nearest = next(found)
+        names = ranked(predictor.classes, next(rows))
+        answers.append(
+            Answer(names, seconds + share, threshold=calibration.threshold, novelty=novelty, nearest=nearest)
+        )
+    return answers
+
+
+def _novelties(
+    predictor: Predictor, seen: Features | None, accepted: float, count: int
+) -> list[tuple[float, Nearest | None]]:
+    known = predictor.known
+    if known is None or seen is None:
+        return [(0.0, None)] * count
+    distances, places = known.measure(seen)
+    limit = known.limit(accepted)
     return [
-        Answer((), seconds, image)
-        if isinstance(image, str)
-        else Answer(ranked(predictor.classes, next(rows)), seconds + share, threshold=calibration.threshold)
-        for image, seconds in prepared
+        (float(distance / limit), Nearest(predictor.classes[known.labels[place]], str(known.images[place])))
+        for distance, place in zip(distances, places, strict=True)
     ]
 
 
@@ -188,11 +259,22 @@ def _load(run: RunRecord, epoch: int | None) -> Predictor:
     model = load_stored(run, epoch)
     size = int(model.input_shape[1])
 
+    seeing = _with_what_it_sees(model, run.config.backbone)
+
     def forward(images: tf.Tensor) -> list[tf.Tensor]:
-        return [model(tf.cast(images, tf.float32), training=False)]
+        return as_list(seeing(tf.cast(images, tf.float32), training=False))
 
     network = compile_network(forward, size, find_device("float32"), batch_size=None)
     return Predictor(run.classes, size, network)
+
+
+def _with_what_it_sees(model: keras.Model, backbone: str) -> keras.Model:
+    """The model with its features as further outputs; itself where it has no backbone to look at."""
+    try:
+        classifier = split_classifier(model)
+    except ModelUnavailableError:
+        return model
+    return tapped_classifier(classifier, tapped_layer(backbone, classifier.base))
 
 
 open_predictor: Final = ModelPool(POOL_SIZE, _load).open

@@ -11,7 +11,7 @@ import streamlit as st
 from tl_core.figures.palette import ANSWER
 from tl_core.figures.probabilities import probability_text
 from ui.components.pictures import Picture
-from ui.components.prediction.card import REJECTED
+from ui.components.prediction.card import refusal
 from ui.components.prediction.picture_view import as_address
 from ui.components.thumbnail import small_copy
 
@@ -57,7 +57,7 @@ def answer_grid(tiles: Sequence[tuple[Picture, Answer]], key: str) -> int:
 
 def _tile(picture: Picture, answer: Answer) -> dict[str, Any]:
     name, probability = answer.ranked[0]
-    said = name if answer.answered else REJECTED
+    said = name if answer.answered else refusal(answer)
     return {
         "id": picture.id,
         "picture": as_address(_small(picture.id, picture.data)),

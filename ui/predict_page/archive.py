@@ -15,7 +15,7 @@ from tl_core.storage.format import count, percent, size
 from ui.components.downloads import download, to_csv
 from ui.components.markdown import plain
 from ui.components.prediction.answers import Asked
-from ui.components.prediction.card import REJECTED
+from ui.components.prediction.card import refusal
 from ui.components.task_progress import task_progress
 from ui.predict_page.table import format_answers
 from ui.shell.access.endpoints import archive_limits
@@ -127,7 +127,7 @@ def _table(answers: Sequence[Answer], key: str) -> None:
     rows = [
         {
             "file": answer.name,
-            "answer": answer.ranked[0][0] if answer.answered else REJECTED,
+            "answer": answer.ranked[0][0] if answer.answered else refusal(answer),
             "probability": answer.ranked[0][1] * 100,
             "next": ", ".join(f"{name} {percent(share)}" for name, share in answer.ranked[1:NAMED]),
         }
@@ -155,5 +155,5 @@ def archive_csv(answers: Sequence[Answer]) -> bytes:
 
 def _line(answer: Answer) -> list[Any]:
     ranked: list[str] = [text for name, probability in answer.ranked for text in (name, f"{probability:.6f}")]
-    said = answer.ranked[0][0] if answer.answered else REJECTED if answer.ranked else ""
+    said = (answer.ranked[0][0] if answer.answered else refusal(answer)) if answer.ranked else ""
     return [answer.name, said, *ranked, *[""] * (2 * NAMED - len(ranked)), answer.error or ""]

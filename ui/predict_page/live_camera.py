@@ -18,7 +18,7 @@ from tl_core.figures.palette import ANSWER
 from tl_core.figures.probabilities import describe_probabilities, probability_text
 from tl_core.runs import RunRecord
 from tl_core.storage.format import percent
-from ui.components.prediction.card import REJECTED, sureness
+from ui.components.prediction.card import how_unlike, refusal, sureness
 from ui.shell.errors import error_boundary
 
 if TYPE_CHECKING:
@@ -120,8 +120,10 @@ def _in_words(prediction: Answer) -> dict[str, Any]:
     guess = (
         f"Best guess: {name}, {probability_text(probability)}; it answers from {percent(prediction.threshold, 0)} on."
     )
+    if prediction.unlike and prediction.nearest is not None:
+        guess = f"Nearest is {prediction.nearest.label}, {how_unlike(prediction)}."
     return {
-        "headline": f"{sureness(probability)} {name}" if prediction.answered else REJECTED,
+        "headline": f"{sureness(probability)} {name}" if prediction.answered else refusal(prediction),
         "detail": "" if prediction.answered else guess,
         "answered": prediction.answered,
         "bars": [{"name": name, "share": round(share, 4), "text": probability_text(share)} for name, share in ranked],

@@ -20,7 +20,7 @@ from ui.components.downloads import download, to_csv
 from ui.components.markdown import plain
 from ui.components.pictures import Picture
 from ui.components.prediction.answers import Asked
-from ui.components.prediction.card import REJECTED, prediction_card
+from ui.components.prediction.card import REJECTED, UNLIKE, prediction_card, refusal
 from ui.predict_page.answer_grid import answer_grid
 from ui.predict_page.pick_model import format_agreement
 
@@ -152,10 +152,12 @@ def format_answers(answers: Sequence[Answer], noun: str = "picture", unusable: s
     named = Counter(answer.ranked[0][0] for answer in answers if answer.answered)
     common = named.most_common(MOST_NAMED)
     unread = sum(not answer.ranked for answer in answers)
+    unlike = sum(answer.unlike for answer in answers)
     parts = [(amount, f"× **{plain(name)}**") for name, amount in common]
     parts += [
         (named.total() - sum(amount for _, amount in common), "× other classes"),
-        (len(answers) - named.total() - unread, f"× “{REJECTED}”"),
+        (len(answers) - named.total() - unread - unlike, f"× “{REJECTED}”"),
+        (unlike, f"× “{UNLIKE}”"),
         (unread, unusable),
     ]
     told = ", ".join(f"{amount:,} {words}" for amount, words in parts if amount)
@@ -169,7 +171,7 @@ def _percent(answer: Answer) -> float | None:
 def _in_a_cell(answer: Answer) -> str:
     if not answer.ranked:
         return "no answer"
-    return answer.ranked[0][0] if answer.answered else f"{REJECTED} ({answer.ranked[0][0]}?)"
+    return answer.ranked[0][0] if answer.answered else f"{refusal(answer)} ({answer.ranked[0][0]}?)"
 
 
 def _line(picture: Picture, answer: Answer, classes: Sequence[str]) -> list[Any]:
@@ -189,4 +191,4 @@ def _said(answer: Answer) -> list[str]:
     if not answer.ranked:
         return ["", "", ""]
     name, probability = answer.ranked[0]
-    return [name if answer.answered else REJECTED, name, f"{probability:.6f}"]
+    return [name if answer.answered else refusal(answer), name, f"{probability:.6f}"]

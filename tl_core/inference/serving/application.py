@@ -107,13 +107,23 @@ def build_application(model: ServedModel, token: str | None, figures: ServingFig
 def as_json(answer: Answer) -> dict[str, Any]:
     """One prediction; a picture that cannot be used has an ``error`` and no class."""
     if answer.error:
-        return {"class": None, "probability": None, "probabilities": {}, "rejected": True, "error": answer.error}
+        nothing: dict[str, Any] = {
+            "class": None,
+            "probability": None,
+            "probabilities": {},
+            "novelty": None,
+            "nearest": None,
+        }
+        return {**nothing, "rejected": True, "reason": answer.reason, "error": answer.error}
     name, probability = answer.ranked[0]
     return {
         "class": name,
         "probability": round(probability, 6),
         "probabilities": {name: round(share, 6) for name, share in answer.ranked},
         "rejected": not answer.answered,
+        "reason": answer.reason,
+        "novelty": round(answer.novelty, 4),
+        "nearest": answer.nearest and answer.nearest.label,
     }
 
 

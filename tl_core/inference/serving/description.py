@@ -19,16 +19,27 @@ _ERROR: Final[dict[str, Any]] = {
 }
 _PREDICTION: Final[dict[str, Any]] = {
     "type": "object",
-    "required": ["class", "probability", "probabilities", "rejected"],
+    "required": ["class", "probability", "probabilities", "rejected", "reason", "novelty", "nearest"],
     "properties": {
         "class": {"type": ["string", "null"], "description": "The likeliest class; of a rejected one a best guess."},
         "probability": {"type": ["number", "null"], "minimum": 0, "maximum": 1},
         "probabilities": {"type": "object", "additionalProperties": {"type": "number"}},
         "rejected": {
             "type": "boolean",
-            "description": "I don't know: the probability is below the threshold that was chosen for the model, or "
-            "the image cannot be used.",
+            "description": "Whether the class is no answer, but a best guess or none; see reason.",
         },
+        "reason": {
+            "type": ["string", "null"],
+            "enum": ["unlike", "unsure", "unusable", None],
+            "description": "Why it is rejected: unlike anything the model was taught; less likely than the threshold "
+            "that was chosen for it; or the image cannot be used.",
+        },
+        "novelty": {
+            "type": ["number", "null"],
+            "minimum": 0,
+            "description": "How far it is from what the model was taught; above 1 it is rejected.",
+        },
+        "nearest": {"type": ["string", "null"], "description": "The class of the training image it is least unlike."},
         "error": {"type": "string", "description": "Why this image cannot be used; the others are answered."},
     },
 }

@@ -11,7 +11,7 @@ import numpy as np
 import uvicorn
 
 from tl_core.inference.calibration import Calibration
-from tl_core.inference.predict import Predictor, calibration_of, open_predictor
+from tl_core.inference.predict import Predictor, calibration_of, open_knowing
 from tl_core.inference.serving.application import ServedModel, build_application
 from tl_core.inference.serving.figures import ServingFigures
 from tl_core.runs import RunRecord
@@ -29,7 +29,7 @@ def open_run(run: RunRecord, epoch: int | None = None) -> ServedModel:
     Raises:
         ModelUnavailableError: the run has no model yet, the epoch is not saved, or a file is damaged.
     """
-    predictor = open_predictor(run.path, epoch)
+    predictor = open_knowing(run.path, epoch)
     calibration = calibration_of(run, epoch)
     test = read_metrics(run).get("test", {}).get("accuracy") if epoch is None else None
     facts = {
@@ -51,6 +51,7 @@ def _warm(predictor: Predictor, calibration: Calibration, facts: dict[str, Any])
         "classes": list(predictor.classes),
         "image_size": size,
         "threshold": calibration.threshold,
+        "accepted": calibration.accepted if predictor.known else None,
         "temperature": calibration.temperature,
     }
     return ServedModel(predictor, calibration, facts | of_model)

@@ -15,6 +15,7 @@ from tl_core.machine.pool import Pool
 from tl_core.runs import RunRecord
 from tl_core.runs.epoch_checkpoints import epoch_file
 from ui.components.pictures import MAX_PICTURES, Picture
+from ui.components.task_progress import waiting_bar
 
 if TYPE_CHECKING:
     from tl_core.inference.predict import Answer
@@ -64,10 +65,12 @@ def answers_to(pictures: Sequence[Picture], asked: Asked, epoch: int | None = No
 
 def _ask(asked: Asked, images: list[bytes], epoch: int | None) -> list[Answer]:
     from tl_core.imported_models.model_server import answerer_of
-    from tl_core.inference.predict import predict_images, predict_with  # imports TensorFlow, so only on demand
+    from tl_core.inference.predict import open_knowing, predict_images, predict_with  # imports TensorFlow
 
     if isinstance(asked, ImportedModel):
         return predict_with(answerer_of(asked), images)
+    with waiting_bar() as task:  # the first time it looks at what it was taught
+        open_knowing(asked.path, epoch, task)
     return predict_images(asked.path, images, epoch)
 
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 SURENESS: Final = ((0.9, "Almost certainly"), (0.7, "Probably"), (0.5, "Perhaps"), (0.0, "Not sure, perhaps"))
 REJECTED: Final = "I don't know"
+UNLIKE: Final = "Unlike anything it was taught"
 OFFERED: Final = 10  # classes, likeliest first
 HEATMAPS: Final = 48  # heatmaps in a browser tab's share of the memory
 
@@ -78,8 +79,13 @@ def format_answer(answer: Answer) -> str:
     """The likeliest class and its probability, or *I don't know*, as Markdown."""
     name, probability = answer.ranked[0]
     if not answer.answered:
-        return REJECTED
+        return refusal(answer)
     return f"{sureness(probability)} **{plain(name)}**"
+
+
+def refusal(answer: Answer) -> str:
+    """What stands in place of a class, where the picture could be used and the model does not answer."""
+    return UNLIKE if answer.unlike else REJECTED
 
 
 def sureness(probability: float) -> str:
@@ -110,12 +116,25 @@ def _pixels(data: bytes) -> tuple[str, ...]:
 
 
 def best_guess(answer: Answer) -> str:
-    """The best guess of an answer below the threshold, and the threshold, as Markdown."""
+    """The best guess where the model does not answer, and why it does not, as Markdown."""
     name, probability = answer.ranked[0]
+    if answer.unlike and answer.nearest is not None:
+        return (
+            f"The nearest that it was taught is **{plain(answer.nearest.label)}**, {how_unlike(answer)}. "
+            f"Its best guess would be **{plain(name)}**."
+        )
     return (
         f"Its best guess is **{plain(name)}**, {probability_text(probability)}; it answers only "
         f"above {percent(answer.threshold, 0)}."
     )
+
+
+def how_unlike(answer: Answer) -> str:
+    """Such as ``1.8 times as far away as known things may be``."""
+    if answer.novelty < 1.05:
+        return "a little farther away than known things may be"
+    times = f"{answer.novelty:.1f}" if answer.novelty < 10 else "more than 10"
+    return f"{times} times as far away as known things may be"
 
 
 def _verdict(truth: str | None, answer: Answer) -> None:

@@ -1,0 +1,134 @@
+"""Pictures unlike anything a model was taught: far from every training image in what the model sees of them.
+
+The distance to the nearest training image (Sun et al., *Out-of-Distribution Detection with Deep Nearest Neighbors*,
+ICML 2022, arXiv 2204.06507) between features of length 1, of two depths (see `tl_core.models.taps`). The limit comes
+from validation images, which the head did not learn from: so many of them are to be nearer (conformal prediction's
+quantile). Training images are kept as principal components, and what these leave out counts as distance, so that all
+of it is small enough to go along with an exported model, whose program does the same in a few lines of NumPy.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from tl_core.runs.record import RunFolder
+from tl_core.storage.files import replacing
+
+logger = logging.getLogger(__name__)
+
+Features = npt.NDArray[np.float32]
+"""``(n, values)``, each row of length 1; see `joined`."""
+Numbers = npt.NDArray[Any]
+
+MOST_ROWS: Final = 1000  # training images that are kept
+MOST_HELD_OUT: Final = 1000  # validation images that are asked
+COMPONENTS: Final = 64
+FEW: Final = 1.5  # times the largest distance, where there are too few validation images for a quantile
+_SMALLEST: Final = 1e-12
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Novelty:
+    """What one model was taught, to tell what is unlike it."""
+
+    model_sha256: Numbers  # of the model, as text
+    mean: Numbers  # (values,)
+    components: Numbers  # (components, values), of length 1
+    rows: Numbers  # (kept, components), float16: training images
+    labels: Numbers  # (kept,), the place of each one's class
+    images: Numbers  # (kept,), their files in the dataset, as text
+    held_out: Numbers  # (validation images,), their distances in rising order
+
+    def measure(self, features: Features) -> tuple[Numbers, Numbers]:
+        """Distance to the nearest training image that is kept, and that image's place; each ``(n,)``."""
+        centred = features - self.mean
+        inside = centred @ self.components.T
+        outside = np.maximum((centred**2).sum(axis=1) - (inside**2).sum(axis=1), 0)
+        kept = self.rows.astype(np.float32)
+        squares = (inside**2).sum(axis=1)[:, None] + (kept**2).sum(axis=1) - 2 * inside @ kept.T
+        nearest = squares.argmin(axis=1)
+        least = np.maximum(squares[np.arange(len(nearest)), nearest], 0)
+        return np.sqrt(least + outside), nearest
+
+    def limit(self, accepted: float) -> float:
+        """The distance beyond which a picture is unlike everything.
+
+        Args:
+            accepted: share of pictures of known things that are to be within it, 0-1; 1 = all there are.
+        """
+        if accepted >= 1:
+            return math.inf
+        images = len(self.held_out)
+        place = math.ceil((images + 1) * accepted)
+        return max(_SMALLEST, float(self.held_out[place - 1] if place <= images else FEW * self.held_out[-1]))
+
+    def enough_for(self, accepted: float) -> bool:
+        """Whether there are validation images enough for that share: 19 for 95 %, 99 for 99 %."""
+        return math.ceil((len(self.held_out) + 1) * accepted) <= len(self.held_out)
+
+
+def joined(parts: Sequence[Numbers]) -> Features:
+    """Features of several depths, ``(n, values)`` each, as one of length 1 in which each counts the same."""
+    units = [part / np.maximum(np.linalg.norm(part, axis=1, keepdims=True), _SMALLEST) for part in parts]
+    return np.asarray(np.concatenate(units, axis=1) / math.sqrt(len(units)), np.float32)
+
+
+def fit_novelty(
+    taught: Features, labels: Numbers, images: Sequence[str], held_out: Features, model_sha256: str
+) -> Novelty:
+    """Learn what is known.
+
+    Args:
+        taught: of training images, at least one.
+        labels: ``(n,)``, their classes.
+        images: their files.
+        held_out: of validation images, at least one.
+        model_sha256: of the model that saw them.
+    """
+    mean = taught.mean(axis=0)
+    _, _, directions = np.linalg.svd(taught - mean, full_matrices=False)
+    components = directions[:COMPONENTS]
+    rows = ((taught - mean) @ components.T).astype(np.float16)
+    known = Novelty(
+        np.array(model_sha256), mean, components, rows, np.asarray(labels), np.array(list(images)), np.empty(0)
+    )
+    distances, _ = known.measure(held_out)
+    values = {field.name: getattr(known, field.name) for field in fields(known)}
+    return Novelty(**{**values, "held_out": np.sort(distances)})
+
+
+def save_novelty(folder: RunFolder, novelty: Novelty) -> None:
+    """Write it beside the model of a run.
+
+    Raises:
+        WorkspaceError: the workspace cannot be written.
+    """
+    with replacing(folder.novelty_file) as temporary, temporary.open("wb") as file:
+        np.savez(file, **{field.name: getattr(novelty, field.name) for field in fields(novelty)})
+
+
+def load_novelty(folder: RunFolder, model_sha256: str | None) -> Novelty | None:
+    """What was learned of this very model; None where nothing was, or the file is damaged."""
+    novelty = read_novelty(folder.novelty_file)
+    return novelty if novelty is not None and str(novelty.model_sha256) == model_sha256 else None
+
+
+def read_novelty(path: Path) -> Novelty | None:
+    """The content of a file; None where there is none, or it is damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return Novelty(**{field.name: file[field.name] for field in fields(Novelty)})
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        logger.warning("What a model was taught cannot be read and is learned again: %s", error)
+        return None

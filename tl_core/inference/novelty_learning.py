@@ -1,0 +1,103 @@
+"""Learning what a run's model was taught: its training and validation images are looked at once, and kept small."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from tl_core.data.dataset import ImageRecord
+from tl_core.data.normalise import read_image, resize_image
+from tl_core.errors import DatasetNotFoundError
+from tl_core.inference.novelty import (
+    MOST_HELD_OUT,
+    MOST_ROWS,
+    Features,
+    Novelty,
+    fit_novelty,
+    load_novelty,
+    save_novelty,
+)
+from tl_core.inference.predict import Predictor, open_predictor
+from tl_core.machine.pool import KeyedLocks, Pool
+from tl_core.machine.progress import UNATTENDED, TaskContext
+from tl_core.runs import RunRecord, dataset_of, load_run
+from tl_core.storage.ownership import is_mine
+
+_BATCH: Final = 32
+_locks: Final = KeyedLocks()
+_held: Final[Pool[Novelty]] = Pool(4)  # of runs of other people, in whose folders nothing is written
+
+
+def novelty_of(run_path: Path, epoch: int | None = None, task: TaskContext = UNATTENDED) -> Novelty | None:
+    """What the best model of a run was taught, learned now where that was not done yet.
+
+    Args:
+        epoch: a saved epoch other than the best one sees otherwise, and gets None.
+        task: gets images done and images in all; checked for a stop between batches.
+
+    Returns:
+        None also where the run has not ended, its dataset is gone, or has no validation images.
+
+    Raises:
+        ModelUnavailableError: the run has no usable model.
+        StoppedError: a stop was requested.
+    """
+    run = load_run(run_path)
+    if epoch not in (None, run.best and run.best.epoch) or run.active or not run.model_sha256:
+        return None
+    with _locks.hold(run_path):
+        known = load_novelty(run.folder, run.model_sha256) or _held.find((run_path, run.model_sha256))
+        if known is None and (known := _learn(run, task)) is not None:
+            if is_mine(run.workspace, run.path):
+                save_novelty(run.folder, known)
+            else:
+                _held.put((run_path, run.model_sha256), known)
+        return known
+
+
+def _learn(run: RunRecord, task: TaskContext) -> Novelty | None:
+    try:
+        dataset = dataset_of(run)
+    except DatasetNotFoundError:
+        return None
+    taught = _evenly(dataset.of_split("train"), MOST_ROWS)
+    held_out = _evenly(dataset.of_split("validation"), MOST_HELD_OUT)
+    if not taught or not held_out:
+        return None
+    predictor = open_predictor(run.path)
+    found = _look(predictor, [dataset.path_of(record) for record in (*taught, *held_out)], task)
+    if found is None:
+        return None
+    order = {name: place for place, name in enumerate(run.classes)}
+    return fit_novelty(
+        found[: len(taught)],
+        np.array([order.get(dataset.classes[record.label], 0) for record in taught]),
+        [record.file for record in taught],
+        found[len(taught) :],
+        run.model_sha256 or "",
+    )
+
+
+def _evenly(records: Sequence[ImageRecord], count: int) -> list[ImageRecord]:
+    """At most ``count``, of every class in its share."""
+    ordered = sorted(records, key=lambda record: record.label)
+    places = np.linspace(0, len(ordered) - 1, min(count, len(ordered))).astype(int)
+    return [ordered[place] for place in places]
+
+
+def _look(predictor: Predictor, paths: list[Path], task: TaskContext) -> Features | None:
+    pieces = []
+    for start in range(0, len(paths), _BATCH):
+        task.stop_if_asked("Learning what is known was stopped.")
+        task.report(start, len(paths))
+        chosen = paths[start : start + _BATCH]
+        images = [resize_image(read_image(path), predictor.image_size) for path in chosen]
+        _, features = predictor.look(np.stack(images))
+        if features is None:
+            return None
+        pieces.append(features)
+    task.report(len(paths), len(paths))
+    return np.concatenate(pieces)

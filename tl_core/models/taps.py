@@ -1,0 +1,71 @@
+"""What a classifier sees of an image besides its answer: averages of two of its feature maps.
+
+The last map says *what* is in a picture, the last one before the network halves its maps for the last time says *how
+it looks where*: in a quarter of the picture each. Together they tell a picture of something else, see
+`tl_core.inference.novelty`, and `benchmarks/novelty.py` for what was tried.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import keras
+
+from tl_core.backbones.outline import load_outline
+from tl_core.models.classifier import Classifier, as_list, beside, flipped
+
+GRID: Final = 2  # cells of the earlier map, down and across
+
+
+def tapped_layer(backbone: str, base: keras.Model) -> str | None:
+    """The layer that gives the earlier map: the end of the last block with a larger map than the last one.
+
+    Args:
+        backbone: its name in the registry.
+        base: the backbone.
+
+    Returns:
+        The layer's name; None where no block has a larger map.
+    """
+    ends = [base.layers[block.end - 1] for block in load_outline(backbone).blocks]
+    ends = [layer for layer in ends if not isinstance(layer.output, (list, tuple)) and len(layer.output.shape) == 4]
+    larger = [layer.name for layer in ends if layer.output.shape[1] > base.output.shape[1]]
+    return larger[-1] if larger else None
+
+
+def tapped_classifier(classifier: Classifier, layer: str | None) -> keras.Model:
+    """The classifier with more outputs, which shares its weights and runs its backbone once.
+
+    Args:
+        classifier: its parts.
+        layer: from `tapped_layer`.
+
+    Returns:
+        A model from raw RGB images to a list: the probabilities, the last map's averages ``(n, channels)``, and the
+        earlier map's averages ``(n, 4 * channels)`` if there is one; float32.
+    """
+    size = classifier.image_size
+    image = keras.Input((size, size, 3), dtype="float32", name="image")
+    scaled = classifier.preprocess(image)
+    *maps, looked_at = as_list(looking(classifier.features, layer)(scaled, training=False))
+    found: Any = maps if len(maps) > 1 else maps[0]
+    if classifier.mirrored:
+        found = beside(found, classifier.features(flipped(scaled), training=False))
+    taps = [keras.layers.GlobalAveragePooling2D(dtype="float32", name="seen")(maps[0])]
+    if layer is not None:
+        taps.append(quarters(looked_at))
+    return keras.Model(image, [classifier.head(found), *taps], name="tapped_classifier")
+
+
+def looking(features: keras.Model, layer: str | None) -> keras.Model:
+    """The backbone with the earlier map as a further, last output; without one its last map once more."""
+    earlier = features.outputs[0] if layer is None else features.get_layer(layer).output
+    return keras.Model(features.input, [*features.outputs, keras.layers.Identity(name="looked_at")(earlier)])
+
+
+def quarters(found: Any) -> Any:
+    """A map ``(n, h, w, channels)`` averaged over its four quarters, which share the middle row of an odd height."""
+    cells = [-(-length // GRID) for length in found.shape[1:3]]
+    steps = [max(1, length // GRID) for length in found.shape[1:3]]
+    pooled = keras.layers.AveragePooling2D(cells, steps, dtype="float32", name="quarters")(found)
+    return keras.layers.Flatten(name="seen_where")(pooled)
