@@ -34,13 +34,14 @@ VERBS: Final[tuple[Verb, ...]] = (
     Verb("backbones", "List the backbones.", listing.list_backbones),
     Verb(
         "import",
-        "Import images: one folder per class, or a zip of such folders.",
+        "Import images: one folder per class, or a zip or tar of such folders.",
         import_data.import_dataset,
-        argument("source", help="a folder or zip of class folders, or the name of a sample set"),
+        argument("source", help="a folder, zip or tar of class folders, or the name of a sample set"),
         argument("--name", help="name of the dataset; by default that of the source"),
         argument("--validation", type=float, default=SplitConfig().validation, help="fraction for validation"),
         argument("--test", type=float, default=SplitConfig().test, help="fraction for the test"),
         argument("--seed", type=int, default=SplitConfig().seed, help="of the split"),
+        argument("--dry-run", action="store_true", help="show what would be imported, and import nothing"),
     ),
     Verb(
         "edit",

@@ -5,11 +5,15 @@ from __future__ import annotations
 import argparse
 import contextlib
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tl_core.command_line.import_data import find_or_import
 from tl_core.command_line.verb import Output, table, writing
+from tl_core.data import Dataset
+from tl_core.data.imports.archive import OWN_LIMITS
+from tl_core.data.imports.importing import import_to_measure
 from tl_core.inference.calibration import load_calibration
 from tl_core.runs import dataset_of, find_run
 from tl_core.storage.format import percent
@@ -32,7 +36,8 @@ def evaluate(options: argparse.Namespace, workspace: Workspace, output: Output) 
             path, split = workspace.datasets / (options.data or run.dataset_id), "test"
         else:
             folder = Path(temporary.enter_context(tempfile.TemporaryDirectory()))
-            path, split = find_or_import(Workspace(folder).ensure(), options.data, output).path, "all"
+            found = _images_of(Workspace(folder).ensure(), options.data, run.classes, output)
+            path, split = found.path, "all"
         measured = evaluate_run(run.path, path, options.split or split, output.task)
         measures = take_measures(measured, load_calibration(run.folder, run.model_sha256))
         values, lines = {"run_id": run.id, **as_values(measures)}, _format_measures(measures)
@@ -43,6 +48,19 @@ def evaluate(options: argparse.Namespace, workspace: Workspace, output: Output) 
             values["report"] = str(report)
             lines.append(str(report))
     return output.result(values, lines)
+
+
+def _images_of(workspace: Workspace, source: str, classes: Sequence[str], output: Output) -> Dataset:
+    """The images of a folder or an archive that are of the model's classes; says what is not measured."""
+    path = Path(source).expanduser()
+    if not path.exists():
+        return find_or_import(workspace, source, output)
+    dataset = import_to_measure(workspace, path, classes, OWN_LIMITS, output.task)
+    for skipped in dataset.skipped:
+        output.say(f"Not measured: {skipped.name}: {skipped.reason}")
+    if without := [name for name, of in dataset.counts().items() if not any(of.values())]:
+        output.say(f"Nothing can be said about {', '.join(without)}: there are no images of it.")
+    return dataset
 
 
 def _format_measures(measures: Measures) -> list[str]:

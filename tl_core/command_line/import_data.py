@@ -1,14 +1,17 @@
-"""``import``: a folder or a zip of class folders becomes a dataset."""
+"""``import``: a folder or an archive of class folders becomes a dataset, or is shown as what it would become."""
 
 from __future__ import annotations
 
 import argparse
-import zipfile
+import contextlib
 from pathlib import Path
 
 from tl_core.command_line.verb import Output
 from tl_core.data import SPLITS, Dataset, SplitConfig, import_folder, import_zip, load_dataset
-from tl_core.data.imports.archive import OWN_LIMITS
+from tl_core.data.imports.archive import OWN_LIMITS, archive_source, folder_with_zips
+from tl_core.data.imports.layouts import understand_layout
+from tl_core.data.imports.preview import preview
+from tl_core.data.imports.sources import archive_title
 from tl_core.data.samples import SAMPLES, import_sample
 from tl_core.errors import DataError, DatasetNotFoundError
 from tl_core.storage.workspace import Workspace, is_id
@@ -23,32 +26,46 @@ def find_or_import(workspace: Workspace, source: str, output: Output) -> Dataset
     """
     if is_id(source) and (workspace.datasets / source).is_dir():
         return load_dataset(workspace.datasets / source)
-    return import_any(workspace, source, Path(source).stem or "images", SplitConfig(), output)
+    return import_any(workspace, source, archive_title(source) or "images", SplitConfig(), output)
 
 
 def import_any(workspace: Workspace, source: str, name: str, split: SplitConfig, output: Output) -> Dataset:
-    """Import a folder, a zip file, or a sample set."""
+    """Import a folder, a zip or tar archive, or a sample set."""
     path = Path(source).expanduser()
     if path.is_dir():
         return import_folder(workspace, path, name, split, output.task)
     if path.is_file():
-        if not zipfile.is_zipfile(path):
-            raise DataError(
-                f"“{source}” is neither a folder nor a zip file: give a folder with one folder per class."
-            )
         return import_zip(workspace, path, name, split, output.task, OWN_LIMITS)
     if source in SAMPLES:
         return import_sample(workspace, source, output.task)
     raise DatasetNotFoundError(
-        f"There is no dataset, folder, zip file or sample set named “{source}”. "
-        f"Sample sets are: {', '.join(SAMPLES)}."
+        f"There is no dataset, folder, archive or sample set named “{source}”. Sample sets are: {', '.join(SAMPLES)}."
     )
+
+
+def show_import(source: str, workspace: Workspace, output: Output) -> int:
+    """Print what an import would make of a folder or an archive; nothing is kept."""
+    path = Path(source).expanduser()
+    if source in SAMPLES and not path.exists():
+        raise DataError(f"“{source}” is a sample set, of which all is known: import it without --dry-run.")
+    if not path.exists():
+        raise DatasetNotFoundError(f"There is no folder or archive named “{source}”: check the path.")
+    with contextlib.ExitStack() as opened:
+        found = opened.enter_context(
+            folder_with_zips(path)
+            if path.is_dir()
+            else archive_source(path, workspace.datasets, OWN_LIMITS, output.task)
+        )
+        understood = preview(understand_layout(found.files, found.skipped))
+    return output.result(understood.to_dict(), understood.lines(path.name))
 
 
 def import_dataset(options: argparse.Namespace, workspace: Workspace, output: Output) -> int:
     """Import a folder, a zip or a sample set as a dataset."""
+    if options.dry_run:
+        return show_import(options.source, workspace, output)
     split = SplitConfig(validation=options.validation, test=options.test, seed=options.seed)
-    name = options.name or Path(options.source).stem or "images"
+    name = options.name or archive_title(options.source) or "images"
     dataset = import_any(workspace, options.source, name, split, output)
     counts = {name: len(dataset.of_split(name)) for name in SPLITS}
     for skipped in dataset.skipped:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from tl_core.command_line.verb import BAD_INPUT, DONE, Output, writing
-from tl_core.data.normalise import resize_image, stored_pixels
+from tl_core.data.normalise import stored_pixels
 from tl_core.errors import ConfigError, ImageError, ModelFileError
 from tl_core.figures.heatmap import overlay
 from tl_core.imported_models.check.manifest import names_in_lines
@@ -122,12 +122,12 @@ def explain(options: argparse.Namespace, workspace: Workspace, output: Output) -
     if options.label is not None and options.label not in run.classes:
         raise ConfigError(f"The model knows no class “{options.label}”. It knows: {', '.join(run.classes)}.")
     label = None if options.label is None else run.classes.index(options.label)
-    picture = stored_pixels(read_image_file(options.image))
+    picture = stored_pixels(read_image_file(options.image), run.decoding)
     target: Path = options.output or Path(f"{options.image.stem}-explained.png")
     from tl_core.inference.grad_cam import open_grad_cam
 
     grad_cam = open_grad_cam(run.path)
-    found = grad_cam.explain(resize_image(picture, grad_cam.image_size), label, options.block)
+    found = grad_cam.explain_picture(picture, label, options.block)
     with writing(target):
         target.write_bytes(overlay(picture, found.heat, max(SMALLEST, *picture.shape[:2])))
     name = run.classes[found.label]

@@ -181,6 +181,15 @@ class TrainingConfig(ConfigRecord):
         high=1024,
         optional=True,
     )
+    fit: str = _machine(
+        "squeeze",
+        "choice",
+        "Pictures that are not square",
+        "The network sees squares. Squeeze: the whole picture, its shape lost, so that a circle and an ellipse may "
+        "look the same. Border: the whole picture in its shape, with a plain border. Crop: the middle square; what "
+        "lies outside is not seen.",
+        choices={"squeeze": "Squeeze", "border": "Border", "crop": "Crop"},
+    )
     weights: str = _machine(
         "imagenet",
         "choice",

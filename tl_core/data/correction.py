@@ -41,7 +41,7 @@ def put_into_class(
     """
     target = clean_class_name(class_name)
     dataset = DATASETS.find(workspace, dataset_id)
-    known = {pixels_sha256, normalise_image(data).pixels_sha256}
+    known = {pixels_sha256, normalise_image(data, dataset.decoding).pixels_sha256}
     found = [record for record in dataset.images if record.pixels_sha256 in known]
     elsewhere = [record for record in found if dataset.classes[record.label] != target]
     if elsewhere and len(elsewhere) == len(found):

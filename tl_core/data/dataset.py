@@ -47,6 +47,8 @@ class ImageRecord:
     pixels_sha256: str
     perceptual_hash: str = ""  # see `tl_core.data.similarity`; "" in datasets that were not imported
     group: str = ""  # the recording it is a frame of, whose frames are not divided; "" = it stands alone
+    darkest: int | None = None  # grey levels, 0-255, a thousandth of the pixels aside; None where the image was
+    brightest: int | None = None  # imported before they were measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,7 @@ class Dataset:
     given_splits: bool  # whether the split came with the images, and was not drawn here
     revision: int = 1  # which of ``revisions`` this is
     revisions: tuple[Revision, ...] = ()  # all, by number
+    decoding: int = 1  # how its files were decoded: `tl_core.data.decoding.DECODING`
 
     @property
     def workspace(self) -> Workspace:
@@ -177,6 +180,7 @@ def write_manifest(dataset: Dataset) -> None:
                 "name": dataset.name,
                 "source": dataset.source,
                 "created": dataset.created,
+                "decoding": dataset.decoding,
                 "revision": dataset.revision,
                 "revisions": [asdict(revision) for revision in dataset.revisions],
                 **_content(dataset),
@@ -231,6 +235,7 @@ def _read(path: Path, _modified: int, _inode: int) -> Dataset:
             path=path,
             source=str(values["source"]),
             created=created,
+            decoding=int(values.get("decoding", 1)),
             revision=int(values.get("revision", 1)),
             revisions=tuple(Revision(**entry) for entry in values.get("revisions") or [first]),
             **_read_content(values),

@@ -107,12 +107,12 @@ def add_images(
     if not files:
         raise DataError("There are no files to add: name at least one image, or a folder with images in it.")
     path = DATASETS.require_mine(workspace, dataset_id)
-    load_dataset(path)
+    decoding = load_dataset(path).decoding
     room = sum(min(file.file.size, MAX_STORED_BYTES) for file in files)
     require_within_quota(workspace, room)
     require_room(path, room)
     names = sorted({file.class_name for file in files})
-    stored, bad = store_images(path, names, files, task)
+    stored, bad = store_images(path, names, files, task, decoding)
     task.stop_if_asked(STOPPED)
     named = [(record, names[record.label]) for record in stored]
     return _add_stored(workspace, dataset_id, named, split, bad)

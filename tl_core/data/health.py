@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -12,16 +13,20 @@ from tl_core.data.dataset import SPLITS, Dataset, ImageRecord
 from tl_core.data.imports.class_names import clashing_names
 from tl_core.data.similarity import near_pairs
 from tl_core.storage.format import count as counted
+from tl_core.storage.format import percent
 
 Level = Literal["good", "note", "warning"]
-Mend = Literal["balance", "divide_again", "remove_duplicates"]
-"""Train with class weights; draw the split anew; keep one of each group of exact copies."""
+Mend = Literal["balance", "divide_again", "remove_duplicates", "border"]
+"""Train with class weights; draw the split anew; keep one of each group of exact copies; train with a border."""
 
 FEW_IMAGES: Final = 10  # training images of a class; with fewer, results are a matter of luck
 SOME_IMAGES: Final = 30  # training images of a class; with fewer, more would still help much
 MILD_IMBALANCE: Final = 1.5  # times; nothing has to be done, but "similar" would be wrong
 MAX_IMBALANCE: Final = 10  # times more images in the largest class than in the smallest
 SMALL_SIDE: Final = 32  # pixels; smaller pictures show next to nothing when enlarged for a backbone
+DARK: Final = 40  # grey level, 0-255; where nothing is brighter, little can be seen
+BLANK: Final = 4  # grey levels between the darkest and the brightest; with fewer, nothing can be seen
+TOLD_BY_SHAPE: Final = 0.5  # share of the wrong guesses that knowing the shape of the pictures saves
 MAX_COMPARED: Final = 10_000  # images; in larger sets near duplicates are not searched for
 _NAMED: Final = 3  # examples that a sentence names
 
@@ -106,7 +111,12 @@ def _exact_duplicates(dataset: Dataset) -> Iterator[Finding]:
 
 
 def _near_duplicates(dataset: Dataset) -> Iterator[Finding]:
-    if pairs := _near(dataset):
+    pairs = _near(dataset)
+    if mixed := [pair for pair in pairs if pair[0].label != pair[1].label]:
+        examples = _listed([f"{first.source_name} ≈ {second.source_name}" for first, second in mixed])
+        text = f"{counted(len(mixed), 'image looks', 'images look')} like one of another class: {examples}."
+        yield Finding("warning", text, tuple(image for pair in mixed for image in pair))
+    if pairs := tuple(pair for pair in pairs if pair[0].label == pair[1].label):
         examples = _listed([f"{first.source_name} ≈ {second.source_name}" for first, second in pairs])
         text = f"{counted(len(pairs), 'pair of images looks', 'pairs of images look')} alike: {examples}."
         yield Finding("note", text, tuple(image for pair in pairs for image in pair))
@@ -166,8 +176,57 @@ def _skipped(dataset: Dataset) -> Iterator[Finding]:
 def _small_images(dataset: Dataset) -> Iterator[Finding]:
     if small := tuple(image for image in dataset.images if min(image.width, image.height) < SMALL_SIDE):
         text = f"{counted(len(small), 'image is', 'images are')} smaller than {SMALL_SIDE} pixels"
-        level: Level = "warning" if len(small) > len(dataset.images) / 10 else "note"
-        yield Finding(level, f"{text}, so little can be seen in them.", small)
+        yield Finding(_by_share(small, dataset), f"{text}, so little can be seen in them.", small)
+
+
+def _light(dataset: Dataset) -> Iterator[Finding]:
+    """Pictures in which nothing can be seen; those of earlier imports were not measured."""
+    seen = [(image, image.darkest or 0, image.brightest) for image in dataset.images if image.brightest is not None]
+    blank = tuple(image for image, low, high in seen if high - low < BLANK)
+    dark = tuple(image for image, low, high in seen if high - low >= BLANK and high < DARK)
+    if blank:
+        text = f"{counted(len(blank), 'image is', 'images are')} blank, one colour all over"
+        yield Finding(_by_share(blank, dataset), f"{text}: {_listed([image.source_name for image in blank])}.", blank)
+    if dark:
+        text = f"{counted(len(dark), 'image is', 'images are')} very dark, so little can be seen in them"
+        yield Finding(_by_share(dark, dataset), f"{text}: {_listed([image.source_name for image in dark])}.", dark)
+
+
+def shape_tells(dataset: Dataset) -> tuple[float, float] | None:
+    """How often the class can be told from the shape of the picture alone, and by guessing; None if it does not help.
+
+    Each picture is guessed to be what most others of its shape are.
+    """
+    shapes: dict[int, Counter[int]] = {}
+    of = [(round(10 * math.log2(image.width / image.height)), image.label) for image in dataset.images]
+    for shape, label in of:
+        shapes.setdefault(shape, Counter())[label] += 1
+    if len(shapes) < 2:
+        return None
+    right = sum(
+        shapes[shape][label] > 1
+        and shapes[shape][label] - 1 >= max((n for other, n in shapes[shape].items() if other != label), default=0)
+        for shape, label in of
+    )
+    guessed = max(Counter(label for _, label in of).values()) / len(of)
+    told = right / len(of)
+    return (told, guessed) if 1 - told <= TOLD_BY_SHAPE * (1 - guessed) else None
+
+
+def _shapes(dataset: Dataset) -> Iterator[Finding]:
+    if found := shape_tells(dataset):
+        yield Finding(
+            "warning",
+            f"The shape of the pictures, wide or high, tells the classes apart by itself: {percent(found[0])} right, "
+            f"and {percent(found[1])} by guessing. Squeezed to squares, a circle and an ellipse may look the same, "
+            "and a model may learn the shape alone: train with a border, and bring pictures of each shape for each "
+            "class.",
+            mend="border",
+        )
+
+
+def _by_share(images: Sequence[ImageRecord], dataset: Dataset) -> Level:
+    return "warning" if len(images) > len(dataset.images) / 10 else "note"
 
 
 def _names(dataset: Dataset) -> Iterator[Finding]:
@@ -186,6 +245,8 @@ _CHECKS: Final[tuple[Callable[[Dataset], Iterator[Finding]], ...]] = (
     _recordings,
     _skipped,
     _small_images,
+    _light,
+    _shapes,
     _names,
 )
 

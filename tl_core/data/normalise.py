@@ -9,43 +9,39 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
-import struct
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
+from tl_core.data.decoding import (
+    DECODING,
+    END_OF_JPEG,
+    FORMATS,
+    JPEG_OPTIONS,
+    MAX_SHORT_SIDE,
+    OUTLIERS,
+    as_stored,
+    fit_to_square,
+    is_lossless,
+    pixels_of,
+    readable,
+    target_size,
+)
 from tl_core.data.heic import heic_as_png
-from tl_core.data.imports.file_kinds import is_heic, unsupported_format
+from tl_core.data.imports.file_kinds import RAW_ADVICE, is_camera_raw, is_heic, unsupported_format
 from tl_core.data.similarity import perceptual_hash
 from tl_core.errors import ImageError
 
 MAX_IMAGE_BYTES: Final = 25_000_000
 MAX_PIXELS: Final = 50_000_000  # width x height from the file's header
-FORMATS: Final = ("JPEG", "PNG", "WEBP", "BMP", "GIF")  # all other decoders of Pillow stay out of reach
 
-MAX_SHORT_SIDE: Final = 640  # pixels; larger images are shrunk to this
-MAX_LONG_SIDE: Final = 8192  # pixels; bounds panoramas, and stays below the 65,500 of a JPEG
-LOSSLESS_PIXELS: Final = 256 * 256  # up to this many the stored copy is a PNG
-JPEG_QUALITY: Final = 95
-
-_TURNS: Final = {  # the value of the EXIF tag Orientation -> what makes the picture upright
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-_BROKEN_EXIF = (OSError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, struct.error)
-
-_JPEG_OPTIONS: Final[dict[str, Any]] = {"format": "JPEG", "quality": JPEG_QUALITY, "subsampling": "4:4:4"}
+_ANY_BYTES: Final = bytes(range(1, 255)) * 40  # no mark of a JPEG among them
 _DAMAGED: Final = "The image is damaged or cut off and cannot be read completely."
 
 _LARGE_PIXELS: Final = 16_000_000
@@ -64,20 +60,23 @@ class NormalisedImage:
     height: int  # pixels
     pixels_sha256: str  # of size and RGB values, before encoding
     perceptual_hash: str  # see `tl_core.data.similarity`
+    darkest: int  # grey level, 0-255; a thousandth of the pixels may be darker
+    brightest: int  # grey level, 0-255; a thousandth of the pixels may be brighter
 
 
-def normalise_image(data: bytes) -> NormalisedImage:
+def normalise_image(data: bytes, decoding: int = DECODING) -> NormalisedImage:
     """Decode an untrusted image file into the stored form: PNG up to 256 x 256 pixels, else JPEG quality 95 4:4:4.
 
     Raises:
         ImageError: as `decode_image`.
     """
-    pixels = decode_image(data)
+    pixels = decode_image(data, decoding)
     height, width = pixels.shape[:2]
     image = Image.fromarray(pixels)  # from the pixels alone: no EXIF, GPS, profile or comment
-    lossless = _is_lossless(pixels)
+    lossless = is_lossless(pixels)
     buffer = io.BytesIO()
-    image.save(buffer, **({"format": "PNG"} if lossless else _JPEG_OPTIONS))
+    image.save(buffer, **({"format": "PNG"} if lossless else JPEG_OPTIONS))
+    darkest, brightest = _range_of(image)
     return NormalisedImage(
         encoded=buffer.getvalue(),
         suffix=".png" if lossless else ".jpg",
@@ -85,56 +84,69 @@ def normalise_image(data: bytes) -> NormalisedImage:
         height=height,
         pixels_sha256=hashlib.sha256(f"{width}x{height}:".encode() + pixels.tobytes()).hexdigest(),
         perceptual_hash=perceptual_hash(image),
+        darkest=darkest,
+        brightest=brightest,
     )
 
 
-def decode_image(data: bytes) -> Pixels:
+def _range_of(image: Image.Image) -> tuple[int, int]:
+    counted = np.cumsum(image.convert("L").histogram())
+    aside = int(OUTLIERS * counted[-1])
+    return int(np.searchsorted(counted, aside, "right")), int(np.searchsorted(counted, counted[-1] - aside))
+
+
+def decode_image(data: bytes, decoding: int = DECODING) -> Pixels:
     """Decode an untrusted image file completely: upright uint8 RGB in [0, 255], ``(height, width, 3)``.
 
-    The header is checked before anything is decoded. Then: first frame, shrunk to a short side of at most
-    640 pixels (never enlarged), turned upright by its EXIF tag, 16 bits scaled to 8, any colour mode to
-    RGB, transparency over white.
+    The header is checked before anything is decoded. Then see `tl_core.data.decoding.pixels_of`.
+
+    Args:
+        data: the file.
+        decoding: how, see `tl_core.data.decoding.DECODING`; of the dataset, or of the run that is asked.
 
     Raises:
         ImageError: the file is no readable image in an accepted format, or is too large.
     """
     if is_heic(data) and len(data) <= MAX_IMAGE_BYTES:
         data = heic_as_png(data, MAX_PIXELS, MAX_SHORT_SIDE)
-    with _opened(data) as image:
+    with _opened(data) as (image, mended, profile):
         if image.format == "PNG":
             # Pillow decodes a PNG without checking its checksums, and so would show damaged parts as a picture.
-            with _complete(), Image.open(io.BytesIO(data), formats=("PNG",)) as checked:
+            with _complete(), Image.open(io.BytesIO(mended), formats=("PNG",)) as checked:
                 checked.verify()
-        orientation = _orientation(image)
-        # JPEG decodes at a half, quarter or eighth, 2-4 x faster, but at no less than twice the size it ends with, so
-        # that nothing is lost.
-        width, height = _target_size(*image.size)
-        image.draft("RGB", (2 * width, 2 * height))
         large = image.width * image.height > _LARGE_PIXELS
-        with _large_image if large else contextlib.nullcontext():
-            with _complete():
-                image.load()
-            upright = _as_rgb(image)
-            size = _target_size(*upright.size)
-            if size != upright.size:
-                upright = upright.resize(size, Image.Resampling.BICUBIC, reducing_gap=3.0)
-    if orientation in _TURNS:
-        upright = upright.transpose(_TURNS[orientation])
-    return np.asarray(upright)
+        with _large_image if large else contextlib.nullcontext(), _complete():
+            if image.format in ("JPEG", "MPO") and not data.rstrip(b"\0").endswith(END_OF_JPEG):
+                _require_end(mended)
+            return pixels_of(image, mended, profile, decoding)
 
 
-def stored_pixels(data: bytes) -> Pixels:
+def _require_end(data: bytes) -> None:
+    """Refuse a JPEG that was cut off; one that has lost nothing but its mark of the end is complete.
+
+    Then the decoder has all it needs before the data ends, so that it does not matter what follows.
+
+    Raises:
+        ValueError: it ends too early.
+    """
+    seen = []
+    for ending in (b"", _ANY_BYTES):
+        with Image.open(
+            io.BytesIO(data.removesuffix(END_OF_JPEG) + ending + END_OF_JPEG), formats=("JPEG",)
+        ) as image:
+            image.draft("RGB", target_size(*image.size))
+            seen.append(image.tobytes())
+    if seen[0] != seen[1]:
+        raise ValueError("the pixels depend on what follows")
+
+
+def stored_pixels(data: bytes, decoding: int = DECODING) -> Pixels:
     """The pixels that a model would see of this file if it were imported: ``(height, width, 3)`` uint8 RGB.
 
     Raises:
         ImageError: as `decode_image`.
     """
-    pixels = decode_image(data)
-    if _is_lossless(pixels):
-        return pixels
-    buffer = io.BytesIO()  # JPEG changes pixels a little, and the model was trained on such
-    Image.fromarray(pixels).save(buffer, **_JPEG_OPTIONS)
-    return read_image(buffer.getvalue())
+    return as_stored(decode_image(data, decoding))
 
 
 def read_image(source: Path | bytes) -> Pixels:
@@ -152,17 +164,47 @@ def read_image(source: Path | bytes) -> Pixels:
         raise ImageError(f"The stored image {name} is missing or damaged: import the dataset again.") from error
 
 
-def resize_image(image: Pixels, size: int) -> Pixels:
-    """Squeeze a whole image to ``(size, size, 3)`` uint8, bilinear with antialiasing."""
-    if image.shape[:2] == (size, size):
-        return image
-    resized = Image.fromarray(image).resize((size, size), Image.Resampling.BILINEAR)
-    return np.array(resized)
+def resize_image(image: Pixels, size: int, fit: str = "squeeze") -> Pixels:
+    """A picture as a network sees it, ``(size, size, 3)`` uint8: `tl_core.data.decoding.fit_to_square`."""
+    return fit_to_square(image, size, fit)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How one model gets its pictures: the same in training, prediction and exports."""
+
+    size: int  # pixels, width and height
+    fit: str = "squeeze"  # what becomes of pictures that are not square: `tl_core.data.decoding.fit_to_square`
+    decoding: int = DECODING  # `tl_core.data.decoding.DECODING` of the images it learned from
+
+    def of_file(self, data: bytes) -> Pixels:
+        """What the model sees of an untrusted image file, ``(size, size, 3)`` uint8.
+
+        Raises:
+            ImageError: as `decode_image`.
+        """
+        return self.of_pixels(stored_pixels(data, self.decoding))
+
+    def of_stored(self, source: Path | bytes) -> Pixels:
+        """What the model sees of a stored image, ``(size, size, 3)`` uint8.
+
+        Raises:
+            ImageError: as `read_image`.
+        """
+        return self.of_pixels(read_image(source))
+
+    def of_pixels(self, picture: Pixels) -> Pixels:
+        """What the model sees of a picture ``(height, width, 3)`` as it would be stored."""
+        return fit_to_square(picture, self.size, self.fit)
 
 
 @contextlib.contextmanager
-def _opened(data: bytes) -> Iterator[Image.Image]:
-    """Open ``data`` by its content and check the header; nothing is decoded yet."""
+def _opened(data: bytes) -> Iterator[tuple[Image.Image, bytes, bytes | None]]:
+    """Open ``data`` by its content and check the header; nothing is decoded yet.
+
+    Also gives the file as it was opened, and its colour profile if that is no longer in it: see
+    `tl_core.data.decoding.readable`.
+    """
     if len(data) > MAX_IMAGE_BYTES:
         raise ImageError(
             f"The image file has {len(data) / 1e6:.0f} MB, more than the {MAX_IMAGE_BYTES / 1e6:.0f} MB allowed: "
@@ -170,13 +212,14 @@ def _opened(data: bytes) -> Iterator[Image.Image]:
         )
     if reason := unsupported_format(data):
         raise ImageError(reason)
+    mended, profile = readable(data)
     try:
-        image = Image.open(io.BytesIO(data), formats=FORMATS)
+        image = Image.open(io.BytesIO(mended), formats=FORMATS)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise _too_many_pixels("more than 89") from error
     except UnidentifiedImageError as error:
         raise ImageError(
-            "This is not an image, or is too damaged to be read: bring JPEG, PNG, HEIC, WebP, BMP or GIF."
+            "This is not an image, or is too damaged to be read: bring JPEG, PNG, TIFF, HEIC, WebP, BMP or GIF."
         ) from error
     except Exception as error:
         raise ImageError(_DAMAGED) from error  # on broken files the decoders raise errors of any kind
@@ -186,7 +229,9 @@ def _opened(data: bytes) -> Iterator[Image.Image]:
             raise _too_many_pixels(f"{pixels / 1e6:.0f}")
         if pixels == 0:
             raise ImageError("The image has no pixels.")
-        yield image
+        if image.format == "TIFF" and is_camera_raw(getattr(image, "tag_v2", {})):
+            raise ImageError(RAW_ADVICE)
+        yield image, mended, profile
 
 
 @contextlib.contextmanager
@@ -195,45 +240,6 @@ def _complete() -> Iterator[None]:
         yield
     except Exception as error:
         raise ImageError(_DAMAGED) from error  # on broken files the decoders raise errors of any kind
-
-
-def _orientation(image: Image.Image) -> int:
-    try:
-        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
-    except _BROKEN_EXIF:
-        return 1  # a picture with unreadable EXIF data is still a picture
-
-
-def _target_size(width: int, height: int) -> tuple[int, int]:
-    scale = min(1.0, MAX_SHORT_SIDE / min(width, height), MAX_LONG_SIDE / max(width, height))
-    return max(1, round(width * scale)), max(1, round(height * scale))
-
-
-def _as_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I"):
-        return _from_16_bits(image)
-    if not image.has_transparency_data:
-        return image.convert("RGB")
-    layer = image.convert("RGBA")
-    canvas = Image.new("RGB", layer.size, "white")
-    canvas.paste(layer, mask=layer.getchannel("A"))
-    return canvas
-
-
-def _from_16_bits(image: Image.Image) -> Image.Image:
-    """Grey levels of 16 bits divided by 257, so that 65,535 becomes 255 (16-bit colour Pillow divides itself)."""
-    levels = np.clip(np.asarray(image, dtype=np.int64), 0, 65_535)
-    grey = ((levels + 128) // 257).astype(np.uint8)
-    transparent = image.info.get("transparency")
-    if isinstance(transparent, int):
-        grey[levels == transparent] = 255
-    return Image.fromarray(grey).convert("RGB")
-
-
-def _is_lossless(pixels: Pixels) -> bool:
-    """Whether the stored copy has the very same pixels."""
-    height, width = pixels.shape[:2]
-    return int(height * width) <= LOSSLESS_PIXELS
 
 
 def _too_many_pixels(megapixels: str) -> ImageError:

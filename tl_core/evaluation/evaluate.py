@@ -158,6 +158,10 @@ def _rows(dataset: Dataset, split: str) -> Labels:
 def _labels(run: RunRecord, dataset: Dataset) -> Labels:
     """The label of every image as the model counts its classes, found by name."""
     known = {name: index for index, name in enumerate(run.classes)}
+    for name in dataset.classes:  # “Brick” is “brick”, where the model has not both
+        alike = [index for index, other in enumerate(run.classes) if other.casefold() == name.casefold()]
+        if len(alike) == 1:
+            known.setdefault(name, alike[0])
     if unknown := [name for name in dataset.classes if name not in known]:
         raise DataError(
             f"The model of “{run.name}” does not know the class “{unknown[0]}” of the dataset “{dataset.name}”; "
@@ -182,7 +186,8 @@ def _predict(
     from tl_core.inference.predict import open_predictor  # TensorFlow, which saved figures do not need
 
     predictor = open_predictor(run.path)
-    images = open_images(open_cache(dataset.workspace), dataset, predictor.image_size, task.without_progress())
+    cache, reading = open_cache(dataset.workspace), predictor.reading
+    images = open_images(cache, dataset, reading.size, task.without_progress(), reading.fit)
     pieces: list[Any] = []
     for start in range(0, len(rows), _BATCH):
         task.stop_if_asked(STOPPED)

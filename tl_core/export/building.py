@@ -17,7 +17,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from tl_core.data.normalise import read_image, resize_image
+from tl_core.data.normalise import Reading
 from tl_core.features.openvino_runtime import convert, import_openvino
 from tl_core.runs import RunRecord, dataset_of
 
@@ -49,7 +49,8 @@ class Source:
         """Training images ``(n, size, size, 3)``, for the ranges of whole numbers."""
         dataset = dataset_of(self.run)
         paths = [dataset.path_of(image) for image in spread(dataset.of_split("train"), CALIBRATION_IMAGES)]
-        return np.stack([resize_image(read_image(path), int(self.model.input_shape[1])) for path in paths])
+        reading = Reading(int(self.model.input_shape[1]), self.run.config.fit)
+        return np.stack([reading.of_stored(path) for path in paths])
 
 
 Builder: TypeAlias = Callable[[Source, Path], None]

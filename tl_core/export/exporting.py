@@ -17,8 +17,8 @@ import numpy.typing as npt
 from tl_core.backbones.registry import BACKBONES
 from tl_core.config import flatten
 from tl_core.config.validation import from_mapping
+from tl_core.data import decoding
 from tl_core.data.dataset import SPLITS, Dataset, ImageRecord
-from tl_core.data.normalise import read_image, resize_image
 from tl_core.errors import (
     ConfigError,
     DatasetNotFoundError,
@@ -29,6 +29,7 @@ from tl_core.errors import (
 )
 from tl_core.export.building import spread
 from tl_core.export.formats import FORMATS, ExportFormat, get_format, missing_packages
+from tl_core.export.picture_kinds import write_picture_kinds
 from tl_core.export.processes import build_file, predict_with
 from tl_core.export.proof import Proof, compare_predictions, images_for
 from tl_core.export.rendering import render
@@ -46,6 +47,11 @@ from tl_core.storage.workspace import short_id
 logger = logging.getLogger(__name__)
 
 FOLDER: Final = "exports"  # in the run's folder
+FITS: Final = {
+    "squeeze": "the whole picture, squeezed",
+    "border": "the whole picture with a border",
+    "crop": "its middle",
+}
 MOST_EPOCHS: Final = 25  # rows of the model card's table of epochs
 
 _MAKING: Final = ".making-"  # what the name of a folder begins with in which an export is made
@@ -166,21 +172,26 @@ def _make(material: _Material, form: ExportFormat, content: Path, task: TaskCont
     build_file(run, form, content / form.model, task)
     task.report(0.5, 1, f"Asking the dashboard's model about {len(material.records)} validation images")
     predictor = open_predictor(run.path)
-    size, paths = predictor.image_size, [dataset.path_of(record) for record in material.records]
-    app = predictor.predict(np.stack([resize_image(read_image(path), size) for path in paths]))
+    reading, paths = predictor.reading, [dataset.path_of(record) for record in material.records]
+    kinds = write_picture_kinds(content.parent / "pictures")
+    seen = [reading.of_stored(path) for path in paths] + [reading.of_file(path.read_bytes()) for path in kinds]
+    app = apply_temperature(predictor.predict(np.stack(seen)), confidence.temperature)
     task.report(0.6, 1, f"Loading the file afresh and asking it about the same {len(paths)} images")
     (content / LABELS).write_text("".join(f"{name}\n" for name in run.classes), encoding="utf-8")
     sigmoid = run.config.head.output == "sigmoid"
-    program = render(form.program, form=form, size=size, sigmoid=sigmoid, confidence=confidence)
+    program = render(form.program, form=form, reading=reading, sigmoid=sigmoid, confidence=confidence)
     (content / "predict.py").write_text(program, encoding="utf-8")
-    answers = predict_with(form, content, paths, task)
-    proof = compare_predictions(form, apply_temperature(app, confidence.temperature), answers, material.labels)
+    shutil.copyfile(decoding.__file__, content / "pictures.py")
+    answers = predict_with(form, content, [*paths, *kinds], task)
+    proof = compare_predictions(form, app, answers, material.labels)
     task.report(0.95, 1, "Packing")
     # For a program: with it another dashboard opens the Keras export without a question.
     manifest = Manifest(
         name=run.name,
         classes=run.classes,
-        image_size=size,
+        image_size=reading.size,
+        fit=reading.fit,
+        decoding=reading.decoding,
         model_sha256=run.model_sha256 if form.name == "keras" else None,
         temperature=confidence.temperature,
         threshold=confidence.threshold,
@@ -189,7 +200,7 @@ def _make(material: _Material, form: ExportFormat, content: Path, task: TaskCont
         made_with=", ".join(f"{name} {version}" for name, version in run.versions.items()),
     )
     (content / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
-    described = model_card(run, dataset, form, proof, confidence, size)
+    described = model_card(run, dataset, form, proof, confidence, reading.size)
     (content / "MODEL_CARD.md").write_text(described, encoding="utf-8")
     curves = still_curves(History().add(read_events(run.folder.events_file)))
     (content / "curves.svg").write_text(curves, encoding="utf-8")
@@ -214,6 +225,7 @@ def model_card(
         proof=proof,
         confidence=confidence,
         size=image_size,
+        fit=FITS[run.config.fit],
         backbone=BACKBONES.get(run.config.backbone),
         splits=SPLITS,
         counts=dataset.counts(),

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from tl_core.backbones.outline import load_outline
 from tl_core.backbones.registry import get_backbone
 from tl_core.config import TrainingConfig
 from tl_core.config.phases import phases_of
+from tl_core.data import decoding as decoding_module
+from tl_core.data.decoding import DECODING
 from tl_core.errors import ConfigError
 from tl_core.export.rendering import render
 
@@ -39,12 +43,13 @@ class Cell:
     code: str
 
 
-def write_program(config: TrainingConfig, classes: Sequence[str]) -> list[Cell]:
+def write_program(config: TrainingConfig, classes: Sequence[str], decoding: int = DECODING) -> list[Cell]:
     """Write a configuration as code that trains the same model in the same way, in the order in which it runs.
 
     Args:
         config: what to do.
         classes: class names, in the order of the model's outputs.
+        decoding: how the files of the dataset were decoded, see `tl_core.data.decoding.DECODING`.
 
     Raises:
         ConfigError: the configuration names an unknown backbone, or more frozen layers than it has.
@@ -70,6 +75,8 @@ def write_program(config: TrainingConfig, classes: Sequence[str]) -> list[Cell]:
         classes=list(classes),
         size=config.image_size or record.image_size,
         packages=["tensorflow", "keras", "pillow", "numpy", *package.replace("_", "-").split()],
+        reading_pictures=_code_of_decoding(),
+        decoding=decoding,
         lite_factors=_LITE_FACTORS,
         head_phase=head_phase,
         tuned_phases=tuned_phases,
@@ -79,6 +86,12 @@ def write_program(config: TrainingConfig, classes: Sequence[str]) -> list[Cell]:
     )
     parts = (part.split("\n", 2) for part in re.split("^# %% ", text, flags=re.MULTILINE)[1:])
     return [Cell(title, comment[2:], code.rstrip()) for title, comment, code in parts]
+
+
+def _code_of_decoding() -> str:
+    """`tl_core.data.decoding`, without its own docstring and what only stands at the top of a module."""
+    source = Path(inspect.getfile(decoding_module)).read_text(encoding="utf-8")
+    return source.partition("from __future__ import annotations\n")[2].strip()
 
 
 def as_script(cells: Sequence[Cell], title: str) -> str:

@@ -26,6 +26,7 @@ class Proof:
     """The result of comparing an exported file."""
 
     images: int  # validation images that both predicted
+    kinds: int = 0  # further pictures that both predicted, one of each kind of file; before 2 there were none
     max_difference: float  # the largest between two probabilities, 0-1
     accuracy: float  # of the exported file on these images, 0-1
     app_accuracy: float  # of the dashboard's own model on them, 0-1
@@ -51,10 +52,11 @@ def compare_predictions(
         form: float32 formats are checked by their probabilities, quantised ones by their accuracy.
         app: the dashboard's probabilities, ``(n, classes)``.
         export: the exported file's probabilities; any shape, if it is wrong.
-        labels: the true classes, ``(n,)``.
+        labels: the true classes of the first ``(m,)`` pictures; the others have none, as they are of all kinds.
     """
-    app_accuracy = float((app.argmax(axis=1) == labels).mean())
-    worst = Proof(images=len(labels), max_difference=1.0, accuracy=0.0, app_accuracy=app_accuracy)
+    known = len(labels)
+    app_accuracy = float((app[:known].argmax(axis=1) == labels).mean())
+    worst = Proof(images=known, kinds=len(app) - known, max_difference=1.0, accuracy=0.0, app_accuracy=app_accuracy)
     if export.shape != app.shape:
         what = f"The file gives {export.shape[-1]} numbers per image and should give {app.shape[-1]}"
         return replace(worst, failure=f"{what}, so it is not offered.")
@@ -63,7 +65,7 @@ def compare_predictions(
     proof = replace(
         worst,
         max_difference=float(np.abs(app - export).max()),
-        accuracy=float((export.argmax(axis=1) == labels).mean()),
+        accuracy=float((export[:known].argmax(axis=1) == labels).mean()),
     )
     return replace(proof, failure=_failure(form, proof))
 
@@ -72,7 +74,8 @@ def _failure(form: ExportFormat, proof: Proof) -> str | None:
     if not form.quantised and proof.max_difference > LARGEST_DIFFERENCE:
         return (
             f"Its probabilities differ from those of the dashboard by up to {proof.max_difference:.2g} on "
-            f"{proof.images} validation images, more than the {LARGEST_DIFFERENCE:g} allowed, so it is not offered."
+            f"{proof.images + proof.kinds} pictures, more than the {LARGEST_DIFFERENCE:g} allowed, so it is not "
+            "offered."
         )
     if form.quantised and proof.app_accuracy - proof.accuracy > LARGEST_LOSS + _ROUNDING:
         return (

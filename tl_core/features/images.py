@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tl_core.data.dataset import Dataset, ImageRecord
-from tl_core.data.normalise import read_image, resize_image
+from tl_core.data.normalise import Reading
 from tl_core.features.cache import ArraySpec, DiskCache, Gathered
 from tl_core.machine.progress import TaskContext
 
@@ -27,8 +27,9 @@ STOPPED: Final = "Stopped before the first epoch was finished, so there is no mo
 class StoredImages:
     """Images in memory-mapped arrays."""
 
-    def __init__(self, array: Images | Gathered) -> None:
+    def __init__(self, array: Images | Gathered, fit: str = "squeeze") -> None:
         self._array = array
+        self.fit = fit
         self.size = int(array.shape[1])  # pixels, width and height
 
     def __len__(self) -> int:
@@ -42,24 +43,28 @@ class StoredImages:
 class StreamedImages:
     """Images decoded each time they are read, for a dataset too large to be cached at this size."""
 
-    def __init__(self, dataset: Dataset, size: int) -> None:
+    def __init__(self, dataset: Dataset, size: int, fit: str = "squeeze") -> None:
         self._dataset = dataset
         self.size = size
+        self.fit = fit
 
     def __len__(self) -> int:
         return len(self._dataset.images)
 
     def read(self, rows: Rows) -> Images:
         records = [self._dataset.images[row] for row in rows]
-        return np.stack(list(_decode(self._dataset, records, self.size)))
+        return np.stack(list(_decode(self._dataset, records, Reading(self.size, self.fit))))
 
 
 ImageRows = StoredImages | StreamedImages
 """A dataset's images by row number, in the order of `Dataset.images`."""
 
 
-def open_images(cache: DiskCache, dataset: Dataset, size: int, task: TaskContext) -> ImageRows:
+def open_images(cache: DiskCache, dataset: Dataset, size: int, task: TaskContext, fit: str = "squeeze") -> ImageRows:
     """The dataset's images at ``size`` pixels, from the cache where they have been resized before.
+
+    Args:
+        fit: what becomes of images that are not square, see `tl_core.data.decoding.fit_to_square`.
 
     Raises:
         ImageError: a stored image is missing or damaged.
@@ -70,24 +75,29 @@ def open_images(cache: DiskCache, dataset: Dataset, size: int, task: TaskContext
         total, before = len(dataset.images), len(dataset.images) - len(places)
         for start in range(0, len(places), _CHUNK):
             records = [dataset.images[place] for place in places[start : start + _CHUNK]]
-            with contextlib.closing(_decode(dataset, records, size)) as images:
+            with contextlib.closing(_decode(dataset, records, Reading(size, fit))) as images:
                 for row, image in enumerate(images, start):
                     arrays[0][row] = image
                     task.stop_if_asked(STOPPED)
             task.report(before + min(start + _CHUNK, len(places)), total)
 
     spec = ArraySpec((size, size, 3), "uint8")
-    arrays = cache.get_or_make_rows("images", _key(size), _names(dataset), [spec], fill)
-    return StoredImages(arrays[0]) if arrays else StreamedImages(dataset, size)
+    arrays = cache.get_or_make_rows("images", _key(size, fit), _names(dataset), [spec], fill)
+    return StoredImages(arrays[0], fit) if arrays else StreamedImages(dataset, size, fit)
 
 
-def images_are_kept(cache: DiskCache, dataset: Dataset, size: int) -> bool:
+def images_are_kept(cache: DiskCache, dataset: Dataset, size: int, fit: str = "squeeze") -> bool:
     """Whether the images have been resized to this size before."""
-    return cache.holds_rows("images", _key(size), _names(dataset))
+    return cache.holds_rows("images", _key(size, fit), _names(dataset))
 
 
-def _key(size: int) -> dict[str, Any]:
-    return {"size": size}
+def _key(size: int, fit: str) -> dict[str, Any]:
+    return {"size": size, **fit_in_key(fit)}
+
+
+def fit_in_key(fit: str) -> dict[str, str]:
+    """What tells cached rows apart by how images were made square; nothing where it is as it always was."""
+    return {} if fit == "squeeze" else {"fit": fit}
 
 
 def _names(dataset: Dataset) -> list[str]:
@@ -99,10 +109,10 @@ def pixels_key(images: Iterable[ImageRecord]) -> str:
     return hashlib.sha256("\n".join(image.pixels_sha256 for image in images).encode()).hexdigest()
 
 
-def _decode(dataset: Dataset, records: Sequence[ImageRecord], size: int) -> Generator[Images]:
+def _decode(dataset: Dataset, records: Sequence[ImageRecord], reading: Reading) -> Generator[Images]:
     """Decode and resize in parallel; Pillow lets other threads run meanwhile. Closed early it begins no more."""
     pool = ThreadPoolExecutor(os.cpu_count())
     try:
-        yield from pool.map(lambda record: resize_image(read_image(dataset.path_of(record)), size), records)
+        yield from pool.map(lambda record: reading.of_stored(dataset.path_of(record)), records)
     finally:
         pool.shutdown(cancel_futures=True)

@@ -206,6 +206,8 @@ def _describe(folder: Path, file_name: str, description: _Description, names: Se
         file_name=shown_title(Path(file_name).name),
         classes=checked_classes(given, architecture.classes),
         image_size=architecture.image_size,
+        fit=said.fit,
+        decoding=said.decoding,
         outputs=architecture.outputs,
         parameters=architecture.parameters,
         size=path.stat().st_size,
@@ -221,9 +223,9 @@ def _describe(folder: Path, file_name: str, description: _Description, names: Se
 
 def _store(workspace: Workspace, model: ImportedModel) -> ImportedModel:
     """Put the model in its place, unless the very same is there already."""
-    same = (model.sha256, model.classes, model.temperature, model.threshold)
+    same = _answers(model)
     for kept in list_imported_models(workspace):
-        if (kept.sha256, kept.classes, kept.temperature, kept.threshold) == same:
+        if _answers(kept) == same:
             return kept
     place = workspace.models / new_id(model.name)
     settled = replace(model, id=place.name, path=place)
@@ -232,6 +234,12 @@ def _store(workspace: Workspace, model: ImportedModel) -> ImportedModel:
     shutil.move(model.path, place)
     forget_usage(workspace)
     return settled
+
+
+def _answers(model: ImportedModel) -> tuple[object, ...]:
+    """What decides how it answers."""
+    confidence = (model.temperature, model.threshold)
+    return (model.sha256, model.classes, *confidence, model.fit, model.decoding)
 
 
 def _damaged_zip() -> ModelFileError:

@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import psutil
 
+from tl_core.data.normalise import Reading
 from tl_core.errors import ModelFileError
 from tl_core.imported_models.check.architecture import LIMITS
 from tl_core.imported_models.sandbox.frames import Frame, read_frame, write_frame
@@ -72,7 +73,8 @@ def open_imported_model(model: ImportedModel, task: TaskContext = UNATTENDED) ->
     from tl_core.inference.predict import Predictor  # TensorFlow
 
     hold_open(model, task)
-    return Predictor(model.classes, model.image_size, _Elsewhere(model))
+    reading = Reading(model.image_size, model.fit, model.decoding)
+    return Predictor(model.classes, reading, _Elsewhere(model))
 
 
 def answerer_of(model: ImportedModel) -> Answerer:

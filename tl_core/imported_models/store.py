@@ -26,6 +26,8 @@ class ImportedModel:
     file_name: str  # its original name
     classes: tuple[str, ...]  # in the order of its outputs
     image_size: int  # pixels, width and height
+    fit: str = "squeeze"  # see `tl_core.data.normalise.Reading`
+    decoding: int = 1
     outputs: int  # numbers per image; 1 = the probability of the second class
     parameters: int
     size: int  # bytes of the model file

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import keras
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
+from PIL import Image as PillowImage
 
 from tl_core.backbones.outline import load_outline
+from tl_core.data.normalise import Reading
 from tl_core.errors import ConfigError
 from tl_core.inference.pool import ModelPool
 from tl_core.models.classifier import Classifier, as_list, beside, flipped, split_classifier
@@ -31,6 +33,7 @@ Heat = npt.NDArray[np.float32]
 HeatGraph = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 """Image ``(1, s, s, 3)`` and class (-1: the most probable) to heat ``(1, h, w)`` and probabilities."""
 
+_SIDE: Final = 224  # of a heatmap that is laid over a picture which is not square
 POOL_SIZE: Final = 2  # in memory, each with a whole model
 
 
@@ -48,6 +51,7 @@ class GradCam:
     """The model of one run, ready to explain predictions."""
 
     def __init__(self, run: RunRecord, classifier: Classifier) -> None:
+        self._run = run
         self._classes = run.classes
         self._classifier = classifier
         self._places = _places(run, classifier.base)
@@ -63,6 +67,17 @@ class GradCam:
     def image_size(self) -> int:
         """Width and height of the images it takes, in pixels."""
         return self._classifier.image_size
+
+    @property
+    def decoding(self) -> int:
+        """How it gets its pictures decoded: `tl_core.data.decoding.DECODING`."""
+        return self._run.decoding
+
+    def explain_picture(self, picture: Image, label: int | None = None, block: str | None = None) -> Heatmap:
+        """As `explain`, for a picture ``(height, width, 3)`` of any shape, over the whole of which the heat lies."""
+        reading = Reading(self.image_size, self._run.config.fit)
+        found = self.explain(reading.of_pixels(picture), label, block)
+        return replace(found, heat=_over_picture(found.heat, picture.shape[:2], reading.fit))
 
     def explain(self, image: Image, label: int | None = None, block: str | None = None) -> Heatmap:
         """Find the evidence for a class.
@@ -121,6 +136,23 @@ open_grad_cam: Final = ModelPool(
     POOL_SIZE, lambda run, epoch: GradCam(run, split_classifier(load_stored(run, epoch)))
 ).open
 """The GradCam of a run's model, from the pool if it is there; see `ModelPool.open`."""
+
+
+def _over_picture(heat: Heat, shape: tuple[int, ...], fit: str) -> Heat:
+    """Heat over a square, laid over the whole picture ``(height, width)`` from which the square was made."""
+    height, width = shape
+    if fit == "squeeze" or height == width:
+        return heat
+    whole = np.asarray(PillowImage.fromarray(heat).resize((_SIDE, _SIDE), PillowImage.Resampling.BILINEAR))
+    if fit == "border":  # the borders are cut off
+        inner = max(1, round(_SIDE * height / max(shape))), max(1, round(_SIDE * width / max(shape)))
+        top, left = (_SIDE - inner[0]) // 2, (_SIDE - inner[1]) // 2
+        return whole[top : top + inner[0], left : left + inner[1]]
+    rows, columns = round(_SIDE * height / min(shape)), round(_SIDE * width / min(shape))
+    seen = np.zeros((rows, columns), np.float32)  # nothing is known of what was cut off
+    top, left = (rows - _SIDE) // 2, (columns - _SIDE) // 2
+    seen[top : top + _SIDE, left : left + _SIDE] = whole
+    return seen
 
 
 def _places(run: RunRecord, base: keras.Model) -> Mapping[str, keras.KerasTensor]:

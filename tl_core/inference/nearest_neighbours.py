@@ -91,7 +91,7 @@ def feature_vectors(run_path: Path, dataset: Dataset, task: TaskContext = UNATTE
     """
     run, cache = load_run(run_path), open_cache(dataset.workspace)
     classifier = split_classifier(load_stored(run))
-    images = open_images(cache, dataset, classifier.image_size, task.without_progress())
+    images = open_images(cache, dataset, classifier.image_size, task.without_progress(), run.config.fit)
     network = compile_network(_pooled(classifier), classifier.image_size, find_device("float32"), batch_size=_BATCH)
     spec = ArraySpec((int(classifier.base.output_shape[-1]),), "float32")
 

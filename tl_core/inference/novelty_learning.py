@@ -9,7 +9,6 @@ from typing import Final
 import numpy as np
 
 from tl_core.data.dataset import ImageRecord
-from tl_core.data.normalise import read_image, resize_image
 from tl_core.errors import DatasetNotFoundError
 from tl_core.inference.novelty import (
     MOST_HELD_OUT,
@@ -94,7 +93,7 @@ def _look(predictor: Predictor, paths: list[Path], task: TaskContext) -> Feature
         task.stop_if_asked("Learning what is known was stopped.")
         task.report(start, len(paths))
         chosen = paths[start : start + _BATCH]
-        images = [resize_image(read_image(path), predictor.image_size) for path in chosen]
+        images = [predictor.reading.of_stored(path) for path in chosen]
         _, features = predictor.look(np.stack(images))
         if features is None:
             return None

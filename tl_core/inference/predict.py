@@ -19,7 +19,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from tl_core.data.imports.archive import LIMITS, ArchiveLimits, zip_source
-from tl_core.data.normalise import resize_image, stored_pixels
+from tl_core.data.normalise import Reading
 from tl_core.errors import ImageError, ModelUnavailableError
 from tl_core.features.compiled import compile_network
 from tl_core.inference.calibration import Calibration, apply_temperature, load_calibration
@@ -92,9 +92,14 @@ class Predictor:
     """One model, compiled; may be used by several threads."""
 
     classes: tuple[str, ...]
-    image_size: int
+    reading: Reading  # how it gets its pictures
     network: Callable[[Images], list[npt.NDArray[Any]]]  # outputs, each ``(n, ...)``: of the tapped classifier
     known: Novelty | None = None  # what it was taught, if that was learned
+
+    @property
+    def image_size(self) -> int:
+        """Width and height of the images it takes, in pixels."""
+        return self.reading.size
 
     def predict(self, images: Images) -> Probabilities:
         """Probabilities ``(n, classes)`` for ``(n, image_size, image_size, 3)`` uint8 RGB images."""
@@ -200,7 +205,7 @@ def _in_chunks(answerer: Answerer, reads: Sequence[Callable[[], bytes]]) -> Iter
     with ThreadPoolExecutor() as threads:
         for start in range(0, len(reads), _CHUNK):
             chunk = reads[start : start + _CHUNK]
-            prepared = list(threads.map(lambda read: prepare_image(read, predictor.image_size), chunk))
+            prepared = list(threads.map(lambda read: prepare_image(read, predictor.reading), chunk))
             yield answers_to(predictor, calibration, prepared)
 
 
@@ -239,11 +244,11 @@ def _novelties(
     ]
 
 
-def prepare_image(read: Callable[[], bytes], size: int) -> Prepared:
+def prepare_image(read: Callable[[], bytes], reading: Reading) -> Prepared:
     """The pixels ``(size, size, 3)`` as the model sees them, or why there are none, and how many seconds it took."""
     began = time.perf_counter()
     try:
-        image: Images | str = resize_image(stored_pixels(read()), size)
+        image: Images | str = reading.of_file(read())
     except ImageError as error:
         image = str(error)
     return image, time.perf_counter() - began
@@ -265,7 +270,7 @@ def _load(run: RunRecord, epoch: int | None) -> Predictor:
         return as_list(seeing(tf.cast(images, tf.float32), training=False))
 
     network = compile_network(forward, size, find_device("float32"), batch_size=None)
-    return Predictor(run.classes, size, network)
+    return Predictor(run.classes, Reading(size, run.config.fit, run.decoding), network)
 
 
 def _with_what_it_sees(model: keras.Model, backbone: str) -> keras.Model:

@@ -83,7 +83,7 @@ def plan_training(config: TrainingConfig, dataset: Dataset, workspace: Workspace
     seconds = (
         loading + _AROUND_SECONDS + known.speed.build + known.speed.save + sum(phase.seconds for phase in phases)
     )
-    if not images_are_kept(cache, dataset, config.image_size or backbone.image_size):
+    if not images_are_kept(cache, dataset, config.image_size or backbone.image_size, config.fit):
         seconds += known.speed.decode * sum(image.width * image.height for image in dataset.images) / 1e6
     images = len(dataset.of_split("train"))
     trainable, total = max(phase.trainable_parameters for phase in phases), outline.parameters + sum(head)
@@ -177,6 +177,7 @@ def _made_from(config: TrainingConfig) -> dict[str, Any]:
     made: dict[str, Any] = {
         "backbone": config.backbone,
         "image_size": config.image_size or get_backbone(config.backbone).image_size,
+        "fit": config.fit,
         "weights": config.weights,
         "pooling": config.head.pooling,
         "blocks": config.head.blocks,

@@ -20,7 +20,7 @@ from PIL import Image
 from tl_core.config import TrainingConfig
 from tl_core.config.phases import FINE_TUNE, HEAD, Phase, phases_of
 from tl_core.data.dataset import Dataset
-from tl_core.data.normalise import read_image, resize_image
+from tl_core.data.normalise import Reading
 from tl_core.features.compiled import compile_network
 from tl_core.features.images import StoredImages
 from tl_core.features.partition import Partition, partition_classifier
@@ -136,7 +136,7 @@ def _decoding(dataset: Dataset | None, size: int) -> float:
 
         def decode() -> None:
             for path in paths:
-                resize_image(read_image(path), size)
+                Reading(size).of_stored(path)
 
         return _repeated(decode) / (pixels / 1e6)
 

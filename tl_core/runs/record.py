@@ -104,6 +104,7 @@ class RunRecord:
     dataset_name: str
     dataset_fingerprint: str
     dataset_revision: int = 1  # which one it learns from; before datasets could be changed there was one
+    decoding: int = 1  # how the files of that dataset were decoded: `tl_core.data.decoding.DECODING`
     classes: tuple[str, ...]  # in the order of the model's outputs
     split_counts: dict[str, int]  # images per split
     created: str  # ISO 8601, UTC

@@ -86,6 +86,7 @@ def create_run(workspace: Workspace, config: TrainingConfig, dataset: Dataset, n
         dataset_name=dataset.name,
         dataset_fingerprint=dataset.fingerprint,
         dataset_revision=dataset.revision,
+        decoding=dataset.decoding,
         classes=dataset.classes,
         split_counts=dict(split_counts),
         created=now(),

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from tl_core.data.dataset import Dataset, ImageRecord
 from tl_core.data.imports.class_names import clean_file_name
-from tl_core.data.normalise import normalise_image, read_image, resize_image
+from tl_core.data.normalise import Reading, normalise_image
 from tl_core.errors import ConfigError, ImageError, WorkspaceError
 from tl_core.runs import RunFolder
 from tl_core.storage.files import read_json, write_bytes, write_json
@@ -157,10 +157,10 @@ def watched_images(folder: RunFolder) -> tuple[WatchedImage, ...]:
         return ()
 
 
-def read_pictures(pictures: Iterable[WatchedImage], size: int) -> Images:
-    """The pixels that a network of this image size sees, ``(n, size, size, 3)``.
+def read_pictures(pictures: Iterable[WatchedImage], reading: Reading) -> Images:
+    """The pixels that a network sees, ``(n, size, size, 3)``.
 
     Raises:
         ImageError: a file is missing or damaged.
     """
-    return np.stack([resize_image(read_image(picture.path), size) for picture in pictures])
+    return np.stack([reading.of_stored(picture.path) for picture in pictures])

@@ -81,13 +81,17 @@ def _with_groups(values: Values) -> Values:
     return {**values, "images": [{"group": "", **image} for image in images]}
 
 
+def _with_decoding(values: Values) -> Values:
+    return {"decoding": 1, **values}
+
+
 RUN: Final = Schema("run", (_with_host,))  # run.json
 ANNOTATIONS: Final = Schema("run")  # annotations.json, beside it
 CALIBRATION: Final = Schema("calibration")  # confidence.json, beside it
 EPOCHS: Final = Schema("list of epochs")  # epochs.json
 WATCHED_IMAGES: Final = Schema("list of pictures")  # pictures.json
 CONFIGURATION: Final = Schema("configuration")  # of a training: in run.json, and in a file saved from the form
-DATASET: Final = Schema("dataset", (_with_groups,))  # manifest.json, and one file per revision
+DATASET: Final = Schema("dataset", (_with_groups, _with_decoding))  # manifest.json, and one file per revision
 COLLECTION: Final = Schema("collection of pictures")  # collection.json
 POINTING: Final = Schema("labelling")  # labelling.json, beside it
 SEARCH: Final = Schema("search")  # search.json

@@ -17,7 +17,7 @@ from tl_core.errors import StoppedError
 from tl_core.features.choose_cut import choose_cut
 from tl_core.features.compiled import Network, compile_network
 from tl_core.features.compute import FEATURES_KIND, FeatureJob, compute_features
-from tl_core.features.images import STOPPED
+from tl_core.features.images import STOPPED, fit_in_key
 from tl_core.features.partition import Partition, partition_classifier, weights_fingerprint
 from tl_core.models.augmentation import build_augmentation
 from tl_core.training.callbacks.event_log import FEATURES
@@ -157,6 +157,7 @@ class _PhaseBuilder:
             "backbone": setup.backbone,
             "weights": self._fingerprint,
             "size": setup.images.size,
+            **fit_in_key(setup.images.fit),
             "cut": self._partition.name,
             "precision": [device.kind, device.dtype_policy, precision],
         }

@@ -16,6 +16,7 @@ import tensorflow as tf
 from tl_core.backbones.pool import release_backbone
 from tl_core.config import TrainingConfig
 from tl_core.config.phases import Phase, phases_of
+from tl_core.data.normalise import Reading
 from tl_core.errors import (
     DivergedError,
     OutOfMemoryError,
@@ -229,7 +230,7 @@ class _Training:
         callbacks: list[Callback] = [
             self._best,
             log,
-            WatchedImages(folder, classifier.image_size, log),
+            WatchedImages(folder, Reading(classifier.image_size, config.fit), log),
             last_epochs,
             EarlyStopping(config.early_stopping_patience),
             Backup(folder, log),

@@ -90,7 +90,7 @@ def set_up_training(
     classifier = rebuild(base)
     cache = open_cache(workspace)
     log.begin(FEATURES, f"Preparing {len(dataset.images):,} images")
-    images = open_images(cache, dataset, classifier.image_size, _task(log, should_stop))
+    images = open_images(cache, dataset, classifier.image_size, _task(log, should_stop), config.fit)
     labels = np.array([image.label for image in dataset.images], np.int32)
     trained = [image.label for image in dataset.of_split("train")]
     cached_views = config.augmentation.enabled and config.augmentation_mode == "cached_views"

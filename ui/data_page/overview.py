@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 import streamlit as st
 
@@ -26,9 +27,13 @@ _SIGNS: Final = {
     "note": ":blue[:material/info:]",
     "warning": ":orange[:material/warning:]",
 }
-_MENDS: Final = {
+_MENDS: Final[Mapping[str | None, tuple[str, str, Callable[[Workspace, str], Dataset]]]] = {
     "divide_again": ("Divide again", ":material/call_split:", divide_again),
     "remove_duplicates": ("Remove the copies", ":material/layers_clear:", remove_duplicates),
+}
+_SETTINGS: Final[Mapping[str | None, tuple[str, str, Mapping[str, Any]]]] = {  # mended when it is trained on
+    "balance": ("Train with balanced classes", ":material/balance:", {"class_weights": True}),
+    "border": ("Train with a border", ":material/crop_square:", {"fit": "border"}),
 }
 _MEANINGS: Final = {
     "train": "Images the model learns from.",
@@ -70,21 +75,22 @@ def _finding(workspace: Workspace, dataset: Dataset, finding: Finding, key: str,
     text = f"{_SIGNS[finding.level]} {plain(finding.text)}"
     if not finding.images:
         st.markdown(text)
-        return
-    st.button(
-        text,
-        key=key,
-        type="tertiary",
-        wrap=True,
-        help="Show these images below",
-        on_click=show_images_of,
-        args=(dataset, finding),
-    )
-    if finding.mend == "balance":
-        if st.button("Train with balanced classes", key=f"{key}-mend", icon=":material/balance:"):
-            draft().update({"class_weights": True})
+    else:
+        st.button(
+            text,
+            key=key,
+            type="tertiary",
+            wrap=True,
+            help="Show these images below",
+            on_click=show_images_of,
+            args=(dataset, finding),
+        )
+    if finding.mend in _SETTINGS:
+        label, icon, changes = _SETTINGS[finding.mend]
+        if st.button(label, key=f"{key}-mend", icon=icon):
+            draft().update(changes)
             go_to(TRAIN, dataset=dataset.id)
-    elif finding.mend is not None and mine:
+    elif finding.mend in _MENDS and mine:
         label, icon, mend = _MENDS[finding.mend]
         st.button(label, key=f"{key}-mend", icon=icon, on_click=act, args=(lambda: mend(workspace, dataset.id),))
 

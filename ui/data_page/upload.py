@@ -9,7 +9,8 @@ import streamlit as st
 
 from tl_core.data import SAMPLES, Sample, import_folder, import_sample, import_uploaded_folder, import_zip
 from tl_core.data.imports.importing import folders_of
-from tl_core.data.imports.sources import data_root, list_folders, resolve_folder
+from tl_core.data.imports.preview import Preview
+from tl_core.data.imports.sources import archive_title, data_root, list_folders, resolve_folder
 from tl_core.data.normalise import MAX_IMAGE_BYTES
 from tl_core.storage.format import count, size
 from tl_core.storage.workspace import Workspace
@@ -23,9 +24,18 @@ from ui.data_page.new_dataset import (
     name_field,
     split_controls,
 )
+from ui.data_page.understood import (
+    import_label,
+    show_understood,
+    understand_archive,
+    understand_folder,
+    understand_paths,
+)
 from ui.shell.access.endpoints import archive_limits, upload_limit
 
 PICTURES: Final = Path(__file__).parent / "assets"  # one of each sample set that is built in
+
+_LOOKED_INTO: Final = "folder_looked_into"  # in the session: a folder of the server, as a relative path
 
 
 def upload_images(workspace: Workspace, *, primary: bool) -> None:
@@ -74,19 +84,22 @@ def _zip(workspace: Workspace, kind: ButtonType) -> None:
     limits = archive_limits()
     file = st.file_uploader(
         "A zip file with one folder per class",
-        type="zip",
+        type=["zip", "tar", "gz", "tgz"],
         max_upload_size=limits.file_bytes // 1_000_000,
         key=f"zip-{fields_generation()}",
     )
     st.caption(
-        "For example cats/…jpg and dogs/…jpg. Where the classes lie in folders train, validation and test, that "
+        "For example cats/…jpg and dogs/…jpg; a tar.gz, or one zip per class in a zip, does as well. Where the "
+        "classes lie in folders train, validation and test, that "
         f"split is kept. At most {size(limits.file_bytes)}, and {size(limits.unpacked_bytes)} in "
         f"{limits.members:,} files unpacked; all files of this tab together {size(upload_limit())}."
     )
-    name = name_field(Path(file.name).stem if file else "same as the zip", key="zip")
+    found = understand_archive(file.file_id, file, workspace, limits) if file else ""
+    name = name_field(archive_title(file.name) if file else "same as the file", key="zip")
     split = split_controls("zip")
-    if st.button("Import", key="import-zip", type=kind, disabled=file is None) and file:
-        title = name or Path(file.name).stem
+    ready = file is not None and show_understood(found)
+    if st.button(import_label(found), key="import-zip", type=kind, disabled=not ready) and file:
+        title = name or archive_title(file.name)
         begin_import(workspace, file.name, lambda task: import_zip(workspace, file, title, split, task, limits))
 
 
@@ -104,7 +117,9 @@ def _own_folder(workspace: Workspace, kind: ButtonType) -> None:
     top = next(iter(folders_of(files[0].name)), "") if files else ""
     name = name_field(top or "same as the folder", key="own-folder")
     split = split_controls("own-folder")
-    if st.button("Import", key="import-own-folder", type=kind, disabled=not files) and files:
+    found = understand_paths(tuple(file.name for file in files)) if files else ""
+    ready = bool(files) and show_understood(found)
+    if st.button(import_label(found), key="import-own-folder", type=kind, disabled=not ready) and files:
         title = name or top
         images: list[tuple[str, bytes | BinaryIO]] = [(file.name, file) for file in files]
         begin_import(workspace, title, lambda task: import_uploaded_folder(workspace, images, title, split, task))
@@ -132,9 +147,21 @@ def _folder(workspace: Workspace, root: Path, kind: ButtonType) -> None:
         )
     name = name_field(Path(listing.relative).name or root.name, key="folder")
     split = split_controls("folder")
-    if st.button("Import this folder", key="import-folder", type=kind, disabled=not listing.folders):
-        folder = resolve_folder(root, listing.relative)
-        title = name or folder.name
+    # Looked into only on request, because it may hold any number of others.
+    looked_into = st.session_state.get(_LOOKED_INTO) == listing.relative
+    if not looked_into and not st.button(
+        "Import this folder", key="import-folder", type=kind, disabled=not listing.folders
+    ):
+        return
+    folder = resolve_folder(root, listing.relative)
+    title = name or folder.name
+    with st.spinner("Looking into the folder …"):
+        found = understand_folder(folder)
+    if not looked_into and isinstance(found, Preview) and found.is_clear:
+        begin_import(workspace, folder.name, lambda task: import_folder(workspace, folder, title, split, task))
+    st.session_state[_LOOKED_INTO] = listing.relative
+    if show_understood(found) and st.button(import_label(found), key="import-folder-as-shown", type=kind):
+        del st.session_state[_LOOKED_INTO]
         begin_import(workspace, folder.name, lambda task: import_folder(workspace, folder, title, split, task))
 
 

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 import streamlit as st
 
-from tl_core.data import Dataset, ImageRecord, read_image, resize_image
+from tl_core.data import Dataset, ImageRecord, read_image
 from tl_core.figures.heatmap import overlay
 from tl_core.figures.probabilities import describe_probabilities, probability_figure, probability_text
 from tl_core.runs import RunRecord
@@ -78,7 +78,7 @@ def _why(run: RunRecord, image: MeasuredImage, key: str) -> None:
     label, block = _choose(run, image, grad_cam.blocks, key)
     picture = read_image(image.path)
     with heatmap, st.spinner("Looking …", show_time=True):  # the first heatmap of a block takes a few seconds
-        heat = grad_cam.explain(resize_image(picture, grad_cam.image_size), label, block).heat
+        heat = grad_cam.explain_picture(picture, label, block).heat
     name, probability = run.classes[label], probability_text(image.probabilities[label])
     photo.image(overlay(picture, NO_HEAT), width="stretch", alt=f"The photo: {run.classes[image.truth]}")
     photo.caption("Original photo")

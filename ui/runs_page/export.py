@@ -36,9 +36,14 @@ labels.json    its class names
 settings.json  what it was trained with
 
 The model takes a batch of RGB images with values 0-255 as they are in the file, shape (n, {size}, {size}, 3):
-squeeze each whole image to that size; the scaling that the backbone needs is inside.
+{fit} of each image made so large; the scaling that the backbone needs is inside.
 {output}
 """
+_FITS: Final = {
+    "squeeze": "the whole, squeezed,",
+    "border": "the whole, with a border of the colour 124, 116, 104,",
+    "crop": "the middle",
+}
 _OUTPUTS: Final = {
     "softmax": "It gives one probability per class, shape (n, {classes}), in the order of labels.json.",
     "sigmoid": "It gives one number per image, shape (n, 1): the probability of the second class in labels.json.",
@@ -112,7 +117,9 @@ def pack_model(run: RunRecord) -> bytes:
         backbone = BACKBONES.get(run.config.backbone)
         image_size = run.config.image_size or (backbone.image_size if backbone else "?")
         output = _OUTPUTS[run.config.head.output].format(classes=len(run.classes))
-        archive.writestr("README.txt", _README.format(name=run.name, size=image_size, output=output))
+        archive.writestr(
+            "README.txt", _README.format(name=run.name, size=image_size, fit=_FITS[run.config.fit], output=output)
+        )
     return packed.getvalue()
 
 
@@ -126,7 +133,7 @@ def code_of_run(run: RunRecord, key: str) -> None:
         "Every setting of this run as commented Keras code that needs nothing of this dashboard. Give it the folder "
         "of your images, one folder per class in train, validation and test."
     )
-    cells = write_program(trained_config(run), run.classes)
+    cells = write_program(trained_config(run), run.classes, run.decoding)
     name = run.short_id
     with st.container(horizontal=True):
         download(

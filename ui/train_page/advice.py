@@ -27,6 +27,7 @@ class Situation:
     classes: int | None = None  # of the chosen dataset, if one is chosen
     smallest_class: int | None = None  # training images of its smallest class
     largest_class: int | None = None
+    shape_tells: bool = False  # whether the shape of the pictures, wide or high, tells the classes apart
 
     @property
     def unfrozen(self) -> int:
@@ -109,6 +110,13 @@ def _on_data(given: Situation) -> Iterator[Advice]:
             "neglect the smallest.",
             action="Balance the classes",
             changes={"class_weights": True},
+        )
+    if given.shape_tells and config.fit == "squeeze":
+        yield Advice(
+            text="The shape of the pictures tells the classes apart, and squeezed to squares a circle and an ellipse "
+            "may look the same, so the model may fail on pictures of another shape.",
+            action="Use a border",
+            changes={"fit": "border"},
         )
     few = small is not None and small < FEW_IMAGES_PER_CLASS
     if few and not config.augmentation.enabled and not config.head.dropout:

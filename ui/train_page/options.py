@@ -116,6 +116,7 @@ def _machine() -> None:
     left, right = st.columns(2, gap="medium")
     with left:
         _image_size()
+        control("fit")
         control("weights")
         control("keep_last_epochs")
     with right:

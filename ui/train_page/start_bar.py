@@ -9,6 +9,7 @@ import streamlit as st
 
 from tl_core.config import TrainingConfig
 from tl_core.data import Dataset
+from tl_core.data.health import shape_tells
 from tl_core.errors import ConfigError, NotYoursError
 from tl_core.jobs import manager
 from tl_core.planning import TrainingPlan, plan_training
@@ -44,6 +45,7 @@ def remarks(dataset: Dataset) -> None:
         classes=len(dataset.classes),
         smallest_class=min(images, default=0),
         largest_class=max(images, default=0),
+        shape_tells=shape_tells(dataset) is not None,
     )
     for advice in advise(situation):
         with st.container(border=True):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -74,6 +75,16 @@ def test_from_a_folder_to_a_prediction(tl, folder):
     assert measured["accuracy"] == trained["test_accuracy"]
     code, on_folder, _ = tl("evaluate", trained["run_id"], "--data", folder, "--json")
     assert on_folder["images"] == 18
+    some = folder.parent / "some"  # one of the classes, in capital letters, and others that cannot be measured (24)
+    some.mkdir()
+    shutil.copytree(folder / "red", some / "RED")
+    shutil.copytree(folder / "blue", some / "purple")
+    code, on_some, told = tl("evaluate", trained["run_id"], "--data", some, "--json")
+    assert (code, on_some["images"]) == (0, 6)
+    assert "Not measured: purple/" in told
+    assert "Nothing can be said about blue, green" in told
+    code, _, told = tl("evaluate", trained["run_id"], "--data", some / "purple", "--json")
+    assert (code, "Nothing tells the classes of these images" in told) == (2, True)
     report = folder.parent / "report.html"
     code, written, _ = tl("evaluate", trained["run_id"], "--report", report, "--json")
     assert (code, written["report"]) == (0, str(report))

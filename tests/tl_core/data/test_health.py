@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -45,6 +46,24 @@ def test_a_healthy_set_is_praised_and_nothing_else(report):
     assert found["warning"] == found["note"] == ""
     for praise in ("at least 31 images", "similar size", "more than one part", "No duplicates", "could be read"):
         assert praise in found["good"]
+
+
+def test_blank_and_very_dark_pictures_are_named(report):
+    dark = encoded(Image.fromarray(np.asarray(noise(900, 48, 48)) // 8))
+    cats = [*pictures(0, 43), ("dark.png", dark), ("white.png", encoded(Image.new("RGB", (48, 48), "white")))]
+    found = report({"cats": cats, "dogs": pictures(100, 45)})
+    assert "1 image is blank, one colour all over: cats/white.png" in found["note"]
+    assert "1 image is very dark, so little can be seen in them: cats/dark.png" in found["note"]
+
+
+def test_a_shape_that_tells_the_classes_apart_is_a_warning(report):
+    def drawn(first: int, width: int) -> Files:
+        return [(f"{number}.png", png(number, width, 60)) for number in range(first, first + 20)]
+
+    found = report({"circles": drawn(0, 60), "ellipses": drawn(100, 120)})
+    assert "tells the classes apart by itself: 100.0 % right, and 50.0 % by guessing" in found["warning"]
+    mixed = report({"circles": drawn(0, 60) + drawn(50, 120), "ellipses": drawn(100, 120) + drawn(150, 60)})
+    assert "apart by itself" not in "".join(mixed.values())
 
 
 def test_too_few_images_are_named_with_their_number(report):
@@ -140,3 +159,16 @@ def test_a_set_without_hashes_is_judged_by_the_rest(workspace):
         dataset, images=tuple(dataclasses.replace(image, perceptual_hash="") for image in dataset.images)
     )
     assert health_report(bare) == health_report(dataset)
+
+
+def test_images_of_two_classes_saved_once_more_as_jpeg_are_a_warning_with_the_pairs(workspace):
+    """Case 20: the same ten pictures in both classes, in one of them as JPEG."""
+    same = [scene(number) for number in range(4)]
+    cats = [(f"{n}.png", encoded(image)) for n, image in enumerate(same)] + pictures(0, 20)
+    dogs = [(f"{n}.jpg", encoded(image, "JPEG", quality=70)) for n, image in enumerate(same)] + pictures(100, 20)
+    dataset = import_uploads(workspace, {"cats": cats, "dogs": dogs}, "set")
+    (found,) = [finding for finding in health_report(dataset) if "like one of another class" in finding.text]
+    assert found.level == "warning"
+    assert found.text.startswith("4 images look like one of another class: cats/")
+    assert [image.source_name[-4:] for image in found.images[:2]] in ([".png", ".jpg"], [".jpg", ".png"])
+    assert len(found.images) == 8

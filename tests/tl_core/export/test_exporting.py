@@ -9,6 +9,7 @@ import subprocess
 import sys
 import zipfile
 from dataclasses import replace
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -17,11 +18,12 @@ import pytest
 from tests.tl_core.small_trainings import QUICK, Trainer
 from tl_core.command_line import main
 from tl_core.config.validation import from_mapping
-from tl_core.data import read_image, resize_image
+from tl_core.data import decoding, read_image, resize_image
 from tl_core.errors import DatasetNotFoundError, ExportError, ModelUnavailableError, StoppedError
 from tl_core.export import exporting
 from tl_core.export.exporting import export_run, list_exports, model_card
 from tl_core.export.formats import FORMATS, missing_packages
+from tl_core.export.picture_kinds import KINDS
 from tl_core.export.proof import LARGEST_DIFFERENCE, LARGEST_LOSS, Proof
 from tl_core.inference.calibration import Calibration, apply_temperature, load_calibration, save_calibration
 from tl_core.inference.predict import open_predictor
@@ -82,6 +84,7 @@ def test_a_format_predicts_what_the_dashboard_predicts(run, dataset, tmp_path, e
     assert export.proof == from_mapping(Proof, values["proof"])
     assert export.proof.passed
     assert export.proof.images == len(dataset.of_split("validation"))
+    assert export.proof.kinds == len(KINDS), "and one picture of each kind of file"
     if form.quantised:
         assert export.proof.app_accuracy - export.proof.accuracy <= LARGEST_LOSS
     else:
@@ -89,6 +92,7 @@ def test_a_format_predicts_what_the_dashboard_predicts(run, dataset, tmp_path, e
 
     folder = unpacked(values["file"], tmp_path / "unpacked")
     assert (folder / form.model).exists()
+    assert (folder / "pictures.py").read_text() == Path(decoding.__file__).read_text()
     assert (folder / "labels.txt").read_text().splitlines() == list(run.classes)
     card = (folder / "MODEL_CARD.md").read_text()
     assert f"{export.proof.max_difference:.2g}" in card

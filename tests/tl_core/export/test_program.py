@@ -19,6 +19,8 @@ from tl_core.command_line import main
 from tl_core.config import AUGMENTATION_LEVELS, AugmentationConfig, HeadConfig, TrainingConfig
 from tl_core.config.presets import PRESETS
 from tl_core.data import import_sample
+from tl_core.data.normalise import Reading
+from tl_core.export.picture_kinds import write_picture_kinds
 from tl_core.export.program import as_notebook, as_script, write_program
 from tl_core.runs import create_run
 
@@ -116,6 +118,15 @@ def run_cells(config, *titles):
     return space
 
 
+def run_functions(config):
+    """The names that the cells about pictures define, without reading a dataset."""
+    parts = {cell.title: cell.code for cell in write_program(config, ("a", "b"))}
+    code = "\n".join(parts[title] for title in ("Packages", "Settings", "Reading pictures", "Images"))
+    space = {}
+    exec(compile(code.partition("train_images, train_labels =")[0], "program", "exec"), space)
+    return space
+
+
 @pytest.mark.parametrize("backbone", {record.scaling: name for name, record in BACKBONES.items()}.values())
 def test_the_generated_scaling_is_ours(backbone):
     from tl_core.backbones.scaling import build_scaling
@@ -124,6 +135,13 @@ def test_the_generated_scaling_is_ours(backbone):
     generated = run_cells(replace(TrainingConfig(), backbone=backbone, image_size=32), "Scaling")["preprocess"]
     ours = build_scaling(BACKBONES[backbone].scaling, 32)
     assert np.array_equal(np.asarray(generated(images)), np.asarray(ours(images)))
+
+
+def test_the_generated_reading_of_pictures_is_ours(tmp_path):
+    config = replace(TrainingConfig(), image_size=40, fit="border")
+    read = run_functions(config)["read"]
+    for path in write_picture_kinds(tmp_path / "kinds"):
+        assert np.array_equal(read(path), Reading(40, "border").of_file(path.read_bytes())), path.name
 
 
 @pytest.mark.parametrize("name", VARIANTS)

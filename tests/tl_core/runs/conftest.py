@@ -22,6 +22,7 @@ class FakeDataset:
     name: str = "Pets"
     fingerprint: str = "f" * 64
     revision: int = 1
+    decoding: int = 2
     classes: tuple[str, ...] = ("cat", "dog")
     per_class: dict[str, dict[str, int]] = field(
         default_factory=lambda: {"cat": {"train": 6, "validation": 2}, "dog": {"train": 5, "validation": 2}}

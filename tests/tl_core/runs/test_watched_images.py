@@ -11,6 +11,7 @@ import pytest
 
 from tests.tl_core.small_trainings import COLOURS, QUICK, coloured, png
 from tl_core.data import import_uploads, read_image, resize_image
+from tl_core.data.normalise import Reading
 from tl_core.errors import ConfigError, ImageError
 from tl_core.runs import create_run
 from tl_core.runs.watched_images import (
@@ -57,7 +58,7 @@ def test_the_network_sees_them_as_it_sees_every_image(folder, workspace, dataset
     pairs = [(images, images.images[0]) for images in (dataset, photos)]
     assert photos.images[0].file.endswith(".jpg"), "not to be encoded a second time"
     save_watched_images(folder, [watch_dataset_image(images, record) for images, record in pairs])
-    seen = read_pictures(watched_images(folder), 32)
+    seen = read_pictures(watched_images(folder), Reading(32))
     for pixels, (images, record) in zip(seen, pairs, strict=True):
         assert np.array_equal(pixels, resize_image(read_image(images.path_of(record)), 32))
 

@@ -22,6 +22,7 @@ from tl_core.runs import create_run, update_run
 from tl_core.runs.store import this_process
 
 PAGE = "pages/1_Data.py"
+BROKEN = {label: [(f"{number}.png", b"no picture") for number in range(3)] for label in ("cat", "dog")}
 imports = importlib.import_module("ui.data_page.imports")
 
 
@@ -84,6 +85,51 @@ def test_a_zip_is_imported_under_the_name_given(workspace):
     (dataset,) = list_datasets(workspace)
     assert (dataset.name, dataset.source, len(dataset.images)) == ("Our pets", "zip my pets.zip", 40)
     assert dataset.of_split("test") == ()
+
+
+def test_what_a_zip_holds_is_shown_before_it_is_imported(workspace):
+    """The published archive of a competition was imported without a word as the classes train and test1 (15)."""
+    at = open_data()
+    numbered = [
+        (f"{name}.{number}.jpg", picture(9 * ord(name[0]) + number)) for name in ("cat", "dog") for number in range(4)
+    ]
+    without = [(f"{number}.jpg", picture(20 + number)) for number in range(3)]
+    at.file_uploader(key="zip-0").upload("pets.zip", zip_of({"train": numbered, "test1": without}))
+    checked(at.run())
+    shown = texts(at)
+    assert "**8 images of 2 classes**" in shown
+    assert "classes from the names of the files" in shown
+    assert "Left out: test1/0\\.jpg, test1/1\\.jpg, test1/2\\.jpg" in shown
+    assert list_datasets(workspace) == []
+    assert at.button(key="import-zip").label == "Import as shown"
+    checked(at.button(key="import-zip").click().run())
+    wait_for_import(at, workspace)
+    assert [dataset.classes for dataset in list_datasets(workspace)] == [("cat", "dog")]
+
+
+def test_a_zip_of_which_nothing_can_be_imported_says_so_at_once(workspace):
+    at = open_data()
+    at.file_uploader(key="zip-0").upload("empty.zip", zip_of({}))
+    checked(at.run())
+    assert [error.value for error in at.error] == [
+        "The zip file is empty\\: put one folder of images per class into it\\."
+    ]
+    assert at.button(key="import-zip").disabled
+
+
+def test_a_folder_of_the_server_that_is_not_clear_is_shown_first(workspace, tmp_path, monkeypatch):
+    for label, files in pictures(each=3).items():
+        (tmp_path / "shared" / "pets" / label).mkdir(parents=True)
+        for name, content in files:
+            (tmp_path / "shared" / "pets" / label / name).write_bytes(content)
+    (tmp_path / "shared" / "pets" / "notes.txt").write_text("x")
+    monkeypatch.setenv("TL_DATA_ROOT", str(tmp_path / "shared"))
+    at = press(open_data(), "Import this folder")
+    assert "Left out: pets/notes\\.txt" in texts(at)
+    assert list_datasets(workspace) == []
+    press(at, "Import as shown")
+    wait_for_import(at, workspace)
+    assert [dataset.name for dataset in list_datasets(workspace)] == ["shared"]
 
 
 def test_a_folder_is_imported_with_its_class_folders(workspace):
@@ -161,12 +207,12 @@ def test_a_folder_of_the_server_is_found_by_clicking(workspace, tmp_path, monkey
 
 def test_an_import_that_fails_says_why_and_keeps_nothing(workspace):
     at = open_data()
-    at.file_uploader(key="zip-0").upload("empty.zip", zip_of({}))
+    at.file_uploader(key="zip-0").upload("broken.zip", zip_of(BROKEN))
     checked(at.run())
     checked(at.button(key="import-zip").click().run())
     wait_for_import(at, workspace)
     (error,) = at.error
-    assert error.value.startswith("**empty\\.zip** was not imported. ")
+    assert error.value.startswith("**broken\\.zip** was not imported. ")
     assert list_datasets(workspace) == []
 
 
@@ -179,7 +225,7 @@ def test_the_panel_of_a_new_dataset_closes_when_it_is_there_and_stays_open_when_
     at = open_data()
     at.session_state["new-dataset"] = True
     checked(at.run())
-    at.file_uploader(key="zip-0").upload("empty.zip", zip_of({}))
+    at.file_uploader(key="zip-0").upload("broken.zip", zip_of(BROKEN))
     checked(at.run())
     checked(at.button(key="import-zip").click().run())
     wait_for_import(at, workspace)
@@ -438,7 +484,7 @@ def test_train_on_these_images_leads_to_the_form(dataset):
 
 def start_failing_import(workspace):
     at = open_data()
-    at.file_uploader(key="zip-0").upload("empty.zip", zip_of({}))
+    at.file_uploader(key="zip-0").upload("broken.zip", zip_of(BROKEN))
     checked(at.run())
     checked(at.button(key="import-zip").click().run())
     return wait_for_import(at, workspace)

@@ -59,6 +59,12 @@ def test_following_the_advice_ends_it(setting, words):
     assert not [left for left in advise(replace(setting, config=followed)) if words in left.text]
 
 
+def test_where_the_shape_tells_the_classes_a_border_is_advised():
+    (advice,) = advise(Situation(config=TrainingConfig(), layers=100, classes=2, shape_tells=True))
+    assert advice.changes == {"fit": "border"}
+    assert advise(Situation(config=TrainingConfig(fit="border"), layers=100, classes=2, shape_tells=True)) == ()
+
+
 @pytest.mark.parametrize(
     "config",
     [

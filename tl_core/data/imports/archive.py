@@ -16,15 +16,16 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from lzma import LZMAError
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final
 
 from tl_core.data.dataset import SkippedFile
 from tl_core.data.imports.class_names import clean_file_name
-from tl_core.data.imports.file_kinds import is_junk, is_picture_name
-from tl_core.data.imports.sources import Source, SourceFile, file_reader, read_limited
+from tl_core.data.imports.code_pages import read_names
+from tl_core.data.imports.file_kinds import IMAGE_SUFFIXES, is_junk, is_picture_name, is_table_name
+from tl_core.data.imports.sources import Source, SourceFile, file_reader, folder_source, read_limited
 from tl_core.data.normalise import MAX_IMAGE_BYTES
 from tl_core.errors import ArchiveError, ImageError, TransferLearningError
 from tl_core.machine.progress import UNATTENDED, TaskContext
@@ -56,6 +57,7 @@ _END_64 = b"PK\x06\x06"  # the same in the zip64 format
 _TAIL: Final = 65_557 + 76  # the end record lies in the last 64 KB, a zip64 end record and its locator before it
 _ENCRYPTED: Final = 0x1
 _UTF8: Final = 0x800
+_NUL: Final = "Its name points outside the archive."
 _DRIVE = re.compile(r"^[A-Za-z]:")
 BROKEN_ZIP: Final = (  # what `zipfile` raises on a damaged file
     zipfile.BadZipFile,
@@ -81,7 +83,7 @@ class ZipErrors:
 
 _ERRORS: Final = ZipErrors(
     error=ArchiveError,
-    too_large="The zip file has {size}, more than the {limit} allowed: bring smaller images or fewer of them.",
+    too_large="The archive has {size}, more than the {limit} allowed: bring smaller images or fewer of them.",
     not_a_zip=(
         "This is not a zip file, or it is damaged or cut off: make it again "
         "(on Windows “Send to, Compressed folder”, on a Mac “Compress”) and bring the new one."
@@ -126,6 +128,9 @@ def open_zip(file: BinaryIO | Path, limits: ArchiveLimits, errors: ZipErrors = _
 def zip_source(file: BinaryIO | Path, limits: ArchiveLimits = LIMITS) -> Iterator[Source]:
     """The files in a zip archive, readable until the block ends.
 
+    Where there are no pictures but in zips within it, each of those is a folder of its name, as if it had been
+    unpacked there: one zip per class, or a zip in a zip. Zips within those are left out.
+
     Raises:
         ArchiveError: it is no zip, is damaged or empty, or is over a limit.
     """
@@ -142,7 +147,47 @@ def zip_source(file: BinaryIO | Path, limits: ArchiveLimits = LIMITS) -> Iterato
                 "The zip file holds a file that unpacks to more than "
                 f"{limits.ratio} times its size, as no photograph does: it is not opened."
             )
-        yield _source(archive, members)
+        with contextlib.ExitStack() as inner:
+            yield _with_zips_inside(_source(archive, members), limits, inner)
+
+
+@contextlib.contextmanager
+def folder_with_zips(folder: Path, limits: ArchiveLimits = LIMITS) -> Iterator[Source]:
+    """The files in a folder, readable until the block ends, also where it holds one zip per class.
+
+    Raises:
+        DataError: the folder is missing or cannot be read.
+    """
+    with contextlib.ExitStack() as inner:
+        yield _with_zips_inside(folder_source(folder), limits, inner)
+
+
+def _with_zips_inside(source: Source, limits: ArchiveLimits, stack: contextlib.ExitStack) -> Source:
+    """The files of a source, and those in its zips: within the limits, all together."""
+    packed = [file for file in source.files if file.parts[-1].lower().endswith(".zip") and file.copy is not None]
+    files = [file for file in source.files if file not in packed]
+    if any(PurePosixPath(file.parts[-1]).suffix.lower() in IMAGE_SUFFIXES for file in files):
+        return source
+    skipped = list(source.skipped)
+    for file in packed:
+        try:
+            stream = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115  # the stack closes it
+            assert file.copy is not None  # noqa: S101  # those alone were taken
+            file.copy(stream)
+            archive = stack.enter_context(open_zip(stream, limits))
+            members = [
+                info for info in archive.infolist() if not info.is_dir() and not is_junk(member_parts(info.filename))
+            ]
+            check_totals([found.size for found in files] + [info.file_size for info in members], limits)
+            if any(inflates_too_much(info, limits) for info in members):
+                raise ArchiveError("It holds a file that unpacks to far more than its size, as no photograph does.")
+        except TransferLearningError as error:
+            skipped.append(SkippedFile(file.shown_name, f"An archive within the archive. {error}"))
+            continue
+        within, folders = _source(archive, members), (*file.parts[:-1], file.parts[-1][: -len(".zip")])
+        files += [replace(found, parts=(*folders, *found.parts), copy=None) for found in within.files]
+        skipped += [SkippedFile(f"{file.shown_name}/{left.name}", left.reason) for left in within.skipped]
+    return Source(tuple(sorted(files, key=lambda file: file.parts)), tuple(skipped))
 
 
 def is_encrypted(info: zipfile.ZipInfo) -> bool:
@@ -164,7 +209,7 @@ def member_problem(name: str, is_file: bool = True) -> str | None:
     """Why an archive member of this name is left out; None if it may be read."""
     path = name.replace("\\", "/")
     if "\0" in path or path.startswith("/") or _DRIVE.match(path) or ".." in path.split("/"):
-        return "Its name points outside the archive."
+        return _NUL
     return None if is_file else "It is a link or a device, not a file."
 
 
@@ -212,26 +257,26 @@ def _claimed_directory_bytes(stream: BinaryIO) -> int | None:
 
 def _source(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo]) -> Source:
     files, skipped = [], []
-    for info in members:
-        name = _decoded_name(info)
-        problem = member_problem(info.orig_filename, is_plain_file(info)) or member_problem(name)
+    for info, name in zip(members, _names_of(members), strict=True):
+        problem = member_problem(name, is_plain_file(info)) or (_NUL if "\0" in info.orig_filename else None)
         if problem is None and is_encrypted(info):
             problem = "It is protected by a password."
         if problem:
             skipped.append(SkippedFile(clean_file_name(name), problem))
         elif parts := member_parts(name):
-            files.append(SourceFile(parts, info.file_size, _reader(archive, info)))
+            files.append(SourceFile(parts, info.file_size, _reader(archive, info), copy=_copier(archive, info)))
     return Source(tuple(sorted(files, key=lambda file: file.parts)), tuple(skipped))
 
 
-def _decoded_name(info: zipfile.ZipInfo) -> str:
-    """The name in the encoding it was written in; macOS writes UTF-8 without declaring it."""
-    if info.flag_bits & _UTF8:
-        return info.filename
-    try:
-        return info.filename.encode("cp437").decode("utf-8")
-    except UnicodeError:
-        return info.filename
+def _names_of(members: list[zipfile.ZipInfo]) -> list[str]:
+    """The names, each in the encoding it was written in."""
+    told = {info.filename for info in members if not info.flag_bits & _UTF8}
+    raw: dict[str, bytes] = {}
+    for name in told:
+        with contextlib.suppress(UnicodeEncodeError):  # an extra field has told the name in UTF-8
+            raw[name] = name.encode("cp437")  # as which it was read
+    read = dict(zip(raw, read_names(list(raw.values())), strict=True))
+    return [info.filename if info.flag_bits & _UTF8 else read.get(info.filename, info.filename) for info in members]
 
 
 def _reader(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Callable[[], bytes]:
@@ -245,8 +290,44 @@ def _reader(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Callable[[], byt
     return read
 
 
+def _copier(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Callable[[BinaryIO], None]:
+    def copy(target: BinaryIO) -> None:
+        try:
+            with archive.open(info) as member:
+                shutil.copyfileobj(member, target)  # no more than the table of contents claims
+        except (*BROKEN_ZIP, zlib.error, LZMAError, EOFError, RuntimeError) as error:
+            raise ArchiveError("It is damaged, or packed in a way that cannot be read.") from error
+
+    return copy
+
+
 @contextlib.contextmanager
-def tar_source(file: Path, scratch: Path, limits: ArchiveLimits, task: TaskContext = UNATTENDED) -> Iterator[Source]:
+def archive_source(
+    file: BinaryIO | Path, scratch: Path, limits: ArchiveLimits = LIMITS, task: TaskContext = UNATTENDED
+) -> Iterator[Source]:
+    """The files in a zip or a tar archive, whatever it is called, readable until the block ends.
+
+    Raises:
+        ArchiveError: it is neither, is damaged or empty, or is over a limit.
+        StoppedError: a stop was requested.
+    """
+    with tar_source(file, scratch, limits, task) if is_tar(file) else zip_source(file, limits) as source:
+        yield source
+
+
+def is_tar(file: BinaryIO | Path) -> bool:
+    """Whether a file begins as a tar archive does, plain or compressed by gzip, bzip2 or xz."""
+    with file.open("rb") if isinstance(file, Path) else contextlib.nullcontext(file) as stream:
+        stream.seek(0)
+        start = stream.read(512)
+        stream.seek(0)
+    return start[257:262] == b"ustar" or start.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0"))
+
+
+@contextlib.contextmanager
+def tar_source(
+    file: BinaryIO | Path, scratch: Path, limits: ArchiveLimits, task: TaskContext = UNATTENDED
+) -> Iterator[Source]:
     """The pictures in a tar archive (plain or compressed), readable until the block ends.
 
     They are copied to numbered files in a folder below ``scratch`` that is removed afterwards.
@@ -256,12 +337,23 @@ def tar_source(file: Path, scratch: Path, limits: ArchiveLimits, task: TaskConte
         StoppedError: a stop was requested.
     """
     with tempfile.TemporaryDirectory(prefix=".unpacking-", dir=scratch) as folder:
+        size = file.stat().st_size if isinstance(file, Path) else file.seek(0, 2)
+        if size > limits.file_bytes:
+            raise ArchiveError(_ERRORS.too_large.format(size=format_size(size), limit=format_size(limits.file_bytes)))
         try:
-            with tarfile.open(file, "r|*") as archive:
+            with (
+                file.open("rb") if isinstance(file, Path) else contextlib.nullcontext(file) as stream,
+                tarfile.open(fileobj=_from_start(stream), mode="r|*") as archive,
+            ):
                 source = _copy_members(archive, Path(folder), limits, task)
         except (tarfile.TarError, EOFError, zlib.error, UnicodeError, OSError) as error:
-            raise ArchiveError("The downloaded archive is damaged and cannot be read: try again.") from error
+            raise ArchiveError("The archive is damaged or cut off and cannot be read: bring it again.") from error
         yield source
+
+
+def _from_start(stream: BinaryIO) -> BinaryIO:
+    stream.seek(0)
+    return stream
 
 
 def _copy_members(archive: tarfile.TarFile, folder: Path, limits: ArchiveLimits, task: TaskContext) -> Source:
@@ -277,11 +369,13 @@ def _copy_members(archive: tarfile.TarFile, folder: Path, limits: ArchiveLimits,
         parts = member_parts(member.name)
         if problem := member_problem(member.name, member.isreg()):
             skipped.append(SkippedFile(clean_file_name(member.name), problem))
-        elif parts and not is_junk(parts) and is_picture_name(parts[-1]):
+        elif parts and not is_junk(parts) and (is_picture_name(parts[-1]) or is_table_name(parts[-1])):
             path = folder / f"{len(files)}"
             content = archive.extractfile(member)
             with path.open("wb") as output:
                 if content is not None and member.size <= MAX_IMAGE_BYTES:
                     shutil.copyfileobj(content, output)
             files.append(SourceFile(parts, member.size, file_reader(path)))
+        elif parts and not is_junk(parts):
+            skipped.append(SkippedFile(clean_file_name(member.name), "It is no image."))
     return Source(tuple(sorted(files, key=lambda found: found.parts)), tuple(skipped))

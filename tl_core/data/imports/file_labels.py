@@ -1,6 +1,7 @@
 """Classes of images that lie in no class folders: from a table beside them, or from their names.
 
-A table is a CSV file with a column of file names and one of classes. Names are understood as ``cat.0.jpg`` and
+A table is a CSV file with one or several columns of file names, and one of classes, or one for each class that holds
+1 where it is that. Names are understood as ``cat.0.jpg`` and
 ``cat_12.jpg``, or as ``0001_cat.jpg``. Nothing is guessed: every image has to be told, each class has two at least,
 and names that cameras give are no classes.
 """
@@ -19,7 +20,6 @@ from tl_core.data.imports.sources import SourceFile
 
 MAX_CLASSES: Final = 1000
 MIN_IMAGES: Final = 2  # of each class
-TABLES: Final = (".csv", ".tsv")
 
 _LABEL_HEADS: Final = ("label", "class", "category", "target", "species", "breed", "tag", "labels", "classes")
 _CAMERA_NAMES: Final = frozenset(
@@ -28,11 +28,6 @@ _CAMERA_NAMES: Final = frozenset(
 )
 _NUMBERED = re.compile(r"^(?P<name>.*?[^\W\d_].*?)[\s._-]*\(?\d+\)?$")
 _LAST_WORD = re.compile(r"^.+[\s._-](?P<name>[^\W\d_]+)$")
-
-
-def is_table_name(name: str) -> bool:
-    """Whether a file of this name may be a table of labels."""
-    return PurePosixPath(name).suffix.lower() in TABLES
 
 
 def labels_from_tables(tables: Sequence[SourceFile], pictures: Sequence[SourceFile]) -> dict[SourceFile, str] | None:
@@ -81,19 +76,33 @@ def _labels_from_table(table: SourceFile, pictures: Sequence[SourceFile]) -> dic
     columns = range(max(map(len, rows)))
 
     def named(column: int) -> int:
-        return sum(len(row) > column and row[column].strip().casefold() in by_name for row in rows)
+        told = {row[column].strip().casefold() for row in rows if len(row) > column}
+        return len({by_name[name] for name in told if name in by_name})
 
-    files = max(columns, key=named)
-    if 2 * named(files) < len(pictures):
+    counts = {column: named(column) for column in columns}
+    files = [column for column in columns if counts[column] and 2 * counts[column] >= max(counts.values())]
+    if 2 * sum(counts[column] for column in files) < len(pictures):
         return None
-    label = _label_column(rows, [column for column in columns if column != files])
-    if label is None:
-        return None
+    others = [column for column in columns if column not in files]
+    labels = _labels_of_rows(rows, others)
     return {
-        by_name[name]: row[label].strip()
-        for row in rows
-        if len(row) > max(files, label) and (name := row[files].strip().casefold()) in by_name and row[label].strip()
-    }
+        by_name[name]: label
+        for row, label in zip(rows, labels, strict=True)
+        for column in files  # each picture of a row is one of its class
+        if label and len(row) > column and (name := row[column].strip().casefold()) in by_name
+    } or None
+
+
+def _labels_of_rows(rows: Sequence[Sequence[str]], others: Sequence[int]) -> list[str]:
+    """The class of each row: in the column of classes, or the head of the one column with a 1; "" for none."""
+    column = _label_column(rows, others)
+    if column is not None:
+        return [row[column].strip() if len(row) > column else "" for row in rows]
+    marks = [[row[other].strip() if len(row) > other else "" for other in others] for row in rows[1:]]
+    if others and all(sorted(set(row)) in (["0", "1"], ["0"]) for row in marks):
+        heads = [rows[0][other].strip() if len(rows[0]) > other else "" for other in others]
+        return ["", *(heads[row.index("1")] if row.count("1") == 1 else "" for row in marks)]
+    return [""] * len(rows)
 
 
 def _label_column(rows: Sequence[Sequence[str]], others: Sequence[int]) -> int | None:

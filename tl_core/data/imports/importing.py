@@ -27,11 +27,12 @@ from tl_core.data.dataset import (
     valid_name,
     write_manifest,
 )
-from tl_core.data.imports.archive import LIMITS, ArchiveLimits, zip_source
+from tl_core.data.decoding import DECODING
+from tl_core.data.imports.archive import LIMITS, ArchiveLimits, archive_source, folder_with_zips, is_tar
 from tl_core.data.imports.building import building, in_threads, store_once
 from tl_core.data.imports.class_names import clean_file_name, label_names
-from tl_core.data.imports.layouts import LabelledFile, Layout, understand_layout
-from tl_core.data.imports.sources import SourceFile, folder_source, read_limited
+from tl_core.data.imports.layouts import LabelledFile, Layout, understand_by_classes, understand_layout
+from tl_core.data.imports.sources import SourceFile, read_limited
 from tl_core.data.normalise import normalise_image
 from tl_core.data.split import UNASSIGNED, SplitConfig, assign_splits
 from tl_core.errors import DataError, ImageError, NotEnoughDataError
@@ -53,9 +54,9 @@ def import_folder(
     workspace: Workspace, folder: Path, name: str, split: SplitConfig = DEFAULT_SPLIT, task: TaskContext = UNATTENDED
 ) -> Dataset:
     """Import a folder of class folders; see `import_layout` for what is raised."""
-    source = folder_source(folder)
-    layout = understand_layout(source.files, source.skipped)
-    return import_layout(workspace, layout, name, f"folder {folder.resolve().name}", split, task)
+    with folder_with_zips(folder) as source:
+        layout = understand_layout(source.files, source.skipped)
+        return import_layout(workspace, layout, name, f"folder {folder.resolve().name}", split, task)
 
 
 def import_zip(
@@ -66,15 +67,31 @@ def import_zip(
     task: TaskContext = UNATTENDED,
     limits: ArchiveLimits = LIMITS,
 ) -> Dataset:
-    """Import a zip file of class folders; see `import_layout` for what else is raised.
+    """Import a zip or tar archive of class folders; see `import_layout` for what else is raised.
 
     Raises:
-        ArchiveError: the file is no zip, is damaged or empty, or is over a limit.
+        ArchiveError: the file is no archive, is damaged or empty, or is over a limit.
     """
-    with zip_source(file, limits) as source:
+    with archive_source(file, workspace.ensure().datasets, limits, task) as source:
         shown = clean_file_name(Path(str(getattr(file, "name", "file.zip"))).name)
+        kind = "tar" if is_tar(file) else "zip"
         layout = understand_layout(source.files, source.skipped)
-        return import_layout(workspace, layout, name, f"zip {shown}", split, task)
+        return import_layout(workspace, layout, name, f"{kind} {shown}", split, task)
+
+
+def import_to_measure(
+    workspace: Workspace, path: Path, classes: Sequence[str], limits: ArchiveLimits, task: TaskContext = UNATTENDED
+) -> Dataset:
+    """Import images of a folder or an archive to measure a model with, as far as they are of its classes.
+
+    See `import_layout` and `understand_by_classes` for what is raised.
+    """
+    opened = (
+        folder_with_zips(path, limits) if path.is_dir() else archive_source(path, workspace.datasets, limits, task)
+    )
+    with opened as source:
+        layout = understand_by_classes(source.files, source.skipped, classes)
+        return import_layout(workspace, layout, path.name or "images", path.name, task=task, known=tuple(classes))
 
 
 def import_uploads(
@@ -121,6 +138,7 @@ def import_layout(
     origin: str,
     split: SplitConfig = DEFAULT_SPLIT,
     task: TaskContext = UNATTENDED,
+    known: tuple[str, ...] = (),
 ) -> Dataset:
     """Import files whose classes and splits are known.
 
@@ -131,6 +149,8 @@ def import_layout(
         origin: where the files come from, as text.
         split: used for the parts of the split that do not come with the folders.
         task: gets the number of pictures done and their total; checked for a stop between pictures.
+        known: the classes of a model that the images are to measure, every file of which has its split; then a class
+            may have few images, or none.
 
     Raises:
         NotEnoughDataError: there is no picture, no class folder, fewer than 2 classes, or fewer than 2 usable images
@@ -141,7 +161,7 @@ def import_layout(
     """
     name = valid_name(name)
     origin = f"{origin}, {layout.note}" if layout.note else origin
-    classes = tuple(sorted({file.class_name for file in layout.files}, key=natural_key))
+    classes = known or tuple(sorted({file.class_name for file in layout.files}, key=natural_key))
     if len(classes) < MIN_CLASSES:
         found = f"only one class, “{classes[0]}”" if classes else "no class"
         raise NotEnoughDataError(
@@ -152,8 +172,8 @@ def import_layout(
     with building(workspace, room) as folder:
         images, bad = store_images(folder, classes, layout.files, task)
         task.stop_if_asked(STOPPED)
-        records = ImportedRecords(classes, images, (*layout.skipped, *bad), layout.given_splits)
-        require_enough(classes, images, bad)
+        records = ImportedRecords(classes, images, (*layout.skipped, *bad), layout.given_splits, divided=bool(known))
+        require_enough(() if known else classes, images, bad)
         return make_visible(workspace, folder, records, name, origin, split)
 
 
@@ -165,6 +185,7 @@ class ImportedRecords:
     images: Sequence[ImageRecord]
     skipped: tuple[SkippedFile, ...]
     given_splits: bool = False
+    divided: bool = False  # whether every image has its split
 
 
 def make_visible(
@@ -175,10 +196,8 @@ def make_visible(
     Raises:
         NotEnoughDataError: a class has no image to train on, or none is left to validate with.
     """
-    records = sorted(
-        assign_splits(found.classes, found.images, split),
-        key=lambda image: (image.label, natural_key(image.source_name)),
-    )
+    placed = found.images if found.divided else assign_splits(found.classes, found.images, split)
+    records = sorted(placed, key=lambda image: (image.label, natural_key(image.source_name)))
     created = datetime.now(UTC).isoformat(timespec="milliseconds")
     write_manifest(
         Dataset(
@@ -192,6 +211,7 @@ def make_visible(
             source=origin,
             created=created,
             given_splits=found.given_splits,
+            decoding=DECODING,
             revisions=(Revision(1, None, f"Imported from {origin}", created, workspace.person),),
         )
     )
@@ -199,7 +219,11 @@ def make_visible(
 
 
 def store_images(
-    folder: Path, classes: Sequence[str], files: Sequence[LabelledFile], task: TaskContext
+    folder: Path,
+    classes: Sequence[str],
+    files: Sequence[LabelledFile],
+    task: TaskContext,
+    decoding: int = DECODING,
 ) -> tuple[list[ImageRecord], list[SkippedFile]]:
     """Normalise and write every picture; no more than a few per thread are in memory at any time.
 
@@ -208,6 +232,7 @@ def store_images(
         classes: names of the labels.
         files: not yet read.
         task: gets the number of pictures done and their total; checked for a stop between pictures.
+        decoding: of the dataset.
 
     Returns:
         The images, and the files that are none.
@@ -219,7 +244,7 @@ def store_images(
     images: list[ImageRecord] = []
     bad: list[SkippedFile] = []
     task.report(0, len(files))
-    with contextlib.closing(in_threads(lambda file: _store(folder, labels, file), files)) as outcomes:
+    with contextlib.closing(in_threads(lambda file: _store(folder, labels, file, decoding), files)) as outcomes:
         for done, outcome in enumerate(outcomes, start=1):
             if isinstance(outcome, ImageRecord):
                 images.append(outcome)
@@ -230,10 +255,12 @@ def store_images(
     return images, bad
 
 
-def _store(folder: Path, labels: Mapping[str, int], labelled: LabelledFile) -> ImageRecord | SkippedFile:
+def _store(
+    folder: Path, labels: Mapping[str, int], labelled: LabelledFile, decoding: int
+) -> ImageRecord | SkippedFile:
     name = labelled.file.shown_name
     try:
-        image = normalise_image(labelled.file.read())
+        image = normalise_image(labelled.file.read(), decoding)
     except ImageError as error:
         return SkippedFile(name, str(error))
     except OSError as error:
@@ -250,6 +277,8 @@ def _store(folder: Path, labels: Mapping[str, int], labelled: LabelledFile) -> I
         pixels_sha256=image.pixels_sha256,
         perceptual_hash=image.perceptual_hash,
         group=labelled.file.group,
+        darkest=image.darkest,
+        brightest=image.brightest,
     )
 
 

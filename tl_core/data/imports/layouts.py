@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from tl_core.data.dataset import SkippedFile
-from tl_core.data.imports.class_names import clashing_names, clean_file_name, label_names
-from tl_core.data.imports.file_kinds import is_archive_name, is_junk, is_picture_name
-from tl_core.data.imports.file_labels import is_table_name, labels_from_names, labels_from_tables
+from tl_core.data.imports.class_names import clashing_names, clean_file_name, clean_text, label_names
+from tl_core.data.imports.file_kinds import is_archive_name, is_junk, is_picture_name, is_table_name
+from tl_core.data.imports.file_labels import labels_from_names, labels_from_tables
 from tl_core.data.imports.sources import SourceFile
 from tl_core.errors import NotEnoughDataError
 
@@ -79,7 +79,8 @@ def understand_layout(files: Sequence[SourceFile], skipped: Sequence[SkippedFile
     ]
     if not pictures:
         raise NotEnoughDataError(
-            "There are no images in it: bring one folder per class with JPEG, PNG, HEIC, WebP, BMP or GIF images."
+            "There are no images in it: bring one folder per class with JPEG, PNG, TIFF, HEIC, WebP, BMP or GIF "
+            "images."
         )
     depth = _top_folders(pictures)
     given = _has_splits(pictures, depth)
@@ -101,10 +102,51 @@ def understand_layout(files: Sequence[SourceFile], skipped: Sequence[SkippedFile
         else:
             found.append((file, folders[given], split_of(folders[1]) if within else split))
     if not found:
-        raise NotEnoughDataError(_NO_CLASSES)
+        raise NotEnoughDataError(_NO_CLASSES + (_NOT_UNDERSTOOD.format(tables[0].shown_name) if tables else ""))
     return Layout(tuple(_labelled(found)), tuple(left_out), given or within)
 
 
+def understand_by_classes(
+    files: Sequence[SourceFile], skipped: Sequence[SkippedFile], classes: Sequence[str]
+) -> Layout:
+    """Find the pictures of classes that are known, to measure a model of them: in folders, a table, or their names.
+
+    Small and capital letters do not matter; what belongs to none of the classes is left out, whatever split a
+    picture lies in it is for the test.
+
+    Raises:
+        NotEnoughDataError: nothing tells that any picture is of one of them.
+    """
+    known = {clean_text(name).casefold(): name for name in classes}
+    files = [file for file in files if not is_junk(file.parts)]
+    pictures = [file for file in files if is_picture_name(file.parts[-1])]
+    told = labels_from_tables([file for file in files if is_table_name(file.parts[-1])], pictures) or {}
+    found: list[LabelledFile] = []
+    left_out = [
+        *skipped,
+        *(SkippedFile(file.shown_name, f"It is {_kind(file)}.") for file in files if file not in pictures),
+    ]
+    named = ", ".join(classes[:_NAMED]) + ", …" * (len(classes) > _NAMED)
+    for file in pictures:
+        stem = re.split(r"[\s._-]*\(?\d", file.parts[-1])[0]
+        hints = [told.get(file, ""), *file.parts[:-1], stem]
+        names = [known[hint] for text in hints if (hint := clean_text(text).casefold()) in known]
+        if names:
+            found.append(LabelledFile(file, names[0], "test"))
+        else:
+            left_out.append(SkippedFile(file.shown_name, f"Nothing tells which of the classes it is: {named}."))
+    if not found:
+        raise NotEnoughDataError(
+            f"Nothing tells the classes of these images, so nothing can be measured: put them into folders named as "
+            f"the classes of the model ({named})."
+        )
+    return Layout(tuple(found), tuple(left_out), given_splits=True)
+
+
+_NAMED: Final = 10  # classes of a sentence
+_NOT_UNDERSTOOD: Final = (
+    " The table {} was not understood: it needs a column with the names of the files, and one with the head “label”."
+)
 _NO_CLASSES: Final = "The images lie in no class folders: make one folder per class, named as the class."
 
 

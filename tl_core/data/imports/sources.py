@@ -7,6 +7,7 @@ a path from outside never becomes a path here, and links are not followed.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -30,6 +31,7 @@ class SourceFile:
     size: int  # bytes
     read: Callable[[], bytes]  # may be called from any thread; gives at most one byte more than an image may have
     group: str = ""  # see `ImageRecord.group`
+    copy: Callable[[BinaryIO], None] | None = None  # writes all of it, however large; None where that is not needed
 
     @property
     def shown_name(self) -> str:
@@ -65,13 +67,28 @@ def folder_source(folder: Path) -> Source:
                 SkippedFile(clean_file_name("/".join(parts)), "It is a link to a place outside the folder.")
             )
         elif path.is_file():
-            files.append(SourceFile(parts, path.stat().st_size, file_reader(path)))
+            files.append(SourceFile(parts, path.stat().st_size, file_reader(path), copy=_copier(path)))
     return Source(tuple(sorted(files, key=lambda file: file.parts)), tuple(skipped))
+
+
+def _copier(path: Path) -> Callable[[BinaryIO], None]:
+    def copy(target: BinaryIO) -> None:
+        with path.open("rb") as file:
+            shutil.copyfileobj(file, target)
+
+    return copy
 
 
 def read_limited(file: BinaryIO) -> bytes:
     """Read a file to its end, or to one byte more than an image may have."""
     return file.read(MAX_IMAGE_BYTES + 1)
+
+
+def archive_title(name: str) -> str:
+    """The name of an archive without what tells its kind: ``pets`` of ``pets.tar.gz``."""
+    return (
+        Path(Path(name).stem).stem if name.lower().endswith((".tar.gz", ".tar.bz2", ".tar.xz")) else Path(name).stem
+    )
 
 
 def _refuse(error: OSError) -> None:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Final
 
 from tl_core.config.validation import require_number
+from tl_core.data.decoding import DECODING, FITS
 from tl_core.data.imports.class_names import clean_class_name, clean_text
 from tl_core.errors import ConfigError, ModelFileError
 from tl_core.inference.calibration import TEMPERATURES
@@ -26,6 +27,8 @@ class Manifest:
     name: str
     classes: tuple[str, ...]  # in the order of the model's outputs
     image_size: int | None = None  # pixels
+    fit: str = "squeeze"  # see `tl_core.data.normalise.Reading`
+    decoding: int = 1
     model_sha256: str | None = None  # of the model's file, where the format has one file
     temperature: float = 1.0  # see `tl_core.inference.calibration`
     threshold: float = 0.0
@@ -39,6 +42,8 @@ class Manifest:
             raise ConfigError("A manifest holds its names as text.")
         require_number("Temperature", self.temperature, *TEMPERATURES)
         require_number("Threshold", self.threshold, 0, 1)
+        if self.fit not in FITS or self.decoding not in range(1, DECODING + 1):
+            raise ConfigError("The manifest asks for pictures in a way that this version does not know.")
 
     def to_json(self) -> str:
         """As text."""

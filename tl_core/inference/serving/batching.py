@@ -63,7 +63,7 @@ class Batcher:
 
     async def _answer(self, data: bytes) -> Answer:
         loop = asyncio.get_running_loop()
-        read = functools.partial(prepare_image, lambda: data, self._predictor.image_size)
+        read = functools.partial(prepare_image, lambda: data, self._predictor.reading)
         prepared = await loop.run_in_executor(self._decoders, read)
         answer: asyncio.Future[Answer] = loop.create_future()
         self._questions.put_nowait((prepared, answer))

@@ -77,7 +77,7 @@ OPENAPI: Final[dict[str, Any]] = {
     "info": {
         "title": "A trained image classifier",
         "version": "1",
-        "description": f"Images are JPEG, PNG, HEIC, WebP, BMP or GIF; at most {MOST_IMAGES} images and "
+        "description": f"Images are JPEG, PNG, TIFF, HEIC, WebP, BMP or GIF; at most {MOST_IMAGES} images and "
         f"{MOST_BYTES / 1e6:.0f} MB in one request.",
     },
     "paths": {

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from tl_core.data.normalise import Reading
 from tl_core.errors import ImageError
 from tl_core.models.probabilities import as_class_probabilities
 from tl_core.runs import RunFolder
@@ -19,12 +20,12 @@ from tl_core.training.trainer import Callback, EpochLogs, Trainer
 class WatchedImages(Callback):
     """Predicts the images that a person watches."""
 
-    def __init__(self, folder: RunFolder, image_size: int, log: EventLogger) -> None:
+    def __init__(self, folder: RunFolder, reading: Reading, log: EventLogger) -> None:
         self._log = log
         self._images: Images | None = None  # at the input size of the network; None where there are none
         try:
             if pictures := watched_images(folder):
-                self._images = read_pictures(pictures, image_size)
+                self._images = read_pictures(pictures, reading)
         except ImageError as error:  # does not stop the training
             log.note(f"The watched images are left out: {error}")
         self._inputs: list[tf.Tensor] = []

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 import streamlit as st
 from PIL import Image, UnidentifiedImageError
 
-from tl_core.data.normalise import FORMATS, resize_image, stored_pixels
+from tl_core.data.decoding import FORMATS
+from tl_core.data.normalise import stored_pixels
 from tl_core.figures.heatmap import heat_layer
 from tl_core.figures.probabilities import describe_probabilities, probability_figure, probability_text
 from tl_core.runs import RunRecord
@@ -201,6 +202,6 @@ def _draw_heatmap(
     from tl_core.inference.grad_cam import open_grad_cam  # imports TensorFlow, so only on demand
 
     grad_cam = open_grad_cam(run_path, epoch)
-    picture = stored_pixels(_data)
-    found = grad_cam.explain(resize_image(picture, grad_cam.image_size), label)
+    picture = stored_pixels(_data, grad_cam.decoding)
+    found = grad_cam.explain_picture(picture, label)
     return heat_layer(picture, found.heat), bool(found.heat.any())

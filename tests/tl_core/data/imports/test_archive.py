@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from tests.hostile.archives import BAD_ARCHIVES, BadArchive, good_members, zip_of
 from tests.hostile.pictures import png
 from tl_core.data.imports.archive import ArchiveLimits, tar_source, zip_source
+from tl_core.data.imports.code_pages import read_names
 from tl_core.data.imports.importing import import_zip
 from tl_core.errors import ArchiveError, DataError, TransferLearningError
 from tl_core.storage.workspace import Workspace
@@ -84,6 +85,30 @@ def test_names_are_read_as_utf8_also_where_the_flag_is_missing():
 def test_names_of_old_windows_zips_are_read_as_cp437():
     data = zip_of([("k_se/x.png", b"1")]).replace(b"k_se", "käse".encode("cp437"))
     assert names_in(data) == {"käse/x.png"}
+
+
+NAMES = {
+    "cp850": [["Äpfel", "Möhren"], ["café", "thé"], ["maçã", "limão"], ["niño", "niña"]],
+    "cp1252": [["Äpfel", "Möhren"], ["café", "thé"], ["Bär", "Löwe"]],
+    "cp932": [["表", "ソ", "能", "十"], ["猫", "犬"], ["ねこ", "いぬ"], ["ネコ", "イヌ"]],
+    "gbk": [["猫", "狗"], ["苹果", "香蕉"], ["训练集", "测试集"]],
+    "big5": [["貓", "狗"], ["蘋果", "香蕉"], ["功", "許"]],
+}
+
+
+@pytest.mark.parametrize(("code_page", "classes"), [(page, names) for page, sets in NAMES.items() for names in sets])
+def test_names_in_the_code_page_of_windows_are_read_right_17(code_page, classes):
+    """Of some Japanese characters the second byte is a backslash, which once parted a name and merged classes."""
+    data = zip_of([(f"{'_' * len(name.encode(code_page))}/{place}.png", b"1") for place, name in enumerate(classes)])
+    for place, name in enumerate(classes):
+        written = name.encode(code_page)
+        data = data.replace(b"_" * len(written) + b"/%d.png" % place, written + b"/%d.png" % place)
+    assert names_in(data) == {f"{name}/{place}.png" for place, name in enumerate(classes)}
+
+
+def test_names_that_no_code_page_explains_stay_different():
+    raw = [b"\x81\x81\xff/1.png", b"\x81\x82\xff/1.png", b"\x81\x83\xff/1.png"]
+    assert len(set(read_names(raw))) == 3
 
 
 def test_backslashes_separate_folders():

@@ -104,7 +104,7 @@ def test_bad_files_among_good_ones_are_listed_and_the_rest_imported(workspace, m
 
 
 def test_an_import_with_too_many_bad_pictures_is_refused_with_the_reason(workspace, make_folder, two_classes):
-    bad = {f"cats/{number}.tiff": b"II*\0" + bytes(50) for number in range(3)}
+    bad = {f"cats/{number}.psd": b"8BPS\0\1" + bytes(50) for number in range(3)}
     with pytest.raises(DataError, match=r"3 of 11 images cannot be used.*save this one as JPEG"):
         import_folder(workspace, make_folder({**two_classes(4), **bad}), "phone")
     assert left_over(workspace) == []

@@ -105,3 +105,22 @@ def test_a_class_that_one_split_spells_with_a_capital_letter_is_one_class(import
     dataset = imported(files)
     assert dataset.classes == ("Cat", "dog")
     assert dataset.counts()["Cat"]["validation"] == 4
+
+
+def test_a_table_with_several_columns_of_images_tells_the_class_of_each(imported):
+    lines = ["front,back,label", *(f"f{n}.png,b{n}.png,{'cat' if n % 2 else 'dog'}" for n in range(6))]
+    files = {f"{side}{n}.png": True for side in "fb" for n in range(6)}
+    dataset = imported(files | {"labels.csv": "\n".join(lines).encode()})
+    assert (dataset.classes, len(dataset.images)) == (("cat", "dog"), 12)
+
+
+def test_a_table_with_a_column_for_each_class_is_understood(imported):
+    lines = ["filename,cat,dog", *(f"{n}.png,{n % 2},{1 - n % 2}" for n in range(8))]
+    dataset = imported({f"{n}.png": True for n in range(8)} | {"_classes.csv": "\n".join(lines).encode()})
+    assert {name: sum(of.values()) for name, of in dataset.counts().items()} == {"cat": 4, "dog": 4}
+
+
+def test_a_table_that_is_not_understood_is_named(imported):
+    lines = ["file,width,height", *(f"{n}.png,40,3{n}" for n in range(6))]
+    with pytest.raises(NotEnoughDataError, match=r"The table sizes.csv was not understood: it needs a column"):
+        imported({f"{n}.png": True for n in range(6)} | {"sizes.csv": "\n".join(lines).encode()})

@@ -1,0 +1,77 @@
+"""Names in a zip that were written in the code page of the Windows that made it.
+
+A zip says of a name that it is UTF-8, or nothing. Where it says nothing, all of its names are read in the code page
+that gives the likeliest text, UTF-8 first, since macOS writes that without saying so.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from typing import Final
+
+WESTERN: Final = ("cp850", "cp437", "cp1252")  # of two that are equally likely the first
+# Code page -> the first bytes of its common characters: level 1 of JIS X 0208, of GB 2312 and of Big5. Korean is
+# not among them: its bytes are those of Chinese.
+_FIRST_BYTES: Final = {
+    "cp932": range(0x88, 0x98),
+    "gbk": range(0xB0, 0xD8),
+    "big5": range(0xA4, 0xC7),
+}
+_USUAL: Final = frozenset("äöüßéèêëàâçñáíóúùûîïôåæøœ")
+_FALLBACK: Final = "cp437"  # gives every byte a character of its own, so two names never become one
+
+
+def read_names(names: Sequence[bytes]) -> list[str]:
+    """Decode the names of one zip, all in the same code page; different names stay different."""
+    for code_page in ("utf-8", *_by_likelihood(names)):
+        try:
+            read = [name.decode(code_page) for name in names]
+        except UnicodeDecodeError:
+            continue
+        if len(set(read)) == len(set(names)):
+            return read
+    return [name.decode(_FALLBACK) for name in names]
+
+
+def _by_likelihood(names: Sequence[bytes]) -> list[str]:
+    told = {name for name in names if not name.isascii()}
+    scores = {code_page: _likelihood(told, code_page) for code_page in (*WESTERN, *_FIRST_BYTES)}
+    return sorted((page for page, score in scores.items() if score > 0), key=lambda page: -scores[page])
+
+
+def _likelihood(names: set[bytes], code_page: str) -> float:
+    """From 1, all characters are usual ones, down; 0 where the names cannot be in this code page."""
+    judged: list[float] = []
+    for name in names:
+        try:
+            text = name.decode(code_page)
+        except UnicodeDecodeError:
+            return 0.0
+        judge = _western if code_page in WESTERN else _eastern
+        judged += [judge(text, place, code_page) for place, mark in enumerate(text) if not mark.isascii()]
+    return sum(judged) / max(1, len(judged))
+
+
+def _western(text: str, place: int, _code_page: str) -> float:
+    """A letter with an accent between others of its case; signs and boxes are no part of a name."""
+    mark = text[place]
+    if not unicodedata.category(mark).startswith("L") or mark in "ªº":
+        return -1.0
+    before, after = text[place - 1 : place], text[place + 1 : place + 2]
+    if not (before.isascii() and before.isalpha()) and not (after.isascii() and after.isalpha()):
+        return 0.3
+    if (mark.isupper() and before.islower()) or (mark.islower() and after.isupper()):
+        return -0.5
+    return 1.0 if mark.lower() in _USUAL else 0.7
+
+
+def _eastern(text: str, place: int, code_page: str) -> float:
+    mark = text[place]
+    if "぀" <= mark <= "ヿ" or "、" <= mark <= "】":  # kana and punctuation
+        return 1.1 if code_page == "cp932" else 0.3
+    written = mark.encode(code_page)
+    rare = code_page == "gbk" and written[-1] < 0xA1  # beyond GB 2312
+    if len(written) == 2 and written[0] in _FIRST_BYTES[code_page] and not rare:
+        return 1.0
+    return 0.2 if len(written) == 2 and unicodedata.category(mark) == "Lo" else -0.5  # full width, half width, boxes

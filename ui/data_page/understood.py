@@ -1,0 +1,97 @@
+"""What an import has understood of the files that were chosen, drawn before it is begun."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+from tl_core.data import SPLITS
+from tl_core.data.imports.archive import ArchiveLimits, archive_source, folder_with_zips
+from tl_core.data.imports.importing import folders_of
+from tl_core.data.imports.layouts import understand_layout
+from tl_core.data.imports.preview import Preview, preview
+from tl_core.data.imports.sources import SourceFile
+from tl_core.errors import TransferLearningError
+from tl_core.figures.palette import SPLIT_TITLES
+from tl_core.storage.format import count
+from tl_core.storage.workspace import Workspace
+from ui.components.markdown import plain
+
+SHOWN: Final = 8  # rows of the table before it scrolls
+_ROW: Final = 36  # px
+Understood = Preview | str
+"""What would be imported, or one sentence why nothing can be."""
+
+
+@st.cache_data(scope="session", max_entries=4, show_spinner="Looking into the archive …")
+def understand_archive(
+    file_id: str, _file: UploadedFile, _workspace: Workspace, _limits: ArchiveLimits
+) -> Understood:
+    """Of an uploaded archive; its id stands for its content."""
+    del file_id
+    try:
+        with archive_source(_file, _workspace.ensure().datasets, _limits) as source:
+            return preview(understand_layout(source.files, source.skipped))
+    except TransferLearningError as error:
+        return str(error)
+
+
+@st.cache_data(scope="session", max_entries=4, show_spinner=False)
+def understand_paths(paths: tuple[str, ...]) -> Understood:
+    """Of a folder that a browser has sent, by the paths of its files; tables beside the images are read later."""
+    files = [SourceFile(parts, 0, bytes) for path in paths if (parts := folders_of(path))]
+    try:
+        return preview(understand_layout(files))
+    except TransferLearningError as error:
+        return str(error)
+
+
+def understand_folder(folder: Path) -> Understood:
+    """Of a folder of the server."""
+    try:
+        with folder_with_zips(folder) as source:
+            return preview(understand_layout(source.files, source.skipped))
+    except TransferLearningError as error:
+        return str(error)
+
+
+def show_understood(found: Understood) -> bool:
+    """Draw it; returns whether there is something to import."""
+    if isinstance(found, str):
+        st.error(plain(found), icon=":material/error:")
+        return False
+    division = "the split came with them" if found.given_splits else "to be split at random"
+    with st.container(border=True):
+        classes = count(len(found.classes), "class", "classes")
+        st.markdown(f"**{count(found.images, 'image')} of {classes}**, {division}")
+        for remark in found.remarks:
+            st.markdown(f":orange[:material/help:] {plain(remark)}")
+        for entry in found.left_out:
+            more = f" and {entry.count - len(entry.examples):,} more" if entry.count > len(entry.examples) else ""
+            names = ", ".join(entry.examples)
+            st.markdown(f":blue[:material/info:] Left out: {plain(names)}{more}. {plain(entry.reason)}")
+        rows = _rows(found)
+        st.dataframe(
+            rows,
+            hide_index=True,
+            height=_ROW * (min(len(rows), SHOWN) + 1),
+            alt="The classes that would be imported, and how many images of each.",
+        )
+    return len(found.classes) > 1
+
+
+def _rows(found: Preview) -> Sequence[dict[str, Any]]:
+    splits = [split for split in SPLITS if any(of.get(split) for of in found.classes.values())]
+    return [
+        {"Class": name, "Images": sum(of.values()), **{SPLIT_TITLES[split]: of.get(split, 0) for split in splits}}
+        for name, of in found.classes.items()
+    ]
+
+
+def import_label(found: Understood) -> str:
+    """The words on the button: whether there was something to look at first."""
+    return "Import" if isinstance(found, str) or found.is_clear else "Import as shown"
