@@ -123,6 +123,22 @@ def test_classes_are_renamed_merged_and_deleted(dataset, workspace):
         rename_class(workspace, dataset.id, "q", "r")
 
 
+def test_a_class_may_be_named_like_a_path_and_no_file_is(dataset, workspace):
+    before = sorted(path for path in workspace.root.parent.rglob("*") if path.is_file())
+    renamed = merge_classes(workspace, dataset.id, [dataset.classes[0]], "../../x")
+    assert "../../x" in renamed.classes
+    after = sorted(path for path in workspace.root.parent.rglob("*") if path.is_file())
+    assert {path for path in after if path.suffix in (".png", ".jpg")} == {
+        path for path in before if path.suffix in (".png", ".jpg")
+    }
+    assert all(path.is_relative_to(workspace.root) for path in set(after) - set(before))
+
+
+def test_to_add_nothing_is_refused_in_a_sentence(dataset, workspace):
+    with pytest.raises(DataError, match="There are no files to add"):
+        add_images(workspace, dataset.id, {"a": []})
+
+
 def test_copies_are_removed_and_the_one_to_test_with_stays(dataset, workspace):
     with pytest.raises(DataError, match="No class of “Letters” has an image twice"):
         remove_duplicates(workspace, dataset.id)
