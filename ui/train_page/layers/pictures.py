@@ -94,7 +94,9 @@ def _means(picture: Image, blocks: tuple[BlockMaps, ...]) -> None:
         "textures in fine detail, late ones parts of objects in few places."
     )
     with st.grid("auto", min_column_width=100, gap="small"):
-        st.image(overlay(picture, np.zeros((1, 1), np.float32), _SIDE), "The picture", width="stretch")
+        st.image(
+            overlay(picture, np.zeros((1, 1), np.float32), _SIDE), "The picture", width="stretch", alt="The picture"
+        )
         for block in blocks:
             height, width = block.side
             st.image(
