@@ -14,7 +14,7 @@ from benchmarks.synthetic import Kind, make_dataset
 from benchmarks.training import estimate_of, train_with_engine
 from tl_core.backbones.outline import load_outline
 from tl_core.backbones.registry import get_backbone
-from tl_core.config import TrainingConfig
+from tl_core.config import AUGMENTATION_LEVELS, TrainingConfig
 from tl_core.data import load_dataset
 
 
@@ -90,18 +90,21 @@ def _row(session: Session, case: Case, frozen: int, ours: list[Measured], theirs
     )
 
 
-def fit_unfrozen(dataset: str, config: dict[str, object]) -> Measured:
-    """``model.fit`` with the same layers frozen."""
+def fit_unfrozen(dataset: str, config: dict[str, object], xla: bool | None = None) -> Measured:
+    """``model.fit`` with the same layers frozen and the same augmentation; XLA as Keras decides, or as said."""
     import benchmarks.keras_by_hand as hand
+    from tl_core.models.augmentation import build_augmentation
 
     settings, data = TrainingConfig.from_dict(config), load_dataset(Path(dataset))
     size = settings.image_size or get_backbone(settings.backbone).image_size
     features = hand.build_features(settings.backbone, size, settings.weights, settings.frozen_layers)
-    model = hand.build_model(features, len(data.classes), RATE)
+    model = hand.build_model(features, len(data.classes), RATE, "auto" if xla is None else xla)
     train, check = hand.images_of(data, "train", size), hand.images_of(data, "validation", size)
     clock, began = hand.EpochClock(), time.perf_counter()
+    plain = settings.augmentation == AUGMENTATION_LEVELS["none"]
+    augment = None if plain else build_augmentation(settings.augmentation, settings.seed)
     model.fit(
-        hand.for_training(train, settings.batch_size),
+        hand.for_training(train, settings.batch_size, augment),
         validation_data=hand.for_checking(check, settings.batch_size),
         epochs=settings.fine_tune_epochs,
         callbacks=[clock.callback],

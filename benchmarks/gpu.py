@@ -1,7 +1,8 @@
 """``python -m benchmarks.gpu``: the same comparisons on an NVIDIA GPU, the hand-written side in mixed_float16.
 
-Adds its rows to ``benchmarks/results.json`` and ``RESULTS.md``. Not part of ``python -m benchmarks``, which measures
-what a laptop does.
+Adds each row to ``benchmarks/results.json`` and ``RESULTS.md`` as soon as it is measured, so that a call that is cut
+off loses no more than one group; ``--done`` names the groups that need not be measured again. Not part of
+``python -m benchmarks``, which measures what a laptop does.
 """
 
 from __future__ import annotations
@@ -9,12 +10,13 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from benchmarks.frozen_backbone import FULL, OTHER_RATE, QUICK
+from benchmarks.gpu_training import feature_rows, quick_start_rows, whole_rows
 from benchmarks.in_float16 import fit_in_float16, predict_in_float16, predict_once_in_float16
 from benchmarks.machine import describe_machine, today
 from benchmarks.programs import ORDER
@@ -39,11 +41,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     results = Results(options.output)
     with tempfile.TemporaryDirectory(prefix="benchmarks-") as scratch:
         session = Session(Path(scratch), pairs=options.rounds, quick=options.quick, program="gpu")
-        for rows in (frozen_rows(session), trunk_rows(session)):
-            for row in rows:
+        for name, rows in ROWS.items():
+            if name in options.done:
+                continue
+            for row in rows(session):
                 results.keep(replace(row, where=describe_machine(), date=today(), quick=options.quick), ORDER)
                 write_report(options.output, list(results.read().values()))
                 session.say(f"{row.name}: {quantity(row.median, row.unit)}")
+            session.tidy()
+            session.say(f"To go on from here: --done {' '.join([*options.done, name])}")
+            options.done.append(name)
     return 0
 
 
@@ -120,6 +127,15 @@ def trunk_rows(session: Session) -> Iterator[Result]:
         )
 
 
+ROWS: Final[Mapping[str, Callable[[Session], Iterator[Result]]]] = {  # the most telling first
+    "whole": whole_rows,
+    "features": feature_rows,
+    "quick_start": quick_start_rows,
+    "frozen": frozen_rows,
+    "trunk": trunk_rows,
+}
+
+
 def _seconds(runs: Sequence[Measured]) -> tuple[float, ...]:
     return tuple(float(one["seconds"]) for one in runs)
 
@@ -128,6 +144,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu", description="Compare on an NVIDIA GPU.")
     parser.add_argument("--quick", action="store_true", help="a smoke test: tiny sizes, figures that mean nothing")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"by itself {ROUNDS}")
+    parser.add_argument("--done", nargs="*", default=[], choices=ROWS, help="what an earlier call has measured")
     parser.add_argument("--output", type=Path, default=FOLDER, help="folder of results.json and RESULTS.md")
     return parser
 

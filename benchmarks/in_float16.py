@@ -12,24 +12,25 @@ from benchmarks.trunk_throughput import keras_predict
 
 def predict_in_float16(backbone: str, size: int, images: int) -> Measured:
     """As `keras_predict`."""
-    with _float16():
+    with in_float16():
         return keras_predict(backbone, size, images)
 
 
 def predict_once_in_float16(dataset: str, size: int, epochs: int) -> Measured:
     """As `predict_once_then_fit`."""
-    with _float16():
+    with in_float16():
         return predict_once_then_fit(dataset, size, epochs)
 
 
 def fit_in_float16(dataset: str, size: int, epochs: int, images: int) -> Measured:
     """As `fit_end_to_end`."""
-    with _float16():
+    with in_float16():
         return fit_end_to_end(dataset, size, epochs, images)
 
 
 @contextlib.contextmanager
-def _float16() -> Iterator[None]:
+def in_float16() -> Iterator[None]:
+    """Whatever is built inside computes in float16, with weights in float32."""
     import keras
 
     before = keras.config.dtype_policy()

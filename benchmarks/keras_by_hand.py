@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import keras
 import tensorflow as tf
@@ -52,9 +52,12 @@ def images_of(dataset: Dataset, split: str, size: int, limit: int | None = None)
     return tf.data.Dataset.from_tensor_slices((files, labels)).map(load, tf.data.AUTOTUNE).cache()
 
 
-def for_training(images: Any, batch: int = BATCH) -> Any:
-    """Shuffled batches, prefetched."""
-    return images.shuffle(1000).batch(batch).prefetch(tf.data.AUTOTUNE)
+def for_training(images: Any, batch: int = BATCH, augment: Any = None) -> Any:
+    """Shuffled batches, prefetched; changed at random by ``augment`` where there is one."""
+    batches = images.shuffle(1000).batch(batch)
+    if augment is not None:
+        batches = batches.map(lambda x, y: (augment(tf.cast(x, tf.float32)), y), tf.data.AUTOTUNE)
+    return batches.prefetch(tf.data.AUTOTUNE)
 
 
 def for_checking(images: Any, batch: int = BATCH) -> Any:
@@ -73,10 +76,12 @@ def build_features(backbone: str, size: int, weights: str, frozen_layers: int | 
     return keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(features))
 
 
-def build_model(features: keras.Model, classes: int, learning_rate: float) -> keras.Model:
-    """Features, dropout and one dense layer, compiled."""
+def build_model(
+    features: keras.Model, classes: int, learning_rate: float, xla: bool | Literal["auto"] = "auto"
+) -> keras.Model:
+    """Features, dropout and one dense layer, compiled; XLA where Keras thinks that it is supported, or as said."""
     model = keras.Sequential([features, *_head(classes)])
-    return _compiled(model, learning_rate)
+    return _compiled(model, learning_rate, xla)
 
 
 def build_head(features: keras.Model, classes: int, learning_rate: float) -> keras.Model:
@@ -88,6 +93,11 @@ def _head(classes: int) -> list[keras.Layer]:
     return [keras.layers.Dropout(DROPOUT), keras.layers.Dense(classes, activation="softmax")]
 
 
-def _compiled(model: keras.Model, learning_rate: float) -> keras.Model:
-    model.compile(keras.optimizers.Adam(learning_rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
+def _compiled(model: keras.Model, learning_rate: float, xla: bool | Literal["auto"] = "auto") -> keras.Model:
+    model.compile(
+        keras.optimizers.Adam(learning_rate),
+        "sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+        jit_compile=xla,
+    )
     return model

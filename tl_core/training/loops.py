@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final
 
 import keras
@@ -22,6 +23,7 @@ _TESTED_IN_MEMORY: Final = 256  # images at once
 _TESTED_STREAMING: Final = 32
 _GROUP: Final = 5  # training batches in one call, where ...
 _GROUPED_FROM: Final = 10  # ... an epoch has so many, because the longer graph takes a fifth of a second to trace
+_AHEAD_ON_GPU: Final = 3  # steps that a GPU is told of before the sums of the first are read
 
 
 class Step:
@@ -92,9 +94,9 @@ class InMemoryLoop:
             for chosen in order[:grouped].reshape(-1, _GROUP, batch_size):
                 for sums in self._train_group(*_drawn(subset, chosen)).numpy():
                     yield batch_size, sums
-        for start in range(grouped, len(order), batch_size):
-            chosen = order[start : start + batch_size]
-            yield len(chosen), self._train(*_drawn(subset, chosen)).numpy()
+        starts = range(grouped, len(order), batch_size)
+        pieces = (order[start : start + batch_size] for start in starts)
+        yield from read_behind((len(chosen), self._train(*_drawn(subset, chosen))) for chosen in pieces)
 
     def test(self, subset: Subset) -> Iterator[tuple[Array, Sums]]:
         """Yield probabilities and sums of a few hundred images at a time."""
@@ -126,9 +128,12 @@ class StreamingLoop:
 
     def train(self, subset: Subset, order: Rows, batch_size: int) -> Iterator[tuple[int, Sums]]:
         with prefetched(_read_batches(subset, order, batch_size)) as batches:
-            for inputs, labels, weights in batches:
-                train, _ = self._graphs_for(inputs)
-                yield len(labels), train(_tensors(inputs), tf.constant(labels), tf.constant(weights)).numpy()
+            yield from read_behind(self._steps(batches))
+
+    def _steps(self, batches: Iterable[tuple[list[Array], Array, Array]]) -> Iterator[tuple[int, tf.Tensor]]:
+        for inputs, labels, weights in batches:
+            train, _ = self._graphs_for(inputs)
+            yield len(labels), train(_tensors(inputs), tf.constant(labels), tf.constant(weights))
 
     def test(self, subset: Subset) -> Iterator[tuple[Array, Sums]]:
         with prefetched(_read_batches(subset, np.arange(len(subset)), _TESTED_STREAMING)) as batches:
@@ -152,6 +157,28 @@ class StreamingLoop:
 
 Loop = InMemoryLoop | StreamingLoop
 """Takes subsets of one source of inputs through the trained part, piece by piece."""
+
+
+def read_behind(steps: Iterable[tuple[int, tf.Tensor]], ahead: int | None = None) -> Iterator[tuple[int, Sums]]:
+    """The sums of each step in turn, read while the device works on later ones.
+
+    Reading waits for the device. A GPU, which works while Python goes on, would stand still until it is told the next
+    step; a CPU has ended a step when the call returns.
+
+    Args:
+        steps: images and sums of each step, which is begun when it is drawn.
+        ahead: steps begun before the first is read; by itself a few on a GPU, and none on a CPU.
+    """
+    if ahead is None:
+        ahead = _AHEAD_ON_GPU if tf.config.list_logical_devices("GPU") else 0
+    begun: deque[tuple[int, tf.Tensor]] = deque()
+    for step in steps:
+        begun.append(step)
+        if len(begun) > ahead:
+            images, sums = begun.popleft()
+            yield images, sums.numpy()
+    for images, sums in begun:
+        yield images, sums.numpy()
 
 
 def _graph(function: Callable[..., Any], *signature: Any) -> Any:
