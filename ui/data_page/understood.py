@@ -22,7 +22,7 @@ from tl_core.storage.workspace import Workspace
 from ui.components.markdown import plain
 
 SHOWN: Final = 8  # rows of the table before it scrolls
-_ROW: Final = 36  # px
+_ROW: Final = 35  # px
 Understood = Preview | str
 """What would be imported, or one sentence why nothing can be."""
 
@@ -78,7 +78,7 @@ def show_understood(found: Understood) -> bool:
         st.dataframe(
             rows,
             hide_index=True,
-            height=_ROW * (min(len(rows), SHOWN) + 1),
+            height=_ROW * (min(len(rows), SHOWN) + 1) + 3,
             alt="The classes that would be imported, and how many images of each.",
         )
     return len(found.classes) > 1

@@ -95,9 +95,9 @@ def _zip(workspace: Workspace, kind: ButtonType) -> None:
         f"{limits.members:,} files unpacked; all files of this tab together {size(upload_limit())}."
     )
     found = understand_archive(file.file_id, file, workspace, limits) if file else ""
+    ready = file is not None and show_understood(found)
     name = name_field(archive_title(file.name) if file else "same as the file", key="zip")
     split = split_controls("zip")
-    ready = file is not None and show_understood(found)
     if st.button(import_label(found), key="import-zip", type=kind, disabled=not ready) and file:
         title = name or archive_title(file.name)
         begin_import(workspace, file.name, lambda task: import_zip(workspace, file, title, split, task, limits))
@@ -114,11 +114,11 @@ def _own_folder(workspace: Workspace, kind: ButtonType) -> None:
         "For example pets/cats/…jpg and pets/dogs/…jpg. It is copied; your folder stays as it is. "
         f"At most {upload_limit() / 1e6:,.0f} MB; a zip of many files arrives faster."
     )
+    found = understand_paths(tuple(file.name for file in files)) if files else ""
+    ready = bool(files) and show_understood(found)
     top = next(iter(folders_of(files[0].name)), "") if files else ""
     name = name_field(top or "same as the folder", key="own-folder")
     split = split_controls("own-folder")
-    found = understand_paths(tuple(file.name for file in files)) if files else ""
-    ready = bool(files) and show_understood(found)
     if st.button(import_label(found), key="import-own-folder", type=kind, disabled=not ready) and files:
         title = name or top
         images: list[tuple[str, bytes | BinaryIO]] = [(file.name, file) for file in files]
