@@ -10,7 +10,7 @@ from tl_core.storage.format import percent
 from tl_core.storage.workspace import Workspace
 from ui.components.prediction.answers import Asked, answers_to
 from ui.components.prediction.photos import shown_photos
-from ui.components.run_format import format_model
+from ui.components.run_format import accuracy_of, format_model
 from ui.frame.page import page_setup
 from ui.predict_page.archive import archive_answers
 from ui.predict_page.imported_models import (
@@ -31,7 +31,8 @@ from ui.shell.scrolling import show_from_here
 def format_introduction(run: RunRecord, epoch: EpochCheckpoint | None) -> str:
     """The model, how good it is, and its classes, as Markdown."""
     measured = epoch or run.best
-    accuracy = f", right for {percent(measured.val_accuracy)} of its validation images" if measured else ""
+    right = (epoch.val_accuracy, "validation") if epoch else accuracy_of(run)
+    accuracy = f", right for {percent(right[0])} of its {right[1]} images" if right else ""
     goes_on = run.active and epoch is None
     going_on = " The training still goes on: a better epoch takes over as soon as there is one." if goes_on else ""
     threshold = load_calibration(run.folder, epoch.sha256 if epoch else run.model_sha256).threshold
@@ -53,7 +54,7 @@ def ask(workspace: Workspace, asked: list[Asked], introduction: str = "", epoch:
     with st.container(key="predict-desk"):
         left, right = st.columns([4, 5], gap="medium") if len(asked) == 1 else (st.container(), st.container())
     with left:
-        way = way_in(asked[0], key="predict-way")
+        way = way_in(asked[0])
         take_pictures(way, workspace, asked[0], key="predict", epoch=epoch)
         if introduction:
             st.caption(introduction)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from collections.abc import Iterator
 
 import pytest
@@ -83,6 +85,38 @@ def test_the_answer_to_a_photo_is_in_sight_and_outlives_a_reload(app, page, work
     answered_at(page, size["height"] - BAR)
     page.reload()
     answered_at(page, size["height"] - BAR)
+    menu(page, "Runs").click()
+    expect(page.get_by_role("heading", name="Runs", exact=True)).to_be_visible()
+    menu(page, "Predict").click()
+    answered_at(page, size["height"] - BAR)
+
+
+def in_sight(found: Locator, height: int) -> None:
+    expect(found).to_be_visible()
+    found.page.wait_for_function("document.getAnimations().every(({ playState }) => playState !== 'running')")
+    box = found.bounding_box()
+    assert box
+    assert 0 <= box["y"] <= height - 24, box  # at least its first line
+
+
+@pytest.mark.parametrize("size", [LARGE, PHONE], ids=["1440x900", "390x844"])
+def test_the_answers_to_several_photos_and_to_a_zip_are_in_sight(app, page, work, size):
+    page.set_viewport_size(size)
+    page.goto(app.at("Predict", run=work[1].id))
+    photos = [{**RED, "name": f"{number}.png", "buffer": coloured(COLOURS["red"], number)} for number in (700, 701)]
+    page.locator(".st-key-predict-files input[type=file]").set_input_files(photos)
+    in_sight(page.get_by_text("2 pictures: 2 × red."), size["height"] - BAR)
+    in_sight(page.locator(".st-key-predict-grid"), size["height"] - BAR)
+
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("red.png", photos[0]["buffer"])
+    page.get_by_role("radio", name="Zip").click()
+    many = {"name": "many.zip", "mimeType": "application/zip", "buffer": packed.getvalue()}
+    page.locator(".st-key-predict-zip-file input[type=file]").set_input_files(many)
+    page.get_by_role("button", name="Recognise all pictures").click()
+    in_sight(page.get_by_text("1 file: 1 × red."), size["height"] - BAR)
+    in_sight(page.locator("[data-testid=stDataFrame]"), size["height"] - BAR)
 
 
 def test_the_settings_of_the_form_outlive_a_reload(app, page, work):

@@ -74,7 +74,8 @@ class Headline:
                 "images look like training images. Look at the mistakes on the Evaluate page."
             )
         if self.images < FEW_IMAGES:
-            yield f"Only {count(self.images, 'image')}: the true figure may be anywhere from {low:.0%} to {high:.0%}."
+            between = f"{percent(low, 0)} to {percent(high, 0)}"
+            yield f"Only {count(self.images, 'image')}: the true figure may be anywhere from {between}."
 
 
 def headline(run: RunRecord, dataset: Dataset) -> Headline | None:

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Final
+
 import streamlit as st
 
 from tl_core.data import list_datasets
+from tl_core.runs import RunRecord
 from tl_core.storage.workspace import Workspace
+from ui.components.markdown import plain
+from ui.components.run_format import format_accuracy
 from ui.shell.navigation import DATA, TRAIN, Page, page_button
+from ui.state.current import choose_model
 
 NO_IMAGES = "There are no images yet."
 NO_MODEL = "There is no model yet."
+
+
+MOST_OFFERED: Final = 3  # models that have learned from other images
 
 
 def empty_state(title: str, text: str, page: Page, action: str, key: str) -> None:
@@ -42,18 +52,22 @@ def no_run_yet(workspace: Workspace, key: str) -> None:
         no_images_yet(f"{key}-data")
 
 
-def no_model_yet(workspace: Workspace, key: str, *, others: bool = False) -> None:
+def no_model_yet(workspace: Workspace, key: str, others: Sequence[RunRecord] = ()) -> None:
     """Lead to the training, or to the images where there are none.
 
     Args:
         workspace: of the visitor.
         key: names the button on its page.
-        others: whether there are models, which have learned from other images than the current ones.
+        others: runs with models, which have learned from other images than the current ones; newest first.
     """
     if not list_datasets(workspace):
         no_images_yet(f"{key}-data")
         return
     text = "A training takes a few minutes. Its model is here as soon as the first epoch is done."
     if others:
-        text = "No model has learned from these images. Train one, or choose another model at the top of the page."
+        text = "No model has learned from these images. Train one, or take one that has learned from others:"
     empty_state(NO_MODEL, text, TRAIN, "Train a model", f"{key}-train")
+    with st.container(horizontal=True, horizontal_alignment="center"):
+        for run in others[:MOST_OFFERED]:
+            words = f"{plain(run.name)}: {format_accuracy(run)}" if format_accuracy(run) else plain(run.name)
+            st.button(words, key=f"{key}-take-{run.id}", on_click=choose_model, args=(run,))

@@ -60,7 +60,7 @@ def current_run(workspace: Workspace, key: str) -> RunRecord | None:
     runs = {run.id: run for run in list_runs(workspace) if run.has_model}
     chosen = runs.get(remembered().run or "")
     if chosen is None:
-        no_model_yet(workspace, key, others=bool(runs))
+        no_model_yet(workspace, key, list(runs.values()))
         return None
     if st.query_params.get(RUN, chosen.id) != chosen.id:
         st.warning("The run of this link has no model, or no longer exists. Another one is shown.")

@@ -69,7 +69,8 @@ def evaluation_summary(confusion: np.ndarray, classes: Sequence[str], top_k: Map
         (
             "Accuracy",
             right / images,
-            f"Share of right answers. For more images like these expect {low:.0%} to {high:.0%} (95 % confidence).",
+            f"Share of right answers. For more images like these expect {percent(low, 0)} to {percent(high, 0)} "
+            "(95 % confidence).",
         ),
         *([(f"Top {k}", top_k[k], f"The right class is among the first {k} answers.")] if k else []),
         (

@@ -28,6 +28,7 @@ REFRESH_SECONDS: Final = 2.0  # while something is in training
 LOOK_SECONDS: Final = 10.0  # else: another tab may start one
 DATASET_KEY: Final = "frame-dataset"
 MODEL_KEY: Final = "frame-model"
+NO_DATASET: Final = ""  # in the list of datasets, while that of the current model is gone
 NO_MODEL: Final = ""  # in the list of models, while none has learned from the current dataset
 _WATCHED: Final = "frame-watched"  # in the session: the runs that were active at the last look
 _NEWS: Final = "frame-news"  # the run that has ended since a page was opened, until another one begins
@@ -59,13 +60,20 @@ def draw_strip(workspace: Workspace, current: Current, tab: str) -> None:
 
 def _dataset_list(current: Current) -> None:
     labels = dataset_labels(current.datasets)
-    st.session_state[DATASET_KEY] = current.choice.dataset  # each time: the address is the truth
+    if current.choice.dataset is None:
+        labels = {NO_DATASET: "Its images were deleted", **labels}
+    st.session_state[DATASET_KEY] = current.choice.dataset or NO_DATASET  # each time: the address is the truth
+
+    def chosen() -> None:
+        if dataset := st.session_state[DATASET_KEY]:
+            choose_dataset(dataset)
+
     st.selectbox(
         "Current dataset",
         list(labels),
         format_func=labels.__getitem__,
         key=DATASET_KEY,
-        on_change=lambda: choose_dataset(st.session_state[DATASET_KEY]),
+        on_change=chosen,
         label_visibility="collapsed",
         width=190,
         help="The images that all pages work with.",

@@ -23,10 +23,11 @@ WAYS: Final[Mapping[str, str]] = {
     LIVE: "Live",
     ZIP: "Zip",
 }
+WAY: Final = "predict-way"  # in the session: the chosen one
 CAMERA_WIDTH: Final = 480  # px; narrower on a phone
 
 
-def way_in(asked: Asked, *, key: str) -> str:
+def way_in(asked: Asked, *, key: str = WAY) -> str:
     """Draw the choice between the ways; returns the chosen one."""
     ways = [way for way in WAYS if way != LIVE or isinstance(asked, RunRecord)]  # an imported model is too slow
     if key not in st.session_state:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,7 +19,10 @@ from tl_core.figures.palette import ANSWER
 from tl_core.figures.probabilities import describe_probabilities, probability_text
 from tl_core.runs import RunRecord
 from tl_core.storage.format import percent
+from ui.components.pictures import Picture
 from ui.components.prediction.card import how_unlike, refusal, sureness
+from ui.components.prediction.photos import show_photos
+from ui.predict_page.inputs import PHOTOS, WAY
 from ui.shell.errors import error_boundary
 
 if TYPE_CHECKING:
@@ -41,16 +45,39 @@ JPEG_START: Final = b"\xff\xd8\xff"
 def live_camera(run: RunRecord, key: str, epoch: int | None = None) -> None:
     """Draw the camera, which is in the page, and may be on, only while it is seen; epoch None = the best one."""
     st.fragment(_watch)(run, key, epoch)
-    st.caption("Answers while you point the camera at things. The pictures are not kept.")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption("Answers while you point the camera at things. The pictures are not kept.", width="content")
+        st.button(
+            "Take this picture",
+            key=f"{key}-take",
+            icon=":material/photo_camera:",
+            type="tertiary",
+            help="Shows the last picture as a photo: where the model looked, and what it is if the answer was wrong.",
+            on_click=_take,
+            args=(key,),
+        )
+
+
+def _take(key: str) -> None:
+    """Show the last picture as a photo is shown, for a callback."""
+    picture: bytes | None = st.session_state.get(f"{key}-picture")
+    if picture is None:
+        st.toast("Start the camera first.", icon=":material/videocam:")
+        return
+    show_photos([Picture(hashlib.sha256(picture).hexdigest(), "camera.jpg", picture)])
+    st.session_state[WAY] = PHOTOS
 
 
 @error_boundary()
 def _watch(run: RunRecord, key: str, epoch: int | None) -> None:
-    """Runs alone for every picture; the last answer is all that is remembered."""
+    """Runs alone for every picture; the last one and its answer are all that is remembered, in this tab alone."""
     seen, remembered = st.session_state.get(key), f"{key}-answer"
     frame = seen.get("frame") if seen else None
     if frame is not None:
-        st.session_state[remembered] = answer_frame(run.path, epoch, frame)
+        answer = answer_frame(run.path, epoch, frame)
+        st.session_state[remembered] = answer
+        if "error" not in answer:
+            st.session_state[f"{key}-picture"] = read_frame(frame)[1]
     _MOUNT(
         key=key,
         data={

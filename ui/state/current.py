@@ -73,9 +73,9 @@ def settle(workspace: Workspace, page: Page | None = None) -> Current:
 def decide(asked: Mapping[str, str], last: Choice, datasets: Sequence[Dataset], runs: Sequence[RunRecord]) -> Choice:
     """What is current.
 
-    A run that the address names brings its images with it. Else the dataset that the address names counts, then the
-    one of the last choice, then the one that was worked with last; and of the models that have learned from it the
-    one that the address names, the one chosen last, or the newest.
+    A run that the address names brings its images with it, or none where they were deleted. Else the dataset that the
+    address names counts, then the one of the last choice, then the one that was worked with last; and of the models
+    that have learned from it the one that the address names, the one chosen last, or the newest.
 
     Args:
         asked: the parameters of the address.
@@ -89,6 +89,8 @@ def decide(asked: Mapping[str, str], last: Choice, datasets: Sequence[Dataset], 
     wanted = [of_run.get(named), asked.get(DATASET), last.dataset, _worked_with_last(datasets, runs)]
     dataset = next((found for found in wanted if found in there), None)
     models = [run for run in runs if run.has_model]
+    if named in {run.id for run in models} and of_run[named] not in there:
+        return Choice(None, named)  # its images were deleted, and no others are paired with it
     of_dataset = [run.id for run in models if run.dataset_id == dataset]
     if dataset is None:  # images that were deleted leave their models
         of_dataset = [run.id for run in models]

@@ -41,7 +41,7 @@ def test_the_numbers_in_sentences():
         ({"right": 50, "validation": 1.0}, "Far below validation"),
         (
             {"images": 2, "right": 2, "validation": None},
-            "Only 2 images: the true figure may be anywhere from 34%",
+            "Only 2 images: the true figure may be anywhere from 34 %",
         ),
     ],
 )

@@ -311,7 +311,7 @@ def test_the_end_card_says_test_accuracy_guessing_and_the_weakest_class(workspac
     assert "100.0 % of the 8 test images are right (validation 90.0 %)." in card
     assert "Always saying blue would reach 50.0 %." in card
     assert "Weakest" not in card  # all of every class is found
-    assert "Only 8 images: the true figure may be anywhere from 68% to 100%." in card
+    assert "Only 8 images: the true figure may be anywhere from 68 % to 100 %." in card
 
 
 def test_a_failed_run_says_why(workspace, dataset):

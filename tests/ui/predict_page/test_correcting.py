@@ -8,7 +8,6 @@ from tests.ui.pages_without_browser import checked, open_page, press, texts
 from tests.ui.trained_runs import COLOURS, colour_dataset, coloured, ended_run
 from tl_core.data import delete_dataset, load_dataset
 from tl_core.runs import list_runs
-from ui.components.correcting.photo import LABEL
 
 PAGE = "pages/5_Predict.py"
 RED = coloured(COLOURS["red"], 777)  # not in the dataset
@@ -97,4 +96,4 @@ def test_where_the_images_are_gone_it_says_so(dataset, run):
     delete_dataset(dataset.workspace, dataset.id)
     at = with_photo(run)
     assert "The images of this model were deleted" in texts(at)
-    assert LABEL not in [popover.label for popover in at.get("popover")]
+    assert "It is" not in [box.label for box in at.selectbox]

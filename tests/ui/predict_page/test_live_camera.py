@@ -8,7 +8,7 @@ import io
 import pytest
 from PIL import Image
 
-from tests.ui.pages_without_browser import checked, open_page
+from tests.ui.pages_without_browser import checked, open_page, press, texts
 from tests.ui.trained_runs import COLOURS, colour_dataset, coloured, ended_run
 from tl_core.errors import ImageError
 from tl_core.inference.calibration import Calibration, save_calibration
@@ -106,3 +106,14 @@ def test_the_camera_is_in_the_page_only_once_somebody_opens_it(run):
     at.session_state["predict-way"] = "live"
     assert components(checked(at.run())).count("live_camera") == 1
     assert "predict-live-answer" not in at.session_state
+
+
+def test_the_last_picture_can_be_taken_to_be_corrected(run):
+    at = open_page(PAGE)
+    at.session_state["predict-way"] = "live"
+    at = press(checked(at.run()), "Take this picture")
+    assert components(at).count("live_camera") == 1, "there is none yet"
+    at.session_state["predict-live-picture"] = jpeg()
+    at = press(at, "Take this picture")
+    assert "camera\\.jpg" in texts(at)
+    assert "It is" in [box.label for box in at.selectbox]

@@ -6,7 +6,7 @@ import pytest
 
 from tests.ui.pages_without_browser import checked, open_page
 from tests.ui.trained_runs import colour_dataset, ended_run
-from tl_core.data import rename_dataset
+from tl_core.data import delete_dataset, rename_dataset
 from ui.state.current import Choice, decide
 
 DATA, TRAIN, EVALUATE, PREDICT = "pages/1_Data.py", "pages/2_Train.py", "pages/4_Evaluate.py", "pages/5_Predict.py"
@@ -73,6 +73,21 @@ def test_images_that_no_model_has_learned_from_have_none(two, workspace):
     assert shown(at) == (untouched.id, "")
     assert "No model has learned from these images" in at.markdown[-1].value
     assert "Train a model" in [button.label for button in at.button]
+
+    (take,) = [button for button in at.button if button.label.startswith("New: ")]
+    assert take.label == "New: 90.0 % of the validation images right"
+    at = checked(take.click().run())
+    assert shown(at) == (two[0][1].id, two[1][1].id)
+
+
+def test_a_model_whose_images_were_deleted_is_not_paired_with_others(two, workspace):
+    (first, second), (old, _) = two
+    delete_dataset(workspace, first.id)
+    at = open_page(PREDICT, run=old.id)
+    assert shown(at) == ("", old.id)
+    at.switch_page(TRAIN)
+    at.query_params.clear()
+    assert checked(at.run()).selectbox(key="frame-dataset").value == second.id
 
 
 def test_what_is_gone_is_not_chosen():
