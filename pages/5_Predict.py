@@ -22,6 +22,7 @@ from ui.predict_page.imported_models import (
 )
 from ui.predict_page.inputs import LIVE, ZIP, take_pictures, way_in
 from ui.predict_page.live_camera import live_camera
+from ui.predict_page.model_scale import waits_for_scale
 from ui.predict_page.pick_model import format_knowledge, pick_epoch, pick_runs
 from ui.predict_page.table import show_answers
 from ui.shell.navigation import PREDICT
@@ -76,6 +77,8 @@ def answer_photos(workspace: Workspace, asked: list[Asked], epoch: int | None) -
         return
     show_from_here(pictures[0].id, key="predict-answer-top", block="start")
     if not all(isinstance(model, RunRecord) or opened(workspace, model, key="predict-asking") for model in asked):
+        return
+    if waits_for_scale(workspace, asked, pictures[0], key="predict-scale"):
         return
     answers = [answers_to(pictures, model, None if place else epoch) for place, model in enumerate(asked)]
     show_answers(workspace, pictures, answers, asked, epoch)

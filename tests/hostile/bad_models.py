@@ -117,7 +117,7 @@ BAD_MODELS = (
     BadModel("wide description", lambda: with_parts(config=WIDE), "more than the 250,000 values"),
     BadModel("models within models", lambda: nested(6), "models within models"),
     BadModel("images of 100 megapixels", lambda: with_images(10_000, 10_000, 3), "square colour images"),
-    BadModel("no probabilities", lambda: with_value("activation", "linear"), "probability per class"),
+    BadModel("no probabilities", lambda: with_value("activation", "relu"), "probability or score per class"),
     BadModel("bomb of a description", bomb, "compressed"),
     BadModel("padding bomb", padding_bomb, "memory", child=True, by_keras=True),
     # The archive

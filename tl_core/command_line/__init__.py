@@ -95,6 +95,11 @@ VERBS: Final[tuple[Verb, ...]] = (
         argument(
             "--labels", type=Path, metavar="TEXT", help="class names for a .keras file, one per line, in their order"
         ),
+        argument(
+            "--range",
+            choices=tuple(predict.RANGES),
+            help="how the images of a model from a file were scaled, where it does not say so; pm1 is -1 to 1",
+        ),
         argument("--epoch", type=int, metavar="N", help="an epoch that the run has kept; by default the best one"),
         argument("--top", type=int, default=3, help="how many classes to name (3)"),
     ),

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from tl_core.backbones.record import Scaling
 from tl_core.command_line.verb import BAD_INPUT, DONE, Output, writing
 from tl_core.data.normalise import stored_pixels
 from tl_core.errors import ConfigError, ImageError, ModelFileError
@@ -24,6 +26,7 @@ _GUESSES: Final = {
     "unlike": "unlike anything it was taught (nearest to {0.nearest.label}); best guess: ",
     "unsure": "I don't know; best guess: ",
 }
+RANGES: Final[dict[str, Scaling]] = {"0-255": "built_in", "0-1": "zero_to_one", "pm1": "minus_one_to_one"}
 SMALLEST: Final = 360  # px, of the longer edge of what is written; a small picture is enlarged
 
 
@@ -93,6 +96,13 @@ def _ask_file(options: argparse.Namespace, images: list[bytes]) -> tuple[dict[st
         raise ModelFileError(f"The model file {options.model} cannot be read: check its name and its permissions.")
     with tempfile.TemporaryDirectory() as folder:
         model = import_model(Workspace(Path(folder)), options.model, options.model.name, names)
+        if options.range:
+            model = replace(model, scaling=RANGES[options.range])
+        elif not model.scaling:
+            raise ModelFileError(
+                f"{options.model.name} does not say in which range it takes its images: give --range 0-1 (divided by "
+                "255 before), pm1 (-1 to 1) or 0-255, as it was trained."
+            )
         from tl_core.imported_models.model_server import answerer_of, close_imported_model
         from tl_core.inference.predict import predict_with
 

@@ -215,6 +215,8 @@ def _describe(folder: Path, file_name: str, description: _Description, names: Se
         temperature=said.temperature,
         threshold=said.threshold,
         has_manifest=said is manifest,
+        scaling="built_in" if manifest else architecture.scaling or "",
+        recognised=bool(manifest or architecture.scaling),
         made_with=shown_title(said.made_with),
         trained=shown_title(said.trained),
         brought=now(),

@@ -16,6 +16,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -128,13 +129,16 @@ class _ModelServer:
         parts = []
         for start in range(0, len(images), AT_ONCE):
             with self.turn(UNATTENDED):
-                parts.append(self._opened(model, UNATTENDED).ask(images[start : start + AT_ONCE]))
+                process = self._opened(model, UNATTENDED)
+                parts.append(process.ask(images[start : start + AT_ONCE], model.scaling or "built_in"))
         return np.concatenate(parts)
 
     def is_open(self, model: ImportedModel) -> bool:
         """Whether the model is open."""
         process = self._process
-        return process is not None and process.model == model and process.alive
+        return (
+            process is not None and process.alive and process.model == replace(model, scaling=process.model.scaling)
+        )
 
     def end_if_open(self, model: ImportedModel) -> None:
         """End the process of this model at once, also while it predicts: who has the turn will notice."""
@@ -236,13 +240,13 @@ class SandboxClient:
             done += 1
             task.report(min(done, _STEPS + 1), _STEPS + 1, str(values.get("stage", "Opening the model"))[:100])
 
-    def ask(self, images: Images) -> Array:
-        """The model's output ``(n, outputs)`` for ``(n, s, s, 3)``.
+    def ask(self, images: Images, scaling: str = "built_in") -> Array:
+        """The model's output ``(n, outputs)`` for ``(n, s, s, 3)``, which it gets in this range.
 
         Raises:
             ModelFileError: it returned no valid result, or none within its time and memory.
         """
-        question = ({"shape": list(images.shape)}, np.ascontiguousarray(images).tobytes())
+        question = ({"shape": list(images.shape), "scaling": scaling}, np.ascontiguousarray(images).tobytes())
         # In a thread, because a process that does not read would block the writer.
         threading.Thread(target=self._send, args=question, name="brought-send", daemon=True).start()
         values, data = self._next(time.monotonic() + LIMITS.ask_seconds, UNATTENDED)

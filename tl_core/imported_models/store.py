@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
+from tl_core.backbones.record import Scaling
 from tl_core.config.validation import from_mapping
 from tl_core.errors import ConfigError, ModelFileError, WorkspaceError
 from tl_core.storage.files import read_json, write_json
 from tl_core.storage.repository import Repository
 from tl_core.storage.schemas import IMPORTED_MODEL
+from tl_core.storage.workspace import Workspace
 
 MODEL: Final = "model.keras"
 RECORD: Final = "model.json"
@@ -35,6 +37,8 @@ class ImportedModel:
     temperature: float = 1.0  # see `tl_core.inference.calibration`
     threshold: float = 0.0
     has_manifest: bool = False  # whether it has a manifest
+    scaling: Scaling | Literal[""] = "built_in"  # brings images of 0 to 255 into its input; empty: nobody has said
+    recognised: bool = True  # whether the file itself says so
     made_with: str = ""  # from its manifest
     trained: str = ""
     brought: str = ""  # ISO 8601, UTC
@@ -54,6 +58,16 @@ def save_record(model: ImportedModel) -> None:
     values = asdict(model)
     del values["path"]
     write_json(model.path / RECORD, IMPORTED_MODEL.stamped(values))
+
+
+def choose_scaling(workspace: Workspace, model: ImportedModel, scaling: Scaling | Literal[""]) -> None:
+    """Remember in which range a model takes its images.
+
+    Raises:
+        WorkspaceError: the workspace cannot be written, or the model is somebody else's.
+    """
+    MODELS.require_mine(workspace, model.id)
+    save_record(replace(model, scaling=scaling))
 
 
 def _read(path: Path) -> ImportedModel:

@@ -22,6 +22,7 @@ from ui.components.markdown import plain
 from ui.components.pickers import pick
 from ui.components.run_format import unique_labels
 from ui.components.task_progress import task_progress
+from ui.predict_page.model_scale import scale_in_words
 from ui.predict_page.pick_model import format_knowledge
 from ui.shell.access.endpoints import release_uploads
 from ui.shell.errors import error_boundary
@@ -101,6 +102,7 @@ def _describe(workspace: Workspace, model: ImportedModel, key: str) -> None:
                     help="Deletes it from this machine. Your file stays as it is.",
                 )
         st.caption("  \n".join(_facts(model)))
+        scale_in_words(workspace, model, key)
 
 
 def _facts(model: ImportedModel) -> Iterator[str]:
@@ -110,10 +112,7 @@ def _facts(model: ImportedModel) -> Iterator[str]:
         f"{large_count(model.parameters)} weights · images of {model.image_size} × {model.image_size} pixels"
     )
     if not model.has_manifest:
-        yield (
-            "The file did not say how sure the model has to be, so it always answers. It is given colours as they "
-            "are, 0 to 255: a model that was made elsewhere and wants others answers nonsense."
-        )
+        yield "The file did not say how sure the model has to be, so it always answers."
 
 
 @error_boundary()
@@ -144,7 +143,7 @@ def import_model_section(workspace: Workspace, key: str, *, first: bool) -> None
     with st.expander(title, expanded=first, icon=":material/upload_file:", key=f"{key}-form-{first}-{generation}"):
         st.caption(
             "A model that was trained on another machine: in its run there, *Export the model*, *Keras* gives the "
-            "zip to bring here. A .keras file alone will do, too. At most "
+            "zip to bring here. A .keras file alone will do, too, also of plain Keras. At most "
             f"{LIMITS.archive.file_bytes // 1_000_000} MB. The file is checked, and opened in a process of its own "
             "that can do nothing but answer."
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 
+import keras
 import pytest
 
 from tests.hostile.model_weights import external_link, weights
@@ -178,3 +179,23 @@ def test_where_there_are_files_alone_they_answer(workspace):
 def test_a_link_to_a_model_that_is_gone_says_so(workspace):
     at = open_page(PAGE, model="colours-" + "0" * 32)
     assert "no longer here" in at.error[0].value
+
+
+def test_the_range_of_the_colours_is_asked_with_what_each_makes_of_the_picture(workspace, answers_at_once, tmp_path):
+    parts = [keras.Input((32, 32, 3)), keras.layers.Flatten(), keras.layers.Dense(2, activation="softmax")]
+    keras.Sequential(parts).save(tmp_path / "plain.keras")
+    at = bring(from_a_file(), "plain.keras", (tmp_path / "plain.keras").read_bytes(), CLASSES)
+    open_it(at)
+    ask_about(at, ("photo.png", RED))
+    shown = texts(at)
+    assert "Which of these answers is right?" in shown
+    for label in ("0 to 1", "-1 to 1", "0 to 255"):
+        assert f"**{label}**" in shown
+    assert "Almost certainly" not in shown, "nothing is answered before it is known"
+    checked(at.button(key="predict-scale-zero_to_one").click().run())
+    (model,) = list_imported_models(workspace)
+    assert model.scaling == "zero_to_one"
+    assert "Almost certainly **red**" in texts(at)
+    assert "scaled to 0 to 1, as you have said" in texts(at)
+    press(at, "Ask again")
+    assert "Which of these answers is right?" in texts(at)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from tl_core.backbones.record import Scaling
 from tl_core.data.imports.archive import ArchiveLimits
 from tl_core.errors import ModelFileError
 from tl_core.imported_models.check.known_parts import KNOWN, TEXTS, WEIGHTS_OF
@@ -62,6 +63,8 @@ class Architecture:
     image_size: int  # pixels, width and height
     outputs: int  # numbers per image; 1 = the probability of the second of two classes
     parameters: int  # that its layers use
+    logits: bool = False  # whether these numbers are scores, of which softmax or sigmoid makes probabilities
+    scaling: Scaling | None = None  # what brings images of 0 to 255 into its input; None: nothing in it says so
 
     @property
     def classes(self) -> int:
@@ -83,14 +86,14 @@ def read_architecture(text: bytes, *, classifier: bool = True) -> Architecture:
     config = _parsed(text)
     config.pop("compile_config", None)  # never opened: a model is loaded without its optimiser
     _check(config)
-    size, outputs = _input_size(config), _outputs(config) if classifier else 0
+    size, (outputs, logits) = _input_size(config), _outputs(config) if classifier else (0, False)
     parameters = sum(_parameters(node) for node in _nodes(config))
     if parameters > LIMITS.parameters:
         raise ModelFileError(
             f"The model asks for {parameters / 1e6:,.0f} million weights, more than the "
             f"{LIMITS.parameters / 1e6:.0f} million allowed, so it is not opened: bring a smaller one."
         )
-    return Architecture(size, outputs, parameters)
+    return Architecture(size, outputs, parameters, logits, _scaling(config))
 
 
 def _parsed(text: bytes) -> dict[str, Any]:
@@ -222,16 +225,49 @@ def _input_size(config: Node) -> int:
     )
 
 
-def _outputs(config: Node) -> int:
-    last = config
+def _outputs(config: Node) -> tuple[int, bool]:
+    """How many numbers the last layer gives, and whether they are scores rather than probabilities."""
+    last, model = config, config
     while last["class_name"] in _MODELS:
-        last = _last_layer(last)
-    match last["class_name"], last["config"].get("activation"), last["config"].get("units"):
-        case ("Dense", "sigmoid", int(units)) if units == 1:
-            return units
-        case ("Dense", "softmax", int(units)) if 2 <= units <= LIMITS.classes:
-            return units
+        last, model = _last_layer(last), last
+    units = last["config"].get("units")
+    if last["class_name"] == "Activation":  # in a layer of its own; the process that opens the model compares shapes
+        units = next((node["config"].get("units") for node in reversed(_layers(model)) if _is_dense(node)), None)
+    match last["class_name"], last["config"].get("activation"), units:
+        case ("Dense" | "Activation", "sigmoid", 1):
+            return 1, False
+        case ("Dense" | "Activation", "softmax", int(units)) if 2 <= units <= LIMITS.classes:
+            return units, False
+        case ("Dense", "linear" | None, int(units)) if 1 <= units <= LIMITS.classes:
+            return units, True
     raise _no_classifier()
+
+
+def _is_dense(layer: Node) -> bool:
+    return bool(layer["class_name"] == "Dense")
+
+
+def _scaling(config: Node) -> Scaling | None:
+    """What the layers before the first one with weights say of the range of the images."""
+    for node in _nodes(config):
+        match node["class_name"]:
+            case "Rescaling":
+                return _RANGES.get(_unit(node["config"].get("scale")))
+            case "Normalization" | "TrueDivide" | "Subtract":
+                return "built_in"
+            case kind if kind in WEIGHTS_OF:
+                return None
+    return None
+
+
+_RANGES: Final[Mapping[str, Scaling]] = {"of bytes": "built_in", "of shares": "zero_to_one"}
+
+
+def _unit(scale: Any) -> str:
+    """Of which numbers a `Rescaling` makes about -1 to 1: 1/255 or 1/127.5 of bytes, 2 of shares."""
+    if not isinstance(scale, (int, float)):
+        return "of bytes"
+    return "of bytes" if scale <= 0.1 else "of shares" if scale == 2 else ""
 
 
 def _last_layer(model: Node) -> Node:
@@ -250,8 +286,8 @@ def _last_layer(model: Node) -> Node:
 
 def _no_classifier() -> ModelFileError:
     return ModelFileError(
-        "The model does not end in one probability per class (a Dense layer with softmax, or with sigmoid for two "
-        "classes), so it is not opened: bring an image classifier."
+        "The model does not end in one probability or score per class (a Dense layer with softmax or without an "
+        "activation, or one number for two classes), so it is not opened: bring an image classifier."
     )
 
 

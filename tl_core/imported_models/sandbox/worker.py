@@ -11,7 +11,7 @@ import logging
 import os
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -58,11 +58,12 @@ def main(path: Path, sha256: str) -> None:
         model = _open(keras, path, architecture, numbers)
         write_frame(answers, {"stage": "Asking it for the first time"})
         shape = (PROBE_IMAGES, architecture.image_size, architecture.image_size, 3)
-        _probabilities(model, np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8))
+        _probabilities(model, np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8), architecture.logits)
         write_frame(answers, {"ready": True})
         while (frame := read_frame(questions)) is not None:
             values, data = frame
-            given = _probabilities(model, np.frombuffer(data, np.uint8).reshape(values["shape"]))
+            images = np.frombuffer(data, np.uint8).reshape(values["shape"])
+            given = _probabilities(model, images, architecture.logits, values["scaling"])
             write_frame(answers, {"shape": list(given.shape)}, given.tobytes())
 
 
@@ -124,12 +125,25 @@ def _open(keras: Any, path: Path, architecture: Architecture, numbers: int) -> A
     return model
 
 
-def _probabilities(model: Any, images: Any) -> Any:
-    """The model's output for these images, once it is known to be probabilities."""
+_RANGES: Final[Mapping[str, tuple[float, float]]] = {
+    "built_in": (1.0, 0.0),
+    "zero_to_one": (1 / 255, 0.0),
+    "minus_one_to_one": (1 / 127.5, -1.0),
+}
+"""By what images of 0 to 255 are multiplied, and what is added, before the model gets them."""
+
+
+def _probabilities(model: Any, images: Any, logits: bool, scaling: str = "built_in") -> Any:
+    """The model's output for these images, once it is known to be probabilities, or made of its scores."""
     import keras
 
-    output = model(keras.ops.convert_to_tensor(images.astype(np.float32)), training=False)
-    given = np.asarray(keras.ops.convert_to_numpy(output), np.float32)
+    scale, offset = _RANGES[scaling]
+    scaled = keras.ops.convert_to_tensor(images.astype(np.float32) * np.float32(scale) + np.float32(offset))
+    given = np.asarray(keras.ops.convert_to_numpy(model(scaled, training=False)), np.float32)
+    if logits and np.isfinite(given).all():
+        scores = np.concatenate([np.zeros_like(given), given], axis=1) if given.shape[1] == 1 else given
+        powers = np.exp(scores - scores.max(axis=1, keepdims=True))
+        given = (powers / powers.sum(axis=1, keepdims=True))[:, -given.shape[1] :]
     proper = np.isfinite(given).all() and (given >= 0).all() and (given <= 1 + SUM_TOLERANCE).all()
     if not proper or (given.shape[1] > 1 and np.abs(given.sum(axis=1) - 1).max() > SUM_TOLERANCE):
         raise ModelFileError("The model does not answer with probabilities, so it is not used: train it again.")

@@ -42,9 +42,11 @@ def answers_to(pictures: Sequence[Picture], asked: Asked, epoch: int | None = No
         ModelUnavailableError: the run has no usable model.
         ModelFileError: the process of the imported model returned no valid result.
     """
-    model: Hashable = (
-        asked.id if isinstance(asked, ImportedModel) else (asked.path, epoch, model_version(asked, epoch))
-    )
+    model: Hashable
+    if isinstance(asked, ImportedModel):
+        model = (asked.id, asked.scaling)
+    else:
+        model = (asked.path, epoch, model_version(asked, epoch))
     cache: Pool[Answer] = st.session_state.setdefault(_ANSWERS, Pool(CACHED))
     answers = {picture.id: cache.find((model, picture.id)) for picture in pictures}
     new = [picture for picture in pictures if answers[picture.id] is None]
