@@ -42,7 +42,7 @@ def _question(workspace: Workspace, model: ImportedModel, picture: Picture, key:
     )
     st.image(thumbnail(picture.id, picture.data), width=160, alt=plain(picture.name))
     mine = is_mine(workspace, model.path)
-    with st.grid("auto", min_column_width=170, gap="small"):
+    with st.grid("auto", min_column_width=140, gap="small"):
         for label, scaling in SCALINGS.items():
             with st.container(border=True, gap="xsmall"):
                 st.markdown(f"**{label}**")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -14,8 +15,10 @@ from tl_core.backbones.networks import SCALINGS, Network
 from tl_core.backbones.outline import load_outline
 from tl_core.imported_models.networks.bringing import Wishes, bring_network
 from tl_core.machine.progress import TaskContext
+from tl_core.runs import find_run, list_runs
 from tl_core.storage.workspace import Workspace
 from ui.components.markdown import plain
+from ui.components.run_format import unique_labels
 from ui.components.task_progress import task_progress
 from ui.state.background_tasks import BackgroundTasks
 from ui.state.training_draft import draft
@@ -33,6 +36,7 @@ _AS_IT_SAYS: Final = "As it says itself"
 _TASK_KEY: Final = "train_network_task"
 _ADDRESS_KEY: Final = "train_network_address"
 _FILE_KEY: Final = "train_network_file"
+_RUN_KEY: Final = "train_network_run"
 _RANGE_KEY: Final = "train_network_range"
 
 
@@ -56,12 +60,23 @@ def bring_network_section(workspace: Workspace) -> None:
 
 def _form(workspace: Workspace) -> None:
     st.caption(
-        "Train on top of a network from TF Hub or Kaggle Models (a *feature vector*), or of a Keras model of your "
-        "own. It is checked for safety first; then it is in the list of backbones."
+        "Train on top of a network from TF Hub or Kaggle Models (a *feature vector*), of a Keras model of your own, "
+        "or of what an earlier run has learned. It is checked for safety first; then it is in the list of backbones."
     )
     st.text_input("Address", key=_ADDRESS_KEY, placeholder=EXAMPLE, help="As the page of the network shows it.")
     st.file_uploader(
         "Or a file", type=FILES, key=_FILE_KEY, help="A tar.gz with a SavedModel, or a .keras file of a classifier."
+    )
+    oldest_first = reversed([run for run in list_runs(workspace) if run.has_model and not run.active])
+    runs = unique_labels((run.id, run.name) for run in oldest_first)
+    st.selectbox(
+        "Or go on from a run",
+        list(runs),
+        index=None,
+        format_func=runs.__getitem__,
+        placeholder="What yesterday's model has learned",
+        key=_RUN_KEY,
+        help="Takes its backbone as it was trained, fine-tuned layers included, as the start of a new training.",
     )
     st.selectbox(
         "Its images are",
@@ -70,7 +85,11 @@ def _form(workspace: Workspace) -> None:
         help="The range of numbers in which it takes a picture. Feature vectors of TF Hub take 0 to 1. Choose one "
         "for a model whose images were scaled outside of it.",
     )
-    given = bool(st.session_state.get(_FILE_KEY) or (st.session_state.get(_ADDRESS_KEY) or "").strip())
+    given = bool(
+        st.session_state.get(_FILE_KEY)
+        or st.session_state.get(_RUN_KEY)
+        or (st.session_state.get(_ADDRESS_KEY) or "").strip()
+    )
     st.button(
         "Add it",
         icon=":material/download:",
@@ -87,6 +106,10 @@ def _begin(workspace: Workspace) -> None:
     address = (st.session_state.get(_ADDRESS_KEY) or "").strip()
     if file is not None:
         title, work = file.name, partial(_from_upload, workspace, file, wishes)
+    elif run_id := st.session_state.get(_RUN_KEY):
+        run = find_run(workspace, run_id)
+        wishes = replace(wishes, title=run.name)
+        title, work = run.name, partial(bring_network, workspace, run.folder.model_file, wishes)
     else:
         title, work = address, partial(_from_address, workspace, address, wishes)
     st.session_state[_TASK_KEY] = NETWORKS.start(title, work, str(workspace.root))

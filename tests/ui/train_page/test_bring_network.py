@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from tests.tl_core.imported_models.networks.hub_networks import save_feature_vector
 from tests.tl_core.imported_models.networks.local_hub import local_hub
+from tests.tl_core.imported_models.test_plain_keras import five_logits
 from tests.ui.pages_without_browser import checked, open_page, pictures, press, run_until, texts
 from tl_core.data import import_uploads
 from tl_core.storage.workspace import Workspace
+from ui.train_page import bring_network
 
 PAGE = "pages/2_Train.py"
 
@@ -55,3 +59,22 @@ def test_a_wrong_address_is_a_sentence(hub):
     assert "is no address of a network" in texts(at)
     bring(at, "google/none/tensorFlow2/x")
     assert "There is no network google/none/tensorFlow2/x" in texts(at)
+
+
+def test_a_training_goes_on_from_what_a_run_has_learned(hub, tmp_path, monkeypatch):
+    five_logits(scaled=True).save(tmp_path / "best.keras")
+    folder = SimpleNamespace(model_file=tmp_path / "best.keras")
+    run = SimpleNamespace(id="yesterday-1", name="yesterday", has_model=True, active=False, folder=folder)
+    monkeypatch.setattr(bring_network, "list_runs", lambda _: [run])
+    monkeypatch.setattr(bring_network, "find_run", lambda _, __: run)
+    at = unfolded(open_page(PAGE))
+    (field,) = [field for field in at.selectbox if field.label == "Or go on from a run"]
+    checked(field.set_value("yesterday-1").run())
+    press(at, "Add it")
+    run_until(at, lambda at: not [button for button in at.button if button.label == "Cancel"], reruns=2000)
+    assert "**yesterday** is one of the backbones now" in texts(at)
+    assert "takes images of 64 x 64 pixels" in texts(at)
+    assert "of numbers from 0 to 255" in texts(at)
+    assert "4 features at 62 x 62 places" in texts(at)
+    press(at, "Use it")
+    assert "**yesterday** ·" in texts(at)
