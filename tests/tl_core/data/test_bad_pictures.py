@@ -74,6 +74,8 @@ VALID = [
     encoded(noise(1), "WEBP"),
     encoded(noise(1).convert("P"), transparency=1),
     encoded(noise(1), "BMP"),
+    encoded(noise(1), "TIFF"),
+    encoded(noise(1), "TIFF", compression="tiff_lzw"),
 ]
 
 

@@ -85,7 +85,7 @@ def grey_16_bits(values: list[int], *extra: bytes) -> bytes:
     return raw_png(len(values), 1, 16, 0, b"\0" + b"".join(value.to_bytes(2, "big") for value in values), *extra)
 
 
-def test_16_bit_grey_is_divided_by_257():
+def test_16_bit_grey_of_the_full_range_is_divided_by_257():
     result = pixels(grey_16_bits([0, 128, 129, 25_700, 65_535]))
     assert result[0, :, 0].tolist() == [0, 0, 1, 100, 255]
     assert (result == result[..., :1]).all()
