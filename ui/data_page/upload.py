@@ -15,6 +15,7 @@ from tl_core.data.normalise import MAX_IMAGE_BYTES
 from tl_core.storage.format import count, size
 from tl_core.storage.workspace import Workspace
 from ui.components.markdown import plain
+from ui.components.pictures import FILE_TYPES
 from ui.data_page.class_by_class import class_by_class
 from ui.data_page.new_dataset import (
     OWN_FOLDER,
@@ -35,6 +36,7 @@ from ui.shell.access.endpoints import archive_limits, upload_limit
 
 PICTURES: Final = Path(__file__).parent / "assets"  # one of each sample set that is built in
 
+_IN_A_FOLDER: Final = [*FILE_TYPES, "csv", "tsv"]  # pictures, and tables that tell their classes; others stay there
 _LOOKED_INTO: Final = "folder_looked_into"  # in the session: a folder of the server, as a relative path
 
 
@@ -106,6 +108,7 @@ def _zip(workspace: Workspace, kind: ButtonType) -> None:
 def _own_folder(workspace: Workspace, kind: ButtonType) -> None:
     files = st.file_uploader(
         "A folder with one folder per class in it",
+        type=_IN_A_FOLDER,
         accept_multiple_files="directory",
         max_upload_size=MAX_IMAGE_BYTES // 1_000_000,
         key=f"{OWN_FOLDER}-{fields_generation()}",
