@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import json
 import logging
+import os
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -37,6 +39,7 @@ from tl_core.training.callbacks.early_stopping import EarlyStopping
 from tl_core.training.callbacks.event_log import EventLogger, describe
 from tl_core.training.callbacks.last_epochs import LastEpochsCheckpoint, bytes_needed
 from tl_core.training.callbacks.reduce_lr_on_plateau import ReduceLROnPlateau
+from tl_core.training.callbacks.tensorboard import TENSORBOARD, TensorBoard
 from tl_core.training.callbacks.watched_images import WatchedImages
 from tl_core.training.data import prepare_phase
 from tl_core.training.epoch_runner import Interrupted
@@ -238,6 +241,8 @@ class _Training:
         ]
         if config.schedule == "plateau":
             callbacks.insert(-2, ReduceLROnPlateau())
+        if logs := os.environ.get(TENSORBOARD):
+            callbacks.append(TensorBoard(Path(logs) / folder.path.name, json.dumps(config.to_dict(), indent=2)))
         steps = FitSettings(config.batch_size, config.optimizer, config.weight_decay, config.schedule, config.seed)
         self._trainer = Trainer(steps, setup.loss, callbacks, self.should_stop)
 
