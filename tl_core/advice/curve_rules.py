@@ -217,8 +217,8 @@ def _still_improving(curves: Curves) -> Remark | None:
         return None
     name = "fine_tune_epochs" if curves.fine_tuning else "epochs"
     text = (
-        f"The validation loss was still falling when the training ended with epoch {curves.epochs}: the model is not "
-        "done learning. Give it twice as many epochs."
+        f"The validation loss was still falling when the training ended with epoch {curves.epochs}: it has not "
+        "finished learning. Give it twice as many epochs."
     )
     change: dict[str, Any] = {name: min(MAX_EPOCHS, 2 * getattr(curves.config, name))}
     return Remark(text, "Twice the epochs", replace(curves.config, **change))

@@ -35,16 +35,16 @@ class HeadConfig(ConfigRecord):
         1,
         "whole",
         "Blocks that give features",
-        "How many of the backbone's last blocks the head looks at. 1: the last alone. More: earlier blocks as well, "
-        "which know shapes and textures that the last one has left out; helps where the images are little like "
-        "ImageNet's photos.",
+        "How many of the backbone's last blocks the head looks at. 1: only the last. More: earlier blocks as well, "
+        "which know shapes and textures that the last one has left out; helps when your images do not look "
+        "like ImageNet's photos.",
         low=1,
         high=MAX_BLOCKS,
     )
     mirrored: bool = _part(
         False,
         "flag",
-        "Look at the mirror image, too",
+        "Also look at the mirror image",
         "The features of each image are pooled over the image and its mirror image, in training and for every "
         "answer. Takes twice as long; off where left and right mean something, such as letters.",
     )

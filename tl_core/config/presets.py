@@ -61,7 +61,7 @@ _ALL: Final = (
     Preset(
         name="quick_start",
         title="Fast",
-        text="Settings that work well for most sets of images, also for small ones. Begin here.",
+        text="Works well for most sets of images, even small ones. Start here.",
         config=TrainingConfig(),
     ),
     Preset(
@@ -89,7 +89,7 @@ _ALL: Final = (
     Preset(
         name="phone",
         title="Small, for a phone",
-        text="The smallest model, on smaller images: quick on a phone. Exported as int8 it is a quarter as large.",
+        text="The smallest model, on smaller images: quick on a phone. Exported as int8 it is a quarter of the size.",
         config=TrainingConfig(
             image_size=160, head=HeadConfig(feature_normalization="layer", dense_units=(), dropout=0.2)
         ),

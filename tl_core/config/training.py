@@ -113,7 +113,7 @@ class TrainingConfig(ConfigRecord):
         0.0,
         "scale",
         "Weight decay",
-        "Pulls all weights a little towards zero at each step, against over-fitting. For AdamW and SGD alone.",
+        "Pulls all weights a little towards zero at each step, against over-fitting. Only for AdamW and SGD.",
         high=1,
         options=(0.0, 1e-6, 1e-5, 1e-4, 5e-4, 1e-3, 5e-3, 1e-2, 5e-2, 0.1),
     )
@@ -203,8 +203,8 @@ class TrainingConfig(ConfigRecord):
         "whole",
         "Keep the last epochs",
         "Keeps the models of the last few epochs (checkpoints) beside the best one: the Predict page can ask each of "
-        "them, also while the training goes on. Only the weights that learn take space on the disk. 0 = keep the "
-        "best epoch alone.",
+        "them, also while the training goes on. Only the weights that learn take space on the disk. 0 = keep only "
+        "the best epoch.",
         high=10,
     )
     precision: str = _machine(
