@@ -34,7 +34,7 @@ WATCHED = "() => ({movements: window.watched.sizes.size - 1, lost: window.watche
 def test_from_a_sample_set_to_the_right_answer_for_a_photo(app: App, page: Page):
     dataset = bring_sample(app, page, "Use surfaces")
     page.get_by_role("button", name="Train on these images").click()
-    expect(page.get_by_text("Settings that work well for most sets of images")).to_be_visible()
+    expect(page.get_by_text("Works well for most sets of images")).to_be_visible()
     set_epochs(page, 300)
     plot = start_training(page)
     plot.evaluate(WATCH_CHART)
