@@ -13,6 +13,7 @@ from ui.data_page.gallery import show_gallery
 from ui.data_page.imports import NEW_PANEL, show_imports, take_outcome
 from ui.data_page.manage import after_deletion, current_dataset, show_managing, warn_about_dead_link
 from ui.data_page.overview import show_overview
+from ui.data_page.pointing.page import show_labelling
 from ui.data_page.upload import upload_images
 from ui.frame.page import page_setup
 from ui.shell.navigation import DATA, TRAIN, page_button
@@ -39,7 +40,9 @@ with page_setup("Data", DATA.icon, lead="Which images should the model learn fro
         fresh = take_outcome(workspace)
     datasets = list_datasets(workspace)
     warn_about_dead_link(workspace, fresh)
-    if not datasets and not importing:
+    if show_labelling(workspace):
+        pass
+    elif not datasets and not importing:
         st.markdown(
             "There are no images here yet. Choose how to add them; a sample set is the quickest way to begin."
         )

@@ -25,6 +25,7 @@ from ui.data_page.new_dataset import (
     name_field,
     split_controls,
 )
+from ui.data_page.pointing.page import begin_by_pointing
 from ui.data_page.understood import (
     import_label,
     show_understood,
@@ -44,8 +45,17 @@ def upload_images(workspace: Workspace, *, primary: bool) -> None:
     """Draw the ways to add images, one per tab; ``primary`` where this is the main thing to do on the page."""
     kind: ButtonType = "primary" if primary else "secondary"
     root = data_root()
-    titles = ["Sample set", "Zip file", "Folder", "Class by class", *(["Folder of the server"] if root else [])]
-    sample_sets, zip_file, own_folder, uploads, *folder = st.tabs(titles, key="new-dataset-ways", on_change="rerun")
+    titles = [
+        "Sample set",
+        "Zip file",
+        "Folder",
+        "Class by class",
+        "Label by pointing",
+        *(["Folder of the server"] if root else []),
+    ]
+    sample_sets, zip_file, own_folder, uploads, unlabelled, *folder = st.tabs(
+        titles, key="new-dataset-ways", on_change="rerun"
+    )
     with sample_sets, st.grid(2, min_column_width=280):
         for place, sample in enumerate(SAMPLES.values()):
             with st.container(border=True, height="stretch"):
@@ -56,6 +66,8 @@ def upload_images(workspace: Workspace, *, primary: bool) -> None:
         _own_folder(workspace, kind)
     with uploads:
         class_by_class(workspace, kind)
+    with unlabelled:
+        begin_by_pointing(workspace, kind)
     if root:
         with folder[0]:
             _folder(workspace, root, kind)

@@ -1,0 +1,229 @@
+"""Labelling by pointing: the form that begins one, those that are not finished, and the one that is at work."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+import streamlit as st
+
+from tl_core.data import Dataset
+from tl_core.data.collecting import COLLECTIONS
+from tl_core.errors import DatasetNotFoundError
+from tl_core.machine.progress import TaskContext
+from tl_core.storage.format import count, percent
+from tl_core.storage.workspace import Workspace
+from ui.components.confirm import confirm
+from ui.components.markdown import plain
+from ui.components.task_progress import task_progress
+from ui.data_page.new_dataset import ButtonType, begin_import, name_field, split_controls
+from ui.data_page.piles import UNLABELLED, arriving, file_field, form_collection, let_go, pile_pictures, show_left_out
+from ui.data_page.pointing.board import board, pressed, question_id
+from ui.shell.errors import error_boundary
+from ui.state.background_tasks import BackgroundTasks
+
+if TYPE_CHECKING:
+    from tl_core.audit.pointing.labelling import Conclusion, Labelling
+    from tl_core.audit.pointing.standing import Standing
+
+POINTERS: Final = BackgroundTasks[Any](  # the result is a `Pointer`
+    "labelling",
+    at_a_time=1,
+    remembered=20,
+    unexpected="The labelling ended because of an unexpected error; what was said is kept. The log has the details.",
+    unit="picture",
+)
+LABELLING: Final = "labelling"  # in the address
+MIN_PICTURES: Final = 10
+SURE_ENOUGH: Final = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99)  # from which a conclusion may be taken
+
+
+def begin_by_pointing(workspace: Workspace, kind: ButtonType) -> None:
+    """Draw the labellings that are not finished, and the form that begins one."""
+    st.fragment(_begin_form)(workspace, kind)
+
+
+def show_labelling(workspace: Workspace) -> bool:
+    """Draw the labelling that the address names, in place of a dataset; returns whether there is one."""
+    from tl_core.audit.pointing.labelling import load_labelling
+
+    named = st.query_params.get(LABELLING)
+    if not named:
+        return False
+    try:
+        labelling = load_labelling(workspace, named)
+    except DatasetNotFoundError:
+        st.query_params.pop(LABELLING)
+        return False
+    st.header(plain(labelling.name), anchor=False)
+    task = POINTERS.latest(labelling.id)
+    if task is None:
+        POINTERS.start(labelling.name, lambda task: _pointer(labelling, task), labelling.id, alone=True)
+        task = POINTERS.latest(labelling.id)
+    if task is not None and task_progress(POINTERS, task, task.id):
+        st.fragment(_labelling)(workspace, labelling.id, task.result)
+    st.button("Leave it for now", icon=":material/arrow_back:", key="labelling-leave", on_click=_leave)
+    return True
+
+
+@error_boundary()
+def _begin_form(workspace: Workspace, kind: ButtonType) -> None:
+    from tl_core.audit.pointing.labelling import begin_labelling
+
+    _unfinished(workspace)
+    st.markdown(
+        "Bring pictures without any order, and name the classes. You are asked about a few of them, now and then "
+        "about a dozen at once; after each click the rest is concluded anew."
+    )
+    file_field(workspace, UNLABELLED, "", "all classes", archives=True)
+    collection = pile_pictures(workspace, UNLABELLED, "", "the pictures", form_collection(workspace, UNLABELLED))
+    show_left_out(workspace, collection)
+    classes = st.multiselect(
+        "Classes to tell apart",
+        [],
+        accept_new_options=True,
+        key="labelling-classes",
+        placeholder="Type a name and press Enter, for example cat",
+    )
+    name = name_field("made of the class names", key="labelling")
+    amount = len(collection.pictures) if collection else 0
+    ready = amount >= MIN_PICTURES and len(classes) > 1 and not arriving(collection)
+    if not ready:
+        st.caption(f"At least {MIN_PICTURES} pictures and two classes. More classes can be added on the way.")
+    if st.button("Begin", key="labelling-begin", type=kind, disabled=not ready) and collection:
+        made = begin_labelling(workspace, collection.id, name or ", ".join(classes)[:80], classes)
+        let_go(UNLABELLED)
+        st.query_params[LABELLING] = made.id
+        st.rerun()
+
+
+def _unfinished(workspace: Workspace) -> None:
+    from tl_core.audit.pointing.labelling import list_labellings
+
+    for found in list_labellings(workspace):
+        with st.container(horizontal=True, vertical_alignment="center", key=f"unfinished-{found.id}"):
+            done = f"{len(found.clicked):,} of {count(len(found.collection.pictures), 'picture')} labelled by hand"
+            st.markdown(f"**{plain(found.name)}**: {done}", width="stretch")
+            if st.button("Go on", key=f"go-on-{found.id}", icon=":material/play_arrow:"):
+                st.query_params[LABELLING] = found.id
+                st.rerun()
+            confirm(
+                "Delete",
+                ":material/delete:",
+                f"**Delete {plain(found.name)}?** Its pictures, and what you said of them, will be gone from here.",
+                "Delete it",
+                COLLECTIONS.delete,
+                workspace,
+                found.id,
+                key=f"delete-{found.id}",
+            )
+
+
+def _pointer(labelling: Labelling, task: TaskContext) -> Any:
+    from tl_core.audit.pointing.standing import Pointer
+
+    return Pointer(labelling, task)
+
+
+def _leave() -> None:
+    st.query_params.pop(LABELLING, None)
+
+
+@error_boundary()
+def _labelling(workspace: Workspace, labelling_id: str, pointer: Any) -> None:
+    """The question on the left, what is known on the right; alone run again for every click."""
+    from tl_core.audit.pointing.labelling import load_labelling
+
+    key = f"board-{labelling_id}"
+    labelling = load_labelling(workspace, labelling_id)
+    labelling = _take(workspace, labelling, pointer, key)
+    standing: Standing = pointer.standing(labelling)
+    left, right = st.columns([5, 3], gap="large")
+    with left:
+        board(labelling, standing, key)
+        with st.popover("Add a class", icon=":material/add:", key=f"add-class-{len(labelling.classes)}"):
+            name = st.text_input("Name of the class", key=f"labelling-class-{len(labelling.classes)}", max_chars=64)
+            st.button("Add", key="labelling-class-add", on_click=_add_class, args=(workspace, labelling_id, name))
+    with right:
+        _known(labelling, standing)
+        _finish(workspace, labelling, standing.concluded)
+
+
+def _take(workspace: Workspace, labelling: Labelling, pointer: Any, key: str) -> Labelling:
+    """Do what was pressed, if it was pressed for the question that stands."""
+    from tl_core.audit.pointing.labelling import point, take_back
+
+    found = pressed(key)
+    if found is None:
+        return labelling
+    kind, value = found
+    if kind == "undo":
+        asked_for = value.get("steps") == len(labelling.steps)
+        return take_back(workspace, labelling.id) if asked_for else labelling
+    standing = pointer.standing(labelling)
+    if value.get("question") != question_id(labelling, standing):
+        return labelling
+    if kind == "skip":
+        return point(workspace, labelling.id, standing.asked, None)
+    chosen = value.get("pictures")
+    pictures = [name for name in standing.asked if isinstance(chosen, list) and name in chosen]
+    return point(workspace, labelling.id, pictures, str(value.get("label")))
+
+
+@error_boundary()
+def _add_class(workspace: Workspace, labelling_id: str, name: str) -> None:
+    from tl_core.audit.pointing.labelling import add_class
+
+    add_class(workspace, labelling_id, name)
+
+
+def _known(labelling: Labelling, standing: Standing) -> None:
+    total = len(labelling.collection.pictures)
+    by_hand = len(labelling.clicked)
+    first, second = st.columns(2)
+    first.metric("Labelled by hand", f"{by_hand:,} of {total:,}")
+    second.metric("Clicks", f"{len(labelling.steps):,}")
+    estimate = standing.estimate
+    if estimate is None:
+        st.metric("Likely right", "–")
+        st.caption("An estimate comes after a dozen answers.")
+        return
+    st.metric("Likely right, of all labels", percent(estimate.accuracy, 0))
+    reach = next(((goal, clicks) for goal, clicks in estimate.clicks_left.items() if clicks), None)
+    more = f" At most {count(reach[1], 'more click')} to {percent(reach[0], 0)}." if reach else ""
+    st.caption(
+        f"Between {percent(estimate.low, 0)} and {percent(estimate.high, 0)}, judged by your answers: each was "
+        f"compared with what would have been concluded without it.{more}"
+    )
+
+
+def _finish(workspace: Workspace, labelling: Labelling, concluded: Mapping[str, Conclusion]) -> None:
+    from tl_core.audit.pointing.labelling import finish_labelling
+
+    st.subheader("Make a dataset of it", anchor=False)
+    least = st.select_slider(
+        "Take what was concluded if it is at least so sure",
+        SURE_ENOUGH,
+        value=0.8,
+        format_func=lambda share: percent(share, 0),
+        key=f"least-{labelling.id}",
+    )
+    skipped = labelling.skipped
+    taken = sum(found.probability >= least and name not in skipped for name, found in concluded.items())
+    by_hand = len(labelling.clicked)
+    left_out = len(labelling.collection.pictures) - taken - by_hand
+    st.caption(
+        f"{count(by_hand, 'picture')} labelled by hand, {taken:,} concluded, {left_out:,} left out: they are listed "
+        "with the reason. The dataset keeps apart which labels were concluded."
+    )
+    split = split_controls("labelling")
+    ready = len(set(labelling.clicked.values())) > 1
+    if not ready:
+        st.caption("Label pictures of at least two classes first.")
+    if st.button("Make the dataset", key="labelling-finish", type="primary", disabled=not ready):
+
+        def work(task: TaskContext) -> Dataset:
+            return finish_labelling(workspace, labelling, concluded, least=least, split=split, task=task)
+
+        _leave()
+        begin_import(workspace, labelling.name, work)
