@@ -61,7 +61,13 @@ def warnings(at):
 def test_without_images_it_says_how_to_begin(workspace):
     at = open_data()
     assert "There are no images here yet" in texts(at)
-    assert [tab.label for tab in at.tabs] == ["Sample set", "Zip file", "Folder", "Class by class"]
+    assert [tab.label for tab in at.tabs] == [
+        "Sample set",
+        "Zip file",
+        "Folder",
+        "Class by class",
+        "Label by pointing",
+    ]
     assert next(button.label for button in at.button if button.proto.type == "primary") == "Use handwritten digits"
 
 

@@ -27,8 +27,9 @@ def test_a_hundred_clicks_label_six_hundred_digits(digits):
     assert last.labelled < 250, "most of it is concluded"
     assert last.estimate.low <= last.right + 0.03
     assert last.estimate.high >= last.right - 0.03
-    assert last.estimate.clicks_left[0.9] == 0
-    assert last.estimate.clicks_left[0.98] >= last.estimate.clicks_left[0.95]
+    left = last.estimate.clicks_left
+    assert left[0.9] <= left[0.95] <= left[0.98] < 600
+    assert left[0.9] < 30
     assert np.median([stand.seconds for stand in stands]) < 0.5
 
 
