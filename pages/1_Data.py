@@ -7,12 +7,13 @@ from tl_core.storage.ownership import is_mine
 from tl_core.storage.workspace import Workspace
 from ui.components.markdown import plain
 from ui.components.sharing import sharing_switch
-from ui.data_page.audit import show_audit
 from ui.data_page.class_by_class import add_to_dataset
+from ui.data_page.faults.audit import show_audit
 from ui.data_page.gallery import show_gallery
 from ui.data_page.imports import NEW_PANEL, show_imports, take_outcome
 from ui.data_page.manage import after_deletion, current_dataset, show_managing, warn_about_dead_link
 from ui.data_page.overview import show_overview
+from ui.data_page.photos_needed import show_photos_needed
 from ui.data_page.pointing.page import show_labelling
 from ui.data_page.upload import upload_images
 from ui.frame.page import page_setup
@@ -32,6 +33,7 @@ def show_dataset(workspace: Workspace, dataset: Dataset) -> None:
     show_overview(workspace, dataset)
     show_gallery(workspace, dataset)
     show_audit(workspace, dataset)
+    show_photos_needed(dataset)
 
 
 with page_setup("Data", DATA.icon, lead="Which images should the model learn from?") as workspace:

@@ -24,6 +24,8 @@ from tl_core.features.cache import ArraySpec, open_cache
 from tl_core.machine.progress import UNATTENDED, TaskContext
 
 KIND: Final = "court"  # of cache entries
+SHOWN_WITH_WITNESSES: Final = 300  # suspects
+WITNESSES: Final = 4  # of each
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,23 @@ def judge_labels(dataset: Dataset, features: Features, task: TaskContext = UNATT
         for row in order
     )
     return Verdict(suspects, probabilities, float(np.mean(probabilities.argmax(axis=1) == labels)))
+
+
+def find_witnesses(
+    dataset: Dataset, features: Features, suspects: Sequence[LabelSuspect]
+) -> dict[ImageRecord, tuple[ImageRecord, ...]]:
+    """For each of the first suspects the other images most like it: what a person wants to see beside it."""
+    directions = features - features.mean(axis=0)
+    directions /= np.maximum(np.linalg.norm(directions, axis=1, keepdims=True), 1e-9)
+    row_of = {record: row for row, record in enumerate(dataset.images)}
+    found = {}
+    for suspect in suspects[:SHOWN_WITH_WITNESSES]:
+        row = row_of[suspect.record]
+        alike = directions @ directions[row]
+        alike[row] = -2
+        nearest = np.argsort(-alike, kind="stable")[:WITNESSES]
+        found[suspect.record] = tuple(dataset.images[other] for other in nearest if other != row)
+    return found
 
 
 def _probabilities(dataset: Dataset, features: Features, labels: Labels, task: TaskContext) -> Probabilities:

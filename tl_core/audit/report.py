@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from tl_core.audit.features import FeatureSource
-from tl_core.audit.label_court import LabelSuspect, judge_labels
+from tl_core.audit.label_court import LabelSuspect, find_witnesses, judge_labels
 from tl_core.audit.look_alikes import Pair, find_look_alikes
 from tl_core.audit.shortcuts import Shortcut, find_shortcuts
-from tl_core.data.dataset import Dataset
+from tl_core.data.dataset import Dataset, ImageRecord
 from tl_core.data.health import Finding, health_report
 from tl_core.machine.progress import UNATTENDED, TaskContext
 
@@ -20,6 +21,7 @@ class Audit:
 
     dataset: Dataset
     label_suspects: tuple[LabelSuspect, ...]  # most likely wrong first
+    witnesses: Mapping[ImageRecord, tuple[ImageRecord, ...]]  # of the first suspects: the images most like each
     agreement: float  # share of labels that the heads agree with
     look_alikes: tuple[Pair, ...]
     shortcuts: tuple[Shortcut, ...]
@@ -75,6 +77,7 @@ def audit_dataset(dataset: Dataset, task: TaskContext = UNATTENDED) -> Audit:
     return Audit(
         dataset=dataset,
         label_suspects=verdict.suspects,
+        witnesses=find_witnesses(dataset, features, verdict.suspects),
         agreement=verdict.accuracy,
         look_alikes=find_look_alikes(dataset, features, source.images, task),
         shortcuts=find_shortcuts(dataset, source, task),

@@ -23,7 +23,7 @@ from tl_core.data.editing import (
 from tl_core.data.imports.file_kinds import is_picture_name
 from tl_core.data.imports.sources import folder_source
 from tl_core.data.revisions import redo, undo
-from tl_core.errors import ConfigError, DataError
+from tl_core.errors import ConfigError, DataError, NotEnoughDataError
 from tl_core.storage.format import count, moment
 from tl_core.storage.workspace import Workspace
 
@@ -146,7 +146,9 @@ def audit(options: argparse.Namespace, workspace: Workspace, output: Output) -> 
     """Look for wrong labels, look-alikes, leaks and shortcuts in a dataset."""
     from tl_core.audit.report import audit_dataset  # TensorFlow, which a wrong id does without
 
-    found = audit_dataset(find_dataset(workspace, options.dataset), output.task)
+    dataset = find_dataset(workspace, options.dataset)
+    found = audit_dataset(dataset, output.task)
+    photos = _photos(dataset, output)
     suspects = [
         [suspect.record.source_name, suspect.label, suspect.suggested, f"{suspect.score:.2f}"]
         for suspect in found.label_suspects[:SHOWN]
@@ -160,5 +162,16 @@ def audit(options: argparse.Namespace, workspace: Workspace, output: Output) -> 
         *(table(["image", "image", "kind"], alike) if alike else []),
         *(shortcut.text for shortcut in found.shortcuts),
         *(f"{finding.level}: {finding.text}" for finding in found.health),
+        photos["text"],
     ]
-    return output.result(found.as_values(), lines)
+    return output.result(found.as_values() | {"photos": photos}, lines)
+
+
+def _photos(dataset: Dataset, output: Output) -> dict[str, Any]:
+    """What more photos would give; where there are too few for a forecast, that alone."""
+    from tl_core.audit.learning_curve import photos_needed
+
+    try:
+        return photos_needed(dataset, output.task).as_values()
+    except NotEnoughDataError as error:
+        return {"text": str(error), "overall": None, "classes": []}

@@ -14,6 +14,7 @@ from typing import Final
 
 from tl_core.data.collecting import COLLECTIONS, PictureCollection, take_file
 from tl_core.data.dataset import DATASETS, SPLITS, Dataset, ImageRecord, SkippedFile, load_dataset
+from tl_core.data.health import pictures_on_both_sides
 from tl_core.data.imports.building import require_room
 from tl_core.data.imports.class_names import clean_class_name
 from tl_core.data.imports.importing import (
@@ -215,6 +216,35 @@ def divide_again(workspace: Workspace, dataset_id: str, split: SplitConfig | Non
         return replace(dataset, images=tuple(images), given_splits=False), "Divided again"
 
     return change_dataset(workspace, dataset_id, divided)
+
+
+def keep_together(workspace: Workspace, dataset_id: str, images: Collection[ImageRecord] | None = None) -> Dataset:
+    """Put look-alikes that stand on both sides of the split into training, where they cannot flatter a result.
+
+    Args:
+        images: these alone; None = all that look alike.
+
+    Raises:
+        DataError: there are none.
+        NotEnoughDataError: no image would be left to validate with.
+    """
+
+    def kept(dataset: Dataset) -> tuple[Dataset, str]:
+        if images is None:
+            alike = pictures_on_both_sides(dataset)
+        else:
+            alike = frozenset(record.pixels_sha256 for record in _present(dataset, images))
+        moved = [record for record in dataset.images if record.pixels_sha256 in alike and record.split != "train"]
+        if not moved:
+            raise DataError(f"No two images of “{dataset.name}” look alike across the split.")
+        named = [
+            (replace(record, split="train") if record.pixels_sha256 in alike else record, name)
+            for record, name in _named(dataset)
+        ]
+        what = f"Moved {count(len(moved), 'image')} to training, where look-alikes are"
+        return _with_images(dataset, named), what
+
+    return change_dataset(workspace, dataset_id, kept)
 
 
 def remove_duplicates(workspace: Workspace, dataset_id: str) -> Dataset:

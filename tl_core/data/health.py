@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final, Literal
@@ -16,8 +16,9 @@ from tl_core.storage.format import count as counted
 from tl_core.storage.format import percent
 
 Level = Literal["good", "note", "warning"]
-Mend = Literal["balance", "divide_again", "remove_duplicates", "border"]
-"""Train with class weights; draw the split anew; keep one of each group of exact copies; train with a border."""
+Mend = Literal["balance", "divide_again", "keep_together", "remove_duplicates", "border"]
+"""Train with class weights; draw the split anew; put look-alikes on one side; keep one of each group of exact copies;
+train with a border."""
 
 FEW_IMAGES: Final = 10  # training images of a class; with fewer, results are a matter of luck
 SOME_IMAGES: Final = 30  # training images of a class; with fewer, more would still help much
@@ -38,7 +39,8 @@ class Finding:
     level: Level
     text: str
     images: tuple[ImageRecord, ...] = field(default=(), compare=False)  # it speaks of; those alike side by side
-    mend: Mend | None = field(default=None, compare=False)  # what a person can do about it with one click
+    mends: tuple[Mend, ...] = field(default=(), compare=False)  # what a person can do about it with one click each
+    groups: tuple[tuple[ImageRecord, ...], ...] = field(default=(), compare=False)  # of `images` that look alike
 
 
 @lru_cache(maxsize=16)
@@ -74,11 +76,11 @@ def _balance(dataset: Dataset) -> Iterator[Finding]:
             f"Very uneven classes: {listed} The model will favour the large class: add images to the small one, or "
             "balance the classes when you train.",
             rare,
-            "balance",
+            ("balance",),
         )
     elif high > 3 * low:
         text = f"The classes are uneven: {listed} Balancing the classes when you train can make up for it."
-        yield Finding("note", text, rare, "balance")
+        yield Finding("note", text, rare, ("balance",))
     elif high > MILD_IMBALANCE * low:
         yield Finding("good", f"The classes differ in size, but not much: {listed}", rare)
     else:
@@ -102,10 +104,10 @@ def _exact_duplicates(dataset: Dataset) -> Iterator[Finding]:
     if mixed:
         examples = _listed([" = ".join(image.source_name for image in group[:2]) for group in mixed])
         text = f"{counted(len(mixed), 'image lies', 'images lie')} in more than one class: {examples}."
-        yield Finding("warning", text, tuple(image for group in mixed for image in group))
+        yield Finding("warning", text, _flat(mixed), groups=_fixed(mixed))
     if copies:
         text = f"{counted(copies, 'image is an exact copy', 'images are exact copies')} of another."
-        yield Finding("note", text, tuple(image for group in groups for image in group), "remove_duplicates")
+        yield Finding("note", text, _flat(groups), ("remove_duplicates",), _fixed(groups))
     elif len(dataset.images) > 1:
         yield Finding("good", "No duplicates.")
 
@@ -115,11 +117,11 @@ def _near_duplicates(dataset: Dataset) -> Iterator[Finding]:
     if mixed := [pair for pair in pairs if pair[0].label != pair[1].label]:
         examples = _listed([f"{first.source_name} ≈ {second.source_name}" for first, second in mixed])
         text = f"{counted(len(mixed), 'image looks', 'images look')} like one of another class: {examples}."
-        yield Finding("warning", text, tuple(image for pair in mixed for image in pair))
+        yield Finding("warning", text, _flat(mixed), groups=_fixed(mixed))
     if pairs := tuple(pair for pair in pairs if pair[0].label == pair[1].label):
         examples = _listed([f"{first.source_name} ≈ {second.source_name}" for first, second in pairs])
         text = f"{counted(len(pairs), 'pair of images looks', 'pairs of images look')} alike: {examples}."
-        yield Finding("note", text, tuple(image for pair in pairs for image in pair))
+        yield Finding("note", text, _flat(pairs), groups=_fixed(pairs))
 
 
 def _leaks(dataset: Dataset) -> Iterator[Finding]:
@@ -132,16 +134,18 @@ def _leaks(dataset: Dataset) -> Iterator[Finding]:
         yield Finding(
             "warning",
             f"{text}: the results will look better than they are. Remove the copies.",
-            tuple(image for group in copies for image in group),
-            "remove_duplicates",
+            _flat(copies),
+            ("remove_duplicates",),
+            _fixed(copies),
         )
     if near:
         text = f"{counted(near, 'training image looks', 'training images look')} like one in validation or test"
         yield Finding(
             "warning" if dataset.given_splits else "note",
             f"{text}: results may look too good.",
-            tuple(image for pair in alike for image in pair),
-            "divide_again",
+            _flat(alike),
+            ("keep_together", "divide_again"),
+            _fixed(alike),
         )
     if not exact and not near:
         yield Finding("good", "No image is in more than one part of the split.")
@@ -160,8 +164,8 @@ def _recordings(dataset: Dataset) -> Iterator[Finding]:
             "warning",
             f"Frames of one recording are in training and in validation or test: {names}. The results will look "
             "better than they are: record it again, elsewhere, then divide again.",
-            tuple(image for frames in cut for image in frames),
-            "divide_again",
+            _flat(cut),
+            ("divide_again",),
         )
 
 
@@ -221,7 +225,7 @@ def _shapes(dataset: Dataset) -> Iterator[Finding]:
             f"and {percent(found[1])} by guessing. Squeezed to squares, a circle and an ellipse may look the same, "
             "and a model may learn the shape alone: train with a border, and bring pictures of each shape for each "
             "class.",
-            mend="border",
+            mends=("border",),
         )
 
 
@@ -249,6 +253,20 @@ _CHECKS: Final[tuple[Callable[[Dataset], Iterator[Finding]], ...]] = (
     _shapes,
     _names,
 )
+
+
+def pictures_on_both_sides(dataset: Dataset) -> frozenset[str]:
+    """The pixels (`ImageRecord.pixels_sha256`) of look-alikes of which one is for training and another is not."""
+    pairs = [pair for pair in _near(dataset) if _crosses(pair)]
+    return frozenset(image.pixels_sha256 for pair in pairs for image in pair)
+
+
+def _flat(groups: Iterable[Sequence[ImageRecord]]) -> tuple[ImageRecord, ...]:
+    return tuple(image for group in groups for image in group)
+
+
+def _fixed(groups: Iterable[Sequence[ImageRecord]]) -> tuple[tuple[ImageRecord, ...], ...]:
+    return tuple(tuple(group) for group in groups)
 
 
 def _of_classes(dataset: Dataset, wanted: Callable[[str], bool]) -> tuple[ImageRecord, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import streamlit as st
@@ -14,10 +14,12 @@ from tl_core.storage.ownership import is_mine
 from tl_core.storage.workspace import Workspace
 from ui.components.markdown import plain
 from ui.data_page.edits import revision_bar, selection_bar, show_refusal
+from ui.data_page.faults.look_alikes import group_card
 from ui.data_page.image_map.view import show_map
 from ui.data_page.selection import clear_selection, image_card, select_images, selected_images
 from ui.shell.errors import error_boundary
 
+GROUPS_PER_PAGE: Final = 6  # of look-alikes
 PER_ROW: Final = 6  # at most; on a phone 3
 PER_PAGE: Final = 36  # a whole number of rows of 6, 4 and 3
 ALL: Final = "all"
@@ -63,8 +65,36 @@ def show_gallery(workspace: Workspace, dataset: Dataset) -> None:
 
     if view == MAP:
         show_map(workspace, dataset, mine, actions)
+    elif groups := _groups(dataset):
+        _side_by_side(workspace, dataset, groups, mine)
     else:
         _pages(dataset, mine, actions)
+
+
+def _groups(dataset: Dataset) -> Sequence[Sequence[ImageRecord]]:
+    """The look-alikes that the chosen line of the health report speaks of."""
+    finding = _finding(dataset)
+    return finding.groups if finding else ()
+
+
+def _side_by_side(
+    workspace: Workspace, dataset: Dataset, groups: Sequence[Sequence[ImageRecord]], mine: bool
+) -> None:
+    _filtered(dataset)  # the line that they are of, and the way back
+    pages = -(-len(groups) // GROUPS_PER_PAGE)
+    cards = st.container()
+    page = st.pagination(pages, key=f"gallery-groups-{dataset.id}-{pages}") if pages > 1 else 1
+    with cards, st.grid("auto", min_column_width=260, gap="small"):
+        for group in groups[(page - 1) * GROUPS_PER_PAGE : page * GROUPS_PER_PAGE]:
+            key = "-".join(["group", dataset.id, *(f"{record.file}{record.source_name}" for record in group)])
+            group_card(workspace, dataset, group, key, mine=mine)
+    st.caption(f"{count(sum(len(group) for group in groups), 'image')}.")
+
+
+def _finding(dataset: Dataset) -> Finding | None:
+    """The line of the health report that was chosen."""
+    named = st.session_state.get(f"gallery-finding-{dataset.id}")
+    return next((found for found in health_report(dataset) if found.text == named and found.images), None)
 
 
 def _pages(dataset: Dataset, mine: bool, actions: Callable[[], None]) -> None:
@@ -96,9 +126,7 @@ def _pages(dataset: Dataset, mine: bool, actions: Callable[[], None]) -> None:
 
 def _filtered(dataset: Dataset) -> tuple[list[ImageRecord], str]:
     """The images that the controls choose, and what names this choice."""
-    named = st.session_state.get(f"gallery-finding-{dataset.id}")
-    finding = next((found for found in health_report(dataset) if found.text == named and found.images), None)
-    if finding:
+    if finding := _finding(dataset):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f"**{plain(finding.text)}**", width="stretch")
             st.button(

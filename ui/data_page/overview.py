@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -9,7 +10,7 @@ from typing import Any, Final
 import streamlit as st
 
 from tl_core.data import SPLITS, Dataset, Finding, health_report
-from tl_core.data.editing import divide_again, remove_duplicates
+from tl_core.data.editing import divide_again, keep_together, remove_duplicates
 from tl_core.figures.class_counts import class_counts_figure, describe_class_counts
 from tl_core.figures.palette import SPLIT_TITLES
 from tl_core.storage.format import count, moment
@@ -27,11 +28,12 @@ _SIGNS: Final = {
     "note": ":blue[:material/info:]",
     "warning": ":orange[:material/warning:]",
 }
-_MENDS: Final[Mapping[str | None, tuple[str, str, Callable[[Workspace, str], Dataset]]]] = {
+_MENDS: Final[Mapping[str, tuple[str, str, Callable[[Workspace, str], Dataset]]]] = {
     "divide_again": ("Divide again", ":material/call_split:", divide_again),
+    "keep_together": ("Keep them on one side", ":material/join:", keep_together),
     "remove_duplicates": ("Remove the copies", ":material/layers_clear:", remove_duplicates),
 }
-_SETTINGS: Final[Mapping[str | None, tuple[str, str, Mapping[str, Any]]]] = {  # mended when it is trained on
+_SETTINGS: Final[Mapping[str, tuple[str, str, Mapping[str, Any]]]] = {  # mended when it is trained on
     "balance": ("Train with balanced classes", ":material/balance:", {"class_weights": True}),
     "border": ("Train with a border", ":material/crop_square:", {"fit": "border"}),
 }
@@ -85,14 +87,22 @@ def _finding(workspace: Workspace, dataset: Dataset, finding: Finding, key: str,
             on_click=show_images_of,
             args=(dataset, finding),
         )
-    if finding.mend in _SETTINGS:
-        label, icon, changes = _SETTINGS[finding.mend]
-        if st.button(label, key=f"{key}-mend", icon=icon):
+    if finding.mends:
+        with st.container(horizontal=True):
+            for name in finding.mends:
+                _mend_button(workspace, dataset, name, f"{key}-{name}", mine)
+
+
+def _mend_button(workspace: Workspace, dataset: Dataset, name: str, key: str, mine: bool) -> None:
+    if name in _SETTINGS:
+        label, icon, changes = _SETTINGS[name]
+        if st.button(label, key=key, icon=icon):
             draft().update(changes)
             go_to(TRAIN, dataset=dataset.id)
-    elif finding.mend in _MENDS and mine:
-        label, icon, mend = _MENDS[finding.mend]
-        st.button(label, key=f"{key}-mend", icon=icon, on_click=act, args=(lambda: mend(workspace, dataset.id),))
+    elif mine:
+        label, icon, mend = _MENDS[name]
+        change = functools.partial(mend, workspace, dataset.id)
+        st.button(label, key=key, icon=icon, on_click=act, args=(change,))
 
 
 def _sizes(dataset: Dataset) -> str:

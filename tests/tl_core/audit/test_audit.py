@@ -47,7 +47,9 @@ def with_wrong_labels(dataset: Dataset, seed: int = 3) -> tuple[Dataset, set[int
     return replace(dataset, images=tuple(images)), wrong
 
 
-@pytest.mark.parametrize(("sample", "count"), [("surfaces", 320), ("digits", 850)])
+@pytest.mark.parametrize(
+    ("sample", "count"), [("surfaces", 320), ("digits", 850), pytest.param("digits", 1797, marks=pytest.mark.long)]
+)
 def test_most_of_the_first_suspects_have_a_wrong_label(workspace, sample, count):
     dataset = part_of(import_sample(workspace, sample), count)
     changed, wrong = with_wrong_labels(dataset)
@@ -153,7 +155,9 @@ def test_the_command_line_prints_the_audit(workspace, monkeypatch, capsys):
     dataset = import_uploads(workspace, images, "Shown")
     assert main(["audit", dataset.id, "--json"]) == 0
     found = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert set(found) == {"label_suspects", "look_alikes", "leaks", "shortcuts", "health"}
+    assert set(found) == {"label_suspects", "look_alikes", "leaks", "shortcuts", "health", "photos"}
+    assert {"text", "overall", "classes"} == set(found["photos"])
+    assert [entry["class"] for entry in found["photos"]["classes"]] == ["a", "b"]
     suspect = found["label_suspects"][0]
     assert suspect["image"].endswith("wrong.png")
     assert (suspect["label"], suspect["suggested"]) == ("a", "b")

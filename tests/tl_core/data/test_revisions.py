@@ -6,19 +6,21 @@ import json
 
 import pytest
 
-from tests.hostile.pictures import png
+from tests.hostile.pictures import encoded, noise, png
 from tl_core.data import import_uploads, load_dataset, rename_dataset
 from tl_core.data.editing import (
     add_images,
     delete_class,
     divide_again,
     find_images,
+    keep_together,
     merge_classes,
     move_images,
     remove_duplicates,
     remove_images,
     rename_class,
 )
+from tl_core.data.health import health_report
 from tl_core.data.revisions import redo, revision_after, revision_before, undo
 from tl_core.errors import DataError, DatasetNotFoundError, NotEnoughDataError, NotYoursError
 from tl_core.storage.ownership import claim
@@ -149,6 +151,32 @@ def test_copies_are_removed_and_the_one_to_test_with_stays(dataset, workspace):
     assert len(single.images) == len(dataset.images)
     assert [r.split for r in single.images if r.pixels_sha256 == held_out.pixels_sha256] == ["test"]
     assert single.revisions[-1].what == "Removed 1 exact copy"
+
+
+def test_look_alikes_across_the_split_are_put_on_one_side(workspace):
+    def scene(seed, **options):
+        return encoded(noise(seed, 7, 7).resize((200, 200)), **options)
+
+    images = {name: [(f"{n}.png", scene(100 * place + n)) for n in range(12)] for place, name in enumerate("ab")}
+    dataset = import_uploads(workspace, images, "Scenes")
+    with pytest.raises(DataError, match="No two images of “Scenes” look alike across the split"):
+        keep_together(workspace, dataset.id)
+    held_out = some(dataset, "a", "test", 1)[0]
+    number = int(held_out.source_name.rpartition("/")[2].removesuffix(".png"))
+    twin = scene(number, format="JPEG", quality=90)
+    leaky, _ = add_images(workspace, dataset.id, {"a": [("twin.jpg", twin)]}, split="train")
+    [finding] = [found for found in health_report(leaky) if "keep_together" in found.mends]
+    assert finding.mends == ("keep_together", "divide_again")
+    assert [{image.source_name.rpartition("/")[2] for image in group} for group in finding.groups] == [
+        {"twin.jpg", f"{number}.png"}
+    ]
+    together = keep_together(workspace, dataset.id)
+    assert [r.split for r in together.images if r.pixels_sha256 == held_out.pixels_sha256] == ["train"]
+    assert together.revisions[-1].what == "Moved 1 image to training, where look-alikes are"
+    assert not [found for found in health_report(together) if found.mends == finding.mends]
+    undo(workspace, dataset.id)
+    alone = keep_together(workspace, dataset.id, finding.groups[0])
+    assert alone.images == together.images
 
 
 def test_dividing_again_keeps_every_image(dataset, workspace):

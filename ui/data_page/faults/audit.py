@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import streamlit as st
 
 from tl_core.data import Dataset, ImageRecord, load_dataset
-from tl_core.data.editing import move_images, remove_images
-from tl_core.figures.palette import SPLIT_TITLES
+from tl_core.data.editing import move_images
 from tl_core.machine.progress import TaskContext
 from tl_core.storage.format import count, percent
 from tl_core.storage.ownership import is_mine
@@ -17,12 +16,15 @@ from ui.components.markdown import plain
 from ui.components.task_progress import task_progress
 from ui.components.thumbnail import dataset_thumbnail
 from ui.data_page.edits import act
+from ui.data_page.faults.label_case import show_case
+from ui.data_page.faults.look_alikes import group_card
 from ui.shell.errors import error_boundary
 from ui.state.background_tasks import BackgroundTasks
 
 if TYPE_CHECKING:
     from tl_core.audit.label_court import LabelSuspect
     from tl_core.audit.look_alikes import Pair
+    from tl_core.audit.repair import Repair
     from tl_core.audit.report import Audit
 
 AUDITS: Final = BackgroundTasks[Any](  # the result is the revision and its `Audit`
@@ -30,6 +32,12 @@ AUDITS: Final = BackgroundTasks[Any](  # the result is the revision and its `Aud
     at_a_time=1,
     remembered=20,
     unexpected="The audit ended because of an unexpected error. The log has the details.",
+)
+REPAIRS: Final = BackgroundTasks["Repair"](
+    "comparison",
+    at_a_time=1,
+    remembered=20,
+    unexpected="The comparison ended because of an unexpected error. The log has the details.",
 )
 SUSPECTS_PER_PAGE: Final = 12
 PAIRS_PER_PAGE: Final = 6
@@ -56,7 +64,10 @@ def show_audit(workspace: Workspace, dataset: Dataset) -> None:
         audited, found = task.result
         if audited != dataset.revision:
             st.caption(f"Found in revision {audited}; what was changed since is left out.")
-            _audit_button(dataset, "Look again")
+            with st.container(horizontal=True):
+                _audit_button(dataset, "Look again")
+                _repair_button(dataset, audited)
+            _repair(dataset, audited)
         _findings(workspace, dataset, found)
 
 
@@ -64,6 +75,38 @@ def _audit_button(dataset: Dataset, label: str) -> None:
     if st.button(label, key=f"audit-{dataset.id}", icon=":material/troubleshoot:"):
         AUDITS.start(dataset.name, lambda context: _audit(dataset, context), dataset.id, alone=True)
         st.rerun()
+
+
+def _repair_button(dataset: Dataset, audited: int) -> None:
+    """The button that measures what the changes since the audit have gained."""
+    subject = _repair_subject(dataset, audited)
+
+    def begin() -> None:
+        REPAIRS.start(dataset.name, lambda context: _measure(dataset, audited, context), subject, alone=True)
+
+    st.button(
+        "What has it gained?",
+        key=f"repair-{dataset.id}",
+        icon=":material/trending_up:",
+        help="Compares models that learn from the labels as they were with models that learn from them as they are.",
+        on_click=begin,
+    )
+
+
+def _repair(dataset: Dataset, audited: int) -> None:
+    task = REPAIRS.latest(_repair_subject(dataset, audited))
+    if task is not None and task_progress(REPAIRS, task, task.id) and task.result is not None:
+        st.markdown(f":material/trending_up: {plain(task.result.text)}")
+
+
+def _repair_subject(dataset: Dataset, audited: int) -> str:
+    return f"{dataset.id} {audited} {dataset.revision}"
+
+
+def _measure(dataset: Dataset, audited: int, task: TaskContext) -> Repair:
+    from tl_core.audit.repair import measure_repair  # imports TensorFlow
+
+    return measure_repair(load_dataset(dataset.path, audited), dataset, task)
 
 
 def _audit(dataset: Dataset, task: TaskContext) -> tuple[int, Audit]:
@@ -103,6 +146,11 @@ def _findings(workspace: Workspace, dataset: Dataset, found: Audit) -> None:
         st.caption(
             f"Judged by models that had not seen the picture; they agree with {percent(found.agreement)} of all."
         )
+        unsure: list[ImageRecord] = st.session_state.setdefault(f"audit-unsure-{dataset.id}", [])
+        turn = {record: place for place, record in enumerate(unsure, 1)}
+        suspects.sort(key=lambda suspect: turn.get(suspect.record, 0))
+        if mine and suspects:
+            show_case(workspace, dataset, suspects[0], found.witnesses, kept, unsure)
         page = _page(len(suspects), SUSPECTS_PER_PAGE, f"audit-suspects-{dataset.id}")
         with st.grid("auto", min_column_width=170, gap="small"):
             for suspect in suspects[page]:
@@ -146,22 +194,12 @@ def _suspect(
 
 def _pair(workspace: Workspace, dataset: Dataset, pair: Pair, kept: set[ImageRecord], mine: bool) -> None:
     key = f"pair-{dataset.id}-{pair.first.file}-{pair.second.file}-{pair.second.source_name}"
-    with st.container(border=True, gap="xsmall"):
-        for side, record in zip(st.columns(2, gap="small"), (pair.first, pair.second), strict=True):
-            name = dataset.classes[record.label]
-            side.image(
-                dataset_thumbnail(dataset.path_of(record)), width="stretch", alt=f"{name}: {record.source_name}"
-            )
-            side.markdown(f":small[**{plain(name)}**, {SPLIT_TITLES[record.split].lower()}]")
-            if mine:
-                side.button(
-                    "Remove",
-                    key=f"{key}-{record.source_name}-{record.split}-{record.label}",
-                    icon=":material/delete:",
-                    width="stretch",
-                    on_click=act,
-                    args=(lambda record=record: remove_images(workspace, dataset.id, [record]),),
-                )
-        warning = ", one to train on and one to measure with" if pair.leaks else ""
-        st.caption(f"{_KINDS[pair.kind]}{warning}")
-        st.button("Keep both", key=f"{key}-keep", type="tertiary", on_click=kept.add, args=(pair.first,))
+    group_card(
+        workspace,
+        dataset,
+        (pair.first, pair.second),
+        key,
+        mine=mine,
+        note=_KINDS[pair.kind],
+        keep=lambda: kept.add(pair.first),
+    )

@@ -1,0 +1,71 @@
+"""Pictures that look alike, side by side, with what can be done about them."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+
+import streamlit as st
+
+from tl_core.data import Dataset, ImageRecord
+from tl_core.data.editing import keep_together, remove_images
+from tl_core.figures.palette import SPLIT_TITLES
+from tl_core.storage.workspace import Workspace
+from ui.components.markdown import plain
+from ui.components.thumbnail import dataset_thumbnail
+from ui.data_page.edits import act
+
+SHOWN = 4  # pictures of one group beside each other; of more the first ones
+
+
+def group_card(
+    workspace: Workspace,
+    dataset: Dataset,
+    records: Sequence[ImageRecord],
+    key: str,
+    *,
+    mine: bool,
+    note: str = "",
+    keep: Callable[[], None] | None = None,
+) -> None:
+    """Draw one group.
+
+    Args:
+        mine: whether it can be mended.
+        note: how they are alike.
+        keep: called when somebody says that nothing is wrong with them.
+    """
+    with st.container(border=True, gap="xsmall"):
+        for side, record in zip(st.columns(min(SHOWN, len(records)), gap="small"), records, strict=False):
+            with side:
+                _picture(workspace, dataset, record, key, mine)
+        crosses = len({record.split == "train" for record in records}) > 1
+        warning = "one to train on and one to measure with" if crosses else ""
+        if text := ", ".join(filter(None, (note, warning))):
+            st.caption(text)
+        if crosses and mine:
+            st.button(
+                "Keep them on one side",
+                key=f"{key}-together",
+                icon=":material/join:",
+                help="Puts them all into training, where they cannot make a result look better than it is.",
+                on_click=act,
+                args=(functools.partial(keep_together, workspace, dataset.id, records),),
+            )
+        if keep is not None:
+            st.button("Keep both", key=f"{key}-keep", type="tertiary", on_click=keep)
+
+
+def _picture(workspace: Workspace, dataset: Dataset, record: ImageRecord, key: str, mine: bool) -> None:
+    name = dataset.classes[record.label]
+    st.image(dataset_thumbnail(dataset.path_of(record)), width="stretch", alt=f"{name}: {record.source_name}")
+    st.markdown(f":small[**{plain(name)}**, {SPLIT_TITLES[record.split].lower()}]")
+    if mine:
+        st.button(
+            "Remove",
+            key=f"{key}-{record.source_name}-{record.split}-{record.label}",
+            icon=":material/delete:",
+            width="stretch",
+            on_click=act,
+            args=(functools.partial(remove_images, workspace, dataset.id, [record]),),
+        )
