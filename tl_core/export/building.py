@@ -19,6 +19,8 @@ import numpy.typing as npt
 
 from tl_core.data.normalise import Reading
 from tl_core.features.openvino_runtime import convert, import_openvino
+from tl_core.inference.calibration import load_calibration
+from tl_core.inference.novelty import Novelty, load_novelty
 from tl_core.runs import RunRecord, dataset_of
 
 CALIBRATION_IMAGES: Final = 100
@@ -30,6 +32,12 @@ def spread(items: Sequence[T], count: int) -> list[T]:
     """At most ``count`` of the items, evenly spread over them."""
     places = np.linspace(0, len(items) - 1, min(count, len(items))).astype(int)
     return [items[place] for place in places]
+
+
+def exported_novelty(run: RunRecord) -> Novelty | None:
+    """What the model of a run was taught, as its exports tell it; None where it has to answer about everything."""
+    asked = load_calibration(run.folder, run.model_sha256).accepted < 1
+    return load_novelty(run.folder, run.model_sha256) if asked else None
 
 
 @dataclass(frozen=True)
@@ -44,6 +52,17 @@ class Source:
         from tl_core.models.load import load_stored
 
         return load_stored(self.run)
+
+    @functools.cached_property
+    def model_with_features(self) -> Any:
+        """The model with the features by which it tells what is unlike its images, where that was learned."""
+        from tl_core.models.classifier import split_classifier
+        from tl_core.models.taps import tapped_classifier, tapped_layer
+
+        if exported_novelty(self.run) is None:
+            return self.model
+        classifier = split_classifier(self.model)
+        return tapped_classifier(classifier, tapped_layer(self.run.config.backbone, classifier.base))
 
     def calibration(self) -> npt.NDArray[np.uint8]:
         """Training images ``(n, size, size, 3)``, for the ranges of whole numbers."""
@@ -64,7 +83,7 @@ def build_keras(source: Source, target: Path) -> None:
 
 def build_saved_model(source: Source, target: Path) -> None:
     """A folder with the function ``serve``."""
-    source.model.export(target, format="tf_saved_model", verbose=False)
+    source.model_with_features.export(target, format="tf_saved_model", verbose=False)
 
 
 def build_tflite_float32(source: Source, target: Path) -> None:
@@ -120,7 +139,7 @@ def build_onnx(source: Source, target: Path) -> None:
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     _add_erfc()
-    model = source.model
+    model = source.model_with_features
     image = tf.TensorSpec(model.input_shape, tf.float32, name="image")
     # Keras hides convolutions in groups in functions of their own; called eagerly, they are traced as they are. The
     # setting holds for the whole process, which builds this file alone.

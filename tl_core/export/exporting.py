@@ -7,17 +7,19 @@ import shutil
 import tempfile
 import time
 import zipfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from tl_core.backbones.registry import BACKBONES
 from tl_core.config import flatten
 from tl_core.config.validation import from_mapping
 from tl_core.data import decoding
+from tl_core.data.normalise import Reading
 from tl_core.data.dataset import SPLITS, Dataset, ImageRecord
 from tl_core.errors import (
     ConfigError,
@@ -27,16 +29,17 @@ from tl_core.errors import (
     NotEnoughDataError,
     WorkspaceError,
 )
-from tl_core.export.building import spread
+from tl_core.export.building import exported_novelty, spread
 from tl_core.export.formats import FORMATS, ExportFormat, get_format, missing_packages
 from tl_core.export.picture_kinds import write_picture_kinds
 from tl_core.export.processes import build_file, predict_with
-from tl_core.export.proof import Proof, compare_predictions, images_for
+from tl_core.export.proof import Novelties, Proof, compare_novelty, compare_predictions, images_for
 from tl_core.export.rendering import render
 from tl_core.figures.history import History
 from tl_core.figures.still_curves import still_curves
 from tl_core.imported_models.check.manifest import LABELS, MANIFEST, Manifest
 from tl_core.inference.calibration import Calibration, apply_temperature, load_calibration
+from tl_core.inference.novelty import Novelty
 from tl_core.machine.progress import UNATTENDED, TaskContext
 from tl_core.runs import RunRecord, dataset_of, load_run, read_events
 from tl_core.runs.progress import trained_config
@@ -46,6 +49,7 @@ from tl_core.storage.workspace import short_id
 
 logger = logging.getLogger(__name__)
 
+KNOWN: Final = "known.npz"  # in the zip: what the model was taught
 FOLDER: Final = "exports"  # in the run's folder
 FITS: Final = {
     "squeeze": "the whole picture, squeezed",
@@ -70,6 +74,7 @@ class Export:
     threshold: float
     made: str  # ISO 8601, UTC
     size: int  # bytes of the zip; 0 if the proof failed
+    accepted: float | None = None  # share of known things that it does not refuse; of older exports unknown
 
     @property
     def file_name(self) -> str:
@@ -106,7 +111,7 @@ def export_run(run_path: Path, format_name: str, task: TaskContext = UNATTENDED)
         raise ModelUnavailableError(f"“{run.name}” has no finished model yet: wait until its training has ended.")
     if not run.has_model:
         raise ModelUnavailableError(f"“{run.name}” ended without a model, so there is nothing to export.")
-    material = _material(run, form)
+    material = _material(run, form, task)
     folder = run.path / FOLDER
     folder.mkdir(exist_ok=True)
     for left in folder.glob(f"{_MAKING}*"):  # by a server that was ended in the middle of an export
@@ -129,6 +134,7 @@ def list_exports(run: RunRecord) -> dict[str, Export]:
         if export is not None
         and export.model_sha256 == run.model_sha256
         and (export.temperature, export.threshold) == (confidence.temperature, confidence.threshold)
+        and export.accepted in (None, confidence.accepted)
         and (export.path.is_file() or not export.proof.passed)
     }
 
@@ -142,9 +148,10 @@ class _Material:
     records: list[ImageRecord]  # validation images to predict
     labels: npt.NDArray[np.int64]  # as the model counts its classes
     confidence: Calibration
+    known: Novelty | None  # what the model was taught, if it is to refuse what is unlike that
 
 
-def _material(run: RunRecord, form: ExportFormat) -> _Material:
+def _material(run: RunRecord, form: ExportFormat, task: TaskContext) -> _Material:
     try:
         dataset = dataset_of(run)
     except DatasetNotFoundError as error:
@@ -160,7 +167,12 @@ def _material(run: RunRecord, form: ExportFormat) -> _Material:
         )
     order = {name: index for index, name in enumerate(run.classes)}
     labels = np.array([order.get(dataset.classes[record.label], -1) for record in records], np.int64)
-    return _Material(run, dataset, records, labels, load_calibration(run.folder, run.model_sha256))
+    from tl_core.inference.novelty_learning import novelty_of  # TensorFlow
+
+    task.report(0.0, 1, "Looking at what the model was taught")
+    novelty_of(run.path, task=task.without_progress())
+    confidence = load_calibration(run.folder, run.model_sha256)
+    return _Material(run, dataset, records, labels, confidence, exported_novelty(run))
 
 
 def _make(material: _Material, form: ExportFormat, content: Path, task: TaskContext) -> Proof:
@@ -174,16 +186,21 @@ def _make(material: _Material, form: ExportFormat, content: Path, task: TaskCont
     predictor = open_predictor(run.path)
     reading, paths = predictor.reading, [dataset.path_of(record) for record in material.records]
     kinds = write_picture_kinds(content.parent / "pictures")
-    seen = [reading.of_stored(path) for path in paths] + [reading.of_file(path.read_bytes()) for path in kinds]
-    app = apply_temperature(predictor.predict(np.stack(seen)), confidence.temperature)
+    others = [*kinds, _draw_noise(content.parent / "noise.png")]
+    images = [reading.of_stored(path) for path in paths] + [reading.of_file(path.read_bytes()) for path in others]
+    app, features = predictor.look(np.stack(images))
     task.report(0.6, 1, f"Loading the file afresh and asking it about the same {len(paths)} images")
     (content / LABELS).write_text("".join(f"{name}\n" for name in run.classes), encoding="utf-8")
-    sigmoid = run.config.head.output == "sigmoid"
-    program = render(form.program, form=form, reading=reading, sigmoid=sigmoid, confidence=confidence)
-    (content / "predict.py").write_text(program, encoding="utf-8")
-    shutil.copyfile(decoding.__file__, content / "pictures.py")
-    answers = predict_with(form, content, [*paths, *kinds], task)
-    proof = compare_predictions(form, app, answers, material.labels)
+    _write_program(material, form, reading, content)
+    answers, novelties = predict_with(form, content, [*paths, *others], task)
+    expected = apply_temperature(app[:-1], confidence.temperature)
+    proof = compare_predictions(form, expected, answers[:-1], material.labels)
+    if material.known is not None and features is not None:
+        if form.quantised:  # its features have fewer digits, so its own distances give the limit
+            novelties = _set_limit(material, novelties, content)
+        measured, _ = material.known.measure(features)
+        limit = material.known.limit(confidence.accepted)
+        proof = compare_novelty(form, proof, (measured / limit).astype(np.float32), novelties)
     task.report(0.95, 1, "Packing")
     # For a program: with it another dashboard opens the Keras export without a question.
     manifest = Manifest(
@@ -205,6 +222,52 @@ def _make(material: _Material, form: ExportFormat, content: Path, task: TaskCont
     curves = still_curves(History().add(read_events(run.folder.events_file)))
     (content / "curves.svg").write_text(curves, encoding="utf-8")
     return proof
+
+
+def _write_program(material: _Material, form: ExportFormat, reading: Reading, content: Path) -> None:
+    """The program that uses the file, and beside it what the model was taught."""
+    run, known, taps = material.run, material.known, None
+    if known is not None:
+        if form.name == "keras":
+            from tl_core.models.classifier import split_classifier  # TensorFlow
+            from tl_core.models.load import load_stored
+            from tl_core.models.taps import taps_of
+
+            taps = taps_of(run.config.backbone, split_classifier(load_stored(run)))
+        _write_known(known, known.limit(material.confidence.accepted), content)
+    program = render(
+        form.program,
+        form=form,
+        reading=reading,
+        sigmoid=run.config.head.output == "sigmoid",
+        confidence=material.confidence,
+        known=known is not None,
+        taps=taps,
+    )
+    (content / "predict.py").write_text(program, encoding="utf-8")
+    shutil.copyfile(decoding.__file__, content / "pictures.py")
+
+
+def _write_known(known: Novelty, limit: float, content: Path) -> None:
+    values = {"mean": known.mean, "components": known.components, "rows": known.rows, "labels": known.labels}
+    np.savez(content / KNOWN, **values, limit=np.float32(limit))
+
+
+def _set_limit(material: _Material, novelties: Novelties, content: Path) -> Novelties:
+    """Write the limit that the exported file's own distances of validation images give; returns them against it."""
+    assert material.known is not None  # noqa: S101  # the caller has looked
+    limit = material.known.limit(material.confidence.accepted)
+    distances = np.sort(novelties[: len(material.records)] * limit)
+    own = replace(material.known, held_out=distances).limit(material.confidence.accepted)
+    _write_known(material.known, max(limit, own), content)
+    return np.asarray(novelties * limit / max(limit, own), np.float32)
+
+
+def _draw_noise(path: Path) -> Path:
+    """A picture that shows nothing."""
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(path)
+    return path
 
 
 def model_card(
@@ -255,6 +318,7 @@ def _keep(material: _Material, form: ExportFormat, proof: Proof, content: Path) 
         "model_sha256": run.model_sha256,
         "temperature": confidence.temperature,
         "threshold": confidence.threshold,
+        "accepted": confidence.accepted,
         "made": now(),
         "size": path.stat().st_size if proof.passed else 0,
     }

@@ -53,17 +53,19 @@ def build_file(run: RunRecord, form: ExportFormat, target: Path, task: TaskConte
         )
 
 
-def predict_with(form: ExportFormat, folder: Path, pictures: Sequence[Path], task: TaskContext) -> npt.NDArray[Any]:
+def predict_with(
+    form: ExportFormat, folder: Path, pictures: Sequence[Path], task: TaskContext
+) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     """The predictions of the program in ``folder`` for the pictures, in a process without our code.
 
     Returns:
-        Float32; ``(n, classes)`` if the file is right.
+        Float32: probabilities, ``(n, classes)`` if the file is right, and how unlike each picture is, ``(n,)``.
 
     Raises:
         ExportError: the file cannot be loaded.
         StoppedError: a stop was requested.
     """
-    listed, answers = folder.parent / "pictures.json", folder.parent / "answers.npy"
+    listed, answers = folder.parent / "pictures.json", folder.parent / "answers.npz"
     listed.write_text(json.dumps([str(path) for path in pictures]), encoding="utf-8")
     program = Path(__file__).with_name("prediction_process.py")
     # -P: the folder of that file, with the rest of this package, is not searched for modules.
@@ -72,7 +74,8 @@ def predict_with(form: ExportFormat, folder: Path, pictures: Sequence[Path], tas
             f"The file for {form.title} was built but cannot be loaded again (the server's log says why), so it is "
             "not offered: choose another format."
         )
-    return np.asarray(np.load(answers, allow_pickle=False))
+    with np.load(answers, allow_pickle=False) as told:
+        return told["probabilities"], told["novelty"]
 
 
 def _run_python(words: Sequence[str], task: TaskContext, environment: dict[str, str]) -> int:

@@ -12,12 +12,14 @@ from tl_core.export.formats import ExportFormat
 from tl_core.storage.format import percent
 
 Probabilities = npt.NDArray[np.float32]
+Novelties = npt.NDArray[np.float32]
 
 IMAGES: Final = 32
 # Two points of accuracy cannot be measured on 32 images, where a single one is three.
 IMAGES_QUANTISED: Final = 200
 LARGEST_DIFFERENCE: Final = 1e-3  # in probability
 LARGEST_LOSS: Final = 0.02  # of accuracy
+LARGEST_NOVELTY_DIFFERENCE: Final = 0.01  # relative
 _ROUNDING: Final = 1e-9  # of a difference between two shares
 
 
@@ -30,6 +32,8 @@ class Proof:
     max_difference: float  # the largest between two probabilities, 0-1
     accuracy: float  # of the exported file on these images, 0-1
     app_accuracy: float  # of the dashboard's own model on them, 0-1
+    novelty_difference: float | None = None  # the largest between two measures of how unlike a picture is, relative
+    refuses_noise: bool | None = None  # a picture of noise as unlike anything it was taught; as the dashboard does
     failure: str | None = None  # one sentence, if the export is not good enough
 
     @property
@@ -68,6 +72,25 @@ def compare_predictions(
         accuracy=float((export[:known].argmax(axis=1) == labels).mean()),
     )
     return replace(proof, failure=_failure(form, proof))
+
+
+def compare_novelty(form: ExportFormat, proof: Proof, app: Novelties, export: Novelties) -> Proof:
+    """Decide whether an export refuses what is unlike its images as the dashboard does.
+
+    Args:
+        app: the dashboard's measure of the validation images and, last, of a picture of noise; 1 is the limit.
+        export: the exported program's.
+    """
+    difference = float((np.abs(app - export) / np.maximum(app, 1.0)).max())
+    compared = replace(proof, novelty_difference=difference, refuses_noise=bool(export[-1] > 1))
+    wrong = not np.isfinite(export).all() or (not form.quantised and difference > LARGEST_NOVELTY_DIFFERENCE)
+    if proof.failure is None and (wrong or (app[-1] > 1) != compared.refuses_noise):
+        return replace(
+            compared,
+            failure=f"How unlike a picture is to what was taught differs from the dashboard by {difference:.0%}, so "
+            "it is not offered.",
+        )
+    return compared
 
 
 def _failure(form: ExportFormat, proof: Proof) -> str | None:

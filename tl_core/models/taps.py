@@ -7,6 +7,7 @@ it looks where*: in a quarter of the picture each. Together they tell a picture 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Final
 
 import keras
@@ -15,6 +16,25 @@ from tl_core.backbones.outline import load_outline
 from tl_core.models.classifier import Classifier, as_list, beside, flipped
 
 GRID: Final = 2  # cells of the earlier map, down and across
+
+
+@dataclass(frozen=True, slots=True)
+class Taps:
+    """Where a classifier is looked into, for a program that does the same."""
+
+    layer: str | None  # of the earlier map
+    cells: tuple[int, ...]  # of that map's quarters, height and width ...
+    steps: tuple[int, ...]  # ... and from one to the next
+    maps: int  # that the head takes
+    mirrored: bool  # whether it takes those of the mirror image, too
+
+
+def taps_of(backbone: str, classifier: Classifier) -> Taps:
+    """Where `tapped_classifier` looks."""
+    layer = tapped_layer(backbone, classifier.base)
+    shape = classifier.features.get_layer(layer).output.shape[1:3] if layer else (1, 1)
+    cells, steps = zip(*map(quarter_sizes, shape), strict=True)
+    return Taps(layer, cells, steps, len(classifier.features.outputs), classifier.mirrored)
 
 
 def tapped_layer(backbone: str, base: keras.Model) -> str | None:
@@ -63,9 +83,13 @@ def looking(features: keras.Model, layer: str | None) -> keras.Model:
     return keras.Model(features.input, [*features.outputs, keras.layers.Identity(name="looked_at")(earlier)])
 
 
+def quarter_sizes(length: int) -> tuple[int, int]:
+    """How long a cell is, and from one to the next, so that two cover a side; they share its middle if it is odd."""
+    return -(-length // GRID), max(1, length // GRID)
+
+
 def quarters(found: Any) -> Any:
-    """A map ``(n, h, w, channels)`` averaged over its four quarters, which share the middle row of an odd height."""
-    cells = [-(-length // GRID) for length in found.shape[1:3]]
-    steps = [max(1, length // GRID) for length in found.shape[1:3]]
+    """A map ``(n, h, w, channels)`` averaged over its four quarters."""
+    cells, steps = zip(*map(quarter_sizes, found.shape[1:3]), strict=True)
     pooled = keras.layers.AveragePooling2D(cells, steps, dtype="float32", name="quarters")(found)
     return keras.layers.Flatten(name="seen_where")(pooled)
