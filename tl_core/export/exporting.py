@@ -249,8 +249,14 @@ def _write_program(material: _Material, form: ExportFormat, reading: Reading, co
 
 
 def _write_known(known: Novelty, limit: float, content: Path) -> None:
-    values = {"mean": known.mean, "components": known.components, "rows": known.rows, "labels": known.labels}
-    np.savez(content / KNOWN, **values, limit=np.float32(limit))
+    np.savez(
+        content / KNOWN,
+        mean=known.mean,
+        components=known.components,
+        rows=known.rows,
+        labels=known.labels,
+        limit=np.float32(limit),
+    )
 
 
 def _set_limit(material: _Material, novelties: Novelties, content: Path) -> Novelties:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -20,6 +21,7 @@ from tl_core.inference.calibration import (
     save_calibration,
     suggest_threshold,
 )
+from tl_core.inference.novelty import Novelty, load_novelty
 from tl_core.runs import RunRecord
 from tl_core.storage.format import count, percent
 from tl_core.storage.ownership import is_mine
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
 BY_ACCURACY, BY_THRESHOLD = "The accuracy I want", "The threshold"
 FEW_IMAGES: Final = 100  # with fewer, a few lucky ones move the curve by percents
+ACCEPTED: Final = {0.9: "90 %", 0.95: "95 %", 0.99: "99 %", 1.0: "Every picture"}
 WANTED: Final = 98.0  # percent, to begin with
 DIGITS: Final = 3  # of a saved temperature, which is no better known than that
 
@@ -53,6 +56,47 @@ def rejection_section(workspace: Workspace, run: RunRecord, key: str) -> None:
         "say “I don't know” instead: it then answers less often, and is more often right."
     )
     _choose(workspace, evaluated(workspace, run, "validation"), run, key)
+    _unlike(workspace, run, key)
+
+
+def _unlike(workspace: Workspace, run: RunRecord, key: str) -> None:
+    """The other threshold: how far from all training images a picture may be."""
+    st.subheader("And when is a picture unlike anything it was taught?", anchor=False)
+    kept = load_calibration(run.folder, run.model_sha256)
+    st.segmented_control(
+        "Pictures of known things that it should take",
+        list(ACCEPTED),
+        default=min(ACCEPTED, key=lambda share: abs(share - kept.accepted)),
+        required=True,
+        format_func=ACCEPTED.__getitem__,
+        key=f"{key}-accepted",
+        disabled=not is_mine(workspace, run.path),
+        on_change=_keep_accepted,
+        args=(workspace, run, f"{key}-accepted"),
+        help="A picture farther from every training image than this share of the validation images is refused, "
+        "however sure the model is. The distance is between what the network sees in them.",
+    )
+    st.caption(format_unlike(load_novelty(run.folder, run.model_sha256), kept.accepted))
+
+
+@error_boundary()
+def _keep_accepted(workspace: Workspace, run: RunRecord, control: str) -> None:
+    kept = load_calibration(run.folder, run.model_sha256)
+    save_calibration(workspace, run, replace(kept, accepted=st.session_state[control]))
+
+
+def format_unlike(known: Novelty | None, accepted: float) -> str:
+    """What that does, in a sentence or two."""
+    if accepted >= 1:
+        return "It answers about every picture, however unlike its images it is."
+    if known is None:
+        return "Its training images are looked at once for that, when it is asked about the first picture."
+    images = len(known.held_out)
+    refused = int((known.held_out > known.limit(accepted)).sum())
+    measured = f"It refuses {refused:,} of {count(images, 'validation image')} as unlike anything it was taught."
+    if known.enough_for(accepted):
+        return measured
+    return f"{measured} These are too few to know {percent(accepted, 0)} by, so it refuses only what is much farther."
 
 
 def effect_sentence(point: RiskCoverage, images: int) -> str:
@@ -149,10 +193,11 @@ def _keeping(workspace: Workspace, run: RunRecord, temperature: float, point: Ri
                 icon=":material/check:",
                 help="Used wherever this model answers. It belongs to this model alone.",
             ):
-                chosen = Calibration(model_sha256=model, temperature=temperature, threshold=point.threshold)
+                kept = load_calibration(run.folder, model)
+                chosen = replace(kept, temperature=temperature, threshold=point.threshold)
                 save_calibration(workspace, run, chosen)
-            if st.button("Always answer", key=f"{key}-always", help="Removes the threshold that was kept."):
-                save_calibration(workspace, run, Calibration(model_sha256=model))
+            if st.button("Always answer", key=f"{key}-always", help="Removes both thresholds."):
+                save_calibration(workspace, run, Calibration(model_sha256=model, accepted=1))
     st.caption(format_threshold(load_calibration(run.folder, run.model_sha256)))
 
 

@@ -8,18 +8,25 @@ from typing import Final
 import pandas as pd
 import streamlit as st
 
+from tl_core.errors import DatasetNotFoundError
+from tl_core.evaluation.comparing import compare_on_test_images
 from tl_core.figures.curves import Progress
-from tl_core.runs import RunRecord, list_runs
+from tl_core.runs import RunRecord, dataset_of, list_runs
 from tl_core.runs.comparison import Result, ResultKind, best_places, differing_settings, results_of, unique_names
 from tl_core.storage.format import MISSING, duration, number, percent
 from tl_core.storage.workspace import Workspace
 from ui.components.live_chart import comparison_chart
+from ui.components.markdown import plain
 from ui.components.run_format import run_labels
 from ui.shell.navigation import COMPARE, TRAIN, go_to
 from ui.state.run_feed import following
 from ui.state.training_draft import draft
 
 MOST: Final = 20
+LUCK: Final = (
+    "Only images that one of them has right and the other wrong count. That is about these two models: trained once "
+    "more with the same settings, each would come out a little different."
+)
 AXES: Final[dict[Progress, str]] = {"epoch": "By epoch", "time": "By time"}
 
 
@@ -52,8 +59,22 @@ def compare_runs(workspace: Workspace, ids: Sequence[str], key: str) -> None:
     comparison_chart(curves, by, key=f"{key}-chart")
     st.caption("Dashed: the images it learns from. Solid: validation images.")
     st.header("What differs", anchor=False)
+    _which_is_better(chosen)
     differences(chosen, "compare-table")
     _clone(chosen, key)
+
+
+def _which_is_better(chosen: Sequence[RunRecord]) -> None:
+    """Of two runs on the same images, how sure it is that the better one is better."""
+    if len(chosen) != 2 or chosen[0].dataset_id != chosen[1].dataset_id:
+        return
+    try:
+        met = compare_on_test_images(chosen[0], chosen[1], dataset_of(chosen[0]))
+    except DatasetNotFoundError:  # nothing can be said without the images' classes
+        return
+    if met is not None:
+        first, second = unique_names(chosen)
+        st.markdown(plain(met.sentence(first, second)), help=LUCK)
 
 
 def _choose(runs: Mapping[str, RunRecord], ids: list[str], key: str) -> list[RunRecord]:
