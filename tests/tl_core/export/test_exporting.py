@@ -26,6 +26,7 @@ from tl_core.export.formats import FORMATS, missing_packages
 from tl_core.export.picture_kinds import KINDS
 from tl_core.export.proof import LARGEST_DIFFERENCE, LARGEST_LOSS, Proof
 from tl_core.inference.calibration import Calibration, apply_temperature, load_calibration, save_calibration
+from tl_core.inference.novelty_learning import novelty_of
 from tl_core.inference.predict import open_predictor
 from tl_core.machine.progress import TaskContext
 from tl_core.runs import create_run, load_run, update_run
@@ -90,7 +91,13 @@ def test_a_format_predicts_what_the_dashboard_predicts(run, dataset, tmp_path, e
     else:
         assert 0 <= export.proof.max_difference <= LARGEST_DIFFERENCE
 
+    known = novelty_of(run.path)
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    _, seen = open_predictor(run.path).look(resize_image(noise, 32)[None])
+    assert export.proof.refuses_noise == (known.measure(seen)[0][0] > known.limit(0.95))
+
     folder = unpacked(values["file"], tmp_path / "unpacked")
+    assert (folder / "known.npz").is_file()
     assert (folder / form.model).exists()
     assert (folder / "pictures.py").read_text() == Path(decoding.__file__).read_text()
     assert (folder / "labels.txt").read_text().splitlines() == list(run.classes)

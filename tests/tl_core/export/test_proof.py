@@ -7,7 +7,7 @@ import pytest
 
 from tl_core.export.building import spread
 from tl_core.export.formats import FORMATS
-from tl_core.export.proof import compare_predictions, images_for
+from tl_core.export.proof import Proof, compare_novelty, compare_predictions, images_for
 
 EXACT, QUANTISED = FORMATS["tflite"], FORMATS["tflite_int8"]
 APP = np.array([[0.9, 0.1], [0.2, 0.8]] * 50, np.float32)
@@ -44,6 +44,25 @@ def test_a_better_accuracy_is_no_failure():
 @pytest.mark.parametrize("form", [EXACT, QUANTISED], ids=["float", "quantised"])
 def test_nonsense_is_refused(form, export):
     assert "not offered" in compare_predictions(form, APP, export, LABELS).failure
+
+
+@pytest.mark.parametrize(
+    ("form", "export", "passes"),
+    [
+        (EXACT, [0.5, 0.901, 3.01], True),
+        (EXACT, [0.5, 0.95, 3.0], False),
+        (QUANTISED, [0.6, 0.8, 2.5], True),
+        (QUANTISED, [0.5, 0.9, 0.9], False),
+        (EXACT, [0.5, np.nan, 3.0], False),
+    ],
+    ids=["close", "far", "fewer digits", "noise is known", "no number"],
+)
+def test_an_export_has_to_refuse_noise_as_the_dashboard_does(form, export, passes):
+    good = Proof(images=2, max_difference=0.0, accuracy=1.0, app_accuracy=1.0)
+    app = np.array([0.5, 0.9, 3.0], np.float32)
+    proof = compare_novelty(form, good, app, np.array(export, np.float32))
+    assert proof.passed is passes
+    assert proof.refuses_noise is bool(export[-1] > 1)
 
 
 def test_images_are_spread_over_all():
