@@ -19,8 +19,8 @@ from tl_core.backbones.registry import BACKBONES
 from tl_core.config import flatten
 from tl_core.config.validation import from_mapping
 from tl_core.data import decoding
-from tl_core.data.normalise import Reading
 from tl_core.data.dataset import SPLITS, Dataset, ImageRecord
+from tl_core.data.normalise import Reading
 from tl_core.errors import (
     ConfigError,
     DatasetNotFoundError,
@@ -172,7 +172,7 @@ def _material(run: RunRecord, form: ExportFormat, task: TaskContext) -> _Materia
     task.report(0.0, 1, "Looking at what the model was taught")
     novelty_of(run.path, task=task.without_progress())
     confidence = load_calibration(run.folder, run.model_sha256)
-    return _Material(run, dataset, records, labels, confidence, exported_novelty(run))
+    return _Material(run, dataset, records, labels, confidence, exported_novelty(run) if form.has_features else None)
 
 
 def _make(material: _Material, form: ExportFormat, content: Path, task: TaskContext) -> Proof:

@@ -24,6 +24,7 @@ class ExportFormat:
     build: Builder
     program: str  # template of the program that uses the file
     needs: str  # what to install for it, as pip takes it
+    has_features: bool = True  # beside the probabilities, to tell what is unlike the training images
     quantised: bool = False  # smaller numbers: checked by its accuracy instead of its probabilities
     packages: tuple[str, ...] = ()  # modules that building and proving need, beyond those of the dashboard
     install: str = ""  # one sentence, where one of them is missing
@@ -73,6 +74,7 @@ _ALL: Final = (
         purpose="The smallest and, on small processors, the fastest: whole numbers of 8 bits (int8), a little less "
         "exact.",
         build=building.build_tflite_int8,
+        has_features=False,
         quantised=True,
     ),
     ExportFormat(
