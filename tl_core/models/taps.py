@@ -2,7 +2,7 @@
 
 The last map says *what* is in a picture, the last one before the network halves its maps for the last time says *how
 it looks where*: in a quarter of the picture each. Together they tell a picture of something else, see
-`tl_core.inference.novelty`, and `benchmarks/novelty.py` for what was tried.
+`tl_core.inference.novelty`.
 """
 
 from __future__ import annotations
