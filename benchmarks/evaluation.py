@@ -93,7 +93,7 @@ def _look_row(session: Session, looks: tuple[float, ...]) -> Result:
 def evaluate_all(run: str, dataset: str) -> Measured:
     """Ask a run's model about every image of a dataset; seconds of opening the model and of everything else."""
     from tl_core.evaluation.evaluate import ALL, evaluate_run
-    from tl_core.inference.predict import open_predictor
+    from tl_core.inference.predictor import open_predictor
 
     folder = Path(run)
     (folder / f"evaluation-{ALL}.npz").unlink(missing_ok=True)  # of the round before

@@ -75,7 +75,8 @@ def _rows(session: Session, photo: Path, ours: list[Measured], theirs: list[Meas
 def ask_predictor(run: str, photo: str, times: int) -> Measured:
     """Our predictor, warm."""
     from tl_core.data.normalise import resize_image, stored_pixels
-    from tl_core.inference.predict import open_predictor, predict_images
+    from tl_core.inference.predict import predict_images
+    from tl_core.inference.predictor import open_predictor
 
     data, folder = Path(photo).read_bytes(), Path(run)
     predictor = open_predictor(folder)

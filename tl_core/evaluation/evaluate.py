@@ -183,7 +183,7 @@ def _predict(
     rows: Labels,
     task: TaskContext,
 ) -> Probabilities:
-    from tl_core.inference.predict import open_predictor  # TensorFlow, which saved figures do not need
+    from tl_core.inference.predictor import open_predictor  # TensorFlow, which saved figures do not need
 
     predictor = open_predictor(run.path)
     cache, reading = open_cache(dataset.workspace), predictor.reading

@@ -177,7 +177,7 @@ def _material(run: RunRecord, form: ExportFormat, task: TaskContext) -> _Materia
 
 def _make(material: _Material, form: ExportFormat, content: Path, task: TaskContext) -> Proof:
     """Fill the folder ``content`` with what the zip has; returns how the file compares with the dashboard's model."""
-    from tl_core.inference.predict import open_predictor  # TensorFlow
+    from tl_core.inference.predictor import open_predictor  # TensorFlow
 
     run, dataset, confidence = material.run, material.dataset, material.confidence
     task.report(0.05, 1, f"Building the file for {form.title}")

@@ -33,7 +33,8 @@ from tl_core.machine.child_process import end_process, start_python, with_our_co
 from tl_core.machine.progress import UNATTENDED, TaskContext
 
 if TYPE_CHECKING:
-    from tl_core.inference.predict import Answerer, Predictor
+    from tl_core.inference.predict import Answerer
+    from tl_core.inference.predictor import Predictor
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +72,7 @@ def open_imported_model(model: ImportedModel, task: TaskContext = UNATTENDED) ->
     Returns:
         A predictor that asks the process, and starts it again where it has ended.
     """
-    from tl_core.inference.predict import Predictor  # TensorFlow
+    from tl_core.inference.predictor import Predictor  # TensorFlow
 
     hold_open(model, task)
     reading = Reading(model.image_size, model.fit, model.decoding)

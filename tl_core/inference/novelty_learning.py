@@ -19,7 +19,7 @@ from tl_core.inference.novelty import (
     load_novelty,
     save_novelty,
 )
-from tl_core.inference.predict import Predictor, open_predictor
+from tl_core.inference.predictor import Predictor, open_predictor
 from tl_core.machine.pool import KeyedLocks, Pool
 from tl_core.machine.progress import UNATTENDED, TaskContext
 from tl_core.runs import RunRecord, dataset_of, load_run

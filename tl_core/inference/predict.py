@@ -1,7 +1,4 @@
-"""Predicting with a finished model: photographs in, class probabilities out, also while another training runs.
-
-A predictor is made from the checkpoint file, never from a model in training, compiled once and held in memory.
-"""
+"""Predicting with a finished model: photographs in, class probabilities out, also while another training runs."""
 
 from __future__ import annotations
 
@@ -11,30 +8,22 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, Final, Literal
+from typing import BinaryIO, Final, Literal
 
-import keras
 import numpy as np
-import numpy.typing as npt
-import tensorflow as tf
 
 from tl_core.data.imports.archive import LIMITS, ArchiveLimits, zip_source
 from tl_core.data.normalise import Reading
-from tl_core.errors import ImageError, ModelUnavailableError
-from tl_core.features.compiled import compile_network
+from tl_core.errors import ImageError
 from tl_core.inference.calibration import Calibration, apply_temperature, load_calibration
-from tl_core.inference.novelty import Features, Novelty, joined
-from tl_core.inference.pool import ModelPool
-from tl_core.machine.device import find_device
+from tl_core.inference.novelty import Features
+from tl_core.inference.novelty_learning import novelty_of
+from tl_core.inference.predictor import Images, Predictor, open_predictor
 from tl_core.machine.progress import UNATTENDED, TaskContext
-from tl_core.models.classifier import as_list, split_classifier
-from tl_core.models.load import load_stored
-from tl_core.models.probabilities import Probabilities, as_class_probabilities
-from tl_core.models.taps import tapped_classifier, tapped_layer
+from tl_core.models.probabilities import Probabilities
 from tl_core.runs import RunRecord, load_run
 from tl_core.runs.epoch_checkpoints import find_epoch
 
-Images = npt.NDArray[np.uint8]
 Ranked = tuple[tuple[str, float], ...]
 """Classes and their probabilities (0-1), the most probable first."""
 Reason = Literal["unlike", "unsure", "unusable"]
@@ -42,7 +31,6 @@ Reason = Literal["unlike", "unsure", "unusable"]
 Prepared = tuple[Images | str, float]
 """A picture's pixels, or one sentence why it cannot be used; and the seconds that took."""
 
-POOL_SIZE: Final = 4  # predictors held in memory; each holds one model in memory
 NAMED: Final = 3  # classes named of each file of an archive
 _CHUNK: Final = 64  # photographs decoded at a time
 
@@ -85,32 +73,6 @@ class Answer:
         if self.unlike:
             return "unlike"
         return "unsure" if self.ranked[0][1] < self.threshold else None
-
-
-@dataclass(frozen=True, slots=True)
-class Predictor:
-    """One model, compiled; may be used by several threads."""
-
-    classes: tuple[str, ...]
-    reading: Reading  # how it gets its pictures
-    network: Callable[[Images], list[npt.NDArray[Any]]]  # outputs, each ``(n, ...)``: of the tapped classifier
-    known: Novelty | None = None  # what it was taught, if that was learned
-
-    @property
-    def image_size(self) -> int:
-        """Width and height of the images it takes, in pixels."""
-        return self.reading.size
-
-    def predict(self, images: Images) -> Probabilities:
-        """Probabilities ``(n, classes)`` for ``(n, image_size, image_size, 3)`` uint8 RGB images."""
-        return self.look(images)[0]
-
-    def look(self, images: Images) -> tuple[Probabilities, Features | None]:
-        """As `predict`, with what it sees of the images, for `Novelty`; None where the model does not give that."""
-        if not len(images):
-            return np.empty((0, len(self.classes)), np.float32), None
-        probabilities, *seen = self.network(images)
-        return as_class_probabilities(probabilities), joined(seen) if seen else None
 
 
 Answerer = Callable[[], tuple[Predictor, Calibration]]
@@ -195,8 +157,6 @@ def open_knowing(run_path: Path, epoch: int | None = None, task: TaskContext = U
     Args:
         task: gets the images looked at and in all; checked for a stop.
     """
-    from tl_core.inference.novelty_learning import novelty_of  # which asks a predictor
-
     return replace(open_predictor(run_path, epoch), known=novelty_of(run_path, epoch, task))
 
 
@@ -258,29 +218,3 @@ def ranked(classes: Sequence[str], probabilities: Probabilities) -> Ranked:
     """Classes with their probabilities ``(classes,)``, the most probable first; of two equal ones the first."""
     order = np.argsort(-probabilities, kind="stable")
     return tuple((classes[index], float(probabilities[index])) for index in order)
-
-
-def _load(run: RunRecord, epoch: int | None) -> Predictor:
-    model = load_stored(run, epoch)
-    size = int(model.input_shape[1])
-
-    seeing = _with_what_it_sees(model, run.config.backbone)
-
-    def forward(images: tf.Tensor) -> list[tf.Tensor]:
-        return as_list(seeing(tf.cast(images, tf.float32), training=False))
-
-    network = compile_network(forward, size, find_device("float32"), batch_size=None)
-    return Predictor(run.classes, Reading(size, run.config.fit, run.decoding), network)
-
-
-def _with_what_it_sees(model: keras.Model, backbone: str) -> keras.Model:
-    """The model with its features as further outputs; itself where it has no backbone to look at."""
-    try:
-        classifier = split_classifier(model)
-    except ModelUnavailableError:
-        return model
-    return tapped_classifier(classifier, tapped_layer(backbone, classifier.base))
-
-
-open_predictor: Final = ModelPool(POOL_SIZE, _load).open
-"""The compiled model of a run, from the pool if it is warm; see `ModelPool.open`."""

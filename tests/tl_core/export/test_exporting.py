@@ -27,7 +27,7 @@ from tl_core.export.picture_kinds import KINDS
 from tl_core.export.proof import LARGEST_DIFFERENCE, LARGEST_LOSS, Proof
 from tl_core.inference.calibration import Calibration, apply_temperature, load_calibration, save_calibration
 from tl_core.inference.novelty_learning import novelty_of
-from tl_core.inference.predict import open_predictor
+from tl_core.inference.predictor import open_predictor
 from tl_core.machine.progress import TaskContext
 from tl_core.runs import create_run, load_run, update_run
 

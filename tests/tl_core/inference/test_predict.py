@@ -12,9 +12,10 @@ from tl_core.data import read_image, resize_image
 from tl_core.errors import ArchiveError, ModelUnavailableError, RunNotFoundError, StoppedError
 from tl_core.features.cache import open_cache
 from tl_core.features.images import open_images
-from tl_core.inference import predict
+from tl_core.inference import predict, predictor
 from tl_core.inference.calibration import Calibration, apply_temperature, save_calibration
-from tl_core.inference.predict import answerer_of_run, open_predictor, predict_archive, predict_images
+from tl_core.inference.predict import answerer_of_run, predict_archive, predict_images
+from tl_core.inference.predictor import open_predictor
 from tl_core.machine.progress import UNATTENDED, TaskContext
 from tl_core.runs import create_run
 
@@ -62,7 +63,7 @@ def test_many_photographs_and_none(shared_run, photos):
 
 def test_the_predictor_is_loaded_once_and_kept_warm(shared_run, photos, monkeypatch):
     predict_images(shared_run.record.path, photos)
-    monkeypatch.setattr(predict, "load_stored", lambda *_: pytest.fail("loaded again"))
+    monkeypatch.setattr(predictor, "load_stored", lambda *_: pytest.fail("loaded again"))
     assert len(predict_images(shared_run.record.path, photos)) == 3
 
 

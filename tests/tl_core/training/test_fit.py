@@ -13,7 +13,7 @@ from tl_core.data.normalise import Reading
 from tl_core.evaluation.evaluate import evaluate_run
 from tl_core.export.exporting import export_run
 from tl_core.export.picture_kinds import KINDS
-from tl_core.inference import predict
+from tl_core.inference import predictor
 from tl_core.inference.predict import predict_images
 from tl_core.runs import load_run
 
@@ -44,7 +44,7 @@ def test_a_border_is_the_same_in_training_evaluation_prediction_and_export(run, 
     measured = evaluate_run(run.path, wide.path, "test").probabilities
     answers = predict_images(run.path, [wide.path_of(record).read_bytes() for record in records])
     assert np.allclose(probabilities_of(answers), measured, atol=1e-5)
-    squeezed = predict.open_predictor(run.path).predict(
+    squeezed = predictor.open_predictor(run.path).predict(
         np.stack([Reading(32).of_stored(wide.path_of(record)) for record in records])
     )
     assert not np.allclose(squeezed, measured, atol=1e-3), "squeezed they would be other pictures"
@@ -54,5 +54,5 @@ def test_a_border_is_the_same_in_training_evaluation_prediction_and_export(run, 
 
 def test_a_run_reads_pictures_as_those_it_learned_from_were_read(run):
     assert (load_run(run.path).decoding, run.config.fit) == (2, "border")
-    before = predict._load(replace(run, decoding=1), None)  # as runs are that were made before there were others
+    before = predictor._load(replace(run, decoding=1), None)  # as runs are that were made before there were others
     assert before.reading == Reading(32, "border", 1)

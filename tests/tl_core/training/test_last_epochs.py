@@ -9,7 +9,8 @@ import pytest
 
 from tests.tl_core.small_trainings import QUICK, Trained, probabilities_of
 from tl_core.errors import ModelUnavailableError, WorkspaceError
-from tl_core.inference.predict import open_predictor, predict_images
+from tl_core.inference.predict import predict_images
+from tl_core.inference.predictor import open_predictor
 from tl_core.runs import create_run, delete_run, load_run
 from tl_core.runs.epoch_checkpoints import BACKBONE, epoch_checkpoints, epoch_file
 from tl_core.runs.store import with_more_epochs

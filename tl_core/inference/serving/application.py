@@ -20,7 +20,8 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tl_core.inference.calibration import Calibration
-from tl_core.inference.predict import Answer, Predictor
+from tl_core.inference.predict import Answer
+from tl_core.inference.predictor import Predictor
 from tl_core.inference.serving.address import is_local
 from tl_core.inference.serving.batching import Batcher
 from tl_core.inference.serving.description import OPENAPI, page

@@ -15,7 +15,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from tl_core.inference.calibration import Calibration
-from tl_core.inference.predict import Answer, Predictor, Prepared, answers_to, prepare_image
+from tl_core.inference.predict import Answer, Prepared, answers_to, prepare_image
+from tl_core.inference.predictor import Predictor
 from tl_core.inference.serving.uploads import RequestError
 
 logger = logging.getLogger(__name__)

@@ -11,7 +11,8 @@ import numpy as np
 import uvicorn
 
 from tl_core.inference.calibration import Calibration
-from tl_core.inference.predict import Predictor, calibration_of, open_knowing
+from tl_core.inference.predict import calibration_of, open_knowing
+from tl_core.inference.predictor import Predictor
 from tl_core.inference.serving.application import ServedModel, build_application
 from tl_core.inference.serving.figures import ServingFigures
 from tl_core.runs import RunRecord

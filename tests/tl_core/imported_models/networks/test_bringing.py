@@ -19,7 +19,7 @@ from tl_core.errors import ConfigError, ModelFileError, StoppedError, WeightsUna
 from tl_core.export.exporting import export_run
 from tl_core.imported_models.networks.bringing import Wishes, bring_network
 from tl_core.inference.grad_cam import open_grad_cam
-from tl_core.inference.predict import open_predictor
+from tl_core.inference.predictor import open_predictor
 from tl_core.machine.progress import TaskContext
 from tl_core.storage.workspace import Workspace
 

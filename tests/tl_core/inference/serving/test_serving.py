@@ -18,7 +18,8 @@ from tests.tl_core.inference.serving.served import ServerProcess, free_port, in_
 from tests.tl_core.small_trainings import COLOURS, coloured
 from tl_core.command_line import main
 from tl_core.inference.calibration import Calibration
-from tl_core.inference.predict import open_predictor, predict_images
+from tl_core.inference.predict import predict_images
+from tl_core.inference.predictor import open_predictor
 from tl_core.inference.serving.application import ServedModel
 from tl_core.inference.serving.description import OPENAPI, page
 from tl_core.inference.serving.uploads import MOST_BYTES, MOST_IMAGES

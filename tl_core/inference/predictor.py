@@ -1,0 +1,83 @@
+"""One model, compiled and held in memory: images in, probabilities and what the model sees of them out.
+
+It is made from the checkpoint file, never from a model in training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from tl_core.data.normalise import Reading
+from tl_core.errors import ModelUnavailableError
+from tl_core.features.compiled import compile_network
+from tl_core.inference.novelty import Features, Novelty, joined
+from tl_core.inference.pool import ModelPool
+from tl_core.machine.device import find_device
+from tl_core.models.classifier import as_list, split_classifier
+from tl_core.models.load import load_stored
+from tl_core.models.probabilities import Probabilities, as_class_probabilities
+from tl_core.models.taps import tapped_classifier, tapped_layer
+from tl_core.runs import RunRecord
+
+Images = npt.NDArray[np.uint8]
+
+POOL_SIZE: Final = 4  # predictors held in memory; each holds one model in memory
+
+
+@dataclass(frozen=True, slots=True)
+class Predictor:
+    """One model, compiled; may be used by several threads."""
+
+    classes: tuple[str, ...]
+    reading: Reading  # how it gets its pictures
+    network: Callable[[Images], list[npt.NDArray[Any]]]  # outputs, each ``(n, ...)``: of the tapped classifier
+    known: Novelty | None = None  # what it was taught, if that was learned
+
+    @property
+    def image_size(self) -> int:
+        """Width and height of the images it takes, in pixels."""
+        return self.reading.size
+
+    def predict(self, images: Images) -> Probabilities:
+        """Probabilities ``(n, classes)`` for ``(n, image_size, image_size, 3)`` uint8 RGB images."""
+        return self.look(images)[0]
+
+    def look(self, images: Images) -> tuple[Probabilities, Features | None]:
+        """As `predict`, with what it sees of the images, for `Novelty`; None where the model does not give that."""
+        if not len(images):
+            return np.empty((0, len(self.classes)), np.float32), None
+        probabilities, *seen = self.network(images)
+        return as_class_probabilities(probabilities), joined(seen) if seen else None
+
+
+def _load(run: RunRecord, epoch: int | None) -> Predictor:
+    model = load_stored(run, epoch)
+    size = int(model.input_shape[1])
+
+    seeing = _with_what_it_sees(model, run.config.backbone)
+
+    def forward(images: tf.Tensor) -> list[tf.Tensor]:
+        return as_list(seeing(tf.cast(images, tf.float32), training=False))
+
+    network = compile_network(forward, size, find_device("float32"), batch_size=None)
+    return Predictor(run.classes, Reading(size, run.config.fit, run.decoding), network)
+
+
+def _with_what_it_sees(model: keras.Model, backbone: str) -> keras.Model:
+    """The model with its features as further outputs; itself where it has no backbone to look at."""
+    try:
+        classifier = split_classifier(model)
+    except ModelUnavailableError:
+        return model
+    return tapped_classifier(classifier, tapped_layer(backbone, classifier.base))
+
+
+open_predictor: Final = ModelPool(POOL_SIZE, _load).open
+"""The compiled model of a run, from the pool if it is warm; see `ModelPool.open`."""
