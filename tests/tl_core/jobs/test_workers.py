@@ -177,10 +177,11 @@ def test_a_process_that_has_trained_is_replaced_after_some_idle_minutes(workspac
 
 
 DASHBOARD = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from tl_core.jobs import manager
 from tl_core.storage.workspace import Workspace
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell starts in the background ignores it
 jobs = manager(Workspace(Path(sys.argv[1])))
 jobs.submit(sys.argv[2])
 print("submitted", flush=True)
