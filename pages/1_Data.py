@@ -12,12 +12,13 @@ from ui.data_page.faults.audit import show_audit
 from ui.data_page.gallery import show_gallery
 from ui.data_page.imports import NEW_PANEL, show_imports, take_outcome
 from ui.data_page.manage import after_deletion, current_dataset, show_managing, warn_about_dead_link
+from ui.data_page.new_dataset import leave_asked_way
 from ui.data_page.overview import show_overview
 from ui.data_page.photos_needed import show_photos_needed
 from ui.data_page.pointing.page import show_labelling
 from ui.data_page.upload import upload_images
 from ui.frame.page import page_setup
-from ui.shell.navigation import DATA, TRAIN, page_button
+from ui.shell.navigation import DATA, TRAIN, WAY, page_button
 
 
 def show_dataset(workspace: Workspace, dataset: Dataset) -> None:
@@ -50,7 +51,10 @@ with page_setup("Data", DATA.icon, lead="Which images should the model learn fro
         )
         upload_images(workspace, primary=True)
     elif datasets:
-        with st.expander("New dataset", icon=":material/create_new_folder:", key=NEW_PANEL, on_change="rerun"):
+        if WAY in st.query_params:
+            st.session_state[NEW_PANEL] = True
+        icon = ":material/create_new_folder:"
+        with st.expander("New dataset", icon=icon, key=NEW_PANEL, on_change=leave_asked_way):
             upload_images(workspace, primary=False)
         if not after_deletion(datasets):
             show_dataset(workspace, current_dataset(datasets, fresh))

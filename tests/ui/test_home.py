@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 from tests.tl_core.figures.run_events import two_phase_run
 from tests.ui.pages_without_browser import ROOT, checked, open_page, press, texts
 from tests.ui.trained_runs import COLOURS, colour_dataset, coloured, ended_run
@@ -36,7 +38,7 @@ def primary(at):
 
 def test_without_images_the_first_step_stands_out(workspace):
     at = open_page()
-    assert primary(at) == ["Choose images"]
+    assert primary(at) == ["Bring my images"]
     assert [header.value for header in at.header] == ["1. Add images", "2. Train", "3. Predict"]
 
 
@@ -91,9 +93,25 @@ def test_it_says_what_it_runs_on_and_that_images_stay(workspace):
     assert "Your images stay on this machine" in text
 
 
-def test_a_step_leads_to_its_page(workspace):
-    at = press(open_page(), "Choose images")
+@pytest.mark.parametrize(
+    ("way", "key", "tab"), [("Bring my images", "zip", "Zip file"), ("Try a sample set", "sample", "Sample set")]
+)
+def test_the_first_step_leads_to_the_open_tab_of_its_way(workspace, way, key, tab):
+    at = press(open_page(), way)
     assert at.title[0].value == "Data"
+    assert at.query_params["way"] == key
+    assert at.session_state["new-dataset-ways"] == tab
+
+
+def test_home_to_a_sample_set_takes_two_clicks_and_the_address_then_names_no_way(workspace):
+    at = press(press(open_page(), "Try a sample set"), "Use surfaces")
+    assert "way" not in at.query_params
+
+
+def test_a_link_opens_the_panel_of_new_datasets_at_its_way(dataset):
+    at = open_page("pages/1_Data.py", way="folder")
+    assert at.session_state["new-dataset"]
+    assert at.session_state["new-dataset-ways"] == "Folder"
 
 
 def test_a_workspace_that_cannot_be_written_is_a_sentence(tmp_path, monkeypatch):

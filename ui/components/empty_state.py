@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Literal
 
 import streamlit as st
 
@@ -17,8 +17,7 @@ from ui.state.current import choose_model
 
 NO_IMAGES = "There are no images yet."
 NO_MODEL = "There is no model yet."
-
-
+WAYS_TO_IMAGES: Final = {"zip": "Bring my images", "sample": "Try a sample set"}
 MOST_OFFERED: Final = 3  # models that have learned from other images
 
 
@@ -40,7 +39,17 @@ def empty_state(title: str, text: str, page: Page, action: str, key: str) -> Non
 
 def no_images_yet(key: str) -> None:
     """Lead to the images, without which nothing else can be done."""
-    empty_state(NO_IMAGES, "Add your own photos, or take a sample set with one click.", DATA, "Choose images", key)
+    with st.container(border=True, horizontal_alignment="center", gap="small"):
+        st.markdown(f"**{NO_IMAGES}**", width="content")
+        st.markdown("Add your own photos, or take a sample set with one click.", width="content")
+        with st.container(horizontal=True, horizontal_alignment="center"):
+            ways_to_images(key, primary=True)
+
+
+def ways_to_images(key: str, *, primary: bool, width: Literal["content", "stretch"] = "content") -> None:
+    """Two buttons to the Data page, each with its tab open there; ``primary`` where this is what to do next."""
+    for place, (way, words) in enumerate(WAYS_TO_IMAGES.items()):
+        page_button(DATA, words, key=f"{key}-{way}", primary=primary and place == 0, width=width, way=way)
 
 
 def no_run_yet(workspace: Workspace, key: str) -> None:

@@ -19,23 +19,33 @@ from ui.components.markdown import plain
 from ui.shell.errors import error_boundary
 
 _REFUSAL: Final = "edit-refusal"  # in the session: why the last change was refused, until it has been shown
-_MESSAGE: Final = "edit-message"  # in the session: what the last change of this tab did
+_MESSAGE: Final = "edit-message"  # in the session: what the last change of this tab did, to what, and where to say so
+_PRESS: Final = "edit-press"  # in the session: the button of the last change, and the revision that it was drawn for
 
 
-def act(change: Callable[[], Dataset], done: str | None = None) -> None:
-    """Change a dataset in a callback; what was done, or why not, is shown above the images.
+def act(
+    change: Callable[[], Dataset], done: str | None = None, *, press: tuple[str, int] | None = None, place: str = ""
+) -> None:
+    """Change a dataset in a callback; what was done, or why not, is shown above the images or where it was asked for.
 
     Args:
         change: gives the dataset as it is then.
         done: what is said; None = what its revision says.
+        press: key of the button and the revision that it was drawn for: the second press of a double click is known
+            by it, and ignored.
+        place: where what was done is said, with `told_here`; empty = above the images.
     """
+    if press is not None and press == st.session_state.get(_PRESS):
+        return
     with error_boundary():
         try:
             dataset = change()
         except TransferLearningError as error:  # kept: where another tab was faster, the page is drawn again at once
             st.session_state[_REFUSAL] = str(error)
             return
-        st.session_state[_MESSAGE] = (dataset.id, dataset.revision, done or f"{present_revision(dataset).what}.")
+        st.session_state[_PRESS] = press
+        text = done or f"{present_revision(dataset).what}."
+        st.session_state[_MESSAGE] = (dataset.id, dataset.revision, text, place)
 
 
 def show_refusal() -> None:
@@ -44,24 +54,51 @@ def show_refusal() -> None:
         st.error(refusal, icon=":material/error:")
 
 
+def _told(dataset: Dataset) -> tuple[str, str]:
+    """What the last change of this tab did, and where that is said; two empty texts where another one followed."""
+    told_id, revision, text, place = st.session_state.get(_MESSAGE, ("", 0, "", ""))
+    return (text, place) if (told_id, revision) == (dataset.id, dataset.revision) else ("", "")
+
+
+def place_of_last(dataset: Dataset) -> str:
+    """Where the last change of this tab is told; empty = above the images, or nowhere any more."""
+    return _told(dataset)[1]
+
+
+def told_here(workspace: Workspace, dataset: Dataset, place: str) -> None:
+    """Draw what was done at this place, with the button that undoes it, if the last change was made here."""
+    text, where = _told(dataset)
+    if not place or where != place:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(f":green[:material/check_circle:] {plain(text)}", width="content")
+        _undo_button(workspace, dataset, f"undo-here-{dataset.id}")
+
+
+def _undo_button(workspace: Workspace, dataset: Dataset, key: str) -> None:
+    before = revision_before(dataset)
+    st.button(
+        "Undo",
+        icon=":material/undo:",
+        key=key,
+        disabled=before is None,
+        help=f"Undo: {plain(present_revision(dataset).what)}" if before else "This is how it was imported.",
+        on_click=act,
+        args=(lambda: undo(workspace, dataset.id), "Undone."),
+        kwargs={"press": (key, dataset.revision)},
+    )
+
+
 def revision_bar(workspace: Workspace, dataset: Dataset) -> None:
     """Draw what was done last, with the buttons that undo it and do it again, and the list of revisions."""
-    before, after = revision_before(dataset), revision_after(dataset)
+    after = revision_after(dataset)
     if len(dataset.revisions) < 2:
         return
-    told_id, told_revision, told = st.session_state.get(_MESSAGE, ("", 0, ""))
+    told, place = _told(dataset)
     with st.container(horizontal=True, vertical_alignment="center", key=f"revisions-{dataset.id}"):
-        if (told_id, told_revision) == (dataset.id, dataset.revision):
+        if told and not place:
             st.markdown(f":green[:material/check_circle:] {plain(told)}", width="content")
-        st.button(
-            "Undo",
-            icon=":material/undo:",
-            key=f"undo-{dataset.id}",
-            disabled=before is None,
-            help=f"Undo: {plain(present_revision(dataset).what)}" if before else "This is how it was imported.",
-            on_click=act,
-            args=(lambda: undo(workspace, dataset.id), "Undone."),
-        )
+        _undo_button(workspace, dataset, f"undo-{dataset.id}")
         if after:
             st.button(
                 "Redo",
@@ -70,6 +107,7 @@ def revision_bar(workspace: Workspace, dataset: Dataset) -> None:
                 help=f"Do again: {plain(after.what)}",
                 on_click=act,
                 args=(lambda: redo(workspace, dataset.id), "Done again."),
+                kwargs={"press": (f"redo-{dataset.id}", dataset.revision)},
             )
         with st.popover(f"Revision {dataset.revision}", icon=":material/history:", key=f"history-{dataset.id}"):
             for revision in reversed(dataset.revisions):
@@ -112,6 +150,7 @@ def selection_bar(
             disabled=not (label or split),
             on_click=act,
             args=(lambda: move_images(workspace, dataset.id, chosen, to_class=label, to_split=split),),
+            kwargs={"press": (f"{key}-move", dataset.revision)},
         )
         st.button(
             "Remove",
@@ -120,6 +159,7 @@ def selection_bar(
             help="Takes them out of the dataset. Undo brings them back.",
             on_click=act,
             args=(lambda: remove_images(workspace, dataset.id, chosen),),
+            kwargs={"press": (f"{key}-remove", dataset.revision)},
         )
         st.button("Clear", icon=":material/close:", key=f"{key}-clear", type="tertiary", on_click=clear)
     with bar:

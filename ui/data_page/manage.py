@@ -151,6 +151,7 @@ def _classes(workspace: Workspace, dataset: Dataset) -> None:
             disabled=not old or not new or old == [new],
             on_click=act,
             args=(lambda: merge_classes(workspace, dataset.id, old, new),),
+            kwargs={"press": (f"{key}-do", dataset.revision)},
         )
         st.button(
             "Delete the class",
@@ -160,6 +161,7 @@ def _classes(workspace: Workspace, dataset: Dataset) -> None:
             help="Takes the class and its images out. Undo brings them back.",
             on_click=act,
             args=(lambda: delete_class(workspace, dataset.id, old[0]),),
+            kwargs={"press": (f"{key}-delete", dataset.revision)},
         )
 
 

@@ -12,11 +12,17 @@ from tl_core.machine.progress import TaskContext
 from tl_core.storage.workspace import Workspace
 from ui.data_page.imports import remember_import, start_import
 from ui.shell.access.endpoints import release_uploads
+from ui.shell.navigation import WAY
 
 ButtonType = Literal["primary", "secondary"]
 
 OWN_FOLDER: Final = "folder-files"  # begins the key of the field for a folder of the person's machine
 _GENERATION: Final = "uploads_generation"  # in the session: counts up to empty the fields after an import
+
+
+def leave_asked_way() -> None:
+    """Let the address no longer say which way is open: somebody has chosen another one, or is done with it."""
+    st.query_params.pop(WAY, None)
 
 
 def fields_generation() -> int:
@@ -26,6 +32,7 @@ def fields_generation() -> int:
 
 def begin_import(workspace: Workspace, title: str, work: Callable[[TaskContext], Dataset]) -> None:
     """Begin an import that this tab shows the end of; the fields are drawn again, empty."""
+    leave_asked_way()
     remember_import(start_import(workspace, title, work))
     file = st.session_state.get(f"zip-{fields_generation()}")
     files = st.session_state.get(f"{OWN_FOLDER}-{fields_generation()}") or ()

@@ -102,7 +102,8 @@ def _mend_button(workspace: Workspace, dataset: Dataset, name: str, key: str, mi
     elif mine:
         label, icon, mend = _MENDS[name]
         change = functools.partial(mend, workspace, dataset.id)
-        st.button(label, key=key, icon=icon, on_click=act, args=(change,))
+        press = {"press": (key, dataset.revision)}
+        st.button(label, key=key, icon=icon, on_click=act, args=(change,), kwargs=press)
 
 
 def _sizes(dataset: Dataset) -> str:

@@ -22,6 +22,7 @@ from ui.data_page.new_dataset import (
     ButtonType,
     begin_import,
     fields_generation,
+    leave_asked_way,
     name_field,
     split_controls,
 )
@@ -34,10 +35,20 @@ from ui.data_page.understood import (
     understand_paths,
 )
 from ui.shell.access.endpoints import archive_limits, upload_limit
+from ui.shell.navigation import WAY
 
 PICTURES: Final = Path(__file__).parent / "assets"  # one of each sample set that is built in
 
 _IN_A_FOLDER: Final = [*FILE_TYPES, "csv", "tsv"]  # pictures, and tables that tell their classes; others stay there
+_TABS: Final = "new-dataset-ways"  # key of the tabs, and in the session the title of the open one
+_TITLES: Final = {  # by their names in the address
+    "sample": "Sample set",
+    "zip": "Zip file",
+    "folder": "Folder",
+    "classes": "Class by class",
+    "pointing": "Label by pointing",
+    "server": "Folder of the server",
+}
 _LOOKED_INTO: Final = "folder_looked_into"  # in the session: a folder of the server, as a relative path
 
 
@@ -45,16 +56,12 @@ def upload_images(workspace: Workspace, *, primary: bool) -> None:
     """Draw the ways to add images, one per tab; ``primary`` where this is the main thing to do on the page."""
     kind: ButtonType = "primary" if primary else "secondary"
     root = data_root()
-    titles = [
-        "Sample set",
-        "Zip file",
-        "Folder",
-        "Class by class",
-        "Label by pointing",
-        *(["Folder of the server"] if root else []),
-    ]
+    titles = [title for way, title in _TITLES.items() if way != "server" or root]
+    asked = _TITLES.get(st.query_params.get(WAY, ""))
+    if asked in titles:
+        st.session_state[_TABS] = asked
     sample_sets, zip_file, own_folder, uploads, unlabelled, *folder = st.tabs(
-        titles, key="new-dataset-ways", on_change="rerun"
+        titles, key=_TABS, on_change=leave_asked_way
     )
     with sample_sets, st.grid(2, min_column_width=280):
         for place, sample in enumerate(SAMPLES.values()):

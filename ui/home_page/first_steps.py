@@ -7,6 +7,7 @@ from typing import Final
 
 import streamlit as st
 
+from ui.components.empty_state import ways_to_images
 from ui.shell.navigation import DATA, PREDICT, TRAIN, Page, page_button
 
 
@@ -16,7 +17,7 @@ class Step:
 
     title: str
     text: str
-    action: str
+    action: str  # of its button; the first step has two of its own
     page: Page
 
 
@@ -24,7 +25,7 @@ STEPS: Final = (
     Step(
         "Add images",
         "A folder or zip with one folder per kind (a *class*), photos class by class, or a sample set in one click.",
-        "Choose images",
+        "",
         DATA,
     ),
     Step(
@@ -51,4 +52,7 @@ def show_first_steps(*, has_data: bool) -> None:
             st.markdown(step.text)
             st.space("stretch")
             key = f"step-{place + 1}"
-            page_button(step.page, step.action, key=key, primary=place == upcoming, width="stretch")
+            if step.page == DATA:
+                ways_to_images(key, primary=place == upcoming, width="stretch")
+            else:
+                page_button(step.page, step.action, key=key, primary=place == upcoming, width="stretch")

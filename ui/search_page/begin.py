@@ -13,6 +13,7 @@ from tl_core.storage.format import moment, percent
 from tl_core.storage.workspace import Workspace
 from ui.components.markdown import plain
 from ui.shell.errors import error_boundary
+from ui.state.begin_training import ask_to_begin, was_asked
 
 DURATIONS: Final = {2.0: "2 minutes", 10.0: "10 minutes", 60.0: "1 hour"}
 SEARCH: Final = "search"  # in the address: which search is shown
@@ -50,7 +51,15 @@ def find_the_best(workspace: Workspace, dataset: Dataset) -> None:
             key="search_goal",
             help="If size and speed count, a backbone that takes twice as long has to be half a point better.",
         )
-        if st.button("Search", key="search_start", type="primary", icon=":material/play_arrow:"):
+        pressed = st.button(
+            "Search",
+            key="search_start",
+            type="primary",
+            icon=":material/play_arrow:",
+            on_click=ask_to_begin,
+            args=(dataset,),
+        )
+        if pressed and was_asked(dataset):
             begin(create_search(workspace, dataset, minutes, goal))
 
 

@@ -31,6 +31,7 @@ DATASET: Final = "dataset"  # in the address: the current dataset
 RUN: Final = "run"  # the run that is opened; on Evaluate and Predict the one whose model is current
 COMPARE: Final = "compare"  # the ids of the runs that are compared on Runs, with commas between them
 MODEL: Final = "current"  # the run whose model is current, on the other pages
+WAY: Final = "way"  # on Data: which of the ways to new images is open, such as ``zip``
 _PRESSED: Final = "page-pressed"  # in the session: the page and the parameters of a button until they are followed
 
 
@@ -49,14 +50,15 @@ def page_button(
     dataset: str | None = None,
     width: Literal["content", "stretch"] = "content",
     compare: Sequence[str] = (),
+    way: str | None = None,
 ) -> None:
-    """A button that leaves for a page, opened at the given run or dataset, or with the given runs compared.
+    """A button that leaves for a page, opened at the given run or dataset, way to images, or with the runs compared.
 
     A press leads where the button said when it was pressed, also where the page has changed since: it is written down
     before the page is drawn again, and followed by `follow_pressed`, or here in a fragment.
     """
     kind: Literal["primary", "secondary"] = "primary" if primary else "secondary"
-    target = (page.path, _parameters(run, dataset, compare))
+    target = (page.path, _parameters(run, dataset, compare, way))
     if st.button(label, key=key, icon=page.icon, type=kind, width=width, on_click=_press, args=target):
         follow_pressed()
 
@@ -78,6 +80,8 @@ def _press(path: str, parameters: dict[str, str]) -> None:
     st.session_state[_PRESSED] = (path, parameters)
 
 
-def _parameters(run: str | None, dataset: str | None, compare: Sequence[str] = ()) -> dict[str, str]:
-    values = ((RUN, run), (DATASET, dataset), (COMPARE, ",".join(compare) or None))
+def _parameters(
+    run: str | None, dataset: str | None, compare: Sequence[str] = (), way: str | None = None
+) -> dict[str, str]:
+    values = ((RUN, run), (DATASET, dataset), (COMPARE, ",".join(compare) or None), (WAY, way))
     return {name: value for name, value in values if value is not None}

@@ -8,8 +8,10 @@ from tl_core.data import list_datasets
 from tl_core.runs import find_run, run_exists
 from tl_core.storage.workspace import Workspace
 from ui.components.empty_state import no_images_yet
+from ui.components.markdown import plain
 from ui.components.run_panel import run_panel
 from ui.shell.scrolling import show_from_here
+from ui.state.begin_training import asked_for_missing
 from ui.state.training_draft import draft, has_draft
 from ui.train_page.advice import compare_rates
 from ui.train_page.controls import control
@@ -71,7 +73,11 @@ def training_form(workspace: Workspace) -> None:
     """Draw the form; starting a training sets ``?run=`` in the address."""
     running_now(workspace)
     datasets = list_datasets(workspace)
+    if missing := asked_for_missing(datasets):
+        st.error(plain(missing), icon=":material/error:")
     if not datasets:
+        if not missing and draft().dataset_id is not None:
+            st.warning("The images chosen before were deleted.", icon=":material/link_off:")
         no_images_yet("train-empty")
         return
     show_from_here("form", key="train_form_top")  # who comes from the middle of another page sees its beginning

@@ -23,7 +23,7 @@ from ui.frame.page import CONTENT_WIDTH
 from ui.search_page.begin import find_the_best
 from ui.shell.errors import error_boundary
 from ui.shell.navigation import TRAIN, page_button
-from ui.state.begin_training import begin_training
+from ui.state.begin_training import ask_to_begin, begin_training, was_asked
 from ui.state.training_draft import draft
 from ui.train_page.advice import Situation, advise
 
@@ -68,14 +68,14 @@ def start_bar(workspace: Workspace, dataset: Dataset, watched: Sequence[NewWatch
     except ConfigError as error:
         st.caption(_NO_PLAN)
         with st.bottom, st.container(horizontal_alignment="center"), st.container(width=CONTENT_WIDTH):
-            _bar("", (str(error),))
+            _bar(dataset, "", (str(error),))
         return
     ahead = len(manager(workspace).jobs())
     queue = f" It waits until {count(ahead, 'other training is', 'other trainings are')} done." if ahead else ""
     st.caption(plain(plan.text + queue))
     find_the_best(workspace, dataset)
     with st.bottom, st.container(horizontal_alignment="center"), st.container(width=CONTENT_WIDTH):
-        if _bar(_short(plan, ahead), plan.problems):
+        if _bar(dataset, _short(plan, ahead), plan.problems) and was_asked(dataset):
             _start(workspace, config, dataset, watched)
         # Below the bar, which so keeps its place: what refreshes itself, and then is not there any more, could take
         # the place of what follows it with it when it is late.
@@ -111,7 +111,7 @@ def running_now(workspace: Workspace) -> None:
             page_button(TRAIN, "Watch it", key="train-watch", primary=False, run=run.id)
 
 
-def _bar(text: str, problems: tuple[str, ...]) -> bool:
+def _bar(dataset: Dataset, text: str, problems: tuple[str, ...]) -> bool:
     """The plan, or what stands against it, and the button; returns whether it was pressed."""
     with st.container(border=True, horizontal=True, vertical_alignment="center", gap="small"):
         with st.container(gap="xsmall"):
@@ -126,6 +126,8 @@ def _bar(text: str, problems: tuple[str, ...]) -> bool:
             icon=":material/play_arrow:",
             disabled=bool(problems),
             help="Trains in the background: you may leave this page, or close it, and come back.",
+            on_click=ask_to_begin,
+            args=(dataset,),
         )
 
 

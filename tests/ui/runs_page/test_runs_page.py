@@ -42,7 +42,7 @@ def table(at):
 def test_without_runs_it_says_what_to_do():
     at = open_page(PAGE)
     assert "There are no images yet." in texts(at)
-    assert [button.label for button in at.button] == ["Choose images"]
+    assert [button.label for button in at.button] == ["Bring my images", "Try a sample set"]
 
 
 def test_every_run_has_a_row_with_what_it_was_and_how_good_it_is(workspace, dataset):

@@ -20,9 +20,10 @@ from tests.tl_core.jobs.waiting import wait_until_idle
 from tl_core.backbones.outline import load_outline
 from tl_core.config import TrainingConfig
 from tl_core.config.presets import DEFAULT_PRESET, GOALS, PRESETS
-from tl_core.data import import_uploads
+from tl_core.data import delete_dataset, import_uploads
 from tl_core.jobs import JobManager
 from tl_core.runs import create_run, list_runs, update_run
+from tl_core.search.record import list_searches
 from tl_core.storage.format import large_count
 from tl_core.storage.workspace import Workspace
 
@@ -122,7 +123,7 @@ def load_text(at, text):
 def test_without_a_dataset_the_page_says_where_to_get_one(workspace):
     at = open_page()
     assert "There are no images yet." in texts(at)
-    assert "Choose images" in [button.label for button in at.button]
+    assert {"Bring my images", "Try a sample set"} <= {button.label for button in at.button}
     assert not [button for button in at.button if button.label == "Start training"]
 
 
@@ -450,3 +451,25 @@ def test_a_rate_far_too_high_is_remarked_on(dataset):
     assert "far too high" in texts(at)
     press(at, "Use 0.002")
     assert "far too high" not in texts(at)
+
+
+@pytest.mark.parametrize("others", [False, True])
+@pytest.mark.parametrize("button", ["train_start", "search_start"])
+def test_start_below_images_that_were_deleted_meanwhile_starts_nothing_and_says_so(
+    workspace, dataset, others, button
+):
+    at = open_page(dataset=dataset.id)
+    if others:
+        make_dataset(workspace, "Others")
+    delete_dataset(workspace, dataset.id)
+    checked(at.button(key=button).click().run())
+    assert f"“{dataset.name}” was deleted meanwhile, so nothing was started" in texts(at)
+    assert list_runs(workspace) == []
+    assert list_searches(workspace) == []
+    assert "run" not in at.query_params
+
+
+def test_a_form_whose_images_were_deleted_says_so(workspace, dataset):
+    at = open_page(dataset=dataset.id)
+    delete_dataset(workspace, dataset.id)
+    assert "The images chosen before were deleted." in texts(checked(at.run()))

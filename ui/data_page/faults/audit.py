@@ -15,7 +15,7 @@ from tl_core.storage.workspace import Workspace
 from ui.components.markdown import plain
 from ui.components.task_progress import task_progress
 from ui.components.thumbnail import dataset_thumbnail
-from ui.data_page.edits import act
+from ui.data_page.edits import act, place_of_last, told_here
 from ui.data_page.faults.label_case import show_case
 from ui.data_page.faults.look_alikes import group_card
 from ui.shell.errors import error_boundary
@@ -124,6 +124,7 @@ def _findings(workspace: Workspace, dataset: Dataset, found: Audit) -> None:
     present = set(dataset.images)
     suspects = [suspect for suspect in found.label_suspects if suspect.record in present - kept]
     pairs = [pair for pair in found.look_alikes if pair.first in present - kept and pair.second in present]
+    told = place_of_last(dataset)  # the card that was pressed keeps its place, with what was done
     for shortcut in found.shortcuts:
         st.markdown(f":orange[:material/warning:] {plain(shortcut.text)}")
     titles = {
@@ -132,6 +133,7 @@ def _findings(workspace: Workspace, dataset: Dataset, found: Audit) -> None:
     }
     if not suspects and not pairs:
         st.markdown(":green[:material/check_circle:] No label is doubtful, and no two pictures show the same thing.")
+        told_here(workspace, dataset, told)
         return
     tab = st.segmented_control(
         "Show",
@@ -148,18 +150,32 @@ def _findings(workspace: Workspace, dataset: Dataset, found: Audit) -> None:
         )
         unsure: list[ImageRecord] = st.session_state.setdefault(f"audit-unsure-{dataset.id}", [])
         turn = {record: place for place, record in enumerate(unsure, 1)}
-        suspects.sort(key=lambda suspect: turn.get(suspect.record, 0))
+        cases = [suspect for suspect in found.label_suspects if suspect in suspects or _key(dataset, suspect) == told]
+        for found_ones in (suspects, cases):
+            found_ones.sort(key=lambda suspect: turn.get(suspect.record, 0))
         if mine and suspects:
             show_case(workspace, dataset, suspects[0], found.witnesses, kept, unsure)
-        page = _page(len(suspects), SUSPECTS_PER_PAGE, f"audit-suspects-{dataset.id}")
+        page = _page(len(cases), SUSPECTS_PER_PAGE, f"audit-suspects-{dataset.id}")
         with st.grid("auto", min_column_width=170, gap="small"):
-            for suspect in suspects[page]:
-                _suspect(workspace, dataset, suspect, kept, mine)
+            for suspect in cases[page]:
+                if suspect in suspects:
+                    _suspect(workspace, dataset, suspect, kept, mine)
+                else:
+                    _told_card(workspace, dataset, told)
     else:
-        page = _page(len(pairs), PAIRS_PER_PAGE, f"audit-pairs-{dataset.id}")
+        both = [pair for pair in found.look_alikes if pair in pairs or _pair_key(dataset, pair) == told]
+        page = _page(len(both), PAIRS_PER_PAGE, f"audit-pairs-{dataset.id}")
         with st.grid("auto", min_column_width=260, gap="small"):
-            for pair in pairs[page]:
-                _pair(workspace, dataset, pair, kept, mine)
+            for pair in both[page]:
+                if pair in pairs:
+                    _pair(workspace, dataset, pair, kept, mine)
+                else:
+                    _told_card(workspace, dataset, told)
+
+
+def _told_card(workspace: Workspace, dataset: Dataset, place: str) -> None:
+    with st.container(border=True, height="stretch", vertical_alignment="center"):
+        told_here(workspace, dataset, place)
 
 
 def _page(total: int, length: int, key: str) -> slice:
@@ -171,7 +187,7 @@ def _page(total: int, length: int, key: str) -> slice:
 def _suspect(
     workspace: Workspace, dataset: Dataset, suspect: LabelSuspect, kept: set[ImageRecord], mine: bool
 ) -> None:
-    record, key = suspect.record, f"suspect-{dataset.id}-{suspect.record.file}-{suspect.record.source_name}"
+    record, key = suspect.record, _key(dataset, suspect)
     with st.container(border=True, gap="xsmall"):
         st.image(
             dataset_thumbnail(dataset.path_of(record)),
@@ -188,12 +204,21 @@ def _suspect(
             width="stretch",
             on_click=act,
             args=(lambda: move_images(workspace, dataset.id, [record], to_class=suspect.suggested),),
+            kwargs={"press": (key, dataset.revision), "place": key},
         )
         st.button("Keep", key=f"{key}-keep", width="stretch", on_click=kept.add, args=(record,))
 
 
+def _key(dataset: Dataset, suspect: LabelSuspect) -> str:
+    return f"suspect-{dataset.id}-{suspect.record.file}-{suspect.record.source_name}"
+
+
+def _pair_key(dataset: Dataset, pair: Pair) -> str:
+    return f"pair-{dataset.id}-{pair.first.file}-{pair.second.file}-{pair.second.source_name}"
+
+
 def _pair(workspace: Workspace, dataset: Dataset, pair: Pair, kept: set[ImageRecord], mine: bool) -> None:
-    key = f"pair-{dataset.id}-{pair.first.file}-{pair.second.file}-{pair.second.source_name}"
+    key = _pair_key(dataset, pair)
     group_card(
         workspace,
         dataset,
@@ -201,5 +226,6 @@ def _pair(workspace: Workspace, dataset: Dataset, pair: Pair, kept: set[ImageRec
         key,
         mine=mine,
         note=_KINDS[pair.kind],
+        place=key,
         keep=lambda: kept.add(pair.first),
     )

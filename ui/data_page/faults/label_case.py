@@ -12,7 +12,7 @@ from tl_core.data.editing import move_images
 from tl_core.storage.workspace import Workspace
 from ui.components.markdown import plain
 from ui.components.thumbnail import dataset_thumbnail
-from ui.data_page.edits import act
+from ui.data_page.edits import act, told_here
 
 if TYPE_CHECKING:
     from tl_core.audit.label_court import LabelSuspect
@@ -46,6 +46,7 @@ def show_case(
             st.markdown(f"Is this **{plain(suspect.label)}**, or **{plain(suspect.suggested)}**?")
             with st.container(horizontal=True):
                 _answers(workspace, dataset, suspect, kept, unsure)
+            told_here(workspace, dataset, f"case-{dataset.id}")
             beside = [image for image in witnesses.get(record, ()) if image in present]
             if beside:
                 st.caption("Most like it:")
@@ -80,6 +81,7 @@ def _answers(
         shortcut="M",
         on_click=act,
         args=(lambda: move_images(workspace, dataset.id, [record], to_class=suspect.suggested),),
+        kwargs={"press": (f"{key}-move-{record.file}-{record.source_name}", dataset.revision), "place": key},
     )
 
     def later() -> None:

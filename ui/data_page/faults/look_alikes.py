@@ -13,7 +13,7 @@ from tl_core.figures.palette import SPLIT_TITLES
 from tl_core.storage.workspace import Workspace
 from ui.components.markdown import plain
 from ui.components.thumbnail import dataset_thumbnail
-from ui.data_page.edits import act
+from ui.data_page.edits import act, told_here
 
 SHOWN = 4  # pictures of one group beside each other; of more the first ones
 
@@ -26,6 +26,7 @@ def group_card(
     *,
     mine: bool,
     note: str = "",
+    place: str = "",
     keep: Callable[[], None] | None = None,
 ) -> None:
     """Draw one group.
@@ -33,12 +34,13 @@ def group_card(
     Args:
         mine: whether it can be mended.
         note: how they are alike.
+        place: where what was done is told; empty = above the images.
         keep: called when somebody says that nothing is wrong with them.
     """
     with st.container(border=True, gap="xsmall"):
         for side, record in zip(st.columns(min(SHOWN, len(records)), gap="small"), records, strict=False):
             with side:
-                _picture(workspace, dataset, record, key, mine)
+                _picture(workspace, dataset, record, key, place, mine)
         crosses = len({record.split == "train" for record in records}) > 1
         warning = "one to train on and one to measure with" if crosses else ""
         if text := ", ".join(filter(None, (note, warning))):
@@ -51,21 +53,25 @@ def group_card(
                 help="Puts them all into training, where they cannot make a result look better than it is.",
                 on_click=act,
                 args=(functools.partial(keep_together, workspace, dataset.id, records),),
+                kwargs={"press": (f"{key}-together", dataset.revision), "place": place},
             )
+        told_here(workspace, dataset, place)
         if keep is not None:
             st.button("Keep both", key=f"{key}-keep", type="tertiary", on_click=keep)
 
 
-def _picture(workspace: Workspace, dataset: Dataset, record: ImageRecord, key: str, mine: bool) -> None:
+def _picture(workspace: Workspace, dataset: Dataset, record: ImageRecord, group: str, place: str, mine: bool) -> None:
+    key = f"{group}-{record.source_name}-{record.split}-{record.label}"
     name = dataset.classes[record.label]
     st.image(dataset_thumbnail(dataset.path_of(record)), width="stretch", alt=f"{name}: {record.source_name}")
     st.markdown(f":small[**{plain(name)}**, {SPLIT_TITLES[record.split].lower()}]")
     if mine:
         st.button(
             "Remove",
-            key=f"{key}-{record.source_name}-{record.split}-{record.label}",
+            key=key,
             icon=":material/delete:",
             width="stretch",
             on_click=act,
             args=(functools.partial(remove_images, workspace, dataset.id, [record]),),
+            kwargs={"press": (key, dataset.revision), "place": place},
         )

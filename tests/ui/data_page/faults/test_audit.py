@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from tests.ui.pages_without_browser import checked, open_page, press, run_until, texts
 from tests.ui.trained_runs import COLOURS, coloured
@@ -40,6 +41,31 @@ def button(at, key):
     return found
 
 
+def said_beside(at, place):
+    """How often it is said what was done, beside a button to undo it and not above the images too."""
+    assert at.session_state["edit-message"][3].startswith(place)
+    assert [entry.label for entry in at.button if (entry.key or "").startswith("undo-here-")] == ["Undo"]
+    return texts(at).count("Moved 1 image to red")
+
+
+def test_the_second_press_of_a_double_click_is_ignored(workspace, mislabelled):
+    def page():
+        from tl_core.data import list_datasets
+        from tl_core.data.editing import remove_images
+        from tl_core.storage.workspace import Workspace
+        from ui.data_page.edits import act, show_refusal
+
+        workspace = Workspace.from_environment()
+        [seen] = list_datasets(workspace)
+        for _ in range(2):
+            act(lambda: remove_images(workspace, seen.id, [seen.images[0]]), press=("remove", seen.revision))
+        show_refusal()
+
+    at = checked(AppTest.from_function(page).run())
+    assert not at.error
+    assert len(list_datasets(workspace)[0].images) == len(mislabelled.images) - 1
+
+
 def test_doubtful_labels_are_decided_one_by_one_with_keys_and_the_gain_is_measured(workspace, mislabelled):
     at = press(open_page(PAGE), "Look for faults")
     run_until(at, lambda at: "doubtful" in str([control.options for control in at.segmented_control]), 4000)
@@ -49,7 +75,12 @@ def test_doubtful_labels_are_decided_one_by_one_with_keys_and_the_gain_is_measur
     }  # fmt: skip
     checked(button(at, "unsure").click().run())
     checked(button(at, "move").click().run())
-    checked(button(at, "move").click().run())
+    assert said_beside(at, "case-") == 1
+    [card] = [
+        entry for entry in at.button if (entry.key or "").startswith("suspect-") and entry.key.endswith("-move")
+    ]
+    checked(card.click().run())
+    assert said_beside(at, "suspect-") == 1
     moved = labels(workspace)
     assert [moved[f"wrong {seed}.png"] for seed in range(2)] == ["red", "red"]
     press(at, "What has it gained?")
