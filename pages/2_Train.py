@@ -4,9 +4,9 @@ import streamlit as st
 
 from tl_core.runs import run_exists
 from ui.frame.page import page_setup
-from ui.search_page.begin import SEARCH, search_list
+from ui.search_page.begin import search_list
 from ui.search_page.view import search_view
-from ui.shell.navigation import RUNS, TRAIN, page_link
+from ui.shell.navigation import RUNS, SEARCH, TRAIN, page_link
 from ui.train_page.form import open_from_link, training_form, watch_run
 
 ASK = "What should the model learn, and how?"

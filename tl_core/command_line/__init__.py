@@ -44,6 +44,12 @@ VERBS: Final[tuple[Verb, ...]] = (
         argument("--dry-run", action="store_true", help="show what would be imported, and import nothing"),
     ),
     Verb(
+        "datasets",
+        "List all datasets, newest first, or the images of one.",
+        datasets.list_datasets_or_images,
+        argument("dataset", metavar="DATASET", nargs="?", help="id of a dataset, whose images are listed"),
+    ),
+    Verb(
         "edit",
         "Move, remove and add images, change classes, divide again, undo and redo; each step is a revision.",
         datasets.edit,
@@ -53,7 +59,7 @@ VERBS: Final[tuple[Verb, ...]] = (
         "audit",
         "Look for wrong labels, look-alikes, leaks and shortcuts in a dataset.",
         datasets.audit,
-        argument("dataset", metavar="DATASET", help="id of a dataset, as `import` names it"),
+        argument("dataset", metavar="DATASET", help="id of a dataset, as `datasets` lists them"),
     ),
     Verb(
         "train",

@@ -1,4 +1,4 @@
-"""``edit`` and ``audit``: a dataset is changed, and looked at."""
+"""``datasets``, ``edit`` and ``audit``: datasets are listed, changed, and looked at."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tl_core.command_line.verb import Output, argument, table
-from tl_core.data import SPLITS, Dataset, SplitConfig, find_dataset
+from tl_core.data import SPLITS, Dataset, SplitConfig, find_dataset, list_datasets
 from tl_core.data.editing import (
     add_images,
     delete_class,
@@ -30,8 +30,13 @@ from tl_core.storage.workspace import Workspace
 SHOWN: Final = 10  # lines of each kind that are printed as text
 
 EDITS: Final = (
-    argument("dataset", metavar="DATASET", help="id of a dataset, as `import` names it"),
-    argument("--move", nargs="+", metavar="IMAGE", help="move images (by source name) to --class, --split or both"),
+    argument("dataset", metavar="DATASET", help="id of a dataset, as `datasets` lists them"),
+    argument(
+        "--move",
+        nargs="+",
+        metavar="IMAGE",
+        help="move images, named as `datasets DATASET` lists them, to --class, --split or both",
+    ),
     argument("--remove", nargs="+", metavar="IMAGE", help="take images out; earlier revisions keep them"),
     argument("--add", nargs="+", type=Path, metavar="PATH", help="add image files, or folders of them, to --class"),
     argument("--class", dest="label", metavar="NAME", help="class for --move and --add; may be a new one"),
@@ -44,6 +49,37 @@ EDITS: Final = (
     argument("--undo", action="store_true", help="go back to the revision before"),
     argument("--redo", action="store_true", help="go on to the revision that was undone"),
 )
+
+
+def list_datasets_or_images(options: argparse.Namespace, workspace: Workspace, output: Output) -> int:
+    """Print all datasets, or all images of the one that is named."""
+    if options.dataset is not None:
+        return _list_images(find_dataset(workspace, options.dataset), output)
+    found = list_datasets(workspace)
+    values = [
+        {
+            "dataset_id": dataset.id,
+            "name": dataset.name,
+            "images": len(dataset.images),
+            "classes": list(dataset.classes),
+            "revision": dataset.revision,
+            "created": dataset.created,
+        }
+        for dataset in found
+    ]
+    rows = [
+        [dataset.id, dataset.name, len(dataset.images), len(dataset.classes), moment(dataset.created)]
+        for dataset in found
+    ]
+    return output.result({"datasets": values}, table(["dataset", "name", "images", "classes", "made"], rows))
+
+
+def _list_images(dataset: Dataset, output: Output) -> int:
+    rows = [[record.source_name, dataset.classes[record.label], record.split] for record in dataset.images]
+    head = ["image", "class", "split"]
+    return output.result(
+        {"dataset_id": dataset.id, "images": [dict(zip(head, row, strict=True)) for row in rows]}, table(head, rows)
+    )
 
 
 def edit(options: argparse.Namespace, workspace: Workspace, output: Output) -> int:
@@ -144,9 +180,9 @@ _STEPS: Final[dict[str, Step]] = {
 
 def audit(options: argparse.Namespace, workspace: Workspace, output: Output) -> int:
     """Look for wrong labels, look-alikes, leaks and shortcuts in a dataset."""
+    dataset = find_dataset(workspace, options.dataset)
     from tl_core.audit.report import audit_dataset  # TensorFlow, which a wrong id does without
 
-    dataset = find_dataset(workspace, options.dataset)
     found = audit_dataset(dataset, output.task)
     photos = _photos(dataset, output)
     suspects = [

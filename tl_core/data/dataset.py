@@ -274,11 +274,14 @@ def _read_content(values: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+_NOT_HERE: Final = (
+    "There is no dataset of this id; choose one on the Data page, or from `python -m tl_core datasets` in a terminal."
+)
 DATASETS: Final = Repository(
     "dataset",
     lambda workspace: workspace.datasets,
     load_dataset,
-    lambda: DatasetNotFoundError("There is no dataset of this id; choose one on the Data page."),
+    lambda: DatasetNotFoundError(_NOT_HERE),
     lambda dataset: (dataset.created, dataset.id),
 )
 find_dataset = DATASETS.find  # raises DatasetNotFoundError where there is none, DataError where it is damaged

@@ -286,7 +286,10 @@ def find_images(dataset: Dataset, names: Iterable[str]) -> list[ImageRecord]:
     for name in names:
         if name not in by_name:
             example = dataset.images[0].source_name
-            raise DataError(f"“{dataset.name}” has no image “{name}”: name it as in its manifest, like “{example}”.")
+            raise DataError(
+                f"“{dataset.name}” has no image “{name}”: its names are like “{example}”, and "
+                f"`python -m tl_core datasets {dataset.id}` lists them all."
+            )
         found += by_name[name]
     return found
 

@@ -15,6 +15,7 @@ from tl_core.runs.progress import ENDING_STAGES, FIRST_STAGE
 from tl_core.storage.workspace import Workspace
 
 _ENDING: Final = 0.99  # of the bar, while the best model is measured and saved
+_OVERDUE: Final = 0.25  # of the time a phase has been waited for, that it takes longer still, however it was planned
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,10 @@ def _seconds_of_phase(progress: RunProgress, name: str, planned: Mapping[str, fl
     if progress.phase == name:
         return stage
     expected = planned.get(name)
-    return None if expected is None else max(stage or 0.0, expected - progress.phase_seconds(now))
+    if expected is None:
+        return None
+    waited = progress.phase_seconds(now)
+    return max(stage or 0.0, expected - waited, _OVERDUE * waited)
 
 
 def _place(names: Sequence[str], progress: RunProgress) -> int:

@@ -15,7 +15,7 @@ from tl_core.runs.heartbeat import Heartbeat
 from tl_core.runs.store import UNEXPECTED, now, this_process
 from tl_core.search.features import Features, load_features
 from tl_core.search.history import Trial
-from tl_core.search.record import Search, list_searches, load_search, update_search
+from tl_core.search.record import TRIALS_SHARE, Search, list_searches, load_search, update_search
 from tl_core.search.space import QUICK_START, SOURCES, Source, dimensions, fits, quick_start_params
 from tl_core.search.trials import TrialLoop, held_out_images
 from tl_core.search.winner import finish_search
@@ -25,7 +25,6 @@ from tl_core.training.callbacks.event_log import EventLogger
 logger = logging.getLogger(__name__)
 
 FEATURES_SHARE: Final = 0.4  # of the time, that running the backbones may take
-TRIALS_SHARE: Final = 0.8  # of the time, after which no more heads are tried
 FEWEST: Final = 3  # trials of one process, however little time there is
 UNBALANCED: Final = 1.5  # times the images of the smallest class in the largest, from which classes may be weighed
 STOPPED: Final = "Stopped before anything was measured, so there is nothing to keep."

@@ -122,6 +122,7 @@ class _PhaseBuilder:
             return [LiveImages(self._setup.images)] * len(parts)
         total = sum(map(len, parts))
         self._setup.log.begin(FEATURES, f"Running the frozen layers once over {total:,} images")
+        self._setup.log.progress(0, total)  # the first images take longest, as the network is compiled for them
         return [self._features(part, sum(map(len, parts[:index])), total) for index, part in enumerate(parts)]
 
     def _features(self, part: _Part, before: int, total: int) -> Inputs:

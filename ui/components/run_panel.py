@@ -23,7 +23,7 @@ from tl_core.runs import RunProgress, RunRecord, dataset_of, find_run
 from tl_core.runs.heartbeat import GIVEN_UP_AFTER, silent_seconds
 from tl_core.runs.progress import planned_end
 from tl_core.runs.record import CHECKPOINT_FILE
-from tl_core.storage.format import MISSING, count, duration, number, percent
+from tl_core.storage.format import MISSING, count, duration, number, percent, rough_duration
 from tl_core.storage.ownership import is_mine
 from tl_core.storage.workspace import Workspace
 from ui.components.confirm import confirm
@@ -162,7 +162,7 @@ def _where(run: RunRecord, job: Job | None, progress: RunProgress, left: TimeLef
     else:
         parts.append(f"{progress.text} …")
     if left.seconds is not None and left.seconds > 1:
-        parts.append(f"about {duration(round(left.seconds))} left")
+        parts.append(f"{rough_duration(left.seconds)} left")
     return " · ".join(parts)
 
 

@@ -11,7 +11,9 @@ import streamlit as st
 from tl_core.errors import TransferLearningError
 from tl_core.planning.time_left import time_left
 from tl_core.runs import RunProgress, RunRecord, find_run
-from tl_core.storage.format import rough_duration
+from tl_core.search.history import read_history
+from tl_core.search.record import Search, list_searches
+from tl_core.storage.format import count, rough_duration
 from tl_core.storage.ownership import is_mine
 from tl_core.storage.workspace import Workspace
 from ui.components.markdown import plain
@@ -102,7 +104,7 @@ def _model_list(current: Current) -> None:
 
 
 def _training_place(workspace: Workspace, current: Current, tab: str) -> None:
-    active = any(run.active for run in current.runs)
+    active = any(run.active for run in current.runs) or search_at_work(workspace) is not None
     with st.container(key="frame-training", width="content"):
         st.fragment(_training, run_every=REFRESH_SECONDS if active else LOOK_SECONDS)(workspace, tab)
 
@@ -117,8 +119,20 @@ def _training(workspace: Workspace, tab: str) -> None:
             planned = planned_of(at_work.id, str(at_work.config), at_work, workspace)
             words = format_training(at_work, feed.progress, planned, time.time())
             page_link(TRAIN, words, run=at_work.id)
+    elif (search := search_at_work(workspace)) is not None:
+        tried = len(read_history(search).trials)
+        words = f"**{plain(search.name)}** · search · " + (
+            f"{count(tried, 'model')} tried" if tried else "getting ready"
+        )
+        page_link(TRAIN, words, search=search.id, icon=":material/travel_explore:")
     elif news := st.session_state.get(_NEWS):
         _show_news(workspace, news)
+
+
+def search_at_work(workspace: Workspace) -> Search | None:
+    """The person's search for the best model that works, the oldest one; None where there is none."""
+    found = [search for search in list_searches(workspace) if search.active and is_mine(workspace, search.path)]
+    return found[-1] if found else None
 
 
 def format_training(run: RunRecord, progress: RunProgress, planned: Mapping[str, float], now: float) -> str:

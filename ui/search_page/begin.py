@@ -13,10 +13,10 @@ from tl_core.storage.format import moment, percent
 from tl_core.storage.workspace import Workspace
 from ui.components.markdown import plain
 from ui.shell.errors import error_boundary
+from ui.shell.navigation import SEARCH
 from ui.state.begin_training import ask_to_begin, was_asked
 
 DURATIONS: Final = {2.0: "2 minutes", 10.0: "10 minutes", 60.0: "1 hour"}
-SEARCH: Final = "search"  # in the address: which search is shown
 _SHOWN: Final = 5
 
 _STATUS: Final = {
@@ -29,12 +29,15 @@ _STATUS: Final = {
 }
 
 
-def find_the_best(workspace: Workspace, dataset: Dataset) -> None:
-    """The button, and behind it how long the search may take and what matters."""
-    with st.expander("Find the best for me", icon=":material/travel_explore:"):
+def find_the_best(workspace: Workspace, dataset: Dataset) -> bool:
+    """The button, and behind it how long the search may take and what matters; returns whether it is unfolded."""
+    panel = st.expander(
+        "Find the best for me", icon=":material/travel_explore:", key="search_panel", on_change="rerun"
+    )
+    with panel:
         st.markdown(
-            "Tries out hundreds of models for you and trains the best one. It does not use the settings above; the "
-            "goal *Fast* is what it has to beat."
+            "Tries out one model after the other, for as long as you say, and trains the best one. It does not use "
+            "the settings above; the goal *Fast* is what it has to beat."
         )
         minutes = st.radio(
             "How long may it take?",
@@ -61,6 +64,7 @@ def find_the_best(workspace: Workspace, dataset: Dataset) -> None:
         )
         if pressed and was_asked(dataset):
             begin(create_search(workspace, dataset, minutes, goal))
+    return bool(panel.open)
 
 
 def begin(search: Search) -> None:

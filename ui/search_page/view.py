@@ -22,6 +22,7 @@ from tl_core.search.history import (
 from tl_core.search.process import start_search
 from tl_core.search.record import (
     GOALS,
+    TRIALS_SHARE,
     Search,
     delete_search,
     find_search,
@@ -30,14 +31,13 @@ from tl_core.search.record import (
     stop_requested,
 )
 from tl_core.search.space import source_of
-from tl_core.storage.format import count, duration, number, percent
+from tl_core.storage.format import count, duration, number, percent, rough_duration
 from tl_core.storage.ownership import is_mine
 from tl_core.storage.workspace import Workspace
 from ui.components.charts import INK, chart
 from ui.components.markdown import plain
-from ui.search_page.begin import SEARCH
 from ui.shell.errors import error_boundary
-from ui.shell.navigation import EVALUATE, PREDICT, RUNS, TRAIN, page_button, page_link
+from ui.shell.navigation import EVALUATE, PREDICT, RUNS, SEARCH, TRAIN, page_button, page_link
 
 REFRESH_SECONDS: Final = 2.0
 MORE_MINUTES: Final = 5.0
@@ -79,7 +79,7 @@ def _panel(workspace: Workspace, search_id: str, was_active: bool) -> None:
         _status(workspace, search, history)
     if is_mine(workspace, search.path):
         with actions.container(horizontal=True, vertical_alignment="center"):
-            _actions(workspace, search)
+            _actions(workspace, search, history)
     leader, quick_start = history.leader, history.quick_start
     if leader is not None and quick_start is not None:
         with figures:
@@ -134,7 +134,7 @@ def _outcome(workspace: Workspace, search: Search, history: History) -> None:
             page_link(RUNS, "Its run was deleted. See all runs")
 
 
-def _actions(workspace: Workspace, search: Search) -> None:
+def _actions(workspace: Workspace, search: Search, history: History) -> None:
     if search.active:
         st.button(
             "Stop",
@@ -146,13 +146,24 @@ def _actions(workspace: Workspace, search: Search) -> None:
             args=(workspace, search.id),
         )
         return
+    if not search.outcome:
+        left = TRIALS_SHARE * 60 * search.minutes - history.elapsed
+        st.button(
+            f"Go on: {rough_duration(left)} left" if left > 0 else "Train the best so far",
+            key="search-finish",
+            icon=":material/resume:",
+            type="primary",
+            help="With all that it knows. When its time is over, the best is trained.",
+            on_click=_go_on,
+            args=(workspace, search.id, 0.0),
+        )
     st.button(
         f"Search {MORE_MINUTES:g} more minutes",
         key="search-go-on",
-        icon=":material/resume:",
+        icon=":material/more_time:",
         help="With all that it knows; the model that it has found stays.",
         on_click=_go_on,
-        args=(workspace, search.id),
+        args=(workspace, search.id, MORE_MINUTES),
     )
     st.button(
         "Delete",
@@ -175,7 +186,9 @@ def _figures(search: Search, history: History, leader: Trial, quick_start: Trial
         f"{len(history.trials):,}",
         help=f"A new head each, on frozen features; {pruned:,} of them were ended early.",
     )
-    if not search.outcome:
+    if not search.outcome and leader == quick_start:
+        st.caption("*Fast* itself leads so far.")
+    elif not search.outcome:
         words = describe_effects(effects(history.trials, quick_start, leader), leader)
         st.caption(f"Why it leads so far: {words} Part of that is luck, as it is the best of many.")
 
@@ -246,8 +259,8 @@ def _stop(workspace: Workspace, search_id: str) -> None:
 
 
 @error_boundary()
-def _go_on(workspace: Workspace, search_id: str) -> None:
-    start_search(prepare_to_go_on(workspace, search_id, MORE_MINUTES))
+def _go_on(workspace: Workspace, search_id: str, minutes: float) -> None:
+    start_search(prepare_to_go_on(workspace, search_id, minutes))
 
 
 @error_boundary()

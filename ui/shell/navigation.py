@@ -32,12 +32,22 @@ RUN: Final = "run"  # the run that is opened; on Evaluate and Predict the one wh
 COMPARE: Final = "compare"  # the ids of the runs that are compared on Runs, with commas between them
 MODEL: Final = "current"  # the run whose model is current, on the other pages
 WAY: Final = "way"  # on Data: which of the ways to new images is open, such as ``zip``
+SEARCH: Final = "search"  # on Train: which search for the best model is shown
 _PRESSED: Final = "page-pressed"  # in the session: the page and the parameters of a button until they are followed
 
 
-def page_link(page: Page, label: str | None = None, *, run: str | None = None, dataset: str | None = None) -> None:
-    """A link to a page, opened at the given run or dataset."""
-    st.page_link(page.path, label=label or page.title, icon=page.icon, query_params=_parameters(run, dataset))
+def page_link(
+    page: Page,
+    label: str | None = None,
+    *,
+    run: str | None = None,
+    dataset: str | None = None,
+    search: str | None = None,
+    icon: str | None = None,
+) -> None:
+    """A link to a page, opened at the given run, dataset or search."""
+    parameters = {**_parameters(run, dataset), **({SEARCH: search} if search else {})}
+    st.page_link(page.path, label=label or page.title, icon=icon or page.icon, query_params=parameters)
 
 
 def page_button(

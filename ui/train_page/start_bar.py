@@ -73,7 +73,8 @@ def start_bar(workspace: Workspace, dataset: Dataset, watched: Sequence[NewWatch
     ahead = len(manager(workspace).jobs())
     queue = f" It waits until {count(ahead, 'other training is', 'other trainings are')} done." if ahead else ""
     st.caption(plain(plan.text + queue))
-    find_the_best(workspace, dataset)
+    if find_the_best(workspace, dataset):
+        return  # the bar would lie over the panel's own button
     with st.bottom, st.container(horizontal_alignment="center"), st.container(width=CONTENT_WIDTH):
         if _bar(dataset, _short(plan, ahead), plan.problems) and was_asked(dataset):
             _start(workspace, config, dataset, watched)

@@ -291,3 +291,21 @@ def test_an_interrupted_run_is_resumed(tl, workspace, dataset, shared_run, monke
     code, values, _ = tl("resume", run.id, "--json")
     assert code == 0
     assert values["status"] == "done"
+
+
+def test_a_wrong_dataset_or_image_is_answered_for_a_terminal_and_at_once(tl, folder):
+    imported = tl("import", folder, "--json")[1]["dataset_id"]
+    code, _, err = tl("edit", imported, "--move", "cat 7.png", "--class", "red")
+    assert code == 2
+    assert f"`python -m tl_core datasets {imported}` lists them all" in err
+    names = tl("datasets", imported)[1]
+    assert "red/0.png" in names
+    assert tl("edit", imported, "--move", "red/0.png", "--class", "blue")[0] == 0
+    assert imported in tl("datasets")[1]
+    code = (
+        "import sys; from tl_core.command_line import main; code = main(['audit', 'nothing']);"
+        "print(code, [name for name in ('tensorflow', 'keras', 'sklearn') if name in sys.modules])"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "2 []"
+    assert "from `python -m tl_core datasets` in a terminal" in answer.stderr

@@ -82,6 +82,8 @@ def test_every_verb_prints_the_keys_of_the_reference(keys, pictures, tmp_path, m
     picture = pictures / "red" / "0.png"
     found = {"backbones": keys("backbones"), "import": keys("import", pictures)}
     dataset = keys.last["dataset_id"]
+    found["datasets"] = keys("datasets")
+    found["datasets of one"] = keys("datasets", dataset)
     found["train"] = keys("train", "--data", dataset, *QUICK)
     run = keys.last["run_id"]
     found["resume"] = keys("resume", run, "--more", 1)

@@ -42,6 +42,16 @@ def test_while_the_frozen_layers_run_the_plan_says_what_is_left():
     assert left.phase == 1
 
 
+def test_a_stage_that_takes_longer_than_planned_is_not_shown_as_nearly_done():
+    now = progress(at(0, stage("prepare")), at(1, stage("features")), at(1, {**QUARTER, "done": 0, "total": 100}))
+    assert (now.images, now.images_total) == (0, 100)
+    bar = [
+        time_left(TrainingConfig(epochs=10), now, {"head": 20.0}, seconds).fraction for seconds in (10, 20, 60, 600)
+    ]
+    assert bar == pytest.approx([10 / 21, 0.8, 0.8, 0.8], abs=0.01)
+    assert time_left(TrainingConfig(epochs=10), now, {"head": 20.0}, 61).seconds == pytest.approx(15)
+
+
 def test_between_the_phases_the_second_is_ahead_and_the_bar_does_not_begin_again():
     head = [at(0, stage("prepare")), at(0, phase("head", 1, 10)), *(at(n, epoch(n)) for n in range(1, 11))]
     now = progress(*head, at(10, stage("features")))

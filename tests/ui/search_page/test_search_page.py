@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.ui.pages_without_browser import open_page, press, texts
+from tests.ui.pages_without_browser import checked, open_page, press, texts
 from tl_core.runs import EventLog
 from tl_core.runs.store import now
 from tl_core.search.history import Trial
@@ -120,6 +120,44 @@ def test_a_search_that_was_cut_off_can_be_gone_on_with(search, started):
     press(at, "Search 5 more minutes")
     assert [one.id for one in started] == [search.id]
     assert load_search(search.path).minutes == 7
+
+
+def test_a_search_that_was_cut_off_can_use_the_minutes_it_has_left(search, started):
+    update_search(search.path, owner=None)
+    press(open_page(PAGE, search=search.id), "Go on: about 1 minute left")
+    assert [one.id for one in started] == [search.id]
+    assert load_search(search.path).minutes == 2
+
+
+def test_a_search_that_was_cut_off_after_its_time_trains_the_best(search, started):
+    update_search(search.path, owner=None, minutes=0.1)
+    press(open_page(PAGE, search=search.id), "Train the best so far")
+    assert [one.id for one in started] == [search.id]
+
+
+def test_while_fast_leads_it_is_not_called_luck(workspace, dataset):
+    made = update_search(create_search(workspace, dataset, 2).path, status="running")
+    with EventLog(made.events_file) as events:
+        for one in (trial(0, 0.80), trial(1, 0.70, dropout=0.45)):
+            events.write("trial", **one.to_event())
+    shown = texts(open_page(PAGE, search=made.id))
+    assert "*Fast* itself leads so far." in shown
+    assert "luck" not in shown
+
+
+def test_a_search_at_work_is_seen_on_every_page_and_leads_to_itself(search):
+    [link] = [link for link in open_page("pages/3_Runs.py").main.page_link if "search" in link.label]
+    assert link.label == "**Pets** · search · 4 models tried"
+    assert f"search={search.id}" in str(link.proto)
+
+
+def test_the_unfolded_panel_has_the_one_start_button(workspace, dataset):
+    at = open_page(PAGE)
+    assert "Start training" in [button.label for button in at.button]
+    at.session_state["search_panel"] = True
+    labels = [button.label for button in checked(at.run()).button]
+    assert "Search" in labels
+    assert "Start training" not in labels
 
 
 def test_searches_are_listed_on_the_form(search):

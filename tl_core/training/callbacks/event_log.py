@@ -57,8 +57,8 @@ class EventLogger(Callback):
         self._heartbeat.slow_step()
 
     def progress(self, done: int, total: int, images_per_second: float | None = None) -> None:
-        """So much of the current stage is done; the last piece is always written."""
-        if done >= total or self._due():
+        """So much of the current stage is done; the beginning and the last piece are always written."""
+        if done in (0, total) or done > total or self._due():
             self._events.write(
                 "progress", phase=self._stage, done=done, total=total, images_per_second=images_per_second
             )

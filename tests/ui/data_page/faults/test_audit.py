@@ -45,7 +45,7 @@ def said_beside(at, place):
     """How often it is said what was done, beside a button to undo it and not above the images too."""
     assert at.session_state["edit-message"][3].startswith(place)
     assert [entry.label for entry in at.button if (entry.key or "").startswith("undo-here-")] == ["Undo"]
-    return texts(at).count("Moved 1 image to red")
+    return texts(at).count("check_circle:] Moved 1 image to red")
 
 
 def test_the_second_press_of_a_double_click_is_ignored(workspace, mislabelled):
