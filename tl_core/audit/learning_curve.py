@@ -26,6 +26,7 @@ from tl_core.data.dataset import Dataset
 from tl_core.errors import NotEnoughDataError
 from tl_core.machine.progress import UNATTENDED, TaskContext
 from tl_core.storage.format import count as counted
+from tl_core.storage.format import percent
 
 Shares = npt.NDArray[np.float64]
 
@@ -72,12 +73,13 @@ class PhotosNeeded:
         reached = self.overall.forecast[0] + gain / 100
         if gain < 0.5:
             first = (
-                f"Twice as many photos like these would change little: about {reached:.0%} would be right, as now."
+                f"Twice as many photos like these would change little: about {percent(reached, 0)} would be right, "
+                "as now."
             )
         else:
             first = (
                 f"Twice as many photos would probably give {_points(gain)} ({low:.0f} to {high:.0f}): about "
-                f"{reached:.0%} right in place of {self.overall.forecast[0]:.0%}."
+                f"{percent(reached, 0)} right in place of {percent(self.overall.forecast[0], 0)}."
             )
         best = max(self.classes, key=lambda curve: curve.gain[0])
         if best.gain[0] < max(1.0, gain + 0.5):

@@ -53,9 +53,9 @@ def compare_runs(workspace: Workspace, ids: Sequence[str], key: str) -> None:
         return
     by: Progress = st.radio("Curves", list(AXES), format_func=AXES.__getitem__, horizontal=True, key=f"{key}-by")
     curves = []
-    for run in chosen:
+    for run, name in zip(chosen, unique_names(chosen), strict=True):
         with following(run) as feed:
-            curves.append((run.name, feed.history))
+            curves.append((name, feed.history))
     comparison_chart(curves, by, key=f"{key}-chart")
     st.caption("Dashed: the images it learns from. Solid: validation images.")
     st.header("What differs", anchor=False)

@@ -69,6 +69,9 @@ def test_more_photos_help_the_classes_that_are_mixed_up(dataset, features):
     assert [entry["class"] for entry in values["classes"]] == ["brick", "gravel", "wood"]
     figure = learning_curve_figure(curve)
     assert [trace.name for trace in figure.data if trace.showlegend is None] == ["Measured", "Forecast"]
+    low, high = figure.layout.xaxis.range  # logarithms, as the place of a text on such an axis
+    assert low < np.log10(curve.photos[0]) < np.log10(curve.ahead[-1]) < high
+    assert [10**note.x for note in figure.layout.annotations] == pytest.approx([curve.ahead[0]])
     assert "the forecast for" in describe_learning_curve(curve, "All classes")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
@@ -11,6 +12,7 @@ from tl_core.figures.layout import DEFAULT_INK, percent_axis, plain_layout
 from tl_core.figures.palette import VALIDATION, translucent
 
 _HEIGHT: Final = 300  # px
+_MARGIN: Final = 0.04  # beside the first and the last point, in powers of ten
 
 
 class LearningCurve(Protocol):
@@ -46,8 +48,21 @@ def learning_curve_figure(curve: LearningCurve, ink: str = DEFAULT_INK) -> go.Fi
             forecast,
         ]
     )
-    figure.add_vline(x=curve.ahead[0], line={"color": ink, "width": 1, "dash": "dot"}, annotation_text="now")
-    x = percent_axis("Photos to train on", ink, type="log", tickformat=",d", nticks=8)
+    # A shape takes the value on a logarithmic axis, a text and the range its logarithm.
+    now, ends = math.log10(curve.ahead[0]), (math.log10(curve.photos[0]), math.log10(curve.ahead[-1]))
+    figure.add_vline(x=curve.ahead[0], line={"color": ink, "width": 1, "dash": "dot"})
+    figure.add_annotation(
+        x=now, y=1, yref="paper", text="now", showarrow=False, xanchor="left", yanchor="bottom", font={"color": ink}
+    )
+    marks = (*curve.photos, curve.ahead[-1])
+    x = percent_axis(
+        "Photos to train on",
+        ink,
+        type="log",
+        tickformat=",d",
+        tickvals=list(marks),
+        range=[ends[0] - _MARGIN, ends[1] + _MARGIN],
+    )
     lowest = min(*curve.low, *curve.forecast_low)
     y = percent_axis("Right on new pictures", ink, range=[max(0.0, lowest - 0.05), 1.01])
     legend = {"orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom"}

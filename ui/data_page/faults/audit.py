@@ -69,6 +69,8 @@ def show_audit(workspace: Workspace, dataset: Dataset) -> None:
                 _repair_button(dataset, audited)
             _repair(dataset, audited)
         _findings(workspace, dataset, found)
+    elif task.ended:
+        _audit_button(dataset, "Try again")
 
 
 def _audit_button(dataset: Dataset, label: str) -> None:

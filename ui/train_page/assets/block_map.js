@@ -114,13 +114,14 @@ const paint = (map, data, frozen, pick) => {
 }
 
 // Streamlit hears of a slider when it is let go. The number it shows on the way is in the page, so the map reads it
-// there; where it cannot be found, the map is painted when Streamlit draws it again.
+// there. It watches the page and not the slider, which may be drawn after the map, or anew.
 const followSlider = (parentElement, selector, repaint) => {
   sliderWatchers.get(parentElement)?.disconnect()
-  const slider = document.querySelector(selector)
-  if (!slider) return
-  const watcher = new MutationObserver(() => repaint(Number(slider.value)))
-  watcher.observe(slider, { attributes: true, attributeFilter: ["aria-valuetext", "value"] })
+  const watcher = new MutationObserver((changes) => {
+    const moved = changes.find(({ target }) => target.matches(selector))
+    if (moved) repaint(Number(moved.target.value))
+  })
+  watcher.observe(document.body, { subtree: true, attributes: true, attributeFilter: ["aria-valuetext", "value"] })
   sliderWatchers.set(parentElement, watcher)
 }
 

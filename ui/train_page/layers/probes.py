@@ -103,8 +103,8 @@ def describe_study(study: LayerStudy, frozen_layers: int) -> str:
 def _advice(blocks: Sequence[BlockProbe], best: BlockProbe, frozen: BlockProbe | None) -> str:
     if best.accuracy - blocks[-1].accuracy > _CLEAR:
         return (
-            f"What follows {best.title} was made for ImageNet's classes, not for yours: fine-tune from there on, or "
-            "let the head look at earlier blocks."
+            f"The blocks after {best.title} were made for other pictures and lose some of it: raise *Blocks "
+            "that give features* (in *More options*), or fine-tune the last blocks."
         )
     if frozen is None:
         return "The early blocks know this without having seen your images: freezing them loses nothing."

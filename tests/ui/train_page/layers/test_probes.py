@@ -30,7 +30,12 @@ def study(*accuracies):
         ),
         ((0.71, 0.95), 20, "All of it is known without one image of yours: what is frozen is good as it is."),
         ((0.71, 0.95), 9, "The early blocks know this without having seen your images"),
-        ((0.71, 0.97, 0.9), 30, "What follows Block 2 was made for ImageNet's classes, not for yours"),
+        (
+            (0.71, 0.97, 0.91),
+            30,
+            "The blocks after Block 2 were made for other pictures and lose some of it: raise *Blocks that give "
+            "features* (in *More options*), or fine-tune the last blocks.",
+        ),
     ],
 )
 def test_the_sentence_fits_what_is_frozen(accuracies, frozen, expected):
