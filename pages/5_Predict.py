@@ -4,6 +4,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from tl_core.inference.calibration import load_calibration
+from tl_core.inference.novelty import refuses_unlike
 from tl_core.runs import RunRecord
 from tl_core.runs.epoch_checkpoints import EpochCheckpoint
 from tl_core.storage.format import percent
@@ -36,10 +37,11 @@ def format_introduction(run: RunRecord, epoch: EpochCheckpoint | None) -> str:
     accuracy = f", right for {percent(right[0])} of its {right[1]} images" if right else ""
     goes_on = run.active and epoch is None
     going_on = " The training still goes on: a better epoch takes over as soon as there is one." if goes_on else ""
-    threshold = load_calibration(run.folder, epoch.sha256 if epoch else run.model_sha256).threshold
+    kept = load_calibration(run.folder, epoch.sha256 if epoch else run.model_sha256)
+    refuses = epoch is None and refuses_unlike(run, kept.accepted)
     return (
         f"Answers come from {format_model(measured)}{accuracy}.{going_on}  \n"
-        f"{format_knowledge(run.classes, threshold)}"
+        f"{format_knowledge(run.classes, kept.threshold, refuses)}"
     )
 
 
@@ -73,7 +75,7 @@ def answer_photos(workspace: Workspace, asked: list[Asked], epoch: int | None) -
     pictures = shown_photos()
     if not pictures:
         with st.container(border=True, key="predict-empty"):
-            st.markdown("**The answer appears here.** Nothing is uploaded: the photo stays on this computer.")
+            st.markdown("**The answer appears here.** The photo stays on this computer.")
         return
     show_from_here(pictures[0].id, key="predict-answer-top", block="start")
     if not all(isinstance(model, RunRecord) or opened(workspace, model, key="predict-asking") for model in asked):

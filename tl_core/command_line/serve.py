@@ -34,9 +34,12 @@ def serve(options: argparse.Namespace, workspace: Workspace, output: Output) -> 
     token = token_for(options.host)
     with listening_socket(options.host, options.port) as listening:
         output.say(f"Opening the model of “{run.name}” …")
-        from tl_core.inference.serving.server import open_run, run_server  # TensorFlow
+        from tl_core.inference.novelty_learning import LOOKING, learns_first  # TensorFlow
+        from tl_core.inference.serving.server import open_run, run_server
 
-        model = open_run(run, options.epoch)
+        if learns_first(run, options.epoch):
+            output.say(f"{LOOKING}, to tell what is unlike them …")
+        model = open_run(run, options.epoch, output.task)
         url = ""
 
         def tell(address: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
@@ -13,6 +13,7 @@ import tensorflow as tf
 from tl_core.features.cache import ArraySpec
 from tl_core.models.classifier import Classifier, as_list, beside, flipped
 from tl_core.models.head import POOLING
+from tl_core.models.taps import tap_sizes, tapped_layer, tapped_maps
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,8 @@ class Partition:
     frozen_weights: tuple[keras.Variable, ...]
     outputs: tuple[ArraySpec, ...]  # of the cut, for one image
     trained: TrainedPart
+    seen: tuple[ArraySpec, ...] = ()  # what the frozen half sees besides, see `tl_core.models.taps`; for one image
+    looking: Callable[[tf.Tensor], list[tf.Tensor]] | None = None  # uint8 images -> cut, and what is seen besides
 
 
 class TrainedPart:
@@ -76,14 +79,20 @@ class TrainedPart:
         return list(self._head.losses)
 
 
-def partition_classifier(classifier: Classifier, frozen_layers: int) -> Partition:
+def partition_classifier(classifier: Classifier, frozen_layers: int, backbone: str | None = None) -> Partition:
     """Cut a classifier behind the first ``frozen_layers`` layers of its backbone.
 
     With the whole backbone frozen the head's pooling goes to the frozen half as well: it has no weights, and
     what is left to store is one vector per image in place of a map.
+
+    Args:
+        classifier: to cut.
+        frozen_layers: of its backbone.
+        backbone: its name in the registry; with it a backbone that is wholly frozen is looked into.
     """
     if frozen_layers >= len(classifier.base.layers):
-        return _at_the_head(classifier)
+        partition = _at_the_head(classifier)
+        return partition if backbone is None else _looked_into(partition, classifier, backbone)
     trunk, tail = split_backbone(classifier.features, frozen_layers)
     mirrored = classifier.mirrored
     if trunk.outputs[0] is classifier.features.input:
@@ -117,6 +126,20 @@ def _at_the_head(classifier: Classifier) -> Partition:
     if len(kinds) > 1:
         name += f", {len(kinds) - 1} poolings"
     return Partition(name, frozen, weights, (_spec(pooling.output),), TrainedPart([], rest))
+
+
+def _looked_into(partition: Partition, classifier: Classifier, backbone: str) -> Partition:
+    layer = tapped_layer(backbone, classifier.base)
+    pooling = classifier.head.get_layer(POOLING)
+    pooled = keras.Model(classifier.head.inputs, pooling.output, name="pooled")
+    maps_and_taps = tapped_maps(classifier, layer)
+
+    def looking(images: tf.Tensor) -> list[tf.Tensor]:
+        maps, taps = maps_and_taps(_scaled(classifier, images))
+        return [pooled(as_list(maps)), *taps]
+
+    seen = tuple(ArraySpec((size,), "float32") for size in tap_sizes(classifier, layer))
+    return replace(partition, looking=looking, seen=seen)
 
 
 def _looked_at(classifier: Classifier) -> str:

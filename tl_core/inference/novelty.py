@@ -20,6 +20,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from tl_core.errors import DatasetNotFoundError
+from tl_core.runs import RunRecord, dataset_of
 from tl_core.runs.record import RunFolder
 from tl_core.storage.files import replacing
 
@@ -32,8 +34,9 @@ Numbers = npt.NDArray[Any]
 MOST_ROWS: Final = 1000  # training images that are kept
 MOST_HELD_OUT: Final = 1000  # validation images that are asked
 COMPONENTS: Final = 64
-FEW: Final = 1.5  # times the largest distance, where there are too few validation images for a quantile
+ROOM: Final = 0.5  # of the largest distance, added to it where there is next to no validation image
 _SMALLEST: Final = 1e-12
+_NOTHING: Final = 1e-6  # of the largest variance: below it a component is rounding alone
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,19 +70,33 @@ class Novelty:
         """
         if accepted >= 1:
             return math.inf
-        images = len(self.held_out)
-        place = math.ceil((images + 1) * accepted)
-        return max(_SMALLEST, float(self.held_out[place - 1] if place <= images else FEW * self.held_out[-1]))
+        images, needed = len(self.held_out), images_for(accepted)
+        if images >= needed:
+            place = math.ceil(round((images + 1) * accepted, 6))
+            return max(_SMALLEST, float(self.held_out[place - 1]))
+        # Each image that is there makes it likelier that the farthest known thing has been seen.
+        return max(_SMALLEST, float(self.held_out[-1]) * (1 + ROOM * (1 - images / needed)))
 
     def enough_for(self, accepted: float) -> bool:
-        """Whether there are validation images enough for that share: 19 for 95 %, 99 for 99 %."""
-        return math.ceil((len(self.held_out) + 1) * accepted) <= len(self.held_out)
+        """Whether there are validation images enough for that share."""
+        return len(self.held_out) >= images_for(accepted)
+
+
+def images_for(accepted: float) -> int:
+    """How many validation images tell where that share ends: 19 for 95 %, 49 for 98 %, 99 for 99 %."""
+    return math.ceil(round(accepted / (1 - accepted), 6))
 
 
 def joined(parts: Sequence[Numbers]) -> Features:
     """Features of several depths, ``(n, values)`` each, as one of length 1 in which each counts the same."""
     units = [part / np.maximum(np.linalg.norm(part, axis=1, keepdims=True), _SMALLEST) for part in parts]
     return np.asarray(np.concatenate(units, axis=1) / math.sqrt(len(units)), np.float32)
+
+
+def evenly(labels: Sequence[int] | Numbers, count: int) -> npt.NDArray[np.int64]:
+    """Places of at most ``count`` images, of every class in its share; ``labels`` are their classes."""
+    order = np.argsort(np.asarray(labels), kind="stable")
+    return order[np.linspace(0, len(order) - 1, min(count, len(order))).astype(np.int64)]
 
 
 def fit_novelty(
@@ -95,8 +112,7 @@ def fit_novelty(
         model_sha256: of the model that saw them.
     """
     mean = taught.mean(axis=0)
-    _, _, directions = np.linalg.svd(taught - mean, full_matrices=False)
-    components = directions[:COMPONENTS]
+    components = _directions(taught - mean)
     rows = ((taught - mean) @ components.T).astype(np.float16)
     known = Novelty(
         np.array(model_sha256), mean, components, rows, np.asarray(labels), np.array(list(images)), np.empty(0)
@@ -114,6 +130,39 @@ def save_novelty(folder: RunFolder, novelty: Novelty) -> None:
     """
     with replacing(folder.novelty_file) as temporary, temporary.open("wb") as file:
         np.savez(file, **{field.name: getattr(novelty, field.name) for field in fields(novelty)})
+
+
+def knows(folder: RunFolder, model_sha256: str | None) -> bool:
+    """Whether it was learned what this very model was taught."""
+    try:
+        with np.load(folder.novelty_file, allow_pickle=False) as file:
+            return str(file["model_sha256"]) == model_sha256
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return False
+
+
+def _directions(centred: Numbers) -> Features:
+    """The principal components, of length 1, the largest first: from the images' products, of which there are few."""
+    squares, images = np.linalg.eigh((centred @ centred.T).astype(np.float64))
+    largest = np.argsort(-squares, kind="stable")[:COMPONENTS]
+    largest = largest[squares[largest] > _NOTHING * max(_SMALLEST, squares[-1])]
+    return np.asarray((images[:, largest] / np.sqrt(squares[largest])).T @ centred, np.float32)
+
+
+def refuses_unlike(run: RunRecord, accepted: float) -> bool:
+    """Whether its best model refuses pictures unlike its images: it knows these, or will before it answers."""
+    if accepted >= 1 or run.active or not run.model_sha256:
+        return False
+    return knows(run.folder, run.model_sha256) or can_learn(run)
+
+
+def can_learn(run: RunRecord) -> bool:
+    """Whether there are images to learn from what its model was taught."""
+    try:
+        dataset = dataset_of(run)
+    except DatasetNotFoundError:
+        return False
+    return bool(run.model_sha256 and dataset.of_split("train") and dataset.of_split("validation"))
 
 
 def load_novelty(folder: RunFolder, model_sha256: str | None) -> Novelty | None:

@@ -1,4 +1,9 @@
-"""Learning what a run's model was taught: its training and validation images are looked at once, and kept small."""
+"""Learning what a run's model was taught, where its training has not kept that.
+
+A training whose backbone stays frozen has seen all its images when it ends, and writes what it saw beside the model.
+After any other one (fine-tuning, random views in every epoch, a version without this) some of the images are looked
+at before the first answer. Either way it is done once for a model, so that all who ask it get the same answers.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +16,12 @@ import numpy as np
 from tl_core.data.dataset import ImageRecord
 from tl_core.errors import DatasetNotFoundError
 from tl_core.inference.novelty import (
-    MOST_HELD_OUT,
-    MOST_ROWS,
     Features,
     Novelty,
+    can_learn,
+    evenly,
     fit_novelty,
+    knows,
     load_novelty,
     save_novelty,
 )
@@ -25,6 +31,8 @@ from tl_core.machine.progress import UNATTENDED, TaskContext
 from tl_core.runs import RunRecord, dataset_of, load_run
 from tl_core.storage.ownership import is_mine
 
+MOST_LOOKED_AT: Final = 400  # training images, and half as many validation images: a pass has somebody waiting
+LOOKING: Final = "Looking once at the images it was taught"
 _BATCH: Final = 32
 _locks: Final = KeyedLocks()
 _held: Final[Pool[Novelty]] = Pool(4)  # of runs of other people, in whose folders nothing is written
@@ -57,13 +65,19 @@ def novelty_of(run_path: Path, epoch: int | None = None, task: TaskContext = UNA
         return known
 
 
+def learns_first(run: RunRecord, epoch: int | None = None) -> bool:
+    """Whether the next answer has to wait until the images were looked at."""
+    best = epoch in (None, run.best and run.best.epoch) and not run.active
+    return best and not knows(run.folder, run.model_sha256) and can_learn(run)
+
+
 def _learn(run: RunRecord, task: TaskContext) -> Novelty | None:
     try:
         dataset = dataset_of(run)
     except DatasetNotFoundError:
         return None
-    taught = _evenly(dataset.of_split("train"), MOST_ROWS)
-    held_out = _evenly(dataset.of_split("validation"), MOST_HELD_OUT)
+    taught = _evenly(dataset.of_split("train"), MOST_LOOKED_AT)
+    held_out = _evenly(dataset.of_split("validation"), MOST_LOOKED_AT // 2)
     if not taught or not held_out:
         return None
     predictor = open_predictor(run.path)
@@ -81,17 +95,14 @@ def _learn(run: RunRecord, task: TaskContext) -> Novelty | None:
 
 
 def _evenly(records: Sequence[ImageRecord], count: int) -> list[ImageRecord]:
-    """At most ``count``, of every class in its share."""
-    ordered = sorted(records, key=lambda record: record.label)
-    places = np.linspace(0, len(ordered) - 1, min(count, len(ordered))).astype(int)
-    return [ordered[place] for place in places]
+    return [records[place] for place in evenly([record.label for record in records], count)]
 
 
 def _look(predictor: Predictor, paths: list[Path], task: TaskContext) -> Features | None:
     pieces = []
     for start in range(0, len(paths), _BATCH):
         task.stop_if_asked("Learning what is known was stopped.")
-        task.report(start, len(paths))
+        task.report(start, len(paths), LOOKING)
         chosen = paths[start : start + _BATCH]
         images = [predictor.reading.of_stored(path) for path in chosen]
         _, features = predictor.look(np.stack(images))

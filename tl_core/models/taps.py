@@ -7,6 +7,7 @@ it looks where*: in a quarter of the picture each. Together they tell a picture 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -66,15 +67,29 @@ def tapped_classifier(classifier: Classifier, layer: str | None) -> keras.Model:
     """
     size = classifier.image_size
     image = keras.Input((size, size, 3), dtype="float32", name="image")
-    scaled = classifier.preprocess(image)
-    *maps, looked_at = as_list(looking(classifier.features, layer)(scaled, training=False))
-    found: Any = maps if len(maps) > 1 else maps[0]
-    if classifier.mirrored:
-        found = beside(found, classifier.features(flipped(scaled), training=False))
-    taps = [keras.layers.GlobalAveragePooling2D(dtype="float32", name="seen")(maps[0])]
-    if layer is not None:
-        taps.append(quarters(looked_at))
+    found, taps = tapped_maps(classifier, layer)(classifier.preprocess(image))
     return keras.Model(image, [classifier.head(found), *taps], name="tapped_classifier")
+
+
+def tapped_maps(classifier: Classifier, layer: str | None) -> Callable[[Any], tuple[Any, list[Any]]]:
+    """From scaled images to the maps that the head takes, and what `tapped_classifier` gives besides its answer."""
+    features = looking(classifier.features, layer)
+
+    def maps_and_taps(scaled: Any) -> tuple[Any, list[Any]]:
+        *maps, looked_at = as_list(features(scaled, training=False))
+        found: Any = maps if len(maps) > 1 else maps[0]
+        if classifier.mirrored:
+            found = beside(found, classifier.features(flipped(scaled), training=False))
+        taps = [keras.layers.GlobalAveragePooling2D(dtype="float32", name="seen")(maps[0])]
+        return found, [*taps, quarters(looked_at)] if layer is not None else taps
+
+    return maps_and_taps
+
+
+def tap_sizes(classifier: Classifier, layer: str | None) -> tuple[int, ...]:
+    """How many values of one image each tap gives."""
+    earlier = () if layer is None else (GRID**2 * classifier.features.get_layer(layer).output.shape[-1],)
+    return (classifier.features.outputs[0].shape[-1], *earlier)
 
 
 def looking(features: keras.Model, layer: str | None) -> keras.Model:

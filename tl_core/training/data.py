@@ -42,7 +42,8 @@ def prepare_phase(setup: TrainingSetup, phase: Phase) -> PhaseData:
     layers, why = layers_to_run_once(setup.classifier.base, phase.frozen_layers, live=setup.live)
     if why:
         setup.log.note(why)
-    return _PhaseBuilder(setup, partition_classifier(setup.classifier, layers), phase.frozen_layers).build()
+    partition = partition_classifier(setup.classifier, layers, setup.backbone)
+    return _PhaseBuilder(setup, partition, phase.frozen_layers).build()
 
 
 def layers_to_run_once(base: keras.Model, frozen_layers: int, *, live: bool) -> tuple[int, str | None]:
@@ -89,6 +90,7 @@ class _PhaseBuilder:
         self._frozen_layers = frozen_layers
         self._train_rows = setup.rows_of("train")
         self._networks: dict[int, Network] = {}  # by batch size
+        self._seen: list[CachedFeatures] = []  # of each part, where it could be kept
 
     def build(self) -> PhaseData:
         setup, parts = self._setup, self._parts()
@@ -103,7 +105,20 @@ class _PhaseBuilder:
             text=f"Fine-tuning the last {learning} layers of the backbone"
             if learning
             else "Training the head on the features of the frozen backbone",
+            seen=self._what_was_seen(parts),
         )
+
+    def _what_was_seen(self, parts: tuple[_Part, ...]) -> tuple[Subset, Subset] | None:
+        """Nothing where the training images go through the network changed alone, or what it sees can change yet."""
+        if len(self._seen) < len(parts) or not len(parts[0].plain) or self._setup.live or self._setup.views:
+            return None
+        if self._setup.device.dtype_policy != "float32":
+            return None  # the stored model sees with more bits
+        ends = ((0, "train"), (-1, "validation"))
+        taught, held_out = (
+            self._unchanged(parts[end], self._seen[end], self._setup.rows_of(split)) for end, split in ends
+        )
+        return taught, held_out
 
     def _parts(self) -> tuple[_Part, ...]:
         """One part, or two where held-out images need a higher precision than training images."""
@@ -130,7 +145,7 @@ class _PhaseBuilder:
         job = FeatureJob(
             images=setup.images,
             rows=np.concatenate([part.plain, part.changed]),
-            outputs=self._partition.outputs,
+            outputs=(*self._partition.outputs, *self._partition.seen),
             key=self._key(part),
             plain=len(part.plain),
             augment=self._augmenter() if len(part.changed) else None,
@@ -147,9 +162,12 @@ class _PhaseBuilder:
         )
         if arrays is not None:
             log.cached(setup.cache.name_of(FEATURES_KIND, job.key), self._frozen_layers)
-            return CachedFeatures(arrays)
+            taken = len(self._partition.outputs)
+            if self._partition.seen:
+                self._seen.append(CachedFeatures(arrays[taken:]))
+            return CachedFeatures(arrays[:taken])
         log.note("The features are too large to keep, so the frozen layers run again in every epoch.")
-        return LiveImages(setup.images, None, self._network(exact=part.exact))
+        return LiveImages(setup.images, None, self._network(exact=part.exact), len(self._partition.outputs))
 
     def _key(self, part: _Part) -> dict[str, Any]:
         setup, device = self._setup, self._setup.device
@@ -162,6 +180,8 @@ class _PhaseBuilder:
             "cut": self._partition.name,
             "precision": [device.kind, device.dtype_policy, precision],
         }
+        if self._partition.seen:
+            key |= {"seen": [spec.shape for spec in self._partition.seen]}
         if len(part.changed):
             key |= {"dataset": setup.dataset.fingerprint, "images": [name[:16] for name in self._names(part)]}
             key |= {"views": setup.views, "seed": setup.seed, "augmentation": setup.augmentation.to_dict()}
@@ -195,7 +215,8 @@ class _PhaseBuilder:
         if setup.live or len(part.changed):
             batch_size = min(setup.batch_size, MAX_LIVE_BATCH)
             network = None if self._partition.frozen is None else self._network(batch_size)
-            same = self._subset(LiveImages(setup.images, self._augmenter(), network), rows, rows)
+            taken = len(self._partition.outputs)
+            same = self._subset(LiveImages(setup.images, self._augmenter(), network, taken), rows, rows)
         else:
             same = self._unchanged(part, inputs, rows)
         return lambda _: same
@@ -218,7 +239,7 @@ class _PhaseBuilder:
                 raise StoppedError(STOPPED)
             setup.log.slow_step()
             self._networks[batch_size] = network = compile_network(
-                self._partition.frozen,
+                self._partition.looking or self._partition.frozen,
                 setup.images.size,
                 setup.device,
                 batch_size=batch_size,

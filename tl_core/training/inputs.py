@@ -42,13 +42,14 @@ class LiveImages:
     images: ImageRows
     augment: Callable[[Images], Images] | None = None
     network: Network | None = None
+    taken: int | None = None  # of its outputs: those that the trained part takes come first; None = all
 
     def read(self, rows: Rows) -> list[Array]:
         """The inputs of the trained part for these images, now."""
         images = self.images.read(rows)
         if self.augment is not None:
             images = self.augment(images)
-        return [images] if self.network is None else self.network(images)
+        return [images] if self.network is None else self.network(images)[: self.taken]
 
 
 Inputs = CachedFeatures | LiveImages
@@ -78,6 +79,7 @@ class PhaseData:
     test: Subset | None = None
     frozen: Callable[[tf.Tensor], list[tf.Tensor]] | None = None  # uint8 images -> inputs of the trained part
     text: str = ""  # what is trained, as text
+    seen: tuple[Subset, Subset] | None = None  # what it sees of training and of validation images
 
     @property
     def checks_quickly(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -9,6 +10,8 @@ from typing import Any, Final
 
 import numpy as np
 
+from tl_core.errors import WorkspaceError
+from tl_core.inference.novelty import MOST_HELD_OUT, MOST_ROWS, evenly, fit_novelty, joined, save_novelty
 from tl_core.models.classifier import Classifier
 from tl_core.models.probabilities import as_class_probabilities
 from tl_core.runs import Best, RunFolder
@@ -20,6 +23,8 @@ from tl_core.training.epoch_runner import Interrupted, Result
 from tl_core.training.inputs import Subset
 from tl_core.training.setup import TrainingSetup
 from tl_core.training.trainer import Trainer
+
+logger = logging.getLogger(__name__)
 
 MEASURED_AFTER_STOP: Final = 1.0  # seconds: after a stop, a measurement that takes longer is left out
 _AT_ONCE: Final = 64  # images
@@ -55,11 +60,32 @@ def save_result(
             model_sha256=saver.sha256,
             dataset_fingerprint=setup.dataset.fingerprint,
         )
+    _keep_what_was_taught(trainer, setup, folder, saver.sha256)
     setup.log.close_stage()
     metrics: dict[str, Any] = {"best": asdict(trainer.best), "epochs": trainer.epoch}
     metrics |= {split: {"loss": result.loss, "accuracy": result.accuracy} for split, result in results.items()}
     write_json(folder.metrics_file, {**metrics, "seconds": setup.log.seconds})
     return trainer.best
+
+
+def _keep_what_was_taught(trainer: Trainer, setup: TrainingSetup, folder: RunFolder, model_sha256: str) -> None:
+    """Write what the model was taught, where that is at hand; else it is learned before the model's first answer."""
+    if trainer.data.seen is None:
+        return
+    taught, held_out = trainer.data.seen
+    places, asked = evenly(taught.labels, MOST_ROWS), evenly(held_out.labels, MOST_HELD_OUT)
+    images = [setup.dataset.images[row].file for row in setup.rows_of("train")[places]]
+    novelty = fit_novelty(
+        joined(taught.inputs.read(taught.rows[places])),
+        taught.labels[places],
+        images,
+        joined(held_out.inputs.read(held_out.rows[asked])),
+        model_sha256,
+    )
+    try:
+        save_novelty(folder, novelty)
+    except WorkspaceError as error:
+        logger.warning("What the model was taught could not be kept and is learned again: %s", error)
 
 
 def _measure(trainer: Trainer, setup: TrainingSetup, saver: SaveBestModel) -> dict[str, Result]:

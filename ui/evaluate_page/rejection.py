@@ -21,7 +21,7 @@ from tl_core.inference.calibration import (
     save_calibration,
     suggest_threshold,
 )
-from tl_core.inference.novelty import Novelty, load_novelty
+from tl_core.inference.novelty import Novelty, load_novelty, refuses_unlike
 from tl_core.runs import RunRecord
 from tl_core.storage.format import count, percent
 from tl_core.storage.ownership import is_mine
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 BY_ACCURACY, BY_THRESHOLD = "The accuracy I want", "The threshold"
 FEW_IMAGES: Final = 100  # with fewer, a few lucky ones move the curve by percents
-ACCEPTED: Final = {0.9: "90 %", 0.95: "95 %", 0.99: "99 %", 1.0: "Every picture"}
+ACCEPTED: Final = {0.9: "90 %", 0.95: "95 %", 0.98: "98 %", 0.99: "99 %", 1.0: "Every picture"}
 WANTED: Final = 98.0  # percent, to begin with
 DIGITS: Final = 3  # of a saved temperature, which is no better known than that
 
@@ -52,7 +52,7 @@ def rejection_section(workspace: Workspace, run: RunRecord, key: str) -> None:
         st.info("This is chosen for a finished model: come back when the training has ended.")
         return
     st.markdown(
-        "A model always names one of its classes, also for a picture of something else. Below a threshold it can "
+        "A model names one of its classes, also where it is anything but sure. Below a threshold it can "
         "say “I don't know” instead: it then answers less often, and is more often right."
     )
     _choose(workspace, evaluated(workspace, run, "validation"), run, key)
@@ -102,7 +102,7 @@ def format_unlike(known: Novelty | None, accepted: float) -> str:
 def effect_sentence(point: RiskCoverage, images: int) -> str:
     """Such as ``It answers 87.0 % of the images, and 98.0 % of these answers are right.``"""
     if point.threshold <= 0:
-        return f"It always answers, and {percent(point.accuracy)} of its answers are right."
+        return f"It answers however unsure it is, and {percent(point.accuracy)} of its answers are right."
     if point.coverage * images < 0.5:
         return f"With a threshold of {percent(point.threshold)} it never answers."
     return (
@@ -198,15 +198,19 @@ def _keeping(workspace: Workspace, run: RunRecord, temperature: float, point: Ri
                 save_calibration(workspace, run, chosen)
             if st.button("Always answer", key=f"{key}-always", help="Removes both thresholds."):
                 save_calibration(workspace, run, Calibration(model_sha256=model, accepted=1))
-    st.caption(format_threshold(load_calibration(run.folder, run.model_sha256)))
+    kept = load_calibration(run.folder, run.model_sha256)
+    st.caption(format_threshold(kept, refuses_unlike(run, kept.accepted)))
 
 
-def format_threshold(kept: Calibration) -> str:
-    """What is saved with the model, in a sentence."""
-    if not kept.threshold:
-        return "Kept so far: it always answers" + (
-            f", with corrected probabilities (temperature {kept.temperature:.2f})." if kept.temperature != 1 else "."
+def format_threshold(kept: Calibration, refuses: bool = False) -> str:
+    """What is saved with the model, in a sentence; ``refuses``: whether it refuses what is unlike its images."""
+    also = " It refuses what is unlike its images." if refuses else ""
+    if kept.threshold:
+        return (
+            f"Kept with this model: “I don't know” below {percent(kept.threshold)}, "
+            f"temperature {kept.temperature:.2f}.{also}"
         )
-    return (
-        f"Kept with this model: “I don't know” below {percent(kept.threshold)}, temperature {kept.temperature:.2f}."
+    corrected = (
+        f", with corrected probabilities (temperature {kept.temperature:.2f})" if kept.temperature != 1 else ""
     )
+    return f"Kept so far: it {'answers however unsure it is' if refuses else 'always answers'}{corrected}.{also}"

@@ -88,8 +88,10 @@ def _work(
     def work(context: TaskContext) -> Answers:
         # They import TensorFlow, so only in the task's thread.
         from tl_core.imported_models.model_server import answerer_of
-        from tl_core.inference.predict import answerer_of_run, predict_archive
+        from tl_core.inference.predict import answerer_of_run, open_knowing, predict_archive
 
+        if not isinstance(asked, ImportedModel):
+            open_knowing(asked.path, epoch, context)
         answerer = answerer_of(asked) if isinstance(asked, ImportedModel) else answerer_of_run(asked.path, epoch)
         return tuple(predict_archive(answerer, archive, context, limits=limits))
 
@@ -128,8 +130,10 @@ def _table(answers: Sequence[Answer], key: str) -> None:
         {
             "file": answer.name,
             "answer": answer.ranked[0][0] if answer.answered else refusal(answer),
-            "probability": answer.ranked[0][1] * 100,
-            "next": ", ".join(f"{name} {percent(share)}" for name, share in answer.ranked[1:NAMED]),
+            "probability": answer.ranked[0][1] * 100 if answer.answered else None,
+            "next": ", ".join(
+                f"{name} {percent(share)}" for name, share in answer.ranked[1 if answer.answered else 0 : NAMED]
+            ),
         }
         for answer in answers
     ]
@@ -141,19 +145,23 @@ def _table(answers: Sequence[Answer], key: str) -> None:
         hide_index=True,
         column_config={"file": "File", "answer": "Answer", "probability": probability, "next": "Else perhaps"},
         height=min(TABLE_HEIGHT, 35 * (len(rows) + 1) + 3),
+        placeholder="–",
         key=key,
         alt="The model's answer for each picture of the zip",
     )
 
 
 def archive_csv(answers: Sequence[Answer]) -> bytes:
-    """One line per file: the answer, the three likeliest classes with their probabilities (0-1), and the error."""
-    ranks = range(1, NAMED + 1)
-    columns = ["file", "answer", *(f"{what}_{rank}" for rank in ranks for what in ("class", "probability")), "error"]
+    """One line per file: the answer or why there is none, the three likeliest classes (0-1), and the error.
+
+    Why is ``unlike``, ``unsure`` or ``unusable``, as in `Answer.reason`.
+    """
+    named = [f"{what}_{rank}" for rank in range(1, NAMED + 1) for what in ("class", "probability")]
+    columns = ["file", "answer", "reason", *named, "error"]
     return to_csv(columns, [_line(answer) for answer in answers])
 
 
 def _line(answer: Answer) -> list[Any]:
     ranked: list[str] = [text for name, probability in answer.ranked for text in (name, f"{probability:.6f}")]
     said = (answer.ranked[0][0] if answer.answered else refusal(answer)) if answer.ranked else ""
-    return [answer.name, said, *ranked, *[""] * (2 * NAMED - len(ranked)), answer.error or ""]
+    return [answer.name, said, answer.reason or "", *ranked, *[""] * (2 * NAMED - len(ranked)), answer.error or ""]

@@ -20,6 +20,7 @@ from tl_core.figures.probabilities import describe_probabilities, probability_te
 from tl_core.runs import RunRecord
 from tl_core.storage.format import percent
 from ui.components.pictures import Picture
+from ui.components.prediction.answers import wait_until_known
 from ui.components.prediction.card import how_unlike, refusal, sureness
 from ui.components.prediction.photos import show_photos
 from ui.predict_page.inputs import PHOTOS, WAY
@@ -44,6 +45,7 @@ JPEG_START: Final = b"\xff\xd8\xff"
 
 def live_camera(run: RunRecord, key: str, epoch: int | None = None) -> None:
     """Draw the camera, which is in the page, and may be on, only while it is seen; epoch None = the best one."""
+    wait_until_known(run, epoch)
     st.fragment(_watch)(run, key, epoch)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption("Answers while you point the camera at things. The pictures are not kept.", width="content")
@@ -148,7 +150,7 @@ def _in_words(prediction: Answer) -> dict[str, Any]:
         f"Best guess: {name}, {probability_text(probability)}; it answers from {percent(prediction.threshold, 0)} on."
     )
     if prediction.unlike and prediction.nearest is not None:
-        guess = f"Nearest is {prediction.nearest.label}, {how_unlike(prediction)}."
+        guess = f"It is {how_unlike(prediction)}; the nearest is {prediction.nearest.label}."
     return {
         "headline": f"{sureness(probability)} {name}" if prediction.answered else refusal(prediction),
         "detail": "" if prediction.answered else guess,

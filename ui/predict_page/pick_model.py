@@ -101,14 +101,19 @@ def _offered(run: RunRecord) -> dict[str, EpochCheckpoint]:
     return {str(entry.epoch): entry for entry in reversed(epoch_checkpoints(run.folder)) if entry.epoch != best}
 
 
-def format_knowledge(classes: Sequence[str], threshold: float) -> str:
+def format_knowledge(classes: Sequence[str], threshold: float, refuses: bool = False) -> str:
     """Such as ``It knows 2 classes and always answers one of them: cat, dog.``, as Markdown.
 
     Args:
         classes: their names.
         threshold: the probability (0-1) below which it says *I don't know*.
+        refuses: whether it refuses pictures that are unlike its images.
     """
     named = ", ".join(plain(name) for name in classes[:NAMED_CLASSES])
     more = f" and {len(classes) - NAMED_CLASSES} more" if len(classes) > NAMED_CLASSES else ""
     always = f"answers “I don't know” below {percent(threshold, 0)}, else" if threshold else "always answers"
-    return f"It knows {count(len(classes), 'class', 'classes')} and {always} one of them: {named}{more}."
+    known = f"It knows {count(len(classes), 'class', 'classes')}"
+    if not refuses:
+        return f"{known} and {always} one of them: {named}{more}."
+    said = f" and {always} one of them" if threshold else ""
+    return f"{known}{said}: {named}{more}. It refuses what is unlike its images."

@@ -114,7 +114,7 @@ def _table(
                 min_value=0,
                 max_value=100,
                 color=ANSWER,
-                help="How sure the model is.",
+                help="How sure the model is of its answer. Without an answer there is none.",
             ),
             "milliseconds": column.NumberColumn("Time", format="%.0f ms", help="From the file to the answer."),
             "second": "The other model",
@@ -138,9 +138,12 @@ def _table(
 def answers_csv(
     pictures: Sequence[Picture], answers: Sequence[Answer], classes: Sequence[str], others: Sequence[Answer] = ()
 ) -> bytes:
-    """One line per picture: answer, probability of each class (0-1), seconds, and the error where there is one."""
-    start = ["picture", "answer", "best_guess", "probability", "truth", "seconds", "error"]
-    second = ["second_answer", "second_best_guess", "second_probability"] if others else []
+    """One line per picture: answer or why there is none, probability of each class (0-1), seconds, and the error.
+
+    Why is ``unlike``, ``unsure`` or ``unusable``, as in `Answer.reason`.
+    """
+    start = ["picture", "answer", "reason", "best_guess", "probability", "truth", "seconds", "error"]
+    second = ["second_answer", "second_reason", "second_best_guess", "second_probability"] if others else []
     lines = [_line(picture, answer, classes) for picture, answer in zip(pictures, answers, strict=True)]
     for line, other in zip(lines, others, strict=False):
         line[len(start) : len(start)] = _said(other)
@@ -165,7 +168,7 @@ def format_answers(answers: Sequence[Answer], noun: str = "picture", unusable: s
 
 
 def _percent(answer: Answer) -> float | None:
-    return answer.ranked[0][1] * 100 if answer.ranked else None
+    return answer.ranked[0][1] * 100 if answer.answered else None
 
 
 def _in_a_cell(answer: Answer) -> str:
@@ -187,8 +190,8 @@ def _line(picture: Picture, answer: Answer, classes: Sequence[str]) -> list[Any]
 
 
 def _said(answer: Answer) -> list[str]:
-    """Answer, best guess and its probability."""
+    """Answer, why there is none, best guess and its probability."""
     if not answer.ranked:
-        return ["", "", ""]
+        return ["", answer.reason or "", "", ""]
     name, probability = answer.ranked[0]
-    return [name if answer.answered else refusal(answer), name, f"{probability:.6f}"]
+    return [name if answer.answered else refusal(answer), answer.reason or "", name, f"{probability:.6f}"]

@@ -25,7 +25,7 @@ from tl_core.export.exporting import export_run, list_exports, model_card
 from tl_core.export.formats import FORMATS, missing_packages
 from tl_core.export.picture_kinds import KINDS
 from tl_core.export.proof import LARGEST_DIFFERENCE, LARGEST_LOSS, Proof
-from tl_core.inference.calibration import Calibration, apply_temperature, load_calibration, save_calibration
+from tl_core.inference.calibration import ACCEPTED, Calibration, apply_temperature, load_calibration, save_calibration
 from tl_core.inference.novelty_learning import novelty_of
 from tl_core.inference.predictor import open_predictor
 from tl_core.machine.progress import TaskContext
@@ -94,7 +94,7 @@ def test_a_format_predicts_what_the_dashboard_predicts(run, dataset, tmp_path, e
     known = novelty_of(run.path)
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     _, seen = open_predictor(run.path).look(open_predictor(run.path).reading.of_pixels(noise)[None])
-    refused = known.measure(seen)[0][0] > known.limit(0.95)
+    refused = known.measure(seen)[0][0] > known.limit(ACCEPTED)
     assert export.proof.refuses_noise == (refused if form.has_features else None)
 
     folder = unpacked(values["file"], tmp_path / "unpacked")

@@ -5,12 +5,22 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.tl_core.small_trainings import COLOURS, coloured, png
+from tests.tl_core.small_trainings import COLOURS, Trained, coloured, png
 from tl_core.inference.calibration import Calibration, save_calibration
-from tl_core.inference.novelty import COMPONENTS, fit_novelty, joined, load_novelty, save_novelty
-from tl_core.inference.novelty_learning import novelty_of
+from tl_core.inference.novelty import (
+    COMPONENTS,
+    fit_novelty,
+    images_for,
+    joined,
+    knows,
+    load_novelty,
+    save_novelty,
+)
+from tl_core.inference.novelty_learning import learns_first, novelty_of
 from tl_core.inference.predict import predict_images
+from tl_core.runs import load_run
 from tl_core.runs.record import RunFolder
+from tl_core.runs.store import with_more_epochs
 
 VALUES = 100
 
@@ -63,7 +73,18 @@ def test_a_share_of_few_images_is_not_pretended(places, images, enough):
     known = fit_novelty(around(places, 40), np.zeros(120, int), ["a.png"] * 120, held_out, "a" * 64)
     assert known.enough_for(0.95) is enough
     assert not known.enough_for(0.99)
-    assert known.limit(0.99) == pytest.approx(1.5 * known.held_out.max()), "room for what they have not shown"
+    room = 1.5 - 0.5 * images / 99
+    assert known.limit(0.99) == pytest.approx(room * known.held_out.max()), "room for what they have not shown"
+
+
+def test_more_images_leave_less_room_until_they_know_where_the_share_ends(places):
+    limits = []
+    for images in (10, 30, 48, 49):
+        held_out = np.repeat(around(places, 1, seed=7), images // 3 + 1, axis=0)[:images]
+        limits.append(fit_novelty(around(places, 9), np.zeros(27, int), [""] * 27, held_out, "a" * 64).limit(0.98))
+    assert limits == sorted(limits, reverse=True)
+    assert limits[-2] == pytest.approx(limits[-1], rel=0.02), "no step"
+    assert [images_for(share) for share in (0.9, 0.95, 0.98, 0.99)] == [9, 19, 49, 99]
 
 
 def test_it_is_kept_with_its_model_alone(tmp_path, known, places):
@@ -96,6 +117,41 @@ def test_a_model_refuses_what_is_unlike_its_images_and_knows_its_own(shared_run,
     known = novelty_of(shared_run.record.path)
     assert len(known.held_out) == 6
     assert novelty_of(shared_run.record.path, epoch=99) is None, "another epoch may see otherwise"
+
+
+def test_what_the_training_kept_is_what_a_look_at_the_images_finds(train_run, dataset):
+    """Of a run that was stopped, too: the best epoch is of a head, and the backbone sees as before."""
+    run = train_run(dataset, lambda path: len(Trained(path).epochs) >= 2, epochs=9)
+    assert run.record.status == "stopped"
+    kept = load_novelty(run.folder, run.record.model_sha256)
+    run.folder.novelty_file.unlink()
+    looked = novelty_of(run.record.path)
+    assert kept.held_out == pytest.approx(looked.held_out, rel=1e-3)
+    assert kept.labels.tolist() == looked.labels.tolist()
+    assert kept.images.tolist() == looked.images.tolist()
+
+
+def test_a_run_that_has_gone_on_keeps_what_its_new_model_sees(train_run, dataset):
+    from tl_core.training import extend
+
+    run = train_run(dataset, epochs=2)
+    extend(with_more_epochs(run.record, 2), dataset.path, run.record.path, lambda: False)
+    ended = load_run(run.record.path)
+    assert ended.model_sha256 != run.record.model_sha256
+    assert knows(ended.folder, ended.model_sha256)
+    assert not knows(ended.folder, run.record.model_sha256)
+
+
+def test_a_fine_tuned_model_is_looked_into_as_it_has_become(train_run, dataset, stripes):
+    """Its backbone saw otherwise while the features were made, so its images are looked at before its first answer."""
+    run = train_run(dataset, epochs=3, frozen_layers=15, fine_tune_epochs=2, fine_tune_learning_rate=1e-3)
+    assert not knows(run.folder, run.record.model_sha256)
+    assert learns_first(run.record)
+    own = [coloured(colour, 700 + index) for index, colour in enumerate(COLOURS.values())]
+    reasons = [answer.reason for answer in predict_images(run.record.path, [*own, *stripes])]
+    assert knows(run.folder, run.record.model_sha256)
+    assert not learns_first(run.record)
+    assert reasons == [None, None, None, "unlike", "unlike"]
 
 
 def test_whoever_wants_an_answer_to_everything_gets_it(shared_run, stripes):

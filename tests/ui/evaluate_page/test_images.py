@@ -186,7 +186,7 @@ def test_a_threshold_is_chosen_and_kept_for_this_model(run, result):
     kept = load_calibration(run.folder, run.model_sha256)
     assert kept.threshold == 0.6
     assert kept.temperature != 1
-    assert format_threshold(kept) in texts(at)
+    assert format_threshold(kept, refuses=True) in texts(at)
     at = press(at, "Always answer")
     assert load_calibration(run.folder, run.model_sha256).threshold == 0
     assert "it always answers" in texts(at)
@@ -196,7 +196,7 @@ def test_an_accuracy_that_no_threshold_reaches_is_said(run, result):
     at = open_page(PAGE, run=run.id)
     (wanted,) = [slider for slider in at.slider if slider.label.startswith("Of its answers")]
     at = checked(wanted.set_value(50.0).run())
-    assert "It always answers" in texts(at)
+    assert "It answers however unsure it is" in texts(at)
 
 
 def test_a_run_in_progress_cannot_be_evaluated_yet(workspace):
@@ -233,7 +233,7 @@ def test_the_effect_of_a_threshold_as_text():
 
     assert (
         effect_sentence(RiskCoverage(0.0, 1.0, 0.93), 100)
-        == "It always answers, and 93.0 % of its answers are right."
+        == "It answers however unsure it is, and 93.0 % of its answers are right."
     )
     assert effect_sentence(RiskCoverage(0.99, 0.0, 1.0), 100) == "With a threshold of 99.0 % it never answers."
     assert "**87.0 %** of the images, and **98.0 %** of these" in effect_sentence(RiskCoverage(0.7, 0.87, 0.98), 100)

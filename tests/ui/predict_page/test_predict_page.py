@@ -77,7 +77,7 @@ def test_without_a_model_it_says_what_to_do(workspace, dataset):
 def test_it_names_the_model_and_its_classes(run):
     shown = texts(open_page(PAGE))
     assert "model of epoch 5 (feature extraction), right for 90.0 % of its validation images" in shown
-    assert "It knows 2 classes and always answers one of them: blue, red." in shown
+    assert "It knows 2 classes: blue, red. It refuses what is unlike its images." in shown
 
 
 def test_a_picture_gets_its_class_with_bars_and_the_time_taken(run):
@@ -175,6 +175,7 @@ def test_below_the_threshold_the_answer_is_i_dont_know_with_the_best_guess(run):
     assert "answers “I don't know” below 90 %, else one of them" in shown
     assert "2 pictures: 2 × “I don't know”." in shown
     assert at.dataframe[0].value["answer"].tolist() == ["I don't know (red?)", "I don't know (blue?)"]
+    assert at.dataframe[0].value["probability"].isna().all(), "that of a guess is not that of an answer"
 
 
 def test_a_choice_made_meanwhile_is_applied_at_once(run):
@@ -290,6 +291,7 @@ def test_the_table_of_a_zip_has_the_three_likeliest_classes():
         "0.600000",
         "owl",
     ]
+    assert [row["reason"] for row in rows] == ["", "unsure", "unusable"]
     assert (rows[1]["answer"], rows[1]["class_3"]) == ("I don't know", "")
     assert (rows[2]["answer"], rows[2]["error"]) == ("", "This is not an image.")
 
@@ -318,6 +320,7 @@ def test_the_download_has_every_probability_and_every_error():
     ]
     assert rows[1]["error"] == "This is not an image."
     assert rows[1]["answer"] == rows[1]["p(cat)"] == ""
+    assert [row["reason"] for row in rows] == ["", "unusable"]
 
 
 def test_rare_classes_are_counted_together():

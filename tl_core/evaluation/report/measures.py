@@ -102,6 +102,7 @@ def as_values(measures: Measures) -> dict[str, Any]:
         "threshold": {
             "temperature": measures.confidence.temperature,
             "threshold": measures.confidence.threshold,
+            "accepted": measures.confidence.accepted,
             "coverage": measures.answered.coverage,
             "accuracy": measures.answered.accuracy,
         },

@@ -142,7 +142,12 @@ def _threshold(measures: Measures) -> Iterator[Block]:
             f"{percent(point.coverage)} of these images, and {percent(point.accuracy)} of these answers are right."
         )
     else:
-        yield Paragraph("No threshold is kept with the model: it always answers.")
+        yield Paragraph("No threshold is kept with the model: it answers however unsure it is.")
+    if kept.accepted < 1:
+        yield Paragraph(
+            f"Pictures unlike its images are refused besides, so that {percent(kept.accepted, 0)} of those of known "
+            "things are taken; the figures of this report count every image."
+        )
     yield Figure(risk_coverage_figure(measures.coverage, point), describe_risk_coverage(measures.coverage, point))
 
 

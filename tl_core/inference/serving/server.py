@@ -15,22 +15,24 @@ from tl_core.inference.predict import calibration_of, open_knowing
 from tl_core.inference.predictor import Predictor
 from tl_core.inference.serving.application import ServedModel, build_application
 from tl_core.inference.serving.figures import ServingFigures
+from tl_core.machine.progress import UNATTENDED, TaskContext
 from tl_core.runs import RunRecord
 from tl_core.runs.evaluations import read_metrics
 
 STOP_SECONDS: Final = 30  # for the requests that are being answered when it is told to stop
 
 
-def open_run(run: RunRecord, epoch: int | None = None) -> ServedModel:
+def open_run(run: RunRecord, epoch: int | None = None, task: TaskContext = UNATTENDED) -> ServedModel:
     """Open the model of a run as it is now, and let it predict once.
 
     Args:
         epoch: one of its saved epochs; None = the best one.
+        task: gets the images looked at and in all, where it has yet to learn what the model was taught.
 
     Raises:
         ModelUnavailableError: the run has no model yet, the epoch is not saved, or a file is damaged.
     """
-    predictor = open_knowing(run.path, epoch)
+    predictor = open_knowing(run.path, epoch, task)
     calibration = calibration_of(run, epoch)
     test = read_metrics(run).get("test", {}).get("accuracy") if epoch is None else None
     facts = {

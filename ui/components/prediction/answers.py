@@ -11,6 +11,7 @@ import streamlit as st
 
 from tl_core.errors import ModelUnavailableError
 from tl_core.imported_models.store import ImportedModel
+from tl_core.inference.novelty import knows
 from tl_core.machine.pool import Pool
 from tl_core.runs import RunRecord
 from tl_core.runs.epoch_checkpoints import epoch_file
@@ -67,13 +68,24 @@ def answers_to(pictures: Sequence[Picture], asked: Asked, epoch: int | None = No
 
 def _ask(asked: Asked, images: list[bytes], epoch: int | None) -> list[Answer]:
     from tl_core.imported_models.model_server import answerer_of
-    from tl_core.inference.predict import open_knowing, predict_images, predict_with  # imports TensorFlow
+    from tl_core.inference.predict import predict_images, predict_with  # imports TensorFlow
 
     if isinstance(asked, ImportedModel):
         return predict_with(answerer_of(asked), images)
-    with waiting_bar() as task:  # the first time it looks at what it was taught
-        open_knowing(asked.path, epoch, task)
+    wait_until_known(asked, epoch)
     return predict_images(asked.path, images, epoch)
+
+
+def wait_until_known(run: RunRecord, epoch: int | None = None) -> None:
+    """Where its training has not kept what the model was taught, learn that now, with a bar."""
+    if knows(run.folder, run.model_sha256):
+        return
+    from tl_core.inference.novelty_learning import LOOKING, learns_first  # imports TensorFlow
+    from tl_core.inference.predict import open_knowing
+
+    if learns_first(run, epoch):
+        with waiting_bar(f"{LOOKING} …") as task:
+            open_knowing(run.path, epoch, task)
 
 
 def model_version(run: RunRecord, epoch: int | None = None) -> tuple[int, ...]:

@@ -121,8 +121,8 @@ def best_guess(answer: Answer) -> str:
     name, probability = answer.ranked[0]
     if answer.unlike and answer.nearest is not None:
         return (
-            f"The nearest that it was taught is **{plain(answer.nearest.label)}**, {how_unlike(answer)}. "
-            f"Its best guess would be **{plain(name)}**."
+            f"The picture is {how_unlike(answer)}; the nearest of them is **{plain(answer.nearest.label)}**. "
+            f"Had it to choose, it would say **{plain(name)}**."
         )
     return (
         f"Its best guess is **{plain(name)}**, {probability_text(probability)}; it answers only "
@@ -131,11 +131,11 @@ def best_guess(answer: Answer) -> str:
 
 
 def how_unlike(answer: Answer) -> str:
-    """Such as ``1.8 times as far away as known things may be``."""
-    if answer.novelty < 1.05:
-        return "a little farther away than known things may be"
-    times = f"{answer.novelty:.1f}" if answer.novelty < 10 else "more than 10"
-    return f"{times} times as far away as known things may be"
+    """Such as ``1.8 times farther from its images than anything it knows should be``."""
+    times = f"{answer.novelty:.1f} times" if answer.novelty < 10 else "more than 10 times"
+    return (
+        f"{'a little' if answer.novelty < 1.05 else times} farther from its images than anything it knows should be"
+    )
 
 
 def _verdict(truth: str | None, answer: Answer) -> None:

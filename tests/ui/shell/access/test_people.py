@@ -143,7 +143,7 @@ def test_a_visitor_cannot_change_when_a_shared_model_answers(workspace, hers, vi
     assert labels(open_page("pages/4_Evaluate.py", run=run.id)).count("Keep this for the model") == 1
     visit(EVE)
     at = open_page("pages/4_Evaluate.py", run=run.id)
-    assert "Kept so far: it always answers" in texts(at)
+    assert "Kept so far: it answers however unsure it is" in texts(at)
     assert not {"Keep this for the model", "Always answer"} & set(labels(at))
 
 
