@@ -1,5 +1,7 @@
 """Predict: what a trained model sees in a picture."""
 
+from typing import NamedTuple
+
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -24,7 +26,7 @@ from ui.predict_page.imported_models import (
 from ui.predict_page.inputs import LIVE, ZIP, take_pictures, way_in
 from ui.predict_page.live_camera import live_camera
 from ui.predict_page.model_scale import waits_for_scale
-from ui.predict_page.pick_model import format_knowledge, pick_epoch, pick_runs
+from ui.predict_page.pick_model import COMPARED, format_knowledge, pick_epoch, pick_runs
 from ui.predict_page.table import show_answers
 from ui.shell.navigation import PREDICT
 from ui.shell.scrolling import show_from_here
@@ -45,23 +47,46 @@ def format_introduction(run: RunRecord, epoch: EpochCheckpoint | None) -> str:
     )
 
 
-def ask(workspace: Workspace, asked: list[Asked], introduction: str = "", epoch: int | None = None) -> None:
-    """The pictures on the left, the answers on the right; on a phone the answers come first. Two take the width.
+class Desk(NamedTuple):
+    """The places of the page: what is to be done first, the pictures, which models answer, and the answers."""
+
+    first: DeltaGenerator
+    pictures: DeltaGenerator
+    models: DeltaGenerator
+    answers: DeltaGenerator
+
+
+def lay_out() -> Desk:
+    """Pictures and models on the left, the answers on the right; on a phone the answers come first.
+
+    The answers of two models take the whole width.
+    """
+    first = st.container()
+    two = COMPARED in st.query_params
+    with st.container(key="predict-desk"):
+        left, answers = (st.container(), st.container()) if two else st.columns([4, 5], gap="medium")
+    with left:
+        return Desk(first, st.container(), st.container(key="predict-models"), answers)
+
+
+def ask(
+    workspace: Workspace, desk: Desk, asked: list[Asked], introduction: str = "", epoch: int | None = None
+) -> None:
+    """Take the pictures, and draw the answers to them.
 
     Args:
         workspace: of the visitor.
+        desk: where it is drawn.
         asked: whose models answer: one, or two.
         introduction: of the model, as Markdown.
         epoch: the saved epoch of the first one that answers; None = the best one.
     """
-    with st.container(key="predict-desk"):
-        left, right = st.columns([4, 5], gap="medium") if len(asked) == 1 else (st.container(), st.container())
-    with left:
+    with desk.pictures:
         way = way_in(asked[0])
         take_pictures(way, workspace, asked[0], key="predict", epoch=epoch)
         if introduction:
             st.caption(introduction)
-    with right:
+    with desk.answers:
         if way == LIVE and isinstance(asked[0], RunRecord):
             live_camera(asked[0], key="predict-live", epoch=epoch)
         elif way == ZIP:
@@ -86,7 +111,7 @@ def answer_photos(workspace: Workspace, asked: list[Asked], epoch: int | None) -
     show_answers(workspace, pictures, answers, asked, epoch)
 
 
-def ask_a_file(workspace: Workspace, desk: DeltaGenerator) -> None:
+def ask_a_file(workspace: Workspace, desk: Desk) -> None:
     """Prediction with an imported model."""
     model = pick_imported_model(workspace, key="predict-brought")
     if model is None:
@@ -95,25 +120,21 @@ def ask_a_file(workspace: Workspace, desk: DeltaGenerator) -> None:
     waiting = being_opened(model) and not opened(workspace, model, key="predict-opening")
     import_model_section(workspace, key="predict-brought", first=False)
     if not waiting:
-        with desk:
-            ask(workspace, [model])
+        ask(workspace, desk, [model])
 
 
-def ask_a_run(workspace: Workspace, desk: DeltaGenerator) -> None:
+def ask_a_run(workspace: Workspace, desk: Desk) -> None:
     """Prediction with the model of a run, or of two."""
-    with desk:
-        place = st.container()
-    runs = pick_runs(workspace, "predict", place)
+    runs = pick_runs(workspace, "predict", desk.first)
     if not runs:
         return
     kept = pick_epoch(runs[0], key="predict-epoch")
-    with desk:
-        ask(workspace, list(runs), format_introduction(runs[0], kept), kept.epoch if kept else None)
+    ask(workspace, desk, list(runs), format_introduction(runs[0], kept), kept.epoch if kept else None)
 
 
 with page_setup("Predict", PREDICT.icon) as workspace:
-    desk = st.container()
-    with st.container(key="predict-models"):
+    desk = lay_out()
+    with desk.models:
         if asks_a_file(workspace, key="predict-kind"):
             ask_a_file(workspace, desk)
         else:

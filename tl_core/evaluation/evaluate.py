@@ -25,7 +25,13 @@ from tl_core.machine.pool import KeyedLocks
 from tl_core.machine.progress import UNATTENDED, TaskContext
 from tl_core.models.probabilities import Probabilities
 from tl_core.runs import RunRecord, dataset_of, load_run
-from tl_core.runs.evaluations import evaluation_file, model_digest, read_probabilities, save_probabilities
+from tl_core.runs.evaluations import (
+    evaluation_file,
+    model_digest,
+    read_measured,
+    read_probabilities,
+    save_probabilities,
+)
 
 Labels = npt.NDArray[np.int64]
 
@@ -102,8 +108,15 @@ def evaluate_run(
             probabilities = saved()  # a thread that had to wait finds what the other has saved
             if probabilities is None:
                 probabilities = _predict(run, dataset, rows, task)
-                save_probabilities(run.folder, split, probabilities, **made_from)
+                save_probabilities(run.folder, split, probabilities, labels, **made_from)
     return measure(run.classes, labels, probabilities, split, [dataset.images[row] for row in rows])
+
+
+def measured_before(run: RunRecord, split: str) -> Evaluation | None:
+    """What was measured of a run on its own dataset, without the images; None where nothing was."""
+    made_from = {"model_sha256": model_digest(run), "dataset_fingerprint": run.dataset_fingerprint}
+    found = read_measured(run.folder, split, **made_from)
+    return None if found is None else measure(run.classes, found[1].astype(np.int64), found[0], split, ())
 
 
 def measure(

@@ -19,6 +19,8 @@ logger = logging.getLogger(__name__)
 
 Probabilities = npt.NDArray[np.float32]
 """``(n, classes)``, rows of sum 1."""
+Labels = npt.NDArray[np.integer[Any]]
+"""``(n,)``, the true classes."""
 
 _digests: Final[Pool[str]] = Pool(256)  # of model files; a model of 500 MB takes a second to read
 
@@ -36,13 +38,20 @@ def read_metrics(run: RunRecord) -> dict[str, Any]:
 
 
 def save_probabilities(
-    folder: RunFolder, split: str, probabilities: Probabilities, *, model_sha256: str, dataset_fingerprint: str
+    folder: RunFolder,
+    split: str,
+    probabilities: Probabilities,
+    labels: Labels,
+    *,
+    model_sha256: str,
+    dataset_fingerprint: str,
 ) -> None:
     """Write the probabilities of a split.
 
     Args:
         split: train, validation, test or all.
         probabilities: of its images, in the order of the dataset.
+        labels: ``(n,)``, their classes, so that what was measured outlives the images.
         model_sha256: of the model that was asked; see `model_digest`.
 
     Raises:
@@ -50,7 +59,11 @@ def save_probabilities(
     """
     with replacing(evaluation_file(folder, split)) as temporary, temporary.open("wb") as file:
         np.savez(
-            file, probabilities=probabilities, model=np.array(model_sha256), dataset=np.array(dataset_fingerprint)
+            file,
+            probabilities=probabilities,
+            labels=labels,
+            model=np.array(model_sha256),
+            dataset=np.array(dataset_fingerprint),
         )
 
 
@@ -74,6 +87,22 @@ def read_probabilities(
         logger.warning("A damaged evaluation is made again: %s", error)
         return None
     return probabilities if (probabilities.shape, made_from) == (shape, (model_sha256, dataset_fingerprint)) else None
+
+
+def read_measured(
+    folder: RunFolder, split: str, *, model_sha256: str, dataset_fingerprint: str
+) -> tuple[Probabilities, Labels] | None:
+    """What was measured on a split, and its images' classes; None where nothing was, or an older version did."""
+    try:
+        with np.load(evaluation_file(folder, split), allow_pickle=False) as file:
+            if (str(file["model"]), str(file["dataset"])) != (model_sha256, dataset_fingerprint):
+                return None
+            return file["probabilities"], file["labels"]
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        logger.info("What was measured of a run cannot be shown without its images: %s", error)
+        return None
 
 
 def evaluation_file(folder: RunFolder, split: str) -> Path:

@@ -57,6 +57,7 @@ def save_result(
             folder,
             split,
             as_class_probabilities(result.probabilities),
+            setup.labels[setup.rows_of(split)],
             model_sha256=saver.sha256,
             dataset_fingerprint=setup.dataset.fingerprint,
         )

@@ -121,7 +121,10 @@ def show_managing(workspace: Workspace, dataset: Dataset) -> None:
 
 
 def _what_stays(workspace: Workspace, dataset: Dataset) -> str:
-    stays = "It cannot be undone. Your own files and the models trained on them stay."
+    stays = (
+        "It cannot be undone. Your own files and the models trained on them stay, with what was measured of them; "
+        "nothing more can be measured without the images."
+    )
     runs = [run for run in list_runs(workspace) if run.dataset_id == dataset.id]
     needing = [run for run in runs if run.active] or [run for run in runs if run.status == "interrupted"]
     if not needing:

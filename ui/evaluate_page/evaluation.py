@@ -26,18 +26,20 @@ DIGITS: Final = 6  # of losses and probabilities
 def evaluated(workspace: Workspace, run: RunRecord, split: str) -> Evaluation:
     """The run's evaluation on ``test`` or ``validation``; computed once, then read from the run folder.
 
-    Leaving the page ends a computation that is under way.
+    Leaving the page ends a computation that is under way. Without its dataset it has no images.
 
     Raises:
-        DatasetNotFoundError: the dataset of the run was deleted.
+        DatasetNotFoundError: the dataset of the run was deleted before this was measured.
         ModelUnavailableError: the run has no usable model.
     """
-    from tl_core.evaluation.evaluate import evaluate_run  # imports scikit-learn and TensorFlow
+    from tl_core.evaluation.evaluate import evaluate_run, measured_before  # imports scikit-learn and TensorFlow
 
     try:
         with st.spinner("Asking the model about each image …", show_time=True), waiting_bar() as task:
             return evaluate_run(run.path, workspace.datasets / run.dataset_id, split, task)
     except DatasetNotFoundError as error:
+        if (found := measured_before(run, split)) is not None:
+            return found
         raise DatasetNotFoundError(
             f"The dataset “{run.dataset_name}” of this run was deleted, so there are no images to measure its model "
             "with: choose another run."

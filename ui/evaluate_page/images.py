@@ -53,6 +53,16 @@ def mix_ups_and_images(workspace: Workspace, dataset: Dataset, run: RunRecord, r
     answers_download(result, f"{key}-answers", f"{run.id}-{result.split}-answers.csv")
 
 
+def mix_ups_alone(run: RunRecord, result: Evaluation, key: str) -> None:
+    """Draw what stays where the dataset was deleted: the confusion matrix, and no images."""
+    st.header("What is mixed up with what", anchor=False)
+    st.info(
+        f"The dataset “{plain(run.dataset_name)}” was deleted since: what was measured stays, its images are gone.",
+        icon=":material/hide_image:",
+    )
+    confusion_view(result.confusion, run.classes, key, on_cell=lambda *_: None)
+
+
 def forget_arrival(key: str) -> None:
     """Stay at the top of a page that is opened again; for the page, outside the fragment."""
     st.session_state.pop(f"{key}-arrived", None)

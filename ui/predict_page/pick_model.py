@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tl_core.inference.predict import Answer
 
 REFRESH_SECONDS: Final = 2.0
+COMPARED: Final = "with"  # in the address: the second run
 _EPOCH: Final = "epoch"  # in the address, so that a link asks the same one
 NAMED_CLASSES: Final = 12
 
@@ -43,7 +44,7 @@ def pick_runs(workspace: Workspace, key: str, place: DeltaGenerator) -> list[Run
         return [first] if first else []
     options = {"": "no other model", **run_labels(others.values())}
     words = "Another model answers beside this one, about the same pictures."
-    second = pick("Compare with", options, "with", "", f"{key}-with", words)
+    second = pick("Compare with", options, COMPARED, "", f"{key}-with", words)
     return [first, others[second]] if second else [first]
 
 

@@ -61,6 +61,7 @@ def test_it_is_read_from_what_the_training_has_saved(tmp_path):
         run.folder,
         "test",
         answers,
+        labels,
         model_sha256=run.model_sha256,
         dataset_fingerprint=dataset.fingerprint,
     )

@@ -143,7 +143,7 @@ def test_a_run_that_has_gone_on_keeps_what_its_new_model_sees(train_run, dataset
 
 
 def test_a_fine_tuned_model_is_looked_into_as_it_has_become(train_run, dataset, stripes):
-    """Its backbone saw otherwise while the features were made, so its images are looked at before its first answer."""
+    """Its backbone saw otherwise while the features were made, so images are looked at before its first answer."""
     run = train_run(dataset, epochs=3, frozen_layers=15, fine_tune_epochs=2, fine_tune_learning_rate=1e-3)
     assert not knows(run.folder, run.record.model_sha256)
     assert learns_first(run.record)

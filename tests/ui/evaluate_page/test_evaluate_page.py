@@ -109,6 +109,18 @@ def test_a_deleted_dataset_is_a_sentence(dataset, run):
     delete_dataset(dataset.workspace, dataset.id)
     at = open_page(PAGE)
     assert "The dataset “Colours” of this run was deleted" in at.error[0].value
+    assert "Try it on a photo" in [button.label for button in at.button]
+
+
+def test_what_was_measured_outlives_the_dataset(dataset, run):
+    before = open_page(PAGE)
+    delete_dataset(dataset.workspace, dataset.id)
+    after = open_page(PAGE)
+    assert "what was measured stays" in after.info[0].value
+    assert [(metric.label, metric.value) for metric in after.metric] == [
+        (metric.label, metric.value) for metric in before.metric
+    ]
+    assert after.dataframe[0].value.equals(before.dataframe[0].value)
 
 
 def test_a_damaged_model_is_a_sentence(run):
