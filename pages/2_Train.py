@@ -6,7 +6,7 @@ from tl_core.runs import run_exists
 from ui.frame.page import page_setup
 from ui.search_page.begin import search_list
 from ui.search_page.view import search_view
-from ui.shell.navigation import RUNS, SEARCH, TRAIN, page_link
+from ui.shell.navigation import RUNS, SEARCH, TRAIN, page_button
 from ui.train_page.form import open_from_link, training_form, watch_run
 
 ASK = "What should the model learn, and how?"
@@ -25,5 +25,6 @@ with page_setup("Train", ":material/model_training:", lead=lead) as workspace:
         watch_run(workspace, run_id)
     else:
         st.info("There is no run of this id here: it may have been deleted.", icon=":material/link_off:")
-        page_link(RUNS, "See all runs")
-        page_link(TRAIN, "Train again")
+        with st.container(horizontal=True):
+            page_button(TRAIN, "Train a model")
+            page_button(RUNS, "See all runs", primary=False)

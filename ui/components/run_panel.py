@@ -273,7 +273,7 @@ def _next_steps(workspace: Workspace, run: RunRecord, feed: Feed, key: str, *, m
     if run.has_model and run.can_go_on and mine and here:
         if run.resumable:
             _train_on(
-                f"Go on to epoch {planned_end(run)}",
+                f"Go on: {planned_end(run) - feed.progress.epoch} of {planned_end(run)} epochs are left",
                 lambda: jobs.resume(run.id),
                 f"{key}-resume",
                 "Trains the rest of what was planned, from the last epoch on.",

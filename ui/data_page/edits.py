@@ -122,8 +122,10 @@ def selection_bar(
     """Draw what can be done with the chosen images."""
     key = f"selection-{dataset.id}-{dataset.revision}"
     bar = st.container(border=True, key=key)
-    with bar, st.container(horizontal=True, vertical_alignment="bottom"):
+    with bar, st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{count(len(chosen), 'image')} selected**", width="content")
+        st.button("Clear", icon=":material/close:", key=f"{key}-clear", type="tertiary", on_click=clear)
+    with bar, st.container(horizontal=True, vertical_alignment="bottom"):
         label = st.selectbox(
             "Move to class",
             dataset.classes,
@@ -161,7 +163,6 @@ def selection_bar(
             args=(lambda: remove_images(workspace, dataset.id, chosen),),
             kwargs={"press": (f"{key}-remove", dataset.revision)},
         )
-        st.button("Clear", icon=":material/close:", key=f"{key}-clear", type="tertiary", on_click=clear)
     with bar:
         offer_match(label, dataset.classes, f"{key}-class")
 

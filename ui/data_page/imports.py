@@ -71,7 +71,7 @@ def take_outcome(workspace: Workspace) -> str | None:
         st.toast("The import was cancelled; nothing of it was kept.")
     else:
         st.session_state[NEW_PANEL] = False
-        st.toast(f"Imported {_what_came(workspace, task)}.", icon=":material/check_circle:")
+        st.toast(f"{_what_came(workspace, task)}.", icon=":material/check_circle:")
     return task.result
 
 
@@ -79,10 +79,10 @@ def _what_came(workspace: Workspace, task: Task[str]) -> str:
     try:
         dataset = find_dataset(workspace, task.result or "")
     except TransferLearningError:  # deleted at this moment
-        return plain(task.title)
+        return f"{plain(task.title)} was imported"
     images, classes = count(len(dataset.images), "image"), count(len(dataset.classes), "class", "classes")
     source = "" if task.title == dataset.name else f"{plain(task.title)}: "
-    return f"{source}**{plain(dataset.name)}** has {images} in {classes}"
+    return f"{source}**{plain(dataset.name)}** is here: {images} in {classes}"
 
 
 def _subject(workspace: Workspace) -> str:

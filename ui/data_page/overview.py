@@ -13,7 +13,7 @@ from tl_core.data import SPLITS, Dataset, Finding, health_report
 from tl_core.data.editing import divide_again, keep_together, remove_duplicates
 from tl_core.figures.class_counts import class_counts_figure, describe_class_counts
 from tl_core.figures.palette import SPLIT_TITLES
-from tl_core.storage.format import count, moment
+from tl_core.storage.format import moment
 from tl_core.storage.ownership import is_mine
 from tl_core.storage.workspace import Workspace
 from ui.components.charts import INK, chart
@@ -76,7 +76,7 @@ def _finding(workspace: Workspace, dataset: Dataset, finding: Finding, key: str,
     """One line of the report; where it speaks of images it is a button that shows them below."""
     text = f"{_SIGNS[finding.level]} {plain(finding.text)}"
     if not finding.images:
-        st.markdown(text)
+        st.markdown(f":small[{text}]")  # as large as the words of a button
     else:
         st.button(
             text,
@@ -116,7 +116,7 @@ def _sizes(dataset: Dataset) -> str:
 def _skipped(dataset: Dataset) -> None:
     if not dataset.skipped:
         return
-    with st.expander(f"{count(len(dataset.skipped), 'file was', 'files were')} left out", icon=":material/block:"):
+    with st.expander("Why files were left out", icon=":material/block:"):  # how many, the report above says
         st.dataframe(
             [{"File": skipped.name, "Why": skipped.reason} for skipped in dataset.skipped],
             hide_index=True,

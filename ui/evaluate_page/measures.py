@@ -76,7 +76,9 @@ def evaluation_summary(confusion: np.ndarray, classes: Sequence[str], top_k: Map
         (
             "Weakest class",
             float(recall[weakest]),
-            f"The share of **{plain(classes[weakest])}** that is found, the lowest of all classes.",
+            f"The share of **{plain(classes[weakest])}** that is found, the lowest of all classes."
+            if np.ptp(recall[per_class > 0]) > 0
+            else "All classes are found equally well.",
         ),
         (
             "Guessing",

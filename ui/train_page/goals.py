@@ -23,7 +23,6 @@ _PRESET: Final = SETTINGS["preset"]
 _MOST_NAMED: Final = 3  # changed settings named one by one; more are counted
 _WEIGHT_BYTES: Final = 4  # float32, as a model is stored
 _KNOWN_SECONDS: Final = 10.0  # for which what a goal costs is not computed again
-_UNCHANGED: Final = "Unchanged."
 _RECIPES: Final = tuple(name for name in PRESETS if name not in GOALS)
 
 
@@ -99,10 +98,11 @@ def _changes(workspace: Workspace, form: Draft) -> None:
     if config is None:
         return
     changed = _changed(form, config)
-    start = f"Settings of **{plain(parent.name)}**. " if parent else ""
+    whose = f"**{plain(parent.name)}**" if parent else f"*{preset.title}*" if preset else ""
+    start = f"Settings of {whose}. " if parent else ""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.caption(start + changed, width="content")
-        if changed != _UNCHANGED:
+        st.caption(start + changed if changed else f"These are the settings of {whose}.", width="content")
+        if changed:
             st.button(
                 "Undo changes",
                 type="tertiary",
@@ -123,7 +123,7 @@ def _changed(form: Draft, config: TrainingConfig) -> str:
         return "Not complete: a setting cannot be read."
     if len(changed) > _MOST_NAMED:
         return f"{len(changed)} settings changed: {', '.join(changed[:_MOST_NAMED])} …"
-    return f"Changed: {', '.join(changed)}." if changed else _UNCHANGED
+    return f"Changed: {', '.join(changed)}." if changed else ""
 
 
 def _parent(workspace: Workspace, form: Draft) -> RunRecord | None:

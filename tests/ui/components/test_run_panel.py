@@ -363,9 +363,9 @@ def test_a_stopped_run_goes_on_to_its_planned_end_or_for_a_few_epochs(workspace,
     run_until(at, lambda at: at.success)
     (run.path / CHECKPOINT_FILE).write_bytes(b"its last epoch")
     at = open_panel(run.id)
-    assert {"Go on to epoch 60", "Train 5 more epochs"} <= {button.label for button in at.button}
+    assert {"Go on: 53 of 60 epochs are left", "Train 5 more epochs"} <= {button.label for button in at.button}
     training.reached.clear()
-    press(at, "Go on to epoch 60")
+    press(at, "Go on: 53 of 60 epochs are left")
     assert training.reached.wait(SECONDS)
     assert find_run(workspace, run.id).config == run.config
 

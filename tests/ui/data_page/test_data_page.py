@@ -301,7 +301,7 @@ def test_what_was_left_out_is_listed_with_the_reason(workspace):
     images["cat"].append(("notes.jpg", b"this is text"))
     import_uploads(workspace, images, "Pets")
     at = open_data()
-    assert "1 file was left out" in [expander.label for expander in at.expander]
+    assert "Why files were left out" in [expander.label for expander in at.expander]
     table = at.dataframe[0].value
     assert list(table["File"]) == ["cat/notes.jpg"]
 

@@ -47,6 +47,7 @@ def test_the_test_images_are_measured_in_a_sentence_figures_and_classes(run):
     at = open_page(PAGE)
     assert "Of 8 test images the model gets 8 right: 100.0 %." in texts(at)
     assert metrics(at) == {"Accuracy": "100.0 %", "Weakest class": "100.0 %", "Guessing": "50.0 %"}
+    assert "All classes are found equally well." in texts(at)
     scores = at.dataframe[0].value
     assert sorted(scores["class"]) == ["blue", "red"]
     assert scores[["precision", "recall", "f1"]].to_numpy().tolist() == [[100.0] * 3] * 2

@@ -201,7 +201,7 @@ def test_what_was_changed_since_the_preset_is_named_and_can_be_undone(dataset):
     assert "Changed: Epochs, feature extraction 60 → 7." in texts(at)
     press(at, "Undo changes")
     assert setting(at, "epochs") == PRESETS[DEFAULT_PRESET].config.epochs
-    assert "Unchanged." in texts(at)
+    assert "These are the settings of *Fast*." in texts(at)
 
 
 def freeze(at, name):
@@ -407,7 +407,7 @@ def test_a_link_can_open_the_form_with_the_settings_of_a_run(workspace, dataset)
     at = open_page(like=run.id)
     assert at.number_input(key="train_epochs").value == 12
     assert at.selectbox(key="frame-dataset").value == dataset.id != other.id
-    assert "Settings of **" in texts(at)
+    assert "These are the settings of **" in texts(at)
     checked(at.number_input(key="train_epochs").set_value(9).run())
     assert "feature extraction 12 → 9" in texts(at)
     press(at, "Back to the run")
@@ -473,3 +473,8 @@ def test_a_form_whose_images_were_deleted_says_so(workspace, dataset):
     at = open_page(dataset=dataset.id)
     delete_dataset(workspace, dataset.id)
     assert "The images chosen before were deleted." in texts(checked(at.run()))
+
+
+def test_a_link_to_a_run_that_is_not_there_offers_two_ways_on(workspace):
+    labels = [button.label for button in open_page(run="nonsense").button]
+    assert {"Train a model", "See all runs"} <= set(labels)

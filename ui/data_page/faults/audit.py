@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import streamlit as st
@@ -131,7 +133,7 @@ def _findings(workspace: Workspace, dataset: Dataset, found: Audit) -> None:
         st.markdown(f":orange[:material/warning:] {plain(shortcut.text)}")
     titles = {
         LABELS: f"{count(len(suspects), 'label is', 'labels are')} doubtful",
-        ALIKE: f"{count(len(pairs), 'pair looks', 'pairs look')} alike",
+        ALIKE: _alike(pairs),
     }
     if not suspects and not pairs:
         st.markdown(":green[:material/check_circle:] No label is doubtful, and no two pictures show the same thing.")
@@ -173,6 +175,13 @@ def _findings(workspace: Workspace, dataset: Dataset, found: Audit) -> None:
                     _pair(workspace, dataset, pair, kept, mine)
                 else:
                     _told_card(workspace, dataset, told)
+
+
+def _alike(pairs: Sequence[Pair]) -> str:
+    """How many, and of which kinds, as the health report counts turned and cropped ones not at all."""
+    kinds = Counter(pair.kind for pair in pairs)
+    named = [f"{kinds[kind]:,} {words}" for kind, words in _KINDS.items() if kinds[kind]]
+    return f"{count(len(pairs), 'pair looks', 'pairs look')} alike" + (f": {', '.join(named)}" if named else "")
 
 
 def _told_card(workspace: Workspace, dataset: Dataset, place: str) -> None:
