@@ -35,6 +35,7 @@ ARRIVALS: Final = BackgroundTasks[str](  # the result is the id of the collectio
     unexpected="The pictures could not be taken because of an unexpected error. The log has the details.",
     unit="picture",
 )
+_WITH_ARCHIVES: Final = (*FILE_TYPES, "zip")
 NEW: Final = "new"  # the form of a new dataset, class by class
 UNLABELLED: Final = "unlabelled"  # the form of pictures to label
 FIELDS: Final = {NEW: "class-files", UNLABELLED: "unlabelled-files"}  # form -> how the keys of its fields begin
@@ -65,7 +66,7 @@ def file_field(workspace: Workspace, form: str, pile: str, what: str, *, archive
         if archives:
             st.file_uploader(
                 f"Images of {what}, or a zip of them",
-                type=[*FILE_TYPES, "zip"],
+                type=_WITH_ARCHIVES,
                 accept_multiple_files=True,
                 max_upload_size=archive_limits().file_bytes // 1_000_000,
                 key=name,
