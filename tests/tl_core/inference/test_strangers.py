@@ -23,6 +23,7 @@ ASKED = 250  # strangers
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1200)
 def test_a_model_of_five_digits_refuses_the_other_five_noise_and_photographs(workspace):
     digits = import_sample(workspace, "digits")
     images: dict[str, list[tuple[str, bytes]]] = {name: [] for name in digits.classes}
