@@ -124,7 +124,7 @@ def test_a_folder_can_be_trained_on_at_once(tl, folder):
 @pytest.mark.parametrize(
     ("words", "part"),
     [
-        (["train", "--data", "nowhere"], "no dataset, folder, zip file or sample set"),
+        (["train", "--data", "nowhere"], "no dataset, folder, archive or sample set"),
         (["train", "--data", "digits", "--learning-rate", "7"], "Learning rate must be"),
         (["train", "--data", "digits", "--batch-size", "0"], "Batch size must be"),
         (["train", "--data", "digits", "--config", "missing.json"], "missing"),

@@ -12,7 +12,7 @@ class Described:
     """What `create_run` has to know of a dataset."""
 
     id, name, fingerprint, classes = "pets-" + "0" * 32, "Pets", "f", ("cat", "dog")
-    revision = 1
+    revision = decoding = 1
 
     def counts(self):
         return {}
