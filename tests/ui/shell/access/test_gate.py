@@ -211,8 +211,8 @@ def test_addresses_that_come_in_headers_are_not_believed(dataset, setting, monke
 
 
 def drawn(node):
-    """What a visitor sees of the file that is also imported as the server."""
-    assert ast.unparse(node.test) == "__name__ == '__main__'"
+    """What a visitor sees of the file that is also imported as the server, and names for the type checker alone."""
+    assert ast.unparse(node.test) in {"__name__ == '__main__'", "TYPE_CHECKING"}
     return node.body
 
 
@@ -221,7 +221,7 @@ def test_a_page_does_nothing_outside_its_frame(path):
     """At the top of a page stand only definitions, constants, what the address says, and ``with page_setup``."""
     tree = ast.parse(Path(path).read_text(encoding="utf-8"))
     tree.body = [inner for node in tree.body for inner in (drawn(node) if isinstance(node, ast.If) else [node])]
-    allowed = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.Expr, ast.Assign, ast.With)
+    allowed = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef, ast.Expr, ast.Assign, ast.With)
     assert all(isinstance(node, allowed) for node in tree.body)
     (frame,) = [node for node in tree.body if isinstance(node, ast.With)]
     assert ast.unparse(frame.items[0].context_expr.func) == "page_setup"
