@@ -14,11 +14,18 @@ from tl_core.data import list_datasets
 pytestmark = pytest.mark.e2e
 
 TRAINING_MILLISECONDS = 240_000
+# The clock of the camera begins anew with each recording: in another size no picture of a class is in the other, too.
+OTHER_SIZE_EACH_TIME = """
+const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices)
+let times = 0
+navigator.mediaDevices.getUserMedia = (asked) =>
+  open({ ...asked, video: { ...asked.video, width: { ideal: 640 + 160 * times++ } } })
+"""
 
 
 @pytest.fixture(scope="module")
 def camera_browser(browser):
-    """Its camera shows a clock, so that no two pictures are equal."""
+    """Its camera shows a clock, so that no two pictures of a recording are equal."""
     running = browser.browser_type.launch(
         executable_path=find_or_install_browser(),
         args=[*CHROMIUM_ARGUMENTS, "--use-fake-device-for-media-stream"],
@@ -36,6 +43,7 @@ def open_form(camera_browser, app):
         context = camera_browser.new_context(viewport=DESKTOP, permissions=list(permissions))
         contexts.append(context)
         page = context.new_page()
+        page.add_init_script(OTHER_SIZE_EACH_TIME)
         page.set_default_timeout(60_000)
         page.goto(app.at("Data"))
         if list_datasets(app.workspace):

@@ -32,7 +32,7 @@ def test_a_killed_worker_is_a_sentence_and_resume_goes_on(tmp_path: Path, page: 
         epochs = epochs_told(run)
         assert epochs == list(range(1, len(epochs) + 1))
         stop.click()
-        expect(page.get_by_text("Stopped:")).to_be_visible()
+        expect(page.locator("strong", has_text="Stopped:")).to_be_visible()  # the line at the top says so as well
         assert "Traceback" not in app.log.read_text(errors="replace")
 
 

@@ -80,7 +80,10 @@ def assign_splits(classes: Sequence[str], images: Sequence[ImageRecord], config:
                 splits[index] = part
     if "validation" not in splits:
         raise NotEnoughDataError(
-            "No image is left to validate with, because the classes are too small or hold copies of one image: "
+            "No image is left to validate with, because the same images are in several classes: leave each image in "
+            "the one class that it belongs to."
+            if len(ambiguous) > 2
+            else "No image is left to validate with, because the classes are too small or hold copies of one image: "
             "bring at least 3 different images of each class."
         )
     return [replace(image, split=part) for image, part in zip(images, splits, strict=True)]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -10,6 +12,7 @@ import streamlit as st
 from PIL import Image
 
 from tl_core.data.normalise import decode_image
+from tl_core.errors import DatasetNotFoundError
 
 LONGEST_SIDE: Final = 480  # px
 SMALLEST_SHOWN: Final = 96  # px; smaller pictures are enlarged, with their pixels kept sharp
@@ -50,7 +53,7 @@ def small_copy(data: bytes, longest: int = LONGEST_SIDE) -> bytes:
 @st.cache_data(max_entries=10_000, show_spinner=False)
 def small_tile(path: Path) -> bytes:
     """A stored image as a file of a few kilobytes, for a grid of very many; the path stands for the pixels."""
-    with Image.open(path) as image:
+    with _stored(path) as image:
         image.draft("RGB", (SMALL_TILE, SMALL_TILE))
         picture = image.convert("RGB")
     tiny = max(picture.size) < SMALL_TILE
@@ -63,7 +66,7 @@ def small_tile(path: Path) -> bytes:
 @st.cache_data(max_entries=2000, show_spinner=False)
 def dataset_thumbnail(path: Path) -> bytes:
     """The image on a square of 160 pixels as PNG; a tiny one is enlarged without blurring its pixels."""
-    with Image.open(path) as image:
+    with _stored(path) as image:
         picture = image.convert("RGB")
     scale = TILE / max(picture.size)
     size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
@@ -73,3 +76,12 @@ def dataset_thumbnail(path: Path) -> bytes:
     buffer = io.BytesIO()
     square.save(buffer, "PNG")
     return buffer.getvalue()
+
+
+@contextmanager
+def _stored(path: Path) -> Iterator[Image.Image]:
+    try:
+        with Image.open(path) as image:
+            yield image
+    except FileNotFoundError as error:  # in another tab, while this page was drawn
+        raise DatasetNotFoundError("These images were deleted meanwhile: choose another dataset.") from error

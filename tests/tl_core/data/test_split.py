@@ -134,6 +134,12 @@ def test_nothing_left_to_validate_with_is_said(images):
         assign_splits(NAMES[:2], images, SplitConfig())
 
 
+def test_the_same_pictures_in_two_classes_are_named_as_the_reason():
+    images = [image(label, number) for label in (0, 1) for number in range(8)]
+    with pytest.raises(NotEnoughDataError, match="the same images are in several classes"):
+        assign_splits(NAMES[:2], images, SplitConfig())
+
+
 @pytest.mark.parametrize(
     "values",
     [
