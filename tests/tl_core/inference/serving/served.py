@@ -46,6 +46,10 @@ class ServerProcess:
     def end(self) -> int:
         """Stop it as a supervisor of services does; gives its exit code."""
         self.process.terminate()
+        return self.wait()
+
+    def wait(self) -> int:
+        """Its exit code, once it has been told to stop."""
         assert self.process.stderr is not None
         with self.process.stderr:
             self.lines += [line.strip() for line in self.process.stderr]

@@ -267,7 +267,7 @@ def test_what_was_accepted_is_answered_when_it_is_told_to_stop(shared_run, expec
     assert said.startswith(b"HTTP/1.1 200")
     for shares in expected:
         assert f'"class":"{max(shares, key=shares.get)}"'.encode() in said
-    assert served.end() == 0
+    assert served.wait() == 0
     assert not [line for line in served.lines if "Traceback" in line]
 
 
