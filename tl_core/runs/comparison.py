@@ -83,12 +83,17 @@ def differing_settings(runs: Sequence[RunRecord]) -> dict[str, list[str]]:
     return {label: values for label, values in rows.items() if len(set(values)) > 1}
 
 
-def changes_between(before: TrainingConfig, after: TrainingConfig) -> list[str]:
-    """What another configuration changes, such as ``Learning rate 0.002 → 0.001``; what it is called is no change."""
+def changes_between(before: TrainingConfig, after: TrainingConfig, longest: int | None = None) -> list[str]:
+    """What another configuration changes, such as ``Learning rate 0.002 → 0.001``; what it is called is no change.
+
+    Args:
+        longest: characters of one change; where it would be longer, the old value is left out.
+    """
     old, new = _settings_of(before), _settings_of(after)
     labels = [label for label in dict.fromkeys([*old, *new]) if label != SETTINGS["preset"].label]
     pairs = [(label, old.get(label, NOT_PART), new.get(label, NOT_PART)) for label in labels]
-    return [f"{label} {was} → {now}" for label, was, now in pairs if was != now]
+    changes = [(f"{label} {was} → {now}", f"{label} → {now}") for label, was, now in pairs if was != now]
+    return [whole if longest is None or len(whole) <= longest else short for whole, short in changes]
 
 
 def most_similar_earlier(run: RunRecord, runs: Sequence[RunRecord]) -> RunRecord | None:

@@ -20,18 +20,19 @@ from ui.components.run_format import format_status, run_labels
 
 ALT: Final = "All runs, newest first: test and validation accuracy, what was changed, age, status and settings"
 ROW_HEIGHT: Final = 38  # px
-# In px; the box, the dot, the name and the test accuracy fit side by side on a phone of 390 px, and all up to the age
-# beside the curves in a window of 1280 px.
+# In px; the box, the dot, the name and the test accuracy fit side by side on a phone of 390 px, and all up to what
+# was changed beside the curves in a window of 1440 px.
 DOT_WIDTH: Final = 36
 NAME_WIDTH: Final = 168
 TEST_WIDTH: Final = 72
 VALIDATION_WIDTH: Final = 84
 AGE_WIDTH: Final = 112
 CHANGED_WIDTH: Final = 220
+CHANGED_CHARACTERS: Final = 30  # that fit into it
 STATUS_WIDTH: Final = 170
 MAX_HEIGHT: Final = 620  # px; more runs scroll inside the table
 MOST_TICKED: Final = 8  # as many colours as there are
-ORDER: Final = ("dot", "run", "test", "accuracy", "created", "changed", "status", "tags", "dataset", "curve")
+ORDER: Final = ("dot", "run", "test", "accuracy", "changed", "created", "status", "tags", "dataset", "curve")
 MORE: Final = ("backbone", "frozen", "rates", "seconds")
 FILTERS: Final[dict[str, Callable[[RunRecord], bool]]] = {
     "All": lambda _: True,
@@ -146,7 +147,7 @@ def _changed(run: RunRecord, runs: Sequence[RunRecord]) -> str:
     earlier = most_similar_earlier(run, runs)
     if earlier is None:
         return "first on these images"
-    return ", ".join(changes_between(earlier.config, run.config)) or "nothing"
+    return ", ".join(changes_between(earlier.config, run.config, CHANGED_CHARACTERS)) or "nothing"
 
 
 def _dot(color: str | None) -> str | None:

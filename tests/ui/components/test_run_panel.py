@@ -325,7 +325,7 @@ def test_a_failed_run_says_why(workspace, dataset):
 def test_an_unknown_run_is_a_sentence(workspace):
     at = open_panel("no-such-run")
     assert "no run" in at.info[0].value
-    assert "See all runs" in [link.label for link in at.get("page_link")]
+    assert {"Train a model", "See all runs"} <= {button.label for button in at.button}
 
 
 def test_a_run_that_has_ended_can_be_given_more_epochs(workspace, dataset, monkeypatch):

@@ -83,6 +83,7 @@ def test_without_two_runs_there_is_nothing_to_compare(workspace, dataset):
 def test_what_was_changed_against_the_most_similar_earlier_run(runs, workspace, dataset):
     first, second = runs
     assert changes_between(PLAIN, CHANGED) == ["Learning rate 0.002 → 0.0001", "Batch size 32 → 8"]
+    assert changes_between(PLAIN, CHANGED, longest=25) == ["Learning rate → 0.0001", "Batch size 32 → 8"]
     third = ended_run(workspace, dataset, "Third", config=replace(CHANGED, batch_size=16))
     everything = list_runs(workspace)
     assert most_similar_earlier(third, everything).id == second.id

@@ -73,7 +73,7 @@ def _begin_form(workspace: Workspace, kind: ButtonType) -> None:
     _unfinished(workspace)
     st.markdown(
         "Bring pictures without any order, and name the classes. You are asked about a few of them, now and then "
-        "about a dozen at once; after each click the rest is concluded anew."
+        "about a dozen at once; after each click the others are worked out again."
     )
     file_field(workspace, UNLABELLED, "", "all classes", archives=True)
     collection = pile_pictures(workspace, UNLABELLED, "", "the pictures", form_collection(workspace, UNLABELLED))
