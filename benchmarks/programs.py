@@ -52,7 +52,7 @@ _ALL: Final = (
     Program("pages", "a cell of the confusion matrix opened, 20 runs compared", 4, pages.run),
     Program("memory", "memory at 20,000 images", 5, memory.run),
     Program("growth", "time per image at 1,000, 5,000 and 20,000 images", 6, growth.run),
-    Program("workshop", "map and label court of 2,000 and 20,000 images", 8, workshop.run),
+    Program("workshop", "map and label court of 2,000 and 20,000 images, a click of pointing", 9, workshop.run),
     Program("serving", "a model behind HTTP: requests a second", 4, serving.run),
     Program("bfloat16", "accuracy of a bfloat16 trunk, where the CPU has it", 1, bfloat16_accuracy.run),
 )

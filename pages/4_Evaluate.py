@@ -8,6 +8,7 @@ import streamlit as st
 
 from tl_core.data import Dataset
 from tl_core.errors import DatasetNotFoundError
+from tl_core.evaluation.cross_validated import kept_cross_validation
 from tl_core.evaluation.headline import headline
 from tl_core.runs import RunRecord, dataset_of
 from tl_core.storage.format import count
@@ -15,6 +16,7 @@ from tl_core.storage.workspace import Workspace
 from ui.components.markdown import plain
 from ui.components.pickers import current_run
 from ui.components.run_format import format_model
+from ui.evaluate_page.cross_validation import offer_cross_validation
 from ui.evaluate_page.evaluation import evaluated, report_download
 from ui.evaluate_page.images import forget_arrival, mix_ups_alone, mix_ups_and_images
 from ui.evaluate_page.measures import class_table, evaluation_summary, more_measures
@@ -54,11 +56,13 @@ def show(workspace: Workspace, run: RunRecord, split: str) -> None:
         next_steps(run)
         return
     dataset = dataset_of(run) if result.records else None
-    evaluation_summary(result.confusion, run.classes, result.top_k, split)
+    evaluation_summary(result.confusion, run.classes, result.top_k, split, kept_cross_validation(run))
     found = headline(run, dataset) if dataset else None
     for doubt in found.warnings() if found and found.split == split else ():
         st.warning(plain(doubt), icon=":material/warning:")
     st.caption(f"Measured on {format_model(run.best)}.")
+    if dataset:
+        offer_cross_validation(workspace, run, dataset)
     next_steps(run, dataset, result, f"{key}-report")
     forget_arrival(key)
     if dataset:

@@ -17,9 +17,10 @@ from tl_core.backbones.registry import get_backbone
 from tl_core.backbones.scaling import build_scaling
 from tl_core.config import TrainingConfig
 from tl_core.data.dataset import Dataset
+from tl_core.data.health import shape_tells
 from tl_core.features.cache import ArraySpec, open_cache
 from tl_core.features.compiled import Network, compile_network
-from tl_core.features.images import ImageRows, open_images
+from tl_core.features.images import ImageRows, fit_in_key, open_images
 from tl_core.machine.device import use_device
 from tl_core.machine.progress import TaskContext
 
@@ -65,6 +66,15 @@ VIEWS: Final[Mapping[str, Callable[[Images], Images]]] = {
 }
 
 
+def fit_of(dataset: Dataset) -> str:
+    """How the pictures of a dataset are made square where no run says so: as health advises to train on them.
+
+    Squeezed, the whole picture counts and not how it was held. Where the shape of the pictures tells the classes
+    apart, squeezing may take just that from them, as from a circle and an ellipse: then they get a border.
+    """
+    return "border" if len(dataset.classes) > 1 and shape_tells(dataset) else "squeeze"
+
+
 class FeatureSource:
     """Gives the features of the images of one dataset; the backbone is built when something is not cached.
 
@@ -78,11 +88,12 @@ class FeatureSource:
         self._task = task
         self._cache = open_cache(dataset.workspace)
         self._size = get_backbone(BACKBONE).checked_image_size(None)
+        self._fit = fit_of(dataset)
 
     @functools.cached_property
     def images(self) -> ImageRows:
         """The images at the backbone's input size."""
-        return open_images(self._cache, self._dataset, self._size, self._task.without_progress())
+        return open_images(self._cache, self._dataset, self._size, self._task.without_progress(), self._fit)
 
     def read(self, rows: Rows | None = None, view: str = "whole") -> Features:
         """The features of some images, of all where ``rows`` is None, each seen as ``VIEWS[view]`` shows it.
@@ -93,7 +104,7 @@ class FeatureSource:
         """
         chosen = np.arange(len(self._dataset.images)) if rows is None else rows
         names = [self._dataset.images[row].pixels_sha256 for row in chosen]
-        key = {"backbone": BACKBONE, "size": self._size, "view": view}
+        key = {"backbone": BACKBONE, "size": self._size, "view": view, **fit_in_key(self._fit)}
         spec = ArraySpec((feature_shape(get_backbone(BACKBONE), self._size)[-1],), "float32")
 
         def fill(arrays: Sequence[Any], places: Rows) -> None:

@@ -19,10 +19,11 @@ import numpy.typing as npt
 from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits
 
-from tl_core.audit.features import BACKBONE, Features, FeatureSource, Rows
+from tl_core.audit.features import BACKBONE, Features, FeatureSource, Rows, fit_of
 from tl_core.audit.heads import compact
 from tl_core.data.dataset import Dataset, ImageRecord
 from tl_core.features.cache import ArraySpec, DiskCache, Key, open_cache
+from tl_core.features.images import fit_in_key
 from tl_core.machine.progress import UNATTENDED, TaskContext
 
 Places = npt.NDArray[np.float32]
@@ -93,7 +94,7 @@ def lay_out(dataset: Dataset, values: Features, task: TaskContext = UNATTENDED) 
     """
     cache = open_cache(dataset.workspace)
     names = [record.pixels_sha256 for record in dataset.images]
-    key, known = _newest_map(cache, dataset.id, names)
+    key, known = _newest_map(cache, dataset, names)
     known_rows = np.flatnonzero([name in known for name in names])
     known_places = np.asarray(cache.open_rows(KIND, key, [names[row] for row in known_rows])[0]) if known else None  # type: ignore[index]
 
@@ -107,11 +108,12 @@ def lay_out(dataset: Dataset, values: Features, task: TaskContext = UNATTENDED) 
     return np.asarray(found[0], np.float32) if found else _laid_out(values, task)
 
 
-def _newest_map(cache: DiskCache, dataset_id: str, names: Sequence[str]) -> tuple[Key, set[str]]:
+def _newest_map(cache: DiskCache, dataset: Dataset, names: Sequence[str]) -> tuple[Key, set[str]]:
     """The key of the map that knows most of these images, or of the next one, and the images that it knows."""
-    number = 0
+    number, seen = 0, fit_in_key(fit_of(dataset))
     while True:
-        key = {"dataset": dataset_id, "backbone": BACKBONE, "landmarks": LANDMARKS, "number": number}
+        key: dict[str, Any] = {"dataset": dataset.id, "backbone": BACKBONE, "landmarks": LANDMARKS, "number": number}
+        key |= seen
         known = set(cache.kept_rows(KIND, key, names)[1])
         if not known or len(known) >= KNOWN_SHARE * len(set(names)):
             return key, known

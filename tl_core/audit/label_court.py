@@ -10,17 +10,19 @@ without the first one's suspects found fewer of them (tried on surfaces and digi
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from tl_core.audit.features import BACKBONE, Features
+from tl_core.audit.features import BACKBONE, Features, fit_of
 from tl_core.audit.heads import COMPONENTS, FOLDS, REPEATS, STRENGTH, Labels, Probabilities, out_of_fold
 from tl_core.data.dataset import Dataset, ImageRecord
+from tl_core.data.split import groups_of_images
 from tl_core.features.cache import ArraySpec, open_cache
+from tl_core.features.images import fit_in_key
 from tl_core.machine.progress import UNATTENDED, TaskContext
 
 KIND: Final = "court"  # of cache entries
@@ -47,18 +49,28 @@ class Verdict:
     accuracy: float  # share of images whose label the heads agree with
 
 
-def judge_labels(dataset: Dataset, features: Features, task: TaskContext = UNATTENDED) -> Verdict:
+def judge_labels(
+    dataset: Dataset,
+    features: Features,
+    task: TaskContext = UNATTENDED,
+    alike: Iterable[tuple[ImageRecord, ImageRecord]] = (),
+) -> Verdict:
     """Find the labels, of every split, that are likely wrong.
+
+    Copies, look-alikes and frames of one recording are judged by heads that have seen none of them: a wrong label
+    that they share would otherwise vouch for itself.
 
     Args:
         features: of all images of the dataset, in its order.
         task: checked for a stop.
+        alike: pairs that show the same, besides those that the hashes of the images tell.
 
     Raises:
         StoppedError: a stop was requested.
     """
     labels = np.array([record.label for record in dataset.images], np.int64)
-    probabilities = _probabilities(dataset, features, labels, task)
+    groups = groups_of_images(dataset.images, alike)
+    probabilities = _probabilities(dataset, features, labels, groups, task)
     margin, other = _margins(probabilities, labels)
     accused = np.flatnonzero((margin < 0) | _confidently_other(probabilities, labels))
     order = accused[np.argsort(margin[accused], kind="stable")]
@@ -91,14 +103,19 @@ def find_witnesses(
     return found
 
 
-def _probabilities(dataset: Dataset, features: Features, labels: Labels, task: TaskContext) -> Probabilities:
+def _probabilities(
+    dataset: Dataset, features: Features, labels: Labels, groups: Sequence[str], task: TaskContext
+) -> Probabilities:
     """Out-of-fold verdicts, kept on the disk for these pixels with these labels; splits have no part in them."""
-    groups = [record.pixels_sha256 for record in dataset.images]
-    named = "\n".join(f"{group} {label}" for group, label in zip(groups, labels, strict=True))
+    named = "\n".join(
+        f"{record.pixels_sha256} {label} {group}"
+        for record, label, group in zip(dataset.images, labels, groups, strict=True)
+    )
     key = {
         "backbone": BACKBONE,
         "labels": hashlib.sha256(named.encode()).hexdigest(),
         "heads": [FOLDS, REPEATS, COMPONENTS, STRENGTH],
+        **fit_in_key(fit_of(dataset)),
     }
     spec = ArraySpec((len(labels), int(labels.max()) + 1), "float64")
 

@@ -23,6 +23,7 @@ from scipy.optimize import nnls
 from tl_core.audit.features import Features, FeatureSource
 from tl_core.audit.heads import FOLDS, Labels, compact, folds_of, predict_held_out, side_by_side
 from tl_core.data.dataset import Dataset
+from tl_core.data.split import groups_of_images
 from tl_core.errors import NotEnoughDataError
 from tl_core.machine.progress import UNATTENDED, TaskContext
 from tl_core.storage.format import count as counted
@@ -107,7 +108,7 @@ def photos_needed(dataset: Dataset, task: TaskContext = UNATTENDED) -> PhotosNee
         raise NotEnoughDataError(
             f"A forecast needs at least {FEWEST} images, and there are {len(labels)}: any more will help."
         )
-    groups = [record.pixels_sha256 for record in dataset.images]
+    groups = groups_of_images(dataset.images)
     values = compact(FeatureSource(dataset, task).read())
     photos, right = _measured(values, labels, groups, task)
     sizes = np.bincount(labels)

@@ -73,13 +73,14 @@ def audit_dataset(dataset: Dataset, task: TaskContext = UNATTENDED) -> Audit:
     """
     source = FeatureSource(dataset, task)
     features = source.read()
-    verdict = judge_labels(dataset, features, task)
+    look_alikes = find_look_alikes(dataset, features, source.images, task)
+    verdict = judge_labels(dataset, features, task, [(pair.first, pair.second) for pair in look_alikes])
     return Audit(
         dataset=dataset,
         label_suspects=verdict.suspects,
         witnesses=find_witnesses(dataset, features, verdict.suspects),
         agreement=verdict.accuracy,
-        look_alikes=find_look_alikes(dataset, features, source.images, task),
+        look_alikes=look_alikes,
         shortcuts=find_shortcuts(dataset, source, task),
         health=health_report(dataset),
     )

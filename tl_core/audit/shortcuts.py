@@ -20,6 +20,7 @@ from sklearn.linear_model import LogisticRegression
 from tl_core.audit.features import Features, FeatureSource, Rows
 from tl_core.audit.heads import STRENGTH, Labels, compact, out_of_fold
 from tl_core.data.dataset import Dataset
+from tl_core.data.split import groups_of_images
 from tl_core.features.images import ImageRows
 from tl_core.machine.progress import UNATTENDED, TaskContext
 
@@ -69,8 +70,9 @@ def find_shortcuts(dataset: Dataset, source: FeatureSource, task: TaskContext = 
     rows = _sample(labels)
     chance = float(np.bincount(labels[rows]).max() / len(rows))
 
+    groups = groups_of_images([dataset.images[row] for row in rows])
+
     def accuracy(values: Features) -> float:
-        groups = [dataset.images[row].pixels_sha256 for row in rows]
         verdict = out_of_fold(values, labels[rows], groups, repeats=1, task=task.without_progress())
         return float(np.mean(verdict.argmax(axis=1) == labels[rows]))
 

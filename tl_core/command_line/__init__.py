@@ -25,6 +25,7 @@ from tl_core.command_line import (
 from tl_core.command_line.verb import BAD_INPUT, RUN, STOPPED, UNEXPECTED, Output, Verb, argument
 from tl_core.data import SPLITS, SplitConfig
 from tl_core.errors import StoppedError, TransferLearningError
+from tl_core.evaluation.cross_validated import MOST_IMAGES
 from tl_core.export.formats import FORMATS
 from tl_core.storage.workspace import Workspace
 
@@ -83,6 +84,12 @@ VERBS: Final[tuple[Verb, ...]] = (
             type=Path,
             metavar="FILE",
             help="write all measures into one file: a web page with charts (.html), or Markdown (.md)",
+        ),
+        argument(
+            "--cross-validate",
+            action="store_true",
+            help=f"also ask heads that have not seen them about all images of the run's dataset, up to "
+            f"{MOST_IMAGES:,}; takes some minutes",
         ),
     ),
     Verb(

@@ -14,8 +14,9 @@ from tl_core.command_line.verb import Output, table, writing
 from tl_core.data import Dataset
 from tl_core.data.imports.archive import OWN_LIMITS
 from tl_core.data.imports.importing import import_to_measure
+from tl_core.evaluation.cross_validated import CrossValidation, kept_cross_validation
 from tl_core.inference.calibration import load_calibration
-from tl_core.runs import dataset_of, find_run
+from tl_core.runs import RunRecord, dataset_of, find_run
 from tl_core.storage.format import percent
 from tl_core.storage.workspace import Workspace, is_id
 
@@ -40,7 +41,9 @@ def evaluate(options: argparse.Namespace, workspace: Workspace, output: Output) 
             path, split = found.path, "all"
         measured = evaluate_run(run.path, path, options.split or split, output.task)
         measures = take_measures(measured, load_calibration(run.folder, run.model_sha256))
-        values, lines = {"run_id": run.id, **as_values(measures)}, _format_measures(measures)
+        checked = _cross_validated(run, options, output)
+        values = {"run_id": run.id, **as_values(measures), "cross_validation": checked and checked.as_values()}
+        lines = [*_format_measures(measures), *([f"{checked.text}: {checked.meaning}"] if checked else [])]
         if report:
             content = write_report(run, dataset_of(run, path), measures, suffix)
             with writing(report, "--report"):
@@ -48,6 +51,15 @@ def evaluate(options: argparse.Namespace, workspace: Workspace, output: Output) 
             values["report"] = str(report)
             lines.append(str(report))
     return output.result(values, lines)
+
+
+def _cross_validated(run: RunRecord, options: argparse.Namespace, output: Output) -> CrossValidation | None:
+    """What is cross-validated now, or was before; it is of the run's own images."""
+    if options.cross_validate:
+        from tl_core.training.cross_validation import cross_validate  # TensorFlow
+
+        return cross_validate(run.path, output.task)
+    return kept_cross_validation(run) if options.data in (None, run.dataset_id) else None
 
 
 def _images_of(workspace: Workspace, source: str, classes: Sequence[str], output: Output) -> Dataset:

@@ -203,8 +203,16 @@ def delete_class(workspace: Workspace, dataset_id: str, name: str) -> Dataset:
     return change_dataset(workspace, dataset_id, deleted)
 
 
-def divide_again(workspace: Workspace, dataset_id: str, split: SplitConfig | None = None) -> Dataset:
+def divide_again(
+    workspace: Workspace,
+    dataset_id: str,
+    split: SplitConfig | None = None,
+    alike: Collection[tuple[ImageRecord, ImageRecord]] = (),
+) -> Dataset:
     """Draw the split anew, look-alikes of one class on one side.
+
+    Args:
+        alike: pairs that are look-alikes besides those that their hashes tell, such as an audit finds.
 
     Raises:
         NotEnoughDataError: no image is left to validate with.
@@ -212,7 +220,10 @@ def divide_again(workspace: Workspace, dataset_id: str, split: SplitConfig | Non
 
     def divided(dataset: Dataset) -> tuple[Dataset, str]:
         free = [replace(image, split=UNASSIGNED) for image in dataset.images]
-        images = assign_splits(dataset.classes, free, split or SplitConfig())
+        places = {image.pixels_sha256: place for place, image in enumerate(dataset.images)}
+        known = ((places.get(one.pixels_sha256), places.get(other.pixels_sha256)) for one, other in alike)
+        pairs = [(one, other) for one, other in known if one is not None and other is not None]
+        images = assign_splits(dataset.classes, free, split or SplitConfig(), pairs)
         return replace(dataset, images=tuple(images), given_splits=False), "Divided again"
 
     return change_dataset(workspace, dataset_id, divided)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import zlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -19,6 +20,8 @@ UNASSIGNED: Final = ""  # the split of an image that came without one
 MAX_HELD_OUT: Final = 0.8  # of the images, for validation and test together
 MAX_COMPARED: Final = 20_000  # images of one class that are compared pair by pair for near duplicates
 MAX_GROUP_SHARE: Final = 0.2  # a larger group of look-alikes within a class is no evidence of duplicates
+
+PIECES: Final = 10  # of a recording that is most of its class, in a cross-validation
 
 MAX_OVERSHOOT: Final = 2  # times the images that the test should have: a group that is larger is trained on
 
@@ -40,7 +43,12 @@ class SplitConfig:
         require_number("The seed of the split", self.seed, 0, 2**31 - 1, whole=True)
 
 
-def assign_splits(classes: Sequence[str], images: Sequence[ImageRecord], config: SplitConfig) -> list[ImageRecord]:
+def assign_splits(
+    classes: Sequence[str],
+    images: Sequence[ImageRecord],
+    config: SplitConfig,
+    alike: Sequence[tuple[int, int]] = (),
+) -> list[ImageRecord]:
     """Assign a split to every image.
 
     Splits that came with the images are kept. A part that did not come (validation, and test unless its
@@ -53,6 +61,7 @@ def assign_splits(classes: Sequence[str], images: Sequence[ImageRecord], config:
         classes: names of the labels; with the seed they decide the draw, so another class changes nothing.
         images: records whose split is one of `SPLITS`, or `UNASSIGNED` where none came with the image.
         config: the fractions and the seed.
+        alike: places of further pairs that stay together within a class, such as an audit finds.
 
     Raises:
         NotEnoughDataError: a class has no image to train on.
@@ -70,7 +79,7 @@ def assign_splits(classes: Sequence[str], images: Sequence[ImageRecord], config:
             raise NotEnoughDataError(
                 f"The class “{name}” has no image to train on: put some under train, or remove the class."
             )
-        groups = _with_recordings(images, _duplicate_groups(images, pool))
+        groups = _with_recordings(images, _joined(_duplicate_groups(images, pool), alike))
         if len(groups) == 1 and images[pool[0]].group:
             groups = _segments(images, pool, wanted)
         free = [group for group in groups if not any(images[i].pixels_sha256 in ambiguous for i in group)]
@@ -87,6 +96,53 @@ def assign_splits(classes: Sequence[str], images: Sequence[ImageRecord], config:
             "bring at least 3 different images of each class."
         )
     return [replace(image, split=part) for image, part in zip(images, splits, strict=True)]
+
+
+def groups_of_images(
+    images: Sequence[ImageRecord], alike: Iterable[tuple[ImageRecord, ImageRecord]] = ()
+) -> list[str]:
+    """The group of each image, for folds of a cross-validation that tear apart nothing that `assign_splits` keeps.
+
+    Copies, near duplicates within a class, and the frames of one recording are a group. A recording that is most of
+    its class is cut into pieces of neighbouring frames: a head that has seen nothing of a class knows nothing of it.
+
+    Args:
+        images: of one dataset.
+        alike: further pairs of them that belong together, such as `tl_core.audit.look_alikes` finds.
+
+    Returns:
+        ``(images,)``; images of one group have one name.
+    """
+    pairs: list[tuple[int, int]] = []
+    first: dict[str, int] = {}
+    for index, image in enumerate(images):
+        pairs.append((first.setdefault(image.pixels_sha256, index), index))
+    pools: dict[int, list[int]] = {}
+    for index, image in enumerate(images):
+        pools.setdefault(image.label, []).append(index)
+    for pool in pools.values():
+        for group in _with_recordings(images, _duplicate_groups(images, pool)):
+            recorded = any(images[index].group for index in group) and 2 * len(group) > len(pool)
+            for piece in _pieces(images, group) if recorded else [group]:
+                pairs += [(piece[0], index) for index in piece[1:]]
+    names = [""] * len(images)
+    for members in groups_of(len(images), [*pairs, *_not_too_many(images, alike, pools)]):
+        for index in members:
+            names[index] = images[members[0]].pixels_sha256
+    return names
+
+
+def _not_too_many(
+    images: Sequence[ImageRecord], alike: Iterable[tuple[ImageRecord, ImageRecord]], pools: dict[int, list[int]]
+) -> list[tuple[int, int]]:
+    """The pairs by their places, without those that would join a large part of a class."""
+    places = {image: index for index, image in enumerate(images)}
+    pairs = [(places[one], places[other]) for one, other in alike]
+    kept = []
+    for members in groups_of(len(images), pairs) if pairs else []:
+        if len(members) <= max(4, MAX_GROUP_SHARE * len(pools[images[members[0]].label])):
+            kept += [(members[0], index) for index in members[1:]]
+    return kept
 
 
 def _pixels_of_several_classes(images: Sequence[ImageRecord]) -> set[str]:
@@ -113,6 +169,15 @@ def _duplicate_groups(images: Sequence[ImageRecord], pool: Sequence[int]) -> lis
     return groups
 
 
+def _joined(groups: list[list[int]], alike: Sequence[tuple[int, int]]) -> list[list[int]]:
+    """The groups, those joined of which a pair holds one of each."""
+    group_of = {index: place for place, group in enumerate(groups) for index in group}
+    pairs = [(group_of[one], group_of[other]) for one, other in alike if one in group_of and other in group_of]
+    if not pairs:
+        return groups
+    return [[index for place in joined for index in groups[place]] for joined in groups_of(len(groups), pairs)]
+
+
 def _with_recordings(images: Sequence[ImageRecord], groups: list[list[int]]) -> list[list[int]]:
     """The groups, those joined that hold frames of the same recording."""
     first: dict[str, int] = {}
@@ -126,12 +191,24 @@ def _with_recordings(images: Sequence[ImageRecord], groups: list[list[int]]) -> 
     return [[index for place in joined for index in groups[place]] for joined in groups_of(len(groups), pairs)]
 
 
+def _pieces(images: Sequence[ImageRecord], group: Sequence[int]) -> list[list[int]]:
+    """One recording, cut into pieces of neighbouring frames; equal frames stay together."""
+    frames = _frames(images, group)
+    ends = np.linspace(0, len(frames), min(PIECES, len(frames)) + 1).astype(int)
+    return [[index for frame in frames[start:end] for index in frame] for start, end in itertools.pairwise(ends)]
+
+
+def _frames(images: Sequence[ImageRecord], group: Sequence[int]) -> list[list[int]]:
+    """The different frames of a recording in their order, each with its copies."""
+    order: dict[str, list[int]] = {}
+    for index in sorted(group, key=lambda index: images[index].source_name):
+        order.setdefault(images[index].pixels_sha256, []).append(index)
+    return list(order.values())
+
+
 def _segments(images: Sequence[ImageRecord], pool: Sequence[int], wanted: dict[str, float]) -> list[list[int]]:
     """One recording, cut into its beginning and one piece at its end for each part; equal frames stay together."""
-    order: dict[str, list[int]] = {}
-    for index in sorted(pool, key=lambda index: images[index].source_name):
-        order.setdefault(images[index].pixels_sha256, []).append(index)
-    frames = list(order.values())
+    frames = _frames(images, pool)
     pieces = [
         max(1, round(len(frames) * share)) for part, share in wanted.items() if share and len(frames) >= _LEAST[part]
     ]

@@ -45,6 +45,7 @@ class RunFolder:
     labels_file = _Place("labels.json")  # the class names, in the order of the model's outputs
     metrics_file = _Place("metrics.json")  # the kept model's metrics per split, and the seconds spent by stage
     calibration_file = _Place("confidence.json")  # temperature and threshold of the model, chosen by a person
+    cross_validation_file = _Place("cross-validation.json")  # see `tl_core.evaluation.cross_validated`
     novelty_file = _Place("novelty.npz")  # what the model was taught; see `tl_core.inference.novelty`
     watched_images_folder = _Place("pinned")  # watched while the model trains; see `tl_core.runs.watched_images`
     epochs_folder = _Place("epochs")  # the last epochs, beside the best; see `tl_core.runs.epoch_checkpoints`

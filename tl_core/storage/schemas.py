@@ -88,6 +88,7 @@ def _with_decoding(values: Values) -> Values:
 RUN: Final = Schema("run", (_with_host,))  # run.json
 ANNOTATIONS: Final = Schema("run")  # annotations.json, beside it
 CALIBRATION: Final = Schema("calibration")  # confidence.json, beside it
+CROSS_VALIDATION: Final = Schema("cross-validation")  # cross-validation.json, beside it
 EPOCHS: Final = Schema("list of epochs")  # epochs.json
 WATCHED_IMAGES: Final = Schema("list of pictures")  # pictures.json
 CONFIGURATION: Final = Schema("configuration")  # of a training: in run.json, and in a file saved from the form

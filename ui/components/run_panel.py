@@ -14,6 +14,7 @@ from tl_core.backbones.weights import weights_status
 from tl_core.config import TrainingConfig
 from tl_core.config.presets import DEFAULT_PRESET, PRESETS
 from tl_core.errors import RunNotFoundError, TransferLearningError
+from tl_core.evaluation.cross_validated import kept_cross_validation
 from tl_core.evaluation.headline import headline
 from tl_core.figures.history import History
 from tl_core.jobs import Job, manager
@@ -250,6 +251,8 @@ def _how_good(run: RunRecord, progress: RunProgress) -> None:
         return
     ended = "Stopped" if run.status == "stopped" else "Done"
     text = f"**{ended}: {plain(found.sentence())}** {plain(found.baseline())}"
+    if checked := kept_cross_validation(run):
+        text += f" Cross-validated: {checked.text}."
     doubts = "".join(f"  \n:material/warning: {plain(doubt)}" for doubt in found.warnings())
     if found.guesses:
         st.warning(text + doubts, icon=":material/trending_flat:")

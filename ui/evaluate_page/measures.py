@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from tl_core.evaluation.cross_validated import CrossValidation
 from tl_core.figures.calibration import calibration_figure, describe_calibration
 from tl_core.figures.class_curves import NAMED_CLASSES, Kind, class_curves_figure, describe_class_curves
 from tl_core.figures.palette import RIGHT
@@ -47,7 +48,13 @@ CSV_COLUMNS: Final[dict[Kind, tuple[str, ...]]] = {
 }
 
 
-def evaluation_summary(confusion: np.ndarray, classes: Sequence[str], top_k: Mapping[int, float], split: str) -> None:
+def evaluation_summary(
+    confusion: np.ndarray,
+    classes: Sequence[str],
+    top_k: Mapping[int, float],
+    split: str,
+    cross_validated: CrossValidation | None = None,
+) -> None:
     """Draw the result in one sentence, and the figures behind it.
 
     Args:
@@ -55,6 +62,7 @@ def evaluation_summary(confusion: np.ndarray, classes: Sequence[str], top_k: Map
         classes: the ``k`` class names.
         top_k: share of images with the right class among the first ``k`` answers, by ``k``.
         split: test or validation.
+        cross_validated: of the run, where it was.
     """
     right, images = int(np.trace(confusion)), int(confusion.sum())
     st.markdown(f"**{result_sentence(right, images, split)}** {HONESTY[split]}")
@@ -72,6 +80,7 @@ def evaluation_summary(confusion: np.ndarray, classes: Sequence[str], top_k: Map
             f"Share of right answers. For more images like these expect {percent(low, 0)} to {percent(high, 0)} "
             "(95 % confidence).",
         ),
+        *([("Cross-validated", cross_validated.text, cross_validated.meaning)] if cross_validated else []),
         *([(f"Top {k}", top_k[k], f"The right class is among the first {k} answers.")] if k else []),
         (
             "Weakest class",
@@ -88,12 +97,12 @@ def evaluation_summary(confusion: np.ndarray, classes: Sequence[str], top_k: Map
     )
 
 
-def _figures(columns: int, *figures: tuple[str, float, str]) -> None:
-    """Shares of 0-1 beside each other: name, value, and what it means as Markdown."""
+def _figures(columns: int, *figures: tuple[str, float | str, str]) -> None:
+    """Figures beside each other: name, value as a share of 0-1 or as text, and what it means as Markdown."""
     with st.grid(columns, min_column_width=160, gap="medium"):
         for label, share, meaning in figures:
             with st.container(gap="xsmall"):
-                st.metric(label, percent(share))
+                st.metric(label, share if isinstance(share, str) else percent(share))
                 st.caption(meaning)
 
 

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from tl_core.data.imports.archive import ArchiveLimits
+from tl_core.data.imports.archive import ArchiveLimits, zip_source
+from tl_core.data.imports.file_kinds import is_picture_name
+from tl_core.errors import TransferLearningError
 from tl_core.figures.palette import ANSWER
 from tl_core.imported_models.store import ImportedModel
 from tl_core.machine.progress import TaskContext
 from tl_core.storage.format import count, percent, size
+from tl_core.storage.workspace import Workspace
 from ui.components.downloads import download, to_csv
 from ui.components.markdown import plain
+from ui.components.pictures import Picture
 from ui.components.prediction.answers import Asked
 from ui.components.prediction.card import refusal
 from ui.components.task_progress import task_progress
+from ui.predict_page.imported_models import opened
+from ui.predict_page.model_scale import waits_for_scale
 from ui.predict_page.table import format_answers
 from ui.shell.access.endpoints import archive_limits
 from ui.state.background_tasks import BackgroundTasks, Task
@@ -26,6 +34,8 @@ if TYPE_CHECKING:
 
     Answers = tuple[Answer, ...]
     ArchiveTask = Task[Answers]
+
+logger = logging.getLogger(__name__)
 
 TABLE_HEIGHT: Final = 480  # px, of the table of answers ...
 MAX_HEIGHT: Final = 300  # ... and of that of unreadable files
@@ -46,8 +56,11 @@ def task_in_address() -> ArchiveTask | None:
     return ARCHIVES.find(st.query_params.get(_TASK))
 
 
-def archive_upload(asked: Asked, key: str, epoch: int | None = None) -> None:
-    """Draw the field for a zip, and the button that has all its pictures recognised. No epoch: the best."""
+def archive_upload(workspace: Workspace, asked: Asked, key: str, epoch: int | None = None) -> None:
+    """Draw the field for a zip, and the button that has all its pictures recognised. No epoch: the best.
+
+    A model that does not say how its images are scaled is first asked about the first picture of the zip.
+    """
     task = task_in_address()
     limits = archive_limits()
     file = st.file_uploader(
@@ -57,6 +70,12 @@ def archive_upload(asked: Asked, key: str, epoch: int | None = None) -> None:
         f"Up to {limits.members:,} files and {size(limits.file_bytes)}. It works in the background, and "
         "the table appears on this page. The pictures are not kept."
     )
+    if file is not None and isinstance(asked, ImportedModel) and not asked.scaling:
+        picture = _first_picture(file, limits)
+        if picture and not opened(workspace, asked, f"{key}-opening"):
+            return
+        if picture and waits_for_scale(workspace, [asked], picture, f"{key}-scale"):
+            return
     if st.button(
         "Recognise all pictures",
         key=f"{key}-start",
@@ -68,6 +87,18 @@ def archive_upload(asked: Asked, key: str, epoch: int | None = None) -> None:
         assert file is not None  # noqa: S101  # else the button is disabled
         st.query_params[_TASK] = ARCHIVES.start(file.name, _work(asked, epoch, file, limits), asked.id)
         st.rerun()
+
+
+def _first_picture(file: UploadedFile, limits: ArchiveLimits) -> Picture | None:
+    """The first picture of a zip; None where there is none: why, the work itself says."""
+    try:
+        with zip_source(file, limits) as source:
+            for found in source.files:
+                if is_picture_name(found.parts[-1]):
+                    return Picture(f"{file.file_id}-{found.shown_name}", found.shown_name, found.read())
+    except TransferLearningError:
+        logger.info("The first picture of %s cannot be shown", file.name, exc_info=True)
+    return None
 
 
 def archive_answers(key: str) -> None:

@@ -62,7 +62,7 @@ def take_pictures(way: str, workspace: Workspace, asked: Asked, *, key: str, epo
     if way == CAMERA:
         camera_field(f"{key}-photo", CAMERA_WIDTH)
     elif way == ZIP:
-        archive_upload(asked, f"{key}-zip", epoch)
+        archive_upload(workspace, asked, f"{key}-zip", epoch)
         return
     else:
         photo_field("One photo or many", f"{key}-files")

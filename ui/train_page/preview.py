@@ -36,7 +36,7 @@ def augmentation_preview(dataset: Dataset) -> None:
     except ConfigError as error:
         st.warning(str(error), icon=":material/warning:")
         return
-    views = _views(dataset.path_of(record), augmentation, form.views)
+    views = _views(dataset.path_of(record), form.values["fit"], augmentation, form.views)
     with st.grid(3, min_column_width=80, gap="xsmall"):
         for number, view in enumerate(views, start=1):
             alt = f"Augmented view {number} of an image of {dataset.classes[record.label]}"
@@ -47,11 +47,11 @@ def augmentation_preview(dataset: Dataset) -> None:
 
 
 @st.cache_data(max_entries=64, show_spinner="Making nine views …")
-def _views(file: Path, augmentation: AugmentationConfig, seed: int) -> list[np.ndarray[Any, Any]]:
+def _views(file: Path, fit: str, augmentation: AugmentationConfig, seed: int) -> list[np.ndarray[Any, Any]]:
     """Nine uint8 images ``(160, 160, 3)``; a file's name holds the hash of its pixels, so it is a safe key."""
     from tl_core.models.augmentation import augment_preview  # imports TensorFlow, so only when it is needed
 
-    return augment_preview(resize_image(read_image(file), _SIZE), augmentation, count=VIEWS, seed=seed)
+    return augment_preview(resize_image(read_image(file), _SIZE, fit), augmentation, count=VIEWS, seed=seed)
 
 
 def _new_views() -> None:

@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 from skimage import data as photographs
 
-from tl_core.audit.features import FeatureSource
+from tl_core.audit.features import FeatureSource, fit_of
 from tl_core.audit.label_court import judge_labels
 from tl_core.audit.report import audit_dataset
 from tl_core.audit.shortcuts import find_shortcuts
@@ -172,3 +172,25 @@ def test_an_audit_can_be_stopped(workspace):
     dataset = import_uploads(workspace, images, "Stopped")
     with pytest.raises(StoppedError):
         audit_dataset(dataset, TaskContext(should_stop=lambda: True))
+
+
+def drawn(shape: tuple[int, int], seed: int) -> bytes:
+    """An ellipse that touches all sides of a picture of this width and height."""
+    rng = np.random.default_rng(seed)
+    image = Image.new("RGB", shape, tuple(rng.integers(200, 256, 3).tolist()))
+    ImageDraw.Draw(image).ellipse((0, 0, shape[0] - 1, shape[1] - 1), fill=tuple(rng.integers(0, 90, 3).tolist()))
+    return encoded(image)
+
+
+def test_a_circle_and_an_ellipse_are_told_apart_by_the_court_and_on_the_map(workspace):
+    """Squeezed to squares they are the same picture."""
+    shapes = {"circle": (200, 200), "ellipse": (400, 200)}
+    images = {
+        name: [(f"{name}{n}.png", drawn(shape, 100 * place + n)) for n in range(12)]
+        for place, (name, shape) in enumerate(shapes.items())
+    }
+    dataset = import_uploads(workspace, images, "Shapes")
+    assert fit_of(dataset) == "border"
+    assert judge_labels(dataset, FeatureSource(dataset, UNATTENDED).read()).accuracy >= 0.9
+    upright = replace(dataset, images=tuple(replace(record, width=200, height=200) for record in dataset.images))
+    assert fit_of(upright) == "squeeze", "the shape tells nothing, and the whole picture counts"

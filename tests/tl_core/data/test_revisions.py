@@ -187,6 +187,13 @@ def test_dividing_again_keeps_every_image(dataset, workspace):
     assert divided.revisions[-1].what == "Divided again"
 
 
+def test_dividing_again_keeps_the_pairs_of_an_audit_on_one_side(dataset, workspace):
+    of_a = [record for record in dataset.images if dataset.classes[record.label] == "a"]
+    pairs = list(zip(of_a[:5], of_a[5:], strict=True))
+    where = {record.pixels_sha256: record.split for record in divide_again(workspace, dataset.id, alike=pairs).images}
+    assert [where[one.pixels_sha256] for one, _ in pairs] == [where[other.pixels_sha256] for _, other in pairs]
+
+
 def test_a_change_that_leaves_nothing_to_learn_from_is_refused_and_changes_nothing(dataset, workspace):
     training = some(dataset, "a", count=99)
     with pytest.raises(NotEnoughDataError, match="“a” would have no image to train on"):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import itertools
 from collections import Counter
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tl_core.data.dataset import SPLITS, ImageRecord
-from tl_core.data.split import UNASSIGNED, SplitConfig, assign_splits
+from tl_core.data.split import PIECES, UNASSIGNED, SplitConfig, assign_splits, groups_of_images
 from tl_core.errors import ConfigError, NotEnoughDataError
 
 
@@ -215,3 +216,42 @@ def test_a_class_of_one_recording_is_cut_into_beginning_and_end():
     assert sorted((parts[28], parts[34])) == ["test", "validation"]
     assert parts[28:34] == [parts[28]] * 6
     assert parts[34:] == [parts[34]] * 6
+
+
+def test_what_the_split_keeps_together_is_one_group_of_a_cross_validation():
+    images = [
+        *images_of([20]),
+        image(0, "again", look=image(0, "0-3").perceptual_hash),  # 20: 0-3 saved once more
+        image(1, "0-4"),  # 21: 0-4 in another class
+        *frames(1, "walk", 4),  # 22 to 25
+        *images_of([0, 20]),
+    ]
+    found = groups_of_images(images)
+    assert found[20] == found[3]
+    assert found[21] == found[4]
+    assert len(set(found[22:26])) == 1
+    assert len(set(found)) == len(images) - 1 - 1 - 3
+
+
+def test_a_recording_that_is_most_of_its_class_is_cut_into_pieces_of_neighbouring_frames():
+    walk = frames(0, "walk", 40)
+    found = groups_of_images([*walk, *images_of([0, 5])])[:40]
+    assert len(set(found)) == PIECES
+    assert sum(one != other for one, other in itertools.pairwise(found)) == PIECES - 1
+
+
+def test_pairs_that_an_audit_has_found_are_a_group_unless_they_join_half_a_class():
+    images = images_of([20, 20])
+    found = groups_of_images(images, [(images[0], images[1]), (images[1], images[2])])
+    assert len(set(found[:3])) == 1
+    assert len(set(found)) == len(images) - 2
+    chained = [(images[place], images[place + 1]) for place in range(10)]
+    assert len(set(groups_of_images(images, chained))) == len(images)
+
+
+def test_pairs_that_an_audit_has_found_are_divided_together():
+    images = images_of([40])
+    pairs = [(place, place + 20) for place in range(20)]
+    split = [record.split for record in assign_splits(NAMES[:1], images, SplitConfig(), pairs)]
+    assert split[:20] == split[20:]
+    assert set(split) == set(SPLITS)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests.ui.pages_without_browser import checked, open_page, press, texts
+from tests.tl_core.small_trainings import QUICK
+from tests.ui.pages_without_browser import checked, open_page, press, run_until, texts
 from tests.ui.trained_runs import colour_dataset, ended_run
 from tl_core.data import delete_dataset
+from tl_core.evaluation.cross_validated import kept_cross_validation
 from tl_core.inference.calibration import wilson_interval
+from tl_core.training import cross_validation
 from ui.components.downloads import to_csv
 from ui.evaluate_page.measures import result_sentence
 
@@ -164,3 +168,17 @@ def test_csv_opens_in_a_spreadsheet_and_runs_nothing():
         "'@x,0",
         ",1",
     ]
+
+
+def test_all_images_can_be_asked_in_turn_and_the_number_stands_beside_the_accuracy(workspace, dataset, monkeypatch):
+    monkeypatch.setattr(cross_validation, "FOLDS", 3)
+    monkeypatch.setattr(cross_validation, "REPEATS", 1)
+    run = ended_run(workspace, dataset, "Red or blue", config=replace(QUICK, epochs=2))
+    at = open_page(PAGE)
+    assert "Asks about all 32 images in turn" in texts(at)
+    press(at, "Cross-validate")
+    run_until(at, lambda at: "Cross-validated" in metrics(at) or at.error)
+    found = kept_cross_validation(run)
+    assert metrics(at)["Cross-validated"] == found.text
+    assert "3 heads trained as this one" in texts(at)
+    assert "Cross-validate" not in [button.label for button in at.button]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zipfile
 
 import keras
 import pytest
@@ -199,3 +200,25 @@ def test_the_range_of_the_colours_is_asked_with_what_each_makes_of_the_picture(w
     assert "scaled to 0 to 1, as you have said" in texts(at)
     press(at, "Ask again")
     assert "Which of these answers is right?" in texts(at)
+
+
+def test_a_zip_is_answered_once_the_range_of_the_colours_is_known(workspace, answers_at_once, tmp_path):
+    parts = [keras.Input((32, 32, 3)), keras.layers.Flatten(), keras.layers.Dense(2, activation="softmax")]
+    keras.Sequential(parts).save(tmp_path / "plain.keras")
+    at = bring(from_a_file(), "plain.keras", (tmp_path / "plain.keras").read_bytes(), CLASSES)
+    open_it(at)
+    (way,) = [group for group in at.get("button_group") if group.key == "predict-way"]
+    checked(way.set_value("zip").run())
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("words.txt", "no picture")
+        archive.writestr("red.png", RED)
+    (uploader,) = [part for part in at.file_uploader if part.key == "predict-zip-file"]
+    uploader.upload("photos.zip", packed.getvalue())
+    checked(at.run())
+    assert "Which of these answers is right?" in texts(at)
+    assert "Recognise all pictures" not in [button.label for button in at.button]
+    checked(at.button(key="predict-zip-scale-zero_to_one").click().run())
+    press(at, "Recognise all pictures")
+    run_until(at, lambda at: at.dataframe or at.error)
+    assert at.dataframe[0].value["answer"].tolist() == ["red"]

@@ -19,7 +19,7 @@ from tl_core.backbones.scaling import build_scaling
 from tl_core.data.dataset import Dataset
 from tl_core.features.cache import ArraySpec, open_cache
 from tl_core.features.compiled import compile_network
-from tl_core.features.images import ImageRows, open_images
+from tl_core.features.images import ImageRows, fit_in_key, open_images
 from tl_core.machine.device import Device, use_device
 from tl_core.machine.progress import UNATTENDED, TaskContext
 
@@ -75,7 +75,7 @@ def opened_blocks(backbone: str, size: int, task: TaskContext = UNATTENDED) -> I
 
 
 def read_block_features(
-    dataset: Dataset, rows: Rows, backbone: str, size: int, task: TaskContext = UNATTENDED
+    dataset: Dataset, rows: Rows, backbone: str, size: int, task: TaskContext = UNATTENDED, fit: str = "squeeze"
 ) -> list[BlockFeatures]:
     """What every block gives for these images, from the cache where they have passed before.
 
@@ -83,6 +83,7 @@ def read_block_features(
         rows: of ``dataset.images``.
         size: of the images that the backbone gets, in pixels.
         task: gets images done and in all; checked for a stop between batches.
+        fit: what becomes of images that are not square: `tl_core.data.decoding.fit_to_square`.
 
     Raises:
         WeightsUnavailableError: the weights are not here and cannot be downloaded.
@@ -90,13 +91,14 @@ def read_block_features(
     """
     device, cache = use_device("auto"), open_cache(dataset.workspace)
     key: dict[str, Any] = {"backbone": backbone, "weights": get_backbone(backbone).weights_hash, "size": size}
+    key |= fit_in_key(fit)
     key |= {"precision": [device.kind, device.dtype_policy, device.trunk_precision]}
     names = [dataset.images[row].pixels_sha256 for row in rows]
     with opened_blocks(backbone, size, task) as network:
         specs = [ArraySpec((channels,), "float32") for channels in network.channels for _ in range(_STATISTICS)]
 
         def fill(arrays: Sequence[Any], places: Rows) -> None:
-            images = open_images(cache, dataset, size, task.without_progress())
+            images = open_images(cache, dataset, size, task.without_progress(), fit)
             _fill(arrays, images, rows[places], network, device, task)
 
         found = cache.get_or_make_rows(KIND, key, names, specs, fill)

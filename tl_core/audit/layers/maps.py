@@ -36,12 +36,14 @@ def feature_maps(
     picture: npt.NDArray[np.uint8],
     image_size: int | None = None,
     task: TaskContext = UNATTENDED,
+    fit: str = "squeeze",
 ) -> tuple[BlockMaps, ...]:
     """Show one picture to a backbone.
 
     Args:
         picture: ``(h, w, 3)`` RGB, of any size.
         image_size: width and height to which it is resized; None = the backbone's own.
+        fit: how it is made square: `tl_core.data.decoding.fit_to_square`.
 
     Returns:
         One entry per block that ends in a map, first to last.
@@ -53,7 +55,7 @@ def feature_maps(
     use_device("float32")
     size = get_backbone(backbone).checked_image_size(image_size)
     with opened_blocks(backbone, size, task) as network:
-        found = [values.numpy()[0] for values in network.maps(resize_image(picture, size)[None])]
+        found = [values.numpy()[0] for values in network.maps(resize_image(picture, size, fit)[None])]
     return tuple(_maps(block.title, values) for block, values in zip(network.blocks, found, strict=True))
 
 

@@ -20,6 +20,7 @@ from tl_core.audit.heads import FOLDS, Labels, compact, folds_of
 from tl_core.audit.layers.block_outputs import STOPPED, BlockFeatures, read_block_features
 from tl_core.backbones.registry import get_backbone
 from tl_core.data.dataset import Dataset, ImageRecord
+from tl_core.data.split import groups_of_images
 from tl_core.errors import NotEnoughDataError
 from tl_core.machine.progress import UNATTENDED, TaskContext
 
@@ -52,7 +53,11 @@ class LayerStudy:
 
 
 def study_layers(
-    dataset: Dataset, backbone: str, image_size: int | None = None, task: TaskContext = UNATTENDED
+    dataset: Dataset,
+    backbone: str,
+    image_size: int | None = None,
+    task: TaskContext = UNATTENDED,
+    fit: str = "squeeze",
 ) -> LayerStudy:
     """Run images through a backbone once, and find out what each of its blocks knows of their classes.
 
@@ -60,6 +65,7 @@ def study_layers(
         dataset: whose training and validation images are looked at.
         image_size: of the images that the backbone gets, in pixels; None = its own.
         task: gets how far it is; checked for a stop.
+        fit: what becomes of images that are not square: `tl_core.data.decoding.fit_to_square`.
 
     Raises:
         NotEnoughDataError: fewer than two classes have enough images.
@@ -71,8 +77,8 @@ def study_layers(
     images = tuple(dataset.images[row] for row in rows)
     labels = np.unique([record.label for record in images], return_inverse=True)[1].astype(np.int64)
     size = get_backbone(backbone).checked_image_size(image_size)
-    found = read_block_features(dataset, rows, backbone, size, task)
-    folds = folds_of(labels, [record.pixels_sha256 for record in images], np.random.default_rng(0))
+    found = read_block_features(dataset, rows, backbone, size, task, fit)
+    folds = folds_of(labels, groups_of_images(images), np.random.default_rng(0))
     blocks = []
     with threadpool_limits(1):  # the matrices are small: two threads take ten times the time of one (tried)
         for at, features in enumerate(found):

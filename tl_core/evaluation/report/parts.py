@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from tl_core.data import Dataset
+from tl_core.evaluation.cross_validated import kept_cross_validation
 from tl_core.evaluation.ranking import losses, worst_mistakes
 from tl_core.evaluation.report.blocks import Block, Figure, Heading, Paragraph, Table
 from tl_core.evaluation.report.measures import Measures
@@ -53,7 +54,8 @@ def _result(run: RunRecord, dataset: Dataset, measures: Measures) -> Iterator[Bl
     low, high = measures.accuracy_range
     split = SPLIT_WORDS.get(found.split, found.split)
     commonest = float(found.confusion.sum(axis=1).max() / measures.images)
-    met = WHICH.get(found.split, "") if dataset.fingerprint == run.dataset_fingerprint else ""
+    own, checked = dataset.fingerprint == run.dataset_fingerprint, kept_cross_validation(run)
+    met = WHICH.get(found.split, "") if own else ""
     yield Paragraph(
         f"Of {measures.images:,} {split} images of “{dataset.name}” the model gets {measures.right:,} right: "
         f"{percent(found.accuracy)}. {met}".rstrip()
@@ -61,6 +63,7 @@ def _result(run: RunRecord, dataset: Dataset, measures: Measures) -> Iterator[Bl
     rows = [
         ("Accuracy", percent(found.accuracy), "share of right answers"),
         ("Its likely range", f"{100 * low:.1f}–{percent(high)}", "with 95 % confidence (Wilson interval)"),
+        *([("Cross-validated", checked.text, checked.meaning)] if own and checked else []),
         *(
             (f"Top {k}", percent(share), f"the class is among the first {k} answers")
             for k, share in found.top_k.items()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import streamlit as st
 
 from tl_core.data import Dataset, ImageRecord, load_dataset
-from tl_core.data.editing import move_images
+from tl_core.data.editing import divide_again, move_images
 from tl_core.machine.progress import TaskContext
 from tl_core.storage.format import count, percent
 from tl_core.storage.ownership import is_mine
@@ -167,6 +167,8 @@ def _findings(workspace: Workspace, dataset: Dataset, found: Audit) -> None:
                 else:
                     _told_card(workspace, dataset, told)
     else:
+        if mine and any(pair.leaks for pair in pairs):
+            _divide_button(workspace, dataset, found)
         both = [pair for pair in found.look_alikes if pair in pairs or _pair_key(dataset, pair) == told]
         page = _page(len(both), PAIRS_PER_PAGE, f"audit-pairs-{dataset.id}")
         with st.grid("auto", min_column_width=260, gap="small"):
@@ -175,6 +177,21 @@ def _findings(workspace: Workspace, dataset: Dataset, found: Audit) -> None:
                     _pair(workspace, dataset, pair, kept, mine)
                 else:
                     _told_card(workspace, dataset, told)
+
+
+def _divide_button(workspace: Workspace, dataset: Dataset, found: Audit) -> None:
+    """One press for all pairs of which one is to train on and the other to measure with."""
+    pairs = [(pair.first, pair.second) for pair in found.look_alikes]
+    key = f"audit-divide-{dataset.id}"
+    st.button(
+        "Divide again, look-alikes on one side",
+        key=key,
+        icon=":material/call_split:",
+        help="Draws the split anew. All pairs below then stand on one side, whichever that is.",
+        on_click=act,
+        args=(lambda: divide_again(workspace, dataset.id, alike=pairs),),
+        kwargs={"press": (key, dataset.revision)},
+    )
 
 
 def _alike(pairs: Sequence[Pair]) -> str:

@@ -10,6 +10,7 @@ import streamlit as st
 
 from tl_core.backbones.registry import get_backbone
 from tl_core.data import Dataset, read_image
+from tl_core.data.decoding import fit_to_square
 from tl_core.data.normalise import decode_image
 from tl_core.figures.heatmap import heat_tile, overlay
 from tl_core.machine.progress import TaskContext
@@ -20,7 +21,7 @@ from ui.components.thumbnail import dataset_thumbnail
 from ui.shell.errors import error_boundary
 from ui.state.background_tasks import BackgroundTasks
 from ui.state.training_draft import draft
-from ui.train_page.layers.probes import study_of
+from ui.train_page.layers.probes import Seeing, seen_by, study_of
 
 if TYPE_CHECKING:
     from tl_core.audit.layers.maps import BlockMaps
@@ -49,23 +50,24 @@ def layer_pictures(dataset: Dataset) -> None:
 
 def _section(dataset: Dataset) -> None:
     picture, name, number = _choose_picture(dataset)
-    values = draft().values
-    subject = f"{number}|{values['backbone']}|{values['image_size']}"
+    seeing = seen_by()
+    subject = f"{number}|{seeing}"
     task = LOOKS.latest(subject)
     if task is None:
-        backbone, size = values["backbone"], values["image_size"]
         title = f"The look at {name}"
-        LOOKS.start(title, lambda context: _look(backbone, picture, size, context), subject, alone=True)
+        LOOKS.start(title, lambda context: _look(seeing, picture, context), subject, alone=True)
         task = LOOKS.latest(subject)
     if task is not None and task_progress(LOOKS, task, "train_look") and task.result is not None:
-        _means(picture, task.result)
+        # What lies over a picture is drawn on what the backbone got of it; squeezed that is the whole, in its shape.
+        shown = picture if seeing.fit == "squeeze" else fit_to_square(picture, max(picture.shape[:2]), seeing.fit)
+        _means(shown, task.result)
         _channels(dataset, task.result)
 
 
-def _look(backbone: str, picture: Image, size: int | None, task: TaskContext) -> tuple[BlockMaps, ...]:
+def _look(seeing: Seeing, picture: Image, task: TaskContext) -> tuple[BlockMaps, ...]:
     from tl_core.audit.layers.maps import feature_maps  # imports TensorFlow
 
-    return feature_maps(backbone, picture, size, task)
+    return feature_maps(seeing.backbone, picture, seeing.size, task, seeing.fit)
 
 
 def _choose_picture(dataset: Dataset) -> tuple[Image, str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import streamlit as st
 
@@ -29,9 +29,16 @@ STUDIES: Final = BackgroundTasks[Any](  # the result is a `LayerStudy`
 _CLEAR: Final = 0.02  # of accuracy; a smaller difference says nothing
 
 
+class Seeing(NamedTuple):
+    """How a backbone gets its pictures."""
+
+    backbone: str
+    size: int | None  # pixels; None = the backbone's own
+    fit: str  # what becomes of pictures that are not square
+
+
 def probe_chart(dataset: Dataset, frozen_layers: int) -> None:
     """Draw the button, the progress of the work, or the chart and what it says about the frozen layers."""
-    backbone, size = draft().values["backbone"], draft().values["image_size"]
     task = STUDIES.latest(subject_of(dataset))
     if task is None or task.state == "stopped":
         st.button(
@@ -41,7 +48,7 @@ def probe_chart(dataset: Dataset, frozen_layers: int) -> None:
             help="Shows after which block your classes can be told apart. It runs up to 2,000 of your images through "
             "the backbone once and takes some seconds; nothing is trained.",
             on_click=_start,
-            args=(dataset, backbone, size),
+            args=(dataset,),
         )
     elif task_progress(STUDIES, task, "train_probe") and task.result is not None:
         study: LayerStudy = task.result
@@ -60,13 +67,12 @@ def probe_chart(dataset: Dataset, frozen_layers: int) -> None:
         )
         st.caption(sentence)
     elif task.error:
-        st.button("Try again", key="train_probe", on_click=_start, args=(dataset, backbone, size))
+        st.button("Try again", key="train_probe", on_click=_start, args=(dataset,))
 
 
 def subject_of(dataset: Dataset) -> str:
-    """What a study belongs to: these images, this backbone, this size."""
-    values = draft().values
-    return f"{dataset.path}|{dataset.revision}|{values['backbone']}|{values['image_size']}"
+    """What a study belongs to: these images, and how which backbone sees them."""
+    return f"{dataset.path}|{dataset.revision}|{seen_by()}"
 
 
 def study_of(dataset: Dataset) -> LayerStudy | None:
@@ -75,15 +81,22 @@ def study_of(dataset: Dataset) -> LayerStudy | None:
     return task.result if task else None
 
 
-def _start(dataset: Dataset, backbone: str, size: int | None) -> None:
-    title = f"The look into {get_backbone(backbone).title}"
-    STUDIES.start(title, lambda task: _study(dataset, backbone, size, task), subject_of(dataset), alone=True)
+def seen_by() -> Seeing:
+    """The backbone of the form, and how it gets its pictures."""
+    values = draft().values
+    return Seeing(values["backbone"], values["image_size"], values["fit"])
 
 
-def _study(dataset: Dataset, backbone: str, size: int | None, task: TaskContext) -> LayerStudy:
+def _start(dataset: Dataset) -> None:
+    seeing = seen_by()
+    title = f"The look into {get_backbone(seeing.backbone).title}"
+    STUDIES.start(title, lambda task: _study(dataset, seeing, task), subject_of(dataset), alone=True)
+
+
+def _study(dataset: Dataset, seeing: Seeing, task: TaskContext) -> LayerStudy:
     from tl_core.audit.layers.probes import study_layers  # imports TensorFlow
 
-    return study_layers(dataset, backbone, size, task)
+    return study_layers(dataset, seeing.backbone, seeing.size, task, seeing.fit)
 
 
 def describe_study(study: LayerStudy, frozen_layers: int) -> str:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from tests.tl_core.small_trainings import png
 from tl_core.audit.layers import block_outputs
 from tl_core.audit.layers.block_outputs import read_block_features
 from tl_core.audit.layers.maps import STRONGEST, feature_maps
@@ -14,8 +15,9 @@ from tl_core.audit.layers.probes import FAVOURITES, chosen_rows, study_layers
 from tl_core.backbones.build import build_backbone
 from tl_core.backbones.outline import load_outline
 from tl_core.backbones.registry import all_backbones
-from tl_core.data import import_sample, read_image
+from tl_core.data import import_sample, import_uploads, read_image
 from tl_core.data.dataset import fingerprint_of
+from tl_core.data.decoding import fit_to_square
 from tl_core.errors import NotEnoughDataError, StoppedError
 from tl_core.machine.progress import TaskContext
 from tl_core.storage.workspace import Workspace
@@ -129,3 +131,27 @@ def test_a_backbone_with_many_branches_has_maps_too(monkeypatch):
 @pytest.mark.parametrize("name", [backbone.name for backbone in all_backbones()])
 def test_every_backbone_of_the_registry_has_maps(name, monkeypatch):
     check_maps(name, monkeypatch)
+
+
+def test_a_picture_is_seen_as_the_training_would_see_it(surfaces):
+    wide = np.random.default_rng(0).integers(0, 256, (40, 120, 3), dtype=np.uint8)
+    bordered = feature_maps(LITE0, wide, SIZE, fit="border")
+    by_hand = feature_maps(LITE0, fit_to_square(wide, SIZE, "border"), SIZE)
+    squeezed = feature_maps(LITE0, wide, SIZE)
+    assert np.array_equal(bordered[-1].mean, by_hand[-1].mean)
+    assert not np.allclose(bordered[-1].mean, squeezed[-1].mean)
+
+
+def test_images_that_are_not_square_are_seen_as_the_training_would_see_them(tmp_path):
+    rng = np.random.default_rng(0)
+    shapes = {"wide": (40, 80), "high": (80, 40)}
+    images = {
+        name: [(f"{n}.png", png(rng.integers(0, 256, (*side, 3)))) for n in range(5)] for name, side in shapes.items()
+    }
+    dataset = import_uploads(Workspace(tmp_path / "workspace").ensure(), images, "Shapes")
+    rows = np.arange(len(dataset.images))
+    bordered, squeezed = (
+        read_block_features(dataset, rows, LITE0, SIZE, fit=fit)[-1].average for fit in ("border", "squeeze")
+    )
+    assert not np.allclose(bordered, squeezed)
+    assert np.array_equal(read_block_features(dataset, rows, LITE0, SIZE)[-1].average, squeezed)

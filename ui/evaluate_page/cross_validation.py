@@ -1,0 +1,64 @@
+"""The button that cross-validates a run of few images, and how far that is."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import streamlit as st
+
+from tl_core.data import Dataset
+from tl_core.evaluation.cross_validated import CrossValidation, can_cross_validate, kept_cross_validation
+from tl_core.machine.progress import TaskContext
+from tl_core.runs import RunRecord
+from tl_core.storage.format import count
+from tl_core.storage.ownership import is_mine
+from tl_core.storage.workspace import Workspace
+from ui.components.task_progress import task_progress
+from ui.state.background_tasks import BackgroundTasks
+
+CROSS_VALIDATIONS: Final = BackgroundTasks[CrossValidation](
+    "cross-validation",
+    at_a_time=1,
+    remembered=20,
+    unexpected="The cross-validation ended because of an unexpected error. The log has the details.",
+    unit="head",
+)
+
+
+def offer_cross_validation(workspace: Workspace, run: RunRecord, dataset: Dataset) -> None:
+    """Draw the button, or the work under way; nothing where the number is known, or the images are many."""
+    if kept_cross_validation(run) or not can_cross_validate(run, dataset) or not is_mine(workspace, run.path):
+        return
+    task = CROSS_VALIDATIONS.latest(_subject(run))
+    if task is not None:
+        task_progress(CROSS_VALIDATIONS, task, task.id)
+    if task is None or task.ended:
+        with st.container(horizontal=True, vertical_alignment="center", key=f"cross-validation-{run.id}"):
+            st.button(
+                "Cross-validate",
+                key=f"cross-validate-{run.id}",
+                icon=":material/published_with_changes:",
+                on_click=_begin,
+                args=(run,),
+            )
+            st.caption(
+                f"Asks about all {count(len(dataset.images), 'image')} in turn, each time with a head that has not "
+                "seen them: a surer figure than that of a few images. Takes some minutes, in the background.",
+                width="stretch",
+            )
+
+
+def _begin(run: RunRecord) -> None:
+    CROSS_VALIDATIONS.start(
+        f"The cross-validation of {run.name}", lambda task: _work(run, task), _subject(run), alone=True
+    )
+
+
+def _subject(run: RunRecord) -> str:
+    return f"{run.id} {run.model_sha256}"
+
+
+def _work(run: RunRecord, task: TaskContext) -> CrossValidation:
+    from tl_core.training.cross_validation import cross_validate  # imports TensorFlow
+
+    return cross_validate(run.path, task)
