@@ -12,6 +12,7 @@ from typing import Final, Literal
 from tl_core.data.dataset import SPLITS, Dataset, ImageRecord
 from tl_core.data.imports.class_names import clashing_names
 from tl_core.data.similarity import near_pairs
+from tl_core.data.split import series_of
 from tl_core.storage.format import count as counted
 from tl_core.storage.format import percent
 
@@ -152,19 +153,24 @@ def _leaks(dataset: Dataset) -> Iterator[Finding]:
 
 
 def _recordings(dataset: Dataset) -> Iterator[Finding]:
-    """Recordings of which some frames are in training and others are not."""
+    """Recordings and series of which some frames are in training and others are not."""
     recordings: dict[str, list[ImageRecord]] = {}
-    for image in dataset.images:
+    pools: dict[int, list[int]] = {}
+    for place, image in enumerate(dataset.images):
+        pools.setdefault(image.label, []).append(place)
         if image.group:
             recordings.setdefault(image.group, []).append(image)
-    cut = [frames for frames in recordings.values() if _crosses(frames)]
+    series = [
+        [dataset.images[place] for place in run] for pool in pools.values() for run in series_of(dataset.images, pool)
+    ]
+    cut = [frames for frames in (*recordings.values(), *series) if _crosses(frames)]
     if cut:
         names = _listed(sorted({dataset.classes[frames[0].label] for frames in cut}))
         yield Finding(
             "warning",
-            f"Frames of one recording are in training and in validation or test: {names}. The results will look "
-            "better than they are: record it again, elsewhere, then divide again.",
-            _flat(cut),
+            f"Frames of one recording or series are in training and in validation or test: {names}. The results will "
+            "look better than they are: divide again, and where that does not help, record it once more, elsewhere.",
+            tuple(dict.fromkeys(_flat(cut))),
             ("divide_again",),
         )
 

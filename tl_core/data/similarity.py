@@ -72,6 +72,14 @@ def near_hashes(hashes: Sequence[str], others: Sequence[str]) -> list[tuple[int,
     return pairs
 
 
+def differing_share(hashes: Sequence[str], others: Sequence[str]) -> npt.NDArray[np.float64]:
+    """Pair by pair, the share of the bits set in either hash that differ, 0-1; 1 where a picture has no structure."""
+    first, second = _as_words(hashes), _as_words(others)
+    counts = np.minimum(_bits(first), _bits(second))
+    shares = _bits(first ^ second) / np.maximum(_bits(first | second), 1)
+    return np.where(counts < _TELLING, 1.0, shares)
+
+
 def groups_of(size: int, pairs: Iterable[tuple[int, int]]) -> list[list[int]]:
     """Partition ``range(size)`` so that the two ends of every pair share a group (union-find)."""
     parent = list(range(size))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -10,10 +11,11 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from tl_core.config.validation import require_number
 from tl_core.data.dataset import ImageRecord
-from tl_core.data.similarity import groups_of, near_pairs
+from tl_core.data.similarity import differing_share, groups_of, near_pairs
 from tl_core.errors import NotEnoughDataError
 
 UNASSIGNED: Final = ""  # the split of an image that came without one
@@ -24,6 +26,12 @@ MAX_GROUP_SHARE: Final = 0.2  # a larger group of look-alikes within a class is 
 PIECES: Final = 10  # of a recording that is most of its class, in a cross-validation
 
 MAX_OVERSHOOT: Final = 2  # times the images that the test should have: a group that is larger is trained on
+
+SHORTEST_SERIES: Final = 5  # images
+SERIES_SHARE: Final = 0.5  # of the bits of two hashes, in which neighbours of a series differ at most ...
+SERIES_OF_USUAL: Final = 0.6  # ... and this part of what two pictures of the class usually differ in
+USUAL_PAIRS: Final = 200
+_NUMBER: Final = re.compile(r"(.*?)(\d{1,9})\D*", re.DOTALL)
 
 _LEAST: Final = {"validation": 3, "test": 4}  # images of a class from which on it gets one there
 
@@ -54,8 +62,8 @@ def assign_splits(
     Splits that came with the images are kept. A part that did not come (validation, and test unless its
     fraction is 0) is drawn from each class of the training images: every class keeps at least one training
     image and, from three images on, gets at least one for validation. Images with the same pixels, near duplicates
-    within a class, and the frames of one recording stay together; where a class is one recording alone, that is cut
-    into its beginning, to train on, and its end.
+    within a class, and the frames of one recording or of one series (`series_of`) stay together; where a class is one
+    recording alone, that is cut into its beginning, to train on, and its end.
 
     Args:
         classes: names of the labels; with the seed they decide the draw, so another class changes nothing.
@@ -79,8 +87,9 @@ def assign_splits(
             raise NotEnoughDataError(
                 f"The class “{name}” has no image to train on: put some under train, or remove the class."
             )
-        groups = _with_recordings(images, _joined(_duplicate_groups(images, pool), alike))
-        if len(groups) == 1 and images[pool[0]].group:
+        series = series_of(images, pool)
+        groups = _together(images, pool, series, alike)
+        if len(groups) == 1 and (images[pool[0]].group or series):
             groups = _segments(images, pool, wanted)
         free = [group for group in groups if not any(images[i].pixels_sha256 in ambiguous for i in group)]
         rng = np.random.default_rng([config.seed, zlib.crc32(name.encode())])
@@ -103,7 +112,7 @@ def groups_of_images(
 ) -> list[str]:
     """The group of each image, for folds of a cross-validation that tear apart nothing that `assign_splits` keeps.
 
-    Copies, near duplicates within a class, and the frames of one recording are a group. A recording that is most of
+    Copies, near duplicates within a class, and the frames of one recording or series are a group. One that is most of
     its class is cut into pieces of neighbouring frames: a head that has seen nothing of a class knows nothing of it.
 
     Args:
@@ -121,9 +130,8 @@ def groups_of_images(
     for index, image in enumerate(images):
         pools.setdefault(image.label, []).append(index)
     for pool in pools.values():
-        for group in _with_recordings(images, _duplicate_groups(images, pool)):
-            recorded = any(images[index].group for index in group) and 2 * len(group) > len(pool)
-            for piece in _pieces(images, group) if recorded else [group]:
+        for group in _together(images, pool, series_of(images, pool), ()):
+            for piece in _pieces(images, group) if len(group) > max(4, len(pool) / 2) else [group]:
                 pairs += [(piece[0], index) for index in piece[1:]]
     names = [""] * len(images)
     for members in groups_of(len(images), [*pairs, *_not_too_many(images, alike, pools)]):
@@ -169,6 +177,61 @@ def _duplicate_groups(images: Sequence[ImageRecord], pool: Sequence[int]) -> lis
     return groups
 
 
+def series_of(images: Sequence[ImageRecord], pool: Sequence[int]) -> list[list[int]]:
+    """The series among some images of one class: numbered files of which each looks much like the one before.
+
+    So are the frames of a film that was cut into pictures, or a burst of a camera. Neighbours in a series differ by
+    less than pictures of the class usually do, which tells it from a class whose pictures are all alike.
+
+    Args:
+        images: of a dataset.
+        pool: places of some of them.
+
+    Returns:
+        Places, in the order of the numbers; 5 or more in each series.
+    """
+    known = [index for index in pool if images[index].perceptual_hash]
+    if len(known) < SHORTEST_SERIES:
+        return []
+    rng = np.random.default_rng(0)
+    usual = float(np.median(_differences(images, rng.choice(known, (2, USUAL_PAIRS)).tolist())))
+    if usual < SERIES_SHARE:  # they are all much alike, as digits are
+        return []
+    limit = min(SERIES_SHARE, SERIES_OF_USUAL * usual)
+    found = []
+    for whole_path in (True, False):  # a series may lie in one folder, or be torn apart into those of the splits
+        runs: dict[str, list[int]] = {}
+        for index in sorted(known, key=lambda index: _numbered(images[index], whole_path=whole_path)):
+            runs.setdefault(_numbered(images[index], whole_path=whole_path)[0], []).append(index)
+        for run in runs.values():
+            cuts = np.flatnonzero(_differences(images, [run[:-1], run[1:]]) > limit) + 1
+            found += [part.tolist() for part in np.split(np.array(run), cuts) if len(part) >= SHORTEST_SERIES]
+    return found
+
+
+def _differences(images: Sequence[ImageRecord], pairs: Sequence[Sequence[int]]) -> npt.NDArray[np.float64]:
+    first, second = ([images[index].perceptual_hash for index in places] for places in pairs)
+    return differing_share(first, second)
+
+
+def _numbered(image: ImageRecord, *, whole_path: bool = True) -> tuple[str, int, str]:
+    """What stands before the last number of a file name, and the number; what has none stands alone."""
+    name = image.source_name if whole_path else image.source_name.rpartition("/")[2]
+    found = _NUMBER.fullmatch(name.rpartition(".")[0] or name)
+    return (found[1], int(found[2]), image.source_name) if found else (image.source_name, 0, image.source_name)
+
+
+def _together(
+    images: Sequence[ImageRecord],
+    pool: Sequence[int],
+    series: Sequence[Sequence[int]],
+    alike: Sequence[tuple[int, int]],
+) -> list[list[int]]:
+    """Partition ``pool`` into what stays on one side."""
+    pairs = [pair for frames in series for pair in itertools.pairwise(frames)]
+    return _with_recordings(images, _joined(_duplicate_groups(images, pool), [*alike, *pairs]))
+
+
 def _joined(groups: list[list[int]], alike: Sequence[tuple[int, int]]) -> list[list[int]]:
     """The groups, those joined of which a pair holds one of each."""
     group_of = {index: place for place, group in enumerate(groups) for index in group}
@@ -201,7 +264,7 @@ def _pieces(images: Sequence[ImageRecord], group: Sequence[int]) -> list[list[in
 def _frames(images: Sequence[ImageRecord], group: Sequence[int]) -> list[list[int]]:
     """The different frames of a recording in their order, each with its copies."""
     order: dict[str, list[int]] = {}
-    for index in sorted(group, key=lambda index: images[index].source_name):
+    for index in sorted(group, key=lambda index: _numbered(images[index])):
         order.setdefault(images[index].pixels_sha256, []).append(index)
     return list(order.values())
 

@@ -129,7 +129,7 @@ def _adding_form(workspace: Workspace, dataset: Dataset) -> None:
     with left:
         offer_match(label, dataset.classes, f"add-class-{dataset.id}-{generation}")
     with right:
-        file_field(workspace, form, "", label or "the class")
+        file_field(workspace, form, "", label or "the class", archives=True)
     collection = pile_pictures(workspace, form, "", label or "the class", form_collection(workspace, form))
     show_left_out(workspace, collection)
     ready = bool(label and collection and collection.pictures)

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageEnhance
 from skimage import data as photographs
 
 from tl_core.audit.features import FeatureSource, fit_of
@@ -17,7 +17,8 @@ from tl_core.audit.report import audit_dataset
 from tl_core.audit.shortcuts import find_shortcuts
 from tl_core.command_line import main
 from tl_core.data import import_folder, import_sample, import_uploads
-from tl_core.data.dataset import Dataset, fingerprint_of
+from tl_core.data.dataset import Dataset, ImageRecord, fingerprint_of
+from tl_core.data.editing import divide_again
 from tl_core.errors import StoppedError
 from tl_core.machine.progress import UNATTENDED, TaskContext
 from tl_core.storage.workspace import Workspace
@@ -111,6 +112,55 @@ def test_turned_mirrored_and_cropped_copies_are_found_on_both_sides_of_the_split
     }  # some are drawn for the test
     assert apart
     assert set(found.leaks) == apart
+
+
+def watermarked(image: Image.Image) -> Image.Image:
+    marked = image.copy()
+    ImageDraw.Draw(marked).text((20, 130), "watermark", fill=(255, 255, 255), font_size=48)
+    return marked
+
+
+def saved_at(quality: int, image: Image.Image) -> Image.Image:
+    return Image.open(io.BytesIO(encoded(image, format="JPEG", quality=quality)))
+
+
+def scene_of(record: ImageRecord) -> str:
+    """The photograph that it was made from."""
+    return record.source_name.rpartition("/")[2].partition(".")[0].partition(" ")[0]
+
+
+TWINS = {
+    "mirrored": lambda image: image.transpose(Image.Transpose.FLIP_LEFT_RIGHT),
+    "turned": lambda image: image.transpose(Image.Transpose.ROTATE_90),
+    "cropped": lambda image: image.crop((30, 30, 270, 270)),
+    "brighter": lambda image: ImageEnhance.Brightness(image).enhance(1.3),
+    "quality 50": lambda image: saved_at(50, image),
+    "half size": lambda image: image.resize((150, 150)),
+    "grey": lambda image: image.convert("L").convert("RGB"),
+    "watermark": watermarked,
+}
+
+
+def test_twins_of_every_kind_are_found_and_kept_on_one_side_when_the_split_is_drawn_again(workspace, photos):
+    """In a split that was drawn by hashes alone some are torn apart."""
+    images: dict[str, list[tuple[str, bytes]]] = {"left": [], "right": []}
+    kinds = list(TWINS)
+    for place, (name, image) in enumerate(photos.items()):
+        label = "left" if place % 2 else "right"
+        images[label].append((f"{name}.png", encoded(image)))
+        images[label] += [
+            (f"{name} {kind}.png", encoded(TWINS[kind](image))) for kind in (kinds[place % 8], kinds[(place + 3) % 8])
+        ]
+    dataset = import_uploads(workspace, images, "Twins")
+    found = audit_dataset(dataset).look_alikes
+    assert all(scene_of(pair.first) == scene_of(pair.second) for pair in found)
+    alone = set(dataset.images) - {record for pair in found for record in (pair.first, pair.second)}
+    assert {record.source_name for record in alone} == set()
+    pairs = [(pair.first, pair.second) for pair in found]
+    sides: dict[str, set[str]] = {}
+    for record in divide_again(workspace, dataset.id, alike=pairs).images:
+        sides.setdefault(scene_of(record), set()).add(record.split)
+    assert {name: len(parts) for name, parts in sides.items()} == dict.fromkeys(photos, 1)
 
 
 def noise(seed: int, brightness: float = 0.0, border: tuple[int, int, int] | None = None) -> bytes:

@@ -66,6 +66,23 @@ def test_a_shape_that_tells_the_classes_apart_is_a_warning(report):
     assert "apart by itself" not in "".join(mixed.values())
 
 
+def test_a_film_that_came_as_numbered_files_and_was_torn_apart_is_a_warning(workspace, tmp_path):
+    """As the published splits of films often are: every frame drawn by itself."""
+    for place, name in enumerate("abcdef"):
+        photo = scene(40 + place).resize((300, 300))
+        for number in range(10):
+            shown = photo.crop((4 * number, 0, 220 + 4 * number, 220))
+            folder = (
+                tmp_path / "films" / ("valid" if number % 4 == 2 else "train") / ("cats" if place % 2 else "dogs")
+            )
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / f"{name}_{number:03}.png").write_bytes(encoded(shown))
+    found = texts(import_folder(workspace, tmp_path / "films", "Films"))
+    assert (
+        "Frames of one recording or series are in training and in validation or test: cats, dogs." in found["warning"]
+    )
+
+
 def test_too_few_images_are_named_with_their_number(report):
     found = report({"cats": pictures(0, 45), "dogs": pictures(100, 6), "owls": pictures(200, 20)})
     assert "Fewer than 10 images to train on: dogs (4)" in found["warning"]

@@ -5,12 +5,16 @@ import hashlib
 import itertools
 from collections import Counter
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
+from skimage import data as photographs
 
 from tl_core.data.dataset import SPLITS, ImageRecord
-from tl_core.data.split import PIECES, UNASSIGNED, SplitConfig, assign_splits, groups_of_images
+from tl_core.data.similarity import perceptual_hash
+from tl_core.data.split import PIECES, UNASSIGNED, SplitConfig, assign_splits, groups_of_images, series_of
 from tl_core.errors import ConfigError, NotEnoughDataError
 
 
@@ -255,3 +259,49 @@ def test_pairs_that_an_audit_has_found_are_divided_together():
     split = [record.split for record in assign_splits(NAMES[:1], images, SplitConfig(), pairs)]
     assert split[:20] == split[20:]
     assert set(split) == set(SPLITS)
+
+
+SCENES = ("astronaut", "coffee", "chelsea", "rocket", "clock", "grass")
+FRAMES = 8
+
+
+@pytest.fixture(scope="module")
+def films() -> list[ImageRecord]:
+    """Films of a camera that moves over photographs, cut into numbered files."""
+    found = []
+    for scene in SCENES:
+        photo = Image.fromarray(getattr(photographs, scene)()).convert("RGB").resize((300, 300))
+        for number in range(FRAMES):
+            shown = photo.crop((5 * number, 3 * number, 220 + 5 * number, 220 + 3 * number))
+            record = image(0, f"{scene} {number}", look=perceptual_hash(shown))
+            found.append(dataclasses.replace(record, source_name=f"{scene}/frame_{9 + number}.png"))
+    return found
+
+
+def test_a_film_that_was_cut_into_numbered_files_is_a_series(films):
+    found = series_of(films, range(len(films)))
+    assert sorted({films[place].source_name.partition("/")[0] for place in run} for run in found) == sorted(
+        {scene} for scene in SCENES
+    )
+    assert {len(run) for run in found} == {FRAMES}
+    assert [films[place].source_name for place in found[0]][:2] == ["astronaut/frame_9.png", "astronaut/frame_10.png"]
+
+
+def test_the_frames_of_a_series_stay_together(films):
+    split = assign_splits(NAMES[:1], films, SplitConfig())
+    where: dict[str, set[str]] = {}
+    for record in split:
+        where.setdefault(record.source_name.partition("/")[0], set()).add(record.split)
+    assert all(len(parts) == 1 for parts in where.values())
+    assert len(set(groups_of_images(films))) == len(SCENES)
+
+
+def test_pictures_in_another_order_and_pictures_that_are_all_alike_are_no_series(films):
+    mixed = [
+        dataclasses.replace(record, source_name=f"{place * 7 % len(films)}.png") for place, record in enumerate(films)
+    ]
+    assert series_of(mixed, range(len(mixed))) == []
+    rng = np.random.default_rng(0)
+    ground = rng.random(256) < 0.4
+    looks = [np.packbits(ground ^ (rng.random(256) < 0.08)).tobytes().hex() for _ in range(20)]
+    assert series_of([image(0, f"still {number}", look=look) for number, look in enumerate(looks)], range(20)) == []
