@@ -81,10 +81,9 @@ def build_keras(source: Source, target: Path) -> None:
     shutil.copyfile(source.run.folder.model_file, target)
 
 
-def build_saved_model(source: Source, target: Path, *, features: bool = True) -> None:
+def build_saved_model(source: Source, target: Path) -> None:
     """A folder with the function ``serve``."""
-    model = source.model_with_features if features else source.model
-    model.export(target, format="tf_saved_model", verbose=False)
+    source.model_with_features.export(target, format="tf_saved_model", verbose=False)
 
 
 def build_tflite_float32(source: Source, target: Path) -> None:
@@ -111,20 +110,17 @@ def build_tflite_int8(source: Source, target: Path) -> None:
         target,
         # Operations without a whole-number form stay float.
         {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS_INT8, tf.lite.OpsSet.TFLITE_BUILTINS]},
-        features=False,  # whose distances would not survive 8 bits
         optimizations=[tf.lite.Optimize.DEFAULT],
         representative_dataset=lambda: ([image[np.newaxis].astype(np.float32)] for image in source.calibration()),
     )
 
 
-def _convert(
-    source: Source, target: Path, target_spec: Mapping[str, Any], *, features: bool = True, **settings: Any
-) -> None:
+def _convert(source: Source, target: Path, target_spec: Mapping[str, Any], **settings: Any) -> None:
     """Convert by way of a SavedModel, with these attributes of the converter and of its ``target_spec``."""
     import tensorflow as tf
 
     with tempfile.TemporaryDirectory() as folder:
-        build_saved_model(source, Path(folder) / "saved_model", features=features)
+        build_saved_model(source, Path(folder) / "saved_model")
         converter = tf.lite.TFLiteConverter.from_saved_model(str(Path(folder) / "saved_model"))
         for name, value in settings.items():
             setattr(converter, name, value)

@@ -172,7 +172,7 @@ def _material(run: RunRecord, form: ExportFormat, task: TaskContext) -> _Materia
     task.report(0.0, 1, "Looking at what the model was taught")
     novelty_of(run.path, task=task.without_progress())
     confidence = load_calibration(run.folder, run.model_sha256)
-    return _Material(run, dataset, records, labels, confidence, exported_novelty(run) if form.has_features else None)
+    return _Material(run, dataset, records, labels, confidence, exported_novelty(run))
 
 
 def _make(material: _Material, form: ExportFormat, content: Path, task: TaskContext) -> Proof:
@@ -196,11 +196,10 @@ def _make(material: _Material, form: ExportFormat, content: Path, task: TaskCont
     expected = apply_temperature(app[:-1], confidence.temperature)
     proof = compare_predictions(form, expected, answers[:-1], material.labels)
     if material.known is not None and features is not None:
-        if form.quantised:  # its features have fewer digits, so its own distances give the limit
-            novelties = _set_limit(material, novelties, content)
-        measured, _ = material.known.measure(features)
-        limit = material.known.limit(confidence.accepted)
-        proof = compare_novelty(form, proof, (measured / limit).astype(np.float32), novelties)
+        measured = material.known.measure(features)[0] / material.known.limit(confidence.accepted)
+        proof = _prove_refusals(material, form, content, proof, (measured.astype(np.float32), novelties))
+        if proof.refuses_noise is None:
+            _write_program(replace(material, known=None), form, reading, content)
     task.report(0.95, 1, "Packing")
     # For a program: with it another dashboard opens the Keras export without a question.
     manifest = Manifest(
@@ -221,6 +220,20 @@ def _make(material: _Material, form: ExportFormat, content: Path, task: TaskCont
     (content / "MODEL_CARD.md").write_text(described, encoding="utf-8")
     curves = still_curves(History().add(read_events(run.folder.events_file)))
     (content / "curves.svg").write_text(curves, encoding="utf-8")
+    return proof
+
+
+def _prove_refusals(
+    material: _Material, form: ExportFormat, content: Path, proof: Proof, told: tuple[Novelties, Novelties]
+) -> Proof:
+    """Compare what is refused: by the dashboard, and by the file. One that is too coarse for it may answer all."""
+    app, export = told
+    if form.quantised:  # its features have fewer digits, so its own distances give the limit
+        export = _set_limit(material, export, content)
+    compared = compare_novelty(form, proof, app, export)
+    if compared.passed or not (proof.passed and form.may_answer_all):
+        return compared
+    (content / KNOWN).unlink()
     return proof
 
 

@@ -24,7 +24,9 @@ class ExportFormat:
     build: Builder
     program: str  # template of the program that uses the file
     needs: str  # what to install for it, as pip takes it
-    has_features: bool = True  # beside the probabilities, to tell what is unlike the training images
+    may_answer_all: bool = (
+        False  # without refusals, where its numbers are too coarse to tell what is unlike its images
+    )
     quantised: bool = False  # smaller numbers: checked by its accuracy instead of its probabilities
     packages: tuple[str, ...] = ()  # modules that building and proving need, beyond those of the dashboard
     install: str = ""  # one sentence, where one of them is missing
@@ -74,7 +76,7 @@ _ALL: Final = (
         purpose="The smallest and, on small processors, the fastest: whole numbers of 8 bits (int8), a little less "
         "exact.",
         build=building.build_tflite_int8,
-        has_features=False,
+        may_answer_all=True,
         quantised=True,
     ),
     ExportFormat(

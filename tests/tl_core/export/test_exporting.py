@@ -95,10 +95,13 @@ def test_a_format_predicts_what_the_dashboard_predicts(run, dataset, tmp_path, e
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     _, seen = open_predictor(run.path).look(open_predictor(run.path).reading.of_pixels(noise)[None])
     refused = known.measure(seen)[0][0] > known.limit(ACCEPTED)
-    assert export.proof.refuses_noise == (refused if form.has_features else None)
+    tells = export.proof.refuses_noise is not None
+    assert tells or form.may_answer_all
+    assert export.proof.refuses_noise in (refused, None)
 
     folder = unpacked(values["file"], tmp_path / "unpacked")
-    assert (folder / "known.npz").is_file() is form.has_features
+    assert (folder / "known.npz").is_file() is tells
+    assert ("Unlike anything" in (folder / "predict.py").read_text()) is tells
     assert (folder / form.model).exists()
     assert (folder / "pictures.py").read_text() == Path(decoding.__file__).read_text()
     assert (folder / "labels.txt").read_text().splitlines() == list(run.classes)
