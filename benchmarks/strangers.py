@@ -72,7 +72,7 @@ Measure = Callable[[Taught, Seen], Numbers]
 
 def improbable(_taught: Taught, seen: Seen) -> Numbers:
     """The highest probability, from 1."""
-    return 1 - seen.probabilities.max(axis=1)
+    return np.asarray(1 - seen.probabilities.max(axis=1))
 
 
 def mahalanobis(taught: Taught, seen: Seen) -> Numbers:

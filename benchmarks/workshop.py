@@ -116,9 +116,8 @@ def _features(dataset: Dataset) -> Features:
     seen = FeatureSource(dataset, UNATTENDED).read(rows)
     place = {dataset.images[row].file: number for number, row in enumerate(rows)}
     features = seen[[place[image.file] for image in dataset.images]]
-    return features + NOISE * seen.std(axis=0) * np.random.default_rng(0).normal(size=features.shape).astype(
-        "float32"
-    )
+    noise = np.random.default_rng(0).normal(size=features.shape)
+    return np.asarray(features + NOISE * seen.std(axis=0) * noise, np.float32)
 
 
 def _as_different(dataset: Dataset) -> Dataset:

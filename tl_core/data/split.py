@@ -28,8 +28,8 @@ PIECES: Final = 10  # of a recording that is most of its class, in a cross-valid
 MAX_OVERSHOOT: Final = 2  # times the images that the test should have: a group that is larger is trained on
 
 SHORTEST_SERIES: Final = 5  # images
-SERIES_SHARE: Final = 0.5  # of the bits of two hashes, in which neighbours of a series differ at most ...
-SERIES_OF_USUAL: Final = 0.6  # ... and this part of what two pictures of the class usually differ in
+SERIES_SHARE: Final = 0.6  # of the bits of two hashes, in which neighbours of a series differ at most ...
+SERIES_OF_USUAL: Final = 0.75  # ... and this part of what two pictures of the class usually differ in
 USUAL_PAIRS: Final = 200
 _NUMBER: Final = re.compile(r"(.*?)(\d{1,9})\D*", re.DOTALL)
 

@@ -227,7 +227,8 @@ class _Silent(EventLogger):
         self._task, self._text = task, ""
         self.seconds = {}
 
-    def begin(self, _stage: str, text: str, **_values: Any) -> None:
+    def begin(self, stage: str, text: str, **values: Any) -> None:
+        logger.debug("%s: %s %s", stage, text, values)
         self._text = text
 
     def close_stage(self) -> None:

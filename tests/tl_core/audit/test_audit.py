@@ -13,6 +13,7 @@ from skimage import data as photographs
 
 from tl_core.audit.features import FeatureSource, fit_of
 from tl_core.audit.label_court import judge_labels
+from tl_core.audit.look_alikes import find_look_alikes
 from tl_core.audit.report import audit_dataset
 from tl_core.audit.shortcuts import find_shortcuts
 from tl_core.command_line import main
@@ -152,7 +153,8 @@ def test_twins_of_every_kind_are_found_and_kept_on_one_side_when_the_split_is_dr
             (f"{name} {kind}.png", encoded(TWINS[kind](image))) for kind in (kinds[place % 8], kinds[(place + 3) % 8])
         ]
     dataset = import_uploads(workspace, images, "Twins")
-    found = audit_dataset(dataset).look_alikes
+    source = FeatureSource(dataset, UNATTENDED)
+    found = find_look_alikes(dataset, source.read(), source.images)
     assert all(scene_of(pair.first) == scene_of(pair.second) for pair in found)
     alone = set(dataset.images) - {record for pair in found for record in (pair.first, pair.second)}
     assert {record.source_name for record in alone} == set()

@@ -32,7 +32,7 @@ def dataset(tmp_path) -> Dataset:
 @pytest.fixture
 def features() -> np.ndarray:
     rng = np.random.default_rng(0)
-    scenes = np.repeat(rng.normal(size=(SCENES, 24)), EACH, axis=0)
+    scenes = np.repeat(rng.normal(size=(SCENES, 200)), EACH, axis=0)
     return (scenes + 0.01 * rng.normal(size=scenes.shape)).astype(np.float32)
 
 
