@@ -25,7 +25,7 @@ def open_page(page=None, **parameters):
 
 def checked(at):
     """No page may end in an error that it did not mean."""
-    assert not at.exception
+    assert not at.exception, [error.value for error in at.exception]
     assert "did not expect" not in " ".join(error.value for error in at.error)
     return at
 
