@@ -19,10 +19,12 @@ from ui.data_page.pointing.page import show_labelling
 from ui.data_page.upload import upload_images
 from ui.frame.page import page_setup
 from ui.shell.navigation import DATA, TRAIN, WAY, page_button
+from ui.shell.scrolling import show_from_here
 
 
 def show_dataset(workspace: Workspace, dataset: Dataset) -> None:
     """One dataset, and all that can be done with it."""
+    show_from_here(dataset.id, key="data-dataset-top")  # an import may have been begun from far below
     st.header(plain(dataset.name), anchor=False)
     with st.container(horizontal=True, vertical_alignment="center"):
         page_button(TRAIN, "Train on these images", dataset=dataset.id)

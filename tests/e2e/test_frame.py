@@ -160,6 +160,19 @@ def test_the_menu_of_a_phone_is_always_there_and_never_in_the_way(app, phone, wo
         assert heading.bounding_box()["y"] < BAR
 
 
+def test_on_a_phone_an_import_ends_at_the_beginning_of_its_dataset_and_its_message_covers_no_choice(phone, start_app):
+    own = start_app()
+    phone.goto(own.at("Data", way="sample"))
+    phone.get_by_role("button", name="Use surfaces").tap()
+    message = phone.get_by_test_id("stToast")
+    expect(message).to_be_visible()
+    expect(phone.get_by_role("heading", name="Surfaces")).to_be_in_viewport()
+    expect(phone.get_by_role("button", name="Train on these images")).to_be_in_viewport()
+    box = message.bounding_box()
+    assert box
+    assert PHONE["height"] / 2 < box["y"] < box["y"] + box["height"] < PHONE["height"] - BAR
+
+
 def test_a_swipe_that_begins_on_a_slider_scrolls_the_page_and_changes_nothing(app, phone, work):
     phone.goto(app.at("Train", dataset=work[0].id))
     slider = phone.locator(".st-key-train_frozen_layers")
