@@ -39,7 +39,7 @@ def export(options: argparse.Namespace, workspace: Workspace, output: Output) ->
 def write_code(options: argparse.Namespace, workspace: Workspace, output: Output) -> int:
     """Write or print the Keras program of a run's configuration."""
     run = find_run(workspace, options.run)
-    cells = write_program(trained_config(run), run.classes, run.decoding)
+    cells = write_program(trained_config(run), run.classes, run.decoding, run.members)
     text = as_notebook(cells, run.name) if options.notebook else as_script(cells, run.name)
     dataset = run.dataset_path
     if options.output is None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import threading
+from pathlib import Path
 from typing import Any
 
 from tl_core.command_line.import_data import find_or_import
 from tl_core.command_line.train import stopping_on_signals
-from tl_core.command_line.verb import DONE, STOPPED, Argument, Output, argument
+from tl_core.command_line.verb import DONE, STOPPED, Argument, Output, argument, writing
 from tl_core.errors import ConfigError
-from tl_core.search.record import GOALS, Search, create_search, prepare_to_go_on
+from tl_core.search.record import GOALS, Search, create_search, find_search, prepare_to_go_on
 from tl_core.storage.format import percent
 from tl_core.storage.workspace import Workspace
 
@@ -22,11 +23,16 @@ ARGUMENTS: tuple[Argument, ...] = (
     argument(
         "--go-on", metavar="SEARCH", help="go on with this search for --minutes more, in place of beginning one"
     ),
+    argument("--recipes", action="store_true", help="also try the published recipes, in half of the time"),
+    argument("--report", type=Path, metavar="FILE", help="write a report of the search, one HTML file"),
+    argument("--report-of", metavar="SEARCH", help="write the --report of this search, and search nothing"),
 )
 
 
 def search(options: argparse.Namespace, workspace: Workspace, output: Output) -> int:
     """Search for the best model."""
+    if options.report_of:
+        return _report_alone(options, workspace, output)
     found = _begin(options, workspace, output)
     output.say(f"Search {found.id}")
     from tl_core.search.searching import StopRequest, run_search  # TensorFlow, which a wrong option does without
@@ -38,7 +44,27 @@ def search(options: argparse.Namespace, workspace: Workspace, output: Output) ->
     shares = {"Held-out": values["val_accuracy"], "Test": values["test_accuracy"]}
     lines = [f"{label} accuracy {percent(share)}" for label, share in shares.items() if share is not None]
     lines = [f"{found.status}: run {found.run_id}", *lines, found.outcome["text"]]
+    if options.report:
+        _write_report(found, options.report)
+        values["report"] = str(options.report)
+        lines.append(str(options.report))
     return output.result(values, lines, DONE if found.status == "done" else STOPPED)
+
+
+def _report_alone(options: argparse.Namespace, workspace: Workspace, output: Output) -> int:
+    if not options.report:
+        raise ConfigError("Name the file of the report with --report.")
+    found = find_search(workspace, options.report_of)
+    _write_report(found, options.report)
+    return output.result({"search_id": found.id, "report": str(options.report)}, [str(options.report)])
+
+
+def _write_report(found: Search, path: Path) -> None:
+    from tl_core.search.report import write_report  # scikit-learn
+
+    content = write_report(found)
+    with writing(path, "--report"):
+        path.write_bytes(content)
 
 
 def outcome(found: Search) -> dict[str, Any]:
@@ -50,6 +76,7 @@ def outcome(found: Search) -> dict[str, Any]:
         "status": found.status,
         "trials": known["trials"],
         "trial": known["trial"],
+        "members": known["members"],  # the trials whose answers the model averages; one where it is no ensemble
         "val_accuracy": known["accuracy"],  # on the held-out images that decided
         "quick_start_val_accuracy": known["quick_start"],  # on the same ones
         "run_val_accuracy": known["run_validation"],
@@ -69,4 +96,4 @@ def _begin(options: argparse.Namespace, workspace: Workspace, output: Output) ->
     if not options.data:
         raise ConfigError("Name the images with --data, or a search with --go-on.")
     dataset = find_or_import(workspace, options.data, output)
-    return create_search(workspace, dataset, options.minutes, options.goal, options.seed)
+    return create_search(workspace, dataset, options.minutes, options.goal, options.seed, recipes=options.recipes)

@@ -34,6 +34,11 @@ _FOLDER: Final = 'DATA = Path("data")'
 _FOLDER_OR_ARGUMENT: Final = 'DATA = Path(sys.argv[1] if len(sys.argv) > 1 else "data")'
 
 
+_ONCE: Final = frozenset({"Packages", "Reading pictures"})  # the same for all members of an ensemble
+_KEPT: Final = """classifier.set_weights(best.weights)
+member_{number} = keras.Model(classifier.input, classifier.output, name="member_{number}")"""
+
+
 @dataclass(frozen=True, slots=True)
 class Cell:
     """One part of a program: a title, a text, and the code."""
@@ -43,17 +48,38 @@ class Cell:
     code: str
 
 
-def write_program(config: TrainingConfig, classes: Sequence[str], decoding: int = DECODING) -> list[Cell]:
+def write_program(
+    config: TrainingConfig,
+    classes: Sequence[str],
+    decoding: int = DECODING,
+    members: Sequence[TrainingConfig] = (),
+) -> list[Cell]:
     """Write a configuration as code that trains the same model in the same way, in the order in which it runs.
 
     Args:
         config: what to do.
         classes: class names, in the order of the model's outputs.
         decoding: how the files of the dataset were decoded, see `tl_core.data.decoding.DECODING`.
+        members: of an ensemble, besides `config`; they are trained one after the other.
 
     Raises:
-        ConfigError: the configuration names an unknown backbone, or more frozen layers than it has.
+        ConfigError: a configuration names an unknown backbone, or more frozen layers than it has.
     """
+    if not members:
+        return _write(config, classes, decoding)
+    cells: list[Cell] = []
+    for number, member in enumerate((config, *members), start=1):
+        for cell in _write(member, classes, decoding):
+            if cell.title == "Result":
+                cells.append(Cell(f"Member {number}", "Its best epoch is kept.", _KEPT.format(number=number)))
+            elif number == 1 or cell.title not in _ONCE:
+                cells.append(Cell(f"Member {number}: {cell.title}", cell.text, cell.code))
+    size = config.image_size or get_backbone(config.backbone).image_size
+    return [*cells, *_cells(render("together.py.jinja", size=size, members=1 + len(members)))]
+
+
+def _write(config: TrainingConfig, classes: Sequence[str], decoding: int) -> list[Cell]:
+    """The program of one configuration."""
     record = get_backbone(config.backbone)
     if record.source == "network":
         raise ConfigError(
@@ -84,6 +110,11 @@ def write_program(config: TrainingConfig, classes: Sequence[str], decoding: int 
         pools_first=config.head.blocks > 1 or config.head.mirrored or config.head.pooling == "both",
         taps=[layer - layers_missing for layer in earlier[: config.head.blocks - 1]],
     )
+    return _cells(text)
+
+
+def _cells(text: str) -> list[Cell]:
+    """A rendered template in its parts."""
     parts = (part.split("\n", 2) for part in re.split("^# %% ", text, flags=re.MULTILINE)[1:])
     return [Cell(title, comment[2:], code.rstrip()) for title, comment, code in parts]
 

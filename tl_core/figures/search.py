@@ -1,8 +1,8 @@
-"""A search for the best model as figures: accuracy against time, and accuracy against what an answer costs."""
+"""A search for the best model as figures: accuracy against time and against an answer's cost, and what mattered."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -132,6 +132,33 @@ def describe_pareto(tried: Sequence[Tried]) -> str:
         for trial in pareto(tried)
     ]
     return f"Accuracy against the time of one answer. Best at their cost: {'; '.join(points)}."
+
+
+def importance_figure(importances: Mapping[str, float], ink: str = DEFAULT_INK) -> go.Figure:
+    """Draw how much each setting mattered, the most on top.
+
+    Args:
+        importances: share of each, 0-1, by its name.
+        ink: colour of the text.
+    """
+    found = sorted(importances.items(), key=lambda one: one[1])
+    bars = go.Bar(
+        x=[round(share, 4) for _, share in found],
+        y=[escape(name) for name, _ in found],
+        orientation="h",
+        marker={"color": translucent(TEST, 0.8)},
+        hovertemplate="%{y}: %{x:.0%}<extra></extra>",
+    )
+    x = percent_axis("Share in what mattered", ink, rangemode="tozero")
+    y = {"tickfont": {"color": ink}, "automargin": True, "fixedrange": True}
+    return go.Figure(bars).update_layout(plain_layout(x, y, 80 + 26 * len(found)))
+
+
+def describe_importance(importances: Mapping[str, float]) -> str:
+    """The figure as text, for screen readers."""
+    found = sorted(importances.items(), key=lambda one: -one[1])
+    listed = ", ".join(f"{name} {share:.0%}" for name, share in found)
+    return f"How much each setting mattered over all trials: {listed}."
 
 
 def _shown(tried: Sequence[Tried]) -> list[float]:

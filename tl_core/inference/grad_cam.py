@@ -122,10 +122,13 @@ class GradCam:
                 looked_at, *maps = both(scaled, training=False)
                 found = maps if mirror is None else as_list(beside(maps, mirror))
                 scores, probabilities = _scores(classifier.head, found)
-                chosen = tf.where(label < 0, tf.argmax(scores[0], output_type=tf.int32), label)
+                answer, best = probabilities, scores
+                if classifier.members:  # they have a say in the answer, and this one shows its part of the evidence
+                    answer = best = classifier.with_members(tf.cast(images, tf.float32), probabilities)
+                chosen = tf.where(label < 0, tf.argmax(best[0], output_type=tf.int32), label)
                 score = tf.gather(scores[0], chosen)
             weights = tf.reduce_mean(tape.gradient(score, looked_at), axis=(1, 2), keepdims=True)
-            return tf.nn.relu(tf.reduce_sum(weights * looked_at, axis=-1)), probabilities
+            return tf.nn.relu(tf.reduce_sum(weights * looked_at, axis=-1)), answer
 
         signature = [tf.TensorSpec((1, size, size, 3), tf.uint8), tf.TensorSpec((), tf.int32)]
         graph: HeatGraph = tf.function(heat_of, input_signature=signature, autograph=False)

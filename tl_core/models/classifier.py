@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import keras
@@ -17,11 +18,16 @@ from tl_core.models.head import build_head
 
 WIDTH: Final = 2  # axis of an image or a map
 MIRRORED: Final = "mirrored"  # begins the names of the layers that join the maps of an image and its mirror image
+MEMBER: Final = "member_"  # begins the names of the other classifiers of an ensemble, inside its model
 
 
 @dataclass(frozen=True, slots=True)
 class Classifier:
-    """A whole model and its three parts, which share its weights."""
+    """A whole model and its three parts, which share its weights.
+
+    An ensemble is the classifier that leads it and its `members`: each a whole model from the same images to
+    probabilities. What the model answers is the mean of them all; what it sees is what the first sees.
+    """
 
     model: keras.Model  # raw RGB [0, 255] float32 (n, s, s, 3) -> probabilities (n, classes) or (n, 1)
     preprocess: keras.Model  # raw RGB -> input of the backbone; no weights
@@ -31,6 +37,7 @@ class Classifier:
         keras.Model
     )  # the backbone with all outputs that the head takes, its last map first; often `base` itself
     mirrored: bool = False  # whether the mirror image is looked at, too
+    members: tuple[keras.Model, ...] = ()  # of an ensemble, besides this one: raw RGB -> probabilities
 
     def __call__(self, images: Any, *, training: bool = False) -> Any:
         """Compute probabilities with the backbone in inference mode, also where ``training`` is true.
@@ -39,7 +46,14 @@ class Classifier:
         not the same: Keras hands ``training=True`` of the outer model down to the nested backbone, and then its
         unfrozen BatchNormalization layers use and change their batch statistics, and its Dropout is active.
         """
-        return self.head(self.maps(self.preprocess(images)), training=training)
+        own = self.head(self.maps(self.preprocess(images)), training=training)
+        return self.with_members(images, own)
+
+    def with_members(self, images: Any, own: Any) -> Any:
+        """The mean of its own probabilities for these raw images and those of the ensemble's other members."""
+        if not self.members:
+            return own
+        return keras.ops.mean(keras.ops.stack([own, *(one(images, training=False) for one in self.members)]), axis=0)
 
     def maps(self, scaled: Any) -> Any:
         """The feature maps that the head takes, of scaled images: a list where there are several."""
@@ -81,18 +95,23 @@ def build_classifier(config: TrainingConfig, classes: int, base: keras.Model | N
         for height, width, channels in (output.shape[1:] for output in features.outputs)
     ]
     head = build_head(config.head, shapes, classes)
+    parts = Classifier(base, preprocess, base, head, features, mirrored)  # its model is made of the others
     image = keras.Input((size, size, 3), dtype="float32", name="image")
-    scaled = preprocess(image)
-    maps = features(scaled, training=False)
-    if mirrored:
-        other = features(keras.ops.flip(scaled, axis=WIDTH), training=False)
+    return replace(parts, model=keras.Model(image, _through(parts, image), name="classifier"))
+
+
+def _through(parts: Classifier, image: Any) -> Any:
+    """The probabilities for a symbolic image, with layers whose names tell what they do."""
+    scaled = parts.preprocess(image)
+    maps = parts.features(scaled, training=False)
+    if parts.mirrored:
+        other = parts.features(keras.ops.flip(scaled, axis=WIDTH), training=False)
         maps = [
             keras.layers.Concatenate(axis=WIDTH, name=f"{MIRRORED}_{at}")(pair)
             for at, pair in enumerate(zip(as_list(maps), as_list(other), strict=True))
         ]
         maps = maps if len(maps) > 1 else maps[0]
-    model = keras.Model(image, head(maps), name="classifier")
-    return Classifier(model, preprocess, base, head, features, mirrored)
+    return parts.head(maps)
 
 
 def _with_blocks(base: keras.Model, name: str, blocks: int) -> keras.Model:
@@ -134,7 +153,9 @@ def split_classifier(model: keras.Model) -> Classifier:
     Raises:
         ModelUnavailableError: the model was not built by `build_classifier`.
     """
-    parts = [layer for layer in model.layers if isinstance(layer, keras.Model)]
+    models = [layer for layer in model.layers if isinstance(layer, keras.Model)]
+    members = tuple(layer for layer in models if layer.name.startswith(MEMBER))
+    parts = [layer for layer in models if layer not in members]
     if len(parts) != 3:
         raise ModelUnavailableError(
             f"The model “{model.name}” was not made by this program: it is not scaling, backbone and head."
@@ -143,7 +164,31 @@ def split_classifier(model: keras.Model) -> Classifier:
     one = len(features.outputs) == 1
     base = features if one else keras.Model(features.input, features.outputs[0], name=features.name)
     mirrored = any(layer.name.startswith(MIRRORED) for layer in model.layers)
-    return Classifier(model, preprocess, base, head, features, mirrored)
+    return Classifier(model, preprocess, base, head, features, mirrored, members)
+
+
+def join_classifiers(first: Classifier, others: Sequence[Classifier]) -> Classifier:
+    """Join classifiers of the same classes into one whose answer is the mean of theirs.
+
+    Args:
+        first: the one that leads: images have its size.
+        others: each makes of an image one of its own size.
+
+    Returns:
+        A classifier whose model shares the weights of all, made of Keras layers alone.
+    """
+    size = first.image_size
+    members = []
+    for number, other in enumerate(others, start=1):
+        image = keras.Input((size, size, 3), dtype="float32", name="image")
+        own = other.image_size
+        resized = image if own == size else keras.layers.Resizing(own, own, name="resized")(image)
+        members.append(keras.Model(image, _through(other, resized), name=f"{MEMBER}{number}"))
+    image = keras.Input((size, size, 3), dtype="float32", name="image")
+    alone = _through(first, image)
+    mean = keras.layers.Average(name="mean")([alone, *(member(image) for member in members)])
+    model = keras.Model(image, mean, name="classifier")
+    return replace(first, model=model, members=tuple(members))
 
 
 def freeze_layers(base: keras.Model, frozen: int | None = None) -> None:

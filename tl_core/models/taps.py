@@ -28,6 +28,7 @@ class Taps:
     steps: tuple[int, ...]  # ... and from one to the next
     maps: int  # that the head takes
     mirrored: bool  # whether it takes those of the mirror image, too
+    members: bool  # whether others answer with it, see `Classifier.members`
 
 
 def taps_of(backbone: str, classifier: Classifier) -> Taps:
@@ -35,7 +36,8 @@ def taps_of(backbone: str, classifier: Classifier) -> Taps:
     layer = tapped_layer(backbone, classifier.base)
     shape = classifier.features.get_layer(layer).output.shape[1:3] if layer else (1, 1)
     cells, steps = zip(*map(quarter_sizes, shape), strict=True)
-    return Taps(layer, cells, steps, len(classifier.features.outputs), classifier.mirrored)
+    maps = len(classifier.features.outputs)
+    return Taps(layer, cells, steps, maps, classifier.mirrored, bool(classifier.members))
 
 
 def tapped_layer(backbone: str, base: keras.Model) -> str | None:
@@ -68,7 +70,8 @@ def tapped_classifier(classifier: Classifier, layer: str | None) -> keras.Model:
     size = classifier.image_size
     image = keras.Input((size, size, 3), dtype="float32", name="image")
     found, taps = tapped_maps(classifier, layer)(classifier.preprocess(image))
-    return keras.Model(image, [classifier.head(found), *taps], name="tapped_classifier")
+    answer = classifier.with_members(image, classifier.head(found))
+    return keras.Model(image, [answer, *taps], name="tapped_classifier")
 
 
 def tapped_maps(classifier: Classifier, layer: str | None) -> Callable[[Any], tuple[Any, list[Any]]]:

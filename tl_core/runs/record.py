@@ -101,6 +101,7 @@ class RunRecord:
     name: str
     status: Status
     config: TrainingConfig
+    members: tuple[TrainingConfig, ...] = ()  # of an ensemble, besides `config`: the model is the mean of them all
     dataset_id: str
     dataset_name: str
     dataset_fingerprint: str

@@ -53,6 +53,7 @@ _RECORDED_PACKAGES: Final = ("tensorflow", "keras", "openvino", "numpy", "pillow
 # How a value of run.json becomes a value of the record; every other value is taken as it is.
 _READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "config": TrainingConfig.from_file,
+    "members": lambda values: tuple(map(TrainingConfig.from_file, values)),
     "classes": tuple,
     "tags": tuple,
     "best": lambda values: values and Best(**values),
@@ -342,7 +343,9 @@ def _changing(path: Path) -> Iterator[None]:
 
 def _write(record: RunRecord) -> None:
     values = {name: value for name, value in asdict(record).items() if name != PATH_FIELD}
-    write_json(record.folder.record_file, RUN.stamped({**values, "config": record.config.to_file()}))
+    members = [member.to_file() for member in record.members]
+    values |= {"config": record.config.to_file(), "members": members}
+    write_json(record.folder.record_file, RUN.stamped(values))
 
 
 def _installed_versions() -> dict[str, str]:

@@ -2,57 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 
 from tl_core.backbones.pool import release_backbone
-from tl_core.config import HeadConfig, TrainingConfig
+from tl_core.config import TrainingConfig
 from tl_core.config.head import MAX_BLOCKS
 from tl_core.config.phases import phases_of
 from tl_core.data.dataset import Dataset
 from tl_core.errors import ConfigError
 from tl_core.models.classifier import freeze_layers
-from tl_core.search.heads import Array, Labels
+from tl_core.search.heads import Array, Features
 from tl_core.storage.workspace import Workspace
 from tl_core.training.callbacks.event_log import EventLogger
 from tl_core.training.data import prepare_phase
 from tl_core.training.inputs import CachedFeatures, Subset
 from tl_core.training.setup import set_up_training
-
-Split = npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True)
-class Features:
-    """Training and validation images behind a frozen backbone; the test images are not among them."""
-
-    views: Array  # (v, n, d): the first view is the image as it is, the others are changed at random
-    labels: Labels  # (n,)
-    validation: Split  # (n,) whether it is a validation image of the dataset
-    classes: int
-    channels: tuple[int, ...]  # of the maps that are pooled, the last block's first
-
-    def of(self, head: HeadConfig) -> Array:
-        """What this head would be trained on, ``(v, n, features)``."""
-        taken = [np.arange(start, start + count) for start, count, used in self._parts(head) if used]
-        places = np.concatenate(taken)
-        whole = places[-1] - places[0] == len(places) - 1
-        return self.views[..., places[0] : places[-1] + 1] if whole else self.views[..., places]
-
-    def count(self, head: HeadConfig) -> int:
-        """How many features this head would be trained on."""
-        return sum(count for _, count, used in self._parts(head) if used)
-
-    def _parts(self, head: HeadConfig) -> Iterator[tuple[int, int, bool]]:
-        """First place and number of each block's averages and maxima, and whether the head uses them."""
-        start = 0
-        for block, count in enumerate(self.channels):
-            for pooling in ("average", "max"):
-                yield start, count, block < head.blocks and head.pooling in (pooling, "both")
-                start += count
 
 
 def load_features(

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -21,16 +21,48 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
-from tl_core.config import TrainingConfig
+from tl_core.config import HeadConfig, TrainingConfig
 
 Array = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
+Weights = tuple[tuple[Array, Array], ...]
+"""Kernel ``(inputs, outputs)`` and bias ``(outputs,)`` of each layer."""
 
 CHECKS: Final = 12  # times in a training at which the held-out images are looked at, at most
 _BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-7  # of Adam, as Keras has them
 _AT_ONCE: Final = 16_384  # values that Adam updates at once
 _NORMALIZATION_EPSILON: Final = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """Training and validation images behind a frozen backbone; the test images are not among them."""
+
+    views: Array  # (v, n, d): the first view is the image as it is, the others are changed at random
+    labels: Labels  # (n,)
+    validation: Mask  # (n,) whether it is a validation image of the dataset
+    classes: int
+    channels: tuple[int, ...]  # of the maps that are pooled, the last block's first
+
+    def of(self, head: HeadConfig) -> Array:
+        """What this head would be trained on, ``(v, n, features)``."""
+        taken = [np.arange(start, start + count) for start, count, used in self._parts(head) if used]
+        places = np.concatenate(taken)
+        whole = places[-1] - places[0] == len(places) - 1
+        return self.views[..., places[0] : places[-1] + 1] if whole else self.views[..., places]
+
+    def count(self, head: HeadConfig) -> int:
+        """How many features this head would be trained on."""
+        return sum(count for _, count, used in self._parts(head) if used)
+
+    def _parts(self, head: HeadConfig) -> Iterator[tuple[int, int, bool]]:
+        """First place and number of each block's averages and maxima, and whether the head uses them."""
+        start = 0
+        for block, count in enumerate(self.channels):
+            for pooling in ("average", "max"):
+                yield start, count, block < head.blocks and head.pooling in (pooling, "both")
+                start += count
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +83,11 @@ class Material:
     held_out: Mask
 
 
+def material_of(features: Features, config: TrainingConfig, masks: Mask) -> Material:
+    """What the head of a configuration is trained and checked on."""
+    return Material(features.of(config.head), features.labels, features.classes, masks)
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How good a head is on images it has not learned from."""
@@ -62,6 +99,7 @@ class Outcome:
     right: Mask  # (m,) whether the most probable class is the right one
     epoch: int  # whose weights these are
     ended_early: bool = False
+    weights: Weights = ()  # of the first fold's head at that epoch, where they were asked for
 
 
 Report = Callable[[float, float, float], bool]
@@ -88,6 +126,8 @@ def fit_head(
     material: Material,
     report: Report = lambda *_: False,
     should_stop: Callable[[], bool] = lambda: False,
+    *,
+    keep_weights: bool = False,
 ) -> Outcome:
     """Train one head per fold, and ask each about the images that it holds out.
 
@@ -96,14 +136,21 @@ def fit_head(
         material: features and folds.
         report: told about a dozen times how it goes.
         should_stop: asked in every epoch; true ends the training as ``report`` does.
+        keep_weights: whether the outcome has the weights of its epoch.
     """
-    with threadpool_limits(
-        1
-    ):  # the products are small: threads would wait for each other, above all on a busy machine
-        return _fit(config, material, report, should_stop)
+    # The products are small: threads would wait for each other, above all on a busy machine.
+    with threadpool_limits(1):
+        return _fit(config, material, report, should_stop, keep_weights=keep_weights)
 
 
-def _fit(config: TrainingConfig, material: Material, report: Report, should_stop: Callable[[], bool]) -> Outcome:
+def _fit(
+    config: TrainingConfig,
+    material: Material,
+    report: Report,
+    should_stop: Callable[[], bool],
+    *,
+    keep_weights: bool,
+) -> Outcome:
     head = _Head(config, material)
     every = max(1, config.epochs // CHECKS)
     best, ended = None, False
@@ -114,7 +161,7 @@ def _fit(config: TrainingConfig, material: Material, report: Report, should_stop
         if epoch % every == 0 or epoch == config.epochs or ended:
             found, chosen_by = head.check(epoch)
             if best is None or chosen_by < best[1]:
-                best = found, chosen_by
+                best = (replace(found, weights=head.weights()) if keep_weights else found), chosen_by
             ended = ended or (epoch < config.epochs and report(epoch / config.epochs, found.accuracy, found.loss))
         if ended:
             break
@@ -150,6 +197,10 @@ class _Head:
             rows = order[start : start + batch_size]
             view = self._random.integers(1, len(self._views), size=len(rows)) if len(self._views) > 1 else 0
             self._step(self._views[view, rows], rows)
+
+    def weights(self) -> Weights:
+        """Copies of the weights of the first fold."""
+        return tuple((kernel[0].copy(), bias[0, 0].copy()) for kernel, bias in self._layers)
 
     def check(self, epoch: int) -> tuple[Outcome, float]:
         """What the weights of now say about the held-out images, and the loss by which epochs are compared."""

@@ -9,13 +9,19 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from tl_core.backbones.registry import get_backbone
+from tl_core.config import TrainingConfig
+from tl_core.figures.search import Tried
 from tl_core.runs import read_events
 from tl_core.search.record import Search
-from tl_core.search.space import DIMENSIONS, SOURCE, UNBALANCED, source_of
+from tl_core.search.space import DIMENSIONS, SOURCE, UNBALANCED, Source, configure, source_of
+from tl_core.storage.format import number, percent
 
 COMPLETE: Final = "complete"
 PRUNED: Final = "pruned"
 _TITLES: Final = {SOURCE: "the backbone and image size", **{one.name: one.title for one in (*DIMENSIONS, UNBALANCED)}}
+_MILLISECONDS: Final = 12.0  # of one answer of Quick start's backbone on two cores, about
+_WEIGHT_MEGABYTES: Final = 4e-6
 _SMALL: Final = 0.002  # of the accuracy; a smaller effect counts as nothing
 
 
@@ -33,16 +39,36 @@ class Trial:
     seconds: float
     elapsed: float  # seconds that the search had taken when it ended
     right: str = ""  # of a complete one: the held-out images answered rightly, as bits in hexadecimal digits
+    title: str = ""  # of a whole training: what it is, in a few words
+    config: Mapping[str, Any] | None = None  # its settings, as a file has them; None: a head that `params` tell
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any]) -> Trial:
-        """Read what `to_event` gave."""
-        values = {name: event[name] for name in cls.__slots__}
+        """Read what `to_event` gave, in this or an earlier version."""
+        values = {name: event[name] for name in cls.__slots__ if name in event}
         return cls(**{**values, "steps": tuple((int(step), float(score)) for step, score in event["steps"])})
 
     def to_event(self) -> dict[str, Any]:
         """The values of its event."""
         return {**{name: getattr(self, name) for name in self.__slots__}, "steps": [list(at) for at in self.steps]}
+
+    def settings(self, seed: int) -> TrainingConfig:
+        """The training that it means."""
+        return configure(self.params, seed) if self.config is None else TrainingConfig.from_file(self.config)
+
+    @property
+    def source(self) -> Source:
+        """The backbone and image size that it looks with."""
+        if self.config is None:
+            return source_of(self.params)
+        config = TrainingConfig.from_file(self.config)
+        size = config.image_size or get_backbone(config.backbone).image_size
+        return Source(config.backbone, size, mirrored=config.head.mirrored)
+
+    @property
+    def what(self) -> str:
+        """For people: what it looks with, or what it is."""
+        return self.title or self.source.title
 
     def rightly(self, images: int) -> npt.NDArray[np.bool_]:
         """Whether each held-out image was answered rightly."""
@@ -58,6 +84,7 @@ class History:
     done: int = 0  # of `total` images
     total: int = 0
     sources: tuple[str, ...] = ()  # planned
+    left_out: dict[str, str] = field(default_factory=dict)  # whole trainings that could not be tried, and why
 
     @property
     def leader(self) -> Trial | None:
@@ -84,6 +111,8 @@ def read_history(search: Search) -> History:
             case "trial":
                 found.trials.append(Trial.from_event(event))
                 found.text = "Trying heads"
+            case "left_out":
+                found.left_out[str(event["title"])] = str(event["why"])
             case "plan":
                 found.sources = tuple(event["sources"])
             case "phase":
@@ -101,9 +130,9 @@ def effects(trials: Iterable[Trial], quick_start: Trial, leader: Trial) -> dict[
     Of each: the best accuracy among all trials with the leader's value, less the best with that of Quick start. A
     range, such as dropout, is cut in two halfway between both.
     """
-    complete = [trial for trial in trials if trial.state == COMPLETE]
+    complete = [trial for trial in trials if trial.state == COMPLETE and trial.config is None]
     found = {}
-    for name, value in leader.params.items():
+    for name, value in leader.params.items() if leader.config is None else ():
         other = quick_start.params[name]
         if value == other:
             continue
@@ -114,7 +143,9 @@ def effects(trials: Iterable[Trial], quick_start: Trial, leader: Trial) -> dict[
 
 
 def describe_effects(found: Mapping[str, float], leader: Trial) -> str:
-    """What made the difference, in a sentence; empty where nothing differs."""
+    """What made the difference, in a sentence or two."""
+    if leader.config is not None:
+        return f"It is {leader.title}."
     if not found:
         return "It is *Fast* itself."
     gained = {name: gain for name, gain in found.items() if gain >= _SMALL}
@@ -131,6 +162,61 @@ def describe_importances(importances: Mapping[str, float]) -> str:
         return ""
     words = [f"{_TITLES[name]} ({100 * share:.0f} %)" for name, share in most]
     return f"Over all trials {_listed(words)} mattered most."
+
+
+def titled(importances: Mapping[str, float]) -> dict[str, float]:
+    """The same by the names that people read."""
+    return {_TITLES[name].capitalize(): share for name, share in importances.items()}
+
+
+def tried(trials: Iterable[Trial]) -> list[Tried]:
+    """The trials that were measured to their end, as figures have them."""
+    found: list[Tried] = []
+    best = float("-inf")
+    for trial in trials:
+        if trial.state != COMPLETE:
+            continue
+        source = trial.source
+        found.append(
+            Tried(
+                number=trial.number,
+                seconds=trial.elapsed,
+                accuracy=trial.accuracy,
+                leads=trial.score > best,
+                milliseconds=_MILLISECONDS * source.cost,
+                megabytes=get_backbone(source.backbone).base_parameters * _WEIGHT_MEGABYTES,
+                title=trial.what,
+            )
+        )
+        best = max(best, trial.score)
+    return found
+
+
+def ranked(trials: Iterable[Trial]) -> list[Trial]:
+    """The best first, those that were ended early last."""
+    return sorted(trials, key=lambda trial: (trial.state != COMPLETE, -trial.score))
+
+
+def row_of(trial: Trial, leader: Trial) -> dict[str, str | int]:
+    """A trial in the table of all, by column."""
+    config = trial.settings(0)
+    head = config.head
+    return {
+        "Trial": trial.number,
+        "Accuracy": percent(trial.accuracy),
+        "Loss": number(trial.loss),
+        "Stands": "leads" if trial.number == leader.number else "" if trial.state == COMPLETE else "ended early",
+        "Features": trial.what,
+        "Blocks": head.blocks,
+        "Pooling": head.pooling,
+        "Hidden layer": ", ".join(map(str, head.dense_units)) or "none",
+        "Dropout": number(head.dropout, 2),
+        "Rate": number(config.learning_rate, 2),
+        "Epochs": config.epochs + (config.fine_tune_epochs if config.frozen_layers is not None else 0),
+        "Batch": config.batch_size,
+        "Weight decay": number(config.weight_decay, 2),
+        "Seconds": number(trial.seconds, 2),
+    }
 
 
 def _nearer(value: Any, to: Any, than: Any) -> bool:

@@ -47,6 +47,7 @@ class Search:
     minutes: float  # that it may take, the training of the winner included
     goal: str  # one of `GOALS`
     seed: int
+    recipes: bool = False  # whether the published recipes are tried as well
     created: str  # ISO 8601, UTC
     finished: str | None = None
     error: str | None = None  # one sentence, if it failed
@@ -86,7 +87,13 @@ def searches_folder(workspace: Workspace) -> Path:
 
 
 def create_search(
-    workspace: Workspace, dataset: Dataset, minutes: float, goal: str = "accuracy", seed: int = 42
+    workspace: Workspace,
+    dataset: Dataset,
+    minutes: float,
+    goal: str = "accuracy",
+    seed: int = 42,
+    *,
+    recipes: bool = False,
 ) -> Search:
     """Make the folder of a new search of the person the workspace is asked for; nothing starts here.
 
@@ -95,6 +102,7 @@ def create_search(
         minutes: that it may take, 0.05 to 1440.
         goal: one of `GOALS`.
         seed: of everything random in it.
+        recipes: whether the published recipes are tried as well, in half of the time.
 
     Raises:
         ConfigError: a value is out of its range.
@@ -117,6 +125,7 @@ def create_search(
         minutes=minutes,
         goal=goal,
         seed=seed,
+        recipes=recipes,
         created=now(),
         owner=this_process(),
     )

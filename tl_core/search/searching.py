@@ -8,15 +8,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+from tl_core.config import TrainingConfig
 from tl_core.data import Dataset
 from tl_core.errors import NotEnoughDataError, StoppedError, TransferLearningError
+from tl_core.jobs.runners.ray_cluster import cluster_address
 from tl_core.runs import EventLog, RunFolder, list_runs, read_events
 from tl_core.runs.heartbeat import Heartbeat
 from tl_core.runs.store import UNEXPECTED, now, this_process
-from tl_core.search.features import Features, load_features
+from tl_core.search.cluster.pool import HeadPool
+from tl_core.search.ensembles import Answers
+from tl_core.search.features import load_features
+from tl_core.search.heads import Features
 from tl_core.search.history import Trial
 from tl_core.search.record import TRIALS_SHARE, Search, list_searches, load_search, update_search
 from tl_core.search.space import QUICK_START, SOURCES, Source, dimensions, fits, quick_start_params
+from tl_core.search.trainings import TUNINGS, measure_training, recipes, tuned
 from tl_core.search.trials import TrialLoop, held_out_images
 from tl_core.search.winner import finish_search
 from tl_core.storage.workspace import Workspace
@@ -25,6 +31,9 @@ from tl_core.training.callbacks.event_log import EventLogger
 logger = logging.getLogger(__name__)
 
 FEATURES_SHARE: Final = 0.4  # of the time, that running the backbones may take
+RECIPES_SHARE: Final = 0.5  # of the time, that the published recipes may take together
+TUNED_FROM: Final = 180.0  # seconds of a search, from which the leader is fine-tuned at its end
+HEADS_SHARE: Final = 0.6  # of the time, after which no more heads are tried where the leader is then fine-tuned
 FEWEST: Final = 3  # trials of one process, however little time there is
 UNBALANCED: Final = 1.5  # times the images of the smallest class in the largest, from which classes may be weighed
 STOPPED: Final = "Stopped before anything was measured, so there is nothing to keep."
@@ -98,6 +107,8 @@ class _Searching:
         self._looked = 0.0
         self._dataset: Dataset
         self._loop: TrialLoop | None = None
+        address = cluster_address()
+        self._pool = None if address is None else HeadPool(address)
         self._known = len(self._trials)  # of earlier processes
 
     def run(self) -> Search:
@@ -128,13 +139,58 @@ class _Searching:
         sources = self._plan(time.monotonic() - began)
         loop = self._loop = self._begin_loop(sources)
         loop.try_first(loop.quick_start)
+        if self._pool is not None:
+            self._pool.prepare(self._search.path, sources[1:])
+            if loop.waiting:
+                self._run_one(loop)  # the line to beat comes first
         for source in sources:
             self._load(source)
             loop.try_source(source)
-            while loop.waiting and self._goes_on(loop):
-                self._run_one(loop)
-        while self._goes_on(loop):
-            self._run_one(loop)
+            self._run_while(loop, lambda: loop.waiting > 0 and self._goes_on(loop))
+        if self._search.recipes:
+            self._try_recipes(loop)
+        share = HEADS_SHARE if self._seconds >= TUNED_FROM else TRIALS_SHARE
+        self._run_while(loop, lambda: self._goes_on(loop, share))
+        self._fine_tune(loop)
+
+    def _try_recipes(self, loop: TrialLoop) -> None:
+        """Each published recipe as a trial, ended where it takes more than its part of the time."""
+        known = {trial.title for trial in loop.trials}
+        found = [recipe for recipe in recipes(len(self._dataset.classes)) if recipe[0] not in known]
+        for title, config in found:
+            self._try_training(loop, title, config, RECIPES_SHARE * self._seconds / len(found))
+
+    def _fine_tune(self, loop: TrialLoop) -> None:
+        """The leading head with layers of its backbone trained, too, as long as there is time for it."""
+        leader = next(trial for trial in loop.complete if trial.config is None)
+        known = {trial.title for trial in loop.trials}
+        for tuning in TUNINGS:
+            left = TRIALS_SHARE * self._seconds - self._clock.elapsed()
+            title = f"{leader.source.title}, {tuning.title}"
+            if self._seconds < TUNED_FROM or left <= 0 or title in known:
+                continue
+            if not self._try_training(loop, title, tuned(leader.settings(self._search.seed), tuning), left):
+                break  # the others take as long
+
+    def _try_training(self, loop: TrialLoop, title: str, config: TrainingConfig, seconds: float) -> bool:
+        """Measure a whole training; returns whether it came to its end. One that cannot be trained is left out."""
+        self._stop_if_asked()
+        self._said(f"Trying: {title}")
+        self._events.write("phase", text=f"Trying: {title}")
+        began, workspace = time.monotonic(), self._search.workspace
+        try:
+            found = measure_training(config, self._dataset, loop.masks, workspace, self._log, self._stop, seconds)
+        except StoppedError:
+            raise
+        except TransferLearningError as error:
+            self._events.write("left_out", title=title, why=str(error))
+            return False
+        if found is None:
+            self._events.write("left_out", title=title, why="There was not enough time for its first epoch.")
+            return False
+        seconds = time.monotonic() - began
+        loop.add_training(title, config, found.outcome, seconds, whole=found.complete)
+        return found.complete
 
     def _begin_loop(self, sources: list[Source]) -> TrialLoop:
         images = [of["train"] for of in self._dataset.counts().values()]
@@ -143,13 +199,23 @@ class _Searching:
             found=found,
             quick_start=quick_start_params(found),
             masks=held_out_images(self._features[SOURCES[0].name], self._search.seed),
+            labels=self._features[SOURCES[0].name].labels,
+            answers=Answers(self._search.path / "answers"),
             seconds=self._seconds,
             seed=self._search.seed,
             small=self._search.goal == "balanced",
             elapsed=self._clock.elapsed,
             done=lambda trial: self._events.write("trial", **trial.to_event()),
-            trials=[trial for trial in self._trials if fits(trial.params, found)],
+            trials=[trial for trial in self._trials if trial.config is not None or fits(trial.params, found)],
         )
+
+    def _run_while(self, loop: TrialLoop, goes_on: Callable[[], bool]) -> None:
+        """Measure trials one by one, or as many at once as the cluster holds."""
+        if self._pool is not None:
+            self._pool.run(loop, self._features, goes_on, self._stop_if_asked)
+            return
+        while goes_on():
+            self._run_one(loop)
 
     def _run_one(self, loop: TrialLoop) -> None:
         self._stop_if_asked()
@@ -160,10 +226,10 @@ class _Searching:
         """The sources that the time allows, by what the first one took; those of earlier trials are among them."""
         changed = len(self._dataset.of_split("train"))
         images = len(self._dataset.images)
-        typical = max(seconds / images, _TYPICAL)
+        typical = max(seconds / images, _TYPICAL) / (self._pool.nodes if self._pool else 1)
         left = FEATURES_SHARE * self._seconds - self._clock.elapsed()
         size = self._features[SOURCES[0].name].views.nbytes
-        known = {trial.params["source"] for trial in self._trials}
+        known = {trial.params.get("source") for trial in self._trials}
         chosen, held = [SOURCES[0]], size
         for source in SOURCES[1:]:
             expected = typical * source.cost * (images + changed * source.random_views)
@@ -180,6 +246,8 @@ class _Searching:
         self._stop_if_asked()
         began = time.monotonic()
         self._said(f"Running {source.title} over the images")
+        if self._pool is not None:
+            self._pool.wait_for(source, self._stop_if_asked)
         plain = self._features.get(Source(source.backbone, source.image_size).name)
         self._features[source.name] = load_features(
             source.apply(QUICK_START),
@@ -191,9 +259,9 @@ class _Searching:
         )
         self._events.write("source", name=source.name, title=source.title, seconds=time.monotonic() - began)
 
-    def _goes_on(self, loop: TrialLoop) -> bool:
+    def _goes_on(self, loop: TrialLoop, share: float = TRIALS_SHARE) -> bool:
         """Whether there is time for another trial; a few are measured however little there is."""
-        return len(loop.trials) - self._known < FEWEST or self._clock.elapsed() < TRIALS_SHARE * self._seconds
+        return len(loop.trials) - self._known < FEWEST or self._clock.elapsed() < share * self._seconds
 
     def _stop_if_asked(self) -> None:
         """Raise where a stop was requested; wait while a training is at work, which comes first.

@@ -70,6 +70,9 @@ _OPERATIONS: Final[Mapping[str, float]] = {
     "efficientnet_lite0": 0.407,
     "efficientnet_lite1": 0.631,
     "efficientnet_lite2": 0.899,
+    "mobilenet_v2": 0.300,
+    "vgg16": 15.47,
+    "xception": 8.37,
 }
 
 # In the order in which they are taken as far as the time allows. The first is that of Quick start.

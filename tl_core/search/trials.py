@@ -13,13 +13,22 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import optuna
 from optuna.trial import TrialState
 from sklearn.model_selection import StratifiedKFold
 
 from tl_core.config import TrainingConfig
-from tl_core.search.features import Features
-from tl_core.search.heads import Mask, Material, Outcome, fit_head
+from tl_core.search.ensembles import (
+    NEAR,
+    Answers,
+    Candidate,
+    candidates,
+    possible,
+    rightly_together,
+    select,
+)
+from tl_core.search.heads import Features, Labels, Mask, Outcome, fit_head, material_of
 from tl_core.search.history import COMPLETE, PRUNED, Trial
 from tl_core.search.space import Dimension, Params, Source, configure, source_of
 
@@ -32,6 +41,8 @@ MANY_FOLDS: Final = 5  # where there are few images
 RUNGS: Final = 12  # steps in which Optuna is told how a training goes
 LONGEST: Final = 0.04  # of the time for a search, that one trial may take
 _MINIMUM: Final = 2  # rungs before a trial can end early
+_REDUCTION: Final = 3  # one in so many goes on after a rung
+_HALVING: Final = (_MINIMUM, _MINIMUM * _REDUCTION)  # the rungs at which it is decided
 _STARTUP: Final = 15  # trials before the sampler learns from them
 _REFUSED: Final = 8  # proposals in a row that would take too long
 _STARTS: Final[tuple[Mapping[str, Any], ...]] = (  # tried first with every source of features
@@ -60,6 +71,17 @@ def folds_of(features: Features, seed: int) -> Mask:
     return masks
 
 
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A choice that is to be measured."""
+
+    trial: optuna.Trial
+    config: TrainingConfig
+    source: Source
+    fixed: bool  # whether it is measured to its end however it goes
+    work: float  # see `_work`
+
+
 @dataclass
 class TrialLoop:
     """Proposes and measures trials.
@@ -68,6 +90,8 @@ class TrialLoop:
         found: what may be chosen.
         quick_start: the settings of *Quick start*, the line to beat.
         masks: which images each fold holds out ``(folds, n)``.
+        labels: class of every image ``(n,)``.
+        answers: where those of good trials are kept.
         seconds: that the whole search may take.
         seed: of the proposals, the folds and the heads.
         small: whether size and milliseconds matter, too.
@@ -79,6 +103,8 @@ class TrialLoop:
     found: Sequence[Dimension]
     quick_start: Params
     masks: Mask
+    labels: Labels
+    answers: Answers
     seconds: float
     seed: int
     small: bool
@@ -92,13 +118,15 @@ class TrialLoop:
         self._distributions = {dimension.name: _distribution(dimension) for dimension in self.found}
         sampler = optuna.samplers.TPESampler(
             multivariate=True,
+            constant_liar=True,  # several may be at work at once, on a cluster
             n_startup_trials=_STARTUP,
             seed=self.seed + len(self.trials),
         )
-        pruner = optuna.pruners.SuccessiveHalvingPruner(min_resource=_MINIMUM, reduction_factor=3)
+        pruner = optuna.pruners.SuccessiveHalvingPruner(min_resource=_MINIMUM, reduction_factor=_REDUCTION)
         self.study = optuna.create_study(direction="maximize", sampler=sampler, pruner=pruner)
         for trial in self.trials:
-            self.study.add_trial(self._as_known(trial))
+            if trial.config is None:
+                self.study.add_trial(self._as_known(trial))
         self._pace = 0.0  # seconds of a trial per unit of `_work`
 
     def try_first(self, params: Params) -> None:
@@ -124,58 +152,127 @@ class TrialLoop:
 
     def run_one(self, features: Callable[[Source], Features], should_stop: Callable[[], bool]) -> None:
         """Propose and measure one trial; one that is stopped leaves no trace."""
-        trial = self._ask(features)
-        source, config = source_of(trial.params), configure(trial.params, self.seed)
-        fixed, number = bool(trial.user_attrs.get("fixed")), 1 + max((one.number for one in self.trials), default=-1)
+        proposal = self.propose(features)
         began, steps = time.monotonic(), list[tuple[int, float]]()
 
         def report(share: float, accuracy: float, loss: float) -> bool:
-            step, score = max(1, round(share * RUNGS)), self._score(accuracy, loss, source)
-            steps.append((step, score))
-            trial.report(score, step)
-            return not fixed and trial.should_prune()
+            steps.append(self.step(proposal, share, accuracy, loss))
+            proposal.trial.report(steps[-1][1], steps[-1][0])
+            return not proposal.fixed and proposal.trial.should_prune()
 
-        material = self._material(features(source), config, self.masks)
-        outcome = fit_head(config, material, report, should_stop)
-        seconds, pruned = time.monotonic() - began, outcome.ended_early
+        material = material_of(features(proposal.source), proposal.config, self.masks)
+        outcome = fit_head(proposal.config, material, report, should_stop)
         if should_stop():
-            self.study.tell(trial, state=TrialState.FAIL)
-            return
-        score = self._score(outcome.accuracy, outcome.loss, source)
-        self.study.tell(trial, None if pruned else score, TrialState.PRUNED if pruned else TrialState.COMPLETE)
+            self.withdraw(proposal)
+        else:
+            self.record(proposal, outcome, steps, time.monotonic() - began)
+
+    def propose(self, features: Callable[[Source], Features]) -> Proposal:
+        """What is measured next."""
+        trial = self._ask(features)
+        source = source_of(trial.params)
+        config = configure(trial.params, self.seed)
+        count, classes = features(source).count(config.head), features(source).classes
+        fixed = bool(trial.user_attrs.get("fixed"))
+        return Proposal(trial, config, source, fixed, _work(config, self.masks.shape, count, classes))
+
+    def step(self, proposal: Proposal, share: float, accuracy: float, loss: float) -> tuple[int, float]:
+        """Rung and score of a training that is so far done."""
+        return max(1, round(share * RUNGS)), self.score(accuracy, loss, proposal.source.cost)
+
+    def floors(self) -> dict[int, float]:
+        """The scores below which a training that cannot be asked about on its way ends at a rung: the best third."""
+        found: dict[int, float] = {}
+        for rung in _HALVING:
+            reached = [dict(trial.steps)[rung] for trial in self.trials if rung in dict(trial.steps)]
+            if len(reached) >= _REDUCTION:
+                found[rung] = sorted(reached, reverse=True)[len(reached) // _REDUCTION]
+        return found
+
+    def withdraw(self, proposal: Proposal) -> None:
+        """It was stopped."""
+        self.study.tell(proposal.trial, state=TrialState.FAIL)
+
+    def record(
+        self, proposal: Proposal, outcome: Outcome, steps: Sequence[tuple[int, float]], seconds: float
+    ) -> None:
+        """Learn from what a proposal has come to."""
+        pruned = outcome.ended_early
+        score = self.score(outcome.accuracy, outcome.loss, proposal.source.cost)
+        state = TrialState.PRUNED if pruned else TrialState.COMPLETE
+        self.study.tell(proposal.trial, None if pruned else score, state)
         if not pruned:
-            work = _work(config, self.masks.shape, material.views.shape[-1], material.classes)
-            self._pace = max(self._pace, seconds / work)
+            self._pace = max(self._pace, seconds / proposal.work)
+        params = dict(proposal.trial.params)
+        self._add(outcome, score, seconds, params=params, steps=tuple(steps), whole=not pruned)
+
+    def add_training(
+        self, title: str, config: TrainingConfig, outcome: Outcome, seconds: float, *, whole: bool
+    ) -> None:
+        """Add a trial that is a whole training, which had its time or was ended early."""
+        values = config.to_file()
+        trial = Trial(0, {}, COMPLETE, 0, 0, 0, (), 0, 0, config=values)
+        score = self.score(outcome.accuracy, outcome.loss, trial.source.cost)
+        self._add(outcome, score, seconds, title=title, config=values, whole=whole)
+
+    def _add(self, outcome: Outcome, score: float, seconds: float, *, whole: bool, **what: Any) -> None:
+        best = max((one.score for one in self.complete), default=score)
         measured = Trial(
-            number=number,
-            params=dict(trial.params),
-            state=PRUNED if pruned else COMPLETE,
+            number=1 + max((one.number for one in self.trials), default=-1),
+            state=COMPLETE if whole else PRUNED,
             accuracy=outcome.accuracy,
             loss=outcome.loss,
             score=score,
-            steps=tuple(steps),
             seconds=seconds,
             elapsed=self.elapsed(),
-            right="" if pruned else np.packbits(outcome.right).tobytes().hex(),
+            right=np.packbits(outcome.right).tobytes().hex() if whole else "",
+            **{"params": {}, "steps": (), **what},
         )
+        if whole and measured.config is None and score >= best - NEAR:
+            self.answers.put(measured.number, outcome.probabilities)
         self.trials.append(measured)
         self.done(measured)
+
+    def candidates(self) -> list[Candidate]:
+        """Trials of which an ensemble can be made, the best first."""
+        images = int(np.count_nonzero(self.masks.any(axis=0)))
+        return candidates(self.complete, self.answers, (images, int(self.labels.max()) + 1))
+
+    def ensemble(self, winner: Trial) -> list[int]:
+        """Numbers of the trials that answer best together with the winner, which comes first; it alone if none."""
+        found = self.candidates()
+        first = next((one for one in found if one.number == winner.number), None)
+        if first is None:
+            return [winner.number]
+        return [one.number for one in select(first, found, self._asked, self.score)]
+
+    def groups(self) -> dict[frozenset[int], npt.NDArray[np.bool_]]:
+        """Of every ensemble that could be chosen, whether each held-out image is answered rightly."""
+        found = list(possible(self.candidates()))
+        rightly = rightly_together(found, self._asked)
+        return {frozenset(one.number for one in group): right for group, right in zip(found, rightly, strict=True)}
+
+    @property
+    def _asked(self) -> Labels:
+        """Classes of the held-out images."""
+        return self.labels[self.masks.any(axis=0)]
 
     def remeasure(self, trial: Trial, features: Features) -> float:
         """The score of a choice with other folds and other first weights."""
         seed = self.seed + 1000
         config = configure(trial.params, seed)
-        outcome = fit_head(config, self._material(features, config, folds_of(features, seed)))
-        return self._score(outcome.accuracy, outcome.loss, source_of(trial.params))
+        outcome = fit_head(config, material_of(features, config, folds_of(features, seed)))
+        return self.score(outcome.accuracy, outcome.loss, trial.source.cost)
 
-    def on_validation(self, params: Params, features: Features) -> Outcome:
+    def on_validation(self, params: Params, features: Features, *, keep_weights: bool = False) -> Outcome:
         """Measure a choice as its run will be: trained on the training images, asked about the validation images."""
         config = configure(params, self.seed)
-        return fit_head(config, self._material(features, config, features.validation[None]))
+        material = material_of(features, config, features.validation[None])
+        return fit_head(config, material, keep_weights=keep_weights)
 
     def importances(self) -> dict[str, float]:
         """How much each setting mattered, adding up to 1; empty while there is too little to say so."""
-        complete = self.complete
+        complete = [trial for trial in self.complete if trial.config is None]
         if len(complete) < _STARTUP or len({trial.score for trial in complete}) < 2:
             return {}
         evaluator = optuna.importance.PedAnovaImportanceEvaluator()
@@ -197,12 +294,10 @@ class TrialLoop:
             trial = self.study.ask(self._distributions)
         return trial
 
-    def _material(self, features: Features, config: TrainingConfig, masks: Mask) -> Material:
-        return Material(features.of(config.head), features.labels, features.classes, masks)
-
-    def _score(self, accuracy: float, loss: float, source: Source) -> float:
-        cost = COST_WEIGHT * float(np.log2(source.cost)) if self.small else 0.0
-        return accuracy - LOSS_WEIGHT * min(loss, 5.0) - cost
+    def score(self, accuracy: float, loss: float, cost: float) -> float:
+        """What decides; the cost is in units of that of *Quick start*."""
+        paid = COST_WEIGHT * float(np.log2(cost)) if self.small else 0.0
+        return accuracy - LOSS_WEIGHT * min(loss, 5.0) - paid
 
     def _as_known(self, trial: Trial) -> optuna.trial.FrozenTrial:
         complete = trial.state == COMPLETE

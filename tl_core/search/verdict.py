@@ -35,6 +35,7 @@ class Verdict:
     sure: float  # share of the draws in which the best choice is better than Quick start; equal ones count half
     compared: int  # choices that were measured to their end
     images: int  # held-out images they were measured on
+    itself: bool = False  # whether the winner is Quick start
 
     @property
     def better(self) -> bool:
@@ -77,6 +78,7 @@ def judge(right: Sequence[Right], quick_start: int, winner: int, seed: int = 0) 
         sure=float((gains > 0).mean() + 0.5 * (gains == 0).mean()),
         compared=choices,
         images=images,
+        itself=winner == quick_start,
     )
 
 
@@ -89,6 +91,8 @@ def describe(verdict: Verdict) -> str:
         if verdict.optimism >= _NOTHING
         else ""
     )
+    if verdict.itself:
+        return f"*Fast* is the best of {verdict.compared} that were tried: it is right about {winner} of {images}."
     spread = f"between {100 * verdict.gain_low:+.1f} and {100 * verdict.gain_high:+.1f}"
     if verdict.better:
         gain = f"It is better than *Fast* by about {100 * verdict.gain:.1f} points ({spread})"

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
 import numpy as np
 
-from tl_core.runs import EventLog, RunRecord, create_run, list_runs, load_run
+from tl_core.errors import StoppedError
+from tl_core.runs import EventLog, RunRecord, create_run, delete_run, list_runs, load_run
 from tl_core.runs.evaluations import read_metrics
 from tl_core.runs.store import now
-from tl_core.search.features import Features
+from tl_core.search.assembly import Member, assemble
+from tl_core.search.ensembles import WORTH
+from tl_core.search.heads import Features
 from tl_core.search.history import Trial
 from tl_core.search.record import Search, update_search
-from tl_core.search.space import configure
+from tl_core.search.space import Params
 from tl_core.search.trials import TrialLoop
 from tl_core.search.verdict import Verdict, describe, judge
 from tl_core.storage.ownership import belonging
 from tl_core.storage.workspace import Workspace
 from tl_core.training import train
+
+logger = logging.getLogger(__name__)
 
 AGAIN_SHARE: Final = 0.88  # of the time, after which the leaders are not measured again
 LEADERS: Final = 3  # that are measured again
@@ -48,53 +54,135 @@ def finish_search(
     Raises:
         TransferLearningError: the winner cannot be trained.
     """
-
-    def on_validation(params: Mapping[str, Any]) -> float:
-        return loop.on_validation(params, features[params["source"]]).accuracy
-
-    leaders = loop.complete
-    winner, again = (leaders[0], {}) if stopped else _measure_again(loop, features, said)
-    verdict = _judge(loop, winner, search.seed)
-    text = describe(verdict)
-    expected, quick_start = on_validation(winner.params), on_validation(loop.quick_start)
-    events.write("verdict", trial=winner.number, text=text, **verdict.to_dict())
+    winner, again = (loop.complete[0], {}) if stopped else _choose(loop, features, said)
+    members: Sequence[Trial] = [winner] if stopped else _members(loop, winner)
+    run = None
+    if len(members) > 1:
+        text = f"{len(members)} networks answer better together; they become one model"
+        events.write("phase", text=text)
+        said(text)
+        run, members = _train_together(search, loop, members, features, events, should_stop)
+    verdict = _judge(loop, members, search.seed)
+    text = _in_words(verdict, members)
+    events.write("verdict", trial=members[0].number, text=text, **verdict.to_dict())
     said(text)
-    run = _train(search, winner, len(loop.trials), events, should_stop)
+    line = loop.on_validation(loop.quick_start, _features(features, loop.quick_start)).accuracy
+    run = run or _train(search, members[0], len(loop.trials), events, should_stop)
     outcome = {
         **verdict.to_dict(),
         "text": text,
-        "trial": winner.number,
+        "trial": members[0].number,
+        "members": [trial.number for trial in members],
         "trials": len(loop.trials),
         "again": again,
         "importances": loop.importances(),
-        "validation": expected,
-        "quick_start_validation": quick_start,
+        "validation": _on_validation(loop, members, features),
+        "quick_start_validation": line,
         "run_validation": run.best.val_accuracy if run.best else None,
         "test": read_metrics(run).get("test", {}).get("accuracy"),
     }
-    events.write("end", status="stopped" if stopped else "done", text=text)
     status = "stopped" if stopped else "done"
+    events.write("end", status=status, text=text)
     return update_search(search.path, status=status, finished=now(), run_id=run.id, outcome=outcome)
+
+
+def _choose(
+    loop: TrialLoop, features: Mapping[str, Features], said: Callable[[str], None]
+) -> tuple[Trial, dict[str, float]]:
+    """The best head, or a whole training that is worth more than it."""
+    head, again = _measure_again(loop, features, said)
+    whole = next((trial for trial in loop.complete if trial.config is not None), head)
+    return (whole if whole.score >= head.score + WORTH else head), again
 
 
 def _measure_again(
     loop: TrialLoop, features: Mapping[str, Features], said: Callable[[str], None]
 ) -> tuple[Trial, dict[str, float]]:
-    """The leaders once more with other folds, which decide among them; their new scores by the trial's number."""
-    leaders, again = loop.complete[:LEADERS], dict[str, float]()
+    """The leading heads once more with other folds, which decide; their new scores by the trial's number."""
+    heads = [trial for trial in loop.complete if trial.config is None]
+    leaders, again = heads[:LEADERS], dict[str, float]()
     for trial in leaders if len(leaders) > 1 else ():
         if loop.elapsed() > AGAIN_SHARE * loop.seconds:
             return leaders[0], again
         said(f"Measuring trial {trial.number} again with other folds")
-        again[str(trial.number)] = loop.remeasure(trial, features[trial.params["source"]])
+        again[str(trial.number)] = loop.remeasure(trial, _features(features, trial.params))
     return max(leaders, key=lambda trial: again.get(str(trial.number), 0.0)), again
 
 
-def _judge(loop: TrialLoop, winner: Trial, seed: int) -> Verdict:
+def _members(loop: TrialLoop, winner: Trial) -> list[Trial]:
+    """The winner and the trials that answer better together with it."""
+    trials = {trial.number: trial for trial in loop.trials}
+    return [trials[number] for number in loop.ensemble(winner)]
+
+
+def _judge(loop: TrialLoop, members: Sequence[Trial], seed: int) -> Verdict:
+    """Every trial and every ensemble that could have been chosen are compared, so that all the luck is counted."""
     images = int(np.count_nonzero(loop.masks.any(axis=0)))
-    compared = loop.complete
+    compared, groups = loop.complete, loop.groups()
     quick_start = next(at for at, trial in enumerate(compared) if trial.params == loop.quick_start)
-    return judge([trial.rightly(images) for trial in compared], quick_start, compared.index(winner), seed)
+    winner = compared.index(members[0])
+    if len(members) > 1:
+        winner = len(compared) + list(groups).index(frozenset(trial.number for trial in members))
+    return judge([*(trial.rightly(images) for trial in compared), *groups.values()], quick_start, winner, seed)
+
+
+def _in_words(verdict: Verdict, members: Sequence[Trial]) -> str:
+    text = describe(verdict)
+    if len(members) == 1:
+        return text
+    return f"{text} {len(members)} networks answer together: {'; '.join(trial.what for trial in members)}."
+
+
+def _on_validation(loop: TrialLoop, members: Sequence[Trial], features: Mapping[str, Features]) -> float:
+    """The accuracy on the validation images that the winner's run is expected to have."""
+    any_features = next(iter(features.values()))
+    if members[0].config is not None:
+        held_out = loop.masks.any(axis=0)
+        right = members[0].rightly(int(np.count_nonzero(held_out)))
+        return float(right[any_features.validation[held_out]].mean())
+    found = [loop.on_validation(trial.params, _features(features, trial.params)) for trial in members]
+    together = np.mean([one.probabilities for one in found], axis=0)
+    return float((together.argmax(axis=1) == any_features.labels[found[0].rows]).mean())
+
+
+def _features(features: Mapping[str, Features], params: Params) -> Features:
+    return features[params["source"]]
+
+
+def _train_together(
+    search: Search,
+    loop: TrialLoop,
+    members: Sequence[Trial],
+    features: Mapping[str, Features],
+    events: EventLog,
+    should_stop: Callable[[], bool],
+) -> tuple[RunRecord | None, Sequence[Trial]]:
+    """Train the member with the largest images as a run, and let the others answer with it.
+
+    Returns:
+        The run and whose answers it gives: of all; of the one that was trained, where there was a stop; nothing and
+        the winner alone, where the members have lost too much on their way into one model.
+    """
+    lead = max(members, key=lambda trial: trial.source.image_size)
+    run = _train(search, lead, len(loop.trials), events, should_stop)
+    others = [
+        Member(
+            trial.settings(search.seed),
+            loop.on_validation(trial.params, _features(features, trial.params), keep_weights=True).weights,
+        )
+        for trial in members
+        if trial is not lead
+    ]
+    try:
+        joined = assemble(run, others, search.dataset(), should_stop)
+    except StoppedError:
+        return run, [lead]
+    if joined is None:
+        logger.warning("The ensemble of the search %s is worse as one model than its members were", search.id)
+        update_search(search.path, run_id=None)
+        delete_run(Workspace(search.workspace.root, belonging(search.path).person), run.id)
+        return None, members[:1]
+    return joined, members
 
 
 def _train(
@@ -102,7 +190,7 @@ def _train(
 ) -> RunRecord:
     """The winner as a run like any other; the only place where test images are looked at."""
     workspace = Workspace(search.workspace.root, belonging(search.path).person)
-    config, dataset = configure(winner.params, search.seed), search.dataset()
+    config, dataset = winner.settings(search.seed), search.dataset()
     taken, name, number = {run.name for run in list_runs(workspace)}, f"{dataset.name}, best of {trials}", 2
     while name in taken:
         name, number = f"{dataset.name}, best of {trials} ({number})", number + 1

@@ -38,7 +38,7 @@ def run_line(run: RunRecord) -> str:
     """Dataset, backbone, frozen layers, rates and age of a run in one line of Markdown."""
     parts = (
         f"Dataset **{plain(run.dataset_name)}**",
-        backbone_title(run.config),
+        " + ".join(map(backbone_title, (run.config, *run.members))),
         f"{format_frozen(run.config)} layers frozen",
         f"learning rate {format_rates(run.config)}",
         f"made {moment(run.created)}",

@@ -155,6 +155,11 @@ def _keep_tags(workspace: Workspace, run: RunRecord, key: str) -> None:
 
 def _settings(run: RunRecord, key: str) -> None:
     """Draw the configuration with the epochs that were trained, whatever the form holds now."""
+    if run.members:
+        st.caption(
+            f"The model is the mean of {1 + len(run.members)} networks, each on images of its own size. These are "
+            "the settings of the first, whose curves are shown; the code has those of all."
+        )
     with st.grid(2, min_column_width=320, gap="large"):
         for title, rows in format_settings(trained_config(run)).items():
             with st.container(gap="xsmall"):

@@ -133,7 +133,7 @@ def code_of_run(run: RunRecord, key: str) -> None:
         "Every setting of this run as commented Keras code that needs nothing of this dashboard. Give it the folder "
         "of your images, one folder per class in train, validation and test."
     )
-    cells = write_program(trained_config(run), run.classes, run.decoding)
+    cells = write_program(trained_config(run), run.classes, run.decoding, run.members)
     name = run.short_id
     with st.container(horizontal=True):
         download(

@@ -54,6 +54,12 @@ def find_the_best(workspace: Workspace, dataset: Dataset) -> bool:
             key="search_goal",
             help="If size and speed count, a backbone that takes twice as long has to be half a point better.",
         )
+        recipes = st.checkbox(
+            "Also try the published recipes",
+            key="search_recipes",
+            help="The seven walk-throughs of the form, in half of the time, to see all of them beside each other. "
+            "One that takes more than its part is ended early; one whose network is not on this machine is left out.",
+        )
         pressed = st.button(
             "Search",
             key="search_start",
@@ -63,7 +69,7 @@ def find_the_best(workspace: Workspace, dataset: Dataset) -> bool:
             args=(dataset,),
         )
         if pressed and was_asked(dataset):
-            begin(create_search(workspace, dataset, minutes, goal))
+            begin(create_search(workspace, dataset, minutes, goal, recipes=recipes))
     return bool(panel.open)
 
 

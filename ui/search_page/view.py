@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from functools import partial
+from typing import Final
 
 import streamlit as st
 
-from tl_core.backbones.registry import get_backbone
 from tl_core.errors import SearchNotFoundError
-from tl_core.figures.search import Tried, describe_pareto, describe_progress, pareto_figure, progress_figure
+from tl_core.figures.search import (
+    describe_importance,
+    describe_pareto,
+    describe_progress,
+    importance_figure,
+    pareto_figure,
+    progress_figure,
+)
 from tl_core.runs import run_exists
 from tl_core.search.history import (
     COMPLETE,
@@ -17,7 +24,11 @@ from tl_core.search.history import (
     describe_effects,
     describe_importances,
     effects,
+    ranked,
     read_history,
+    row_of,
+    titled,
+    tried,
 )
 from tl_core.search.process import start_search
 from tl_core.search.record import (
@@ -30,11 +41,11 @@ from tl_core.search.record import (
     request_stop,
     stop_requested,
 )
-from tl_core.search.space import source_of
-from tl_core.storage.format import count, duration, number, percent, rough_duration
+from tl_core.storage.format import count, duration, percent, rough_duration
 from tl_core.storage.ownership import is_mine
 from tl_core.storage.workspace import Workspace
 from ui.components.charts import INK, chart
+from ui.components.downloads import download
 from ui.components.markdown import plain
 from ui.shell.errors import error_boundary
 from ui.shell.navigation import EVALUATE, PREDICT, RUNS, SEARCH, TRAIN, page_button, page_link
@@ -42,8 +53,6 @@ from ui.shell.navigation import EVALUATE, PREDICT, RUNS, SEARCH, TRAIN, page_but
 REFRESH_SECONDS: Final = 2.0
 MORE_MINUTES: Final = 5.0
 _ROWS: Final = 100
-_MILLISECONDS: Final = 12.0  # of one answer of Quick start's backbone on two cores, about
-_WEIGHT_MEGABYTES: Final = 4e-6
 
 
 def search_view(workspace: Workspace, search_id: str) -> None:
@@ -85,7 +94,7 @@ def _panel(workspace: Workspace, search_id: str, was_active: bool) -> None:
         with figures:
             _figures(search, history, leader, quick_start)
         with charts:
-            _charts(history, search.id)
+            _charts(history, search)
         with table:
             _table(history, leader)
     if was_active != search.active:  # ended, or gone on with from in here: the page refreshes itself, or no more
@@ -165,6 +174,8 @@ def _actions(workspace: Workspace, search: Search, history: History) -> None:
         on_click=_go_on,
         args=(workspace, search.id, MORE_MINUTES),
     )
+    if history.leader is not None:
+        download("Report", partial(_report, search), f"search-{search.id}.html", key="search-report")
     st.button(
         "Delete",
         key="search-delete",
@@ -176,12 +187,12 @@ def _actions(workspace: Workspace, search: Search, history: History) -> None:
 
 
 def _figures(search: Search, history: History, leader: Trial, quick_start: Trial) -> None:
-    best, line, tried = st.columns(3)
+    best, line, models = st.columns(3)
     gain = leader.accuracy - quick_start.accuracy
     best.metric("Best so far", percent(leader.accuracy), f"{100 * gain:+.1f} points" if gain else None)
     line.metric("Fast, the one to beat", percent(quick_start.accuracy))
     pruned = sum(trial.state != COMPLETE for trial in history.trials)
-    tried.metric(
+    models.metric(
         "Models tried",
         f"{len(history.trials):,}",
         help=f"A new head each, on frozen features; {pruned:,} of them were ended early.",
@@ -193,64 +204,34 @@ def _figures(search: Search, history: History, leader: Trial, quick_start: Trial
         st.caption(f"Why it leads so far: {words} Part of that is luck, as it is the best of many.")
 
 
-def _charts(history: History, key: str) -> None:
-    tried = _tried(history.trials)
+def _charts(history: History, search: Search) -> None:
+    key = search.id
+    found = tried(history.trials)
     left, right = st.columns(2, gap="medium")
     with left:
         st.markdown("**Accuracy against time**")
-        chart(progress_figure(tried, INK), describe_progress(tried), f"search-progress-{key}", displayModeBar=False)
+        chart(progress_figure(found, INK), describe_progress(found), f"search-progress-{key}", displayModeBar=False)
     with right:
         st.markdown("**Accuracy against cost**")
-        chart(pareto_figure(tried, INK), describe_pareto(tried), f"search-pareto-{key}", displayModeBar=False)
-
-
-def _tried(trials: list[Trial]) -> list[Tried]:
-    found: list[Tried] = []
-    best = float("-inf")
-    for trial in trials:
-        if trial.state != COMPLETE:
-            continue
-        source = source_of(trial.params)
-        megabytes = get_backbone(source.backbone).base_parameters * _WEIGHT_MEGABYTES
-        found.append(
-            Tried(
-                number=trial.number,
-                seconds=trial.elapsed,
-                accuracy=trial.accuracy,
-                leads=trial.score > best,
-                milliseconds=_MILLISECONDS * source.cost,
-                megabytes=megabytes,
-                title=source.title,
-            )
-        )
-        best = max(best, trial.score)
-    return found
+        chart(pareto_figure(found, INK), describe_pareto(found), f"search-pareto-{key}", displayModeBar=False)
+    if importances := titled(search.outcome.get("importances", {})):
+        st.markdown("**What mattered, over all trials**")
+        words = describe_importance(importances)
+        chart(importance_figure(importances, INK), words, f"search-importance-{key}", displayModeBar=False)
 
 
 def _table(history: History, leader: Trial) -> None:
-    ranked = sorted(history.trials, key=lambda trial: (trial.state != COMPLETE, -trial.score))[:_ROWS]
+    rows = [row_of(trial, leader) for trial in ranked(history.trials)[:_ROWS]]
     with st.expander(f"What was tried: {len(history.trials):,}", icon=":material/table:"):
-        st.dataframe([_row(trial, leader) for trial in ranked], hide_index=True, width="stretch")
+        st.dataframe(rows, hide_index=True, width="stretch")
+        for title, why in history.left_out.items():
+            st.caption(f"{plain(title)} was left out. {plain(why)}")
 
 
-def _row(trial: Trial, leader: Trial) -> dict[str, Any]:
-    params = trial.params
-    return {
-        "Trial": trial.number,
-        "Accuracy": percent(trial.accuracy),
-        "Loss": number(trial.loss),
-        "Stands": "leads" if trial.number == leader.number else "" if trial.state == COMPLETE else "ended early",
-        "Features": source_of(params).title,
-        "Blocks": params["blocks"],
-        "Pooling": params["pooling"],
-        "Hidden layer": str(params["units"] or "none"),
-        "Dropout": number(params["dropout"], 2),
-        "Rate": number(params["learning_rate"], 2),
-        "Epochs": params["epochs"],
-        "Batch": params["batch_size"],
-        "Weight decay": number(params["weight_decay"], 2),
-        "Seconds": number(trial.seconds, 2),
-    }
+def _report(search: Search) -> bytes:
+    from tl_core.search.report import write_report  # scikit-learn
+
+    return write_report(search)
 
 
 @error_boundary()

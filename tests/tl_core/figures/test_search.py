@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from tl_core.figures.search import Tried, describe_pareto, describe_progress, pareto, pareto_figure, progress_figure
+from tl_core.figures.search import (
+    Tried,
+    describe_importance,
+    describe_pareto,
+    describe_progress,
+    importance_figure,
+    pareto,
+    pareto_figure,
+    progress_figure,
+)
 
 TRIED = [
     Tried(0, 5, 0.80, True, 12, 14, "Quick start"),
@@ -27,3 +36,9 @@ def test_only_what_nothing_beats_at_its_cost_is_on_the_front():
     assert list(front.x) == [12, 24]
     assert list(quick_start.y) == [0.8]
     assert describe_pareto(TRIED).endswith("92.0% with 24 milliseconds and 24 MB.")
+
+
+def test_what_mattered_most_is_on_top():
+    (bars,) = importance_figure({"pooling": 0.2, "backbone": 0.7, "<b>": 0.1}).data
+    assert list(bars.y) == ["&lt;b&gt;", "pooling", "backbone"]
+    assert describe_importance({"pooling": 0.2, "backbone": 0.8}).endswith("backbone 80%, pooling 20%.")

@@ -14,7 +14,7 @@ from tl_core.backbones.build import build_backbone
 from tl_core.config import HeadConfig, TrainingConfig
 from tl_core.config.presets import PRESETS
 from tl_core.errors import ConfigError, ModelUnavailableError
-from tl_core.models.classifier import build_classifier, freeze_layers, split_classifier
+from tl_core.models.classifier import build_classifier, freeze_layers, join_classifiers, split_classifier
 
 # One backbone per kind of scaling, and per kind of layer that is private to Keras.
 SAVED = {
@@ -98,6 +98,22 @@ def test_the_parts_of_a_loaded_model_are_found_again(tmp_path: Path):
     assert parts.image_size == 32
     assert (parts.preprocess.name, parts.base.name, parts.head.name) == ("preprocess", "efficientnet_lite0", "head")
     assert [layer.name for layer in parts.base.layers] == [layer.name for layer in classifier.base.layers]
+
+
+def test_joined_classifiers_answer_with_their_mean_and_are_found_again(tmp_path: Path):
+    first = build_classifier(random_config("vgg16", 48), 3)
+    other = build_classifier(random_config("vgg16", 32, head=HeadConfig(mirrored=True)), 3)
+    joined = join_classifiers(first, [other])
+    images = pictures(2, 48)
+    smaller = keras.layers.Resizing(32, 32)(images)
+    expected = (first.model(images) + other.model(smaller)) / 2
+    np.testing.assert_allclose(joined.model(images), expected, atol=1e-6)
+    np.testing.assert_allclose(joined(images), expected, atol=1e-6)
+    joined.model.save(tmp_path / "best.keras")
+    found = split_classifier(keras.models.load_model(tmp_path / "best.keras"))
+    assert (found.image_size, found.base.name, len(found.members)) == (48, "vgg16", 1)
+    assert not found.mirrored, "the mirror images are those of the other"
+    np.testing.assert_allclose(found(images), expected, atol=1e-6)
 
 
 def test_another_model_is_not_taken_for_a_classifier():

@@ -26,7 +26,7 @@ from tl_core.search.record import (
     request_stop,
     update_search,
 )
-from tl_core.search.searching import StopRequest, run_search
+from tl_core.search.searching import run_search
 from tl_core.search.space import QUICK_START, SOURCES, configure, dimensions, quick_start_params
 from tl_core.storage.workspace import Workspace
 
@@ -53,9 +53,24 @@ def surfaces(workspace):
 
 
 @pytest.fixture(scope="module")
-def found(workspace, surfaces):
-    """One search that has come to its end."""
-    return run_search(create_search(workspace, surfaces, MINUTES))
+def killed(workspace, surfaces):
+    """A search whose process was killed, and the trials that it had told of."""
+    search = create_search(workspace, surfaces, 30)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tl_core.search.process", str(search.path)], stdin=subprocess.PIPE
+    )
+    wait_until(lambda: len(trials_of(search)) >= 3)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    return load_search(search.path), trials_of(search)
+
+
+@pytest.fixture(scope="module")
+def found(workspace, killed):
+    """One search that was gone on with after it had been cut off, and has come to its end."""
+    search, known = killed
+    update_search(search.path, minutes=max(MINUTES, known[-1]["elapsed"] / 60 + 0.05))
+    return run_search(prepare_to_go_on(workspace, search.id))
 
 
 def trials_of(search):
@@ -78,7 +93,10 @@ def test_the_winner_is_a_run_that_keeps_its_promise(found, workspace):
     assert run.best.val_accuracy == pytest.approx(found.outcome["validation"], abs=0.05)
     assert found.outcome["run_validation"] == run.best.val_accuracy
     winner = next(trial for trial in trials_of(found) if trial["number"] == found.outcome["trial"])
-    assert run.config == configure(winner["params"], found.seed)
+    configs = [run.config, *run.members]
+    assert configure(winner["params"], found.seed) in configs
+    assert len(configs) == len(found.outcome["members"])
+    assert found.outcome["members"][0] == found.outcome["trial"]
 
 
 def test_test_images_are_looked_at_for_the_winner_alone(found, workspace):
@@ -103,36 +121,14 @@ def test_a_search_that_has_ended_goes_on_with_what_it_knows(found, workspace, su
     assert again.outcome["trials"] == len(numbers)
 
 
-def test_stopping_keeps_the_best(workspace, surfaces):
-    search = create_search(workspace, surfaces, 30)
-    asked = {"stop": False}
-
-    def stop() -> bool:
-        asked["stop"] |= len(trials_of(search)) >= 2 and load_search(search.path).run_id is None
-        return asked["stop"]
-
-    ended = run_search(search, StopRequest(stop, lambda: asked.update(stop=False)))
-    assert ended.status == "stopped"
-    assert load_run(workspace.runs / ended.run_id).has_model
+def test_a_killed_search_loses_no_trial_and_goes_on(killed, found):
+    search, known = killed
+    assert search.status == "interrupted"
+    assert found.status == "done"
+    assert trials_of(found)[: len(known)] == known
 
 
-def test_a_killed_search_loses_no_trial_and_goes_on(workspace, surfaces):
-    search = create_search(workspace, surfaces, 30)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tl_core.search.process", str(search.path)], stdin=subprocess.PIPE
-    )
-    wait_until(lambda: len(trials_of(search)) >= 3)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert load_search(search.path).status == "interrupted"
-    known = trials_of(search)
-    update_search(search.path, minutes=max(MINUTES, known[-1]["elapsed"] / 60 + 0.05))
-    again = run_search(prepare_to_go_on(workspace, search.id))
-    assert again.status == "done"
-    assert trials_of(again)[: len(known)] == known
-
-
-def test_the_process_of_the_dashboard_stops_when_it_is_asked(workspace, surfaces):
+def test_the_process_of_the_dashboard_keeps_the_best_when_it_is_asked_to_stop(workspace, surfaces):
     search = create_search(workspace, surfaces, 30)
     start_search(search)
     wait_until(lambda: len(trials_of(search)) >= 2)

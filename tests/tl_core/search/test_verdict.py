@@ -37,6 +37,11 @@ def test_quick_start_itself_may_win():
     verdict = judge(right, 0, 0)
     assert verdict.accuracy == verdict.quick_start
     assert not verdict.better
+    share = f"{100 * verdict.accuracy:.1f} %"
+    assert (
+        describe(verdict)
+        == f"*Fast* is the best of 3 that were tried: it is right about {share} of 200 held-out images."
+    )
 
 
 def test_two_that_are_always_right_are_just_as_good_and_no_difference_is_named():

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests.ui.pages_without_browser import checked, open_page, press, texts
+from tl_core.config.presets import PRESETS
 from tl_core.runs import EventLog
 from tl_core.runs.store import now
 from tl_core.search.history import Trial
@@ -78,10 +79,12 @@ def finish(search):
 def test_the_form_begins_a_search_and_shows_it(workspace, dataset, started):
     at = open_page(PAGE)
     at.radio(key="search_minutes").set_value(10.0).run()
+    at.checkbox(key="search_recipes").check().run()
     press(at, "Search")
     (made,) = list_searches(workspace)
     assert [search.id for search in started] == [made.id]
     assert (made.minutes, made.goal, made.dataset_id) == (10.0, "accuracy", dataset.id)
+    assert made.recipes
     assert made.id in at.query_params["search"]
     assert f"The best model for {dataset.name}" in texts(at)
 
@@ -97,6 +100,21 @@ def test_a_search_at_work_shows_what_leads_and_why(search):
     assert "Dropout made no difference" in texts(shown)
     (table,) = shown.dataframe
     assert table.value["Stands"].tolist() == ["leads", "", "", "ended early"]
+
+
+def test_a_recipe_stands_in_the_table_and_what_was_left_out_below(search):
+    recipe = PRESETS["mobilenet_quick"]
+    tried = Trial(
+        4, {}, "complete", 0.97, 0.2, 0.97, (), 9.0, 60.0, title=recipe.title, config=recipe.config.to_file()
+    )
+    with EventLog(search.events_file) as events:
+        events.write("trial", **tried.to_event())
+        events.write("left_out", title="Xception", why="Its weights are not here.")
+    shown = open_page(PAGE, search=search.id)
+    (table,) = shown.dataframe
+    assert table.value["Features"].tolist()[0] == recipe.title
+    assert f"It is {recipe.title}." in texts(shown)
+    assert "Xception was left out. Its weights are not here" in texts(shown)
 
 
 def test_stopping_asks_the_search_to_stop(search):

@@ -179,7 +179,7 @@ def _origin(run: RunRecord) -> Iterator[Block]:
     rows = [
         ("run", run.id),
         ("dataset of the training", run.dataset_name),
-        ("backbone", run.config.backbone),
+        ("backbone", " + ".join(config.backbone for config in (run.config, *run.members))),
         ("trained", (run.finished or run.created)[:10]),
     ]
     if run.best:

@@ -72,13 +72,13 @@ def suffix_of(path: Path) -> str:
     return suffix
 
 
-def as_html(title: str, blocks: Iterable[Block]) -> str:
-    """The whole page; Plotly's program is in it once."""
+def as_html(title: str, blocks: Iterable[Block], style: str = STYLE, script: str = "") -> str:
+    """The whole page; Plotly's program is in it once, and ``script`` after it."""
     return PAGE.format(
         policy=escape(POLICY),
         title=escape(title),
-        style=STYLE,
-        plotly=get_plotlyjs(),
+        style=style,
+        plotly=f"{get_plotlyjs()}\n{script}",
         body="\n".join(block.html(place) for place, block in enumerate(blocks)),
     )
 

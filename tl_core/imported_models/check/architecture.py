@@ -228,8 +228,9 @@ def _input_size(config: Node) -> int:
 def _outputs(config: Node) -> tuple[int, bool]:
     """How many numbers the last layer gives, and whether they are scores rather than probabilities."""
     last, model = config, config
-    while last["class_name"] in _MODELS:
-        last, model = _last_layer(last), last
+    while last["class_name"] in (*_MODELS, "Average"):
+        # Of an ensemble any member tells; the process that opens the model compares shapes.
+        last, model = (_last_layer(last), last) if last["class_name"] in _MODELS else (_last_member(model), model)
     units = last["config"].get("units")
     if last["class_name"] == "Activation":  # in a layer of its own; the process that opens the model compares shapes
         units = next((node["config"].get("units") for node in reversed(_layers(model)) if _is_dense(node)), None)
@@ -241,6 +242,14 @@ def _outputs(config: Node) -> tuple[int, bool]:
         case ("Dense", "linear" | None, int(units)) if 1 <= units <= LIMITS.classes:
             return units, True
     raise _no_classifier()
+
+
+def _last_member(model: Node) -> Node:
+    """The last of the models in a model, whose answers it averages."""
+    members = [layer for layer in _layers(model) if layer["class_name"] in _MODELS]
+    if not members:
+        raise _no_classifier()
+    return members[-1]
 
 
 def _is_dense(layer: Node) -> bool:

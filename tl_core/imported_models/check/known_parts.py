@@ -12,6 +12,7 @@ from typing import Any, Final
 _LAYERS: Final = (
     "Activation",
     "Add",
+    "Average",
     "AveragePooling2D",
     "BatchNormalization",
     "Concatenate",
@@ -32,6 +33,7 @@ _LAYERS: Final = (
     "ReLU",
     "Rescaling",
     "Reshape",
+    "Resizing",
     "SeparableConv2D",
     "Subtract",
     # Of plain Keras models; they change pictures while such a model is trained, and do nothing afterwards.

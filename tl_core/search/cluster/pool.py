@@ -1,0 +1,170 @@
+"""The heads of a search on the nodes of a Ray cluster, one per processor, and its backbones one per node.
+
+Ray brings this code to the nodes. Features go there once through Ray's object store; the images, and the cache that
+the nodes fill, are in the workspace, which all of them see.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from tl_core.config import TrainingConfig
+from tl_core.errors import ClusterError
+from tl_core.jobs.runners.ray_cluster import Needs, alive_nodes, connect
+from tl_core.search.heads import Features, Mask, Outcome, fit_head, material_of
+from tl_core.search.space import QUICK_START, Source
+from tl_core.search.trials import LOSS_WEIGHT, RUNGS, Proposal, TrialLoop
+
+logger = logging.getLogger(__name__)
+
+_LOOK_EVERY: Final = 0.5  # seconds between two looks whether the search was asked to stop
+
+Report = tuple[float, float, float]
+"""Share of a training that is done, accuracy and loss."""
+
+
+class HeadPool:
+    """What a search has done on a cluster.
+
+    Args:
+        address: of the cluster, as Ray takes it.
+
+    Raises:
+        ClusterError: no cluster answers there.
+    """
+
+    def __init__(self, address: str) -> None:
+        connect(address)
+        nodes = [node for node in alive_nodes() if node["Resources"].get("CPU", 0) >= 1]
+        if not nodes:
+            raise ClusterError(f"No machine of the cluster at {address} has a processor for a search: add one.")
+        self.nodes = len(nodes)
+        self.slots = sum(int(node["Resources"]["CPU"]) for node in nodes)
+        self._cpus = Needs.of(nodes).cpus
+        self._features: dict[str, Any] = {}  # in the object store, by the name of their source
+        self._masks: Any = None
+        self._prepared: dict[str, Any] = {}  # by the name of the source
+
+    def prepare(self, search: Path, sources: Sequence[Source]) -> None:
+        """Have backbones run over the images on the nodes, several at once; returns at once."""
+        import ray
+
+        task = ray.remote(compute_on_node).options(num_cpus=self._cpus)
+        self._prepared |= {source.name: task.remote(str(search), source) for source in sources}
+
+    def wait_for(self, source: Source, stop_if_asked: Callable[[], None]) -> None:
+        """Return once the features of a source are in the cache; where a node could not do it, at once as well."""
+        import ray
+
+        task = self._prepared.pop(source.name, None)
+        if task is None:
+            return
+        while not ray.wait([task], timeout=_LOOK_EVERY)[0]:
+            stop_if_asked()
+        try:
+            ray.get(task)
+        except ray.exceptions.RayError:
+            logger.warning("A node could not run %s; it is run here", source.title, exc_info=True)
+
+    def run(
+        self,
+        loop: TrialLoop,
+        features: Mapping[str, Features],
+        goes_on: Callable[[], bool],
+        stop_if_asked: Callable[[], None],
+    ) -> None:
+        """Propose and measure trials, as many at once as there are processors.
+
+        Args:
+            loop: of the search.
+            features: by the name of their source.
+            goes_on: whether one more is to be begun.
+            stop_if_asked: raises where the search is to stop; what is at work then leaves no trace.
+
+        Raises:
+            ClusterError: the nodes cannot train heads.
+        """
+        import ray
+
+        at_work: dict[Any, Proposal] = {}
+        try:
+            while True:
+                while len(at_work) < self.slots and goes_on():
+                    proposal = loop.propose(lambda source: features[source.name])
+                    at_work[self._begin(loop, proposal, features[proposal.source.name])] = proposal
+                if not at_work:
+                    return
+                stop_if_asked()
+                for task in ray.wait(list(at_work), timeout=_LOOK_EVERY)[0]:
+                    outcome, told, seconds = ray.get(task)
+                    proposal = at_work.pop(task)
+                    loop.record(proposal, outcome, [loop.step(proposal, *one) for one in told], seconds)
+        except ray.exceptions.RayError as error:
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[-1]
+            raise ClusterError(
+                f"The machines of the cluster cannot train heads ({reason}): “python -m tl_core doctor” says what to "
+                "do."
+            ) from error
+        finally:
+            for task, proposal in at_work.items():
+                ray.cancel(task, force=True)
+                loop.withdraw(proposal)
+
+    def _begin(self, loop: TrialLoop, proposal: Proposal, features: Features) -> Any:
+        import ray
+
+        if self._masks is None:
+            self._masks = ray.put(loop.masks)
+        name = proposal.source.name
+        if name not in self._features:
+            self._features[name] = ray.put(features)
+        floors = {} if proposal.fixed else loop.floors()
+        paid = -loop.score(0.0, 0.0, proposal.source.cost)
+        task = ray.remote(fit_on_node).options(num_cpus=1)
+        return task.remote(proposal.config.to_file(), self._features[name], self._masks, floors, paid)
+
+
+def fit_on_node(
+    config: Mapping[str, Any], features: Features, masks: Mask, floors: Mapping[int, float], paid: float
+) -> tuple[Outcome, list[Report], float]:
+    """Train a head on a node.
+
+    Args:
+        config: of the training, as a file has it.
+        features: of its source.
+        masks: which images each fold holds out.
+        floors: scores below which it ends at a rung.
+        paid: what the score loses for the cost of the source.
+
+    Returns:
+        What it has come to, what it told on its way, and the seconds that it took.
+    """
+    began, told = time.monotonic(), list[Report]()
+
+    def report(share: float, accuracy: float, loss: float) -> bool:
+        told.append((share, accuracy, loss))
+        floor = floors.get(round(share * RUNGS))
+        return floor is not None and accuracy - LOSS_WEIGHT * min(loss, 5.0) - paid < floor
+
+    settings = TrainingConfig.from_file(config)
+    outcome = fit_head(settings, material_of(features, settings, masks), report)
+    return outcome, told, time.monotonic() - began
+
+
+def compute_on_node(search: str, source: Source) -> None:
+    """Run a backbone over the images of a search on a node; what comes of it is in the cache of the workspace."""
+    from tl_core.runs import EventLog, RunFolder
+    from tl_core.runs.heartbeat import Heartbeat
+    from tl_core.search.features import load_features
+    from tl_core.search.record import load_search
+    from tl_core.training.callbacks.event_log import EventLogger
+
+    found = load_search(Path(search))
+    with tempfile.TemporaryDirectory() as folder, EventLog(Path(folder) / "events.jsonl") as events:
+        log = EventLogger(events, Heartbeat(RunFolder(Path(folder))))  # the search's own events have one writer
+        load_features(source.apply(QUICK_START), found.dataset(), found.workspace, log, lambda: False)
