@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,6 +32,69 @@ def start_python(
     """
     settings = {**environment, **_ON_THE_CPU} if on_cpu else environment
     return subprocess.Popen([sys.executable, *words], env=settings, **pipes)  # noqa: S603  # our own program, no shell
+
+
+def start_module(
+    module: str, *words: str, variables: Mapping[str, str] | None = None, **pipes: Any
+) -> subprocess.Popen[bytes]:
+    """Start a module of ours, wherever this process was started; it may use the GPU.
+
+    Args:
+        module: its name.
+        words: its arguments.
+        variables: of its environment, besides those of this process.
+        pipes: as for `start_python`.
+    """
+    ours = {"PYTHONPATH": with_our_code(), "TF_CPP_MIN_LOG_LEVEL": "2", **(variables or {})}
+    return start_python(["-m", module, *words], {**os.environ, **ours}, on_cpu=False, **pipes)
+
+
+class JsonProcess:
+    """A module of ours in a process that reads requests and writes answers, one JSON object per line.
+
+    Args:
+        module: its name.
+        words: its arguments.
+        variables: of its environment, besides those of this process.
+    """
+
+    def __init__(self, module: str, *words: str, variables: Mapping[str, str] | None = None) -> None:
+        self._writing = threading.Lock()
+        self._process = start_module(
+            module, *words, variables=variables, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can take a request."""
+        return self._process.poll() is None
+
+    @property
+    def exit_code(self) -> int | None:
+        """How it ended; None as long as it works."""
+        return self._process.returncode
+
+    def send(self, **request: Any) -> None:
+        """Send a request; a process that is gone does not get it, and its `answers` end."""
+        assert self._process.stdin is not None  # noqa: S101  # it is a pipe
+        with self._writing, contextlib.suppress(OSError, ValueError):
+            self._process.stdin.write(json.dumps(request).encode() + b"\n")
+            self._process.stdin.flush()
+
+    def answers(self) -> Iterator[dict[str, Any]]:
+        """Its answers as they come, for one thread at a time; once they end, the process is gone."""
+        assert self._process.stdout is not None  # noqa: S101  # it is a pipe
+        for line in self._process.stdout:
+            yield json.loads(line)
+        end_process(self._process)
+
+    def kill(self) -> None:
+        """End it now; returns at once, and its `answers` end."""
+        self._process.kill()
+
+    def close(self) -> None:
+        """End it and wait until it is gone."""
+        end_process(self._process, grace=0)
 
 
 def end_process(process: subprocess.Popen[bytes], grace: float = GRACE_SECONDS) -> None:

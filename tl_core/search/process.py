@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from tl_core.errors import TransferLearningError
-from tl_core.machine.child_process import start_python, with_our_code
+from tl_core.machine.child_process import start_module
 from tl_core.machine.priority import lower_process_priority
 from tl_core.search.record import STOP_FILE, Search, load_search, update_search
 
@@ -32,14 +32,7 @@ def start_search(search: Search) -> None:
     """Start the process of a search that waits; returns at once."""
     _started[:] = [process for process in _started if process.poll() is None]
     with (search.path / LOG_FILE).open("ab") as log:
-        process = start_python(
-            ["-m", MODULE, str(search.path)],
-            {**os.environ, "PYTHONPATH": with_our_code(), "TF_CPP_MIN_LOG_LEVEL": "2"},
-            on_cpu=False,
-            stdin=subprocess.PIPE,
-            stdout=log,
-            stderr=log,
-        )
+        process = start_module(MODULE, str(search.path), stdin=subprocess.PIPE, stdout=log, stderr=log)
     _started.append(process)
     threading.Thread(target=_wait, args=(process, search.path), name="search", daemon=True).start()
 

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import logging
-import os
 import queue
-import subprocess
 import threading
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from tl_core.jobs.runners.runner import RunningTraining
-from tl_core.machine.child_process import end_process, start_python, with_our_code
+from tl_core.machine.child_process import JsonProcess
 from tl_core.runs.record import Mode
 
 logger = logging.getLogger(__name__)
@@ -68,43 +64,25 @@ class RayRunner:
             return self._connection
 
 
-class Connection:
+class Connection(JsonProcess):
     """The process that speaks to one cluster."""
 
     def __init__(self, address: str) -> None:
         self.slots = 1
         self._address = address
         self._closed = False
-        self._writing = threading.Lock()
+        self._beginning = threading.Lock()
         self._ended: dict[str, queue.SimpleQueue[str | None]] = {}
-        self._process = start_python(
-            ["-m", MODULE, address],
-            {**os.environ, "PYTHONPATH": with_our_code(), "TF_CPP_MIN_LOG_LEVEL": "2"},
-            on_cpu=False,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        )
+        super().__init__(MODULE, address)
         threading.Thread(target=self._read, name="cluster", daemon=True).start()
-
-    @property
-    def alive(self) -> bool:
-        """Whether it can take a training."""
-        return self._process.poll() is None
 
     def begin(self, mode: Mode, run: str) -> None:
         """Have a run trained."""
-        with self._writing:
+        with self._beginning:
             self._ended[run] = queue.SimpleQueue()
         self.send(mode=mode, run=run)
         if not self.alive:  # perhaps since before it could be noted by the reader
             self._end_all()
-
-    def send(self, **request: Any) -> None:
-        """Send a request; a process that is gone does not get it, and `until_ended` says so."""
-        assert self._process.stdin is not None  # noqa: S101  # it is a pipe
-        with self._writing, contextlib.suppress(OSError, ValueError):
-            self._process.stdin.write(json.dumps(request).encode() + b"\n")
-            self._process.stdin.flush()
 
     def until_ended(self, run: str) -> str | None:
         """Return once a training has ended; a sentence if it was cut off."""
@@ -113,22 +91,19 @@ class Connection:
     def close(self) -> None:
         """End the process and wait until it is gone."""
         self._closed = True
-        end_process(self._process, grace=0)
+        super().close()
 
     def _read(self) -> None:
-        assert self._process.stdout is not None  # noqa: S101  # it is a pipe
-        for line in self._process.stdout:
-            answer = json.loads(line)
+        for answer in self.answers():
             self.slots = answer.get("slots", self.slots)
             if "ended" in answer:
                 self._ended[answer["ended"]].put(answer["gone"])
-        end_process(self._process)
         if not self._closed:
             logger.warning("The process that spoke to the cluster at %s is gone", self._address)
         self._end_all()
 
     def _end_all(self) -> None:
-        with self._writing:
+        with self._beginning:
             for waiting in self._ended.values():
                 waiting.put(CUT_OFF.format(self._address))
 

@@ -7,19 +7,16 @@ the next training: TensorFlow is imported once, and the backbone at hand.
 
 from __future__ import annotations
 
-import contextlib
-import json
 import logging
 import os
 import signal
-import subprocess
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from tl_core.jobs.runners.runner import RunningTraining
-from tl_core.machine.child_process import end_process, start_python, with_our_code
+from tl_core.machine.child_process import JsonProcess
 from tl_core.machine.hardware import detect_hardware
 from tl_core.runs.record import Mode
 
@@ -80,7 +77,7 @@ class WorkerRunner:
             return worker
 
 
-class Worker:
+class Worker(JsonProcess):
     """One worker process.
 
     Args:
@@ -88,51 +85,20 @@ class Worker:
     """
 
     def __init__(self, device: str | None = None) -> None:
-        gpu = {} if device is None else {"CUDA_VISIBLE_DEVICES": device}
-        self._writing = threading.Lock()
         self._begun: str | None = None
-        self._process = start_python(
-            ["-m", MODULE],
-            {**os.environ, "PYTHONPATH": with_our_code(), "TF_CPP_MIN_LOG_LEVEL": "2", **gpu},
-            on_cpu=False,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        )
-
-    @property
-    def alive(self) -> bool:
-        """Whether it can take a training."""
-        return self._process.poll() is None
-
-    def send(self, **request: Any) -> None:
-        """Send a request; a process that is gone does not get it, and `until_ended` says so."""
-        assert self._process.stdin is not None  # noqa: S101  # it is a pipe
-        with self._writing, contextlib.suppress(OSError, ValueError):
-            self._process.stdin.write(json.dumps(request).encode() + b"\n")
-            self._process.stdin.flush()
+        super().__init__(MODULE, variables={} if device is None else {"CUDA_VISIBLE_DEVICES": device})
 
     def until_ended(self, run: str) -> str | None:
         """Return once a training has ended; a sentence if the process has, before it could say so."""
-        assert self._process.stdout is not None  # noqa: S101  # it is a pipe
-        for line in self._process.stdout:
-            answer = json.loads(line)
+        for answer in self.answers():
             self._begun = answer.get("begun", self._begun)
             if answer.get("ended") == run:
                 return None
-        end_process(self._process)
-        return GONE.format(_cause(self._process.returncode))
+        return GONE.format(_cause(self.exit_code))
 
     def has_begun(self, run: str) -> bool:
         """Whether it has taken a training."""
         return self._begun == run
-
-    def kill(self) -> None:
-        """End the process now; returns at once, and `until_ended` once it is gone."""
-        self._process.kill()
-
-    def close(self) -> None:
-        """End the process and wait until it is gone."""
-        end_process(self._process, grace=0)
 
 
 class WorkerTraining:
