@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -34,7 +36,7 @@ def predict(options: argparse.Namespace, workspace: Workspace, output: Output) -
     """Classify image files."""
     if options.model:
         paths = [Path(options.run), *options.images]  # no run is named, so the first word is an image, too
-        asked, answers = _ask_file(options, [read_image_file(path) for path in paths])
+        asked, answers = _ask_file(options, paths)
     else:
         paths = options.images
         asked, answers = _ask_run(options, workspace, output)
@@ -58,7 +60,7 @@ def predict(options: argparse.Namespace, workspace: Workspace, output: Output) -
         named = ", ".join(f"{name} {percent(share)}" for name, share in top)
         guess = "" if answer.reason is None else _GUESSES.get(answer.reason, "").format(answer)
         lines.append(f"{path}: {answer.error or guess + named}")
-    code = BAD_INPUT if all(answer.error for answer in answers) else DONE
+    code = BAD_INPUT if any(answer.error for answer in answers) else DONE  # as grep does, which finds the rest
     return output.result({**asked, "predictions": values}, lines, code)
 
 
@@ -68,7 +70,7 @@ def _ask_run(
     run = find_run(workspace, options.run)
     if not options.images:
         raise ConfigError("There is no image to ask about: name at least one image file after the run.")
-    files = [read_image_file(path) for path in options.images]
+    files = _read_all(options.images)
     from tl_core.inference.predict import calibration_of, open_knowing, predict_images
 
     best = run.best and run.best.epoch
@@ -82,10 +84,35 @@ def _ask_run(
         "accepted": confidence.accepted,
     }
     open_knowing(run.path, epoch, output.task)
-    return asked, predict_images(run.path, files, epoch)
+    return asked, _answers(files, lambda images: predict_images(run.path, images, epoch))
 
 
-def _ask_file(options: argparse.Namespace, images: list[bytes]) -> tuple[dict[str, Any], list[Answer]]:
+def _read_all(paths: Sequence[Path]) -> list[bytes | str]:
+    """The content of each file, or the sentence why it cannot be read.
+
+    Raises:
+        ImageError: none of them can be read.
+    """
+    files: list[bytes | str] = []
+    for path in paths:
+        try:
+            files.append(read_image_file(path))
+        except ImageError as error:
+            files.append(str(error))
+            if len(files) == len(paths) and all(isinstance(file, str) for file in files):
+                raise
+    return files
+
+
+def _answers(files: Sequence[bytes | str], ask: Callable[[list[bytes]], list[Answer]]) -> list[Answer]:
+    from tl_core.inference.predict import Answer
+
+    found = iter(ask([file for file in files if isinstance(file, bytes)]))
+    return [Answer((), 0.0, file) if isinstance(file, str) else next(found) for file in files]
+
+
+def _ask_file(options: argparse.Namespace, paths: Sequence[Path]) -> tuple[dict[str, Any], list[Answer]]:
+    images = _read_all(paths)
     try:
         names = names_in_lines(options.labels.read_text(encoding="utf-8")) if options.labels else None
     except (OSError, UnicodeError) as error:
@@ -107,7 +134,7 @@ def _ask_file(options: argparse.Namespace, images: list[bytes]) -> tuple[dict[st
         from tl_core.inference.predict import predict_with
 
         try:
-            answers = predict_with(answerer_of(model), images)
+            answers = _answers(images, partial(predict_with, answerer_of(model)))
         finally:
             close_imported_model()
     said = {name: getattr(model, name) for name in ("name", "sha256", "temperature", "threshold")}

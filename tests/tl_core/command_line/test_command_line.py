@@ -184,11 +184,17 @@ def test_more_layers_than_there_are(tl, dataset):
 def test_a_bad_image_among_good_ones(tl, folder, shared_run, tmp_path):
     bad = tmp_path / "bad.png"
     bad.write_bytes(b"text")
-    code, predicted, _ = tl("predict", shared_run.record.id, folder / "red" / "0.png", bad, "--json")
-    assert code == 0
-    assert [answer["error"] is None for answer in predicted["predictions"]] == [True, False]
-    code, _, err = tl("predict", shared_run.record.id, tmp_path / "missing.png")
+    good, missing = folder / "red" / "0.png", tmp_path / "missing.png"
+    code, predicted, _ = tl("predict", shared_run.record.id, missing, good, bad, "--json")
     assert code == 2
+    assert [answer["answer"] for answer in predicted["predictions"]] == [None, "red", None]
+    assert [answer["error"] is None for answer in predicted["predictions"]] == [False, True, False]
+    assert "cannot be read" in predicted["predictions"][0]["error"]
+    code, lines, _ = tl("predict", shared_run.record.id, good, bad)
+    assert code == 2
+    assert lines.startswith(f"{good}: red ")
+    code, out, err = tl("predict", shared_run.record.id, missing)
+    assert (code, out) == (2, "")
     assert "cannot be read" in err
 
 
