@@ -172,16 +172,19 @@ class _Door:
     def _refusal(self, request: Request, path: str) -> Response | None:
         headers = request.headers
         if self._token is not None:
-            given = headers.get("authorization", "").removeprefix("Bearer ")
-            if path in _OPEN_PATHS or hmac.compare_digest(given.encode(), self._token.encode()):
+            given = headers.get("authorization", "").removeprefix("Bearer ").encode("latin-1")  # as it was sent
+            if path in _OPEN_PATHS or hmac.compare_digest(given, self._token.encode()):
                 return None
             return _error(401, "This server asks for its token: send the header “Authorization: Bearer …” with it.")
         # A website that a person of this machine visits could ask under a name of its own that leads here.
         origin = headers.get("origin")
-        if is_local(_host(headers.get("host", ""))) and (origin is None or is_local(urlsplit(origin).hostname or "")):
+        if is_local(_host("//" + headers.get("host", ""))) and (origin is None or is_local(_host(origin))):
             return None
         return _error(403, "This server answers to programs of this machine alone: ask it by the name localhost.")
 
 
-def _host(header: str) -> str:
-    return urlsplit(f"//{header}").hostname or ""
+def _host(address: str) -> str:
+    try:
+        return urlsplit(address).hostname or ""
+    except ValueError:  # no address at all, such as “[”
+        return ""

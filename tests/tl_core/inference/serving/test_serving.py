@@ -11,6 +11,7 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
+import psutil
 import pytest
 
 from tests.test_architecture import REPOSITORY
@@ -23,9 +24,11 @@ from tl_core.inference.predictor import open_predictor
 from tl_core.inference.serving.application import ServedModel
 from tl_core.inference.serving.description import OPENAPI, page
 from tl_core.inference.serving.uploads import MOST_BYTES, MOST_IMAGES
+from tl_core.runs import create_run
 
 PHOTOS = [coloured(colour, 900 + index) for index, colour in enumerate(COLOURS.values())]
 DAMAGED = PHOTOS[0][:200]
+STAYS_BELOW = 50 << 20  # bytes, however many were answered
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +143,14 @@ def test_another_address_and_another_method_are_refused_with_a_sentence(server):
 
 
 @pytest.mark.parametrize(
-    "headers", [{"Host": "models.example.org"}, {"Origin": "https://example.org"}, {"Origin": "null"}]
+    "headers",
+    [
+        {"Host": "models.example.org"},
+        {"Host": "["},
+        {"Origin": "https://example.org"},
+        {"Origin": "null"},
+        {"Origin": "http://[localhost"},
+    ],
 )
 def test_a_website_cannot_ask(server, headers):
     assert "this machine alone" in refusal(
@@ -148,24 +158,27 @@ def test_a_website_cannot_ask(server, headers):
     )
 
 
-def test_many_at_once_are_answered_rightly_and_together(server, expected):
-    before = figures_of(server)
+@pytest.mark.parametrize("count", [120, pytest.param(100_000, marks=[pytest.mark.long, pytest.mark.timeout(7200)])])
+def test_many_at_once_are_answered_rightly_and_together_and_leave_nothing_in_memory(server, expected, count):
+    memory = psutil.Process(server.process.pid).memory_info
 
     def ask(number):
         place = number % len(PHOTOS)
-        with httpx.Client() as client:
-            answer = client.post(server.url + "/predict", files=as_form([PHOTOS[place]]), timeout=60)
+        answer = client.post(server.url + "/predict", files=as_form([PHOTOS[place]]), timeout=60)
         assert_same(predictions_of(answer), [expected[place]])
 
-    with ThreadPoolExecutor(24) as threads:
-        list(threads.map(ask, range(120)))
+    with httpx.Client(limits=httpx.Limits(max_connections=24)) as client, ThreadPoolExecutor(24) as threads:
+        list(threads.map(ask, range(24)))  # what is loaded for a first crowd stays
+        before, taken = figures_of(server), memory().rss
+        list(threads.map(ask, range(count)))
     after = figures_of(server)
     images, batches = (after[name] - before[name] for name in ("tl_batch_images_sum", "tl_batch_images_count"))
-    assert images == 120
+    assert images == count
     assert batches < images  # simultaneous requests shared a pass
     assert after["tl_images_waiting"] == 0
     name = 'tl_images_total{outcome="predicted"}'
-    assert after[name] - before[name] == 120
+    assert after[name] - before[name] == count
+    assert memory().rss - taken < STAYS_BELOW
 
 
 def figures_of(server):
@@ -227,6 +240,11 @@ def test_with_a_token_nobody_is_answered_without_it(doubtful):
             assert "token" in refusal(httpx.post(url + "/predict", files=as_form(PHOTOS), headers=headers), 401)
         told = httpx.get(url + "/model", headers={"Authorization": "Bearer a-token-of-some-length"})
         assert told.json() == {"name": "Doubtful"}
+    token = "ein-schlüssel-für-alle"
+    with in_thread(doubtful, token=token) as url:
+        for given, status in ((token, 200), ("ein-schlussel-fur-alle", 401)):
+            headers = {"Authorization": f"Bearer {given}".encode()}
+            assert httpx.get(url + "/model", headers=headers).status_code == status
 
 
 def test_on_an_address_that_others_reach_it_does_not_start_without_a_token(shared_run, monkeypatch, capsys):
@@ -239,12 +257,18 @@ def test_on_an_address_that_others_reach_it_does_not_start_without_a_token(share
     assert "16" in capsys.readouterr().err
 
 
-def test_a_taken_port_and_an_unknown_run_are_sentences(server, shared_run, monkeypatch, capsys):
+def test_what_cannot_be_served_is_a_sentence(server, shared_run, dataset, monkeypatch, capsys):
     monkeypatch.setenv("TL_WORKSPACE", str(shared_run.record.workspace.root))
     port = server.url.rsplit(":", 1)[1]
     assert main(["serve", shared_run.record.id, "--port", port]) == 2
     assert f"Port {port} " in capsys.readouterr().err
     assert main(["serve", "no-such-run"]) == 2
+    capsys.readouterr()
+    untrained = create_run(shared_run.record.workspace, shared_run.record.config, dataset)
+    assert main(["serve", untrained.id]) == 2
+    assert "has no model to serve yet" in capsys.readouterr().err
+    assert main(["serve", shared_run.record.id, "--epoch", "99", "--port", str(free_port())]) == 2
+    assert "Epoch 99" in capsys.readouterr().err
     monkeypatch.setenv("TL_SERVE_TOKEN", "a-token-of-some-length")
     assert main(["serve", shared_run.record.id, "--host", "no such address"]) == 2
     assert "no address" in capsys.readouterr().err
