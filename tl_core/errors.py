@@ -85,5 +85,9 @@ class ClusterError(TransferLearningError):
     """The Ray cluster does not answer, or a node of it cannot train."""
 
 
+class TrackingError(TransferLearningError):
+    """A run cannot be sent to a tracking server, or to a folder of runs."""
+
+
 class StoppedError(TransferLearningError):
     """A stop was requested before there was anything to save."""

@@ -19,6 +19,7 @@ from tl_core.command_line import (
     predict,
     search,
     serve,
+    tracking,
     train,
     weights,
 )
@@ -178,6 +179,12 @@ VERBS: Final[tuple[Verb, ...]] = (
         "Answer requests of other programs with the model of a run, until stopped.",
         serve.serve,
         *serve.ARGUMENTS,
+    ),
+    Verb(
+        "track",
+        "Send a run to MLflow at MLFLOW_TRACKING_URI, or what it has not yet of it.",
+        tracking.track,
+        RUN,
     ),
     Verb(
         "code",

@@ -22,6 +22,7 @@ from packaging.specifiers import SpecifierSet
 
 from tl_core.backbones.registry import BACKBONES
 from tl_core.backbones.weights import ensure_weights, weights_status
+from tl_core.command_line.tracking import check_trackers
 from tl_core.command_line.verb import BAD_INPUT, DONE, Output
 from tl_core.config import TrainingConfig
 from tl_core.data.imports.building import require_room
@@ -84,6 +85,7 @@ def examine(workspace: Workspace, port: int = BROWSER_PORT) -> Iterator[Finding]
             yield Finding(name, *check())
         except TransferLearningError as error:
             yield Finding(name, _WRONG, str(error))
+    yield from (Finding(*found) for found in check_trackers())
     if cluster_address() is not None:
         yield from _cluster(workspace)
 

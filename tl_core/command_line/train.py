@@ -200,8 +200,12 @@ def _run_and_report(run: RunRecord, mode: Mode, runner: Runner | None, output: O
 def _train_here(run: RunRecord, mode: Mode, stop: threading.Event) -> str | None:
     """Train in this thread; never with a sentence."""
     import tl_core.training  # TensorFlow, which a wrong option does without
+    from tl_core.training.callbacks.mlflow import wait_until_sent
 
-    getattr(tl_core.training, mode)(run.config, run.dataset_path, run.path, stop.is_set)
+    try:
+        getattr(tl_core.training, mode)(run.config, run.dataset_path, run.path, stop.is_set)
+    finally:
+        wait_until_sent()  # a container may end with this program
     return None
 
 

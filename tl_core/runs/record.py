@@ -49,6 +49,7 @@ class RunFolder:
     novelty_file = _Place("novelty.npz")  # what the model was taught; see `tl_core.inference.novelty`
     watched_images_folder = _Place("pinned")  # watched while the model trains; see `tl_core.runs.watched_images`
     epochs_folder = _Place("epochs")  # the last epochs, beside the best; see `tl_core.runs.epoch_checkpoints`
+    tracking_folder = _Place("tracking")  # what MLflow has of it; see `tl_core.runs.tracking`
     log_file = _Place("log.txt")  # technical, with tracebacks
 
     @property

@@ -107,6 +107,7 @@ class EventReader:
     """Reads a growing file of events piece by piece; each event is given once, and only when complete."""
 
     def __init__(self, path: Path) -> None:
+        self.header: Event = {}  # the ``generation`` of the log that is being read; empty: it was never cut back
         self._path = path
         self._first_line = b""  # tells one generation of the log from another
         self._offset = 0
@@ -120,7 +121,7 @@ class EventReader:
                     first_line != self._first_line or file.seek(0, os.SEEK_END) < self._offset
                 )
                 if restarted:
-                    self._offset = 0
+                    self._offset, self.header = 0, {}
                 file.seek(self._offset)
                 data = file.read()
         except FileNotFoundError:
@@ -129,8 +130,9 @@ class EventReader:
         self._offset += len(complete)
         self._first_line = first_line
         events = [event for line in complete.splitlines() if (event := _parse(line)) is not None]
-        header = events.pop(0) if events and _is_header(events[0]) else {}
-        return NewEvents(events, restarted, int(header.get("kept", 0)) if restarted else 0)
+        if events and _is_header(events[0]):
+            self.header = events.pop(0)
+        return NewEvents(events, restarted, int(self.header.get("kept", 0)) if restarted else 0)
 
 
 def read_events(path: Path) -> list[Event]:

@@ -72,17 +72,28 @@ def locked(folder: Path) -> Iterator[None]:
         FileNotFoundError: there is no such folder.
         WorkspaceError: the folder cannot be read.
     """
-    with _threads:
-        with _writing(folder, unless=FileNotFoundError):
-            descriptor = os.open(folder, os.O_RDONLY) if fcntl is not None else None
-        try:
-            if descriptor is not None:
-                with contextlib.suppress(OSError):  # a disk without locks: other threads are excluded all the same
-                    fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
-        finally:
-            if descriptor is not None:
-                os.close(descriptor)
+    with _threads, held(folder):
+        yield
+
+
+@contextlib.contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Hold ``folder`` for work that takes long: others who hold it wait, where the disk supports locks.
+
+    Raises:
+        FileNotFoundError: there is no such folder.
+        WorkspaceError: the folder cannot be read.
+    """
+    with _writing(folder, unless=FileNotFoundError):
+        descriptor = os.open(folder, os.O_RDONLY) if fcntl is not None else None
+    try:
+        if descriptor is not None:
+            with contextlib.suppress(OSError):  # a disk without locks
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
 
 
 _threads: Final = threading.Lock()

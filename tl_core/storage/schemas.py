@@ -90,6 +90,7 @@ ANNOTATIONS: Final = Schema("run")  # annotations.json, beside it
 CALIBRATION: Final = Schema("calibration")  # confidence.json, beside it
 CROSS_VALIDATION: Final = Schema("cross-validation")  # cross-validation.json, beside it
 EPOCHS: Final = Schema("list of epochs")  # epochs.json
+TRACKING: Final = Schema("note of what MLflow has")  # mlflow.json
 WATCHED_IMAGES: Final = Schema("list of pictures")  # pictures.json
 CONFIGURATION: Final = Schema("configuration")  # of a training: in run.json, and in a file saved from the form
 DATASET: Final = Schema("dataset", (_with_groups, _with_decoding))  # manifest.json, and one file per revision

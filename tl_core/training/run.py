@@ -8,7 +8,7 @@ import json
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -32,14 +32,16 @@ from tl_core.runs import Best, EventLog, RunFolder, dataset_of, load_run, update
 from tl_core.runs.heartbeat import Heartbeat
 from tl_core.runs.recovery import remove_half_written, reserve_disk, write_with_reserve
 from tl_core.runs.store import ending_of, now, this_process
+from tl_core.runs.tracking.settings import MLFLOW, OFF, TENSORBOARD
 from tl_core.storage.files import write_json
 from tl_core.training.callbacks.backup import Backup, load_checkpoint, remove_checkpoint
 from tl_core.training.callbacks.best_model import BestModel, SaveBestModel
 from tl_core.training.callbacks.early_stopping import EarlyStopping
 from tl_core.training.callbacks.event_log import EventLogger, describe
 from tl_core.training.callbacks.last_epochs import LastEpochsCheckpoint, bytes_needed
+from tl_core.training.callbacks.mlflow import MLflow
 from tl_core.training.callbacks.reduce_lr_on_plateau import ReduceLROnPlateau
-from tl_core.training.callbacks.tensorboard import TENSORBOARD, TensorBoard
+from tl_core.training.callbacks.tensorboard import TensorBoard
 from tl_core.training.callbacks.watched_images import WatchedImages
 from tl_core.training.data import prepare_phase
 from tl_core.training.epoch_runner import Interrupted
@@ -56,6 +58,13 @@ _ENDINGS: Final = {
     "done": "Done: {}",
     "stopped": "Stopped: {}",
     "interrupted": "Stopped before it went on; press Resume to go on from its last epoch.",
+}
+
+# Programs that show runs, too: the variable that asks for one, and what its value, the folder of a run and the
+# settings as text become.
+_TRACKERS: Final[Mapping[str, Callable[[str, RunFolder, str], Callback]]] = {
+    TENSORBOARD: lambda logs, folder, settings: TensorBoard(Path(logs) / folder.path.name, settings),
+    MLFLOW: lambda _, folder, __: MLflow(folder),
 }
 
 
@@ -218,6 +227,7 @@ class _Training:
 
     def _set_up(self) -> None:
         config, folder, log = self.config, self.folder, self.log
+        trackers = _trackers(folder, config)  # first, so that they see a training that fails early
         dataset = dataset_of(load_run(folder.path), self.dataset_path)
         setup = set_up_training(config, dataset, folder.workspace, log, self.should_stop)
         self._setup = setup
@@ -241,8 +251,7 @@ class _Training:
         ]
         if config.schedule == "plateau":
             callbacks.insert(-2, ReduceLROnPlateau())
-        if logs := os.environ.get(TENSORBOARD):
-            callbacks.append(TensorBoard(Path(logs) / folder.path.name, json.dumps(config.to_dict(), indent=2)))
+        callbacks += trackers
         steps = FitSettings(config.batch_size, config.optimizer, config.weight_decay, config.schedule, config.seed)
         self._trainer = Trainer(steps, setup.loss, callbacks, self.should_stop)
 
@@ -274,6 +283,12 @@ class _Training:
         run = load_run(self.folder.path)
         known = run.best if run.has_model else None
         return ("stopped", known) if known is not None and known.epoch == best.epoch else ("interrupted", best)
+
+
+def _trackers(folder: RunFolder, config: TrainingConfig) -> list[Callback]:
+    settings = json.dumps(config.to_dict(), indent=2)
+    asked = ((make, os.environ.get(variable, "")) for variable, make in _TRACKERS.items())
+    return [make(value, folder, settings) for make, value in asked if value not in OFF]
 
 
 @contextlib.contextmanager

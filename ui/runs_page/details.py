@@ -12,6 +12,7 @@ from tl_core.config.format_settings import format_settings
 from tl_core.runs import RunRecord, annotate_run, delete_run, find_run, list_runs
 from tl_core.runs.annotations import MAX_NAME_LENGTH, MAX_NOTES_LENGTH, MAX_TAGS, tags_of
 from tl_core.runs.progress import trained_config
+from tl_core.runs.tracking.sent import sent_of
 from tl_core.storage.format import size
 from tl_core.storage.ownership import is_mine
 from tl_core.storage.workspace import Workspace
@@ -42,6 +43,7 @@ def run_details(workspace: Workspace, run_id: str, key: str) -> None:
     key = f"{key}-{run.id}"
     st.header(f"{'★ ' if run.starred else ''}{plain(run.name)}", anchor=False)
     st.caption(run_line(run))
+    _in_mlflow(run)
     mine = is_mine(workspace, run.path)
     if not mine:
         somebody_elses("run")
@@ -61,6 +63,15 @@ def run_details(workspace: Workspace, run_id: str, key: str) -> None:
         _settings(run, f"{key}-settings")
     with st.expander("Technical log", icon=":material/terminal:"), error_boundary():
         _log(run, f"{key}-log")
+
+
+def _in_mlflow(run: RunRecord) -> None:
+    """Draw where it is in MLflow, and what is missing there; nothing where it was never sent."""
+    sent = sent_of(run.folder)
+    if sent.page:
+        st.caption(f"[Open it in MLflow]({sent.page})")
+    if sent.problem is not None:
+        st.caption(f":material/warning: {plain(sent.problem)}")
 
 
 def _actions(workspace: Workspace, run: RunRecord, key: str, *, mine: bool) -> None:

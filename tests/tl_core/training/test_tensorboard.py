@@ -6,8 +6,8 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.util import tensor_util
 
+from tl_core.runs.tracking.settings import TENSORBOARD
 from tl_core.training.callbacks import tensorboard
-from tl_core.training.callbacks.tensorboard import TENSORBOARD
 
 
 def scalars(folder, name):

@@ -16,6 +16,8 @@ from tl_core.config.format_settings import format_frozen, format_rates, format_s
 from tl_core.errors import ModelUnavailableError
 from tl_core.features.cache import ArraySpec, open_cache
 from tl_core.runs import annotate_run, create_run, find_run, list_runs, update_run
+from tl_core.runs.tracking.sent import Sent, write_sent
+from ui.components.markdown import plain
 from ui.components.run_format import format_status
 from ui.runs_page.details import log_end
 from ui.runs_page.export import pack_model
@@ -120,6 +122,14 @@ def test_a_run_is_opened_by_its_name_without_a_mouse(workspace, dataset, run):
     assert at.query_params["run"] == run.id
     assert at.header[0].value == "First try"
     assert press(at, "All runs").selectbox(key="runs-open").value is None
+
+
+def test_a_run_leads_to_its_page_in_mlflow_and_says_what_is_missing_there(run):
+    run.folder.tracking_folder.mkdir()
+    write_sent(run.folder, Sent(page="http://localhost:5000/#/runs/1", problem="MLflow did not take all of it."))
+    shown = texts(open_run(run))
+    assert "[Open it in MLflow](http://localhost:5000/#/runs/1)" in shown
+    assert plain("MLflow did not take all of it.") in shown
 
 
 def test_an_opened_run_shows_how_good_it_is_and_the_next_steps(run):

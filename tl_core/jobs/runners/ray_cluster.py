@@ -27,7 +27,10 @@ MEMORY: Final = "TL_RAY_MEMORY_GB"
 DEFAULT_MEMORY_GB: Final = 3.0
 CHECK_SECONDS: Final = 60.0  # that a node has to answer
 CLOCKS_DIFFER: Final = 5.0  # seconds, from which on the clock of a node is wrong
-_PASSED_ON: Final = ("TL_WORKSPACE_GB", "TL_CACHE_GB", "TF_CPP_MIN_LOG_LEVEL")
+_PASSED_ON: Final = (  # a password for MLflow is not: Ray shows these to whoever sees its pages
+    *("TL_WORKSPACE_GB", "TL_CACHE_GB", "TF_CPP_MIN_LOG_LEVEL", "TL_TENSORBOARD"),
+    *("TL_MLFLOW", "MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME"),
+)
 _OUR_CODE: Final = Path(__file__).parents[2]
 
 Nodes = Sequence[Mapping[str, Any]]

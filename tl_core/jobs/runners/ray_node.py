@@ -74,6 +74,7 @@ class NodeTrainer:
         reports.start()
         try:
             from tl_core.training import extend, resume, train
+            from tl_core.training.callbacks.mlflow import wait_until_sent
 
             modes: dict[str, TrainFunction] = {"train": train, "resume": resume, "extend": extend}
             with EventLog(RunFolder(path).events_file) as events:
@@ -81,6 +82,7 @@ class NodeTrainer:
                     over.wait(TAKEN_OVER_AFTER - (time.monotonic() - began))
                     events.write("note", text=note)
             run_training(modes[mode], path, self._stop.is_set)
+            wait_until_sent()  # Ray ends what this process has started with it
         finally:
             over.set()
             reports.join()

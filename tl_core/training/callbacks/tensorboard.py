@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import tensorflow as tf
 
 from tl_core.training.trainer import Callback, EpochLogs, Trainer
-
-TENSORBOARD: Final = "TL_TENSORBOARD"  # in the environment: the folder of the logs
 
 
 class TensorBoard(Callback):
