@@ -1,10 +1,22 @@
-"""The order in which two processes share the files, the everyday tests, and what garbage collection need not see."""
+"""The order in which two processes share the files, the everyday tests, what garbage collection need not see, the
+browser, and TensorFlow.js."""
 
 from __future__ import annotations
 
 import gc
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from filelock import FileLock
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 # The files of a minute or more on a busy machine, longest first: one of them begun last would leave the other process
 # without work. They and these folders are left out of ``pytest -m everyday``.
@@ -65,3 +77,37 @@ def pytest_collection_finish() -> None:
     """What was imported stays: a training collects garbage at its end, and would look at all of TensorFlow."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One for all tests of a process; Playwright cannot be started twice in it."""
+    from playwright.sync_api import sync_playwright
+
+    from tests.e2e.application import CHROMIUM_ARGUMENTS
+    from tests.e2e.browser import find_or_install_browser
+
+    program = find_or_install_browser()
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=program, args=list(CHROMIUM_ARGUMENTS))
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="session")
+def tensorflow_js() -> Path:
+    """TensorFlow.js as it was published, downloaded once for this machine from the registry that npm is set to.
+
+    Where that cannot be reached, what needs it fails with the sentence of the product.
+    """
+    from tl_core.export.browser.library import MIRROR, ensure_library
+    from tl_core.storage.workspace import Workspace
+
+    temporary = Path(tempfile.gettempdir())
+    with FileLock(temporary / "transfer-learning-tensorflow-js.lock"), pytest.MonkeyPatch.context() as patch:
+        if npm := shutil.which("npm"):
+            words = [npm, "config", "get", "registry"]
+            asked = subprocess.run(words, capture_output=True, text=True, check=False, cwd=temporary)
+            if asked.returncode == 0 and asked.stdout.startswith("http"):
+                patch.setenv(MIRROR, os.environ.get(MIRROR, asked.stdout.strip()))
+        return ensure_library(Workspace(temporary / "no-workspace"))

@@ -8,10 +8,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.application import CHROMIUM_ARGUMENTS, DESKTOP, App, serve
-from tests.e2e.browser import find_or_install_browser
+from tests.e2e.application import DESKTOP, App, serve
 from tl_core.storage.files import read_json
 
 WAIT_MILLISECONDS = 60_000
@@ -49,15 +48,6 @@ class SharedServer:
 def _at_work(app: App) -> bool:
     records = app.workspace.runs.glob("*/run.json")
     return any(read_json(record)["status"] in ("queued", "running") for record in records)
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    program = find_or_install_browser()
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=program, args=list(CHROMIUM_ARGUMENTS))
-        yield running
-        running.close()
 
 
 @pytest.fixture(scope="session")

@@ -83,7 +83,9 @@ def test_a_model_is_proven_downloaded_and_used_elsewhere(app, page, run, tmp_pat
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", FORMATS)
-def test_every_format_is_downloaded_by_its_button_and_predicts_elsewhere_as_here(app, page, run, tmp_path, name):
+def test_every_format_is_downloaded_by_its_button_and_predicts_elsewhere_as_here(
+    app, page, run, tmp_path, tensorflow_js, name
+):
     check_format(app, page, run, name, tmp_path)
 
 

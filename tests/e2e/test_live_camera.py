@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import io
 
 import psutil
 import pytest
-from PIL import Image
 from playwright.sync_api import Page, TimeoutError, expect
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from tests.e2e.application import CHROMIUM_ARGUMENTS, DESKTOP
 from tests.e2e.browser import find_or_install_browser
-from tests.tl_core.small_trainings import COLOURS, Trainer, coloured, import_coloured
+from tests.tl_core.small_trainings import COLOURS, Trainer, import_coloured, write_film
 
 pytestmark = pytest.mark.e2e
 
@@ -24,15 +22,7 @@ WARM_UP = 30  # answers, until everything that is loaded once is loaded
 
 @pytest.fixture(scope="module")
 def film(tmp_path_factory):
-    """Motion JPEG: one picture after the other, played again and again."""
-    path = tmp_path_factory.mktemp("film") / "camera.mjpeg"
-    with path.open("wb") as file:
-        for seed in range(10):
-            frame = io.BytesIO()
-            with Image.open(io.BytesIO(coloured(COLOURS[SHOWN], 800 + seed))) as picture:
-                picture.resize((640, 480)).save(frame, "JPEG", quality=90)
-            file.write(frame.getvalue())
-    return path
+    return write_film(tmp_path_factory.mktemp("film") / "camera.mjpeg", COLOURS[SHOWN])
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ import io
 import itertools
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -48,6 +49,17 @@ def png(pixels: np.ndarray) -> bytes:
 def coloured(colour: tuple[int, int, int], seed: int) -> bytes:
     noise = np.random.default_rng(seed).normal(0, 25, (40, 40, 3))
     return png(np.clip(np.array(colour) + noise, 0, 255))
+
+
+def write_film(path: Path, colour: tuple[int, int, int]) -> Path:
+    """Motion JPEG for a browser's fake camera: one picture after the other, played again and again."""
+    with path.open("wb") as file:
+        for seed in range(10):
+            frame = io.BytesIO()
+            with Image.open(io.BytesIO(coloured(colour, 800 + seed))) as picture:
+                picture.resize((640, 480)).save(frame, "JPEG", quality=90)
+            file.write(frame.getvalue())
+    return path
 
 
 def import_coloured(workspace: Workspace, colours: dict[str, tuple[int, int, int]], count: int = 14) -> Dataset:

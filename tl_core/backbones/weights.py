@@ -67,7 +67,7 @@ def ensure_weights(backbone: Backbone, workspace: Workspace | None = None, task:
                 f"install {package}”, or copy the file {backbone.weights_file} into the folder “weights” of the "
                 "workspace."
             )
-        path = _folder_for_downloads(workspace) / backbone.weights_file
+        path = folder_for_downloads(workspace) / backbone.weights_file
         _download(backbone, path, task)
     if backbone.weights_hash and _digest(path, backbone.weights_hash) != backbone.weights_hash:
         raise WeightsUnavailableError(
@@ -87,7 +87,8 @@ def _in_package(backbone: Backbone) -> Path | None:
     return Path(package.origin).parent / "models" / backbone.weights_file if package and package.origin else None
 
 
-def _folder_for_downloads(workspace: Workspace | None) -> Path:
+def folder_for_downloads(workspace: Workspace | None) -> Path:
+    """Where what is downloaded goes: Keras' own folder, or that of the workspace where it cannot be written."""
     cache = keras_cache()
     with contextlib.suppress(OSError):
         cache.mkdir(parents=True, exist_ok=True)

@@ -13,6 +13,7 @@ from tl_core.backbones.registry import BACKBONES, get_backbone
 from tl_core.backbones.weights import ensure_weights, keras_cache
 from tl_core.command_line.verb import Argument, Output, argument, table, writing
 from tl_core.errors import ConfigError
+from tl_core.export.browser.library import TENSORFLOW_JS, ensure_library
 from tl_core.imported_models.networks.addresses import is_address
 from tl_core.imported_models.networks.bringing import Wishes, bring_network
 from tl_core.storage.workspace import Workspace
@@ -23,8 +24,8 @@ ARGUMENTS: Final[tuple[Argument, ...]] = (
         "names",
         nargs="*",
         metavar="NAME",
-        help="a name that `backbones` lists; an address of TF Hub or Kaggle Models; a folder or tar.gz with a "
-        "SavedModel; or a .keras file",
+        help=f"a name that `backbones` lists; {TENSORFLOW_JS.name}, for exports as a web page; an address of TF Hub "
+        "or Kaggle Models; a folder or tar.gz with a SavedModel; or a .keras file",
     ),
     argument("--range", choices=tuple(SCALINGS), help="of the images that a network takes, if it does not say so"),
     argument("--image-size", type=int, metavar="PIXELS", help="width and height, for a network that takes any"),
@@ -60,20 +61,26 @@ def _fetch(name: str, options: argparse.Namespace, workspace: Workspace, output:
         wishes = Wishes(image_size=options.image_size, scaling=SCALINGS.get(options.range or "", ""))
         network = bring_network(workspace, name, wishes, output.task)
         return {"name": network.id, "title": network.title, "file": network.as_backbone().weights_file}
-    backbone = get_backbone(name)
-    path = ensure_weights(backbone, workspace, output.task)
+    if name == TENSORFLOW_JS.name:
+        path, title = ensure_library(workspace, output.task), TENSORFLOW_JS.title
+    else:
+        backbone = get_backbone(name)
+        path, title = ensure_weights(backbone, workspace, output.task), backbone.title
     if path.parent == keras_cache():  # of this machine and person alone
         target = workspace.weights / path.name
         with writing(target, "TL_WORKSPACE"):
             path = Path(shutil.copyfile(path, target))
-    return {"name": backbone.name, "title": backbone.title, "file": str(path)}
+    return {"name": name, "title": title, "file": str(path)}
 
 
 def _list(workspace: Workspace, output: Output) -> int:
     networks = list_networks(workspace)
     files = sorted(path for path in workspace.weights.glob("*") if path.is_file())
     rows = [[network.id, network.title, _megabytes(network.size)] for network in networks]
-    rows += [[path.name, "weights", _megabytes(path.stat().st_size)] for path in files]
+    rows += [
+        [path.name, "library" if path.name == TENSORFLOW_JS.file else "weights", _megabytes(path.stat().st_size)]
+        for path in files
+    ]
     values = {
         "networks": [_described(network) for network in networks],
         "files": [{"name": path.name, "bytes": path.stat().st_size} for path in files],

@@ -24,6 +24,8 @@ from tl_core.inference.novelty import Novelty, load_novelty
 from tl_core.runs import RunRecord, dataset_of
 
 CALIBRATION_IMAGES: Final = 100
+OUTPUTS: Final = ("probabilities", "seen", "seen_where")
+"""Of a frozen graph: as a model with features has them, see `tl_core.models.taps`."""
 
 T = TypeVar("T")
 
@@ -134,24 +136,39 @@ def build_onnx(source: Source, target: Path) -> None:
 
     Keras' own way through tf2onnx takes the mean and the variance of a Normalization layer for further inputs.
     """
-    import tensorflow as tf
     import tf2onnx
-    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     _add_erfc()
-    model = source.model_with_features
-    image = tf.TensorSpec(model.input_shape, tf.float32, name="image")
-    # Keras hides convolutions in groups in functions of their own; called eagerly, they are traced as they are. The
-    # setting holds for the whole process, which builds this file alone.
-    tf.config.run_functions_eagerly(True)
-    traced = tf.compat.v1.wrap_function(lambda image: model(image, training=False), [image])
-    frozen = convert_variables_to_constants_v2(traced)
+    frozen = freeze(source.model_with_features)
     tf2onnx.convert.from_graph_def(
         frozen.graph.as_graph_def(),
         input_names=[tensor.name for tensor in frozen.inputs],
         output_names=[tensor.name for tensor in frozen.outputs],
         output_path=str(target),
     )
+
+
+def freeze(model: Any) -> Any:
+    """The graph of a Keras model, in which all values are constants; for a process that does nothing else.
+
+    Returns:
+        A concrete function of TensorFlow with the input ``image`` and as many of `OUTPUTS` as the model has outputs.
+    """
+    import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    def answer(image: Any) -> list[Any]:
+        found = model(image, training=False)
+        return [
+            tf.identity(output, name)
+            for output, name in zip(found if isinstance(found, list) else [found], OUTPUTS, strict=False)
+        ]
+
+    # Keras hides convolutions in groups in functions of their own; called eagerly, they are traced as they are. The
+    # setting holds for the whole process, which builds this file alone.
+    tf.config.run_functions_eagerly(True)
+    traced = tf.compat.v1.wrap_function(answer, [tf.TensorSpec(model.input_shape, tf.float32, name="image")])
+    return convert_variables_to_constants_v2(traced)
 
 
 def _add_erfc() -> None:

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import time
 import zipfile
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -29,6 +30,8 @@ from tl_core.errors import (
     NotEnoughDataError,
     WorkspaceError,
 )
+from tl_core.export.browser.library import TENSORFLOW_JS, ensure_library
+from tl_core.export.browser.page import Check, Content, write_page
 from tl_core.export.building import exported_novelty, spread
 from tl_core.export.formats import FORMATS, ExportFormat, get_format, missing_packages
 from tl_core.export.picture_kinds import write_picture_kinds
@@ -40,7 +43,7 @@ from tl_core.figures.still_curves import still_curves
 from tl_core.imported_models.check.manifest import LABELS, MANIFEST, Manifest
 from tl_core.inference.calibration import Calibration, apply_temperature, load_calibration
 from tl_core.inference.novelty import Novelty
-from tl_core.machine.progress import UNATTENDED, TaskContext
+from tl_core.machine.progress import UNATTENDED, Progress, TaskContext
 from tl_core.runs import RunRecord, dataset_of, load_run, read_events
 from tl_core.runs.progress import trained_config
 from tl_core.runs.store import now
@@ -56,6 +59,8 @@ FITS: Final = {
     "border": "the whole picture with a border",
     "crop": "its middle",
 }
+CHECKED: Final = ("still.webp", "white-on-nothing.png", "noise.png")
+"""Pictures that a page compares its answers to when it is opened: small, and the same pixels in every browser."""
 MOST_EPOCHS: Final = 25  # rows of the model card's table of epochs
 
 _MAKING: Final = ".making-"  # what the name of a folder begins with in which an export is made
@@ -111,6 +116,8 @@ def export_run(run_path: Path, format_name: str, task: TaskContext = UNATTENDED)
         raise ModelUnavailableError(f"“{run.name}” has no finished model yet: wait until its training has ended.")
     if not run.has_model:
         raise ModelUnavailableError(f"“{run.name}” ended without a model, so there is nothing to export.")
+    if form.page:
+        ensure_library(run.workspace, _downloading(task))
     material = _material(run, form, task)
     folder = run.path / FOLDER
     folder.mkdir(exist_ok=True)
@@ -122,6 +129,20 @@ def export_run(run_path: Path, format_name: str, task: TaskContext = UNATTENDED)
         content.mkdir()
         proof = _make(material, form, content, task)
         return _keep(material, form, proof, content)
+
+
+def _downloading(task: TaskContext) -> TaskContext:
+    """The task while what a page needs is downloaded, as a part of the export."""
+
+    tenths: set[int] = set()
+
+    def report(at: Progress) -> None:
+        tenth = int(10 * at.fraction)
+        if tenth not in tenths:  # the command line prints each report
+            tenths.add(tenth)
+            task.report(tenth / 200, 1, f"Downloading {TENSORFLOW_JS.title} ({at.total / 1e6:.0f} MB, once)")
+
+    return TaskContext(report, task.should_stop)
 
 
 def list_exports(run: RunRecord) -> dict[str, Export]:
@@ -193,14 +214,51 @@ def _make(material: _Material, form: ExportFormat, content: Path, task: TaskCont
     (content / LABELS).write_text("".join(f"{name}\n" for name in run.classes), encoding="utf-8")
     _write_program(material, form, reading, content)
     answers, novelties = predict_with(form, content, [*paths, *others], task)
-    expected = apply_temperature(app[:-1], confidence.temperature)
-    proof = compare_predictions(form, expected, answers[:-1], material.labels)
+    expected, measured = apply_temperature(app, confidence.temperature), None
+    proof = compare_predictions(form, expected[:-1], answers[:-1], material.labels)
     if material.known is not None and features is not None:
-        measured = material.known.measure(features)[0] / material.known.limit(confidence.accepted)
-        proof = _prove_refusals(material, form, content, proof, (measured.astype(np.float32), novelties))
+        limit = material.known.limit(confidence.accepted)
+        measured = np.asarray(material.known.measure(features)[0] / limit, np.float32)
+        proof = _prove_refusals(material, form, content, proof, (measured, novelties))
         if proof.refuses_noise is None:
             _write_program(replace(material, known=None), form, reading, content)
     task.report(0.95, 1, "Packing")
+    if form.page:
+        told = dict(zip([path.name for path in others], range(len(paths), len(images)), strict=True))
+        checks = [
+            Check(
+                picture=others[told[name] - len(paths)].read_bytes(),
+                probabilities=expected[told[name]],
+                novelty=None if measured is None else float(measured[told[name]]),
+            )
+            for name in CHECKED
+        ]
+        _write_page(material, form, reading, checks, content)
+    _describe(material, form, reading, proof, content)
+    return proof
+
+
+def _write_page(
+    material: _Material, form: ExportFormat, reading: Reading, checks: Sequence[Check], content: Path
+) -> None:
+    """The page that uses the model in a browser."""
+    run = material.run
+    known = Content(
+        name=run.name,
+        classes=run.classes,
+        made=(run.finished or run.created)[:10],
+        reading=reading,
+        sigmoid=run.config.head.output == "sigmoid",
+        calibration=material.confidence,
+        known=material.known,
+        checks=checks,
+    )
+    write_page(content / form.page, content / form.model, ensure_library(run.workspace), known)
+
+
+def _describe(material: _Material, form: ExportFormat, reading: Reading, proof: Proof, content: Path) -> None:
+    """What stands beside the model: a manifest, its card and its curves."""
+    run, dataset, confidence = material.run, material.dataset, material.confidence
     # For a program: with it another dashboard opens the Keras export without a question.
     manifest = Manifest(
         name=run.name,
@@ -220,7 +278,6 @@ def _make(material: _Material, form: ExportFormat, content: Path, task: TaskCont
     (content / "MODEL_CARD.md").write_text(described, encoding="utf-8")
     curves = still_curves(History().add(read_events(run.folder.events_file)))
     (content / "curves.svg").write_text(curves, encoding="utf-8")
-    return proof
 
 
 def _prove_refusals(

@@ -10,6 +10,7 @@ from typing import Final
 
 from tl_core.errors import ExportError
 from tl_core.export import building
+from tl_core.export.browser.graph import build_browser_model
 from tl_core.export.building import Builder
 
 
@@ -28,6 +29,7 @@ class ExportFormat:
         False  # without refusals, where its numbers are too coarse to tell what is unlike its images
     )
     quantised: bool = False  # smaller numbers: checked by its accuracy instead of its probabilities
+    page: str = ""  # name of the HTML file that uses it in a browser, see `tl_core.export.browser`
     packages: tuple[str, ...] = ()  # modules that building and proving need, beyond those of the dashboard
     install: str = ""  # one sentence, where one of them is missing
 
@@ -60,6 +62,17 @@ _ALL: Final = (
         program="predict_saved_model.py.jinja",
         needs="tensorflow",
     ),
+    ExportFormat(
+        name="tensorflowjs",
+        title="Web page (TensorFlow.js)",
+        purpose="For anybody: one file that opens in a browser and asks the camera or a photo, without a network or "
+        "an installation.",
+        model="model",
+        build=build_browser_model,
+        program="predict_tensorflowjs.py.jinja",
+        needs="tensorflow",
+        page="index.html",
+    ),
     _TFLITE,
     replace(
         _TFLITE,
@@ -82,7 +95,7 @@ _ALL: Final = (
     ExportFormat(
         name="onnx",
         title="ONNX",
-        purpose="For other languages and tools: C#, Java, JavaScript in the browser, Windows ML.",
+        purpose="For other languages and tools: C#, Java, JavaScript, Windows ML.",
         model="model.onnx",
         build=building.build_onnx,
         program="predict_onnx.py.jinja",

@@ -183,8 +183,23 @@ def _outcome(run: RunRecord, form: ExportFormat, export: Export, key: str) -> No
         export.file_name,
         key=f"{key}-{form.name}-download",
         kind="primary",
-        help=f"A zip with {form.model}, labels.txt, predict.py and a model card.",
+        help=f"A zip with {form.page and f'{form.page}, '}{form.model}, labels.txt, predict.py and a model card.",
     )
+    if form.page:
+        download(
+            "Download the page alone",
+            lambda: read_page(export.path, form.page),
+            f"{run.short_id}.html",
+            key=f"{key}-{form.name}-page",
+            icon=":material/web:",
+            help="One file to hand on: whoever opens it in a browser has the model, without installing anything.",
+        )
+
+
+def read_page(archive: Path, page: str) -> bytes:
+    """The page in the zip of an export."""
+    with zipfile.ZipFile(archive) as packed:
+        return packed.read(page)
 
 
 def _make_button(label: str, run: RunRecord, key: str) -> None:

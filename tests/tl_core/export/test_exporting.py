@@ -15,7 +15,8 @@ import keras
 import numpy as np
 import pytest
 
-from tests.tl_core.small_trainings import QUICK, Trainer
+from tests.tl_core.export.browser.opened_page import opened
+from tests.tl_core.small_trainings import COLOURS, QUICK, Trainer, write_film
 from tl_core.command_line import main
 from tl_core.config.validation import from_mapping
 from tl_core.data import decoding, read_image, resize_image
@@ -30,6 +31,19 @@ from tl_core.inference.novelty_learning import novelty_of
 from tl_core.inference.predictor import open_predictor
 from tl_core.machine.progress import TaskContext
 from tl_core.runs import create_run, load_run, update_run
+
+SENDS = """new Promise((forbidden) => {
+    document.addEventListener("securitypolicyviolation", (event) => forbidden(event.effectiveDirective))
+    fetch("https://localhost/").catch(() => null)
+})"""
+READ_BY_BROWSERS = {  # what decodes them is not the dashboard's own code; how far a probability may be off
+    "photograph.jpg": 0.01,
+    "turned.jpg": 0.01,
+    "profile.jpg": 0.02,
+    "large.png": 0.01,
+    "white-on-nothing.png": 1e-3,
+    "still.webp": 1e-3,
+}
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +89,9 @@ def told(folder, *pictures):
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_a_format_predicts_what_the_dashboard_predicts(run, dataset, tmp_path, export_by_command, name):
+def test_a_format_predicts_what_the_dashboard_predicts(
+    run, dataset, tmp_path, export_by_command, tensorflow_js, name
+):
     form = FORMATS[name]
     assert missing_packages(form) == (), "requirements-dev.txt has what every format needs"
     code, values, told_meanwhile = export_by_command(run, name, tmp_path / "new")
@@ -109,6 +125,7 @@ def test_a_format_predicts_what_the_dashboard_predicts(run, dataset, tmp_path, e
     assert f"{export.proof.max_difference:.2g}" in card
     assert "(curves.svg)" in card
     assert (folder / "curves.svg").read_text().count("<polyline") == 4
+    assert bool(form.page) == (folder / "index.html").is_file() == ("by a double click" in card)
     answers = told(folder, *pictures_of(dataset))
     assert [answer for answer, _ in answers] == [run.classes[place] for place in asked(run, dataset).argmax(axis=1)]
 
@@ -216,3 +233,53 @@ def test_a_missing_package_is_named(run, monkeypatch):
     monkeypatch.setattr(exporting, "missing_packages", lambda form: ("tf2onnx",))
     with pytest.raises(ExportError, match="pip install tf2onnx onnx onnxruntime"):
         export_run(run.path, "onnx")
+
+
+@pytest.fixture(scope="module")
+def web_page(run, tensorflow_js, browser, tmp_path_factory):
+    """The exported page of the run, opened from a file without a network."""
+    export = list_exports(load_run(run.path)).get("tensorflowjs") or export_run(run.path, "tensorflowjs")
+    folder = tmp_path_factory.mktemp("page")
+    with zipfile.ZipFile(export.path) as packed:
+        page = Path(packed.extract("index.html", folder))
+    with opened(browser, page, write_film(folder / "camera.mjpeg", COLOURS["red"])) as found:
+        yield found
+
+
+def test_the_page_says_in_a_browser_what_the_dashboard_says(run, dataset, web_page, tmp_path):
+    assert web_page.facts["state"] == "ready", web_page.complaints
+    assert float(web_page.facts["difference"]) < LARGEST_DIFFERENCE
+    predictor, known = open_predictor(run.path), novelty_of(run.path)
+    files = pictures_of(dataset)[:1]
+    for name in READ_BY_BROWSERS:
+        files.append(tmp_path / name)
+        files[-1].write_bytes(KINDS[name]())
+    images = np.stack([predictor.reading.of_file(file.read_bytes()) for file in files])
+    expected, seen = predictor.look(images)
+    novelties = known.measure(seen)[0] / known.limit(ACCEPTED)
+    for file, probabilities, novelty in zip(files, expected, novelties, strict=True):
+        found, facts = web_page.ask(file)
+        assert found == pytest.approx(probabilities, abs=READ_BY_BROWSERS.get(file.name, 1e-4)), file.name
+        assert facts["answer"] == ("unlike" if novelty > 1 else "answered")
+    assert web_page.complaints == []
+    assert all(address.startswith(("file:", "blob:", "data:")) for address in web_page.requests)
+    assert web_page.page.evaluate(SENDS) == "connect-src", "and it has forbidden itself to send anything"
+
+
+def test_the_page_answers_what_its_camera_sees(web_page):
+    page = web_page.page
+    page.get_by_role("button", name="Start the camera").click()
+    web_page.wait_for_answers(web_page.answers + 3)
+    assert page.locator(".chip.first .name").inner_text() == "red"
+    assert "mirrored" in page.locator("video").get_attribute("class")
+    assert "answers per second" in page.locator("#pace").inner_text()
+    page.evaluate("window.track = document.querySelector('video').srcObject.getVideoTracks()[0]")
+    page.get_by_role("button", name="Stop the camera").click()
+    assert page.evaluate("window.track.readyState") == "ended"
+
+
+def test_a_file_that_is_no_picture_is_said_on_the_page(web_page, tmp_path):
+    (tmp_path / "words.png").write_bytes(b"no picture")
+    web_page.page.set_input_files("#file", tmp_path / "words.png")
+    web_page.page.get_by_text("This browser cannot read that file as a picture").wait_for()
+    assert web_page.page.locator("#headline").inner_text() == "No picture yet"

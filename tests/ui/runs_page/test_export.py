@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from dataclasses import replace
 
 import pytest
@@ -14,7 +15,7 @@ from tl_core.export.exporting import Export
 from tl_core.export.formats import FORMATS
 from tl_core.export.proof import Proof
 from tl_core.inference.calibration import load_calibration
-from ui.runs_page.export import EXPORTS, format_proof
+from ui.runs_page.export import EXPORTS, format_proof, read_page
 
 PAGE = "pages/3_Runs.py"
 PATIENCE = 20_000  # refreshes
@@ -87,6 +88,30 @@ def test_a_refused_export_shows_the_reason_and_is_not_offered(run):
     assert at.warning[-1].value == "It differs a lot."
     assert not any(label.startswith("Download Keras") for label in labels(at, "download_button"))
     assert "Create it again" in labels(at)
+
+
+def test_of_a_web_page_the_page_alone_is_offered_too(run):
+    folder = run.path / "exports"
+    folder.mkdir()
+    with zipfile.ZipFile(folder / "tensorflowjs.zip", "w") as packed:
+        packed.writestr("index.html", "<!doctype html>")
+    confidence = load_calibration(run.folder, run.model_sha256)
+    values = {
+        "format": "tensorflowjs",
+        "proof": {"images": 8, "max_difference": 0.0, "accuracy": 1.0, "app_accuracy": 1.0},
+        "model_sha256": run.model_sha256,
+        "made": "2026-01-01T00:00:00+00:00",
+        "temperature": confidence.temperature,
+        "threshold": confidence.threshold,
+        "size": 1,
+    }
+    (folder / "tensorflowjs.json").write_text(json.dumps(values))
+    at = choose(open_page(PAGE, run=run.id), run, "tensorflowjs")
+    offered = labels(at, "download_button")
+    assert "Download the page alone" in offered
+    assert any(label.startswith("Download Web page (TensorFlow.js) (") for label in offered)
+    assert read_page(folder / "tensorflowjs.zip", "index.html") == b"<!doctype html>"
+    assert "Download the page alone" not in labels(choose(at, run, "keras"), "download_button")
 
 
 def test_a_missing_package_is_named(run, monkeypatch):
