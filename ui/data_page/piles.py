@@ -53,14 +53,14 @@ def file_field(workspace: Workspace, form: str, pile: str, what: str, *, archive
     fields = f"fields-{form}-{pile}"
     number = st.session_state.get(fields, 0)
     name = f"{FIELDS.get(form, 'added-files')}{f'-{pile}' if pile else ''}-{number}"
-    subject = f"{form}-{pile}"
+    subject, coming = f"{form}-{pile}", f"{fields}-tasks"
 
     @error_boundary()
     def arrived() -> None:
         # A field that is being replaced may once more tell of the files that it had, which are released by then.
         if files := [file for file in st.session_state[name] if isinstance(file, UploadedFile)]:
             st.session_state[fields] = number + 1
-            st.session_state[f"{fields}-task"] = _take_files(workspace, form, pile, what, files)
+            st.session_state.setdefault(coming, []).append(_take_files(workspace, form, pile, what, files))
 
     with st.container(key=f"files-{subject}"):
         if archives:
@@ -75,9 +75,12 @@ def file_field(workspace: Workspace, form: str, pile: str, what: str, *, archive
         else:
             image_uploader(f"Images of {what}", name, on_change=arrived)
     with st.container(key=f"arriving-{subject}"):
-        task = ARRIVALS.find(st.session_state.get(f"{fields}-task"))
-        if task is not None and task_progress(ARRIVALS, task, task.id):
-            del st.session_state[f"{fields}-task"]
+        # The browser may hand over in several parcels what was chosen at once. Each is watched to its end: the last
+        # may end first, and nobody else draws the page again when the others have.
+        for task_id in list(st.session_state.get(coming, ())):
+            task = ARRIVALS.find(task_id)
+            if task is None or task_progress(ARRIVALS, task, task.id):
+                st.session_state[coming].remove(task_id)
 
 
 def pile_pictures(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import io
+import itertools
 import threading
 import zipfile
 
@@ -15,6 +16,7 @@ from tests.ui.pages_without_browser import checked, open_page, picture, pictures
 from tests.ui.trained_runs import colour_dataset
 from tl_core.config import TrainingConfig
 from tl_core.data import import_uploads, list_datasets
+from tl_core.data.collecting import COLLECTIONS, bring
 from tl_core.data.editing import merge_classes
 from tl_core.data.health import health_report
 from tl_core.errors import StoppedError
@@ -24,6 +26,7 @@ from tl_core.runs.store import this_process
 PAGE = "pages/1_Data.py"
 BROKEN = {label: [(f"{number}.png", b"no picture") for number in range(3)] for label in ("cat", "dog")}
 imports = importlib.import_module("ui.data_page.imports")
+piles = importlib.import_module("ui.data_page.piles")
 
 
 def open_data(**parameters):
@@ -519,3 +522,27 @@ def test_a_press_in_the_instant_in_which_an_import_ends_leads_where_the_button_s
     at = press(at, "Train on these images")
     assert at.title[0].value == "Train"
     assert shown.id in at.query_params["dataset"]
+
+
+def test_files_that_come_in_two_parcels_are_both_watched_to_their_end(workspace, monkeypatch):
+    """The last parcel may be taken first; then nobody but the first can tell that all are there."""
+    first_may_end, begun = threading.Event(), itertools.count()
+
+    def bring_later(*arguments):
+        if next(begun) == 0:
+            assert first_may_end.wait(60)
+        return bring(*arguments)
+
+    monkeypatch.setattr(piles, "bring", bring_later)
+    at = open_data(way="pointing")
+    for parcel in range(2):
+        field = at.file_uploader(key=f"unlabelled-files-{parcel}")
+        for number in range(6):
+            field.upload(f"{parcel}-{number}.png", picture(6 * parcel + number))
+        checked(at.run())
+    collection = COLLECTIONS.list_all(workspace)[0].id
+    run_until(at, lambda _: len(piles.ARRIVALS.running(collection)) == 1)
+    assert len(checked(at.run()).progress) == 1, "else nothing would draw the page again"
+    first_may_end.set()
+    run_until(at, lambda at: not at.progress)
+    assert len(COLLECTIONS.list_all(workspace)[0].pictures) == 12
