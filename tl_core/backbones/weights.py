@@ -9,22 +9,35 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import http
+import http.client
 import importlib.util
 import os
+import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from types import ModuleType
+from typing import BinaryIO, Final
 
 from tl_core.backbones.record import Backbone
-from tl_core.errors import WeightsUnavailableError, WorkspaceError
+from tl_core.errors import WeightsUnavailableError
 from tl_core.machine.progress import UNATTENDED, TaskContext
-from tl_core.storage.files import replacing
 from tl_core.storage.workspace import Workspace
+
+fcntl: ModuleType | None
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
 
 _CHUNK: Final = 1 << 20
 _TIMEOUT: Final = 20  # seconds without a response
+_INTERVAL: Final = 0.2  # seconds between two looks whether another process still downloads
+_STOPPED: Final = (
+    "Stopped while the pretrained weights were being downloaded; what has arrived is kept for the next time."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,26 +109,61 @@ def folder_for_downloads(workspace: Workspace | None) -> Path:
 
 
 def _download(backbone: Backbone, path: Path, task: TaskContext) -> None:
-    request = urllib.request.Request(backbone.weights_url or "")  # noqa: S310 - https, from the registry
+    """Download into ``path``; what arrives before a stop or a cut connection is kept for the next time."""
+    part = path.with_name(f".{path.name}.part")
     try:
-        with (
-            urllib.request.urlopen(request, timeout=_TIMEOUT) as answer,  # noqa: S310
-            replacing(path) as temporary,
-            temporary.open("wb") as file,
-        ):
-            total = int(answer.headers.get("Content-Length") or backbone.download_mb * 1e6)
-            done = 0
-            while piece := answer.read(_CHUNK):
-                task.stop_if_asked("Stopped while the pretrained weights were being downloaded.")
-                file.write(piece)
-                done += len(piece)
-                task.report(done, max(done, total))
-    except WorkspaceError as error:
-        raise WeightsUnavailableError(_offline(backbone, "it could not be written to the disk")) from error
-    except (urllib.error.URLError, TimeoutError, OSError) as error:
-        code = error.code if isinstance(error, urllib.error.HTTPError) else None
-        reason = f"the server answered {code}" if code else "there is no connection to the server"
+        with part.open("ab") as file:
+            _wait_for_others(file, task)
+            if not path.is_file():  # else another process has been faster
+                _complete(backbone, file, task)
+        if part.exists():
+            part.replace(path)
+    except urllib.error.HTTPError as error:
+        raise WeightsUnavailableError(_offline(backbone, f"the server answered {error.code}")) from error
+    except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
+        cut = part.exists() and part.stat().st_size
+        reason = "the connection was cut" if cut else "there is no connection to the server"
         raise WeightsUnavailableError(_offline(backbone, reason)) from error
+    except OSError as error:
+        raise WeightsUnavailableError(_offline(backbone, "it could not be written to the disk")) from error
+    finally:
+        with contextlib.suppress(OSError):
+            if part.stat().st_size == 0:
+                part.unlink()
+
+
+def _wait_for_others(file: BinaryIO, task: TaskContext) -> None:
+    """Until no other process downloads into the same file."""
+    while fcntl is not None:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            task.stop_if_asked(_STOPPED)
+            time.sleep(_INTERVAL)
+        except OSError:
+            return  # a disk without locks
+
+
+def _complete(backbone: Backbone, file: BinaryIO, task: TaskContext) -> None:
+    """Add to the file what is missing."""
+    here = file.seek(0, os.SEEK_END) if backbone.weights_hash else file.truncate(0)  # parts of one file, surely
+    headers = {"Range": f"bytes={here}-"} if here else {}
+    request = urllib.request.Request(backbone.weights_url or "", headers=headers)  # noqa: S310 - https, from the registry
+    with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:  # noqa: S310
+        if answer.status != http.HTTPStatus.PARTIAL_CONTENT:
+            here = file.truncate(0)
+        length = int(answer.headers.get("Content-Length") or 0)
+        total = here + length if length else backbone.download_mb * 1e6
+        while piece := answer.read(_CHUNK):
+            task.stop_if_asked(_STOPPED)
+            file.write(piece)
+            here += len(piece)
+            task.report(here, max(here, total))
+    if length and here < total:
+        raise http.client.IncompleteRead(b"", int(total - here))
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def _offline(backbone: Backbone, reason: str) -> str:

@@ -27,12 +27,13 @@ CONTENT = bytes(range(256)) * 12_000  # 3 MB
 def server() -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
-            found = self.path == "/weights.h5"
-            self.send_response(200 if found else 404)
-            self.send_header("Content-Length", str(len(CONTENT) if found else 0))
+            found = self.path in ("/weights.h5", "/cut/weights.h5")
+            start = int((self.headers.get("Range") or "bytes=0-")[len("bytes=") : -1])
+            self.send_response(404 if not found else 206 if start else 200)
+            self.send_header("Content-Length", str(len(CONTENT) - start if found else 0))
             self.end_headers()
             if found:
-                self.wfile.write(CONTENT)
+                self.wfile.write(CONTENT[start : 2_000_000 if self.path.startswith("/cut") and not start else None])
 
         def log_message(self, *_: object):
             pass
@@ -106,6 +107,26 @@ def test_a_stopped_download_leaves_nothing(workspace: Workspace, server: str):
     with pytest.raises(StoppedError):
         ensure_weights(backbone, workspace, TaskContext(should_stop=lambda: True))
     assert list(keras_cache().iterdir()) == []
+    assert not weights_status(backbone, workspace).here
+
+
+def test_a_cut_connection_is_a_sentence_and_the_next_download_goes_on_from_there(workspace: Workspace, server: str):
+    backbone = served(f"{server}/cut/weights.h5")
+    with pytest.raises(WeightsUnavailableError, match="because the connection was cut"):
+        ensure_weights(backbone, workspace)
+    assert not weights_status(backbone, workspace).here
+    seen: list[float] = []
+    path = ensure_weights(backbone, workspace, TaskContext(lambda at: seen.append(at.done)))
+    assert path.read_bytes() == CONTENT
+    assert seen[0] > 2_000_000
+    assert [entry.name for entry in keras_cache().iterdir()] == [path.name]
+
+
+def test_weights_without_a_checksum_are_never_put_together_from_parts(workspace: Workspace, server: str):
+    backbone = dataclasses.replace(served(f"{server}/cut/weights.h5"), weights_hash=None)
+    for _ in range(2):
+        with pytest.raises(WeightsUnavailableError, match="because the connection was cut"):
+            ensure_weights(backbone, workspace)
     assert not weights_status(backbone, workspace).here
 
 
