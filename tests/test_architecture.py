@@ -54,7 +54,7 @@ MAX_MODULES = 14  # of a package, its subpackages counted by themselves
 MAX_CONFIG_MODULES = 15  # that have a `TrainingConfig` on its way to a saved model
 SMALL_MODULE = 40  # lines; with so few a module has several importers, or is where a process begins
 
-HEAVY = {"tensorflow", "keras", "tf2onnx", "openvino", "sklearn", "skimage"}
+HEAVY = {"tensorflow", "keras", "keras_hub", "tf2onnx", "openvino", "sklearn", "skimage"}
 FORBIDDEN_WORDS = (
     r"\bpickle\.loads?\(",
     r"safe_mode\s*=\s*False",

@@ -91,6 +91,7 @@ IN_A_SANDBOX = {
     "tl_core.imported_models.networks.opening",
     "tl_core.imported_models.networks.graph_layers",
     "tl_core.imported_models.networks.keras_trunk",
+    "tl_core.imported_models.networks.preset_layers",
     "tl_core.imported_models.networks.saved_model",
 }
 

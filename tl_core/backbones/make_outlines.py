@@ -19,6 +19,7 @@ from typing import Any, Final
 
 import keras
 
+from tl_core.backbones.block_maps import block_map
 from tl_core.backbones.build import build_backbone
 from tl_core.backbones.outline import OUTLINES, STRIDES
 from tl_core.backbones.registry import BACKBONES, get_backbone
@@ -69,7 +70,8 @@ SPECIAL_GROUPINGS: Final[Mapping[str, Grouping]] = {
 
 # As the networks of hubs name their blocks.
 _NAMED_BLOCKS: Final = Grouping(
-    starts=r"(expanded_conv(?:_\d+)?|block_?\d+[a-z]?|blocks_\d+|stages?_?\d+|conv\d+_block|Mixed_\d[a-z]|unit_?\d+)_"
+    starts=r"(expanded_conv(?:_\d+)?|block_?\d+[a-z]?|blocks_\d+|sta(?:ge|ck)s?_?\d+|layers_\d+|conv\d+_block|Mixed_\d[a-z]|"
+    r"unit_?\d+)_"
 )
 _FEWEST_BLOCKS: Final = 4
 
@@ -176,7 +178,19 @@ def strides_of(base: keras.Model) -> str:
         for letters in itertools.combinations_with_replacement("udht", length):
             if functools.reduce(lambda length, letter: max(0, STRIDES[letter](length)), letters, size) == left:
                 return "".join(letters)
+    for patch in range(2, size):
+        if size // patch == left and (letters_of_patch := _letters_of(patch)):
+            return letters_of_patch
     raise ValueError(f"no strides lead from {size} to {left}")
+
+
+def _letters_of(patch: int) -> str | None:
+    """A division by the side of a patch as letters, one after another; None where there are none for it."""
+    letters = ""
+    for divisor, letter in ((2, "d"), (3, "3"), (5, "5"), (7, "7")):
+        while patch % divisor == 0:
+            patch, letters = patch // divisor, letters + letter
+    return letters if patch == 1 else None
 
 
 def _settled(base: keras.Model) -> tuple[list[str], list[str]]:
@@ -196,11 +210,11 @@ def _described(base: keras.Model, blocks: Sequence[tuple[str, int]]) -> Any:
     trainable = [sum(math.prod(weight.shape) for weight in layer.trainable_weights) for layer in base.layers]
     shared = [len(os.path.commonprefix(pair)) for pair in itertools.pairwise(["", *names])]  # noqa: RUF071  # of letters
     ends = [first for _, first in blocks[1:]] + [len(names)]
-    outputs = [base.layers[end - 1].output for end in ends]
+    maps = [block_map(base, end) for end in ends]
     return {
         "feature_shape": list(base.output_shape[1:]),
         "blocks": [list(block) for block in blocks],
-        "channels": [output.shape[-1] if len(output.shape) == 4 else 0 for output in outputs],
+        "channels": [0 if found is None else found.shape[-1] for found in maps],
         "kinds": kinds,
         "kind": [kinds.index(kind) for kind in kind_names],
         "parameters": parameters,

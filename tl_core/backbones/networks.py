@@ -47,7 +47,8 @@ class Network:
     feature_shape: tuple[int, int, int]  # at its own image size
     parameters: int
     trainable_variables: int = 0  # of the SavedModel that it was made of
-    difference: float = 0.0  # from that SavedModel, as a share of the largest feature
+    difference: float = 0.0  # from what it was made of, as a share of the largest feature
+    tokens: int = 0  # of a transformer, class token and registers included; 0: it has none
     licence: str = ""
     brought: str = ""  # ISO 8601, UTC
 

@@ -27,6 +27,9 @@ STRIDES: Final[Mapping[str, Callable[[int], int]]] = {
     "d": lambda size: size // 2,
     "h": lambda size: (size - 1) // 2,
     "t": lambda size: size - 2,
+    "3": lambda size: size // 3,  # the digits are of patches, which a transformer takes side by side
+    "5": lambda size: size // 5,
+    "7": lambda size: size // 7,
 }
 
 

@@ -24,8 +24,9 @@ ARGUMENTS: Final[tuple[Argument, ...]] = (
         "names",
         nargs="*",
         metavar="NAME",
-        help=f"a name that `backbones` lists; {TENSORFLOW_JS.name}, for exports as a web page; an address of TF Hub "
-        "or Kaggle Models; a folder or tar.gz with a SavedModel; or a .keras file",
+        help=f"a name that `backbones` lists; {TENSORFLOW_JS.name}, for exports as a web page; an address of TF Hub, "
+        "Kaggle Models or Hugging Face; the name of a preset of KerasHub; a folder or tar.gz with a SavedModel or a "
+        "preset; or a .keras file",
     ),
     argument("--range", choices=tuple(SCALINGS), help="of the images that a network takes, if it does not say so"),
     argument("--image-size", type=int, metavar="PIXELS", help="width and height, for a network that takes any"),
@@ -91,7 +92,7 @@ def _list(workspace: Workspace, output: Output) -> int:
 
 
 def _described(network: Network) -> dict[str, Any]:
-    names = ("title", "origin", "image_size", "any_size", "scaling", "parameters")
+    names = ("title", "origin", "image_size", "any_size", "scaling", "parameters", "tokens")
     return {"name": network.id, "bytes": network.size} | {name: getattr(network, name) for name in names}
 
 

@@ -2,7 +2,8 @@
 
 Grad-CAM (Selvaraju et al., ICCV 2017, https://arxiv.org/abs/1610.02391): the channels of a feature map are weighed by
 the mean gradient of the class score with respect to them, added up, and negative evidence is cut off. The
-score is the one before the softmax, whose gradient does not vanish where the model is certain.
+score is the one before the softmax, whose gradient does not vanish where the model is certain. Of a transformer the
+tokens of the patches are the map; the class token, which the head does not look at, has no place in the picture.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy.typing as npt
 import tensorflow as tf
 from PIL import Image as PillowImage
 
+from tl_core.backbones.block_maps import as_map, end_of_block
 from tl_core.backbones.outline import load_outline
 from tl_core.data.normalise import Reading
 from tl_core.errors import ConfigError
@@ -127,8 +129,11 @@ class GradCam:
                     answer = best = classifier.with_members(tf.cast(images, tf.float32), probabilities)
                 chosen = tf.where(label < 0, tf.argmax(best[0], output_type=tf.int32), label)
                 score = tf.gather(scores[0], chosen)
-            weights = tf.reduce_mean(tape.gradient(score, looked_at), axis=(1, 2), keepdims=True)
-            return tf.nn.relu(tf.reduce_sum(weights * looked_at, axis=-1)), answer
+            gradient, seen = (
+                as_map(classifier.base, found) for found in (tape.gradient(score, looked_at), looked_at)
+            )
+            weights = tf.reduce_mean(gradient, axis=(1, 2), keepdims=True)
+            return tf.nn.relu(tf.reduce_sum(weights * seen, axis=-1)), answer
 
         signature = [tf.TensorSpec((1, size, size, 3), tf.uint8), tf.TensorSpec((), tf.int32)]
         graph: HeatGraph = tf.function(heat_of, input_signature=signature, autograph=False)
@@ -159,11 +164,10 @@ def _over_picture(heat: Heat, shape: tuple[int, ...], fit: str) -> Heat:
 
 
 def _places(run: RunRecord, base: keras.Model) -> Mapping[str, keras.KerasTensor]:
-    """The output of every block that is a map, by the block's title."""
+    """The output of every block that is a map or tokens, by the block's title."""
     places: dict[str, keras.KerasTensor] = {}
     for block in load_outline(run.config.backbone).blocks:
-        output = base.layers[block.end - 1].output
-        if not isinstance(output, (list, tuple)) and len(output.shape) == 4:
+        if (output := end_of_block(base, block.end)) is not None:
             places[block.title] = output
     last = list(places)[-1]
     return {**places, last: base.output}

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import keras
 
+from tl_core.backbones.block_maps import block_map
 from tl_core.backbones.build import build_backbone
 from tl_core.backbones.outline import load_outline
 from tl_core.backbones.registry import get_backbone
@@ -122,8 +123,8 @@ def _with_blocks(base: keras.Model, name: str, blocks: int) -> keras.Model:
     """
     if blocks == 1:
         return base
-    ends = [base.layers[block.end - 1].output for block in load_outline(name).blocks[:-1]]
-    maps = [output for output in reversed(ends) if len(output.shape) == 4][: blocks - 1]
+    ends = [block_map(base, block.end) for block in load_outline(name).blocks[:-1]]
+    maps = [found for found in reversed(ends) if found is not None][: blocks - 1]
     if len(maps) < blocks - 1:
         raise ConfigError(
             f"{get_backbone(name).title} has {len(maps) + 1} blocks that give features. Received: {blocks}."

@@ -60,12 +60,22 @@ def bring_network_section(workspace: Workspace) -> None:
 
 def _form(workspace: Workspace) -> None:
     st.caption(
-        "Train on top of a network from TF Hub or Kaggle Models (a *feature vector*), of a Keras model of your own, "
-        "or of what an earlier run has learned. It is checked for safety first; then it is in the list of backbones."
+        "Train on top of a network from TF Hub or Kaggle Models (a *feature vector*), of a preset of KerasHub (ViT, "
+        "DINOv2, SigLIP, ResNet, …), of a Keras model of your own, or of what an earlier run has learned. It is "
+        "checked for safety first; then it is in the list of backbones."
     )
-    st.text_input("Address", key=_ADDRESS_KEY, placeholder=EXAMPLE, help="As the page of the network shows it.")
+    st.text_input(
+        "Address",
+        key=_ADDRESS_KEY,
+        placeholder=EXAMPLE,
+        help="As the page of the network shows it. Presets of KerasHub: their name (`resnet_50_imagenet`), "
+        "`kaggle://keras/resnetv1/keras/resnet_50_imagenet`, `hf://owner/name`, or a folder on this machine.",
+    )
     st.file_uploader(
-        "Or a file", type=FILES, key=_FILE_KEY, help="A tar.gz with a SavedModel, or a .keras file of a classifier."
+        "Or a file",
+        type=FILES,
+        key=_FILE_KEY,
+        help="A tar.gz with a SavedModel or a KerasHub preset, or a .keras file of a classifier.",
     )
     oldest_first = reversed([run for run in list_runs(workspace) if run.has_model and not run.active])
     runs = unique_labels((run.id, run.name) for run in oldest_first)
@@ -132,11 +142,12 @@ def _found(network: Network) -> None:
     size = f"{network.image_size} x {network.image_size} pixels{' (or any other size)' if network.any_size else ''}"
     facts = [
         f"takes images of {size}, of numbers from {scale}",
-        f"gives {channels:,} features at {height} x {width} places",
+        f"gives {channels:,} features at {height} x {width} places{_about_tokens(network)}",
         f"{network.parameters / 1e6:,.1f} M parameters in {len(load_outline(network.id).layers)} layers",
     ]
     if network.trainable_variables:
         facts.append(f"{network.trainable_variables:,} trainable variables")
+    if network.difference:
         facts.append(f"its layers say what the original says (to {network.difference:.0e} of the largest feature)")
     st.success(f"**{plain(network.title)}** is one of the backbones now.", icon=":material/check_circle:")
     st.markdown("\n".join(f"- {fact}" for fact in facts))
@@ -144,6 +155,15 @@ def _found(network: Network) -> None:
         st.caption("It is the backbone of this form.")
     else:
         st.button("Use it", icon=":material/check:", key="train_network_use", on_click=_use, args=(network.id,))
+
+
+def _about_tokens(network: Network) -> str:
+    height, width, _ = network.feature_shape
+    if not network.tokens:
+        return ""
+    others = network.tokens - height * width
+    left_out = f", without {others} that {'stands' if others == 1 else 'stand'} for no place" if others else ""
+    return f" ({network.tokens:,} tokens{left_out})"
 
 
 def _use(name: str) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from tl_core.audit.features import Features, Rows
+from tl_core.backbones.block_maps import block_map
 from tl_core.backbones.outline import BlockOutline, load_outline
 from tl_core.backbones.pool import acquire_backbone, release_backbone
 from tl_core.backbones.registry import get_backbone
@@ -61,8 +62,8 @@ def opened_blocks(backbone: str, size: int, task: TaskContext = UNATTENDED) -> I
     base = acquire_backbone(backbone, size, task)
     try:
         scaling = build_scaling(get_backbone(backbone).scaling, size)
-        ends = [(block, base.layers[block.end - 1].output) for block in load_outline(backbone).blocks]
-        ends = [(block, end) for block, end in ends if not isinstance(end, (list, tuple)) and len(end.shape) == 4]
+        found = [(block, block_map(base, block.end)) for block in load_outline(backbone).blocks]
+        ends = [(block, end) for block, end in found if end is not None]
         outputs = keras.Model(base.input, [end for _, end in ends])
 
         def maps(images: Any) -> list[tf.Tensor]:

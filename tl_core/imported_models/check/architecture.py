@@ -10,7 +10,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from tl_core.backbones.record import Scaling
@@ -25,7 +25,18 @@ _NODE_KEYS: Final = frozenset(
     {"module", "class_name", "config", "registered_name", "build_config", "name", "inbound_nodes", "shared_object_id"}
 )
 _UNBOUNDED: Final = frozenset({"shared_object_id", "seed"})  # they size nothing
-_SHAPES: Final = frozenset({"input_shape", "shape", "batch_shape", "build_input_shape", "noise_shape"})
+_SHAPES: Final = frozenset(
+    {
+        "input_shape",
+        "shape",
+        "batch_shape",
+        "build_input_shape",
+        "noise_shape",
+        "query_shape",
+        "value_shape",
+        "key_shape",
+    }
+)
 _MODELS: Final = frozenset({"Functional", "Sequential"})
 
 
@@ -54,6 +65,8 @@ class ModelLimits:
 
 
 LIMITS: Final = ModelLimits()
+NETWORKS: Final = replace(LIMITS, archive=replace(_ARCHIVE, file_bytes=620_000_000), parameters=150_000_000)
+"""Of a backbone that this program has rebuilt itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +85,13 @@ class Architecture:
         return max(2, self.outputs)
 
 
-def read_architecture(text: bytes, *, classifier: bool = True) -> Architecture:
+def read_architecture(text: bytes, *, classifier: bool = True, limits: ModelLimits | None = None) -> Architecture:
     """Check the ``config.json`` of a model.
 
     Args:
         classifier: whether it has to end in probabilities; else it may be a network without a head, and has no
-        outputs.
+            outputs.
+        limits: of what it may ask for; None = those of an imported model.
 
     Raises:
         ModelFileError: it is too large or too deep, names anything that our own models do not consist of, or is no
@@ -88,10 +102,11 @@ def read_architecture(text: bytes, *, classifier: bool = True) -> Architecture:
     _check(config)
     size, (outputs, logits) = _input_size(config), _outputs(config) if classifier else (0, False)
     parameters = sum(_parameters(node) for node in _nodes(config))
-    if parameters > LIMITS.parameters:
+    most = (limits or LIMITS).parameters
+    if parameters > most:
         raise ModelFileError(
             f"The model asks for {parameters / 1e6:,.0f} million weights, more than the "
-            f"{LIMITS.parameters / 1e6:.0f} million allowed, so it is not opened: bring a smaller one."
+            f"{most / 1e6:.0f} million allowed, so it is not opened: bring a smaller one."
         )
     return Architecture(size, outputs, parameters, logits, _scaling(config))
 
@@ -204,7 +219,8 @@ def _parameters(layer: Node) -> int:
     count: Callable[[Node, tuple[int, ...]], int] | None = WEIGHTS_OF.get(layer["class_name"])
     if count is None:
         return 0
-    shape = (layer.get("build_config") or {}).get("input_shape")
+    built = layer.get("build_config") or {}
+    shape = built.get("input_shape") or (built.get("shapes_dict") or {}).get("query_shape")
     if not isinstance(shape, list) or not all(isinstance(entry, int) for entry in shape[1:]) or len(shape) < 2:
         raise _damaged()
     try:

@@ -17,19 +17,24 @@ _LAYERS: Final = (
     "BatchNormalization",
     "Concatenate",
     "Conv2D",
+    "Cropping1D",
     "Cropping2D",
     "Dense",
     "DepthwiseConv2D",
     "Dropout",
+    "EinsumDense",
     "Flatten",
     "GlobalAveragePooling2D",
     "GlobalMaxPooling2D",
     "Identity",
     "InputLayer",
     "LayerNormalization",
+    "LeakyReLU",
     "MaxPooling2D",
+    "MultiHeadAttention",
     "Multiply",
     "Normalization",
+    "Permute",
     "ReLU",
     "Rescaling",
     "Reshape",
@@ -43,6 +48,7 @@ _LAYERS: Final = (
     "RandomRotation",
     "RandomTranslation",
     "RandomZoom",
+    "ZeroPadding1D",
     "ZeroPadding2D",
 )
 _INITIALIZERS: Final = (
@@ -66,9 +72,12 @@ KNOWN: Final[frozenset[tuple[str | None, str]]] = frozenset(
         ("keras.src.applications.convnext", "LayerScale"),
         ("keras.src.applications.inception_resnet_v2", "CustomScaleLayer"),
         ("keras.src.models.functional", "Functional"),
+        ("keras.src.ops.nn", "Gelu"),
         ("keras.src.ops.numpy", "Add"),
         ("keras.src.ops.numpy", "Flip"),
         ("keras.src.ops.numpy", "Multiply"),
+        ("keras.src.ops.numpy", "Pad"),
+        ("keras.src.ops.numpy", "Split"),
         ("keras.src.ops.numpy", "Subtract"),  # this and the next one are `preprocess_input` of Keras' applications
         ("keras.src.ops.numpy", "TrueDivide"),
         *(("keras.layers", name) for name in _LAYERS),
@@ -82,12 +91,16 @@ TEXTS: Final[Mapping[str, frozenset[str]]] = {
         {"elu", "gelu", "hard_sigmoid", "hard_silu", "leaky_relu", "linear", "relu", "relu6", "selu", "sigmoid"}
         | {"silu", "softmax", "softplus", "swish", "tanh"}
     ),
+    "bias_axes": frozenset({"bd"}),  # of the one `EinsumDense` that there is: tokens from patches
     "data_format": frozenset({"channels_last"}),
     "distribution": frozenset({"normal", "truncated_normal", "uniform", "untruncated_normal"}),
     "dtype": frozenset({"float32", "float16", "bfloat16", "mixed_float16", "mixed_bfloat16"}),
+    "equation": frozenset({"abc,cd->abd"}),
     "fill_mode": frozenset({"constant", "nearest", "reflect", "wrap"}),
     "interpolation": frozenset({"bilinear", "nearest"}),
-    "mode": frozenset({"fan_avg", "fan_in", "fan_out", "horizontal", "horizontal_and_vertical", "vertical"}),
+    "mode": frozenset(
+        {"constant", "fan_avg", "fan_in", "fan_out", "horizontal", "horizontal_and_vertical", "vertical"}
+    ),
     "padding": frozenset({"same", "valid"}),
 }
 """What a text under this key may be; any other text is a name."""
@@ -101,8 +114,12 @@ WEIGHTS_OF: Final[Mapping[str, Callable[[Config, Shape], int]]] = {
     "Conv2D": lambda config, shape: (_kernel(config) * shape[-1] // config["groups"] + 1) * config["filters"],
     "Dense": lambda config, shape: (shape[-1] + 1) * config["units"],
     "DepthwiseConv2D": lambda config, shape: (_kernel(config) + 1) * shape[-1] * config["depth_multiplier"],
+    "EinsumDense": lambda config, shape: shape[-1] * config["output_shape"][-1] + math.prod(config["output_shape"]),
     "LayerNormalization": lambda _, shape: 2 * shape[-1],
     "LayerScale": lambda config, _: config["projection_dim"],
+    "MultiHeadAttention": lambda config, shape: (
+        4 * (shape[-1] + 1) * config["num_heads"] * max(config["key_dim"], config["value_dim"] or 0)
+    ),
     "SeparableConv2D": lambda config, shape: (
         (_kernel(config) + config["filters"]) * shape[-1] * config["depth_multiplier"] + config["filters"]
     ),

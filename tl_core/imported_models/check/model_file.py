@@ -14,7 +14,7 @@ from typing import BinaryIO, Final
 
 from tl_core.data.imports.archive import BROKEN_ZIP, ZipErrors, is_encrypted, is_plain_file, open_zip
 from tl_core.errors import ModelFileError
-from tl_core.imported_models.check.architecture import LIMITS, Architecture, read_architecture
+from tl_core.imported_models.check.architecture import LIMITS, Architecture, ModelLimits, read_architecture
 
 CONFIG: Final = "config.json"
 METADATA: Final = "metadata.json"
@@ -27,20 +27,22 @@ _SMALLEST_WEIGHT: Final = 2  # bytes
 BROKEN: Final = (*BROKEN_ZIP, zlib.error, EOFError, RuntimeError, KeyError)
 
 
-def check_model_file(file: BinaryIO | Path, *, classifier: bool = True) -> Architecture:
+def check_model_file(file: BinaryIO | Path, *, classifier: bool = True, limits: ModelLimits = LIMITS) -> Architecture:
     """Check that a ``.keras`` file may be given to the process that opens models.
 
     Args:
         file: not trusted; a stream stays open.
         classifier: see `read_architecture`.
+        limits: of the file and of what it asks for.
 
     Raises:
         ModelFileError: it may not; the message is one sentence.
     """
-    with open_model_zip(file) as archive:
+    with open_zip(file, limits.archive, _ERRORS) as archive:
         members = {info.filename: info for info in archive.infolist()}
         _check_members(archive.infolist(), members)
-        architecture = read_architecture(_read(archive, members[CONFIG], LIMITS.config_bytes), classifier=classifier)
+        config = _read(archive, members[CONFIG], LIMITS.config_bytes)
+        architecture = read_architecture(config, classifier=classifier, limits=limits)
         _read(archive, members[METADATA], LIMITS.metadata_bytes)
         _check_weights(archive, members[WEIGHTS], architecture.parameters)
         return architecture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import json
 import logging
 import os
@@ -23,9 +24,18 @@ import psutil
 
 from tl_core.backbones.networks import NETWORK, Network, list_networks, networks_folder, save_network
 from tl_core.errors import ModelFileError
+from tl_core.imported_models.check.architecture import NETWORKS
 from tl_core.imported_models.check.model_file import check_model_file
-from tl_core.imported_models.networks.addresses import handle_of, is_address, size_in, title_of
-from tl_core.imported_models.networks.fetching import fetch
+from tl_core.imported_models.networks.addresses import (
+    INSTALL,
+    handle_of,
+    is_address,
+    no_such_preset,
+    size_in,
+    title_of,
+)
+from tl_core.imported_models.networks.fetching import fetch, forget_download
+from tl_core.imported_models.networks.preset import CONFIG, check_preset, is_preset
 from tl_core.imported_models.networks.saved_model import MOST_BYTES, MOST_FILES, PROTO, check_files
 from tl_core.imported_models.sandbox.frames import Frame, read_frame
 from tl_core.machine.child_process import end_process, start_python, with_our_code
@@ -65,7 +75,8 @@ def bring_network(
     twice.
 
     Args:
-        source: an address of TF Hub or Kaggle Models; a folder or tar.gz with a SavedModel; a ``.keras`` file.
+        source: an address of TF Hub, Kaggle Models or Hugging Face; the name of a preset of KerasHub; a folder or
+            tar.gz with a SavedModel or a preset; a ``.keras`` file.
         task: told how far it is; checked several times a second.
 
     Raises:
@@ -73,7 +84,7 @@ def bring_network(
         StoppedError: a stop was requested.
         WorkspaceError: the workspace is full or cannot be written.
     """
-    wishes = wishes or Wishes()
+    wishes, handle = wishes or Wishes(), ""
     with contextlib.ExitStack() as stack:
         if isinstance(source, str) and is_address(source):
             handle = handle_of(source)
@@ -82,6 +93,8 @@ def bring_network(
             wishes = Wishes(title=wishes.title or title, image_size=size, scaling=wishes.scaling)
         else:
             path = Path(source)
+            if isinstance(source, str) and not path.exists() and (unknown := no_such_preset(source)):
+                raise unknown
             found = stack.enter_context(_opened(path))
             title, origin = path.name.partition(".")[0] or "network", path.name
         require_within_quota(workspace, needed=_size_of(found))
@@ -91,29 +104,37 @@ def bring_network(
         target.mkdir()
         values = _rebuild(found, target, wishes, task)
         name = _UNUSUAL.sub(" ", wishes.title or title).strip()[:_TITLE] or "network"
-        return _store(workspace, target, values, name, origin)
+        network = _store(workspace, target, values, name, origin)
+    if handle:
+        forget_download(handle, workspace)
+    return network
 
 
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[Path]:
-    """The folder of a SavedModel, or the ``.keras`` file; an archive is unpacked as long as the block runs."""
+    """The folder of a SavedModel or preset, or the ``.keras`` file; an archive is unpacked as long as the block
+    runs."""
     if not path.exists():
         raise ModelFileError(f"There is no file or folder {path}: name one, or paste an address.")
     if path.is_dir():
-        yield _folder_with_proto(path)
+        yield _folder_of_network(path)
     elif path.suffix == ".keras":
         yield path
     else:
         with tempfile.TemporaryDirectory() as temporary:
             _unpack(path, Path(temporary))
-            yield _folder_with_proto(Path(temporary))
+            yield _folder_of_network(Path(temporary))
 
 
-def _folder_with_proto(folder: Path) -> Path:
-    found = sorted(folder.rglob(PROTO), key=lambda path: len(path.parts))
-    if len(found) > 1:
-        raise ModelFileError(f"There are {len(found)} SavedModels in it: bring one of them.")
-    return found[0].parent if found else folder
+def _folder_of_network(folder: Path) -> Path:
+    """The folder in it that has a SavedModel or a preset; itself where there is neither, to say what is missing."""
+    for name, kind in ((PROTO, "SavedModels"), (CONFIG, "presets")):
+        found = sorted(folder.rglob(name), key=lambda path: len(path.parts))
+        if len(found) > 1:
+            raise ModelFileError(f"There are {len(found)} {kind} in it: bring one of them.")
+        if found:
+            return found[0].parent
+    return folder
 
 
 def _unpack(path: Path, target: Path) -> None:
@@ -125,7 +146,7 @@ def _unpack(path: Path, target: Path) -> None:
                 if members > 2 * MOST_FILES or size > MOST_BYTES:
                     raise ModelFileError(
                         f"The archive holds more than the {MOST_FILES} files and {MOST_BYTES / 1e6:.0f} MB of a "
-                        "network: it is not unpacked."
+                        "network: it is not unpacked; name the folder instead."
                     )
                 if not (member.isfile() or member.isdir()):
                     raise ModelFileError(_DAMAGED)
@@ -141,13 +162,15 @@ def _unpack(path: Path, target: Path) -> None:
 
 def _size_of(found: Path) -> int:
     if found.is_dir():
-        return check_files(found)
+        return check_preset(found) if is_preset(found) else check_files(found)
     return found.stat().st_size
 
 
 def _rebuild(found: Path, target: Path, wishes: Wishes, task: TaskContext) -> dict[str, Any]:
     if found.is_file():
         check_model_file(found, classifier=False)
+    elif is_preset(found) and importlib.util.find_spec("keras_hub") is None:
+        raise ModelFileError(f"Presets are opened by the package KerasHub, which is not installed: run “{INSTALL}”.")
     asked = json.dumps({"image_size": wishes.image_size, "scaling": wishes.scaling})
     with tempfile.TemporaryFile() as printed:
         process = start_python(
@@ -171,7 +194,9 @@ def _rebuild(found: Path, target: Path, wishes: Wishes, task: TaskContext) -> di
             raise
         finally:
             end_process(process, grace=0)
-    check_model_file(target / NETWORK, classifier=False)  # what the process has written is not trusted either
+    check_model_file(
+        target / NETWORK, classifier=False, limits=NETWORKS
+    )  # what the process has written is not trusted either
     return values
 
 
@@ -239,6 +264,7 @@ def _store(workspace: Workspace, target: Path, found: dict[str, Any], title: str
             parameters=int(found["parameters"]),
             trainable_variables=int(found.get("trainable_variables", 0)),
             difference=float(found.get("difference", 0.0)),
+            tokens=int(found.get("tokens", 0)),
             brought=now(),
         )
     except (KeyError, TypeError, ValueError) as error:

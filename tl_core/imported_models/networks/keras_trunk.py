@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import keras
@@ -21,7 +22,7 @@ def trunk_of(model: keras.Model) -> keras.Model:
     size = model.input_shape[1]
     image = keras.Input((size, size, 3), dtype="float32", name="image")
     try:
-        tensor = _flattened(model, [image])[0]
+        tensor = flattened(model, [image], _called)[0]
         while len(tensor.shape) != 4:
             history = tensor._keras_history  # of this call: the layer was called before, in the model it comes from
             tensor = history.operation._inbound_nodes[history.node_index].input_tensors[0]
@@ -45,8 +46,12 @@ def scaling_of(trunk: keras.Model) -> str | None:
     return None
 
 
-def _flattened(model: keras.Model, inputs: list[Any]) -> list[Any]:
-    """The outputs of a model on these inputs, all of its layers called one by one, also those of models inside."""
+Call = Callable[[Any, Any, dict[int, Any]], list[Any]]
+"""From an operation, its node in a model, and new tensors by the ids of those in the model, to its new outputs."""
+
+
+def flattened(model: keras.Model, inputs: list[Any], call: Call) -> list[Any]:
+    """The outputs of a model on these inputs, all of its layers called one by one."""
     made = {id(tensor): value for tensor, value in zip(model.inputs, inputs, strict=True)}
     pending = list(model.outputs)
     while pending:
@@ -55,7 +60,7 @@ def _flattened(model: keras.Model, inputs: list[Any]) -> list[Any]:
         missing = [tensor for tensor in node.input_tensors if id(tensor) not in made]
         if id(pending[-1]) in made or not missing:
             if id(pending.pop()) not in made or not made.keys() >= {id(tensor) for tensor in node.output_tensors}:
-                found = _called(history.operation, node, made)
+                found = call(history.operation, node, made)
                 made.update({id(tensor): value for tensor, value in zip(node.output_tensors, found, strict=True)})
         else:
             pending += missing
@@ -65,7 +70,7 @@ def _flattened(model: keras.Model, inputs: list[Any]) -> list[Any]:
 def _called(operation: Any, node: Any, made: dict[int, Any]) -> list[Any]:
     given = [made[id(tensor)] for tensor in node.input_tensors]
     if isinstance(operation, keras.Model):
-        return _flattened(operation, given)
+        return flattened(operation, given, _called)
     if type(operation).__name__.startswith(_RANDOM):
         return given
     positions, names = node.arguments.fill_in(made)  # with the numbers of an operation such as ``x / 127.5``

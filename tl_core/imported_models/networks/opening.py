@@ -13,6 +13,7 @@ import os
 import shutil
 import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -20,6 +21,8 @@ import numpy as np
 
 from tl_core.backbones.networks import NETWORK, OUTLINE
 from tl_core.errors import ModelFileError
+from tl_core.imported_models.check.weights import check_weights
+from tl_core.imported_models.networks.preset import WEIGHTS, Preprocessing, backbone_of, is_preset, preprocessing_of
 from tl_core.imported_models.networks.saved_model import check_graph
 from tl_core.imported_models.sandbox.frames import write_frame
 from tl_core.imported_models.sandbox.limits import forbid_everything_else, limit_memory, limit_writing
@@ -29,6 +32,7 @@ DEFAULT_SIZE: Final = 224  # pixels, where a network takes any size and nobody n
 MEMORY_BYTES: Final = 6 << 30  # above what the libraries take
 TOLERANCE: Final = 1e-3  # of the largest number that comes out
 _TRIED: Final = 4  # pictures
+_STRETCHING: Final = ("DINOV2Backbone",)  # whose positions KerasHub stretches to any size of image
 _SIGNATURES: Final = ("serving_default", "default", "image_feature_vector")
 
 
@@ -43,10 +47,12 @@ def main(source: Path, target: Path, wishes: dict[str, Any]) -> None:
 
         keras.utils.set_random_seed(0)
         _warm_up(keras, tf, target)
+        if preset := source.is_dir() and is_preset(source):
+            import keras_hub  # noqa: F401  # with all that it loads itself, before that is forbidden
         limit_writing(MEMORY_BYTES)
         limit_memory(MEMORY_BYTES)
         forbid_everything_else(source, writable=target)
-        opened = _open_saved_model if source.is_dir() else _open_keras
+        opened = _open_preset if preset else _open_saved_model if source.is_dir() else _open_keras
         write_frame(answers, {"ready": True, "found": opened(source, target, wishes, answers)})
 
 
@@ -65,15 +71,55 @@ def _open_saved_model(source: Path, target: Path, wishes: dict[str, Any], answer
         "signature": network.name,
         "variables": network.variables,
         "trainable_variables": network.trainable,
-        "difference": _difference(network, whole, size),
+        "difference": _difference(network.features, whole, size),
         "scaling": wishes.get("scaling") or "zero_to_one",  # as the hub's image networks take them
     }
-    if found["difference"] > TOLERANCE:
-        raise ModelFileError(
-            f"The layers made of the network say something else than the network itself (off by "
-            f"{found['difference']:.2g}), so it is not taken: try another version of it."
-        )
     return found | _save(feature_map(whole), target, any_size=network.image_size is None)
+
+
+def _open_preset(source: Path, target: Path, wishes: dict[str, Any], answers: BinaryIO) -> dict[str, Any]:
+    import keras
+
+    from tl_core.backbones.block_maps import as_map, tokens_of
+    from tl_core.imported_models.networks.preset_layers import image_part, network_of_backbone
+
+    write_frame(answers, {"stage": "Checking the weights"})
+    check_weights((source / WEIGHTS).read_bytes())
+    write_frame(answers, {"stage": "Opening the network"})
+    preprocessing = None if wishes.get("scaling") else preprocessing_of(source)
+    seeing, size = _preset_and_size(source, wishes, preprocessing)
+    seeing = image_part(seeing)
+    write_frame(answers, {"stage": "Turning it into layers"})
+    base = network_of_backbone(seeing, preprocessing, size)
+    write_frame(answers, {"stage": "Comparing both"})
+    given = preprocessing or Preprocessing((1.0,), (0.0,), None)
+    scale, offset = (np.asarray(numbers, np.float32) for numbers in (given.scale, given.offset))
+    highest = 255.0 if preprocessing else 1.0
+
+    def features(images: Any) -> Any:
+        found = seeing(keras.ops.convert_to_tensor(np.asarray(images) * scale + offset), training=False)
+        return keras.ops.convert_to_numpy(as_map(base, found))
+
+    return {
+        "difference": _difference(features, base, size, highest),
+        "scaling": "built_in" if preprocessing else wishes.get("scaling") or "",
+        "tokens": tokens_of(base),
+    } | _save(base, target, any_size=seeing.input_shape[1] is None)
+
+
+def _preset_and_size(source: Path, wishes: dict[str, Any], preprocessing: Preprocessing | None) -> tuple[Any, int]:
+    """The backbone of a preset, and the size of image that it is built for."""
+    import keras_hub
+
+    wished: Any = wishes.get("image_size")
+    said = wished or (preprocessing.image_size if preprocessing else None)
+    stretches = backbone_of(source) in _STRETCHING
+    shape = {"image_shape": (int(said), int(said), 3)} if stretches and said else {}
+    backbone = keras_hub.models.Backbone.from_preset(str(source), dtype="float32", **shape)
+    own = getattr(backbone, "vision_encoder", backbone).inputs[0].shape[1]
+    if own is not None and wished and own != wished:
+        raise ModelFileError(f"The network takes images of {own} x {own} pixels alone. Received: {wished}.")
+    return backbone, int(own or said or DEFAULT_SIZE)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,17 +206,31 @@ def _place_of_features(outputs: Any) -> int:
     )
 
 
-def _difference(network: _Signature, whole: Any, size: int) -> float:
-    """How far the layers are from the original on pictures of noise and of gradients, as a share of the largest."""
+def _difference(original: Callable[[Any], Any], whole: Any, size: int, highest: float = 1.0) -> float:
+    """How far the layers are from the original on pictures of noise and of gradients, as a share of the largest.
+
+    Args:
+        original: from images of 0 to ``highest``, ``(n, size, size, 3)``, to what it says.
+
+    Raises:
+        ModelFileError: too far, or one of both gives no numbers.
+    """
     import keras
 
     images = np.random.default_rng(0).random((_TRIED, size, size, 3), np.float32)
     images[1::2] = np.linspace(0, 1, size, dtype=np.float32)[:, None, None] * images[1::2, :1, :1]
-    theirs = np.asarray(network.features(keras.ops.convert_to_tensor(images)), np.float64)
+    images *= np.float32(highest)
+    theirs = np.asarray(original(keras.ops.convert_to_tensor(images)), np.float64)
     ours = np.asarray(keras.ops.convert_to_numpy(whole(images, training=False)), np.float64)
     if theirs.shape != ours.shape or not np.isfinite(theirs).all():
         raise ModelFileError("The network gives no numbers for ordinary pictures, so it is not taken.")
-    return float(np.abs(theirs - ours).max() / max(float(np.abs(theirs).max()), 1e-6))
+    difference = float(np.abs(theirs - ours).max() / max(float(np.abs(theirs).max()), 1e-6))
+    if not difference <= TOLERANCE:
+        raise ModelFileError(
+            f"The layers made of the network say something else than the network itself (off by {difference:.2g}), "
+            "so it is not taken: try another version of it."
+        )
+    return difference
 
 
 def _open_keras(source: Path, target: Path, wishes: dict[str, Any], answers: BinaryIO) -> dict[str, Any]:

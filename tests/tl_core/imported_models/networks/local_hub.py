@@ -1,5 +1,5 @@
-"""Kaggle Models as a local server: its API, the redirection to a store of files, ranges, checksums, and its
-failures."""
+"""Kaggle Models and Hugging Face as one local server: their APIs, the redirections to a store of files, ranges,
+checksums, and their failures."""
 
 from __future__ import annotations
 
@@ -9,27 +9,38 @@ import hashlib
 import json
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 API = "/v1/models.ModelApiService/"
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+SEPARATOR = "/-/"  # in the addresses of the store, before a file of Hugging Face
 
 
 class LocalHub:
     """What the server has, and how it fails."""
 
     def __init__(self, networks: dict[str, Path]) -> None:
-        self.networks = networks  # by owner/model/variation
+        self.networks = networks  # by owner/model/variation, at Hugging Face by owner/name
         self.version = 1
         self.cut: dict[str, int] = {}  # file -> bytes after which its first connection ends
-        self.refusals: list[int] = []  # statuses of the next answers of the API
+        self.refusals: list[int] = []  # statuses of the next answers of an API
         self.damaged: set[str] = set()  # files whose content is not what their checksum says
         self.asked: Counter[str] = Counter()
         self.ranges: list[str] = []
         self.url = ""
+
+
+def _listed(path: Path) -> dict[str, Any]:
+    """A file as Hugging Face lists it; what is large has its checksum."""
+    values: dict[str, Any] = {"rfilename": path.name, "size": path.stat().st_size, "blobId": COMMIT}
+    if path.suffix == ".h5":
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        values["lfs"] = {"sha256": digest, "size": path.stat().st_size, "pointerSize": 134}
+    return values
 
 
 @contextlib.contextmanager
@@ -64,11 +75,48 @@ def local_hub(networks: dict[str, Path]) -> Iterator[LocalHub]:
             self.send_header("Content-Length", "0")
             return self.end_headers()
 
+        def do_HEAD(self) -> None:
+            self._of_hugging_face(unquote(urlsplit(self.path).path))
+
         def do_GET(self) -> None:
-            name = unquote(urlsplit(self.path).path).removeprefix("/store/")
-            owner, model, variation, *rest = name.split("/")
-            file = "/".join(rest)
-            data = (hub.networks[f"{owner}/{model}/{variation}"] / file).read_bytes()
+            name = unquote(urlsplit(self.path).path)
+            if not name.startswith("/store/"):
+                return self._of_hugging_face(name)
+            name, _, file = name.removeprefix("/store/").partition(SEPARATOR)
+            if not file:
+                owner, model, variation, *rest = name.split("/")
+                name, file = f"{owner}/{model}/{variation}", "/".join(rest)
+            return self._send(file, (hub.networks[name] / file).read_bytes())
+
+        def _of_hugging_face(self, path: str) -> None:
+            """``/api/models/owner/name`` lists the files, ``/owner/name/resolve/revision/file`` leads to one."""
+            parts = path.removeprefix("/api/models/").strip("/").split("/")
+            name, folder = "/".join(parts[:2]), hub.networks.get("/".join(parts[:2]))
+            hub.asked[f"{self.command} {path}"] += 1
+            if hub.refusals and path.startswith("/api/models/"):
+                return self._json({"error": "No"}, hub.refusals.pop(0))
+            if folder is None:  # the real one says so to people who are not logged in
+                return self._json({"error": "Repository not found"}, 401, {"X-Error-Code": "RepoNotFound"})
+            if path.startswith("/api/"):
+                files = [path for path in sorted(folder.iterdir()) if path.is_file()]
+                return self._json({"id": name, "sha": COMMIT, "siblings": [_listed(path) for path in files]})
+            file = "/".join(parts[4:])
+            if not (folder / file).is_file():
+                return self._json({"error": "Entry not found"}, 404, {"X-Error-Code": "EntryNotFound"})
+            data = (folder / file).read_bytes()
+            headers = {"X-Repo-Commit": COMMIT, "ETag": f'"{hashlib.sha256(data).hexdigest()}"'}
+            if not file.endswith(".h5"):
+                return self._send(file, data, headers)
+            linked = {"X-Linked-Etag": headers["ETag"], "X-Linked-Size": str(len(data))}
+            self.send_response(302)
+            for key, value in (headers | linked).items():
+                self.send_header(key, value)
+            store = hub.url.replace("127.0.0.1", "localhost")  # another host, as the real one's
+            self.send_header("Location", f"{store}/store/{name}{SEPARATOR}{file}")
+            self.send_header("Content-Length", "0")
+            return self.end_headers()
+
+        def _send(self, file: str, data: bytes, headers: Mapping[str, str] | None = None) -> None:
             digest = base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()
             if file in hub.damaged:
                 hub.damaged.remove(file)
@@ -81,18 +129,27 @@ def local_hub(networks: dict[str, Path]) -> Iterator[LocalHub]:
             self.send_header("Content-Length", str(len(data) - start))
             self.send_header("Accept-Ranges", "bytes")
             self.send_header("X-Goog-Hash", f"crc32c=AAAAAA==,md5={digest}")
+            if start:
+                self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
+            for key, value in (headers or {}).items():
+                self.send_header(key, value)
             self.end_headers()
+            if self.command == "HEAD":
+                return
             end = hub.cut.pop(file, len(data))
             self.wfile.write(data[start:end])
             self.close_connection = True
 
-        def _json(self, values: dict[str, Any], status: int = 200) -> None:
+        def _json(self, values: dict[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> None:
             body = json.dumps(values).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
+            for key, value in (headers or {}).items():
+                self.send_header(key, value)
             self.end_headers()
-            self.wfile.write(body)
+            if self.command != "HEAD":
+                self.wfile.write(body)
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     hub.url = f"http://127.0.0.1:{server.server_port}"

@@ -34,6 +34,15 @@ from tl_core.imported_models.networks.addresses import handle_of, is_address, si
             " https://www.kaggle.com/models/google/mobilenet-v2/tensorFlow2/100-224-feature-vector ",
             "google/mobilenet-v2/tensorFlow2/100-224-feature-vector",
         ),
+        ("kaggle://keras/resnetv1/keras/resnet_50_imagenet", "keras/resnetv1/keras/resnet_50_imagenet"),
+        ("keras/resnetv1/Keras/resnet_50_imagenet/3", "keras/resnetv1/keras/resnet_50_imagenet/3"),
+        (
+            "https://www.kaggle.com/models/keras/vit/keras/vit_base_patch16_224_imagenet",
+            "keras/vit/keras/vit_base_patch16_224_imagenet",
+        ),
+        ("hf://keras/resnet_50_imagenet", "hf://keras/resnet_50_imagenet"),
+        ("https://huggingface.co/keras/resnet_50_imagenet", "hf://keras/resnet_50_imagenet"),
+        ("https://huggingface.co/keras/resnet_50_imagenet/tree/main", "hf://keras/resnet_50_imagenet@main"),
     ],
 )
 def test_an_address_becomes_a_handle(pasted: str, handle: str):
@@ -50,6 +59,9 @@ def test_an_address_becomes_a_handle(pasted: str, handle: str):
         "google/mobilenet-v2/tensorFlow1/100-224-feature-vector",
         "google/mobilenet-v2/tensorFlow2/../../etc",
         "https://www.kaggle.com/datasets/a/b",
+        "hf://keras/../../etc",
+        "hf://keras",
+        "kaggle://keras/resnetv1",
     ],
 )
 def test_another_address_is_refused_with_an_example(pasted: str):
@@ -67,3 +79,6 @@ def test_a_handle_tells_title_and_size():
     assert size_in(handle) == 224
     assert size_in("google/mobilenet-v2/tensorFlow2/035-96-feature-vector") == 96
     assert size_in("google/inception-v3/tensorFlow2/feature-vector") is None
+    for preset in ("keras/resnetv1/keras/resnet_101_imagenet", "hf://keras/resnet_101_imagenet@main"):
+        assert title_of(preset) == "resnet_101_imagenet"
+        assert size_in(preset) is None

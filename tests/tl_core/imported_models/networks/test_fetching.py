@@ -1,4 +1,4 @@
-"""Downloading through the real client from a local server that answers as Kaggle Models does."""
+"""Downloading through the real clients from a local server that answers as Kaggle Models and Hugging Face do."""
 
 from __future__ import annotations
 
@@ -14,6 +14,13 @@ from tl_core.storage.workspace import Workspace
 HANDLE = "google/tiny/tensorFlow2/100-96-feature-vector"
 FILES = {"saved_model.pb": b"p" * 5000, "variables/variables.data-00000-of-00001": bytes(range(256)) * 8000}
 
+OF_HUGGING_FACE = "hf://keras/tiny"
+PRESET = {
+    "config.json": b"{}",
+    "model.weights.h5": bytes(range(256)) * 8000,
+    "task.weights.h5": b"a head, which is not needed",
+}
+
 
 @pytest.fixture
 def hub(tmp_path, monkeypatch):
@@ -22,8 +29,13 @@ def hub(tmp_path, monkeypatch):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(data)
     monkeypatch.setattr(fetching, "_PAUSES", (0.0,) * fetching.ATTEMPTS)
-    with local_hub({"google/tiny/100-96-feature-vector": folder}) as hub:
+    preset = tmp_path / "preset"
+    preset.mkdir()
+    for name, data in PRESET.items():
+        (preset / name).write_bytes(data)
+    with local_hub({"google/tiny/100-96-feature-vector": folder, "keras/tiny": preset}) as hub:
         monkeypatch.setenv("KAGGLE_API_ENDPOINT", hub.url)
+        monkeypatch.setenv("HF_ENDPOINT", hub.url)
         monkeypatch.setenv("HOME", str(tmp_path))
         monkeypatch.delenv("KAGGLEHUB_CACHE", raising=False)
         yield hub
@@ -79,3 +91,35 @@ def test_without_the_client_the_sentence_says_what_to_install(workspace, monkeyp
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ModelFileError, match="pip install kagglehub"):
         fetch(HANDLE, workspace)
+
+
+def test_of_hugging_face_comes_what_is_needed_also_after_a_cut_connection(hub, workspace):
+    wanted = {"config.json": PRESET["config.json"], "model.weights.h5": bytes(range(256)) * 80_000}
+    (hub.networks["keras/tiny"] / "model.weights.h5").write_bytes(wanted["model.weights.h5"])
+    hub.cut["model.weights.h5"] = 12_000_000  # the client writes pieces of 10 MiB
+    told = []
+    folder = fetch(OF_HUGGING_FACE, workspace, TaskContext(told.append))
+    assert {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} == wanted
+    assert hub.ranges == [f"model.weights.h5 bytes={10 << 20}-"]
+    assert {progress.total for progress in told} >= {sum(map(len, wanted.values()))}
+
+
+def test_a_file_of_hugging_face_without_its_checksum_is_fetched_again(hub, workspace):
+    hub.damaged.add("model.weights.h5")
+    hub.refusals += [429]
+    folder = fetch(OF_HUGGING_FACE, workspace)
+    assert (folder / "model.weights.h5").read_bytes() == PRESET["model.weights.h5"]
+
+
+@pytest.mark.parametrize(
+    ("handle", "status", "words"),
+    [
+        ("hf://keras/none", None, "There is no network hf://keras/none at Hugging Face"),
+        (OF_HUGGING_FACE, 403, "agreed to its terms.*HF_TOKEN"),
+        (OF_HUGGING_FACE, 418, "the server answered 418"),
+    ],
+)
+def test_what_hugging_face_refuses_is_a_sentence(hub, workspace, handle, status, words):
+    hub.refusals += [status] if status else []
+    with pytest.raises(ModelFileError, match=words):
+        fetch(handle, workspace)
