@@ -22,7 +22,7 @@ from tl_core.runs import load_run
 from tl_core.runs.evaluations import read_metrics
 from tl_core.search.assembly import Member, assemble
 
-OTHER = replace(QUICK, head=replace(QUICK.head, blocks=2, pooling="both"), epochs=2)
+OTHER = replace(QUICK, image_size=48, head=replace(QUICK.head, blocks=2, pooling="both"), epochs=2)
 FEATURES = 2 * (512 + 512)
 
 
@@ -34,14 +34,14 @@ def member(bias: list[float]) -> Member:
 @pytest.fixture(scope="module")
 def run(workspace, dataset):
     """A run, and the ensemble that it has become with a member that knows nothing."""
-    before = Trainer(workspace)(dataset, image_size=48, epochs=3).record
+    before = Trainer(workspace)(dataset).record
     return before, assemble(before, [member([0, 0, 0])], dataset, lambda: False)
 
 
 def test_the_run_has_the_mean_as_its_model(run, dataset):
     before, made = run
     assert load_run(made.path) == made
-    assert [one.image_size for one in made.members] == [32]
+    assert [one.image_size for one in made.members] == [48]
     assert made.config == before.config
     assert made.model_sha256 != before.model_sha256
     assert read_metrics(made)["validation"]["loss"] == pytest.approx(made.best.val_loss, rel=1e-5)
@@ -53,7 +53,7 @@ def test_the_run_has_the_mean_as_its_model(run, dataset):
 
 
 def test_the_heat_map_tells_the_answer_of_all(run, dataset):
-    image = resize_image(read_image(dataset.path_of(dataset.images[0])), 48)
+    image = resize_image(read_image(dataset.path_of(dataset.images[0])), 32)
     probabilities = open_predictor(run[1].path).predict(image[None])[0]
     found = open_grad_cam(run[1].path).explain(image)
     assert found.label == probabilities.argmax()
@@ -76,11 +76,11 @@ def test_the_program_trains_every_member_and_their_mean(run):
 
 def test_another_dashboard_opens_the_file(run):
     found = check_model_file(run[1].folder.model_file)
-    assert (found.image_size, found.outputs) == (48, 3)
+    assert (found.image_size, found.outputs) == (32, 3)
 
 
 def test_members_that_make_it_worse_leave_the_run_as_it_was(run, workspace, dataset, train_run):
-    before = train_run(dataset, image_size=48, epochs=3).record
+    before = train_run(dataset, seed=8).record
     assert assemble(before, [member([50, 0, 0]), member([50, 0, 0])], dataset, lambda: False) is None
     assert load_run(before.path) == before
 
