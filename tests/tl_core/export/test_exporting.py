@@ -36,6 +36,11 @@ SENDS = """new Promise((forbidden) => {
     document.addEventListener("securitypolicyviolation", (event) => forbidden(event.effectiveDirective))
     fetch("https://localhost/").catch(() => null)
 })"""
+REMEMBER_HEADLINES = """(() => {
+    const headline = document.getElementById("headline")
+    window.headlines = []
+    new MutationObserver(() => window.headlines.push(headline.textContent)).observe(headline, { childList: true })
+})()"""
 READ_BY_BROWSERS = {  # what decodes them is not the dashboard's own code; how far a probability may be off
     "photograph.jpg": 0.01,
     "turned.jpg": 0.01,
@@ -268,12 +273,14 @@ def test_the_page_says_in_a_browser_what_the_dashboard_says(run, dataset, web_pa
 
 def test_the_page_answers_what_its_camera_sees(web_page):
     page = web_page.page
+    page.evaluate(REMEMBER_HEADLINES)
     page.get_by_role("button", name="Start the camera").click()
     web_page.wait_for_answers(web_page.answers + 3)
     assert page.locator(".chip.first .name").inner_text() == "red"
     assert "mirrored" in page.locator("video").get_attribute("class")
     assert "answers per second" in page.locator("#pace").inner_text()
     page.evaluate("window.track = document.querySelector('video').srcObject.getVideoTracks()[0]")
+    assert page.evaluate("window.headlines")[0] == "No picture yet", "no answer stands beside another picture"
     page.get_by_role("button", name="Stop the camera").click()
     assert page.evaluate("window.track.readyState") == "ended"
 

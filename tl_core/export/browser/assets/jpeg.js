@@ -66,7 +66,7 @@ function put([brightness, blue, red], left, top, { width, height, data }) {
 function coarsened(block, steps) {
   transform(block, false)
   for (let at = 0; at < 64; at++) {
-    const parts = block[at] / steps[at]
+    const parts = Math.round(8 * block[at]) / (8 * steps[at]) // libjpeg has eighths, which decides the halves
     block[at] = steps[at] * Math.sign(parts) * Math.floor(Math.abs(parts) + 0.5)
   }
   transform(block, true)

@@ -90,6 +90,7 @@ function cover(state) {
 async function startCamera(device) {
   stopCamera()
   at("photo").hidden = true
+  clear()
   cover("asking")
   const mine = (turn = {})
   const wish = device ? { deviceId: { exact: device } } : { facingMode: { ideal: "environment" } }
@@ -183,6 +184,7 @@ async function showPhoto(file) {
     at("photo").alt = file.name
     at("photo").hidden = false
     cover("")
+    clear("Looking at it …")
     const answer = await model.look(picture)
     if (turn !== mine) return
     show(answer)
@@ -219,8 +221,9 @@ function show({ probabilities, novelty }) {
   root.dataset.answers = String(Number(root.dataset.answers ?? 0) + 1)
 }
 
-function clear() {
-  at("headline").textContent = NOTHING
+// No answer stands beside a picture that it does not belong to.
+function clear(words = NOTHING) {
+  at("headline").textContent = words
   at("detail").textContent = ""
   chips.prepare()
   delete root.dataset.answer
