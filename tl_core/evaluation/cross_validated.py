@@ -92,7 +92,8 @@ def can_cross_validate(run: RunRecord, dataset: Dataset) -> bool:
     different = {(record.pixels_sha256, record.label) for record in dataset.images}
     of_class = Counter(label for _, label in different)
     enough = min(of_class[label] for label in range(len(dataset.classes))) >= FEWEST
-    return run.has_model and not run.active and enough and len(dataset.images) <= MOST_IMAGES
+    alone = not run.members  # the heads of an ensemble would have to be trained on several backbones
+    return run.has_model and not run.active and alone and enough and len(dataset.images) <= MOST_IMAGES
 
 
 def save_cross_validation(run: RunRecord, found: CrossValidation) -> None:

@@ -79,8 +79,9 @@ def cross_validate(run_path: Path, task: TaskContext = UNATTENDED) -> CrossValid
     dataset = dataset_of(run)
     if not can_cross_validate(run, dataset):
         raise NotEnoughDataError(
-            f"Cross-validation is for runs that have ended, with up to {MOST_IMAGES:,} images in all and at least "
-            f"{FEWEST} different ones of each class. “{run.name}” is {run.status} and has {len(dataset.images):,}."
+            f"Cross-validation is for runs of one backbone that have ended, with up to {MOST_IMAGES:,} images in all "
+            f"and at least {FEWEST} different ones of each class. “{run.name}” is {run.status} and has "
+            f"{len(dataset.images):,}."
         )
     config = replace(run.config, augmentation=AugmentationConfig())
     task.report(0, 1, "Reading what the backbone made of the images")

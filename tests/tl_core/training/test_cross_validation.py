@@ -139,6 +139,7 @@ def test_many_images_too_few_and_a_run_at_work_have_none(finished):
     first = {record.label: record for record in dataset.images}
     assert not can_cross_validate(finished, replace(dataset, images=tuple(first.values()) * 5))
     assert not can_cross_validate(replace(finished, status="running"), dataset)
+    assert not can_cross_validate(replace(finished, members=(finished.config,)), dataset), "an ensemble"
     running = update_run(finished.path, status="running")
     try:
         with pytest.raises(NotEnoughDataError, match=f"up to {MOST_IMAGES:,} images"):
