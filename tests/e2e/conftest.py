@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.application import DESKTOP, App, serve
+from tests.tl_core.imported_models.networks.local_hub import LocalHub, local_hub
 from tl_core.storage.files import read_json
 
 WAIT_MILLISECONDS = 60_000
@@ -24,8 +25,9 @@ class SharedServer:
     measurement of this machine's speed.
     """
 
-    def __init__(self, make_folder: Callable[[], Path]) -> None:
+    def __init__(self, make_folder: Callable[[], Path], environment: dict[str, str]) -> None:
         self._make_folder = make_folder
+        self._environment = environment
         self._stack = contextlib.ExitStack()
         self._app: App | None = None
 
@@ -33,7 +35,7 @@ class SharedServer:
         """The server, or a new one where a test before has ended it or left a training at work."""
         if self._app is None or self._app.process.poll() is not None or _at_work(self._app):
             self.close()
-            self._app = self._stack.enter_context(serve(self._make_folder(), {}))
+            self._app = self._stack.enter_context(serve(self._make_folder(), self._environment))
         room = self._app.workspace
         for folder in (room.datasets, room.runs, room.models, room.drafts):
             shutil.rmtree(folder, ignore_errors=True)
@@ -51,8 +53,15 @@ def _at_work(app: App) -> bool:
 
 
 @pytest.fixture(scope="session")
-def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedServer]:
-    server = SharedServer(lambda: tmp_path_factory.mktemp("shared-app"))
+def hub() -> Iterator[LocalHub]:
+    """Kaggle Models, as the shared server asks it; it has no networks until a test gives it some."""
+    with local_hub({}) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def shared_server(tmp_path_factory: pytest.TempPathFactory, hub: LocalHub) -> Iterator[SharedServer]:
+    server = SharedServer(lambda: tmp_path_factory.mktemp("shared-app"), {"KAGGLE_API_ENDPOINT": hub.url})
     yield server
     server.close()
 

@@ -38,6 +38,7 @@ class MlflowServer:
             *("--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}"),
             *("--artifacts-destination", str(folder / "artifacts")),
         ]
+        self._client = httpx.Client(base_url=self.url, verify=False)  # one, for to make one takes longest
         self.start()
 
     def start(self) -> None:
@@ -66,7 +67,7 @@ class MlflowServer:
 
     def ask(self, request: str, **values: str) -> dict[str, Any]:
         """What it answers to a request of its REST interface."""
-        answer = httpx.get(f"{self.url}/api/2.0/mlflow/{request}", params=values)
+        answer = self._client.get(f"/api/2.0/mlflow/{request}", params=values)
         answer.raise_for_status()
         found: dict[str, Any] = answer.json()
         return found
@@ -74,7 +75,7 @@ class MlflowServer:
     def _wait_until_it_answers(self) -> None:
         for _ in range(START_SECONDS * 10):
             with contextlib.suppress(httpx.HTTPError):
-                if httpx.get(f"{self.url}/health").status_code == 200:
+                if self._client.get("/health").status_code == 200:
                     return
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(0.1)

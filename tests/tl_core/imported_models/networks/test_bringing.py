@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import tarfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from tl_core.backbones.build import build_backbone
 from tl_core.backbones.networks import delete_network, find_network, list_networks
 from tl_core.backbones.outline import load_outline
 from tl_core.backbones.registry import all_backbones, get_backbone
+from tl_core.command_line import main
 from tl_core.config.format_settings import backbone_title
 from tl_core.errors import ConfigError, ModelFileError, StoppedError, WeightsUnavailableError
 from tl_core.export.exporting import export_run
@@ -21,6 +24,7 @@ from tl_core.imported_models.networks.bringing import Wishes, bring_network
 from tl_core.inference.grad_cam import open_grad_cam
 from tl_core.inference.predictor import open_predictor
 from tl_core.machine.progress import TaskContext
+from tl_core.runs import load_run
 from tl_core.storage.workspace import Workspace
 
 ADDRESS = "https://tfhub.dev/google/imagenet/mobilenet_v2_050_96/feature_vector/5"
@@ -142,6 +146,16 @@ def test_what_is_no_network_is_a_sentence_and_leaves_nothing(around, tmp_path):
             bring_network(workspace, source)
     assert list_networks(workspace) == before
     assert not list(workspace.weights.glob("networks/.bringing*"))
+
+
+def test_the_command_line_trains_on_an_address(network, original, run, around, capsys):
+    patch, _ = around
+    quick = ("--image-size", "64", "--epochs", "1", "--batch-size", "8", "--json")
+    with local_hub({"google/mobilenet-v2/050-96-feature-vector": original[0]}) as hub:
+        patch.setenv("KAGGLE_API_ENDPOINT", hub.url)
+        assert main(["train", "--data", run.record.dataset_id, "--backbone", ADDRESS, *quick]) == 0
+    trained = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert load_run(Path(trained["run_dir"])).config.backbone == network.id
 
 
 def test_bringing_can_be_stopped(around, original):
