@@ -88,7 +88,7 @@ def test_members_that_make_it_worse_leave_the_run_as_it_was(run, workspace, data
 @pytest.mark.long
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", FORMATS)
-def test_every_export_is_proven(run, name):
+def test_every_export_is_proven(run, tensorflow_js, name):
     assert export_run(run[1].path, name).proof.passed
 
 
