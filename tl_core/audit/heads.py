@@ -62,7 +62,7 @@ def out_of_fold(
             return outside, predict_held_out(values[~outside], labels[~outside], values[outside], classes)
 
         for number, verdict in enumerate(pool.map(judge, range(repeats * FOLDS))):
-            task.report(number + 1, repeats * FOLDS, "Asking heads about images they have not seen")
+            task.report(number + 1, repeats * FOLDS, "Checking each label with models that have not seen the picture")
             if verdict is not None:
                 total[verdict[0]] += verdict[1]
         return total / repeats

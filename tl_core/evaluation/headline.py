@@ -33,6 +33,7 @@ class Headline:
     weakest: str  # the class of which the smallest share is found ...
     found: float  # ... and that share
     validation: float | None = None  # accuracy on validation images, where these are test images
+    validation_images: int = 0  # that it was measured on; 0 = not known
 
     @property
     def accuracy(self) -> float:
@@ -48,6 +49,16 @@ class Headline:
     def guesses(self) -> bool:
         """Whether it is no better than always giving the same answer."""
         return self.accuracy <= self.guessing
+
+    @property
+    def _falls_behind(self) -> bool:
+        """Whether it lies below validation by more than the number of images of both explains."""
+        if self.validation is None:
+            return False
+        low = self.validation
+        if self.validation_images:
+            low, _ = wilson_interval(round(self.validation * self.validation_images), self.validation_images)
+        return self.interval[1] < low
 
     def sentence(self) -> str:
         """Such as ``96.4 % of the 56 test images are right (validation 94.6 %).``"""
@@ -68,7 +79,7 @@ class Headline:
             yield "No better than guessing: the model has not learned to tell these classes apart."
         elif low <= self.guessing:
             yield f"Hardly better than guessing, as far as {count(self.images, 'image')} can tell."
-        if self.validation is not None and high < self.validation:
+        if self._falls_behind:
             yield (
                 "Far below validation: the test images seem to be of another kind than the others, or validation "
                 "images look like training images. Look at the mistakes on the Evaluate page."
@@ -114,6 +125,7 @@ def _measured(run: RunRecord, dataset: Dataset, split: str) -> Headline | None:
         weakest=run.classes[weakest],
         found=float(shares[weakest]),
         validation=_validation_accuracy(run) if split == "test" else None,
+        validation_images=len(dataset.of_split("validation")),
     )
 
 

@@ -115,7 +115,8 @@ def unique_names(runs: Sequence[RunRecord]) -> list[str]:
 
 
 def _settings(run: RunRecord) -> Mapping[str, str]:
-    return {"Dataset": run.dataset_name, **_flat(format_settings(trained_config(run)))}
+    revision = f"revision {run.dataset_revision}"
+    return {"Dataset": run.dataset_name, "Images": revision, **_flat(format_settings(trained_config(run)))}
 
 
 @functools.lru_cache(maxsize=512)

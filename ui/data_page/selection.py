@@ -53,8 +53,8 @@ def image_card(dataset: Dataset, record: ImageRecord, mine: bool, place: str = "
                     f"Select {record.source_name}",
                     key=f"{key}-on",
                     label_visibility="collapsed",
-                    on_change=_toggle,
-                    args=(dataset, record),
+                    on_change=_tick,
+                    args=(dataset, record, f"{key}-on"),
                 )
             if st.button(
                 plain(name),
@@ -89,5 +89,9 @@ def _selection(dataset: Dataset) -> set[str]:
     return known[1]
 
 
-def _toggle(dataset: Dataset, record: ImageRecord) -> None:
-    _selection(dataset).symmetric_difference_update({_key(record)})
+def _tick(dataset: Dataset, record: ImageRecord, box: str) -> None:
+    """As the box stands now: told twice, it is still the same."""
+    if st.session_state[box]:
+        _selection(dataset).add(_key(record))
+    else:
+        _selection(dataset).discard(_key(record))

@@ -57,7 +57,8 @@ def mix_ups_alone(run: RunRecord, result: Evaluation, key: str) -> None:
     """Draw what stays where the dataset was deleted: the confusion matrix, and no images."""
     st.header("What is mixed up with what", anchor=False)
     st.info(
-        f"The dataset “{plain(run.dataset_name)}” was deleted since: what was measured stays, its images are gone.",
+        f"The dataset “{plain(run.dataset_name)}” has since been deleted. What was measured stays, its images are "
+        "gone.",
         icon=":material/hide_image:",
     )
     confusion_view(result.confusion, run.classes, key, on_cell=lambda *_: None)

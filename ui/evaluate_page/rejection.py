@@ -52,7 +52,7 @@ def rejection_section(workspace: Workspace, run: RunRecord, key: str) -> None:
         st.info("This is chosen for a finished model: come back when the training has ended.")
         return
     st.markdown(
-        "A model names one of its classes, also where it is anything but sure. Below a threshold it can "
+        "A model names one of its classes, even when it is unsure. Below a threshold it can "
         "say “I don't know” instead: it then answers less often, and is more often right."
     )
     _choose(workspace, evaluated(workspace, run, "validation"), run, key)

@@ -147,7 +147,10 @@ def _changed(run: RunRecord, runs: Sequence[RunRecord]) -> str:
     earlier = most_similar_earlier(run, runs)
     if earlier is None:
         return "first on these images"
-    return ", ".join(changes_between(earlier.config, run.config, CHANGED_CHARACTERS)) or "nothing"
+    changes = changes_between(earlier.config, run.config, CHANGED_CHARACTERS)
+    if earlier.dataset_revision != run.dataset_revision:
+        changes.insert(0, f"Images: revision {earlier.dataset_revision} → {run.dataset_revision}")
+    return ", ".join(changes) or "nothing"
 
 
 def _dot(color: str | None) -> str | None:

@@ -39,6 +39,7 @@ def test_the_numbers_in_sentences():
         ({"guessing": 0.95}, "No better than guessing"),  # 190 images of one class, 10 of another
         ({"guessing": 0.93}, "Hardly better than guessing, as far as 100 images can tell."),
         ({"right": 50, "validation": 1.0}, "Far below validation"),
+        ({"right": 50, "validation": 1.0, "validation_images": 15}, "Far below validation"),
         (
             {"images": 2, "right": 2, "validation": None},
             "Only 2 images: the true figure may be anywhere from 34 %",
@@ -47,6 +48,11 @@ def test_the_numbers_in_sentences():
 )
 def test_what_should_keep_one_from_trusting_the_figure(changes, warning):
     assert any(said.startswith(warning) for said in replace(GOOD, **changes).warnings())
+
+
+def test_one_wrong_image_of_few_is_not_far_below_validation():
+    few = replace(GOOD, images=15, right=14, validation=1.0, validation_images=15)
+    assert not any("Far below" in said for said in few.warnings())
 
 
 def test_it_is_read_from_what_the_training_has_saved(tmp_path):

@@ -121,7 +121,7 @@ def test_what_was_measured_outlives_the_dataset(dataset, run):
     before = open_page(PAGE)
     delete_dataset(dataset.workspace, dataset.id)
     after = open_page(PAGE)
-    assert "what was measured stays" in after.info[0].value
+    assert "What was measured stays" in after.info[0].value
     assert [(metric.label, metric.value) for metric in after.metric] == [
         (metric.label, metric.value) for metric in before.metric
     ]

@@ -377,5 +377,5 @@ def _copy_members(archive: tarfile.TarFile, folder: Path, limits: ArchiveLimits,
                     shutil.copyfileobj(content, output)
             files.append(SourceFile(parts, member.size, file_reader(path)))
         elif parts and not is_junk(parts):
-            skipped.append(SkippedFile(clean_file_name(member.name), "It is no image."))
+            skipped.append(SkippedFile(clean_file_name(member.name), "It is not an image."))
     return Source(tuple(sorted(files, key=lambda found: found.parts)), tuple(skipped))

@@ -186,7 +186,7 @@ def _known(labelling: Labelling, standing: Standing) -> None:
     estimate = standing.estimate
     if estimate is None:
         st.metric("Likely right", "–")
-        st.caption("An estimate comes after a dozen answers.")
+        st.caption("An estimate comes after a dozen clicks.")
         return
     st.metric("Likely right, of all labels", percent(estimate.accuracy, 0))
     reach = next(((goal, clicks) for goal, clicks in estimate.clicks_left.items() if clicks), None)
@@ -202,7 +202,7 @@ def _finish(workspace: Workspace, labelling: Labelling, concluded: Mapping[str, 
 
     st.subheader("Make a dataset of it", anchor=False)
     least = st.select_slider(
-        "Take what was concluded if it is at least so sure",
+        "Accept a guess when it is at least this sure",
         SURE_ENOUGH,
         value=0.8,
         format_func=lambda share: percent(share, 0),
@@ -217,9 +217,17 @@ def _finish(workspace: Workspace, labelling: Labelling, concluded: Mapping[str, 
         "with the reason. The dataset keeps apart which labels were concluded."
     )
     split = split_controls("labelling")
-    ready = len(set(labelling.clicked.values())) > 1
+    labelled = set(labelling.clicked.values())
+    ready = len(labelled) > 1
     if not ready:
         st.caption("Label pictures of at least two classes first.")
+    elif missing := [name for name in labelling.classes if name not in labelled]:
+        classes = ", ".join(f"**{plain(name)}**" for name in missing)
+        st.warning(
+            f"No picture of {classes} is labelled yet, so every one of them would go to another class.",
+            icon=":material/warning:",
+        )
+        ready = st.checkbox("There is none among the pictures", key=f"none-{labelling.id}-{'-'.join(missing)}")
     if st.button("Make the dataset", key="labelling-finish", type="primary", disabled=not ready):
 
         def work(task: TaskContext) -> Dataset:

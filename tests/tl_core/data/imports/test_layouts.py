@@ -74,7 +74,7 @@ def test_stray_files_are_skipped_with_a_reason():
         "pets/cover.png": "It lies outside the train, validation and test folders.",
         "pets/extra/1/2.png": "It lies outside the train, validation and test folders.",
         "pets/train/loose.png": "It lies in no class folder.",
-        "pets/labels.csv": "It is no image.",
+        "pets/labels.csv": "It is not an image.",
         "pets/train/cats/old.zip": "It is an archive within the archive.",
     }
     assert len(layout.files) == 3

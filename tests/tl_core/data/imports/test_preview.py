@@ -80,7 +80,7 @@ def test_what_is_left_out_is_listed_with_the_reason():
     found = seen(*pictures("train/a", "train/b", "test/a", "test/b"), "readme.txt", "other/1.png", "other/2.png")
     assert {entry.reason: entry.count for entry in found.left_out} == {
         "It lies outside the train, validation and test folders.": 2,
-        "It is no image.": 1,
+        "It is not an image.": 1,
     }
     lines = found.lines("pets.zip")
     assert lines[0] == "pets.zip: 16 images of 2 classes, the split came with them"
