@@ -77,7 +77,15 @@ def test_unlabelled_pictures_become_a_dataset_by_a_few_clicks(app: App, page: Pa
         answer(page)
     expect(page.get_by_text("judged by your answers")).to_be_visible()
 
-    page.get_by_role("button", name="Make the dataset").click()
+    page.get_by_role("button", name="Add a class").click()
+    page.get_by_role("textbox", name="Name of the class").fill("green")
+    page.get_by_role("button", name="Add", exact=True).click()
+    expect(page.get_by_text("No picture of green is labelled yet")).to_be_visible()
+    make = page.get_by_role("button", name="Make the dataset")
+    expect(make).to_be_disabled()
+    page.get_by_text("There is none among the pictures").click()
+    expect(make).to_be_enabled()
+    make.click()
     page.wait_for_url(re.compile("dataset="))
     [dataset] = list_datasets(app.workspace)
     assert dataset.classes == CHOSEN

@@ -8,6 +8,7 @@ import shutil
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.e2e.test_accessibility import SETTLED
 from tests.ui.trained_runs import colour_dataset, ended_run
 from tl_core.data import list_datasets
 
@@ -20,7 +21,9 @@ def per_class(app) -> list[int]:
 
 
 def choose(page: Page, name: str, option: str) -> None:
-    page.get_by_role("combobox", name=name).click()
+    """Open a list by its key and choose from it: one that is opened by a click closes while the page still scrolls."""
+    page.wait_for_function(SETTLED)
+    page.get_by_role("combobox", name=name).press("ArrowDown")
     page.get_by_role("option", name=option, exact=True).click()
 
 

@@ -138,11 +138,12 @@ def _classes(workspace: Workspace, dataset: Dataset) -> None:
     old = st.multiselect(
         "Classes to change", dataset.classes, key=f"{key}-old", placeholder="One, or several to merge"
     )
+    field = f"{key}-new-{'-'.join(old)}"
     new = st.text_input(
         "New name of the class",
         old[0] if len(old) == 1 else "",
         max_chars=MAX_CLASS_NAME,
-        key=f"{key}-new-{'-'.join(old)}",
+        key=field,
         help="The name of another class makes one of the two.",
     ).strip()
     merging = len(old) > 1 or (new in dataset.classes and [new] != old)
@@ -153,7 +154,8 @@ def _classes(workspace: Workspace, dataset: Dataset) -> None:
             type="primary",
             disabled=not old or not new or old == [new],
             on_click=act,
-            args=(lambda: merge_classes(workspace, dataset.id, old, new),),
+            # From the field itself: a press right after typing comes before the page has been drawn with the name.
+            args=(lambda: merge_classes(workspace, dataset.id, old, st.session_state[field].strip()),),
             kwargs={"press": (f"{key}-do", dataset.revision)},
         )
         st.button(

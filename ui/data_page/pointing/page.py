@@ -142,8 +142,9 @@ def _labelling(workspace: Workspace, labelling_id: str, pointer: Any) -> None:
     with left:
         board(labelling, standing, key)
         with st.popover("Add a class", icon=":material/add:", key=f"add-class-{len(labelling.classes)}"):
-            name = st.text_input("Name of the class", key=f"labelling-class-{len(labelling.classes)}", max_chars=64)
-            st.button("Add", key="labelling-class-add", on_click=_add_class, args=(workspace, labelling_id, name))
+            field = f"labelling-class-{len(labelling.classes)}"
+            st.text_input("Name of the class", key=field, max_chars=64)
+            st.button("Add", key="labelling-class-add", on_click=_add_class, args=(workspace, labelling_id, field))
     with right:
         _known(labelling, standing)
         _finish(workspace, labelling, standing.concluded)
@@ -171,10 +172,11 @@ def _take(workspace: Workspace, labelling: Labelling, pointer: Any, key: str) ->
 
 
 @error_boundary()
-def _add_class(workspace: Workspace, labelling_id: str, name: str) -> None:
+def _add_class(workspace: Workspace, labelling_id: str, field: str) -> None:
     from tl_core.audit.pointing.labelling import add_class
 
-    add_class(workspace, labelling_id, name)
+    # From the field itself: a press right after typing comes before the page has been drawn with the name.
+    add_class(workspace, labelling_id, st.session_state[field])
 
 
 def _known(labelling: Labelling, standing: Standing) -> None:
