@@ -67,7 +67,7 @@ def test_a_cell_opens_its_images_and_an_image_its_heat_map(app: App, page: Page,
     page.get_by_role("button", name="Look closer").first.click()
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_role("img", name=f"what pushed it towards {run.classes[1]}")).to_be_visible()
-    dialog.get_by_role("combobox").first.click()
+    dialog.get_by_role("combobox").first.press("ArrowDown")
     page.get_by_role("option", name=run.classes[0]).click()
     expect(dialog.get_by_role("img", name=f"what pushed it towards {run.classes[0]}")).to_be_visible()
     dialog.get_by_role("button", name="Find them").click()

@@ -21,7 +21,7 @@ def per_class(app) -> list[int]:
 
 
 def choose(page: Page, name: str, option: str) -> None:
-    """Open a list by its key and choose from it: one that is opened by a click closes while the page still scrolls."""
+    """Open a list by its key and choose from it: opened by a click, it closes while the page still scrolls."""
     page.wait_for_function(SETTLED)
     page.get_by_role("combobox", name=name).press("ArrowDown")
     page.get_by_role("option", name=option, exact=True).click()

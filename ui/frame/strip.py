@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Mapping
 from typing import Final
 
 import streamlit as st
 
-from tl_core.errors import TransferLearningError
+from tl_core.errors import SearchNotFoundError, TransferLearningError
 from tl_core.planning.time_left import time_left
 from tl_core.runs import RunProgress, RunRecord, find_run
 from tl_core.search.history import read_history
-from tl_core.search.record import Search, list_searches
+from tl_core.search.record import Search, find_search, list_searches
 from tl_core.storage.format import count, rough_duration
 from tl_core.storage.ownership import is_mine
 from tl_core.storage.workspace import Workspace
@@ -22,7 +23,7 @@ from ui.components.run_format import format_accuracy, short_labels
 from ui.components.run_panel import planned_of
 from ui.frame.menu import training_at_work
 from ui.shell.errors import error_boundary
-from ui.shell.navigation import RUN, RUNS, TRAIN, page_link
+from ui.shell.navigation import RUN, RUNS, SEARCH, TRAIN, page_link
 from ui.state.current import Current, choose_dataset, choose_model
 from ui.state.run_feed import following
 
@@ -33,7 +34,9 @@ MODEL_KEY: Final = "frame-model"
 NO_DATASET: Final = ""  # in the list of datasets, while that of the current model is gone
 NO_MODEL: Final = ""  # in the list of models, while none has learned from the current dataset
 _WATCHED: Final = "frame-watched"  # in the session: the runs that were active at the last look
-_NEWS: Final = "frame-news"  # the run that has ended since a page was opened, until another one begins
+_SEARCHING: Final = "frame-searching"  # in the session: the search that was at work at the last look
+_NEWS: Final = "frame-news"  # the run or search that has ended since a page was opened, until another one begins
+SEARCH_ICON: Final = ":material/travel_explore:"
 _ENDS: Final[Mapping[str, tuple[str, str]]] = {
     "done": ("is ready", ":material/check_circle:"),
     "stopped": ("was stopped", ":material/stop_circle:"),
@@ -50,7 +53,7 @@ def draw_strip(workspace: Workspace, current: Current, tab: str) -> None:
         current: what is chosen, and from what.
         tab: the title of the browser's tab, without news.
     """
-    if st.session_state.get(_NEWS) == st.query_params.get(RUN):
+    if st.session_state.get(_NEWS) in (st.query_params.get(RUN), st.query_params.get(SEARCH)):
         st.session_state.pop(_NEWS, None)  # it has been looked at
     with st.container(key="frame-strip", horizontal=True, vertical_alignment="center", gap="small", width="content"):
         _training_place(workspace, current, tab)
@@ -114,17 +117,20 @@ def _training(workspace: Workspace, tab: str) -> None:
     at_work = training_at_work(workspace)
     for run in _ended_since(workspace, at_work):
         _announce(run, tab)
+    searching = search_at_work(workspace)
+    if (ended := _search_ended_since(workspace, searching)) is not None:
+        _announce_search(ended, tab)
     if at_work is not None:
         with following(at_work) as feed:
             planned = planned_of(at_work.id, str(at_work.config), at_work, workspace)
             words = format_training(at_work, feed.progress, planned, time.time())
             page_link(TRAIN, words, run=at_work.id)
-    elif (search := search_at_work(workspace)) is not None:
-        tried = len(read_history(search).trials)
-        words = f"**{plain(search.name)}** · search · " + (
+    elif searching is not None:
+        tried = len(read_history(searching).trials)
+        words = f"**{plain(searching.name)}** · search · " + (
             f"{count(tried, 'model')} tried" if tried else "getting ready"
         )
-        page_link(TRAIN, words, search=search.id, icon=":material/travel_explore:")
+        page_link(TRAIN, words, search=searching.id, icon=SEARCH_ICON)
     elif news := st.session_state.get(_NEWS):
         _show_news(workspace, news)
 
@@ -172,6 +178,25 @@ def _ended_since(workspace: Workspace, at_work: RunRecord | None) -> list[RunRec
     return ended
 
 
+def _search_ended_since(workspace: Workspace, at_work: Search | None) -> Search | None:
+    """The person's search that was at work at the last look and has ended since."""
+    before = st.session_state.get(_SEARCHING)
+    st.session_state[_SEARCHING] = at_work.id if at_work else None
+    if before is None or (at_work and at_work.id == before):
+        return None
+    try:
+        return find_search(workspace, before)
+    except TransferLearningError:  # deleted
+        return None
+
+
+def _announce_search(search: Search, tab: str) -> None:
+    words, icon = _ENDS[search.status]
+    st.session_state[_NEWS] = search.id
+    st.toast(f"The search **{plain(search.name)}** {words}.", icon=icon, duration="long")
+    st.set_page_config(page_title=f"● {search.name} {words} · {tab}")
+
+
 def _announce(run: RunRecord, tab: str) -> None:
     """Say on whatever page is open that a run has ended, also in the title of the tab."""
     words, icon = _ENDS[run.status]
@@ -181,9 +206,15 @@ def _announce(run: RunRecord, tab: str) -> None:
     st.set_page_config(page_title=f"● {run.name} {words} · {tab}")
 
 
-def _show_news(workspace: Workspace, run_id: str) -> None:
+def _show_news(workspace: Workspace, news: str) -> None:
+    with contextlib.suppress(SearchNotFoundError):
+        search = find_search(workspace, news)
+        if not search.active:
+            words = f"**{plain(search.name)}** · search {_ENDS[search.status][0]}"
+            page_link(TRAIN, words, search=search.id, icon=SEARCH_ICON)
+        return
     try:
-        run = find_run(workspace, run_id)
+        run = find_run(workspace, news)
     except TransferLearningError:
         return
     if run.active:

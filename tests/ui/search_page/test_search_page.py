@@ -169,6 +169,16 @@ def test_a_search_at_work_is_seen_on_every_page_and_leads_to_itself(search):
     assert f"search={search.id}" in str(link.proto)
 
 
+def test_the_end_of_a_search_is_told_on_every_page(search):
+    at = open_page("pages/3_Runs.py")
+    update_search(search.path, status="done")
+    checked(at.run())
+    assert [toast.value for toast in at.toast] == ["The search **Pets** is ready."]
+    [link] = [link for link in at.main.page_link if "search" in link.label]
+    assert link.label == "**Pets** · search is ready"
+    assert f"search={search.id}" in str(link.proto)
+
+
 def test_the_unfolded_panel_has_the_one_start_button(workspace, dataset):
     at = open_page(PAGE)
     assert "Start training" in [button.label for button in at.button]
