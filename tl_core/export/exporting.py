@@ -208,7 +208,8 @@ def _make(material: _Material, form: ExportFormat, content: Path, task: TaskCont
     reading, paths = predictor.reading, [dataset.path_of(record) for record in material.records]
     kinds = write_picture_kinds(content.parent / "pictures")
     others = [*kinds, _draw_noise(content.parent / "noise.png")]
-    images = [reading.of_stored(path) for path in paths] + [reading.of_file(path.read_bytes()) for path in others]
+    # All as files from outside, as the program takes them: to a stored JPEG it does once more what storing has done.
+    images = [reading.of_file(path.read_bytes()) for path in [*paths, *others]]
     app, features = predictor.look(np.stack(images))
     task.report(0.6, 1, f"Loading the file afresh and asking it about the same {len(paths)} images")
     (content / LABELS).write_text("".join(f"{name}\n" for name in run.classes), encoding="utf-8")

@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 
 from tests.tl_core.export.browser.opened_page import opened
-from tests.tl_core.small_trainings import COLOURS, QUICK, Trainer, write_film
+from tests.tl_core.small_trainings import COLOURS, QUICK, Trainer, png, write_film
 from tl_core.command_line import main
 from tl_core.config.validation import from_mapping
-from tl_core.data import decoding, read_image, resize_image
+from tl_core.data import decoding, import_uploads, read_image, resize_image
 from tl_core.errors import DatasetNotFoundError, ExportError, ModelUnavailableError, StoppedError
 from tl_core.export import exporting
 from tl_core.export.exporting import export_run, list_exports, model_card
@@ -91,6 +91,21 @@ def told(folder, *pictures):
     done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return [re.search(r": (.+) \((\d+\.\d)%\)$", line).groups() for line in done.stdout.splitlines()]
+
+
+def test_photographs_that_are_stored_as_jpeg_are_held_against_the_same_pixels(workspace):
+    rng = np.random.default_rng(1)
+    images = {
+        name: [
+            (f"{number}.png", png(np.clip(np.array(COLOURS[name]) + rng.normal(0, 60, (300, 300, 3)), 0, 255)))
+            for number in range(6)
+        ]
+        for name in ("blue", "red")
+    }
+    photographs = import_uploads(workspace, images, "Photographs")
+    assert {photographs.path_of(image).suffix for image in photographs.images} == {".jpg"}
+    trained = Trainer(workspace)(photographs, epochs=1)
+    assert export_run(trained.record.path, "keras").proof.max_difference < 1e-5
 
 
 @pytest.mark.parametrize("name", FORMATS)
