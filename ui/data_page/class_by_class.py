@@ -144,7 +144,16 @@ def _adding_form(workspace: Workspace, dataset: Dataset) -> None:
             task.report(0, len(made.pictures))
             return add_collected(workspace, dataset.id, made, label, split=split)[0]
 
-        begin_import(workspace, f"{count(len(made.pictures), 'image')} of {label}", work)
+        begin_import(workspace, f"{count(len(made.pictures), 'image')} of {label}{_without(made)}", work)
+
+
+def _without(collection: PictureCollection) -> str:
+    """What the person chose and does not come, after the words for what does."""
+    if not collection.skipped:
+        return ""
+    others = len(collection.skipped) - 1
+    more = f" and {count(others, 'more file')}" if others else ""
+    return f" (without {collection.skipped[0].name}{more}, which could not be used)"
 
 
 def _add_row() -> None:

@@ -81,6 +81,8 @@ def _what_came(workspace: Workspace, task: Task[str]) -> str:
     except TransferLearningError:  # deleted at this moment
         return f"{plain(task.title)} was imported"
     images, classes = count(len(dataset.images), "image"), count(len(dataset.classes), "class", "classes")
+    if dataset.revision > 1:
+        return f"{plain(task.title)} added: **{plain(dataset.name)}** now has {images} in {classes}"
     source = "" if task.title == dataset.name else f"{plain(task.title)}: "
     return f"{source}**{plain(dataset.name)}** is here: {images} in {classes}"
 

@@ -466,12 +466,18 @@ def test_images_are_added_to_a_dataset_that_is_there(workspace, dataset):
     at = open_data()
     (box,) = [box for box in at.selectbox if box.label == "Class of the images"]
     checked(box.set_value("dog").run())
-    at.file_uploader(key="added-files-0").upload("new.png", picture(900))
-    checked(at.run())
-    run_until(at, lambda at: not at.progress)
+    for name, data in (("new.png", picture(900)), ("broken.png", b"no picture")):
+        (field,) = [field for field in at.file_uploader if (field.key or "").startswith("added-files-")]
+        field.upload(name, data)
+        checked(at.run())
+        run_until(at, lambda at: not at.progress)
     press(at, "Add them")
-    wait_for_import(at, workspace)
+    at = run_until(at, lambda at: at.toast)
     (larger,) = list_datasets(workspace)
+    told = r"1 image of dog \(without broken\.png, which could not be used\) added"
+    assert [toast.value for toast in at.toast] == [
+        f"{told}: **{larger.name}** now has {len(larger.images)} images in 2 classes."
+    ]
     assert (larger.id, larger.revision, len(larger.images)) == (dataset.id, 2, len(dataset.images) + 1)
 
 
