@@ -46,7 +46,7 @@ def menu(page: Page | Locator, name: str) -> Locator:
 
 def bar(phone: Page, name: str) -> Locator:
     """In the bar at the foot of a phone; the menu at the side may still be on its way out of sight."""
-    return menu(phone.get_by_test_id("stMainBlockContainer"), name)
+    return menu(phone.locator(".st-key-frame-bar"), name)
 
 
 def current(page: Page, which: str) -> Locator:
@@ -166,9 +166,9 @@ def test_on_a_phone_an_import_ends_at_the_beginning_of_its_dataset_and_its_messa
     phone.get_by_role("button", name="Use surfaces").tap()
     message = phone.get_by_test_id("stToast")
     expect(message).to_be_visible()
+    box = message.bounding_box()  # at once: it goes after four seconds
     expect(phone.get_by_role("heading", name="Surfaces")).to_be_in_viewport()
     expect(phone.get_by_role("button", name="Train on these images")).to_be_in_viewport()
-    box = message.bounding_box()
     assert box
     assert PHONE["height"] / 2 < box["y"] < box["y"] + box["height"] < PHONE["height"] - BAR
 
