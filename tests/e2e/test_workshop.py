@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, TimeoutError, expect
 
 from tests.e2e.test_accessibility import SETTLED
 from tests.ui.trained_runs import colour_dataset, ended_run
 from tl_core.data import list_datasets
 
 pytestmark = pytest.mark.e2e
+
+TRIES = 5
+TRY_MILLISECONDS = 10_000
 
 
 def per_class(app) -> list[int]:
@@ -21,10 +25,14 @@ def per_class(app) -> list[int]:
 
 
 def choose(page: Page, name: str, option: str) -> None:
-    """Open a list by its key and choose from it: opened by a click, it closes while the page still scrolls."""
+    """Open a list by its key and choose from it; one that is opened while the page is drawn anew closes again."""
     page.wait_for_function(SETTLED)
-    page.get_by_role("combobox", name=name).press("ArrowDown")
-    page.get_by_role("option", name=option, exact=True).click()
+    for _ in range(TRIES):
+        page.get_by_role("combobox", name=name).press("ArrowDown")
+        with contextlib.suppress(TimeoutError):
+            page.get_by_role("option", name=option, exact=True).click(timeout=TRY_MILLISECONDS)
+            return
+    raise AssertionError(f"the list “{name}” never stayed open")
 
 
 def test_images_are_selected_moved_to_another_class_and_moved_back_by_undo(app, page):
