@@ -185,9 +185,10 @@ def _search_ended_since(workspace: Workspace, at_work: Search | None) -> Search 
     if before is None or (at_work and at_work.id == before):
         return None
     try:
-        return find_search(workspace, before)
+        search = find_search(workspace, before)
     except TransferLearningError:  # deleted
         return None
+    return None if search.active else search  # an older one that was gone on with may stand before it
 
 
 def _announce_search(search: Search, tab: str) -> None:

@@ -179,6 +179,16 @@ def test_the_end_of_a_search_is_told_on_every_page(search):
     assert f"search={search.id}" in str(link.proto)
 
 
+def test_a_search_that_still_works_behind_an_older_one_has_not_ended(search, workspace, dataset):
+    newer = create_search(workspace, dataset, minutes=1, goal="accuracy")
+    update_search(search.path, status="done")
+    update_search(newer.path, status="running", owner=load_search(search.path).owner)
+    at = open_page("pages/3_Runs.py")
+    update_search(search.path, status="running")
+    checked(at.run())
+    assert not at.toast
+
+
 def test_the_unfolded_panel_has_the_one_start_button(workspace, dataset):
     at = open_page(PAGE)
     assert "Start training" in [button.label for button in at.button]
