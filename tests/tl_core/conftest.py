@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.tl_core.small_trainings import COLOURS, Trained, Trainer, import_coloured
+from tests.tl_core.small_trainings import COLOURS, GREY, Trained, Trainer, import_coloured
 from tl_core.data.dataset import Dataset
 from tl_core.storage.workspace import Workspace
 
@@ -30,8 +30,7 @@ def two_classes(workspace) -> Dataset:
 @pytest.fixture(scope="session")
 def noise(workspace) -> Dataset:
     """Two classes of the same noise: nothing to learn, so a head can only learn by heart."""
-    grey = {"one": (120, 120, 120), "two": (121, 120, 120)}
-    return import_coloured(workspace, grey)
+    return import_coloured(workspace, GREY)
 
 
 @pytest.fixture

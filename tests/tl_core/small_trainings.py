@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tl_core.inference.predict import Answer
 
 COLOURS = {"blue": (40, 60, 200), "green": (50, 190, 60), "red": (210, 50, 50)}
+GREY = {"one": (120, 120, 120), "two": (121, 120, 120)}  # two names of the same noise
 
 QUICK = TrainingConfig(
     backbone="vgg16",

@@ -6,11 +6,11 @@ import contextlib
 import logging
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
-from streamlit.runtime.scriptrunner import script_runner
+from streamlit.runtime.scriptrunner import get_script_run_ctx, script_runner
 
 from tl_core.errors import TransferLearningError
 from tl_core.storage.workspace import Workspace
@@ -18,7 +18,7 @@ from ui.frame.browser import browser_side
 from ui.frame.menu import draw_menu
 from ui.frame.strip import draw_strip
 from ui.shell.access.endpoints import take_uploads
-from ui.shell.access.gate import admitted, seen_by_visitor, show_visitor
+from ui.shell.access.gate import admitted, forget_end_of_login, seen_by_visitor, show_visitor
 from ui.shell.errors import error_boundary
 from ui.shell.navigation import HOME, PAGES, Page, follow_pressed
 from ui.shell.server_log import start_server_log
@@ -50,6 +50,7 @@ def page_setup(title: str, icon: str, *, lead: str | None = None) -> Iterator[Wo
         icon: a Material symbol, such as ``:material/home:``.
         lead: one sentence under the heading that says what this page is for.
     """
+    forget_end_of_login()
     follow_pressed()
     tab = title if title == PRODUCT else f"{title} · {PRODUCT}"
     # A Material symbol as the icon of the tab would be fetched from the network; this file is not.
@@ -69,7 +70,7 @@ def page_setup(title: str, icon: str, *, lead: str | None = None) -> Iterator[Wo
             inside = admitted()
             refused = take_uploads(inside)
             if not inside:
-                st.stop()
+                _end_here()
             workspace = _enter(next((page for page in PAGES if page.title == title), HOME), head, tab)
             if lead:
                 st.markdown(lead)
@@ -77,10 +78,22 @@ def page_setup(title: str, icon: str, *, lead: str | None = None) -> Iterator[Wo
                 if refused:
                     st.warning(refused, icon=":material/upload_file:")
         if workspace is None:
-            st.stop()
+            _end_here()
         with error_boundary():
             yield workspace
             show_visitor("phone")  # where there is no side; elsewhere phone.css hides it
+
+
+def _end_here() -> NoReturn:
+    """End this page, and the parts that the page before it had and that refresh themselves.
+
+    Streamlit forgets those only where a script runs to its end. After a plain `st.stop` one of them would be run once
+    more and draw at a place that is gone, at which the browser shows an empty window until it is reloaded.
+    """
+    context = get_script_run_ctx()
+    if context is not None:
+        context.fragment_storage.clear(new_fragment_ids=context.shared.new_fragment_ids.snapshot())
+    st.stop()
 
 
 def _enter(page: Page, head: DeltaGenerator, tab: str) -> Workspace:

@@ -7,9 +7,11 @@ import sys
 import numpy as np
 import pytest
 
+from tests.tl_core.small_trainings import COLOURS, GREY, Trainer, import_coloured
 from tl_core.backbones import pool
 from tl_core.config import HeadConfig
 from tl_core.storage.files import sha256_of
+from tl_core.storage.workspace import Workspace
 from tl_core.training import data
 
 
@@ -74,7 +76,10 @@ def test_the_trunk_runs_once_for_all_runs_with_the_same_backbone(train_run, data
     assert again.record.status == "done"
 
 
-def test_other_pixels_or_another_backbone_meet_no_kept_features(train_run, dataset, noise, monkeypatch):
+def test_other_pixels_or_another_backbone_meet_no_kept_features(tmp_path, monkeypatch):
+    workspace = Workspace(tmp_path).ensure()  # its own: another test may keep features of any seed in the shared one
+    train_run = Trainer(workspace)
+    dataset, noise = (import_coloured(workspace, colours) for colours in (COLOURS, GREY))
     train_run(dataset, epochs=1)
     compiled = []
     original = data.compile_network

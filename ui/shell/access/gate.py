@@ -88,12 +88,17 @@ def _say_who() -> None:
 def leave_if_login_ran_out() -> None:
     """Draw the whole page anew, which asks to log in, as soon as the login of this session is over.
 
-    A part of a page that refreshes itself would else go on without end: only the whole page asks who is there.
+    A part of a page that refreshes itself would else go on without end: only the whole page asks who is there. The
+    end stays known until then, so that a request for the whole page that got lost is made again.
     """
     expires = st.session_state.get(_EXPIRES)
     if expires is not None and time.time() >= expires:
-        del st.session_state[_EXPIRES]
         st.rerun()
+
+
+def forget_end_of_login() -> None:
+    """Begin a whole page, which asks anew who is there: `admitted` notes when that login is over."""
+    st.session_state.pop(_EXPIRES, None)
 
 
 def _logged_in(emails: frozenset[str]) -> bool:

@@ -11,6 +11,7 @@ import pytest
 
 from tests.ui.pages_without_browser import ENTRY, ROOT, open_page, texts
 from tl_core.storage.passcode import hash_passcode
+from ui.shell.access import gate
 from ui.shell.access.gate import FREE_ATTEMPTS
 from ui.shell.navigation import PAGES
 
@@ -104,6 +105,17 @@ def test_the_pass_code_opens_the_page_and_is_needed_once(dataset, setting, monke
     assert dataset.name in everything(at)
     assert PASSCODE not in caplog.text
     assert PASSCODE not in str(at.session_state)
+
+
+def test_a_page_that_closes_ends_the_parts_that_refresh_themselves(dataset, monkeypatch):
+    """One that went on would draw at a place that is gone, and the browser would show an empty window."""
+    monkeypatch.setenv("TL_PASSCODE_HASH", HASH)
+    at = typed(open_page(), PASSCODE)
+    parts = at._fragment_storage._fragments
+    assert parts, "the line over each page refreshes itself"
+    monkeypatch.setattr(gate, "_WORD", "of another start of the server")
+    shut(at.run(), dataset)
+    assert not parts
 
 
 def test_a_wrong_pass_code_opens_nothing_and_is_not_logged(dataset, monkeypatch, caplog):
