@@ -1,5 +1,5 @@
-"""The order in which two processes share the files, the everyday tests, what garbage collection need not see, the
-browser, and TensorFlow.js."""
+"""The order in which two processes share the files, what garbage collection need not see, the browser, and
+TensorFlow.js."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 # The files of a minute or more on a busy machine, longest first: one of them begun last would leave the other process
-# without work. They and these folders are left out of ``pytest -m everyday``.
+# without work.
 LONGEST = (
     "tests/tl_core/training/test_presets_to_the_end.py",
     "tests/tl_core/export/test_exporting.py",
@@ -60,17 +60,12 @@ LONGEST = (
     "tests/faults/test_memory.py",
     "tests/e2e/test_live_camera.py",
 )
-SLOW_FOLDERS = ("tests/e2e/", "tests/faults/", "tests/benchmarks/", "tests/old_workspaces/")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the longest files; with ``--no-loadscope-reorder`` this is the order in which they are shared."""
     places = {file: place for place, file in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.nodeid.partition("::")[0], len(places)))
-    for item in items:
-        slow = item.nodeid.partition("::")[0] in places or item.nodeid.startswith(SLOW_FOLDERS)
-        if not slow and not any(item.iter_markers("long")) and not any(item.iter_markers("gpu")):
-            item.add_marker("everyday")
 
 
 def pytest_collection_finish() -> None:

@@ -6,7 +6,7 @@ import re
 import textwrap
 from typing import NamedTuple
 
-from tests.conftest import LONGEST, SLOW_FOLDERS
+from tests.conftest import LONGEST
 from tests.test_architecture import REPOSITORY
 
 DOCUMENT = REPOSITORY / "CONTRIBUTING.md"
@@ -110,4 +110,3 @@ def test_every_path_that_the_text_names_is_there():
 
 def test_the_longest_test_files_are_there():
     assert [file for file in LONGEST if not (REPOSITORY / file).is_file()] == []
-    assert [folder for folder in SLOW_FOLDERS if not (REPOSITORY / folder).is_dir()] == []

@@ -11,6 +11,7 @@ from benchmarks.__main__ import main
 from benchmarks.results import Results
 
 
+@pytest.mark.slow
 def test_a_smoke_test_of_the_benchmarks_gives_a_figure_for_every_row(tmp_path: Path):
     assert main(["frozen", "trunk", "photo", "evaluation", "--quick", "--output", str(tmp_path)]) == 0
     rows = Results(tmp_path).read()

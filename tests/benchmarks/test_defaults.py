@@ -53,6 +53,7 @@ def test_the_page_is_written_from_the_figures():
     assert write_document(MEASURED) == (DOCS / "defaults.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_a_cell_of_the_comparison_can_be_measured_again():
     said: list[str] = []
     cell = {"set": "surfaces", "size": 10, "seed": 1}

@@ -35,7 +35,7 @@ OF_STREAMLIT = (
     ),
 )
 
-EVERYDAY = [("light", "desktop"), ("dark", "phone")]
+EVERYDAY = [pytest.param("light", "desktop", marks=pytest.mark.slow), ("dark", "phone")]
 OTHERS = [("light", "phone"), ("dark", "desktop")]
 SCREENS: dict[str, dict[str, Any]] = {
     "desktop": {"viewport": DESKTOP},

@@ -49,6 +49,7 @@ def drag_to_the_middle(page: Page) -> None:
     page.mouse.move(track["x"] + track["width"] / 2, thumb["y"], steps=5)
 
 
+@pytest.mark.slow
 def test_the_map_follows_the_slider_before_it_is_let_go(page: Page, form: str):
     open_form(page, form)
     drag_to_the_middle(page)
@@ -92,6 +93,7 @@ def test_the_map_fits_on_a_phone(page: Page, form: str):
     assert box["x"] + box["width"] <= PHONE["width"]
 
 
+@pytest.mark.slow
 def test_the_chart_under_the_map_shows_what_each_block_knows(page: Page, form: str):
     open_form(page, form)
     page.get_by_role("button", name="What does each block know?").click()
@@ -108,6 +110,7 @@ def test_the_chart_under_the_map_shows_what_each_block_knows(page: Page, form: s
     expect(page.get_by_text("freezing them loses nothing").last).to_be_visible()
 
 
+@pytest.mark.slow
 def test_the_layers_show_what_they_see_in_a_picture(page: Page, form: str):
     open_form(page, form)
     asked = page.get_by_role("button", name="What does each block know?")

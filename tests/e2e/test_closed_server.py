@@ -136,6 +136,7 @@ def test_an_unexpected_error_is_a_sentence_with_an_id_that_the_log_knows(app: Ap
         run.folder.record_file.unlink()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("environment", "reason"),
     [
@@ -154,6 +155,7 @@ def test_a_server_that_could_let_nobody_in_does_not_start(tmp_path: Path, enviro
     assert "ended at once" in str(refused.value)
 
 
+@pytest.mark.slow
 def test_the_pass_code_lets_in_one_tab_and_is_written_nowhere(guarded: App):
     secret_dataset(guarded)
     with visiting(guarded.url) as stranger, visiting(guarded.url) as friend:
@@ -177,6 +179,7 @@ UPLOAD_BYTES = 20_000_000
 FREED_WITHIN = 60  # seconds after the last one
 
 
+@pytest.mark.slow
 def test_uploads_of_closed_tabs_are_released_while_nobody_visits(start_app: Callable[..., App]):
     app = start_app(STREAMLIT_SERVER_DISCONNECTED_SESSION_TTL="15")  # longer than all the uploads take
     open_upload_and_close(app, tabs=10, at_least=140_000_000, kept=60_000_000)  # the first upload loads what stays
@@ -190,6 +193,7 @@ def test_fifty_closed_tabs_leave_nothing_of_a_gigabyte(start_app: Callable[..., 
     print(f"\n{most / 1e6:.0f} MB at most, {kept / 1e6:.0f} MB at the end, above the start")  # noqa: T201
 
 
+@pytest.mark.slow
 def test_an_upload_leaves_memory_once_it_is_imported_and_the_last_tab_leaves_nothing(start_app: Callable[..., App]):
     app = start_app(STREAMLIT_SERVER_DISCONNECTED_SESSION_TTL="4")
     server = psutil.Process(app.process.pid)

@@ -48,6 +48,7 @@ def difference(page: Page, setting: str) -> list[str]:
     return row.get_by_role("gridcell", include_hidden=True).all_text_contents()[1:]
 
 
+@pytest.mark.slow
 def test_from_curves_over_each_other_to_the_training_of_a_changed_clone(app: App, page: Page, runs):
     plain, better = runs
     page.goto(app.at("Runs", compare=plain.id))

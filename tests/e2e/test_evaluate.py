@@ -89,6 +89,7 @@ def drag_finger(page: Page, area: Locator, down: int) -> None:
     session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
 
 
+@pytest.mark.slow
 def test_a_tap_opens_the_images_of_its_cell_and_a_finger_scrolls_over_the_matrix(app: App, browser: Browser, run):
     result = evaluate_run(run.path, app.workspace.datasets / run.dataset_id, "test")
     context = browser.new_context(viewport=PHONE, is_mobile=True, has_touch=True)  # type: ignore[arg-type]
@@ -122,6 +123,7 @@ def test_a_tap_opens_the_images_of_its_cell_and_a_finger_scrolls_over_the_matrix
     context.close()
 
 
+@pytest.mark.slow
 def test_a_confusion_in_the_list_opens_its_images_with_the_keyboard(app: App, page: Page, mixed_up):
     page.goto(app.at("Evaluate", run=mixed_up.id))
     button = page.get_by_role("button", name="taken for").first
@@ -132,6 +134,7 @@ def test_a_confusion_in_the_list_opens_its_images_with_the_keyboard(app: App, pa
     expect(page.get_by_role("button", name="Look closer").first).to_be_visible()
 
 
+@pytest.mark.slow
 def test_the_report_is_read_without_a_network(app: App, page: Page, run, tmp_path: Path):
     page.goto(app.at("Evaluate", run=run.id))
     with page.expect_download() as download:

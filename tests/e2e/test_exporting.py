@@ -76,6 +76,7 @@ def check_format(app: App, page: Page, run: RunRecord, name: str, folder: Path) 
         assert elsewhere[file][1] == pytest.approx(probability, abs=allowed), file
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EVERYDAY)
 def test_a_model_is_proven_downloaded_and_used_elsewhere(app, page, run, tmp_path, name):
     check_format(app, page, run, name, tmp_path)

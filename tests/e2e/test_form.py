@@ -15,6 +15,7 @@ from tl_core.data import import_uploads
 pytestmark = pytest.mark.e2e
 
 
+@pytest.mark.slow
 def test_a_quick_hand_changes_what_it_touches_and_nothing_else(browser, app):
     """Each touch cuts the drawing of the last one short."""
     import_uploads(app.workspace.ensure(), pictures(each=4), "Pets")

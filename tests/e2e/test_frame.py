@@ -104,6 +104,7 @@ def in_sight(found: Locator, height: int) -> None:
     assert 0 <= box["y"] <= height - 24, box  # at least its first line
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [LARGE, PHONE], ids=["1440x900", "390x844"])
 def test_the_answers_to_several_photos_and_to_a_zip_are_in_sight(app, page, work, size):
     page.set_viewport_size(size)
@@ -135,6 +136,7 @@ def test_the_settings_of_the_form_outlive_a_reload(app, page, work):
     expect(epochs).to_have_value("17")
 
 
+@pytest.mark.slow
 def test_a_server_that_has_ended_is_told_in_our_own_words(start_app, page):
     own = start_app()
     page.goto(own.at())
@@ -160,6 +162,7 @@ def test_the_menu_of_a_phone_is_always_there_and_never_in_the_way(app, phone, wo
         assert heading.bounding_box()["y"] < BAR
 
 
+@pytest.mark.slow
 def test_on_a_phone_an_import_ends_at_the_beginning_of_its_dataset_and_its_message_covers_no_choice(phone, start_app):
     own = start_app()
     phone.goto(own.at("Data", way="sample"))

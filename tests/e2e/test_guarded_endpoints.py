@@ -67,6 +67,7 @@ def test_the_files_of_a_tab_are_bounded_together_and_the_page_says_so(guarded: A
         assert b"was not taken" not in visit.open("Data").elements
 
 
+@pytest.mark.slow
 def test_a_person_reads_why_a_file_was_not_taken(start_app: Callable[..., App], page: Page):
     page.goto(start_app(TL_UPLOADS_GB="0.002").at("Data"))
     page.get_by_role("tab", name="Zip file").click()

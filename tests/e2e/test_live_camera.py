@@ -104,6 +104,7 @@ def frames(page):
     return found
 
 
+@pytest.mark.slow
 def test_what_the_camera_sees_is_named_again_and_again(look):
     page = look("camera")
     assert not frames(page)
@@ -164,6 +165,7 @@ def test_a_refusal_says_what_to_do(look):
 FAILS = "navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', '{}'))"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("script", "starts", "words"),
     [
@@ -185,6 +187,7 @@ def test_without_a_camera_it_says_why(look, script, starts, words):
     assert not frames(page)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answers", [30, pytest.param(1000, marks=[pytest.mark.long, pytest.mark.timeout(900)])])
 def test_the_server_does_not_grow_with_the_answers(look, app, answers):
     """A thousand pictures that stayed somewhere would be over 20 MB."""

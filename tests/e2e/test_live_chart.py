@@ -90,6 +90,7 @@ def test_the_chart_grows_in_place_and_keeps_zoom_and_smoothing(page, app, run, w
     page.wait_for_function(f"() => node._fullLayout.xaxis.range[1] >= {EPOCHS}")
 
 
+@pytest.mark.slow
 def test_the_table_and_the_picture_can_be_downloaded(page, app, run, writer):
     write(writer, epoch_events(2))
     open_chart(page, app, run)
@@ -104,6 +105,7 @@ def test_the_table_and_the_picture_can_be_downloaded(page, app, run, writer):
     assert download.value.path().read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_it_is_drawn_in_the_colours_of_the_theme(page, app, run, writer):
     backgrounds = []
     for scheme in ("light", "dark"):
@@ -113,6 +115,7 @@ def test_it_is_drawn_in_the_colours_of_the_theme(page, app, run, writer):
     assert len(set(backgrounds)) == 2
 
 
+@pytest.mark.slow
 def test_on_a_phone_the_plots_stand_one_above_the_other(page, app, run, writer):
     page.set_viewport_size({"width": 390, "height": 844})
     open_chart(page, app, run)
@@ -121,6 +124,7 @@ def test_on_a_phone_the_plots_stand_one_above_the_other(page, app, run, writer):
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 390
 
 
+@pytest.mark.slow
 def test_plotly_is_loaded_once_for_all_charts(page, app, run, writer):
     addresses = []
     page.on("request", lambda request: addresses.append(request.url))

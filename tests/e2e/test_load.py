@@ -37,6 +37,7 @@ def visited(training: tuple[App, RunRecord], visitors: int, seconds: float, paus
     return figures
 
 
+@pytest.mark.slow
 def test_three_visitors_lose_nothing_while_a_model_trains(training: tuple[App, RunRecord]):
     figures = visited(training, visitors=3, seconds=20, pauses=(0.1, 0.3))
     assert figures.moves

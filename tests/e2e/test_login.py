@@ -93,6 +93,7 @@ def test_two_people_see_their_own_runs_and_what_is_shared(invited: App, provider
     expect(bob.get_by_role("button", name="Delete", exact=True)).to_have_count(0)
 
 
+@pytest.mark.slow
 def test_a_dataset_is_its_owners_until_it_is_shared(invited: App, somebody):
     colour_dataset(replace(invited.workspace.ensure(), person=person_id(invited.workspace, ADA)))  # not her first
     ada, bob = log_in(somebody(), invited, ADA), log_in(somebody(), invited, BOB)

@@ -146,6 +146,7 @@ def mend_together(viewers: list[Viewer]) -> list[Cut]:
     return [viewer.wait_for_chart() for viewer in viewers]
 
 
+@pytest.mark.slow
 def test_after_a_second_without_network_the_chart_is_complete(watch: Callable[[], Viewer]):
     viewer = watch()
     for _ in range(2):

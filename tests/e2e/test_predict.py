@@ -26,6 +26,7 @@ def runs(app):
     return sure, doubtful
 
 
+@pytest.mark.slow
 def test_two_models_predict_side_by_side_with_their_heatmaps(page, app, runs):
     sure, doubtful = runs
     page.goto(app.at("Predict", run=sure.id, **{"with": doubtful.id}))
@@ -64,6 +65,7 @@ def test_a_zip_goes_in_and_a_table_comes_out(page, app, runs):
     assert rows["many/notes.txt"]["error"]
 
 
+@pytest.mark.slow
 def test_a_model_from_a_file_is_imported_predicts_and_is_there_after_a_reload(page, app):
     page.goto(app.at("Predict"))
     page.get_by_role("radio", name="From a file").click()

@@ -75,6 +75,7 @@ def settled(page: Page, row: int) -> int:
     return there(page, row)
 
 
+@pytest.mark.slow
 def test_pictures_are_recorded_into_classes_and_a_model_is_trained_on_them(app: App, open_form):
     page = open_form("camera")
     button = page.get_by_role("button", name="Hold to record")
@@ -107,6 +108,7 @@ def test_pictures_are_recorded_into_classes_and_a_model_is_trained_on_them(app: 
     expect(page.get_by_role("button", name="Try it on a photo")).to_be_visible(timeout=TRAINING_MILLISECONDS)
 
 
+@pytest.mark.slow
 def test_a_camera_that_is_refused_is_one_sentence_and_a_video_is_taken_without_it(app: App, open_form, tmp_path):
     page = open_form()
     page.get_by_role("button", name="Hold to record").first.click()

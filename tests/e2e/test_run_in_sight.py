@@ -78,6 +78,7 @@ def test_moving_the_slider_adds_phase_2(page: Page, app: App, run):
     expect(page.get_by_text(re.compile("then fine-tuning for 10 epochs"))).to_be_visible()
 
 
+@pytest.mark.slow
 def test_a_row_of_the_list_opens_its_run_and_a_box_shows_its_curves(page: Page, app: App, run, writer):
     page.goto(app.at("Runs"))
     table = page.get_by_test_id("stDataFrame").first

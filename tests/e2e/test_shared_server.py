@@ -31,6 +31,7 @@ def left(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, RunRecord]:
     return folder, prepare_run(Workspace(folder / "workspace"))
 
 
+@pytest.mark.slow
 def test_a_training_outlives_a_cleared_cache_and_an_ended_server_can_resume_it(left: tuple[Path, RunRecord]):
     folder, run = left
     assert load_run(run.path).status == "interrupted"
@@ -71,6 +72,7 @@ def test_a_training_outlives_a_cleared_cache_and_an_ended_server_can_resume_it(l
     assert load_run(run.path).has_model
 
 
+@pytest.mark.slow
 def test_ten_visitors_who_press_start_at_once_make_one_training_and_nine_that_wait(start_app: Callable[..., App]):
     app = start_app()
     import_uploads(app.workspace.ensure(), pictures(each=12), "Pets")

@@ -49,6 +49,7 @@ def test_from_a_sample_set_to_the_right_answer_for_a_photo(app: App, page: Page)
         page.reload()
 
 
+@pytest.mark.slow
 def test_a_reloaded_page_shows_the_same_run_and_stop_keeps_a_usable_model(app: App, page: Page):
     bring_sample(app, page, "Use surfaces")
     page.get_by_role("button", name="Train on these images").click()
@@ -69,6 +70,7 @@ def test_a_reloaded_page_shows_the_same_run_and_stop_keeps_a_usable_model(app: A
     expect(page.get_by_text(re.compile(r"\d+([.,]\d+)? ?%")).first).to_be_visible()
 
 
+@pytest.mark.slow
 def test_a_second_browser_and_a_cancelled_run(app: App, page: Page):
     bring_sample(app, page, "Use surfaces")
     page.get_by_role("button", name="Train on these images").click()

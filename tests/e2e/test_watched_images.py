@@ -16,6 +16,7 @@ from tl_core.runs.watched_images import save_watched_images, watch_dataset_image
 pytestmark = pytest.mark.e2e
 
 
+@pytest.mark.slow
 def test_the_lines_grow_in_place(page, app):
     dataset = import_uploads(app.workspace.ensure(), pictures(each=4), "Pets")
     run = create_run(app.workspace, TrainingConfig(), dataset, "Watched")

@@ -36,6 +36,7 @@ def test_a_killed_worker_is_a_sentence_and_resume_goes_on(tmp_path: Path, page: 
         assert "Traceback" not in app.log.read_text(errors="replace")
 
 
+@pytest.mark.slow
 def test_what_waits_is_moved_and_outlives_the_server(tmp_path: Path, page: Page):
     with training_server(tmp_path) as (app, run):
         for _ in range(2):

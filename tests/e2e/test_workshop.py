@@ -35,6 +35,7 @@ def choose(page: Page, name: str, option: str) -> None:
     raise AssertionError(f"the list “{name}” never stayed open")
 
 
+@pytest.mark.slow
 def test_images_are_selected_moved_to_another_class_and_moved_back_by_undo(app, page):
     classes = colour_dataset(app.workspace.ensure()).classes
     before = per_class(app)

@@ -54,6 +54,7 @@ def require_best_kept_and_resumed(workspace, path, told: int) -> None:
     assert damage_of(again.record) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("function", ["train_epoch", "evaluate"])
 def test_out_of_memory_in_an_epoch(workspace, dataset, train_run, function):
     with pytest.MonkeyPatch.context() as patch:
@@ -84,6 +85,7 @@ def test_out_of_memory_while_the_features_are_computed(dataset, train_run, monke
     assert not Trained(train_run.path).record.has_model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "error",
     [

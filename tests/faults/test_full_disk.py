@@ -96,6 +96,7 @@ def require_well_ended(outcome: Outcome) -> None:
     assert told == list(range(1, len(told) + 1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", [0.0, MIDDLE, 1.0], ids=["first", "middle", "last"])
 def test_a_full_disk_is_a_sentence_and_the_best_model_loads(small, part):
     full_at = 1
@@ -129,6 +130,7 @@ def test_a_full_disk_at_every_write(small, stays, say, nothing_logged):
     assert failed > done
 
 
+@pytest.mark.slow
 def test_without_protection_a_full_disk_destroys_the_model(small, monkeypatch):
     """Written in place, as Keras does it alone, the last good model is half overwritten."""
 

@@ -50,6 +50,7 @@ def require_nothing_lost(kills: list[Kill], killer: Killer, expected: Trained) -
         assert not list(run.record.path.glob(f"{WRITING}*")), "what the killed left is removed"
 
 
+@pytest.mark.slow
 def test_a_few_kills_lose_nothing(workspace, dataset, train_run):
     expected = train_run(dataset, **CHANGES)
     killer = Killer(workspace, dataset, CONFIG, seed=1)
@@ -82,6 +83,7 @@ def test_the_same_kills_destroy_a_model_that_is_written_in_place(workspace, data
     assert kill.damage
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("train", "safe"), [(die_after_replacing, True), (die_after_replacing_unannounced, False)])
 def test_a_kill_between_a_model_and_its_record_harms_neither(workspace, dataset, train, safe):
     """Both cannot change at once; without the announcement of the model that comes, the record is wrong."""

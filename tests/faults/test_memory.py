@@ -46,6 +46,7 @@ def require_out_of_memory_and_on(train_run, dataset) -> None:
     assert damage_of(after.record) is None
 
 
+@pytest.mark.slow
 def test_after_memory_has_run_out_the_next_training_works(train_run, dataset):
     require_out_of_memory_and_on(train_run, dataset)
 
@@ -78,6 +79,7 @@ def _resident(process: psutil.Process) -> int:
 SHORT = {"epochs": 2, "frozen_layers": 15, "fine_tune_epochs": 1, "fine_tune_learning_rate": 1e-5}
 
 
+@pytest.mark.slow
 def test_a_few_trainings_leave_little_memory_behind(train_run, dataset):
     assert grown(4, lambda: train_run(dataset, **SHORT)) < 4 * GROWTH + NOISE
 
@@ -90,6 +92,7 @@ def test_50_trainings_leave_little_memory_behind(train_run, dataset, say):
     assert growth < GROWTH_OF_50
 
 
+@pytest.mark.slow
 def test_memory_that_a_training_leaves_behind_is_noticed(train_run, dataset):
     left = []
 

@@ -66,6 +66,7 @@ def require_no_harm(train_run, dataset, times: int) -> int:
     return 1000 * (rounds - 1) + len(run.epochs)
 
 
+@pytest.mark.slow
 def test_building_and_predicting_beside_a_training(train_run, dataset):
     assert require_no_harm(train_run, dataset, 20) >= 1
 

@@ -31,6 +31,7 @@ def require_kept(stop: Stop) -> None:
         assert run.best.val_loss == pytest.approx(stop.told_best, abs=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stop_in_every_stage_ends_the_training(workspace, dataset, stage):
     stop = stop_in(workspace, dataset, stage, random.Random(STAGES.index(stage)).uniform(0, SPAN / 2))
@@ -59,6 +60,7 @@ def test_100_stops_at_random_moments_end_the_training(workspace, dataset, say):
     assert all(stop.seconds <= max(WITHIN, stop.longest + NOTICED) for stop in asked)
 
 
+@pytest.mark.slow
 def test_a_training_that_ignores_a_stop_is_noticed(workspace, dataset):
     stop = stop_in(workspace, dataset, "head", 0.0, heard=False)
     assert stop.run.record.status == "done"
@@ -74,6 +76,7 @@ def test_a_long_measurement_is_skipped_once_a_stop_is_requested(train_run, datas
     assert not list(run.folder.path.glob("evaluation-*"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("interval", [0.0, 1e9], ids=["its model is there", "it is in the checkpoint alone"])
 def test_a_stop_before_a_resumed_run_goes_on_keeps_its_best_epoch(
     workspace, train_run, dataset, monkeypatch, interval

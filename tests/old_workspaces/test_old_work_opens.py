@@ -236,6 +236,7 @@ def test_every_imported_model_has_its_record(old: Old):
         assert_holds({**found, "classes": list(found["classes"])}, values, place=model_id)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("outputs", [3, rarely(1)])
 def test_an_imported_model_is_opened_in_its_process_and_answers(old: Old, outputs: int):
     (model_id,) = [key for key, model in old.expected["models"].items() if model["outputs"] == outputs]

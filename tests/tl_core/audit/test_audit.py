@@ -50,7 +50,12 @@ def with_wrong_labels(dataset: Dataset, seed: int = 3) -> tuple[Dataset, set[int
 
 
 @pytest.mark.parametrize(
-    ("sample", "count"), [("surfaces", 320), ("digits", 850), pytest.param("digits", 1797, marks=pytest.mark.long)]
+    ("sample", "count"),
+    [
+        ("surfaces", 320),
+        pytest.param("digits", 850, marks=pytest.mark.slow),
+        pytest.param("digits", 1797, marks=pytest.mark.long),
+    ],
 )
 def test_most_of_the_first_suspects_have_a_wrong_label(workspace, sample, count):
     dataset = part_of(import_sample(workspace, sample), count)
@@ -90,6 +95,7 @@ def photos() -> dict[str, Image.Image]:
     return found
 
 
+@pytest.mark.slow
 def test_turned_mirrored_and_cropped_copies_are_found_on_both_sides_of_the_split(workspace, photos, tmp_path):
     changes = [
         lambda image: image.transpose(Image.Transpose.FLIP_LEFT_RIGHT),
@@ -183,6 +189,7 @@ def shortcuts_of(workspace, images) -> dict[str, float]:
     return {found.kind: found.accuracy for found in find_shortcuts(dataset, source)}
 
 
+@pytest.mark.slow
 def test_classes_that_brightness_or_a_border_tells_apart_are_told_and_others_are_not(workspace):
     dark = {n: [(f"{i}.png", noise(100 * p + i, 50 * p)) for i in range(30)] for p, n in enumerate("ab")}
     assert shortcuts_of(workspace, dark)["size_and_brightness"] >= 0.9
@@ -196,6 +203,7 @@ def test_classes_that_brightness_or_a_border_tells_apart_are_told_and_others_are
     assert shortcuts_of(workspace, alike) == {}
 
 
+@pytest.mark.slow
 def test_the_command_line_prints_the_audit(workspace, monkeypatch, capsys):
     monkeypatch.setenv("TL_WORKSPACE", str(workspace.root))
     frames = {"a": (200, 60, 60), "b": (60, 60, 200)}

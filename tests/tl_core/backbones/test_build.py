@@ -42,6 +42,7 @@ def saved(model: keras.Model, folder: Path) -> bytes:
     return path.read_bytes()
 
 
+@pytest.mark.slow
 def test_efficientnet_with_a_provided_file_computes_what_keras_computes(
     brought, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -20,6 +20,11 @@ from tl_core.imported_models.check import architecture
 from tl_core.imported_models.check.architecture import LIMITS, read_architecture
 from tl_core.models.classifier import build_classifier
 
+# Every day the smallest of each family; its larger ones have the same blocks.
+SMALLEST = {
+    min((b for b in BACKBONES.values() if b.family == family), key=lambda b: b.base_parameters).name
+    for family in {backbone.family for backbone in BACKBONES.values()}
+}
 SIZE = 77  # odd, so that rounding shows, and enough for all of them
 
 
@@ -32,7 +37,13 @@ def without_chance() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="module", params=BACKBONES.values(), ids=lambda backbone: backbone.name)
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(backbone, id=name, marks=[] if name in SMALLEST else pytest.mark.slow)
+        for name, backbone in BACKBONES.items()
+    ],
+)
 def built(request: pytest.FixtureRequest, without_chance: None) -> Iterator[tuple[Backbone, keras.Model]]:
     """A backbone on small images; the tests that follow share it, so each is built once."""
     backbone: Backbone = request.param

@@ -273,6 +273,7 @@ def test_a_saved_configuration_can_be_used(tmp_path):
     assert config_of("--config", str(file)) == PRESETS["vgg16_features"].config
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_the_best_model_and_exits_with_130(workspace, dataset):
     words = [sys.executable, "-m", "tl_core", "train", "--data", dataset.id, *QUICK, "--epochs", "1000", "--json"]
     environment = {**os.environ, "TL_WORKSPACE": str(workspace.root)}

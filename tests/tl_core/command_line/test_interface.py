@@ -78,6 +78,7 @@ def test_verbs_and_options_are_those_of_the_reference():
     assert written == json.loads(REFERENCE.read_text("utf-8"))["options"]
 
 
+@pytest.mark.slow
 def test_every_verb_prints_the_keys_of_the_reference(keys, pictures, tmp_path, monkeypatch):
     picture = pictures / "red" / "0.png"
     found = {"backbones": keys("backbones"), "import": keys("import", pictures)}

@@ -35,6 +35,7 @@ def settings(workspace, monkeypatch):
     return write
 
 
+@pytest.mark.slow
 def test_a_worker_process_trains_as_this_process_does(workspace, dataset, settings, capsys):
     found = {}
     for runner in ("here", "worker"):
@@ -66,6 +67,7 @@ def command(*words):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_the_command_ends_with_a_sentence_when_its_worker_dies_and_resume_goes_on(workspace, dataset, settings):
     before = {run.id for run in list_runs(workspace)}

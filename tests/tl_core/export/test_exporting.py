@@ -108,7 +108,9 @@ def test_photographs_that_are_stored_as_jpeg_are_held_against_the_same_pixels(wo
     assert export_run(trained.record.path, "keras").proof.max_difference < 1e-5
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[] if name in ("keras", "tflite") else pytest.mark.slow) for name in FORMATS]
+)
 def test_a_format_predicts_what_the_dashboard_predicts(
     run, dataset, tmp_path, export_by_command, tensorflow_js, name
 ):
@@ -161,6 +163,7 @@ def test_the_card_tells_where_the_model_comes_from(run, dataset):
     assert "It always names one of its classes" in text
 
 
+@pytest.mark.slow
 def test_temperature_and_threshold_are_in_the_program(run, dataset, tmp_path):
     before = list_exports(run)
     save_calibration(run.workspace, run, Calibration(model_sha256=run.model_sha256, temperature=8.0, threshold=0.99))
@@ -177,6 +180,7 @@ def test_temperature_and_threshold_are_in_the_program(run, dataset, tmp_path):
     assert [float(share) for _, share in answers] == pytest.approx(100 * calm, abs=0.06)
 
 
+@pytest.mark.slow
 def test_a_sigmoid_gives_both_classes_and_onnx_knows_gelu(two_classes, workspace):
     head = replace(QUICK.head, output="sigmoid", dense_units=(8,), activation="gelu")
     run = Trainer(workspace)(two_classes, head=head, epochs=2).record
@@ -186,6 +190,7 @@ def test_a_sigmoid_gives_both_classes_and_onnx_knows_gelu(two_classes, workspace
     assert "1 - probabilities[0]" in program
 
 
+@pytest.mark.slow
 def test_a_damaged_export_is_refused_with_the_reason(run, tmp_path, monkeypatch, export_by_command):
     def build_another(run, form, target, task):
         model = keras.models.load_model(run.folder.model_file, compile=False)
@@ -207,6 +212,7 @@ def test_a_damaged_export_is_refused_with_the_reason(run, tmp_path, monkeypatch,
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_a_file_that_cannot_be_loaded_is_refused(run, monkeypatch):
     def build_half(run, form, target, task):
         target.write_bytes(run.folder.model_file.read_bytes()[:5000])
@@ -266,6 +272,7 @@ def web_page(run, tensorflow_js, browser, tmp_path_factory):
         yield found
 
 
+@pytest.mark.slow
 def test_the_page_says_in_a_browser_what_the_dashboard_says(run, dataset, web_page, tmp_path):
     assert web_page.facts["state"] == "ready", web_page.complaints
     assert float(web_page.facts["difference"]) < LARGEST_DIFFERENCE

@@ -72,6 +72,7 @@ def figure_in(printed, name):
     return float(re.search(rf"^{name} ([\d.]+)$", printed, re.MULTILINE).group(1))
 
 
+@pytest.mark.slow
 def test_it_reaches_what_our_own_run_reaches_on_the_surfaces(workspace, tmp_path):
     dataset = import_sample(workspace, "surfaces")
     config = replace(PRESETS["quick_start"].config, image_size=48, epochs=5, precision="float32")
@@ -85,6 +86,7 @@ def test_it_reaches_what_our_own_run_reaches_on_the_surfaces(workspace, tmp_path
     assert (tmp_path / "labels.txt").read_text().splitlines() == list(dataset.classes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", VARIANTS)
 def test_both_phases_and_every_option_run_to_the_end(two_classes, tmp_path, name):
     printed = run_script(script_of(VARIANTS[name]), tmp_path, two_classes.path)
@@ -159,6 +161,7 @@ def test_the_generated_head_is_ours(name):
     assert [weight.shape for weight in generated.weights] == [weight.shape for weight in ours.weights]
 
 
+@pytest.mark.slow
 def test_efficientnet_without_pretrained_weights_is_frozen_at_the_same_layer():
     from tl_core.backbones.build import build_backbone
 
@@ -177,6 +180,7 @@ def test_efficientnet_without_pretrained_weights_is_frozen_at_the_same_layer():
     assert first_to_learn.name == ours.layers[200].name
 
 
+@pytest.mark.slow
 def test_the_generated_efficientnet_lite_has_the_same_layers_and_weights():
     from tl_core.backbones.build import build_backbone
 

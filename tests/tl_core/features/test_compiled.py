@@ -155,6 +155,7 @@ def test_bfloat16_has_to_prove_itself_on_the_first_batch(forward, images, monkey
     assert len(notes) == 2
 
 
+@pytest.mark.slow
 def test_openvino_neither_reports_nor_leaves_an_id_in_the_home_folder(tmp_path):
     program = """
         import socket, sys

@@ -34,6 +34,7 @@ def images() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3)).astype(np.uint8)
 
 
+@pytest.mark.slow
 def test_both_halves_give_what_the_model_gives_wherever_it_is_cut(classifier, images):
     expected = np.asarray(classifier.model(images.astype(np.float32)))
     np.testing.assert_allclose(classifier(images.astype(np.float32)), expected, atol=1e-6)
@@ -46,6 +47,7 @@ def test_both_halves_give_what_the_model_gives_wherever_it_is_cut(classifier, im
         np.testing.assert_allclose(answers, expected, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_what_a_head_looks_at_is_part_of_what_its_features_are_known_by():
     names = {partition_classifier(build(head), 1000).name for head in LOOKS.values()}
     names |= {partition_classifier(build(HeadConfig(pooling=pooling)), 1000).name for pooling in ("average", "max")}
@@ -53,6 +55,7 @@ def test_what_a_head_looks_at_is_part_of_what_its_features_are_known_by():
     assert "all layers, GlobalAveragePooling2D" in names, "features that were kept before are still found"
 
 
+@pytest.mark.slow
 def test_a_saved_one_is_found_again_with_its_layers_in_their_order(classifier, images, tmp_path):
     classifier.model.save(tmp_path / "best.keras")
     found = split_classifier(keras.models.load_model(tmp_path / "best.keras"))

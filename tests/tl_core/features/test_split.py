@@ -38,6 +38,7 @@ def _enliven(model):
             layer.moving_variance.assign(random.uniform(0.01, 0.1, layer.moving_variance.shape))
 
 
+@pytest.mark.slow
 def test_trunk_and_tail_give_what_the_whole_backbone_gives(base):
     images = np.random.default_rng(0).uniform(-1, 1, (2, *base.input_shape[1:])).astype("float32")
     expected = np.asarray(base(images, training=False))

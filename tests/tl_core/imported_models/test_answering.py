@@ -52,6 +52,7 @@ def asked(model, *pictures):
     return [answer.ranked[0][0] for answer in predict_with(answerer_of(model), pictures)]
 
 
+@pytest.mark.slow
 def test_a_good_model_answers_and_is_opened_once(good):
     said = []
     open_imported_model(good, TaskContext(said.append))
@@ -73,6 +74,7 @@ def test_a_good_model_answers_and_is_opened_once(good):
     assert not is_open(good)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bad", IN_CHILD)
 def test_what_only_the_process_can_see_is_refused_there(room, good, bad: BadModel):
     model = import_model(room, io.BytesIO(bad.make()), f"{bad.name}.keras", bad.names)

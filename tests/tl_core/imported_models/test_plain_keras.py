@@ -61,6 +61,7 @@ def softmax(scores):
     return powers / powers.sum()
 
 
+@pytest.mark.slow
 def test_one_score_of_the_guide_is_the_probability_of_the_second_class(brought):
     network = guide(small_base())
     model = brought(network, ("cat", "dog"))
@@ -70,6 +71,7 @@ def test_one_score_of_the_guide_is_the_probability_of_the_second_class(brought):
     np.testing.assert_allclose(probabilities(model), [1 - expected, expected], atol=1e-4)
 
 
+@pytest.mark.slow
 def test_the_model_of_the_tutorial_answers_with_its_sigmoid(brought):
     network = tutorial(small_base())
     model = brought(network, ("cat", "dog"))
@@ -77,6 +79,7 @@ def test_the_model_of_the_tutorial_answers_with_its_sigmoid(brought):
     np.testing.assert_allclose(probabilities(model), [1 - expected, expected], atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_model_whose_images_were_scaled_outside_is_asked_in_every_range_until_one_is_chosen(brought):
     network = five_logits(scaled=False)
     model = brought(network, FIVE)

@@ -72,6 +72,7 @@ HEADS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("head", HEADS, ids=lambda head: f"{head.pooling}-{head.output}")
 def test_every_kind_of_head_passes_with_what_its_file_holds(room, tmp_path, head):
     from tl_core.models.classifier import build_classifier  # TensorFlow, which the other tests do without

@@ -42,6 +42,7 @@ def elsewhere(tmp_path):
     close_imported_model()
 
 
+@pytest.mark.slow
 def test_the_export_of_a_run_predicts_elsewhere_as_the_run_does_here(exported, elsewhere, shared_run):
     path, here = exported
     model = import_model(elsewhere, path, path.name)
@@ -83,6 +84,7 @@ def predict(tmp_path, monkeypatch, capsys):
     return call
 
 
+@pytest.mark.slow
 def test_the_command_line_predicts_with_a_file_and_stores_nothing(exported, predict, tmp_path):
     picture = tmp_path / "red.png"
     picture.write_bytes(coloured(COLOURS["red"], 7))
@@ -93,6 +95,7 @@ def test_the_command_line_predicts_with_a_file_and_stores_nothing(exported, pred
     assert list((tmp_path / "workspace" / "models").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_the_command_line_wants_names_for_a_bare_file_and_refuses_a_hostile_one(predict, tmp_path):
     picture, labels = tmp_path / "red.png", tmp_path / "labels.txt"
     picture.write_bytes(coloured(COLOURS["red"], 7))

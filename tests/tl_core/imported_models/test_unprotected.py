@@ -6,6 +6,8 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 from tests.hostile.bad_models import bomb
 from tests.hostile.model_weights import not_numbers, weights
 from tests.hostile.models import lambda_of_keras, padding_bomb
@@ -35,6 +37,7 @@ print(json.dumps(found))
 """
 
 
+@pytest.mark.slow
 def test_keras_itself_opens_what_is_refused_here(tmp_path):
     hostile = {"lambda": lambda_of_keras(), "padding": padding_bomb(), "nan": weights(not_numbers), "bomb": bomb()}
     for name, data in hostile.items():

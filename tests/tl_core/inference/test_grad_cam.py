@@ -27,6 +27,7 @@ FAMILIES = {
     family: min((b for b in BACKBONES.values() if b.family == family), key=lambda b: b.base_parameters).name
     for family in sorted({backbone.family for backbone in BACKBONES.values()})
 }
+DEEP = ("ConvNeXt", "DenseNet", "NASNet")  # take 15 to 25 seconds each on a busy machine
 CORNERS = {(0, 0): (0, 0), (0, 1): (0, SIZE // 2), (1, 0): (SIZE // 2, 0), (1, 1): (SIZE // 2, SIZE // 2)}
 
 
@@ -65,7 +66,9 @@ def something_detector(backbone):
     return classifier
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(
+    "family", [pytest.param(name, marks=pytest.mark.slow if name in DEEP else []) for name in FAMILIES]
+)
 def test_the_heat_is_where_the_thing_is(family):
     backbone = FAMILIES[family]
     classifier = something_detector(backbone)

@@ -30,6 +30,7 @@ def test_a_training_image_is_not_its_own_neighbour(shared_run, dataset):
     assert image not in [neighbour.record for neighbour in nearest_neighbours(features, dataset, image, count=100)]
 
 
+@pytest.mark.slow
 def test_computed_with_progress_and_kept_for_this_model_and_dataset(shared_run, train_run, workspace):
     own = import_coloured(workspace, {name: COLOURS[name] for name in ("green", "red")}, count=8)
     assert cached_features(shared_run.record.path, own) is None

@@ -119,6 +119,7 @@ def test_a_model_refuses_what_is_unlike_its_images_and_knows_its_own(shared_run,
     assert novelty_of(shared_run.record.path, epoch=99) is None, "another epoch may see otherwise"
 
 
+@pytest.mark.slow
 def test_what_the_training_kept_is_what_a_look_at_the_images_finds(train_run, dataset):
     """Of a run that was stopped, too: the best epoch is of a head, and the backbone sees as before."""
     run = train_run(dataset, lambda path: len(Trained(path).epochs) >= 2, epochs=9)
@@ -131,6 +132,7 @@ def test_what_the_training_kept_is_what_a_look_at_the_images_finds(train_run, da
     assert kept.images.tolist() == looked.images.tolist()
 
 
+@pytest.mark.slow
 def test_a_run_that_has_gone_on_keeps_what_its_new_model_sees(train_run, dataset):
     from tl_core.training import extend
 
@@ -142,6 +144,7 @@ def test_a_run_that_has_gone_on_keeps_what_its_new_model_sees(train_run, dataset
     assert not knows(ended.folder, run.record.model_sha256)
 
 
+@pytest.mark.slow
 def test_a_fine_tuned_model_is_looked_into_as_it_has_become(train_run, dataset, stripes):
     """Its backbone saw otherwise while the features were made, so images are looked at before its first answer."""
     run = train_run(dataset, epochs=3, frozen_layers=15, fine_tune_epochs=2, fine_tune_learning_rate=1e-3)

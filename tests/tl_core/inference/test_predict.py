@@ -75,6 +75,7 @@ def test_a_run_without_a_model_says_so(workspace, dataset, shared_run):
         predict_images(workspace.runs / "nothing", [])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["cut", "changed"])
 def test_a_damaged_or_changed_model_is_not_used(train_run, dataset, photos, damage):
     run = train_run(dataset, epochs=1)

@@ -128,6 +128,7 @@ def test_a_training_that_never_begins_is_ended_too(workspace, dataset, clock):
     wake_up.set()
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_a_real_process_that_answers_to_nothing(workspace, dataset, clock):
     """A stopped process is as one whose disk or driver does not answer: it hears nothing but the kill."""

@@ -85,6 +85,7 @@ def require_as_alone(workspace, run_id, alone):
     assert run.curve("val_loss") == pytest.approx(alone, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_two_nodes_train_at_a_time_and_the_work_of_one_that_dies_goes_on(jobs, cluster, workspace, dataset, alone):
     first, second = (submitted(jobs, workspace, dataset) for _ in range(2))
     wait_until(lambda: min(trained(workspace, first), trained(workspace, second)) > 4)
@@ -184,6 +185,7 @@ def test_the_doctor_has_every_node_work_in_the_workspace(workspace, settings, ca
         assert f"has keras {versions['keras']} in place of 1.0: install the same versions there" in finding["advice"]
 
 
+@pytest.mark.slow
 def test_a_connection_that_is_lost_interrupts_its_runs_alone(jobs, workspace, dataset):
     first = submitted(jobs, workspace, dataset, LONG)
     wait_until(lambda: trained(workspace, first))

@@ -97,6 +97,7 @@ def test_cancel_ends_it_whatever_it_is_doing(jobs, workspace, dataset):
     assert not (workspace.runs / run_id).exists()
 
 
+@pytest.mark.slow
 def test_a_killed_process_interrupts_its_run_alone(jobs, workspace, dataset):
     first, second = at_work(jobs, workspace, dataset), submitted(jobs, workspace, dataset)
     killed = find_run(workspace, first).owner
@@ -124,6 +125,7 @@ def test_a_killed_process_interrupts_its_run_alone(jobs, workspace, dataset):
     assert epochs == list(range(1, len(epochs) + 1)), "none is lost, none is there twice"
 
 
+@pytest.mark.slow
 def test_a_process_that_is_killed_at_the_moment_of_a_start_is_replaced(jobs, workspace, dataset):
     first = submitted(jobs, workspace, dataset)
     wait_until_idle(jobs)
@@ -145,6 +147,7 @@ def test_an_error_of_a_training_is_its_run_s_alone(jobs, workspace, dataset):
     assert find_run(workspace, second).status == "done"
 
 
+@pytest.mark.slow
 def test_a_training_that_fills_the_memory_takes_its_run_alone(jobs, workspace, dataset):
     before = submitted(jobs, workspace, dataset)
     wait_until_idle(jobs)
@@ -160,6 +163,7 @@ def test_a_training_that_fills_the_memory_takes_its_run_alone(jobs, workspace, d
     assert find_run(workspace, second).status == "done"
 
 
+@pytest.mark.slow
 def test_a_process_that_has_trained_is_replaced_after_some_idle_minutes(workspace, dataset, monkeypatch):
     monkeypatch.setattr(supervisor, "REST_AFTER", 1.0)
     runner = WorkerRunner(slots=1)
@@ -190,6 +194,7 @@ while True:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("end", "stuck"),
     [(signal.SIGKILL, False), (signal.SIGTERM, False), (signal.SIGINT, False), (signal.SIGKILL, True)],

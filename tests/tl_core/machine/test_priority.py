@@ -37,6 +37,7 @@ def test_an_error_reaches_the_caller():
         call_with_low_priority(lambda: 1 // 0)
 
 
+@pytest.mark.slow
 def test_compute_threads_give_way_and_the_training_thread_does_not():
     found = subprocess.run([sys.executable, "-c", POOLS], capture_output=True, text=True, check=True).stdout.split()
     before = os.getpriority(os.PRIO_PROCESS, 0)

@@ -44,6 +44,7 @@ def pictures(count: int, size: int) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (count, size, size, 3)).astype(np.float32)
 
 
+@pytest.mark.slow
 def test_a_saved_classifier_predicts_the_same_in_a_fresh_process_without_our_code(tmp_path: Path):
     for name, size in SAVED.items():
         head = HeadConfig(feature_normalization="batch", dense_units=(8,), batch_norm=True)

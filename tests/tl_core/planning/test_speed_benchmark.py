@@ -16,6 +16,7 @@ from tl_core.storage.workspace import Workspace
 LIGHT = AUGMENTATION_LEVELS["light"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "augmented", "tuned"),
     [

@@ -49,6 +49,7 @@ def wish(meter, config, dataset):
     return meter._process
 
 
+@pytest.mark.slow
 def test_an_unchanged_request_is_measured(meter, room, images):
     process = wish(meter, QUICK, images)
     assert process.poll() is None
@@ -66,6 +67,7 @@ def test_other_settings_and_a_training_end_the_measurement(meter, images):
     assert other.wait(PATIENCE) != 0
 
 
+@pytest.mark.slow
 def test_what_cannot_be_measured_is_tried_once(meter, images):
     impossible = replace(QUICK, backbone="inception_v3", image_size=40)
     assert wish(meter, impossible, images).wait(PATIENCE) != 0

@@ -38,6 +38,7 @@ def run(workspace, dataset):
     return before, assemble(before, [member([0, 0, 0])], dataset, lambda: False)
 
 
+@pytest.mark.slow
 def test_the_run_has_the_mean_as_its_model(run, dataset):
     before, made = run
     assert load_run(made.path) == made
@@ -79,6 +80,7 @@ def test_another_dashboard_opens_the_file(run):
     assert (found.image_size, found.outputs) == (32, 3)
 
 
+@pytest.mark.slow
 def test_members_that_make_it_worse_leave_the_run_as_it_was(run, workspace, dataset, train_run):
     before = train_run(dataset, seed=8).record
     assert assemble(before, [member([50, 0, 0]), member([50, 0, 0])], dataset, lambda: False) is None

@@ -111,6 +111,7 @@ def test_the_outcome_says_how_sure_it_is(found):
     assert found.outcome["trials"] == len(trials_of(found)) >= 3
 
 
+@pytest.mark.slow
 def test_a_search_that_has_ended_goes_on_with_what_it_knows(found, workspace, surfaces):
     before = len(trials_of(found))
     again = run_search(prepare_to_go_on(workspace, found.id, 2 * MINUTES))
@@ -128,6 +129,7 @@ def test_a_killed_search_loses_no_trial_and_goes_on(killed, found):
     assert trials_of(found)[: len(known)] == known
 
 
+@pytest.mark.slow
 def test_the_process_of_the_dashboard_keeps_the_best_when_it_is_asked_to_stop(workspace, surfaces):
     search = create_search(workspace, surfaces, 30)
     start_search(search)

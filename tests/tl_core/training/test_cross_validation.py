@@ -79,6 +79,7 @@ def finished(tmp_path_factory):
     return Trainer(workspace)(dataset, epochs=6).record
 
 
+@pytest.mark.slow
 def test_heads_that_have_not_seen_them_know_the_colours_and_the_number_is_kept(finished, small, monkeypatch, capsys):
     told = []
     found = cross_validate(finished.path, TaskContext(told.append))
@@ -118,6 +119,7 @@ def test_it_can_be_stopped_and_keeps_nothing(finished, small):
     assert kept_cross_validation(finished) is None
 
 
+@pytest.mark.slow
 def test_labels_that_mean_nothing_are_not_learned_by_heart_from_copies(workspace, train_run, small, monkeypatch):
     """Each picture stands four times in its class, saved again each time: torn apart it would be known by heart."""
     rng = np.random.default_rng(0)

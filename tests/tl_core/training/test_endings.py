@@ -92,6 +92,7 @@ def test_a_diverging_run_fails_with_advice(train_run, dataset):
     assert run.record.has_model == bool(run.epochs)
 
 
+@pytest.mark.slow
 def test_divergence_after_a_good_epoch_keeps_its_model(train_run, dataset):
     with pytest.raises(DivergedError, match="fine-tuning learning rate"):
         train_run(
@@ -188,6 +189,7 @@ def test_an_unexpected_error_is_in_the_log_and_not_on_the_page(train_run, datase
     assert "a secret detail" in run.folder.log_file.read_text()
 
 
+@pytest.mark.slow
 def test_the_best_model_is_on_the_disk_before_the_end(train_run, dataset, monkeypatch):
     monkeypatch.setattr(best_model, "MODEL_INTERVAL", 0.0)
     seen = []
@@ -219,6 +221,7 @@ def test_a_failed_write_leaves_the_last_good_model(train_run, dataset, monkeypat
     assert not list(run.folder.path.glob(".writing-*"))
 
 
+@pytest.mark.slow
 def test_a_finished_training_leaves_no_graph_and_no_model_in_memory(train_run, dataset):
     def count():
         gc.collect()

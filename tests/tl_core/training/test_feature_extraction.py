@@ -65,6 +65,7 @@ print(json.dumps(sorted({type(layer).__module__ for layer in model.layers})))
     assert all(module.startswith("keras.") and not module.endswith("lambda_layer") for module in modules)
 
 
+@pytest.mark.slow
 def test_the_trunk_runs_once_for_all_runs_with_the_same_backbone(train_run, dataset, monkeypatch):
     train_run(dataset, epochs=1)
 
@@ -76,6 +77,7 @@ def test_the_trunk_runs_once_for_all_runs_with_the_same_backbone(train_run, data
     assert again.record.status == "done"
 
 
+@pytest.mark.slow
 def test_other_pixels_or_another_backbone_meet_no_kept_features(tmp_path, monkeypatch):
     workspace = Workspace(tmp_path).ensure()  # its own: another test may keep features of any seed in the shared one
     train_run = Trainer(workspace)
@@ -90,12 +92,14 @@ def test_other_pixels_or_another_backbone_meet_no_kept_features(tmp_path, monkey
     assert len(compiled) == 2
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_curve(train_run, dataset):
     first, second = (train_run(dataset, head=HeadConfig(dropout=0.3), epochs=3) for _ in range(2))
     for name in ("loss", "val_loss", "accuracy", "val_accuracy"):
         assert first.curve(name) == pytest.approx(second.curve(name), abs=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schedule", ["constant", "cosine", "plateau"])
 def test_the_learning_rate_follows_its_schedule(train_run, noise, schedule):
     run = train_run(noise, epochs=40, schedule=schedule, learning_rate=0.05)
@@ -118,6 +122,7 @@ def test_early_stopping_ends_a_phase_that_no_longer_improves(train_run, noise):
     assert any("ends early" in note for note in run.notes)
 
 
+@pytest.mark.slow
 def test_the_next_training_takes_the_backbone_of_the_last_and_learns_the_same(train_run, dataset):
     pool._pool.clear()
     settings = {"backbone": "efficientnet_lite0", "weights": "imagenet", "epochs": 3}

@@ -12,6 +12,7 @@ from tl_core.training import data
 BLOCK5 = 15  # of VGG16's 19 layers the last four
 
 
+@pytest.mark.slow
 def test_epochs_count_on_and_the_best_of_both_phases_is_kept(train_run, dataset):
     run = train_run(dataset, frozen_layers=BLOCK5, epochs=2, fine_tune_epochs=3, fine_tune_learning_rate=1e-4)
     assert [event["epoch"] for event in run.epochs] == [1, 2, 3, 4, 5]
@@ -22,6 +23,7 @@ def test_epochs_count_on_and_the_best_of_both_phases_is_kept(train_run, dataset)
     assert run.record.best.val_loss == pytest.approx(min(run.curve("val_loss")), abs=1e-5)
 
 
+@pytest.mark.slow
 def test_fine_tuning_that_does_harm_leaves_the_model_of_the_first_phase(train_run, dataset):
     run = train_run(
         dataset, frozen_layers=BLOCK5, epochs=3, fine_tune_epochs=2, fine_tune_learning_rate=0.05, optimizer="sgd"
@@ -37,7 +39,7 @@ def test_fine_tuning_that_does_harm_leaves_the_model_of_the_first_phase(train_ru
         assert np.array_equal(weight.numpy(), original.numpy())
 
 
-@pytest.mark.parametrize("augmented", [False, True])
+@pytest.mark.parametrize("augmented", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_only_the_layers_above_the_frozen_ones_change(train_run, dataset, augmented):
     run = train_run(
         dataset,
@@ -78,6 +80,7 @@ def test_with_all_layers_frozen_there_is_one_phase(train_run, dataset):
     assert "fine_tune" not in run.phases
 
 
+@pytest.mark.slow
 def test_what_is_too_large_to_keep_is_computed_in_every_epoch(train_run, dataset, monkeypatch):
     fits = {"frozen_layers": BLOCK5, "epochs": 1, "fine_tune_epochs": 2, "fine_tune_learning_rate": 1e-4}
     kept = train_run(dataset, **fits)

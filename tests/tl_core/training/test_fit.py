@@ -39,6 +39,7 @@ def run(workspace, wide):
     return Trainer(workspace)(wide, fit="border", epochs=2).record
 
 
+@pytest.mark.slow
 def test_a_border_is_the_same_in_training_evaluation_prediction_and_export(run, wide):
     records = wide.of_split("test")
     measured = evaluate_run(run.path, wide.path, "test").probabilities

@@ -44,6 +44,7 @@ def test_with_class_weights_the_same_weights_decide_which_epoch_is_kept(train_ru
 AUTO, MIXED = {"precision": "auto"}, {"precision": "mixed_bfloat16"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "settings",
     [

@@ -61,6 +61,7 @@ def test_by_default_the_best_epoch_alone_is_kept(shared_run):
         open_predictor(shared_run.record.path, 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [HEAD, CUT], ids=["head", "fine-tuning"])
 def test_each_saved_epoch_predicts_as_the_model_in_training_did(workspace, dataset, settings):
     run = trained(watched_run(workspace, dataset, keep_last_epochs=5, **settings), dataset)
@@ -79,6 +80,7 @@ def test_where_the_backbone_stays_frozen_only_the_head_is_kept(workspace, datase
     assert not (run.folder.epochs_folder / BACKBONE).exists()
 
 
+@pytest.mark.slow
 def test_older_epochs_make_room_and_so_does_the_backbone_they_need(workspace, dataset):
     run = trained(watched_run(workspace, dataset, keep_last_epochs=2, **CUT), dataset)
     assert numbers(run) == [5, 6]
@@ -87,6 +89,7 @@ def test_older_epochs_make_room_and_so_does_the_backbone_they_need(workspace, da
         open_predictor(run.record.path, 1)
 
 
+@pytest.mark.slow
 def test_epochs_can_predict_while_the_run_still_trains(workspace, dataset):
     run = watched_run(workspace, dataset, keep_last_epochs=3, **CUT)
     answers = {}
@@ -122,6 +125,7 @@ def test_a_stopped_run_has_its_last_epochs(workspace, dataset):
     assert numbers(stopped) == [2, 3, 4]
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_and_saves_the_same_epochs(workspace, dataset, monkeypatch):
     settings = {**CUT, "fine_tune_epochs": 3, "learning_rate": 1e-3, "keep_last_epochs": 4}
     expected = trained(watched_run(workspace, dataset, **settings), dataset)
@@ -170,6 +174,7 @@ def test_they_go_with_the_run(workspace, dataset):
     assert not run.folder.epochs_folder.exists()
 
 
+@pytest.mark.slow
 def test_the_disk_space_they_need_is_checked_before_the_training(workspace, dataset, monkeypatch):
     asked = []
     monkeypatch.setattr(training_run, "require_room", lambda path, classifier, more: asked.append(more))

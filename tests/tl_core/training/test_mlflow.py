@@ -62,6 +62,7 @@ def history(server, folder, name):
     return {point["step"]: point["value"] for point in found}
 
 
+@pytest.mark.slow
 def test_a_run_is_there_as_its_folder_tells_it_and_longer_it_is_the_same_one(
     tracked, train_run, dataset, monkeypatch
 ):
@@ -216,6 +217,7 @@ def test_a_server_that_refuses_is_told_by_its_reason_and_given_up_after_the_end(
     assert "did not take all of this run" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_server_that_is_killed_in_mid_run_gets_the_rest_once_it_is_back(
     tracked, train_run, dataset, monkeypatch, capsys
 ):

@@ -58,6 +58,7 @@ def test_more_epochs_of_a_run_stopped_in_its_second_phase_are_of_that_phase(trai
     assert (longer.record.config.epochs, longer.record.config.fine_tune_epochs) == (6, tuned + 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stopped_in", [2, 7], ids=["first phase", "second phase"])
 def test_a_stopped_run_goes_on_to_its_planned_end(train_run, dataset, jobs, stopped_in):
     run = stopped_after(train_run, dataset, stopped_in, **TWO_PHASES)

@@ -12,6 +12,7 @@ from tl_core.runs import create_run, load_run, read_events
 from tl_core.training import train
 
 IMAGES_PER_CLASS = 6
+EVERYDAY = ("quick_start", "vgg16_features", "vgg16_small_data", "few_images")  # have each kind of step
 SIZE = 96  # px; the steps are the same at every size
 
 
@@ -20,7 +21,9 @@ def few_images(workspace):
     return import_coloured(workspace, {name: COLOURS[name] for name in ("blue", "red")}, IMAGES_PER_CLASS)
 
 
-@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[] if name in EVERYDAY else pytest.mark.slow) for name in PRESETS]
+)
 def test_a_preset_trains_all_its_phases_and_leaves_a_model(workspace, few_images, name):
     preset = PRESETS[name].config
     config = replace(

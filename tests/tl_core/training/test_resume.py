@@ -38,7 +38,9 @@ def wait_for_epoch(path, epoch, process):
     raise AssertionError("the epoch was not reached")
 
 
-@pytest.mark.parametrize("killed_in", [3, 9], ids=["feature extraction", "fine-tuning"])
+@pytest.mark.parametrize(
+    "killed_in", [pytest.param(3, id="feature extraction", marks=pytest.mark.slow), pytest.param(9, id="fine-tuning")]
+)
 def test_a_killed_run_goes_on_and_ends_as_if_nothing_had_happened(train_run, workspace, dataset, killed_in):
     expected = train_run(dataset, **EPOCHS)
     run = create_run(workspace, expected.record.config, dataset)
@@ -80,6 +82,7 @@ def test_a_damaged_checkpoint_begins_the_training_anew(workspace, train_run, dat
     assert [event["epoch"] for event in again.epochs] == [1, 2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tuned", [False, True], ids=["feature extraction", "fine-tuning"])
 def test_more_epochs_are_as_if_the_run_had_not_ended(train_run, dataset, tuned):
     phases = {"frozen_layers": 15, "epochs": 3, "fine_tune_epochs": 2} if tuned else {"epochs": 4}

@@ -31,11 +31,13 @@ def accuracy_of(workspace: Workspace, dataset: Dataset) -> float:
     return evaluate_run(run.path, dataset.path, "test").accuracy
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sample", ["surfaces", pytest.param("digits", marks=pytest.mark.long)])
 def test_the_quick_start_learns_a_sample(workspace: Workspace, sample: str):
     assert accuracy_of(workspace, import_sample(workspace, sample)) >= PROMISED_TEST_ACCURACY
 
 
+@pytest.mark.slow
 def test_the_quick_start_learns_ten_classes_from_a_few_images_each(workspace: Workspace):
     digits = import_sample(workspace, "digits")
     images: dict[str, list[tuple[str, bytes]]] = {name: [] for name in digits.classes}

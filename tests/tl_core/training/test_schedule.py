@@ -26,6 +26,7 @@ def small_memory(monkeypatch):
     return small_memory
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after", [0, 3], ids=["from the start", "from the fourth epoch on"])
 def test_after_a_batch_is_halved_the_rate_falls_over_all_epochs(train_run, dataset, small_memory, after):
     small_memory.after = 1000

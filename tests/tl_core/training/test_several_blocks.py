@@ -20,6 +20,7 @@ def run(workspace, dataset):
     )
 
 
+@pytest.mark.slow
 def test_it_trains_in_both_phases(run):
     assert "fine_tune" in [event["phase"] for event in run.epochs]
     assert run.record.status == "done"

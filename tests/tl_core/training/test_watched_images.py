@@ -35,6 +35,7 @@ def pinned_run(workspace, dataset, settings, pinned=3):
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SETTINGS)
 def test_each_epoch_tells_what_its_model_says(workspace, dataset, two_classes, name):
     """The kept model's own measurement of the same images is the reference."""

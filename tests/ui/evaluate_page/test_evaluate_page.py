@@ -170,6 +170,7 @@ def test_csv_opens_in_a_spreadsheet_and_runs_nothing():
     ]
 
 
+@pytest.mark.slow
 def test_all_images_can_be_asked_in_turn_and_the_number_stands_beside_the_accuracy(workspace, dataset, monkeypatch):
     monkeypatch.setattr(cross_validation, "FOLDS", 3)
     monkeypatch.setattr(cross_validation, "REPEATS", 1)

@@ -48,6 +48,7 @@ def test_a_run_that_keeps_its_best_epoch_alone_offers_no_choice(workspace):
     assert not [box for box in open_page(PAGE).selectbox if box.key == CHOICE]
 
 
+@pytest.mark.slow
 def test_each_kept_epoch_is_offered_and_answers_for_itself(run):
     at = upload_red(open_page(PAGE))
     best, *listed = options(at)
@@ -68,6 +69,7 @@ def test_each_kept_epoch_is_offered_and_answers_for_itself(run):
     assert probability(checked(at.run())) == of_best
 
 
+@pytest.mark.slow
 def test_a_link_names_the_epoch_and_one_that_is_gone_is_said(run):
     at = open_page(PAGE, run=run.id, epoch=str(others(run)[0]))
     assert at.selectbox(key=CHOICE).value == str(others(run)[0])
@@ -91,6 +93,7 @@ def test_new_epochs_appear_while_the_run_still_trains(run):
     assert "Epoch 5 · 50.0 %" not in before
 
 
+@pytest.mark.slow
 def test_the_threshold_chosen_for_the_best_epoch_is_not_that_of_another(run):
     save_calibration(run.workspace, run, Calibration(model_sha256=run.model_sha256, threshold=1.0))
     assert "I don't know" in texts(upload_red(open_page(PAGE, run=run.id)))

@@ -60,6 +60,7 @@ def open_it(at):
     return run_until(at, lambda at: not at.get("progress") or at.error)
 
 
+@pytest.mark.slow
 def test_an_exported_zip_is_opened_predicts_is_listed_and_deleted(workspace):
     at = from_a_file()
     bring(at, "colours.zip", exported(manifest_json=MANIFEST))

@@ -42,6 +42,7 @@ def test_every_format_is_offered_with_what_it_is_for(run):
     assert "Create and check" in labels(at)
 
 
+@pytest.mark.slow
 def test_an_export_is_made_proven_and_offered(run):
     at = press(open_page(PAGE, run=run.id), "Create and check")
     assert "Cancel" in labels(at)

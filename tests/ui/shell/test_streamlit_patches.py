@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from streamlit.runtime.scriptrunner import script_runner
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -29,6 +30,7 @@ def test_streamlit_still_has_what_is_switched_off():
     assert callable(script_runner._clean_problem_modules)
 
 
+@pytest.mark.slow
 def test_a_page_leaves_the_state_of_keras_alone(tmp_path, monkeypatch):
     monkeypatch.setenv("TL_WORKSPACE", str(tmp_path))
     assert policy_after("import streamlit as st; st.title('Any page')") == "float32", "the danger is gone"

@@ -43,6 +43,7 @@ def bring(at, address):
     return run_until(at, lambda at: not [button for button in at.button if button.label == "Cancel"], reruns=2000)
 
 
+@pytest.mark.slow
 def test_a_pasted_address_becomes_the_backbone_of_the_form(hub):
     at = unfolded(open_page(PAGE))
     bring(at, "https://tfhub.dev/google/imagenet/mobilenet_v2_050_96/feature_vector/5")
@@ -61,6 +62,7 @@ def test_a_wrong_address_is_a_sentence(hub):
     assert "There is no network google/none/tensorFlow2/x" in texts(at)
 
 
+@pytest.mark.slow
 def test_a_training_goes_on_from_what_a_run_has_learned(hub, tmp_path, monkeypatch):
     five_logits(scaled=True).save(tmp_path / "best.keras")
     folder = SimpleNamespace(model_file=tmp_path / "best.keras")

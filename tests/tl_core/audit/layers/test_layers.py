@@ -38,6 +38,7 @@ def study(surfaces):
     return study_layers(surfaces, LITE0, SIZE)
 
 
+@pytest.mark.slow
 def test_the_classes_come_apart_from_block_to_block(study):
     outline = load_outline(LITE0)
     assert [(block.title, block.end) for block in study.blocks] == [
@@ -142,6 +143,7 @@ def test_a_picture_is_seen_as_the_training_would_see_it(surfaces):
     assert not np.allclose(bordered[-1].mean, squeezed[-1].mean)
 
 
+@pytest.mark.slow
 def test_images_that_are_not_square_are_seen_as_the_training_would_see_them(tmp_path):
     rng = np.random.default_rng(0)
     shapes = {"wide": (40, 80), "high": (80, 40)}

@@ -69,6 +69,7 @@ print(json.dumps(found))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_every_hostile_file_gets_its_verdict_in_a_second_and_little_memory(tmp_path: Path):
     assert len(BAD_ARCHIVES) >= 25

@@ -73,6 +73,7 @@ def run(around, network):
     )
 
 
+@pytest.mark.slow
 def test_it_is_found_where_backbones_are(network, around):
     _, workspace = around
     assert (network.title, network.image_size, network.scaling) == ("mobilenet-v2 050-96", 96, "zero_to_one")
@@ -113,6 +114,7 @@ def open_model(run):
     return keras.models.load_model(run.folder.model_file).get_layer("network")
 
 
+@pytest.mark.slow
 def test_the_model_predicts_is_explained_and_is_exported_in_one_file(run, tmp_path):
     images = np.zeros((1, 64, 64, 3), np.uint8)
     assert open_predictor(run.record.path).predict(images).sum() == pytest.approx(1, abs=1e-3)
@@ -121,6 +123,7 @@ def test_the_model_predicts_is_explained_and_is_exported_in_one_file(run, tmp_pa
         assert export_run(run.record.path, name).proof.passed
 
 
+@pytest.mark.slow
 def test_the_same_network_is_stored_once_and_a_tar_gz_is_taken(network, original, around, tmp_path):
     _, workspace = around
     packed = tmp_path / "network.tar.gz"
@@ -148,6 +151,7 @@ def test_what_is_no_network_is_a_sentence_and_leaves_nothing(around, tmp_path):
     assert not list(workspace.weights.glob("networks/.bringing*"))
 
 
+@pytest.mark.slow
 def test_the_command_line_trains_on_an_address(network, original, run, around, capsys):
     patch, _ = around
     quick = ("--image-size", "64", "--epochs", "1", "--batch-size", "8", "--json")

@@ -69,6 +69,7 @@ def run(around, transformer):
     )
 
 
+@pytest.mark.slow
 def test_a_transformer_says_its_tokens_and_takes_images_of_its_own_size(transformer, originals):
     assert (transformer.title, transformer.origin) == ("vit_tiny", f"hf://{VIT}")
     assert (transformer.image_size, transformer.any_size, transformer.scaling) == (32, False, "built_in")
@@ -83,6 +84,7 @@ def test_a_transformer_says_its_tokens_and_takes_images_of_its_own_size(transfor
     np.testing.assert_allclose(ours.reshape(2, 16, 16), tokens[:, 1:], rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_its_frozen_blocks_run_once_and_the_last_is_tuned(run, transformer):
     assert run.record.status == "done"
     tuned = keras.models.load_model(run.folder.model_file).get_layer("network")
@@ -99,6 +101,7 @@ def test_its_frozen_blocks_run_once_and_the_last_is_tuned(run, transformer):
     assert all("transformer_block_3" in name or name.endswith("_ln") for name in changed)
 
 
+@pytest.mark.slow
 def test_it_predicts_is_explained_block_by_block_and_is_exported_in_one_file(run):
     images = np.random.default_rng(1).integers(0, 256, (1, 32, 32, 3), np.uint8)
     assert open_predictor(run.record.path).predict(images).sum() == pytest.approx(1, abs=1e-3)

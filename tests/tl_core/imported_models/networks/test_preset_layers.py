@@ -124,6 +124,7 @@ def same(seeing: Any, base: Any, size: int) -> None:
     np.testing.assert_allclose(np.asarray(base(images, training=False)), theirs, rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*FAMILIES, *(pytest.param(name, marks=pytest.mark.long) for name in MORE)])
 def test_a_family_is_rebuilt_from_plain_layers(name: str, tmp_path):
     size = SIZES.get(name, 64)

@@ -109,6 +109,7 @@ def rebuilt(folder, size):
     return network, network_of_graph(network.graph, network.image, network.output, size)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("signature", "own", "size"), [(True, None, 64), (False, None, 48), (True, 64, 64)])
 def test_the_layers_say_what_the_graph_says(tmp_path, signature, own, size):
     infer = save_feature_vector(tmp_path / "network", image_size=own, signature=signature)

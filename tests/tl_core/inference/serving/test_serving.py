@@ -74,6 +74,7 @@ def refusal(answer, status):
     return answer.json()["error"]
 
 
+@pytest.mark.slow
 def test_it_is_healthy_and_tells_which_model_it_has(server, shared_run):
     assert httpx.get(server.url + "/health").status_code == 200
     model = httpx.get(server.url + "/model").json()
@@ -274,6 +275,7 @@ def test_what_cannot_be_served_is_a_sentence(server, shared_run, dataset, monkey
     assert "no address" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_what_was_accepted_is_answered_when_it_is_told_to_stop(shared_run, expected):
     served = ServerProcess(shared_run.record.workspace.root, shared_run.record.id, "--port", str(free_port()))
     request = httpx.Request("POST", served.url + "/predict", files=as_form(PHOTOS))

@@ -66,6 +66,7 @@ def test_the_second_press_of_a_double_click_is_ignored(workspace, mislabelled):
     assert len(list_datasets(workspace)[0].images) == len(mislabelled.images) - 1
 
 
+@pytest.mark.slow
 def test_doubtful_labels_are_decided_one_by_one_with_keys_and_the_gain_is_measured(workspace, mislabelled):
     at = press(open_page(PAGE), "Look for faults")
     run_until(at, lambda at: "doubtful" in str([control.options for control in at.segmented_control]), 4000)
