@@ -43,7 +43,7 @@ def run(session: Session) -> Iterator[Result]:
     ours, theirs = [], []
     for _ in session.rounds():
         ours.append(session.measure(ask_server, **work))
-        theirs.append(session.measure(ask_by_hand, **work | {"requests": session.pick(REQUESTS // 4, 20)}))
+        theirs.append(session.measure(ask_by_hand, **work | {"requests": session.pick(REQUESTS // 20, 20)}))
     mine, hand = (tuple(float(one["rate"]) for one in runs) for runs in (ours, theirs))
     yield Result(
         name="serving",

@@ -21,6 +21,7 @@ from tl_core.data.dataset import Dataset
 from tl_core.features.cache import ArraySpec, open_cache
 from tl_core.features.compiled import compile_network
 from tl_core.features.images import ImageRows, fit_in_key, open_images
+from tl_core.features.prefetch import prefetched
 from tl_core.machine.device import Device, use_device
 from tl_core.machine.progress import UNATTENDED, TaskContext
 
@@ -122,9 +123,10 @@ def _fill(
 
     sample = images.read(rows[:_BATCH])
     compiled = compile_network(forward, images.size, device, batch_size=_BATCH, sample=sample)
-    for start in range(0, len(rows), _BATCH):
-        task.stop_if_asked(STOPPED)
-        batch = images.read(rows[start : start + _BATCH])
-        for array, output in zip(arrays, compiled(batch), strict=True):
-            array[start : start + len(batch)] = output
-        task.report(start + len(batch), len(rows), "Looking at the images")
+    starts = range(0, len(rows), _BATCH)
+    with prefetched(images.read(rows[start : start + _BATCH]) for start in starts) as batches:
+        for start, batch in zip(starts, batches, strict=True):
+            task.stop_if_asked(STOPPED)
+            for array, output in zip(arrays, compiled(batch), strict=True):
+                array[start : start + len(batch)] = output
+            task.report(start + len(batch), len(rows), "Looking at the images")

@@ -13,10 +13,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from threadpoolctl import threadpool_limits
 
 from tl_core.audit.features import Features, Rows
-from tl_core.audit.heads import FOLDS, Labels, compact, folds_of
+from tl_core.audit.heads import FOLDS, Labels, compact, folds_of, side_by_side
 from tl_core.audit.layers.block_outputs import STOPPED, BlockFeatures, read_block_features
 from tl_core.backbones.registry import get_backbone
 from tl_core.data.dataset import Dataset, ImageRecord
@@ -80,11 +79,15 @@ def study_layers(
     found = read_block_features(dataset, rows, backbone, size, task, fit)
     folds = folds_of(labels, groups_of_images(images), np.random.default_rng(0))
     blocks = []
-    with threadpool_limits(1):  # the matrices are small: two threads take ten times the time of one (tried)
-        for at, features in enumerate(found):
-            task.stop_if_asked(STOPPED)
-            task.report(at, len(found), "Asking what each block knows")
-            blocks.append(_probe(features, labels, folds))
+
+    def probe(features: BlockFeatures) -> BlockProbe:
+        task.stop_if_asked(STOPPED)
+        return _probe(features, labels, folds)
+
+    with side_by_side() as pool:
+        for at, block in enumerate(pool.map(probe, found)):
+            blocks.append(block)
+            task.report(at + 1, len(found), "Asking what each block knows")
     chance = float(np.bincount(labels).max() / len(labels))
     return LayerStudy(images, int(labels.max()) + 1, chance, tuple(blocks))
 
