@@ -22,6 +22,13 @@ ARGUMENTS: Final[tuple[Argument, ...]] = (
         help="by default this machine alone can ask; on any other address TL_SERVE_TOKEN has to hold a token "
         "that each request brings along",
     ),
+    argument(
+        "--precision",
+        choices=("float32", "auto"),
+        default="float32",
+        help="float32 answers with the probabilities of the pages; auto takes bfloat16 where the processor has it "
+        "and the model stays close to float32: more pictures a second, probabilities differ a little",
+    ),
     argument("--epoch", type=int, metavar="N", help="an epoch that the run has kept; by default the best one"),
 )
 
@@ -39,7 +46,7 @@ def serve(options: argparse.Namespace, workspace: Workspace, output: Output) -> 
 
         if learns_first(run, options.epoch):
             output.say(f"{LOOKING}, to tell what is unlike them …")
-        model = open_run(run, options.epoch, output.task)
+        model = open_run(run, options.epoch, output.task, precision=options.precision, note=output.say)
         url = ""
 
         def tell(address: str) -> None:

@@ -123,7 +123,7 @@ def _closest(
 ) -> Network:
     cosine = min(_cosine(a, b) for a, b in zip(network(sample), faster(sample), strict=True))
     if cosine >= CLOSE_ENOUGH:
-        note(f"The frozen layers run in bfloat16 (cosine with float32 on the first batch: {cosine:.4f}).")
+        note(f"The network runs in bfloat16 (cosine with float32 on the first batch: {cosine:.4f}).")
         faster.in_float32 = network
         return faster
     note(f"bfloat16 strays too far from float32 here (cosine {cosine:.4f} on the first batch); using float32.")

@@ -5,6 +5,7 @@ It is made from the checkpoint file, never from a model in training.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -25,6 +26,8 @@ from tl_core.models.load import load_stored
 from tl_core.models.probabilities import Probabilities, as_class_probabilities
 from tl_core.models.taps import tapped_classifier, tapped_layer
 from tl_core.runs import RunRecord
+
+logger = logging.getLogger(__name__)
 
 Images = npt.NDArray[np.uint8]
 
@@ -57,7 +60,26 @@ class Predictor:
         return as_class_probabilities(probabilities), joined(seen) if seen else None
 
 
-def _load(run: RunRecord, epoch: int | None) -> Predictor:
+def compile_predictor(
+    run: RunRecord,
+    epoch: int | None = None,
+    *,
+    precision: str = "float32",
+    sample: Images | None = None,
+    note: Callable[[str], None] = logger.info,
+) -> Predictor:
+    """Compile a model that a run has stored, without the pool.
+
+    Args:
+        epoch: one of its saved epochs; None = the best one.
+        precision: float32 gives the same probabilities on every machine; auto takes bfloat16 where the CPU has it and
+            the model proves close to float32 on the sample.
+        sample: ``(n, image_size, image_size, 3)`` uint8 RGB; without one it is float32.
+        note: told in a sentence in what the model computes, where that is not float32, and why not where it could.
+
+    Raises:
+        ModelUnavailableError: the run has no model yet, the epoch is not saved, or a file is damaged.
+    """
     model = load_stored(run, epoch)
     size = int(model.input_shape[1])
 
@@ -66,7 +88,7 @@ def _load(run: RunRecord, epoch: int | None) -> Predictor:
     def forward(images: tf.Tensor) -> list[tf.Tensor]:
         return as_list(seeing(tf.cast(images, tf.float32), training=False))
 
-    network = compile_network(forward, size, find_device("float32"), batch_size=None)
+    network = compile_network(forward, size, find_device(precision), batch_size=None, sample=sample, note=note)
     return Predictor(run.classes, Reading(size, run.config.fit, run.decoding), network)
 
 
@@ -79,5 +101,5 @@ def _with_what_it_sees(model: keras.Model, backbone: str) -> keras.Model:
     return tapped_classifier(classifier, tapped_layer(backbone, classifier.base))
 
 
-open_predictor: Final = ModelPool(POOL_SIZE, _load).open
+open_predictor: Final = ModelPool(POOL_SIZE, compile_predictor).open
 """The compiled model of a run, from the pool if it is warm; see `ModelPool.open`."""

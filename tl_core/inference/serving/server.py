@@ -2,37 +2,56 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
 import uvicorn
 
+from tl_core.errors import DatasetNotFoundError
 from tl_core.inference.calibration import Calibration
 from tl_core.inference.predict import calibration_of, open_knowing
-from tl_core.inference.predictor import Predictor
+from tl_core.inference.predictor import Images, Predictor, compile_predictor
 from tl_core.inference.serving.application import ServedModel, build_application
 from tl_core.inference.serving.figures import ServingFigures
 from tl_core.machine.progress import UNATTENDED, TaskContext
-from tl_core.runs import RunRecord
+from tl_core.runs import RunRecord, dataset_of
 from tl_core.runs.evaluations import read_metrics
 
+logger = logging.getLogger(__name__)
+
+SAMPLE: Final = 32  # images on which bfloat16 has to prove close to float32
 STOP_SECONDS: Final = 30  # for the requests that are being answered when it is told to stop
 
 
-def open_run(run: RunRecord, epoch: int | None = None, task: TaskContext = UNATTENDED) -> ServedModel:
+def open_run(
+    run: RunRecord,
+    epoch: int | None = None,
+    task: TaskContext = UNATTENDED,
+    *,
+    precision: str = "float32",
+    note: Callable[[str], None] = logger.info,
+) -> ServedModel:
     """Open the model of a run as it is now, and let it predict once.
 
     Args:
         epoch: one of its saved epochs; None = the best one.
         task: gets the images looked at and in all, where it has yet to learn what the model was taught.
+        precision: float32, as the pages; auto is faster where the CPU has bfloat16, see `compile_predictor`.
+        note: told in a sentence in what the model computes, where that is not float32.
 
     Raises:
         ModelUnavailableError: the run has no model yet, the epoch is not saved, or a file is damaged.
     """
     predictor = open_knowing(run.path, epoch, task)
+    if precision != "float32":
+        sample = _validation_images(run, predictor)
+        faster = compile_predictor(run, epoch, precision=precision, sample=sample, note=note)
+        predictor = replace(faster, known=predictor.known)
     calibration = calibration_of(run, epoch)
     test = read_metrics(run).get("test", {}).get("accuracy") if epoch is None else None
     facts = {
@@ -45,6 +64,16 @@ def open_run(run: RunRecord, epoch: int | None = None, task: TaskContext = UNATT
         "trained": run.finished,
     }
     return _warm(predictor, calibration, facts)
+
+
+def _validation_images(run: RunRecord, predictor: Predictor) -> Images | None:
+    """Some of those that the run was measured on, as its model gets them; None where the dataset is gone."""
+    try:
+        dataset = dataset_of(run)
+    except DatasetNotFoundError:
+        return None
+    paths = [dataset.path_of(image) for image in dataset.images if image.split == "validation"][:SAMPLE]
+    return np.stack([predictor.reading.of_stored(path) for path in paths]) if paths else None
 
 
 def _warm(predictor: Predictor, calibration: Calibration, facts: dict[str, Any]) -> ServedModel:

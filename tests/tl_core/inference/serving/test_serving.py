@@ -11,6 +11,7 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
+import numpy as np
 import psutil
 import pytest
 
@@ -23,7 +24,9 @@ from tl_core.inference.predict import predict_images
 from tl_core.inference.predictor import open_predictor
 from tl_core.inference.serving.application import ServedModel
 from tl_core.inference.serving.description import OPENAPI, page
+from tl_core.inference.serving.server import open_run
 from tl_core.inference.serving.uploads import MOST_BYTES, MOST_IMAGES
+from tl_core.machine.device import find_device
 from tl_core.runs import create_run
 
 PHOTOS = [coloured(colour, 900 + index) for index, colour in enumerate(COLOURS.values())]
@@ -216,6 +219,19 @@ def test_the_line_of_the_readme_asks_it(server, tmp_path):
     command = shlex.split(line.replace("http://localhost:8000", server.url))
     said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
     assert '"class":"green"' in said
+
+
+def test_where_the_processor_has_bfloat16_it_may_be_taken_and_answers_nearly_the_same(shared_run):
+    said = []
+    served = open_run(shared_run.record, precision="auto", note=said.append)
+    exact = open_predictor(shared_run.record.path)
+    pictures = np.stack([exact.reading.of_file(photo) for photo in PHOTOS])
+    found, wanted = served.predictor.predict(pictures), exact.predict(pictures)
+    assert np.abs(found - wanted).max() < 0.05
+    assert (found.argmax(axis=1) == wanted.argmax(axis=1)).all()
+    assert served.predictor.known is not None, "it tells what is unlike anything it was taught"
+    has_bfloat16 = find_device("auto").trunk_precision == "bfloat16"
+    assert [text for text in said if "bfloat16" in text] if has_bfloat16 else not said
 
 
 @pytest.fixture(scope="module")
