@@ -54,14 +54,15 @@ def _at_work(app: App) -> bool:
 
 @pytest.fixture(scope="session")
 def hub() -> Iterator[LocalHub]:
-    """Kaggle Models, as the shared server asks it; it has no networks until a test gives it some."""
+    """Kaggle Models and Hugging Face, as the shared server asks them; without networks until a test gives some."""
     with local_hub({}) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def shared_server(tmp_path_factory: pytest.TempPathFactory, hub: LocalHub) -> Iterator[SharedServer]:
-    server = SharedServer(lambda: tmp_path_factory.mktemp("shared-app"), {"KAGGLE_API_ENDPOINT": hub.url})
+    environment = {"KAGGLE_API_ENDPOINT": hub.url, "HF_ENDPOINT": hub.url}
+    server = SharedServer(lambda: tmp_path_factory.mktemp("shared-app"), environment)
     yield server
     server.close()
 

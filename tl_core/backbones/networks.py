@@ -1,23 +1,27 @@
 """Networks that people have brought: each a folder below the weights of the workspace, with its layers and a record.
 
 `tl_core.imported_models.networks` brings them. Here they are listed, found by their name in a configuration, and
-deleted.
+deleted. Where people log in each belongs to whoever brought it; a training that somebody shares finds the network of
+its owner all the same.
 """
 
 from __future__ import annotations
 
 import functools
+import hashlib
 import logging
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final
 
 from tl_core.backbones.record import Backbone, Scaling
-from tl_core.errors import ConfigError, WorkspaceError
+from tl_core.errors import ConfigError, NotYoursError, WorkspaceError
 from tl_core.storage.files import read_json, write_json
+from tl_core.storage.ownership import is_mine, may_see
+from tl_core.storage.quota import forget_usage
 from tl_core.storage.repository import discard_folder
 from tl_core.storage.schemas import NETWORK as SCHEMA
-from tl_core.storage.workspace import Workspace, is_id
+from tl_core.storage.workspace import Workspace, is_id, new_id
 
 logger = logging.getLogger(__name__)
 
@@ -94,6 +98,18 @@ def outline_file(name: str) -> Path:
     return networks_folder() / name / OUTLINE
 
 
+def network_id(title: str, *content: object) -> str:
+    """The name of a network's folder: the same for the same content, so that runs find it again after it was deleted
+    and brought once more.
+
+    Args:
+        title: of which its beginning is made.
+        content: what it consists of and whose it is.
+    """
+    digest = hashlib.sha256("\0".join(map(str, content)).encode()).hexdigest()
+    return f"{new_id(title).rpartition('-')[0]}-{digest[:32]}"
+
+
 def save_network(folder: Path, network: Network) -> None:
     """Write the record into the network's folder.
 
@@ -131,10 +147,11 @@ def _read(path: Path, _stamp: int) -> Network:
 
 
 def list_networks(workspace: Workspace | None = None) -> list[Network]:
-    """All that were brought, newest first; one that cannot be read is logged and left out."""
-    found = []
+    """All that were brought and that the person may see, newest first; one that cannot be read is logged and left
+    out."""
+    workspace, found = workspace or Workspace.from_environment(), []
     for path in networks_folder(workspace).glob("*"):
-        if is_id(path.name):
+        if is_id(path.name) and may_see(workspace, path):
             try:
                 found.append(find_network(path.name, workspace))
             except ConfigError as error:
@@ -147,8 +164,13 @@ def delete_network(workspace: Workspace, name: str) -> None:
 
     Raises:
         ConfigError: there is none of this name.
+        NotYoursError: somebody else has brought it.
         WorkspaceError: its files cannot be removed.
     """
-    if not is_id(name):
+    path = networks_folder(workspace) / name
+    if not is_id(name) or not path.is_dir():
         raise ConfigError(f"There is no network “{name}”: `weights list` names those that were brought.")
-    discard_folder(networks_folder(workspace) / name)
+    if not is_mine(workspace, path):
+        raise NotYoursError("Somebody else has brought this network, so only they can delete it.")
+    discard_folder(path)
+    forget_usage(workspace)

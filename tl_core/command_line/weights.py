@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Any, Final
 
-from tl_core.backbones.networks import SCALINGS, Network, delete_network, list_networks
+from tl_core.backbones.networks import SCALINGS, Network, list_networks
 from tl_core.backbones.registry import BACKBONES, get_backbone
 from tl_core.backbones.weights import ensure_weights, keras_cache
 from tl_core.command_line.verb import Argument, Output, argument, table, writing
@@ -16,6 +16,7 @@ from tl_core.errors import ConfigError
 from tl_core.export.browser.library import TENSORFLOW_JS, ensure_library
 from tl_core.imported_models.networks.addresses import is_address
 from tl_core.imported_models.networks.bringing import Wishes, bring_network
+from tl_core.imported_models.networks.kept import remove_network
 from tl_core.storage.workspace import Workspace
 
 ARGUMENTS: Final[tuple[Argument, ...]] = (
@@ -43,9 +44,11 @@ def weights(options: argparse.Namespace, workspace: Workspace, output: Output) -
         found = [_fetch(name, options, workspace, output) for name in options.names]
         return output.result({"fetched": found}, [f"{one['name']}: {one['file']}" for one in found])
     if options.action == "remove":
-        for name in options.names:
-            delete_network(workspace, name)
-        return output.result({"removed": options.names}, [f"Removed {name}." for name in options.names])
+        removed = [remove_network(workspace, name) for name in options.names]
+        return output.result(
+            {"removed": options.names},
+            [f"Removed {kept.network.id}, {_megabytes(kept.size)}. {kept.cost}" for kept in removed],
+        )
     return _list(workspace, output)
 
 

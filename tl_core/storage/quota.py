@@ -27,7 +27,7 @@ _PARTS: Final = {
     "runs": ("runs", "delete runs you no longer need on the Runs page"),
     "cache": ("kept for speed", "press “Free this space” on the Runs page"),
     "models": ("models from files", "forget models you no longer need on the Predict page"),
-    "weights": ("pretrained weights", "remove files from the folder “weights” of the workspace"),
+    "weights": ("pretrained weights", "delete networks you no longer need on the Runs page"),
 }
 
 

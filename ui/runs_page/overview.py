@@ -13,6 +13,7 @@ from tl_core.storage.workspace import Workspace
 from ui.components.empty_state import no_run_yet
 from ui.components.live_chart import comparison_chart
 from ui.runs_page.compare import begin_comparing, differences
+from ui.runs_page.networks import networks_section
 from ui.runs_page.queue import waiting_runs
 from ui.runs_page.storage import cache_section, offer_old_runs
 from ui.runs_page.table import run_chooser, runs_filter, runs_table, ticked
@@ -31,6 +32,7 @@ def show_all(workspace: Workspace) -> None:
     runs = list_runs(workspace)
     if not runs:
         no_run_yet(workspace, "runs-empty")
+        networks_section(workspace, "runs-networks")
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         pick = runs_filter("runs", tags_of(runs))
@@ -38,6 +40,7 @@ def show_all(workspace: Workspace) -> None:
     active = any(run.active for run in runs)
     st.fragment(_table_and_curves, run_every=REFRESH_SECONDS if active else None)(workspace, pick, active)
     cache_section(workspace, "runs")
+    networks_section(workspace, "runs-networks")
     offer_old_runs(workspace, runs, "runs")
 
 

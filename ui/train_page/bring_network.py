@@ -13,6 +13,9 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from tl_core.backbones.networks import SCALINGS, Network
 from tl_core.backbones.outline import load_outline
+from tl_core.data.imports.sources import data_root, resolve_typed
+from tl_core.errors import DataError
+from tl_core.imported_models.networks.addresses import is_address, no_such_preset
 from tl_core.imported_models.networks.bringing import Wishes, bring_network
 from tl_core.machine.progress import TaskContext
 from tl_core.runs import find_run, list_runs
@@ -20,6 +23,7 @@ from tl_core.storage.workspace import Workspace
 from ui.components.markdown import plain
 from ui.components.run_format import unique_labels
 from ui.components.task_progress import task_progress
+from ui.shell.access.protection import for_this_machine_alone
 from ui.state.background_tasks import BackgroundTasks
 from ui.state.training_draft import draft
 
@@ -69,7 +73,7 @@ def _form(workspace: Workspace) -> None:
         key=_ADDRESS_KEY,
         placeholder=EXAMPLE,
         help="As the page of the network shows it. Presets of KerasHub: their name (`resnet_50_imagenet`), "
-        "`kaggle://keras/resnetv1/keras/resnet_50_imagenet`, `hf://owner/name`, or a folder on this machine.",
+        f"`kaggle://keras/resnetv1/keras/resnet_50_imagenet`, or `hf://owner/name`.{_paths()}",
     )
     st.file_uploader(
         "Or a file",
@@ -110,6 +114,13 @@ def _form(workspace: Workspace) -> None:
     )
 
 
+def _paths() -> str:
+    """Which paths may be named, for the help of the field."""
+    if for_this_machine_alone():
+        return " A file or folder on this machine does as well."
+    return " So does a folder of the server, below the one that its operator has opened." if data_root() else ""
+
+
 def _begin(workspace: Workspace) -> None:
     wishes = Wishes(scaling=SCALINGS.get(st.session_state[_RANGE_KEY], ""))
     file = st.session_state.get(_FILE_KEY)
@@ -126,7 +137,23 @@ def _begin(workspace: Workspace) -> None:
 
 
 def _from_address(workspace: Workspace, address: str, wishes: Wishes, task: TaskContext) -> Network:
-    return bring_network(workspace, address, wishes, task)
+    return bring_network(workspace, _named(address), wishes, task)
+
+
+def _named(typed: str) -> str | Path:
+    """An address as it is. A path too, for the people at this machine; others name what the operator has opened, and
+    learn nothing about the rest.
+
+    Raises:
+        ModelFileError: it is no path, and may have been meant as a preset.
+        DataError: it is no path that is open.
+    """
+    if is_address(typed) or for_this_machine_alone():
+        return typed
+    try:
+        return resolve_typed(data_root(), typed)
+    except DataError as error:
+        raise no_such_preset(typed) or error from None
 
 
 def _from_upload(workspace: Workspace, file: UploadedFile, wishes: Wishes, task: TaskContext) -> Network:

@@ -18,7 +18,7 @@ from ui.train_page.controls import control
 from ui.train_page.freezing import freezing
 from ui.train_page.goals import choose_goal
 from ui.train_page.options import more_options
-from ui.train_page.picker import choose_backbone, choose_dataset
+from ui.train_page.picker import choose_backbone, choose_dataset, replace_lost_backbone
 from ui.train_page.start_bar import remarks, running_now, start_bar
 from ui.train_page.summary import run_summary
 from ui.train_page.watched_images_picker import choose_watched_images
@@ -82,6 +82,7 @@ def training_form(workspace: Workspace) -> None:
         return
     show_from_here("form", key="train_form_top")  # who comes from the middle of another page sees its beginning
     dataset = choose_dataset(workspace, datasets)
+    replace_lost_backbone()
     choose_goal(workspace, dataset)
     st.header("Backbone", anchor=False)
     choose_backbone(workspace)

@@ -11,7 +11,9 @@ import streamlit as st
 from tl_core.backbones.record import Backbone
 from tl_core.backbones.registry import all_backbones, get_backbone
 from tl_core.backbones.weights import weights_status
+from tl_core.config.presets import DEFAULT_PRESET, PRESETS
 from tl_core.data import SPLITS, Dataset
+from tl_core.errors import ConfigError
 from tl_core.storage.format import count
 from tl_core.storage.workspace import Workspace
 from ui.components.markdown import plain
@@ -63,6 +65,19 @@ def choose_dataset(workspace: Workspace, datasets: Sequence[Dataset]) -> Dataset
         f"{test:,} to test."
     )
     return chosen
+
+
+def replace_lost_backbone() -> None:
+    """Take the backbone of the default in place of a network that was deleted since it was chosen, and say so."""
+    try:
+        get_backbone(draft().values["backbone"])
+    except ConfigError:
+        ready = get_backbone(PRESETS[DEFAULT_PRESET].config.backbone)
+        draft().update({"backbone": ready.name, "frozen_layers": None, "image_size": None})
+        st.warning(
+            f"The network chosen before is not on this machine any more. {ready.title} is chosen in its place.",
+            icon=":material/link_off:",
+        )
 
 
 def choose_backbone(workspace: Workspace) -> None:

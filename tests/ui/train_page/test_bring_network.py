@@ -10,7 +10,9 @@ from tests.tl_core.imported_models.networks.hub_networks import save_feature_vec
 from tests.tl_core.imported_models.networks.local_hub import local_hub
 from tests.tl_core.imported_models.test_plain_keras import five_logits
 from tests.ui.pages_without_browser import checked, open_page, pictures, press, run_until, texts
+from tl_core.backbones.networks import delete_network, list_networks
 from tl_core.data import import_uploads
+from tl_core.storage.passcode import hash_passcode
 from tl_core.storage.workspace import Workspace
 from ui.train_page import bring_network
 
@@ -24,8 +26,7 @@ def hub(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("KAGGLEHUB_CACHE", raising=False)
     import_uploads(workspace, pictures(), "Pets")
-    save_feature_vector(tmp_path / "network")
-    with local_hub({"google/mobilenet-v2/050-96-feature-vector": tmp_path / "network"}) as hub:
+    with local_hub({}) as hub:
         monkeypatch.setenv("KAGGLE_API_ENDPOINT", hub.url)
         yield hub
 
@@ -44,7 +45,9 @@ def bring(at, address):
 
 
 @pytest.mark.slow
-def test_a_pasted_address_becomes_the_backbone_of_the_form(hub):
+def test_a_pasted_address_becomes_the_backbone_of_the_form(hub, tmp_path):
+    save_feature_vector(tmp_path / "network")
+    hub.networks["google/mobilenet-v2/050-96-feature-vector"] = tmp_path / "network"
     at = unfolded(open_page(PAGE))
     bring(at, "https://tfhub.dev/google/imagenet/mobilenet_v2_050_96/feature_vector/5")
     assert "is one of the backbones now" in texts(at)
@@ -52,6 +55,11 @@ def test_a_pasted_address_becomes_the_backbone_of_the_form(hub):
     press(at, "Use it")
     assert "**mobilenet-v2 050-96** ·" in texts(at)
     assert "weights: on this machine" in texts(at)
+    (network,) = list_networks()
+    delete_network(Workspace.from_environment(), network.id)
+    checked(at.run())
+    assert "The network chosen before is not on this machine any more. EfficientNet-Lite0 is chosen" in texts(at)
+    assert "**EfficientNet-Lite0** ·" in texts(at)
 
 
 def test_a_wrong_address_is_a_sentence(hub):
@@ -60,6 +68,32 @@ def test_a_wrong_address_is_a_sentence(hub):
     assert "is no address of a network" in texts(at)
     bring(at, "google/none/tensorFlow2/x")
     assert "There is no network google/none/tensorFlow2/x" in texts(at)
+
+
+def test_a_visitor_from_elsewhere_learns_nothing_of_the_servers_files(hub, tmp_path, monkeypatch):
+    monkeypatch.setenv("TL_PASSCODE_HASH", hash_passcode("brick & grass"))
+    (tmp_path / "open" / "empty").mkdir(parents=True)
+    (tmp_path / "network").mkdir()
+    at = open_page(PAGE)
+    at.text_input[0].input("brick & grass")
+    at = unfolded(press(at, "Open the dashboard"))
+    bring(at, str(tmp_path / "network"))
+    assert "no folder of its server is open to them" in texts(at)
+    monkeypatch.setenv("TL_DATA_ROOT", str(tmp_path / "open"))
+    for path in (tmp_path / "network", tmp_path / "gone"):
+        bring(at, str(path))
+        assert "There is no such file or folder below the one that the operator" in texts(at)
+    bring(at, "empty")
+    assert "There is no saved_model.pb in it" in texts(at)
+    bring(at, "resnet_51_imagenet")
+    assert "Similar names are: resnet_50_imagenet" in texts(at)
+
+
+@pytest.mark.parametrize("path", ["/gone", "x" * 5000])
+def test_a_path_that_is_not_there_is_a_sentence(hub, path):
+    at = unfolded(open_page(PAGE))
+    bring(at, path)
+    assert "There is no file or folder" in texts(at)
 
 
 @pytest.mark.slow

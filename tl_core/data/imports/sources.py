@@ -6,6 +6,7 @@ a path from outside never becomes a path here, and links are not followed.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from collections.abc import Callable
@@ -123,6 +124,33 @@ def data_root() -> Path | None:
     """The folder that the operator opened, or None."""
     named = os.environ.get(DATA_ROOT)
     return Path(named).expanduser().resolve() if named else None
+
+
+def resolve_typed(root: Path | None, typed: str) -> Path:
+    """The file or folder that a visitor from elsewhere has typed: below ``root``, by its whole path or within it.
+
+    What lies outside gets the same answer whether or not it is there.
+
+    Args:
+        root: the folder that the operator opened, or None.
+        typed: a path, which may be anything.
+
+    Raises:
+        DataError: no folder is open, or there is nothing of this name below it, be it by ``..`` or by a link.
+    """
+    if root is None:
+        raise DataError(
+            "Others reach this dashboard, and no folder of its server is open to them (TL_DATA_ROOT): paste an "
+            "address, or bring a file."
+        )
+    with contextlib.suppress(OSError, ValueError, RuntimeError):  # also too long, or a link that leads to itself
+        path = (root / typed).resolve(strict=True)
+        if path.is_relative_to(root.resolve()):
+            return path
+    raise DataError(
+        "There is no such file or folder below the one that the operator of this server opened (TL_DATA_ROOT): name "
+        "one as it lies there, paste an address, or bring a file."
+    )
 
 
 def list_folders(root: Path, relative: str = "") -> FolderListing:

@@ -22,7 +22,14 @@ from typing import Any, Final
 
 import psutil
 
-from tl_core.backbones.networks import NETWORK, Network, list_networks, networks_folder, save_network
+from tl_core.backbones.networks import (
+    NETWORK,
+    Network,
+    list_networks,
+    network_id,
+    networks_folder,
+    save_network,
+)
 from tl_core.errors import ModelFileError
 from tl_core.imported_models.check.architecture import NETWORKS
 from tl_core.imported_models.check.model_file import check_model_file
@@ -42,8 +49,10 @@ from tl_core.machine.child_process import end_process, start_python, with_our_co
 from tl_core.machine.progress import UNATTENDED, TaskContext
 from tl_core.runs.store import now
 from tl_core.storage.files import sha256_of
+from tl_core.storage.ownership import claim
 from tl_core.storage.quota import forget_usage, require_within_quota
-from tl_core.storage.workspace import Workspace, new_id
+from tl_core.storage.repository import discard_folder
+from tl_core.storage.workspace import Workspace
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +65,7 @@ _STOPPED: Final = "Bringing the network was stopped; nothing of it was kept."
 _UNUSUAL: Final = re.compile(r"[^\w .-]")  # in a title, which pages show as it is
 _TITLE: Final = 60  # characters
 _STAGES: Final = 6.0
+_DEEPEST: Final = 3  # folders in folders that are looked through for a network
 _DAMAGED: Final = "The archive is damaged or cut off, or holds something else than files: download it again."
 
 
@@ -93,7 +103,7 @@ def bring_network(
             wishes = Wishes(title=wishes.title or title, image_size=size, scaling=wishes.scaling)
         else:
             path = Path(source)
-            if isinstance(source, str) and not path.exists() and (unknown := no_such_preset(source)):
+            if isinstance(source, str) and not _is_there(path) and (unknown := no_such_preset(source)):
                 raise unknown
             found = stack.enter_context(_opened(path))
             title, origin = path.name.partition(".")[0] or "network", path.name
@@ -114,8 +124,8 @@ def bring_network(
 def _opened(path: Path) -> Iterator[Path]:
     """The folder of a SavedModel or preset, or the ``.keras`` file; an archive is unpacked as long as the block
     runs."""
-    if not path.exists():
-        raise ModelFileError(f"There is no file or folder {path}: name one, or paste an address.")
+    if not _is_there(path):
+        raise ModelFileError(f"There is no file or folder {str(path)[:200]}: name one, or paste an address.")
     if path.is_dir():
         yield _folder_of_network(path)
     elif path.suffix == ".keras":
@@ -126,10 +136,18 @@ def _opened(path: Path) -> Iterator[Path]:
             yield _folder_of_network(Path(temporary))
 
 
+def _is_there(path: Path) -> bool:
+    """Whether it is there and may be looked at; a text that can be no path is not there."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
 def _folder_of_network(folder: Path) -> Path:
     """The folder in it that has a SavedModel or a preset; itself where there is neither, to say what is missing."""
     for name, kind in ((PROTO, "SavedModels"), (CONFIG, "presets")):
-        found = sorted(folder.rglob(name), key=lambda path: len(path.parts))
+        found = [path for depth in range(_DEEPEST + 1) for path in sorted(folder.glob("*/" * depth + name))]
         if len(found) > 1:
             raise ModelFileError(f"There are {len(found)} {kind} in it: bring one of them.")
         if found:
@@ -248,13 +266,14 @@ def _store(workspace: Workspace, target: Path, found: dict[str, Any], title: str
             "was trained (often 0 to 1 where images were divided by 255 outside the model)."
         )
     try:
-        place = networks_folder(workspace) / new_id(title)
+        digest = sha256_of(target / NETWORK)
+        name = network_id(title, digest, found["scaling"], found["image_size"], workspace.person)
         height, width, channels = (int(length) for length in found["feature_shape"])
         network = Network(
-            id=place.name,
+            id=name,
             title=title,
             origin=origin,
-            sha256=sha256_of(target / NETWORK),
+            sha256=digest,
             size=(target / NETWORK).stat().st_size,
             image_size=int(found["image_size"]),
             any_size=bool(found["any_size"]),
@@ -273,6 +292,9 @@ def _store(workspace: Workspace, target: Path, found: dict[str, Any], title: str
         if (kept.sha256, kept.scaling, kept.image_size) == (network.sha256, network.scaling, network.image_size):
             return kept
     save_network(target, network)
+    claim(workspace, target)
+    place = networks_folder(workspace) / name
+    discard_folder(place)  # which is there only if its record is damaged
     shutil.move(target, place)
     forget_usage(workspace)
     return network

@@ -26,9 +26,10 @@ from typing import Any, Final
 from tl_core.data.imports.download import DOWNLOADING
 from tl_core.errors import ModelFileError
 from tl_core.imported_models.networks.addresses import HUGGING_FACE
-from tl_core.imported_models.networks.preset import FILES
+from tl_core.imported_models.networks.preset import FILES, MOST_BYTES
 from tl_core.machine.child_process import end_process, start_python, with_our_code
 from tl_core.machine.progress import UNATTENDED, TaskContext
+from tl_core.storage.quota import require_within_quota
 from tl_core.storage.workspace import Workspace
 
 logger = logging.getLogger(__name__)
@@ -36,6 +37,7 @@ logger = logging.getLogger(__name__)
 ENDPOINT: Final = "KAGGLE_API_ENDPOINT"  # names a mirror
 CACHE: Final = "KAGGLEHUB_CACHE"
 ATTEMPTS: Final = 5  # each goes on where the one before was cut off
+MOST_DOWNLOADED: Final = 3 * MOST_BYTES  # Kaggle Models also sends the heads and words of a preset
 _INTERVAL: Final = 0.2  # seconds between two looks at what has arrived
 _PAUSES: Final = (1.0, 2.0, 4.0, 8.0)  # seconds before the next attempt
 _STOPPED: Final = "Stopped while the network was being downloaded; what has arrived is kept for the next time."
@@ -61,6 +63,7 @@ def fetch(handle: str, workspace: Workspace, task: TaskContext = UNATTENDED) -> 
 
     Raises:
         ModelFileError: it cannot be downloaded; the message says what to do.
+        WorkspaceError: the workspace has no room for it.
         StoppedError: a stop was requested; what has arrived is kept.
     """
     hub = _hub_of(handle)
@@ -72,7 +75,7 @@ def fetch(handle: str, workspace: Workspace, task: TaskContext = UNATTENDED) -> 
     cache = downloads(workspace)
     cache.mkdir(parents=True, exist_ok=True)
     for attempt in range(ATTEMPTS):
-        answer = _attempt(handle, cache, task)
+        answer = _attempt(handle, workspace, task)
         if "path" in answer:
             return Path(answer["path"])
         if not answer.get("again") or attempt == ATTEMPTS - 1:
@@ -92,7 +95,8 @@ def forget_download(handle: str, workspace: Workspace) -> None:
         shutil.rmtree(_folder_of(handle, downloads(workspace)), ignore_errors=True)
 
 
-def _attempt(handle: str, cache: Path, task: TaskContext) -> dict[str, Any]:
+def _attempt(handle: str, workspace: Workspace, task: TaskContext) -> dict[str, Any]:
+    cache = downloads(workspace)
     with tempfile.TemporaryFile() as printed:
         process = start_python(
             ("-m", "tl_core.imported_models.networks.fetching", handle),
@@ -106,8 +110,11 @@ def _attempt(handle: str, cache: Path, task: TaskContext) -> dict[str, Any]:
             with process.stdout as lines:
                 first = _told(lines.readline())  # the total, or already why it failed
                 total = first.pop("total", 0)
+                _require_small(handle, total)
+                require_within_quota(workspace, needed=total)
                 while process.poll() is None:
                     here = _bytes_below(_folder_of(handle, cache))
+                    _require_small(handle, here)  # not every answer has the total
                     task.report(min(here, total or here), max(total, here, 1), DOWNLOADING)
                     task.stop_if_asked(_STOPPED)
                     time.sleep(_INTERVAL)
@@ -118,6 +125,14 @@ def _attempt(handle: str, cache: Path, task: TaskContext) -> dict[str, Any]:
             printed.seek(0)
             logger.warning("A download ended: %s", printed.read().decode("utf-8", "replace")[-4000:])
     return answer or {"again": True, "reason": "the download ended by itself"}
+
+
+def _require_small(handle: str, size: int) -> None:
+    if size > MOST_DOWNLOADED:
+        raise ModelFileError(
+            f"The network {handle} has {size / 1e6:,.0f} MB, more than the {MOST_DOWNLOADED / 1e6:,.0f} MB that are "
+            "downloaded: bring a smaller one."
+        )
 
 
 def _told(line: bytes) -> dict[str, Any]:

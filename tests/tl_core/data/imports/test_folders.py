@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tl_core.data.imports.sources import DATA_ROOT, data_root, list_folders, resolve_folder
+from tl_core.data.imports.sources import DATA_ROOT, data_root, list_folders, resolve_folder, resolve_typed
 from tl_core.errors import DataError
 
 
@@ -49,3 +49,21 @@ def test_nothing_outside_can_be_reached(root, relative):
     for call in (list_folders, resolve_folder):
         with pytest.raises(DataError, match="no such folder"):
             call(root, relative)
+
+
+def test_a_typed_path_may_lie_below_what_is_open(root):
+    image = root / "pets" / "cats" / "1.png"
+    assert resolve_typed(root, "pets/cats/1.png") == resolve_typed(root, str(image)) == image
+    assert resolve_typed(root, "pets/up/b") == root / "b"
+
+
+def test_typed_paths_outside_are_answered_alike_whether_or_not_they_are_there(root, tmp_path):
+    there = ["../secret/1.png", str(tmp_path / "secret" / "1.png"), "out/1.png", "/etc/passwd", "/"]
+    said = set()
+    for typed in [*there, "../gone", "/gone", "gone", "a\0b", "x" * 5000]:
+        with pytest.raises(DataError) as caught:
+            resolve_typed(root, typed)
+        said.add(str(caught.value))
+    assert len(said) == 1
+    with pytest.raises(DataError, match="no folder of its server is open"):
+        resolve_typed(None, "/etc/passwd")

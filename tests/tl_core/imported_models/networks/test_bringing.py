@@ -178,5 +178,7 @@ def test_a_changed_file_and_a_deleted_network_are_sentences(network, run, around
     delete_network(workspace, network.id)
     with pytest.raises(ConfigError, match="bring it again"):
         find_network(network.id)
+    with pytest.raises(ConfigError, match="There is no network"):
+        delete_network(workspace, network.id)
     assert backbone_title(run.record.config) == network.id
     assert open_predictor(run.record.path).predict(np.zeros((1, 64, 64, 3), np.uint8)).shape == (1, 3)

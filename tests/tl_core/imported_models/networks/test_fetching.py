@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.tl_core.imported_models.networks.local_hub import local_hub
-from tl_core.errors import ModelFileError, StoppedError
+from tl_core.errors import ModelFileError, StoppedError, WorkspaceError
 from tl_core.imported_models.networks import fetching
 from tl_core.imported_models.networks.fetching import fetch
 from tl_core.machine.progress import TaskContext
@@ -66,6 +66,16 @@ def test_damaged_files_are_noticed_by_their_checksum_and_fetched_again(hub, work
     hub.damaged.add("saved_model.pb")
     hub.refusals += [429]  # asked to wait, which it does
     assert content(fetch(HANDLE, workspace)) == FILES
+
+
+def test_what_is_too_large_is_refused_before_it_has_arrived(hub, workspace, monkeypatch):
+    monkeypatch.setenv("TL_WORKSPACE_GB", "0.001")
+    with pytest.raises(WorkspaceError, match="needs up to 2 MB more"):
+        fetch(f"{HANDLE}/1", workspace)
+    monkeypatch.delenv("TL_WORKSPACE_GB")
+    monkeypatch.setattr(fetching, "MOST_DOWNLOADED", 1_000_000)
+    with pytest.raises(ModelFileError, match="has 2 MB, more than the 1 MB that are downloaded"):
+        fetch(OF_HUGGING_FACE, workspace)
 
 
 def test_what_is_not_there_is_a_sentence(hub, workspace):
