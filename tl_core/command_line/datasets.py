@@ -10,7 +10,7 @@ from typing import Any, Final
 from tl_core.command_line.verb import Output, argument, table
 from tl_core.data import SPLITS, Dataset, SplitConfig, find_dataset, list_datasets
 from tl_core.data.editing import (
-    add_images,
+    add_files,
     delete_class,
     divide_again,
     find_images,
@@ -20,9 +20,11 @@ from tl_core.data.editing import (
     remove_images,
     rename_class,
 )
+from tl_core.data.imports.class_names import clean_class_name
 from tl_core.data.imports.file_kinds import is_picture_name
-from tl_core.data.imports.sources import folder_source
-from tl_core.data.revisions import redo, undo
+from tl_core.data.imports.layouts import LabelledFile
+from tl_core.data.imports.sources import SourceFile, file_reader, folder_source
+from tl_core.data.revisions import present_revision, redo, undo
 from tl_core.errors import ConfigError, DataError, NotEnoughDataError
 from tl_core.storage.format import count, moment
 from tl_core.storage.workspace import Workspace
@@ -86,9 +88,12 @@ def edit(options: argparse.Namespace, workspace: Workspace, output: Output) -> i
     """Change a dataset in one or several steps, each of which is a revision; without any, list its revisions."""
     dataset = find_dataset(workspace, options.dataset)
     skipped: list[dict[str, str]] = []
-    for wanted, step in _STEPS.items():
-        if getattr(options, wanted):
-            dataset = step(workspace, dataset, options, output, skipped)
+    _require_use(options)
+    for wanted in (name for name in _STEPS if getattr(options, name)):
+        before = dataset.revision
+        dataset = _STEPS[wanted](workspace, dataset, options, output, skipped)
+        what = present_revision(dataset).what if dataset.revision != before else "Nothing was changed"
+        output.say(f"--{wanted.replace('_', '-')}: {what}")  # kept, whatever becomes of the steps that follow
     return output.result(
         {
             "dataset_id": dataset.id,
@@ -121,6 +126,24 @@ def edit(options: argparse.Namespace, workspace: Workspace, output: Output) -> i
     )
 
 
+def _require_use(options: argparse.Namespace) -> None:
+    """Refuse a target of which no step makes use: somebody has forgotten something."""
+    for option, value, steps in (
+        ("--class", options.label, ("move", "add", "merge_classes")),
+        ("--split", options.split, ("move", "add")),
+    ):
+        if value is not None and not any(getattr(options, step) for step in steps):
+            named = [f"--{step.replace('_', '-')}" for step in steps]
+            raise ConfigError(
+                f"{option} {value} says where to, and nothing is said to go there: add {' or '.join(named)}."
+            )
+    if options.merge_classes and len({*options.merge_classes, options.label} - {None}) < 2:
+        raise ConfigError(
+            f"--merge-classes got “{options.merge_classes[0]}” alone: name several classes, or with --class the one "
+            "that it becomes part of."
+        )
+
+
 Step = Callable[[Workspace, Dataset, argparse.Namespace, Output, list[dict[str, str]]], Dataset]
 
 
@@ -140,22 +163,25 @@ def _add(
 ) -> Dataset:
     if options.label is None:
         raise ConfigError("--add needs to know the class of the images: name it with --class.")
-    files = [(name, content) for path in options.add for name, content in _files(path)]
-    dataset, bad = add_images(workspace, dataset.id, {options.label: files}, split=options.split, task=output.task)
+    label = clean_class_name(options.label)
+    files = [LabelledFile(file, label, None) for path in options.add for file in _files(path)]
+    dataset, bad = add_files(workspace, dataset.id, files, split=options.split, task=output.task)
     for file in bad:
         output.say(f"Skipped {file.name}: {file.reason}")
         skipped.append({"name": file.name, "reason": file.reason})
     return dataset
 
 
-def _files(path: Path) -> list[tuple[str, bytes]]:
+def _files(path: Path) -> list[SourceFile]:
+    """What is named on the command line; nothing of it is read yet."""
     if path.is_dir():
-        found = [file for file in folder_source(path).files if is_picture_name(file.parts[-1])]
-        return [("/".join(file.parts), file.read()) for file in found]
+        return [file for file in folder_source(path).files if is_picture_name(file.parts[-1])]
     try:
-        return [(path.name, path.read_bytes())]
+        with path.open("rb") as file:
+            size = file.seek(0, 2)
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror}): name image files or folders of them.") from error
+    return [SourceFile((path.name,), size, file_reader(path))]
 
 
 _STEPS: Final[dict[str, Step]] = {

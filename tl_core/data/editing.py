@@ -25,6 +25,7 @@ from tl_core.data.imports.importing import (
     store_images,
     uploaded_files,
 )
+from tl_core.data.imports.layouts import LabelledFile
 from tl_core.data.revisions import change_dataset
 from tl_core.data.split import UNASSIGNED, SplitConfig, assign_splits
 from tl_core.errors import DataError, NotEnoughDataError
@@ -90,7 +91,23 @@ def add_images(
 ) -> tuple[Dataset, tuple[SkippedFile, ...]]:
     """Add images to classes, which may be new ones: class name -> pairs of file name and content.
 
+    Args, what is returned and what is raised: as `add_files`.
+    """
+    return add_files(workspace, dataset_id, uploaded_files(uploads), split=split, task=task)
+
+
+def add_files(
+    workspace: Workspace,
+    dataset_id: str,
+    files: Sequence[LabelledFile],
+    *,
+    split: str | None = None,
+    task: TaskContext = UNATTENDED,
+) -> tuple[Dataset, tuple[SkippedFile, ...]]:
+    """Add images to classes, which may be new ones; one after the other is in memory.
+
     Args:
+        files: their class names are used as they are.
         split: where they go; where it is None some of each new class are drawn for validation and test, as an import
             does, and all others are for training.
         task: gets the number of pictures done and their total; checked for a stop between pictures.
@@ -104,7 +121,6 @@ def add_images(
         WorkspaceError: the workspace cannot be written, has reached its quota, or the disk is too full.
         StoppedError: a stop was requested.
     """
-    files = uploaded_files(uploads)
     if not files:
         raise DataError("There are no files to add: name at least one image, or a folder with images in it.")
     path = DATASETS.require_mine(workspace, dataset_id)

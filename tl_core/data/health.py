@@ -17,9 +17,9 @@ from tl_core.storage.format import count as counted
 from tl_core.storage.format import percent
 
 Level = Literal["good", "note", "warning"]
-Mend = Literal["balance", "divide_again", "keep_together", "remove_duplicates", "border"]
+Mend = Literal["balance", "divide_again", "keep_together", "remove_duplicates", "border", "audit", "divide_audited"]
 """Train with class weights; draw the split anew; put look-alikes on one side; keep one of each group of exact copies;
-train with a border."""
+train with a border; look closer (`tl_core.audit.report`); draw the split anew, what that has found on one side."""
 
 FEW_IMAGES: Final = 10  # training images of a class; with fewer, results are a matter of luck
 SOME_IMAGES: Final = 30  # training images of a class; with fewer, more would still help much
@@ -149,7 +149,8 @@ def _leaks(dataset: Dataset) -> Iterator[Finding]:
             _fixed(alike),
         )
     if not exact and not near:
-        yield Finding("good", "No image is in more than one part of the split.")
+        text = "No image is in more than one part of the split, neither as it is nor saved again."
+        yield Finding("good", text, mends=("audit",))
 
 
 def _recordings(dataset: Dataset) -> Iterator[Finding]:

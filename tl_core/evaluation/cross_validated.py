@@ -19,9 +19,11 @@ from typing import Any, Final
 
 import numpy as np
 
+from tl_core.config.phases import HEAD
 from tl_core.data.dataset import Dataset
 from tl_core.errors import TransferLearningError
 from tl_core.runs import RunRecord
+from tl_core.runs.evaluations import read_metrics
 from tl_core.storage.files import read_json, write_json
 from tl_core.storage.format import count, percent
 from tl_core.storage.schemas import CROSS_VALIDATION
@@ -29,6 +31,8 @@ from tl_core.storage.schemas import CROSS_VALIDATION
 logger = logging.getLogger(__name__)
 
 MOST_IMAGES: Final = 1000  # in all splits together; where there are more, the test images tell enough
+FOLDS: Final = 10  # so many that a head learns from about as large a part of the images as the run's own
+REPEATS: Final = 3
 FEWEST: Final = 3  # different images of each class: to learn from, to choose the epoch by, and to be asked about
 
 
@@ -94,6 +98,12 @@ def can_cross_validate(run: RunRecord, dataset: Dataset) -> bool:
     enough = min(of_class[label] for label in range(len(dataset.classes))) >= FEWEST
     alone = not run.members  # the heads of an ensemble would have to be trained on several backbones
     return run.has_model and not run.active and alone and enough and len(dataset.images) <= MOST_IMAGES
+
+
+def expected_seconds(run: RunRecord) -> float | None:
+    """About how long it takes here: every head as long as the run's own did; None where that was not measured."""
+    seconds = read_metrics(run).get("seconds", {}).get(HEAD)
+    return FOLDS * REPEATS * float(seconds) if seconds else None
 
 
 def save_cross_validation(run: RunRecord, found: CrossValidation) -> None:

@@ -30,7 +30,9 @@ from tl_core.data.split import groups_of_images
 from tl_core.errors import NotEnoughDataError, StoppedError
 from tl_core.evaluation.cross_validated import (
     FEWEST,
+    FOLDS,
     MOST_IMAGES,
+    REPEATS,
     CrossValidation,
     can_cross_validate,
     save_cross_validation,
@@ -55,8 +57,6 @@ from tl_core.training.trainer import Callback, FitSettings, Trainer
 logger = logging.getLogger(__name__)
 
 STOPPED: Final = "The cross-validation was stopped."
-FOLDS: Final = 10  # so many that a head learns from about as large a part of the images as the run's own
-REPEATS: Final = 3
 MOST_BYTES: Final = 1 << 30  # of features, which lie in memory
 
 Rows = npt.NDArray[np.int64]

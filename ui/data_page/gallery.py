@@ -7,13 +7,14 @@ from typing import Final
 
 import streamlit as st
 
-from tl_core.data import SPLITS, Dataset, Finding, ImageRecord, health_report, load_dataset
+from tl_core.data import SPLITS, Dataset, Finding, ImageRecord, load_dataset
 from tl_core.figures.palette import SPLIT_TITLES
 from tl_core.storage.format import count
 from tl_core.storage.ownership import is_mine
 from tl_core.storage.workspace import Workspace
 from ui.components.markdown import plain
 from ui.data_page.edits import revision_bar, selection_bar, show_refusal
+from ui.data_page.faults.audit import findings_of
 from ui.data_page.faults.look_alikes import group_card
 from ui.data_page.image_map.view import show_map
 from ui.data_page.selection import clear_selection, image_card, select_images, selected_images
@@ -94,7 +95,7 @@ def _side_by_side(
 def _finding(dataset: Dataset) -> Finding | None:
     """The line of the health report that was chosen."""
     named = st.session_state.get(f"gallery-finding-{dataset.id}")
-    return next((found for found in health_report(dataset) if found.text == named and found.images), None)
+    return next((found for found in findings_of(dataset) if found.text == named and found.images), None)
 
 
 def _pages(dataset: Dataset, mine: bool, actions: Callable[[], None]) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import streamlit as st
 
-from tl_core.data import SPLITS, Dataset, Finding, health_report
+from tl_core.data import SPLITS, Dataset, Finding
 from tl_core.data.editing import divide_again, keep_together, remove_duplicates
 from tl_core.figures.class_counts import class_counts_figure, describe_class_counts
 from tl_core.figures.palette import SPLIT_TITLES
@@ -19,6 +19,7 @@ from tl_core.storage.workspace import Workspace
 from ui.components.charts import INK, chart
 from ui.components.markdown import plain
 from ui.data_page.edits import act
+from ui.data_page.faults.audit import divide_audited, findings_of, look_closer
 from ui.data_page.gallery import show_images_of
 from ui.shell.navigation import TRAIN, go_to
 from ui.state.training_draft import draft
@@ -28,10 +29,19 @@ _SIGNS: Final = {
     "note": ":blue[:material/info:]",
     "warning": ":orange[:material/warning:]",
 }
-_MENDS: Final[Mapping[str, tuple[str, str, Callable[[Workspace, str], Dataset]]]] = {
-    "divide_again": ("Divide again", ":material/call_split:", divide_again),
-    "keep_together": ("Keep them on one side", ":material/join:", keep_together),
-    "remove_duplicates": ("Remove the copies", ":material/layers_clear:", remove_duplicates),
+_MENDS: Final[Mapping[str, tuple[str, str, Callable[[Workspace, Dataset], Dataset]]]] = {
+    "divide_again": ("Divide again", ":material/call_split:", lambda room, dataset: divide_again(room, dataset.id)),
+    "keep_together": (
+        "Keep them on one side",
+        ":material/join:",
+        lambda room, dataset: keep_together(room, dataset.id),
+    ),
+    "remove_duplicates": (
+        "Remove the copies",
+        ":material/layers_clear:",
+        lambda room, dataset: remove_duplicates(room, dataset.id),
+    ),
+    "divide_audited": ("Divide again, look-alikes on one side", ":material/call_split:", divide_audited),
 }
 _SETTINGS: Final[Mapping[str, tuple[str, str, Mapping[str, Any]]]] = {  # mended when it is trained on
     "balance": ("Train with balanced classes", ":material/balance:", {"class_weights": True}),
@@ -67,7 +77,7 @@ def show_overview(workspace: Workspace, dataset: Dataset) -> None:
     with right:
         st.header("Health", anchor=False)
         mine = is_mine(workspace, dataset.path)
-        for place, finding in enumerate(health_report(dataset)):
+        for place, finding in enumerate(findings_of(dataset)):
             _finding(workspace, dataset, finding, f"health-{dataset.id}-{dataset.revision}-{place}", mine)
         _skipped(dataset)
 
@@ -99,9 +109,12 @@ def _mend_button(workspace: Workspace, dataset: Dataset, name: str, key: str, mi
         if st.button(label, key=key, icon=icon):
             draft().update(changes)
             go_to(TRAIN, dataset=dataset.id)
+    elif name == "audit":
+        label, icon = "Look for turned, mirrored and cropped copies, too", ":material/troubleshoot:"
+        st.button(label, key=key, icon=icon, type="tertiary", on_click=look_closer, args=(dataset,))
     elif mine:
         label, icon, mend = _MENDS[name]
-        change = functools.partial(mend, workspace, dataset.id)
+        change = functools.partial(mend, workspace, dataset)
         press = {"press": (key, dataset.revision)}
         st.button(label, key=key, icon=icon, on_click=act, args=(change,), kwargs=press)
 

@@ -7,10 +7,15 @@ from typing import Final
 import streamlit as st
 
 from tl_core.data import Dataset
-from tl_core.evaluation.cross_validated import CrossValidation, can_cross_validate, kept_cross_validation
+from tl_core.evaluation.cross_validated import (
+    CrossValidation,
+    can_cross_validate,
+    expected_seconds,
+    kept_cross_validation,
+)
 from tl_core.machine.progress import TaskContext
 from tl_core.runs import RunRecord
-from tl_core.storage.format import count
+from tl_core.storage.format import count, rough_duration
 from tl_core.storage.ownership import is_mine
 from tl_core.storage.workspace import Workspace
 from ui.components.task_progress import task_progress
@@ -33,6 +38,8 @@ def offer_cross_validation(workspace: Workspace, run: RunRecord, dataset: Datase
     if task is not None:
         task_progress(CROSS_VALIDATIONS, task, task.id)
     if task is None or task.ended:
+        seconds = expected_seconds(run)
+        takes = "some minutes" if seconds is None else rough_duration(seconds)
         with st.container(horizontal=True, vertical_alignment="center", key=f"cross-validation-{run.id}"):
             st.button(
                 "Cross-validate",
@@ -43,7 +50,7 @@ def offer_cross_validation(workspace: Workspace, run: RunRecord, dataset: Datase
             )
             st.caption(
                 f"Asks about all {count(len(dataset.images), 'image')} in turn, each time with a head that has not "
-                "seen them: a surer figure than that of a few images. Takes some minutes, in the background.",
+                f"seen them: a surer figure than that of a few images. Takes {takes}, in the background.",
                 width="stretch",
             )
 

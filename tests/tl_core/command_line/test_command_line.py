@@ -309,6 +309,18 @@ def test_a_wrong_dataset_or_image_is_answered_for_a_terminal_and_at_once(tl, fol
     assert "red/0.png" in names
     assert tl("edit", imported, "--move", "red/0.png", "--class", "blue")[0] == 0
     assert imported in tl("datasets")[1]
+    for words, said in (
+        (("--class", "blue"), "nothing is said to go there: add --move or --add or --merge-classes"),
+        (("--remove", "red/1.png", "--split", "test"), "--split test says where to"),
+        (("--merge-classes", "red"), "--merge-classes got “red” alone"),
+        (("--add", str(folder)), "--add needs to know the class"),
+        (("--remove", "red/1.png", "--rename-class", "pink", "rose"), "has no class “pink”: its classes are"),
+    ):
+        code, _, err = tl("edit", imported, *words)
+        assert code == 2
+        assert said in err
+    assert "--remove: Removed 1 image" in err, "what was done before stays done, and is told"
+    assert "red/1.png" not in tl("datasets", imported)[1]
     code = (
         "import sys; from tl_core.command_line import main; code = main(['audit', 'nothing']);"
         "print(code, [name for name in ('tensorflow', 'keras', 'sklearn') if name in sys.modules])"

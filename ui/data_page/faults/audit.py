@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import streamlit as st
 
-from tl_core.data import Dataset, ImageRecord, load_dataset
+from tl_core.data import Dataset, Finding, ImageRecord, health_report, load_dataset
 from tl_core.data.editing import divide_again, move_images
 from tl_core.machine.progress import TaskContext
 from tl_core.storage.format import count, percent
@@ -21,6 +21,7 @@ from ui.data_page.edits import act, place_of_last, told_here
 from ui.data_page.faults.label_case import show_case
 from ui.data_page.faults.look_alikes import group_card
 from ui.shell.errors import error_boundary
+from ui.shell.scrolling import show_from_here
 from ui.state.background_tasks import BackgroundTasks
 
 if TYPE_CHECKING:
@@ -52,9 +53,70 @@ _KINDS: Final = {
     "cropped": "cropped",
 }
 
+Leak: TypeAlias = "tuple[Pair, tuple[ImageRecord, ImageRecord]]"
+"""A pair that an audit found, and its images as they are now."""
+
+
+def findings_of(dataset: Dataset) -> tuple[Finding, ...]:
+    """The health report of a dataset; its word on the split is the audit's, once one has seen all these pictures."""
+    report, leaks = health_report(dataset), _leaks_of(dataset)
+    if leaks is None:
+        return report
+    if leaks:
+        others = [found for found in report if not {"audit", "keep_together"} & {*found.mends}]  # by hashes alone
+        return (_leak_finding(leaks), *others)
+    closer = Finding("good", "No image is in more than one part of the split, not even turned, mirrored or cropped.")
+    return tuple(closer if "audit" in finding.mends else finding for finding in report)
+
+
+def _leaks_of(dataset: Dataset) -> Sequence[Leak] | None:
+    """What an audit found that now stands on both sides of the split; None where none has seen all these pictures."""
+    task = AUDITS.latest(dataset.id)
+    if task is None or task.result is None:
+        return None
+    found: Audit = task.result[1]
+    present = {record.pixels_sha256: record for record in dataset.images}
+    if not present.keys() <= {record.pixels_sha256 for record in found.dataset.images}:
+        return None
+    pairs = [
+        (pair, (present[pair.first.pixels_sha256], present[pair.second.pixels_sha256]))
+        for pair in found.look_alikes
+        if pair.first.pixels_sha256 in present and pair.second.pixels_sha256 in present
+    ]
+    return [(pair, both) for pair, both in pairs if (both[0].split == "train") != (both[1].split == "train")]
+
+
+def _leak_finding(leaks: Sequence[Leak]) -> Finding:
+    groups = tuple(both for _, both in leaks)
+    pairs = count(len(groups), "pair of pictures that show the same", "pairs of pictures that show the same")
+    return Finding(
+        "warning",
+        f"{pairs} ({_kinds([pair for pair, _ in leaks])}): one is in training, the other in validation or test. The "
+        "results will look better than they are.",
+        tuple(record for both in groups for record in both),
+        ("divide_audited",),
+        groups,
+    )
+
+
+def look_closer(dataset: Dataset) -> None:
+    """Begin an audit from somewhere else on the page, and lead to where it is; for a callback."""
+    _begin(dataset)
+    asked = _asked_key(dataset)
+    st.session_state[asked] = st.session_state.get(asked, 0) + 1
+
+
+def divide_audited(workspace: Workspace, dataset: Dataset) -> Dataset:
+    """Draw the split anew, what the last audit found alike on one side."""
+    task = AUDITS.latest(dataset.id)
+    found: Sequence[Pair] = task.result[1].look_alikes if task is not None and task.result is not None else ()
+    return divide_again(workspace, dataset.id, alike=[(pair.first, pair.second) for pair in found])
+
 
 def show_audit(workspace: Workspace, dataset: Dataset) -> None:
     """Draw the button that starts an audit, how it stands, and what it found that is not mended yet."""
+    if asked := st.session_state.get(_asked_key(dataset)):
+        show_from_here(str(asked), key=f"audit-top-{dataset.id}", block="start")
     st.header("Wrong labels and look-alikes", anchor=False)
     task = AUDITS.latest(dataset.id)
     if task is None or task.state == "stopped":
@@ -76,9 +138,15 @@ def show_audit(workspace: Workspace, dataset: Dataset) -> None:
 
 
 def _audit_button(dataset: Dataset, label: str) -> None:
-    if st.button(label, key=f"audit-{dataset.id}", icon=":material/troubleshoot:"):
-        AUDITS.start(dataset.name, lambda context: _audit(dataset, context), dataset.id, alone=True)
-        st.rerun()
+    st.button(label, key=f"audit-{dataset.id}", icon=":material/troubleshoot:", on_click=_begin, args=(dataset,))
+
+
+def _begin(dataset: Dataset) -> None:
+    AUDITS.start(dataset.name, lambda context: _audit(dataset, context), dataset.id, alone=True)
+
+
+def _asked_key(dataset: Dataset) -> str:
+    return f"audit-asked-{dataset.id}"
 
 
 def _repair_button(dataset: Dataset, audited: int) -> None:
@@ -168,7 +236,7 @@ def _findings(workspace: Workspace, dataset: Dataset, found: Audit) -> None:
                     _told_card(workspace, dataset, told)
     else:
         if mine and any(pair.leaks for pair in pairs):
-            _divide_button(workspace, dataset, found)
+            _divide_button(workspace, dataset)
         both = [pair for pair in found.look_alikes if pair in pairs or _pair_key(dataset, pair) == told]
         page = _page(len(both), PAIRS_PER_PAGE, f"audit-pairs-{dataset.id}")
         with st.grid("auto", min_column_width=260, gap="small"):
@@ -179,9 +247,8 @@ def _findings(workspace: Workspace, dataset: Dataset, found: Audit) -> None:
                     _told_card(workspace, dataset, told)
 
 
-def _divide_button(workspace: Workspace, dataset: Dataset, found: Audit) -> None:
+def _divide_button(workspace: Workspace, dataset: Dataset) -> None:
     """One press for all pairs of which one is to train on and the other to measure with."""
-    pairs = [(pair.first, pair.second) for pair in found.look_alikes]
     key = f"audit-divide-{dataset.id}"
     st.button(
         "Divide again, look-alikes on one side",
@@ -189,16 +256,20 @@ def _divide_button(workspace: Workspace, dataset: Dataset, found: Audit) -> None
         icon=":material/call_split:",
         help="Draws the split anew. All pairs below then stand on one side, whichever that is.",
         on_click=act,
-        args=(lambda: divide_again(workspace, dataset.id, alike=pairs),),
+        args=(lambda: divide_audited(workspace, dataset),),
         kwargs={"press": (key, dataset.revision)},
     )
 
 
 def _alike(pairs: Sequence[Pair]) -> str:
     """How many, and of which kinds, as the health report counts turned and cropped ones not at all."""
+    named = _kinds(pairs)
+    return f"{count(len(pairs), 'pair looks', 'pairs look')} alike" + (f": {named}" if named else "")
+
+
+def _kinds(pairs: Sequence[Pair]) -> str:
     kinds = Counter(pair.kind for pair in pairs)
-    named = [f"{kinds[kind]:,} {words}" for kind, words in _KINDS.items() if kinds[kind]]
-    return f"{count(len(pairs), 'pair looks', 'pairs look')} alike" + (f": {', '.join(named)}" if named else "")
+    return ", ".join(f"{kinds[kind]:,} {words}" for kind, words in _KINDS.items() if kinds[kind])
 
 
 def _told_card(workspace: Workspace, dataset: Dataset, place: str) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.ui.pages_without_browser import checked, open_page, press, run_until, texts
 from tests.ui.trained_runs import COLOURS, coloured
+from tl_core.audit.look_alikes import Pair
+from tl_core.audit.report import Audit
 from tl_core.data import SplitConfig, import_uploads, list_datasets
+from ui.data_page.faults.audit import AUDITS
 
 PAGE = "pages/1_Data.py"
 
@@ -93,3 +98,30 @@ def test_doubtful_labels_are_decided_one_by_one_with_keys_and_the_gain_is_measur
     [choice] = [box for box in at.selectbox if box.label == "Curve of"]
     assert choice.options == ["All classes", "blue", "red"]
     checked(choice.set_value(1).run())
+
+
+def test_the_line_about_the_split_leads_to_the_audit_and_then_says_what_that_found(workspace):
+    images = {
+        name: [(f"{name} {seed}.png", coloured(colour, 100 * place + seed)) for seed in range(16)]
+        for place, (name, colour) in enumerate(COLOURS.items())
+    }
+    dataset = import_uploads(workspace, images, "Twins", SplitConfig(validation=0.25, test=0.25))
+    at = open_page(PAGE)
+    assert "neither as it is nor saved again" in texts(at)
+    assert "Look for turned, mirrored and cropped copies, too" in [entry.label for entry in at.button]
+
+    first = {split: dataset.of_split(split)[0] for split in ("train", "test")}
+    twins = Pair(first["train"], replace(first["test"], label=first["train"].label), "turned")
+    found = Audit(dataset, (), {}, 1.0, (twins,), (), ())
+    AUDITS.start("Twins", lambda _: (1, found), dataset.id)
+
+    def lines(at):
+        return [entry for entry in at.button if "1 pair of pictures that show the same" in entry.label]
+
+    run_until(at, lines)
+    assert "1 turned or mirrored" in lines(at)[0].label
+    assert "neither as it is nor saved again" not in texts(at)
+    checked(lines(at)[0].click().run())
+    assert "one to train on and one to measure with" in texts(at)
+    checked(next(entry for entry in at.button if entry.label == "Keep them on one side").click().run())
+    assert "not even turned, mirrored or cropped" in texts(at)
