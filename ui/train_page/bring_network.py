@@ -19,6 +19,7 @@ from tl_core.imported_models.networks.addresses import is_address, no_such_prese
 from tl_core.imported_models.networks.bringing import Wishes, bring_network
 from tl_core.machine.progress import TaskContext
 from tl_core.runs import find_run, list_runs
+from tl_core.storage.format import large_count
 from tl_core.storage.workspace import Workspace
 from ui.components.markdown import plain
 from ui.components.run_format import unique_labels
@@ -36,6 +37,7 @@ NETWORKS: Final = BackgroundTasks[Network](
 )
 FILES: Final = ["gz", "tgz", "tar", "keras"]
 EXAMPLE: Final = "google/mobilenet-v2/tensorFlow2/100-224-feature-vector"
+_NOTHING: Final = 1e-5  # of the largest feature, which float32 cannot tell
 _AS_IT_SAYS: Final = "As it says itself"
 _TASK_KEY: Final = "train_network_task"
 _ADDRESS_KEY: Final = "train_network_address"
@@ -57,9 +59,11 @@ def bring_network_section(workspace: Workspace) -> None:
             st.markdown(f"**Adding {plain(task.title)}**")
             task_progress(NETWORKS, task, task.id)
             return
-        _form(workspace)
-        if task is not None and task_progress(NETWORKS, task, task.id) and task.result is not None:
+        if task is not None and task.result is not None:  # where its progress was
             _found(task.result)
+        _form(workspace)
+        if task is not None:
+            task_progress(NETWORKS, task, task.id)  # why there is none, beside the button
 
 
 def _form(workspace: Workspace) -> None:
@@ -170,12 +174,13 @@ def _found(network: Network) -> None:
     facts = [
         f"takes images of {size}, of numbers from {scale}",
         f"gives {channels:,} features at {height} x {width} places{_about_tokens(network)}",
-        f"{network.parameters / 1e6:,.1f} M parameters in {len(load_outline(network.id).layers)} layers",
+        f"{large_count(network.parameters)} parameters in {len(load_outline(network.id).layers)} layers",
     ]
     if network.trainable_variables:
         facts.append(f"{network.trainable_variables:,} trainable variables")
     if network.difference:
-        facts.append(f"its layers say what the original says (to {network.difference:.0e} of the largest feature)")
+        apart = f"to {100 * network.difference:.1g} %" if network.difference > _NOTHING else "but for rounding"
+        facts.append(f"its layers say what the original says, {apart}")
     st.success(f"**{plain(network.title)}** is one of the backbones now.", icon=":material/check_circle:")
     st.markdown("\n".join(f"- {fact}" for fact in facts))
     if draft().values["backbone"] == network.id:
