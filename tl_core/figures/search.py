@@ -12,6 +12,7 @@ from tl_core.figures.layout import DEFAULT_INK, escape, percent_axis, plain_layo
 from tl_core.figures.palette import ANSWER, RIGHT, TEST, translucent
 
 _HEIGHT: Final = 340
+_HOVER: Final = "%{y:.1%} · %{x:.0f} ms · %{customdata:.0f} MB<br>%{text}<extra></extra>"
 _LEGEND: Final = {"orientation": "h", "yanchor": "bottom", "y": 1.0, "xanchor": "left", "x": 0}
 
 
@@ -28,12 +29,13 @@ class Tried:
     title: str  # what was chosen, in a few words
 
 
-def progress_figure(tried: Sequence[Tried], ink: str = DEFAULT_INK) -> go.Figure:
+def progress_figure(tried: Sequence[Tried], ink: str = DEFAULT_INK, ensemble: Tried | None = None) -> go.Figure:
     """Draw every trial over the time, the best so far as a line, and *Quick start* as the line to beat.
 
     Args:
         tried: the trials in their order; the first is *Quick start*.
         ink: colour of the text.
+        ensemble: the networks that answer together, where it is several that were chosen.
     """
     leaders = [trial for trial in tried if trial.leads]
     end = tried[-1].seconds
@@ -67,17 +69,38 @@ def progress_figure(tried: Sequence[Tried], ink: str = DEFAULT_INK) -> go.Figure
             ),
         ]
     )
+    if ensemble is not None:
+        figure.add_trace(_together(ensemble, ensemble.seconds, "%{y:.1%} together<br>%{text}<extra></extra>"))
     x = percent_axis("Seconds", ink, tickformat=",d", rangemode="tozero")
     y = percent_axis("Held-out images right", ink, range=_shown(tried))
     return figure.update_layout(plain_layout(x, y, _HEIGHT, legend=_LEGEND))
 
 
-def describe_progress(tried: Sequence[Tried]) -> str:
+def describe_progress(tried: Sequence[Tried], ensemble: Tried | None = None) -> str:
     """The figure as text, for screen readers."""
     best = max(trial.accuracy for trial in tried)
+    together = f" {_several(ensemble)} reach {ensemble.accuracy:.1%}." if ensemble else ""
     return (
         f"Accuracy of {len(tried)} trials over the time: Fast has {tried[0].accuracy:.1%}, the best so far "
-        f"{best:.1%} after {tried[-1].seconds:.0f} seconds."
+        f"{best:.1%} after {tried[-1].seconds:.0f} seconds.{together}"
+    )
+
+
+def _several(ensemble: Tried) -> str:
+    return f"The networks together ({ensemble.title})"
+
+
+def _together(ensemble: Tried, x: float, hover: str) -> go.Scatter:
+    """The mark of several networks that answer together."""
+    return go.Scatter(
+        name="Together",
+        x=[round(x, 1)],
+        y=[round(ensemble.accuracy, 4)],
+        customdata=[round(ensemble.megabytes, 1)],
+        text=[escape(ensemble.title)],
+        mode="markers",
+        marker={"size": 14, "symbol": "diamond", "color": RIGHT, "line": {"color": "#ffffff", "width": 1.5}},
+        hovertemplate=hover,
     )
 
 
@@ -90,15 +113,16 @@ def pareto(tried: Sequence[Tried]) -> list[Tried]:
     return front
 
 
-def pareto_figure(tried: Sequence[Tried], ink: str = DEFAULT_INK) -> go.Figure:
+def pareto_figure(tried: Sequence[Tried], ink: str = DEFAULT_INK, ensemble: Tried | None = None) -> go.Figure:
     """Draw accuracy over the milliseconds of one answer; larger marks are larger models, the line joins the best.
 
     Args:
         tried: the trials; the first is *Quick start*.
         ink: colour of the text.
+        ensemble: the networks that answer together, where it is several that were chosen.
     """
     most = max(trial.megabytes for trial in tried)
-    front = pareto(tried)
+    front = pareto(_with(tried, ensemble))
 
     def marks(name: str, trials: Sequence[Tried], color: str, mode: str) -> go.Scatter:
         return go.Scatter(
@@ -109,8 +133,8 @@ def pareto_figure(tried: Sequence[Tried], ink: str = DEFAULT_INK) -> go.Figure:
             text=[escape(trial.title) for trial in trials],
             mode=mode,
             line={"color": color, "width": 2},
-            marker={"size": [6 + 10 * trial.megabytes / most for trial in trials], "color": translucent(color, 0.6)},
-            hovertemplate="%{y:.1%} · %{x:.0f} ms · %{customdata:.0f} MB<br>%{text}<extra></extra>",
+            marker={"size": [_size(trial, most) for trial in trials], "color": translucent(color, 0.6)},
+            hovertemplate=_HOVER,
         )
 
     figure = go.Figure(
@@ -120,18 +144,31 @@ def pareto_figure(tried: Sequence[Tried], ink: str = DEFAULT_INK) -> go.Figure:
             marks("Fast", tried[:1], ANSWER, "markers"),
         ]
     )
+    if ensemble is not None:
+        figure.add_trace(_together(ensemble, ensemble.milliseconds, _HOVER))
     x = percent_axis("Milliseconds for one answer, about", ink, tickformat=",d", rangemode="tozero")
     y = percent_axis("Held-out images right", ink, range=_shown(tried))
     return figure.update_layout(plain_layout(x, y, _HEIGHT, legend=_LEGEND))
 
 
-def describe_pareto(tried: Sequence[Tried]) -> str:
+def describe_pareto(tried: Sequence[Tried], ensemble: Tried | None = None) -> str:
     """The figure as text, for screen readers."""
-    points = [
-        f"{trial.accuracy:.1%} with {trial.milliseconds:.0f} milliseconds and {trial.megabytes:.0f} MB"
-        for trial in pareto(tried)
-    ]
-    return f"Accuracy against the time of one answer. Best at their cost: {'; '.join(points)}."
+    front = "; ".join(map(_at_its_cost, pareto(_with(tried, ensemble))))
+    together = f" {_several(ensemble)} reach {_at_its_cost(ensemble)}." if ensemble else ""
+    return f"Accuracy against the time of one answer. Best at their cost: {front}.{together}"
+
+
+def _at_its_cost(trial: Tried) -> str:
+    return f"{trial.accuracy:.1%} with {trial.milliseconds:.0f} milliseconds and {trial.megabytes:.0f} MB"
+
+
+def _with(tried: Sequence[Tried], ensemble: Tried | None) -> list[Tried]:
+    return [*tried, *([ensemble] if ensemble else [])]
+
+
+def _size(trial: Tried, most: float) -> float:
+    """Of the mark, in pixels; the front may have a larger model than any trial: an ensemble, marked on its own."""
+    return 6 + 10 * min(1.0, trial.megabytes / most)
 
 
 def importance_figure(importances: Mapping[str, float], ink: str = DEFAULT_INK) -> go.Figure:

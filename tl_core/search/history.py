@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import itertools
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -85,6 +86,7 @@ class History:
     total: int = 0
     sources: tuple[str, ...] = ()  # planned
     left_out: dict[str, str] = field(default_factory=dict)  # whole trainings that could not be tried, and why
+    latest: float = 0.0  # Unix seconds at which the last trial ended
 
     @property
     def leader(self) -> Trial | None:
@@ -97,10 +99,25 @@ class History:
         """The line to beat."""
         return self.trials[0] if self.trials else None
 
+    def leaders(self, outcome: Mapping[str, Any]) -> tuple[int, ...]:
+        """Numbers of the trials that were chosen, by the outcome of the search; before its end of the best so far."""
+        if members := outcome.get("members"):
+            return tuple(members)
+        return () if self.leader is None else (self.leader.number,)
+
     @property
     def elapsed(self) -> float:
         """Seconds of the search at its last trial."""
         return max((trial.elapsed for trial in self.trials), default=0.0)
+
+    def elapsed_until(self, now: float, began: float) -> float:
+        """Seconds of a search at work, about: those at its last trial, and what has passed since.
+
+        Args:
+            now: Unix seconds.
+            began: when the process in which it works began.
+        """
+        return self.elapsed + max(0.0, now - max(self.latest, began))
 
 
 def read_history(search: Search) -> History:
@@ -110,6 +127,7 @@ def read_history(search: Search) -> History:
         match event["kind"]:
             case "trial":
                 found.trials.append(Trial.from_event(event))
+                found.latest = float(event["t"])
                 found.text = "Trying heads"
             case "left_out":
                 found.left_out[str(event["title"])] = str(event["why"])
@@ -150,9 +168,15 @@ def describe_effects(found: Mapping[str, float], leader: Trial) -> str:
         return "It is *Fast* itself."
     gained = {name: gain for name, gain in found.items() if gain >= _SMALL}
     nothing = [_TITLES[name] for name in found if name not in gained]
-    words = [f"{_value(name, leader)} gave {100 * gain:.1f} points" for name, gain in gained.items()]
+    words = [_gave(list(names), gain, leader) for gain, names in itertools.groupby(gained, gained.__getitem__)]
     sentences = [f"{_listed(words)}."] * bool(words) + [f"{_listed(nothing)} made no difference."] * bool(nothing)
     return " ".join(sentence[0].upper() + sentence[1:] for sentence in sentences)
+
+
+def _gave(names: Sequence[str], gain: float, leader: Trial) -> str:
+    """Settings that were never tried one by one have the same gain, which is theirs together."""
+    values = _listed([_value(name, leader) for name in names])
+    return f"{values}{' together' if len(names) > 1 else ''} gave {100 * gain:.1f} points"
 
 
 def describe_importances(importances: Mapping[str, float]) -> str:
@@ -184,7 +208,7 @@ def tried(trials: Iterable[Trial]) -> list[Tried]:
                 accuracy=trial.accuracy,
                 leads=trial.score > best,
                 milliseconds=_MILLISECONDS * source.cost,
-                megabytes=get_backbone(source.backbone).base_parameters * _WEIGHT_MEGABYTES,
+                megabytes=_megabytes(source),
                 title=trial.what,
             )
         )
@@ -192,20 +216,47 @@ def tried(trials: Iterable[Trial]) -> list[Tried]:
     return found
 
 
+def ensemble_of(outcome: Mapping[str, Any], trials: Iterable[Trial]) -> Tried | None:
+    """The networks that were chosen to answer together, as figures have a trial; None where one answers alone.
+
+    Args:
+        outcome: of the search; empty before its end.
+        trials: all that were tried.
+    """
+    found = list(trials)
+    members = [trial for trial in found if trial.number in outcome.get("members", ())]
+    if len(members) < 2:
+        return None
+    sources = [trial.source for trial in members]
+    return Tried(
+        number=members[0].number,
+        seconds=found[-1].elapsed,
+        accuracy=float(outcome["accuracy"]),
+        leads=True,
+        milliseconds=_MILLISECONDS * sum(source.cost for source in sources),
+        megabytes=sum(_megabytes(source) for source in sources),
+        title=" + ".join(trial.what for trial in members),
+    )
+
+
+def _megabytes(source: Source) -> float:
+    return get_backbone(source.backbone).base_parameters * _WEIGHT_MEGABYTES
+
+
 def ranked(trials: Iterable[Trial]) -> list[Trial]:
     """The best first, those that were ended early last."""
     return sorted(trials, key=lambda trial: (trial.state != COMPLETE, -trial.score))
 
 
-def row_of(trial: Trial, leader: Trial) -> dict[str, str | int]:
-    """A trial in the table of all, by column."""
+def row_of(trial: Trial, leaders: Collection[int]) -> dict[str, str | int]:
+    """A trial in the table of all, by column; the numbers of those that lead, which are several in an ensemble."""
     config = trial.settings(0)
     head = config.head
     return {
         "Trial": trial.number,
         "Accuracy": percent(trial.accuracy),
         "Loss": number(trial.loss),
-        "Stands": "leads" if trial.number == leader.number else "" if trial.state == COMPLETE else "ended early",
+        "Stands": _standing(trial, leaders),
         "Features": trial.what,
         "Blocks": head.blocks,
         "Pooling": head.pooling,
@@ -217,6 +268,12 @@ def row_of(trial: Trial, leader: Trial) -> dict[str, str | int]:
         "Weight decay": number(config.weight_decay, 2),
         "Seconds": number(trial.seconds, 2),
     }
+
+
+def _standing(trial: Trial, leaders: Collection[int]) -> str:
+    if trial.number in leaders:
+        return "leads" if len(leaders) == 1 else "leads, with others"
+    return "" if trial.state == COMPLETE else "ended early"
 
 
 def _nearer(value: Any, to: Any, than: Any) -> bool:
@@ -233,6 +290,8 @@ def _value(name: str, leader: Trial) -> str:
         return f"a hidden layer of {value}" if value else "no hidden layer"
     if name == "blocks":
         return f"features of {value} blocks"
+    if name == "pooling":
+        return "average and max pooling" if value == "both" else f"{value} pooling"
     return _TITLES[name]
 
 

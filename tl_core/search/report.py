@@ -21,6 +21,7 @@ from tl_core.search.history import (
     Trial,
     describe_effects,
     effects,
+    ensemble_of,
     ranked,
     read_history,
     row_of,
@@ -77,16 +78,17 @@ def _blocks(search: Search, history: History, leader: Trial, quick_start: Trial)
     if leader != quick_start:
         yield Paragraph(describe_effects(effects(history.trials, quick_start, leader), leader))
     yield Table(("what", "which"), list(_facts(search, history)))
-    found = tried(history.trials)
+    found, together = tried(history.trials), ensemble_of(search.outcome, history.trials)
     yield Heading("Accuracy against time")
-    yield Figure(progress_figure(found), describe_progress(found))
+    yield Figure(progress_figure(found, ensemble=together), describe_progress(found, together))
     yield Heading("Accuracy against cost")
-    yield Figure(pareto_figure(found), describe_pareto(found))
+    yield Figure(pareto_figure(found, ensemble=together), describe_pareto(found, together))
     if importances := titled(search.outcome.get("importances", {})):
         yield Heading("What mattered")
         yield Figure(importance_figure(importances), describe_importance(importances))
     yield Heading("All that was tried")
-    rows = [row_of(trial, leader) for trial in ranked(history.trials)]
+    leaders = history.leaders(search.outcome)
+    rows = [row_of(trial, leaders) for trial in ranked(history.trials)]
     yield Table(list(rows[0]), [[str(value) for value in row.values()] for row in rows])
     for name, why in history.left_out.items():
         yield Paragraph(f"{name} was left out. {why}")

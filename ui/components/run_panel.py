@@ -33,7 +33,7 @@ from ui.components.markdown import plain
 from ui.components.run_format import format_load, node_line
 from ui.components.watched_images import watched_images_charts
 from ui.shell.errors import error_boundary
-from ui.shell.navigation import EVALUATE, PREDICT, TRAIN, go_to, page_button, page_link
+from ui.shell.navigation import EVALUATE, FIND, PREDICT, TRAIN, go_to, page_button, page_link
 from ui.state.run_feed import Feed, following
 from ui.state.training_draft import draft
 
@@ -382,6 +382,17 @@ def _curve_advice(run: RunRecord, history: History, key: str) -> None:
             help="Opens the training form with the settings of this run and this one change. Nothing starts yet.",
         ):
             _open_form(remark.config, run)
+        if not run.active:
+            with action:
+                page_button(
+                    TRAIN,
+                    "Find the best for me",
+                    key=f"{key}-search",
+                    primary=False,
+                    dataset=run.dataset_id,
+                    way=FIND,
+                    width="stretch",
+                )
 
 
 @st.cache_data(ttl=0.9, show_spinner=False)

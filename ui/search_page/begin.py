@@ -13,11 +13,14 @@ from tl_core.storage.format import moment, percent
 from tl_core.storage.workspace import Workspace
 from ui.components.markdown import plain
 from ui.shell.errors import error_boundary
-from ui.shell.navigation import SEARCH
+from ui.shell.navigation import FIND, SEARCH, WAY
+from ui.shell.scrolling import show_from_here
 from ui.state.begin_training import ask_to_begin, was_asked
 
 DURATIONS: Final = {2.0: "2 minutes", 10.0: "10 minutes", 60.0: "1 hour"}
 _SHOWN: Final = 5
+_PANEL: Final = "search_panel"
+_ASKED: Final = "search_asked"  # in the session: how often a button elsewhere asked for the panel
 
 _STATUS: Final = {
     "waiting": "waits",
@@ -29,11 +32,18 @@ _STATUS: Final = {
 }
 
 
+def unfold() -> None:
+    """Unfold the panel and bring it into sight: what a button elsewhere on the form does."""
+    st.session_state[_PANEL] = True
+    st.session_state[_ASKED] = st.session_state.get(_ASKED, 0) + 1
+
+
 def find_the_best(workspace: Workspace, dataset: Dataset) -> bool:
     """The button, and behind it how long the search may take and what matters; returns whether it is unfolded."""
-    panel = st.expander(
-        "Find the best for me", icon=":material/travel_explore:", key="search_panel", on_change="rerun"
-    )
+    if st.query_params.get(WAY) == FIND:
+        st.query_params.pop(WAY)  # once: from now on it is folded and unfolded by hand
+        unfold()
+    panel = st.expander("Find the best for me", icon=":material/travel_explore:", key=_PANEL, on_change="rerun")
     with panel:
         st.markdown(
             "Tries out one model after the other, for as long as you say, and trains the best one. It does not use "
@@ -68,6 +78,8 @@ def find_the_best(workspace: Workspace, dataset: Dataset) -> bool:
             on_click=ask_to_begin,
             args=(dataset,),
         )
+        if asked := st.session_state.get(_ASKED):  # below all, which is above the middle of the window then
+            show_from_here(f"asked {asked}", key="search_panel_end")
         if pressed and was_asked(dataset):
             begin(create_search(workspace, dataset, minutes, goal, recipes=recipes))
     return bool(panel.open)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from typing import Final
 
@@ -24,6 +25,7 @@ from tl_core.search.history import (
     describe_effects,
     describe_importances,
     effects,
+    ensemble_of,
     ranked,
     read_history,
     row_of,
@@ -53,6 +55,10 @@ from ui.shell.navigation import EVALUATE, PREDICT, RUNS, SEARCH, TRAIN, page_but
 REFRESH_SECONDS: Final = 2.0
 MORE_MINUTES: Final = 5.0
 _ROWS: Final = 100
+_BEFORE_THE_FIRST: Final = (
+    "First the backbone looks at every image once, which takes longest. Then a model is tried every second or two, "
+    "and here you see which leads, and why. You can leave this page; the search goes on."
+)
 
 
 def search_view(workspace: Workspace, search_id: str) -> None:
@@ -66,11 +72,16 @@ def search_view(workspace: Workspace, search_id: str) -> None:
     words, action = st.columns([3, 1], gap="medium", vertical_alignment="center")
     with words:
         st.header(f"The best model for {plain(search.name)}", anchor=False)
-        st.caption(f"{GOALS.get(search.goal, search.goal)} · {duration(60 * search.minutes)} in all")
+        st.caption(f"{GOALS.get(search.goal, search.goal)} · {_allowed(search)} in all")
     action.button(
         "Back to the form", icon=":material/arrow_back:", width="stretch", on_click=_leave, key="search-new"
     )
     st.fragment(_panel, run_every=REFRESH_SECONDS if search.active else None)(workspace, search_id, search.active)
+
+
+def _allowed(search: Search) -> str:
+    minutes = round(search.minutes)
+    return count(minutes, "minute") if minutes and minutes == search.minutes else duration(60 * search.minutes)
 
 
 @error_boundary()
@@ -96,7 +107,7 @@ def _panel(workspace: Workspace, search_id: str, was_active: bool) -> None:
         with charts:
             _charts(history, search)
         with table:
-            _table(history, leader)
+            _table(history, search)
     if was_active != search.active:  # ended, or gone on with from in here: the page refreshes itself, or no more
         st.rerun()
 
@@ -107,8 +118,12 @@ def _status(workspace: Workspace, search: Search, history: History) -> None:
         tried = f" · {count(len(history.trials), 'model')} tried" if history.trials else ""
         images = f" · {history.done:,} of {history.total:,} images" if history.total > history.done else ""
         text = "Stopping; the best so far is trained" if stopping else history.text or "Getting ready"
-        share = min(1.0, history.elapsed / (60 * search.minutes))
-        st.progress(share, text=f"{text}{images}{tried} …")
+        taken = history.elapsed_until(time.time(), search.owner.started if search.owner else time.time())
+        left = 60 * search.minutes - taken
+        rest = f" · {rough_duration(left)} left" if left > 0 and not stopping else ""
+        st.progress(min(1.0, max(0.0, taken / (60 * search.minutes))), text=f"{text}{images}{tried}{rest} …")
+        if not history.trials:
+            st.caption(_BEFORE_THE_FIRST)
     elif search.status == "failed":
         st.error(search.error or "The search failed.", icon=":material/error:")
     elif search.status == "interrupted":
@@ -188,8 +203,10 @@ def _actions(workspace: Workspace, search: Search, history: History) -> None:
 
 def _figures(search: Search, history: History, leader: Trial, quick_start: Trial) -> None:
     best, line, models = st.columns(3)
-    gain = leader.accuracy - quick_start.accuracy
-    best.metric("Best so far", percent(leader.accuracy), f"{100 * gain:+.1f} points" if gain else None)
+    reached = search.outcome.get("accuracy", leader.accuracy)
+    gain = reached - quick_start.accuracy
+    title = "Best" if search.outcome else "Best so far"
+    best.metric(title, percent(reached), f"{100 * gain:+.1f} points" if gain else None)
     line.metric("Fast, the one to beat", percent(quick_start.accuracy))
     pruned = sum(trial.state != COMPLETE for trial in history.trials)
     models.metric(
@@ -206,22 +223,25 @@ def _figures(search: Search, history: History, leader: Trial, quick_start: Trial
 
 def _charts(history: History, search: Search) -> None:
     key = search.id
-    found = tried(history.trials)
+    found, together = tried(history.trials), ensemble_of(search.outcome, history.trials)
     left, right = st.columns(2, gap="medium")
     with left:
         st.markdown("**Accuracy against time**")
-        chart(progress_figure(found, INK), describe_progress(found), f"search-progress-{key}", displayModeBar=False)
+        words = describe_progress(found, together)
+        chart(progress_figure(found, INK, together), words, f"search-progress-{key}", displayModeBar=False)
     with right:
         st.markdown("**Accuracy against cost**")
-        chart(pareto_figure(found, INK), describe_pareto(found), f"search-pareto-{key}", displayModeBar=False)
+        words = describe_pareto(found, together)
+        chart(pareto_figure(found, INK, together), words, f"search-pareto-{key}", displayModeBar=False)
     if importances := titled(search.outcome.get("importances", {})):
         st.markdown("**What mattered, over all trials**")
         words = describe_importance(importances)
         chart(importance_figure(importances, INK), words, f"search-importance-{key}", displayModeBar=False)
 
 
-def _table(history: History, leader: Trial) -> None:
-    rows = [row_of(trial, leader) for trial in ranked(history.trials)[:_ROWS]]
+def _table(history: History, search: Search) -> None:
+    leaders = history.leaders(search.outcome)
+    rows = [row_of(trial, leaders) for trial in ranked(history.trials)[:_ROWS]]
     with st.expander(f"What was tried: {len(history.trials):,}", icon=":material/table:"):
         st.dataframe(rows, hide_index=True, width="stretch")
         for title, why in history.left_out.items():

@@ -31,7 +31,8 @@ DATASET: Final = "dataset"  # in the address: the current dataset
 RUN: Final = "run"  # the run that is opened; on Evaluate and Predict the one whose model is current
 COMPARE: Final = "compare"  # the ids of the runs that are compared on Runs, with commas between them
 MODEL: Final = "current"  # the run whose model is current, on the other pages
-WAY: Final = "way"  # on Data: which of the ways to new images is open, such as ``zip``
+WAY: Final = "way"  # on Data: which of the ways to new images is open, such as ``zip``; on Train: `FIND`
+FIND: Final = "search"  # on Train: the way that lets a search find the best model
 SEARCH: Final = "search"  # on Train: which search for the best model is shown
 _PRESSED: Final = "page-pressed"  # in the session: the page and the parameters of a button until they are followed
 

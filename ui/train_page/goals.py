@@ -16,6 +16,7 @@ from tl_core.runs.comparison import changes_between
 from tl_core.storage.format import rough_duration, size
 from tl_core.storage.workspace import Workspace
 from ui.components.markdown import plain
+from ui.search_page.begin import unfold
 from ui.shell.navigation import TRAIN, page_button
 from ui.state.training_draft import Draft, draft, show_in_control
 
@@ -33,6 +34,14 @@ def choose_goal(workspace: Workspace, dataset: Dataset) -> None:
         for name in GOALS:
             with st.container(border=True, height="stretch", gap="xsmall"):
                 _card(workspace, dataset, PRESETS[name], chosen=name == chosen)
+    st.button(
+        "Not sure? Let a search find the best",
+        key="train_find_the_best",
+        icon=":material/travel_explore:",
+        type="tertiary",
+        help="Opens *Find the best for me* below: it tries one model after the other for as long as you say.",
+        on_click=unfold,
+    )
     _recipes(chosen)
     _changes(workspace, draft())
 

@@ -42,3 +42,16 @@ def test_what_mattered_most_is_on_top():
     (bars,) = importance_figure({"pooling": 0.2, "backbone": 0.7, "<b>": 0.1}).data
     assert list(bars.y) == ["&lt;b&gt;", "pooling", "backbone"]
     assert describe_importance({"pooling": 0.2, "backbone": 0.8}).endswith("backbone 80%, pooling 20%.")
+
+
+def test_networks_that_answer_together_are_marked_at_what_they_cost_together():
+    together = Tried(2, 31, 0.95, True, 36, 38, "larger + other")
+    *_, mark = pareto_figure(TRIED, ensemble=together).data
+    assert (mark.name, list(mark.x), list(mark.y)) == ("Together", [36], [0.95])
+    _, front, *_ = pareto_figure(TRIED, ensemble=together).data
+    assert list(front.x) == [12, 24, 36]
+    assert max(front.marker.size) <= 16, "its own mark shows it; the front's is no larger than any other"
+    *_, mark = progress_figure(TRIED, ensemble=together).data
+    assert list(mark.x) == [31]
+    assert "The networks together (larger + other) reach 95.0%" in describe_progress(TRIED, together)
+    assert "reach 95.0% with 36 milliseconds and 38 MB" in describe_pareto(TRIED, together)

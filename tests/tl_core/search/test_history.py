@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from tl_core.search.history import Trial, describe_effects, describe_importances, effects
+from tl_core.search.history import (
+    History,
+    Trial,
+    describe_effects,
+    describe_importances,
+    effects,
+    ensemble_of,
+    tried,
+)
 from tl_core.search.space import SOURCES, dimensions, quick_start_params
 
 QUICK_START = quick_start_params(dimensions(SOURCES, unbalanced=False))
@@ -29,6 +37,13 @@ def test_what_each_change_brought_is_said():
     )
 
 
+def test_what_was_only_changed_together_is_said_together():
+    trials = [trial(0, 0.90), trial(1, 0.95, blocks=3, pooling="both", units=0)]
+    assert describe_effects(effects(trials, trials[0], trials[1]), trials[1]) == (
+        "Features of 3 blocks, average and max pooling and no hidden layer together gave 5.0 points."
+    )
+
+
 def test_quick_start_itself_is_named():
     assert describe_effects(effects([trial(0, 0.9)], trial(0, 0.9), trial(0, 0.9)), trial(0, 0.9)).startswith("It is")
 
@@ -40,3 +55,22 @@ def test_importances_name_the_few_that_matter():
         == "Over all trials the backbone and image size (60 %) and features of several blocks (25 %) mattered most."
     )
     assert describe_importances({}) == ""
+
+
+def test_an_ensemble_costs_what_its_members_cost_together():
+    trials = [trial(0, 0.90), trial(1, 0.93, source=SOURCES[2].name), trial(2, 0.91)]
+    found = ensemble_of({"members": [1, 0], "accuracy": 0.95}, trials)
+    fast, larger, _ = tried(trials)
+    assert found is not None
+    assert (found.accuracy, found.number, found.seconds) == (0.95, 0, 1.0)
+    assert found.milliseconds == fast.milliseconds + larger.milliseconds
+    assert found.megabytes == fast.megabytes + larger.megabytes
+    assert ensemble_of({"members": [1], "accuracy": 0.93}, trials) is None
+    assert ensemble_of({}, trials) is None, "a search at work, and one of before there were ensembles"
+
+
+def test_a_search_at_work_has_taken_what_has_passed_since_its_last_trial():
+    history = History(trials=[trial(0, 0.9)], latest=1000.0)
+    assert history.elapsed_until(now=1005.0, began=900.0) == 1 + 5
+    assert history.elapsed_until(now=5005.0, began=5000.0) == 1 + 5, "gone on with after a while"
+    assert History().elapsed_until(now=905.0, began=900.0) == 5

@@ -38,6 +38,11 @@ def test_a_remark_leads_to_the_form_with_the_change(overfitted, page):
     assert draft.dataset_id == overfitted.dataset_id
 
 
+def test_a_remark_leads_to_the_search_for_the_best(overfitted):
+    at = press(open_page("pages/3_Runs.py", run=overfitted.id), "Find the best for me")
+    assert at.query_params == {"dataset": [overfitted.dataset_id], "way": ["search"]}
+
+
 def test_a_good_run_is_left_in_peace(workspace, dataset):
     run = create_run(workspace, TrainingConfig(), dataset, "Fine")
     with EventLog(run.folder.events_file) as events:

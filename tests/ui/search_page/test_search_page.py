@@ -63,7 +63,7 @@ def search(workspace, dataset):
     return made
 
 
-def finish(search):
+def finish(search, **changes):
     complete = [one for one in TRIALS if one.state == "complete"]
     verdict = judge([one.rightly(100) for one in complete], 0, 1)
     outcome = {
@@ -72,6 +72,7 @@ def finish(search):
         "trial": 1,
         "test": 0.91,
         "importances": {"source": 0.7},
+        **changes,
     }
     return update_search(search.path, status="done", finished=now(), outcome=outcome)
 
@@ -196,6 +197,24 @@ def test_the_unfolded_panel_has_the_one_start_button(workspace, dataset):
     labels = [button.label for button in checked(at.run()).button]
     assert "Search" in labels
     assert "Start training" not in labels
+
+
+@pytest.mark.parametrize("way", ["the goals", "a link"])
+def test_the_goals_and_a_link_unfold_the_panel(way, workspace, dataset):
+    at = open_page(PAGE) if way == "the goals" else open_page(PAGE, dataset=dataset.id, way="search")
+    if way == "the goals":
+        press(at, "Not sure? Let a search find the best")
+    assert at.session_state["search_panel"]
+    assert "way" not in at.query_params
+    assert "Start training" not in [button.label for button in at.button]
+
+
+def test_an_ensemble_leads_with_others_and_has_its_mark(search):
+    finish(search, members=[1, 3], accuracy=0.97)
+    at = open_page(PAGE, search=search.id)
+    assert {metric.label: metric.value for metric in at.metric}["Best"] == "97.0 %"
+    (table,) = at.dataframe
+    assert table.value["Stands"].tolist() == ["leads, with others", "leads, with others", "", "ended early"]
 
 
 def test_searches_are_listed_on_the_form(search):
