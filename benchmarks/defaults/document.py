@@ -43,7 +43,72 @@ def write_document(found: Mapping[str, Any]) -> str:
         date=found["date"],
         faces_tests=2 * pools["faces"]["test"],
         surfaces_tests=3 * pools["surfaces"]["test"],
+        fine_tuning=fine_tuning_table(found["fine_tuning_study"]),
+        fine_tuning_tested=_fine_tuning_tested(found["fine_tuning_study"], found["fine_tuning_chosen"]),
+        fine_tuning_machine=found["fine_tuning_machine"],
+        fine_tuning_date=found["fine_tuning_date"],
     )
+
+
+def fine_tuning_table(rows: Rows) -> str:
+    """What each change of fine-tuning gained on the images by which settings are chosen, against the first one."""
+    columns = (
+        "what learns",
+        "cells",
+        "head",
+        "kept",
+        "gain",
+        "worst cell",
+        "against the first",
+        "last epoch",
+        "seconds",
+    )
+    return _table(columns, [_tuning(rows, change) for change in _unique(rows, "change")])
+
+
+def _tuning(rows: Rows, change: str) -> tuple[str, ...]:
+    """A row of the table: accuracies in per cent, gains in points with the standard error over the cells."""
+    mine = list(filter(_where(change=change), rows))
+    gains = [row["kept"] - row["head"] for row in mine]
+    against = [row["kept"] - _same_cell(rows, row)["kept"] for row in mine]
+    return (
+        change,
+        str(len(mine)),
+        f"{_mean(mine, 'head'):.1f}",
+        f"{_mean(mine, 'kept'):.1f}",
+        _with_error(gains),
+        _signed(min(gains)),
+        _with_error(against),
+        f"{_mean(mine, 'last'):.1f}",
+        f"{_mean(mine, 'seconds'):.0f}",
+    )
+
+
+def _fine_tuning_tested(rows: Rows, chosen: str) -> str:
+    """The test images, for what was before and for what was chosen: head → before → chosen."""
+    mine = list(filter(_where(change=chosen), rows))
+    before = [_same_cell(rows, row) for row in mine]
+    sizes = sorted(_unique(mine, "size"))
+
+    def cell(take: Take) -> str:
+        old, new = list(filter(take, before)), list(filter(take, mine))
+        return f"{_mean(new, 'test_head'):.1f} → {_mean(old, 'test_kept'):.1f} → {_mean(new, 'test_kept'):.1f}"
+
+    named = [(name, *(cell(_where(set=name, size=size)) for size in sizes)) for name in _unique(mine, "set")]
+    means = ("mean of the cells", *(cell(_where(size=size)) for size in sizes))
+    columns = ("set: head → before → now", *(f"{size} images of each class" for size in sizes))
+    return _table(columns, [*named, means])
+
+
+def _same_cell(rows: Rows, row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The first change on the same images."""
+    return next(one for one in rows if all(one[key] == row[key] for key in ("set", "size", "seed")))
+
+
+def _with_error(points: Sequence[float]) -> str:
+    if len(points) < 2:
+        return _signed(float(np.mean(points)))
+    return f"{_signed(float(np.mean(points)))} ± {float(np.std(points, ddof=1)) / len(points) ** 0.5:.2f}"
 
 
 def describe(config: Mapping[str, Any]) -> str:

@@ -232,9 +232,9 @@ def _under_fitting(curves: Curves) -> Remark | None:
         return None
     text = (
         f"Only {accuracy:.0%} of the images it learns from are right, and hardly more can be expected of "
-        "new ones: the frozen features are not enough. Unfreeze the last block and fine-tune it."
+        "new ones: the frozen features are not enough. Unfreeze half of the backbone and fine-tune it."
     )
-    frozen = curves.outline.presets()["all_but_last_block"]
+    frozen = curves.outline.presets()["half"]
     return Remark(
         text, "Fine-tune it", replace(curves.config, frozen_layers=frozen, fine_tune_epochs=FINE_TUNE_EPOCHS)
     )

@@ -2,7 +2,7 @@
 
     >>> phases_of(TrainingConfig(epochs=30, frozen_layers=125, fine_tune_epochs=10), layers=141)
     (Phase(name='head', frozen_layers=141, epochs=30, learning_rate=0.002),
-     Phase(name='fine_tune', frozen_layers=125, epochs=10, learning_rate=0.0001))
+     Phase(name='fine_tune', frozen_layers=125, epochs=10, learning_rate=0.0005))
 
 Everything that depends on whether a training fine-tunes, and for how long, uses this module: the trainer, its
 schedule, the plan, the settings shown, the generated code.

@@ -83,10 +83,10 @@ class TrainingConfig(ConfigRecord):
         high=MAX_EPOCHS,
     )
     fine_tune_learning_rate: float = _essentials(
-        1e-4,
+        5e-4,
         "rate",
         "Fine-tuning rate",
-        "The learning rate once backbone layers learn too. Take it 10 to 100 times smaller than the head's: large "
+        "The learning rate once backbone layers learn too. Take it 4 to 100 times smaller than the head's: large "
         "updates would destroy what the backbone has learned.",
         low=LEARNING_RATE_RANGE[0],
         high=LEARNING_RATE_RANGE[1],

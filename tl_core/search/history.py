@@ -272,7 +272,7 @@ def row_of(trial: Trial, leaders: Collection[int]) -> dict[str, str | int]:
 
 def _standing(trial: Trial, leaders: Collection[int]) -> str:
     if trial.number in leaders:
-        return "leads" if len(leaders) == 1 else "leads, with others"
+        return "leads" if len(leaders) == 1 else "together"
     return "" if trial.state == COMPLETE else "ended early"
 
 

@@ -227,7 +227,8 @@ class _Searching:
         changed = len(self._dataset.of_split("train"))
         images = len(self._dataset.images)
         typical = max(seconds / images, _TYPICAL) / (self._pool.nodes if self._pool else 1)
-        left = FEATURES_SHARE * self._seconds - self._clock.elapsed()
+        before = self._clock.before  # of minutes that were added, the same share is for more backbones
+        left = FEATURES_SHARE * (self._seconds - before) - (self._clock.elapsed() - before)
         size = self._features[SOURCES[0].name].views.nbytes
         known = {trial.params.get("source") for trial in self._trials}
         chosen, held = [SOURCES[0]], size

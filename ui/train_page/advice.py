@@ -11,7 +11,7 @@ from tl_core.config.training import LEARNING_RATE_RANGE
 from tl_core.storage.format import scientific
 
 SUGGESTED_FINE_TUNE_EPOCHS: Final = 10
-SAFE_RATIO: Final = 10  # the fine-tuning rate should be at least so many times smaller, at most 100 (recipes)
+SAFE_RATIO: Final = 4  # the fine-tuning rate should be at least so many times smaller (docs/defaults.md)
 FEW_IMAGES_PER_CLASS: Final = 20
 # Above these a head on frozen features was never seen to train; most trainings are below.
 HIGHEST_RATES: Final[Mapping[str, float]] = {"adam": 0.05, "adamw": 0.05, "rmsprop": 0.05, "sgd": 0.5}
@@ -86,10 +86,10 @@ def _on_rates(given: Situation) -> Iterator[Advice]:
         )
     fine_tunes = given.unfrozen and config.fine_tune_epochs and config.weights != "random"
     if fine_tunes and config.fine_tune_learning_rate * SAFE_RATIO > config.learning_rate * 1.001:
-        rate = max(float(f"{config.learning_rate / 100:.3g}"), LEARNING_RATE_RANGE[0])
+        rate = max(float(f"{config.learning_rate / SAFE_RATIO:.3g}"), LEARNING_RATE_RANGE[0])
         comparison = compare_rates(config.fine_tune_learning_rate, config.learning_rate)
         yield Advice(
-            text=f"The fine-tuning rate is {comparison} the head's. Take it 10 to 100 times smaller: "
+            text=f"The fine-tuning rate is {comparison} the head's. Take it {SAFE_RATIO} to 100 times smaller: "
             "large updates destroy what the backbone has learned.",
             action=f"Use {scientific(rate)}",
             changes={"fine_tune_learning_rate": rate},

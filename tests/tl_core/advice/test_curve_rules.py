@@ -137,7 +137,7 @@ def test_against_over_fitting_the_next_thing_is_tried_that_was_not():
 def test_the_rate_that_is_lowered_is_that_of_the_phase():
     assert remark_on(EXAMPLES["loss blows up"]).config.learning_rate == pytest.approx(2e-4)
     tuned = remark_on(EXAMPLES["fine-tuning in vain"]).config
-    assert tuned.fine_tune_learning_rate == pytest.approx(1e-5)
+    assert tuned.fine_tune_learning_rate == pytest.approx(PLAIN.fine_tune_learning_rate / 10)
     assert tuned.learning_rate == PLAIN.learning_rate
 
 

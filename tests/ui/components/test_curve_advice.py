@@ -40,7 +40,8 @@ def test_a_remark_leads_to_the_form_with_the_change(overfitted, page):
 
 def test_a_remark_leads_to_the_search_for_the_best(overfitted):
     at = press(open_page("pages/3_Runs.py", run=overfitted.id), "Find the best for me")
-    assert at.query_params == {"dataset": [overfitted.dataset_id], "way": ["search"]}
+    assert at.query_params["dataset"] == overfitted.dataset_id
+    assert at.session_state["search_panel"]
 
 
 def test_a_good_run_is_left_in_peace(workspace, dataset):

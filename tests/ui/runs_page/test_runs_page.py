@@ -254,7 +254,7 @@ def test_settings_that_took_no_part_are_left_out():
     ("config", "frozen", "rates"),
     [
         (TrainingConfig(), "all 141", "0.002"),
-        (TrainingConfig(frozen_layers=0, fine_tune_epochs=1), "none of 141", "0.002, then 0.0001"),
+        (TrainingConfig(frozen_layers=0, fine_tune_epochs=1), "none of 141", "0.002, then 0.0005"),
         (TrainingConfig(backbone="from_the_future"), "all", "0.002"),
         (TrainingConfig(backbone="from_the_future", frozen_layers=7), "7", "0.002"),
     ],

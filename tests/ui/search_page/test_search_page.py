@@ -209,12 +209,12 @@ def test_the_goals_and_a_link_unfold_the_panel(way, workspace, dataset):
     assert "Start training" not in [button.label for button in at.button]
 
 
-def test_an_ensemble_leads_with_others_and_has_its_mark(search):
+def test_those_that_answer_together_are_told_in_the_table(search):
     finish(search, members=[1, 3], accuracy=0.97)
     at = open_page(PAGE, search=search.id)
     assert {metric.label: metric.value for metric in at.metric}["Best"] == "97.0 %"
     (table,) = at.dataframe
-    assert table.value["Stands"].tolist() == ["leads, with others", "leads, with others", "", "ended early"]
+    assert table.value["Stands"].tolist() == ["together", "together", "", "ended early"]
 
 
 def test_searches_are_listed_on_the_form(search):

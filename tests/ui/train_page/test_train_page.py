@@ -284,7 +284,7 @@ def test_a_fine_tuning_rate_that_is_too_large_is_remarked_on(dataset):
     checked(at.number_input(key="train_fine_tune_epochs").set_value(5).run())
     rate = at.select_slider(key="train_learning_rate").value
     checked(at.select_slider(key="train_fine_tune_learning_rate").set_value(rate).run())
-    assert "10 to 100 times smaller" in texts(at)
+    assert "4 to 100 times smaller" in texts(at)
 
 
 def test_sigmoid_for_three_classes_holds_start_back_until_it_is_put_right(workspace):
