@@ -16,6 +16,7 @@ from benchmarks import (
     growth,
     layers,
     live_page,
+    map_in_browser,
     memory,
     one_photo,
     pages,
@@ -53,6 +54,7 @@ _ALL: Final = (
     Program("memory", "memory at 20,000 images", 5, memory.run),
     Program("growth", "time per image at 1,000, 5,000 and 20,000 images", 6, growth.run),
     Program("workshop", "map and label court of 2,000 and 20,000 images, a click of pointing", 9, workshop.run),
+    Program("map", "the map of 20,000 images in a browser: frames a second", 4, map_in_browser.run),
     Program("serving", "a model behind HTTP: requests a second", 4, serving.run),
     Program("bfloat16", "accuracy of a bfloat16 trunk, where the CPU has it", 1, bfloat16_accuracy.run),
 )

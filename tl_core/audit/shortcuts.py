@@ -23,6 +23,7 @@ from tl_core.data.dataset import Dataset
 from tl_core.data.split import groups_of_images
 from tl_core.features.images import ImageRows
 from tl_core.machine.progress import UNATTENDED, TaskContext
+from tl_core.storage.format import percent
 
 MAX_IMAGES: Final = 600  # that are looked at once more; more would only narrow the range
 BLURRED: Final = 16  # pixels
@@ -44,15 +45,15 @@ class Shortcut:
     @property
     def text(self) -> str:
         """One sentence for people."""
-        told = f"{self.accuracy:.0%} of the images, where guessing gives {self.chance:.0%}"
-        return f"{_SENTENCES[self.kind]} alone tells the class of {told}: a model may learn that, not the object."
+        told = f"{percent(self.accuracy, 0)} of the images, where guessing gives {percent(self.chance, 0)}"
+        return f"{_SENTENCES[self.kind]} the class of {told}: a model may learn that, not the object."
 
 
 _SENTENCES: Final = {
-    "border": "The border",
-    "centre_masked": "What surrounds the middle",
-    "blurred": f"A blur of {BLURRED} × {BLURRED} pixels",
-    "size_and_brightness": "Size and brightness",
+    "border": "The border alone tells",
+    "centre_masked": "What surrounds the middle alone tells",
+    "blurred": f"A blur of {BLURRED} × {BLURRED} pixels alone tells",
+    "size_and_brightness": "Size and brightness alone tell",
 }
 
 

@@ -49,8 +49,9 @@ class CrossValidation:
 
     @property
     def text(self) -> str:
-        """Such as ``83 % ± 4``."""
-        return f"{percent(self.accuracy, 0)} ± {100 * self.deviation:.0f}"
+        """Such as ``83 % ± 4``, and ``99.6 % ± 0.3`` where whole percents would say that there is no doubt."""
+        digits = 0 if 100 * self.deviation >= 1 else 1
+        return f"{percent(self.accuracy, digits)} ± {100 * self.deviation:.{digits}f}"
 
     @property
     def meaning(self) -> str:

@@ -184,7 +184,7 @@ class _Heads:
             start = snapshot(trained.variables)
             found.append([])
             for fold in range(folds):
-                self._task.report(repeat * folds + fold, REPEATS * folds, "Training heads on parts of the images")
+                self._task.report(repeat * folds + fold, REPEATS * folds)
                 self._task.stop_if_asked(STOPPED)
                 restore(trained.variables, start)
                 found[-1].append(self._score(trained, fold_of, fold, repeat))

@@ -14,6 +14,7 @@ from tl_core.storage.format import count
 from tl_core.storage.workspace import Workspace
 from ui.components.markdown import plain
 from ui.components.task_progress import task_progress
+from ui.shell.scrolling import show_from_here
 from ui.state.background_tasks import BackgroundTasks, Task
 
 IMPORTS: Final = BackgroundTasks[str](  # the result is the id of the dataset
@@ -61,6 +62,7 @@ def take_outcome(workspace: Workspace) -> str | None:
     if task is None or not task.ended:
         return None
     if task.state == "failed":  # stays until the next import, so that it can be read and acted on
+        show_from_here(task.id, key="import-failed-top")  # it may have been begun from far below
         st.error(f"**{plain(task.title)}** was not imported. {plain(task.error or '')}", icon=":material/error:")
         if st.session_state.get(_FAILED) != task.id:  # once: who closes the panel then finds it closed
             st.session_state[_FAILED] = task.id

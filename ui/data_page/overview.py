@@ -110,8 +110,14 @@ def _mend_button(workspace: Workspace, dataset: Dataset, name: str, key: str, mi
             draft().update(changes)
             go_to(TRAIN, dataset=dataset.id)
     elif name == "audit":
-        label, icon = "Look for turned, mirrored and cropped copies, too", ":material/troubleshoot:"
-        st.button(label, key=key, icon=icon, type="tertiary", on_click=look_closer, args=(dataset,))
+        st.button(
+            "Look for turned and cropped ones",
+            key=key,
+            icon=":material/troubleshoot:",
+            help="Pictures that were turned, mirrored or cropped are found by what a backbone sees in them.",
+            on_click=look_closer,
+            args=(dataset,),
+        )
     elif mine:
         label, icon, mend = _MENDS[name]
         change = functools.partial(mend, workspace, dataset)

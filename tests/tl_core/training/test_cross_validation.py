@@ -41,7 +41,7 @@ def test_the_deviation_is_corrected_for_what_the_folds_share():
     assert "fine-tuning is not repeated" in replace(found, fine_tuned=True).meaning
 
 
-@pytest.mark.parametrize(("images", "text"), [(20, "100 % ± 4"), (900, "100 % ± 0")])
+@pytest.mark.parametrize(("images", "text"), [(20, "100 % ± 4"), (900, "100.0 % ± 0.1")])
 def test_where_every_answer_is_right_few_images_still_leave_doubt(images, text):
     assert summarize([[1.0] * 5] * 3, images, fine_tuned=False).text == text
 

@@ -108,7 +108,7 @@ def test_the_line_about_the_split_leads_to_the_audit_and_then_says_what_that_fou
     dataset = import_uploads(workspace, images, "Twins", SplitConfig(validation=0.25, test=0.25))
     at = open_page(PAGE)
     assert "neither as it is nor saved again" in texts(at)
-    assert "Look for turned, mirrored and cropped copies, too" in [entry.label for entry in at.button]
+    assert "Look for turned and cropped ones" in [entry.label for entry in at.button]
 
     first = {split: dataset.of_split(split)[0] for split in ("train", "test")}
     twins = Pair(first["train"], replace(first["test"], label=first["train"].label), "turned")
