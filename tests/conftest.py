@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 # without work.
 LONGEST = (
     "tests/tl_core/training/test_presets_to_the_end.py",
+    "tests/tl_core/imported_models/test_every_source.py",
     "tests/tl_core/export/test_exporting.py",
     "tests/tl_core/training/test_watched_images.py",
     "tests/tl_core/training/test_sample_accuracy.py",

@@ -19,6 +19,7 @@ from tests.tl_core.imported_models.networks.presets import save_preset, vit, vit
 from tests.tl_core.imported_models.test_plain_keras import five_logits
 from tests.tl_core.small_trainings import COLOURS, Trained, Trainer, import_coloured
 from tl_core.backbones.build import build_backbone
+from tl_core.backbones.networks import delete_network
 from tl_core.backbones.outline import load_outline
 from tl_core.backbones.record import Source
 from tl_core.backbones.registry import get_backbone
@@ -86,11 +87,17 @@ def _from_preset(room: Room) -> dict[str, Any]:
 
 
 def _from_file(room: Room) -> dict[str, Any]:
-    """Of a plain model whose images were scaled outside of it, which has to be said."""
+    """Of a plain model whose images were scaled outside of it, which has to be said; deleted and brought again it is
+    the same one."""
     five_logits(scaled=False).save(room.folder / "plain.keras")
     with pytest.raises(ModelFileError, match="does not say in which range it takes its images"):
         bring_network(room.workspace, room.folder / "plain.keras")
-    return _bring(room, room.folder / "plain.keras", 64, Wishes(scaling="zero_to_one"))
+    wishes = Wishes(scaling="zero_to_one")
+    first = _bring(room, room.folder / "plain.keras", 64, wishes)
+    delete_network(room.workspace, first["backbone"])
+    again = _bring(room, room.folder / "plain.keras", 64, wishes)
+    assert again == first
+    return again
 
 
 def _from_run(room: Room) -> dict[str, Any]:
