@@ -28,7 +28,7 @@ def test_a_wrong_answer_is_corrected_trained_again_and_compared(app, page: Page)
     expect(page.get_by_text("since this model was trained: Added 1 image to purple.")).to_be_visible()
     assert load_dataset(dataset.path).classes == (*sorted(COLOURS)[:2], "purple", "red")
 
-    page.get_by_role("button", name="Undo").click()
+    page.get_by_role("button", name="Undo: added 1 image to purple").click()
     expect(page.get_by_text("since this model was trained")).to_be_hidden()
     page.get_by_role("button", name="Wrong? It is …").click()
     page.get_by_role("combobox", name="It is").press("ArrowDown")

@@ -75,11 +75,11 @@ def make_map(dataset: Dataset, task: TaskContext = UNATTENDED) -> ImageMap:
         WeightsUnavailableError: the default backbone's weights are not here and cannot be downloaded.
         StoppedError: a stop was requested.
     """
-    features = FeatureSource(dataset, task).read()
+    features = FeatureSource(dataset, task.part(0.0, 0.6)).read()
     values = compact(features)
     directions = values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-9)
     row_of = {record.pixels_sha256: row for row, record in enumerate(dataset.images)}
-    return ImageMap(row_of, lay_out(dataset, values, task), directions)
+    return ImageMap(row_of, lay_out(dataset, values, task.part(0.6, 1.0)), directions)
 
 
 def lay_out(dataset: Dataset, values: Features, task: TaskContext = UNATTENDED) -> Places:

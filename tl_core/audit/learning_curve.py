@@ -109,8 +109,8 @@ def photos_needed(dataset: Dataset, task: TaskContext = UNATTENDED) -> PhotosNee
             f"A forecast needs at least {FEWEST} images, and there are {len(labels)}: any more will help."
         )
     groups = groups_of_images(dataset.images)
-    values = compact(FeatureSource(dataset, task).read())
-    photos, right = _measured(values, labels, groups, task)
+    values = compact(FeatureSource(dataset, task.part(0.0, 0.5)).read())
+    photos, right = _measured(values, labels, groups, task.part(0.5, 1.0))
     sizes = np.bincount(labels)
     trains = np.array([record.split == "train" for record in dataset.images])
     present = np.bincount(labels[trains], minlength=len(sizes))

@@ -18,7 +18,7 @@ from skimage.feature import match_template
 
 from tl_core.audit.features import STOPPED, Features
 from tl_core.data.dataset import Dataset, ImageRecord
-from tl_core.data.similarity import near_hashes, perceptual_hash
+from tl_core.data.similarity import near_hashes, near_pairs, perceptual_hash
 from tl_core.features.images import ImageRows
 from tl_core.machine.progress import UNATTENDED, TaskContext
 
@@ -71,7 +71,8 @@ def find_look_alikes(
     rows = list(first_of.values())
     if 1 < len(rows) <= MAX_COMPARED:
         grey = _grey(images, rows, task)
-        for (a, b), kind in (_laid_over(grey, features[rows], task) | _turned(grey)).items():
+        found = _laid_over(grey, features[rows], task) | _turned(grey) | _saved_again(dataset, rows)
+        for (a, b), kind in found.items():
             pairs.setdefault((rows[a], rows[b]), kind)
     order = {"copy": 0, "saved_again": 1, "turned": 2, "cropped": 3}
     return tuple(
@@ -87,6 +88,13 @@ def _grey(images: ImageRows, rows: Sequence[int], task: TaskContext) -> list[Ima
         for pixels in images.read(np.array(rows[start : start + 64])):
             found.append(Image.fromarray(pixels).convert("L").resize((SIDE, SIDE), Image.Resampling.BOX))
     return found
+
+
+def _saved_again(dataset: Dataset, rows: Sequence[int]) -> dict[tuple[int, int], str]:
+    """The pairs that the health report has, too: their stored hashes are near."""
+    places = [place for place, row in enumerate(rows) if dataset.images[row].perceptual_hash]
+    pairs = near_pairs([dataset.images[rows[place]].perceptual_hash for place in places])
+    return {(places[first], places[second]): "saved_again" for first, second in pairs}
 
 
 def _turned(grey: Sequence[Image.Image]) -> dict[tuple[int, int], str]:

@@ -54,7 +54,7 @@ def measure_repair(before: Dataset, after: Dataset, task: TaskContext = UNATTEND
         WeightsUnavailableError: the default backbone's weights are not here and cannot be downloaded.
         StoppedError: a stop was requested.
     """
-    old, new = _hits(before, task), _hits(after, task)
+    old, new = _hits(before, task.part(0.0, 0.5)), _hits(after, task.part(0.5, 1.0))
     left_alone = sorted(old.keys() & new.keys())
     return Repair(
         changed=len({pixels for pixels, _ in old.keys() ^ new.keys()}),
@@ -67,7 +67,8 @@ def measure_repair(before: Dataset, after: Dataset, task: TaskContext = UNATTEND
 
 def _hits(dataset: Dataset, task: TaskContext) -> dict[tuple[str, str], bool]:
     """Whether heads that have not seen an image agree with its label; by its pixels and the name of its class."""
-    answers = judge_labels(dataset, FeatureSource(dataset, task).read(), task).probabilities.argmax(axis=1)
+    features = FeatureSource(dataset, task.part(0.0, 0.6)).read()
+    answers = judge_labels(dataset, features, task.part(0.6, 1.0)).probabilities.argmax(axis=1)
     return {
         (record.pixels_sha256, dataset.classes[record.label]): bool(answer == record.label)
         for record, answer in zip(dataset.images, answers, strict=True)

@@ -71,10 +71,12 @@ def audit_dataset(dataset: Dataset, task: TaskContext = UNATTENDED) -> Audit:
         WeightsUnavailableError: the default backbone's weights are not here and cannot be downloaded.
         StoppedError: a stop was requested.
     """
-    source = FeatureSource(dataset, task)
+    source = FeatureSource(dataset, task.part(0.0, 0.6))
     features = source.read()
     look_alikes = find_look_alikes(dataset, features, source.images, task)
-    verdict = judge_labels(dataset, features, task, [(pair.first, pair.second) for pair in look_alikes])
+    verdict = judge_labels(
+        dataset, features, task.part(0.6, 1.0), [(pair.first, pair.second) for pair in look_alikes]
+    )
     return Audit(
         dataset=dataset,
         label_suspects=verdict.suspects,

@@ -25,7 +25,7 @@ from tl_core.command_line import (
 )
 from tl_core.command_line.verb import BAD_INPUT, RUN, STOPPED, UNEXPECTED, Output, Verb, argument
 from tl_core.data import SPLITS, SplitConfig
-from tl_core.errors import StoppedError, TransferLearningError
+from tl_core.errors import DatasetNotFoundError, RunNotFoundError, StoppedError, TransferLearningError
 from tl_core.evaluation.cross_validated import MOST_IMAGES
 from tl_core.export.formats import FORMATS
 from tl_core.storage.workspace import Workspace
@@ -221,6 +221,12 @@ VERBS: Final[tuple[Verb, ...]] = (
 )
 
 
+_LISTINGS: Final[dict[type[TransferLearningError], str]] = {
+    RunNotFoundError: "runs",
+    DatasetNotFoundError: "datasets",
+}
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb.
 
@@ -238,7 +244,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         verb: Verb = options.verb
         return verb.run(options, workspace.ensure() if verb.needs_workspace else workspace, output)
     except TransferLearningError as error:
-        output.say(str(error))
+        output.say(_on_the_command_line(error))
         return STOPPED if isinstance(error, StoppedError) else BAD_INPUT
     except KeyboardInterrupt:
         output.say("Stopped.")
@@ -246,6 +252,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output has gone, as `head` does
         sys.stderr.close()
         return UNEXPECTED
+
+
+def _on_the_command_line(error: TransferLearningError) -> str:
+    """The sentence of an error, and where it is about an id the command that lists those there are."""
+    listing = next((verb for kind, verb in _LISTINGS.items() if isinstance(error, kind)), None)
+    return f"{error} This lists them: python -m tl_core {listing}" if listing else str(error)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -12,7 +12,7 @@ from tl_core.command_line.train import outcome
 from tl_core.command_line.verb import Output, table
 from tl_core.errors import ConfigError
 from tl_core.runs import find_run, has_tags, list_runs
-from tl_core.runs.comparison import NOT_PART, ResultKind, differing_settings, results_of, unique_names
+from tl_core.runs.comparison import NOT_PART, ResultKind, differing_settings, results_of, test_accuracy, unique_names
 from tl_core.storage.format import percent
 from tl_core.storage.workspace import Workspace
 
@@ -51,10 +51,12 @@ def list_all_runs(options: argparse.Namespace, workspace: Workspace, output: Out
             values.append(
                 outcome(run) | {"name": run.name, "tags": run.tags, "dataset": dataset, "backbone": backbone}
             )
-            accuracy = percent(run.best.val_accuracy) if run.best else ""
-            rows.append([run.id, run.status, dataset, backbone, accuracy, ", ".join(run.tags)])
+            validation = percent(run.best.val_accuracy) if run.best else ""
+            tested = test_accuracy(run)
+            test = "" if tested is None else percent(tested)
+            rows.append([run.id, run.status, dataset, backbone, validation, test, ", ".join(run.tags)])
     return output.result(
-        {"runs": values}, table(["run", "status", "dataset", "backbone", "validation", "tags"], rows)
+        {"runs": values}, table(["run", "status", "dataset", "backbone", "validation", "test", "tags"], rows)
     )
 
 

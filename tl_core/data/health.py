@@ -117,11 +117,11 @@ def _near_duplicates(dataset: Dataset) -> Iterator[Finding]:
     pairs = _near(dataset)
     if mixed := [pair for pair in pairs if pair[0].label != pair[1].label]:
         examples = _listed([f"{first.source_name} ≈ {second.source_name}" for first, second in mixed])
-        text = f"{counted(len(mixed), 'image looks', 'images look')} like one of another class: {examples}."
+        text = f"{counted(len(mixed), 'pair is', 'pairs are')} nearly the same picture in two classes: {examples}."
         yield Finding("warning", text, _flat(mixed), groups=_fixed(mixed))
     if pairs := tuple(pair for pair in pairs if pair[0].label == pair[1].label):
         examples = _listed([f"{first.source_name} ≈ {second.source_name}" for first, second in pairs])
-        text = f"{counted(len(pairs), 'pair of images looks', 'pairs of images look')} alike: {examples}."
+        text = f"{counted(len(pairs), 'pair is', 'pairs are')} nearly the same picture in one class: {examples}."
         yield Finding("note", text, _flat(pairs), groups=_fixed(pairs))
 
 
@@ -140,10 +140,10 @@ def _leaks(dataset: Dataset) -> Iterator[Finding]:
             _fixed(copies),
         )
     if near:
-        text = f"{counted(near, 'training image looks', 'training images look')} like one in validation or test"
+        text = f"{counted(near, 'pair is', 'pairs are')} nearly the same picture, one to train on and one to measure"
         yield Finding(
             "warning" if dataset.given_splits else "note",
-            f"{text}: results may look too good.",
+            f"{text} with: results may look too good.",
             _flat(alike),
             ("keep_together", "divide_again"),
             _fixed(alike),

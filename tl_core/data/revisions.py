@@ -52,10 +52,20 @@ def change_dataset(workspace: Workspace, dataset_id: str, change: Change) -> Dat
     return _replace(workspace, dataset_id, make)
 
 
-def undo(workspace: Workspace, dataset_id: str) -> Dataset:
-    """Go back to the revision that the present one was made from; otherwise as `change_dataset`."""
+def undo(workspace: Workspace, dataset_id: str, revision: int | None = None) -> Dataset:
+    """Go back to the revision that the present one was made from; otherwise as `change_dataset`.
+
+    Args:
+        workspace: asked for the person who does it.
+        dataset_id: whose last change.
+        revision: the one that is to be undone; another one, made meanwhile, is not. None = whichever is present.
+    """
 
     def parent(dataset: Dataset) -> Dataset:
+        if revision is not None and revision != dataset.revision:
+            raise DataError(
+                f"Nothing was undone: “{dataset.name}” has changed since, last by “{present_revision(dataset).what}”."
+            )
         if (before := revision_before(dataset)) is None:
             raise DataError(f"Nothing can be undone: “{dataset.name}” is as it was imported.")
         return _as_newest(dataset, before)

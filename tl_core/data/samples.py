@@ -207,8 +207,10 @@ def import_sample(workspace: Workspace, sample: str | Sample, task: TaskContext 
         StoppedError: a stop was requested.
     """
     sample = get_sample(sample) if isinstance(sample, str) else sample
-    with _open_layout(workspace, sample, task) as layout:
-        return import_layout(workspace, layout, sample.title, f"sample {sample.name}", sample.split, task)
+    downloaded = 0.7 if sample.download else 0.0  # of the work
+    with _open_layout(workspace, sample, task.part(0.0, downloaded)) as layout:
+        stored = task.part(downloaded, 1.0)
+        return import_layout(workspace, layout, sample.title, f"sample {sample.name}", sample.split, stored)
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ from typing import Final
 
 import plotly.graph_objects as go
 
-from tl_core.figures.layout import escape, shorten
+from tl_core.figures.layout import escape, short_names
 from tl_core.figures.palette import SPLIT_COLORS, SPLIT_TITLES
 
 ROW_HEIGHT: Final = 26  # px per class
@@ -45,7 +45,7 @@ def class_counts_figure(counts: Mapping[str, Mapping[str, int]]) -> go.Figure:
         xaxis={"title": {"text": "Images"}, "tickformat": ",d", "automargin": True, "fixedrange": True},
         yaxis={
             "tickvals": places,
-            "ticktext": [escape(shorten(name, MAX_LABEL)) for name in names],
+            "ticktext": [escape(name) for name in short_names(names, MAX_LABEL)],
             "autorange": "reversed",
             "automargin": True,
             "fixedrange": True,

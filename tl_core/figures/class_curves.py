@@ -10,7 +10,15 @@ import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
 
-from tl_core.figures.layout import DEFAULT_INK, diagonal, escape, evenly_spaced, percent_axis, plain_layout, shorten
+from tl_core.figures.layout import (
+    DEFAULT_INK,
+    diagonal,
+    escape,
+    evenly_spaced,
+    percent_axis,
+    plain_layout,
+    short_names,
+)
 from tl_core.figures.palette import RUNS, TEST, translucent
 
 Kind = Literal["roc", "precision_recall"]
@@ -67,10 +75,11 @@ def class_curves_figure(
     ordered = sorted(curves, key=lambda curve: curve.area)
     points = max(24, MAX_POINTS // max(1, len(ordered)))
     traces = []
+    shown = short_names([curve.name for curve in ordered], MAX_NAME)
     for place, curve in enumerate(ordered):
         named = place < NAMED_CLASSES
         color, width = (RUNS[place], 2) if named else (translucent(TEST, 0.5), 1)
-        traces.append(_trace(curve, kind, escape(shorten(curve.name, MAX_NAME)), points, color, width, named))
+        traces.append(_trace(curve, kind, escape(shown[place]), points, color, width, named))
     traces.reverse()  # coloured lines are drawn over grey ones
     figure = go.Figure([*traces, _trace(mean, kind, MEAN, len(mean.x), ink, MEAN_WIDTH)])
     if kind == "roc":

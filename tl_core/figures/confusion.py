@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 import numpy as np
 import plotly.graph_objects as go
 
-from tl_core.figures.layout import DEFAULT_INK, escape, plain_layout, shorten
+from tl_core.figures.layout import DEFAULT_INK, escape, plain_layout, short_names
 from tl_core.figures.palette import MIX_UP_SHARES, MIX_UPS, RIGHT, translucent
 
 Numbers = Literal["count", "share"]
@@ -45,7 +45,7 @@ def confusion_figure(
         numbers: what stands in the cells: images, or percent of the row.
         ink: colour of the text.
     """
-    labels = [escape(label) for label in axis_labels(classes)]
+    labels = [escape(label) for label in short_names(classes, MAX_LABEL)]
     numbered = len(classes) <= MAX_NUMBERED_CLASSES
     shares = matrix / np.maximum(1, matrix.sum(axis=1, keepdims=True))  # of each row; 0 in a row without images
     signed = shares * (2 * np.eye(len(matrix)) - 1)  # negative off the diagonal
@@ -108,19 +108,6 @@ def mix_ups(matrix: np.ndarray, classes: Sequence[str], limit: int = 5) -> list[
         if row != column
     ]
     return sorted(found, key=lambda mixed: (-mixed.count, mixed.images))[:limit]
-
-
-def axis_labels(classes: Sequence[str]) -> list[str]:
-    """Class names short enough for an axis, and all different, as the names are.
-
-    The end, the beginning or the middle is left out, whichever keeps the names distinct.
-    """
-    kept = MAX_LABEL - 1
-    for start, end in ((kept, 0), (0, kept), (kept - kept // 2, kept // 2)):  # characters of a long name that stay
-        labels = [name if len(name) <= MAX_LABEL else f"{name[:start]}…{name[len(name) - end :]}" for name in classes]
-        if len(set(labels)) == len(classes):
-            return labels
-    return [f"{number}: {shorten(name, MAX_LABEL)}" for number, name in enumerate(classes, start=1)]
 
 
 def _targets(

@@ -14,7 +14,7 @@ from typing import Any, Final, Literal
 
 from tl_core.config.phases import PHASE_TITLES
 from tl_core.figures.history import TABLE_COLUMNS, History, decimate
-from tl_core.figures.layout import shorten
+from tl_core.figures.layout import short_names
 from tl_core.figures.palette import RUNS, TRAINING, VALIDATION, translucent
 
 Progress = Literal["epoch", "time"]
@@ -132,14 +132,15 @@ def comparison_payload(runs: Sequence[tuple[str, History]], by: Progress, *, rev
         for (name, _), best in zip(runs, reached, strict=True)
     ]
     title = {"text": "Epoch" if by == "epoch" else "Seconds since the first epoch began"}
+    shown = short_names([name for name, _ in runs], NAME_LENGTH)
     return {
         "revision": revision,
         "title": "comparison",
         "traces": [
             trace
-            for place, (name, history) in enumerate(runs)
+            for place, (_, history) in enumerate(runs)
             for panel in PANELS
-            for trace in _compared_traces(history, panel, by, place, shorten(name, NAME_LENGTH), limit)
+            for trace in _compared_traces(history, panel, by, place, shown[place], limit)
         ],
         "layout": {
             **_axes({"title": title, "rangemode": "tozero", "tickformat": "~g", "nticks": 9}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -47,9 +48,22 @@ def escape(text: str) -> str:
     return html.escape(text, quote=False)
 
 
-def shorten(name: str, limit: int) -> str:
-    """At most ``limit`` characters of a name, with an ellipsis where it is cut."""
-    return name if len(name) <= limit else f"{name[: limit - 1]}…"
+def short_names(names: Sequence[str], limit: int) -> list[str]:
+    """Names short enough for an axis, a legend or a list, and all different where the names are.
+
+    The end, the beginning or the middle is left out, whichever keeps the names distinct; else they are numbered.
+
+    Args:
+        names: as they are.
+        limit: characters of each; a number comes on top.
+    """
+    kept = limit - 1
+    for start, end in ((kept, 0), (0, kept), (kept - kept // 2, kept // 2)):  # characters of a long name that stay
+        labels = [name if len(name) <= limit else f"{name[:start]}…{name[len(name) - end :]}" for name in names]
+        if len(set(labels)) == len(set(names)):
+            return labels
+    cut = [name if len(name) <= limit else f"{name[:kept]}…" for name in names]
+    return [f"{number}: {name}" for number, name in enumerate(cut, start=1)]
 
 
 def evenly_spaced(length: int, limit: int) -> list[int]:

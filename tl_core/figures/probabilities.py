@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import plotly.graph_objects as go
 
-from tl_core.figures.layout import DEFAULT_INK, escape, shorten
+from tl_core.figures.layout import DEFAULT_INK, escape, short_names
 from tl_core.figures.palette import ANSWER, RIGHT, translucent
 
 ROW_HEIGHT: Final = 42  # px: the class name above, its bar below
@@ -39,7 +39,9 @@ def probability_figure(
             go.Bar(x=values, marker={"color": colors, "cornerradius": 4}, **bar),
         ]
     )
-    labels = [label for row, (name, value) in enumerate(top) for label in _labels(row, name, value, ink)]
+    shown = short_names(names, MAX_NAME)
+    rows_of_text = enumerate(zip(shown, top, strict=True))
+    labels = [label for row, (name, (_, value)) in rows_of_text for label in _labels(row, name, value, ink)]
     return figure.update_layout(
         barmode="overlay",
         annotations=labels,
@@ -65,7 +67,6 @@ def probability_text(value: float) -> str:
 
 
 def _labels(row: int, name: str, value: float, ink: str) -> list[dict[str, Any]]:
-    shown = escape(shorten(name, MAX_NAME))
     text = {
         "yref": "y",
         "y": row - 0.22,
@@ -77,6 +78,6 @@ def _labels(row: int, name: str, value: float, ink: str) -> list[dict[str, Any]]
     }
     style = ("<b>", "</b>") if row == 0 else ("", "")
     return [
-        {**text, "x": 0, "xanchor": "left", "text": f"{style[0]}{shown}{style[1]}"},
+        {**text, "x": 0, "xanchor": "left", "text": f"{style[0]}{escape(name)}{style[1]}"},
         {**text, "x": 1, "xanchor": "right", "text": f"{style[0]}{probability_text(value)}{style[1]}"},
     ]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import functools
 import logging
+import os
 import platform
 import shutil
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -24,6 +26,7 @@ FAST_INSTRUCTION_SETS: Final = {
     "asimd": "NEON",
 }
 _NVIDIA_SMI_SECONDS: Final = 5.0
+QUIET: Final = 0.2  # of this process' cores: where others use less, they hardly slow what is measured here
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,3 +138,33 @@ def _ask_nvidia_smi(*fields: str) -> list[list[str]]:
         logger.warning("The GPU driver did not answer: %s", error)
         return []
     return [[cell.strip() for cell in line.split(",")] for line in answer.stdout.splitlines() if line.strip()]
+
+
+class OtherWork:
+    """How busy other processes keep the machine, from the moment this is made."""
+
+    def __init__(self) -> None:
+        self._began, self._own, self._busy = time.monotonic(), time.process_time(), _busy_seconds()
+
+    @property
+    def seconds(self) -> float:
+        """Since it was made."""
+        return time.monotonic() - self._began
+
+    def share(self) -> float:
+        """What others have used since of the cores that this process may use, 0-1."""
+        busy, own = _busy_seconds() - self._busy, time.process_time() - self._own
+        return min(1.0, max(0.0, (busy - own) / max(1e-3, self.seconds) / len(_own_cores())))
+
+
+def _own_cores() -> list[int]:
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))
+
+
+def _busy_seconds() -> float:
+    """Seconds that the cores of this process have worked for anybody, since the machine was started."""
+    times = psutil.cpu_times(percpu=True)
+    kinds = ("user", "system", "nice", "steal")
+    return float(sum(getattr(times[core], kind, 0.0) for core in _own_cores() if core < len(times) for kind in kinds))

@@ -49,7 +49,8 @@ class TrainingPlan:
     kept_mb: float  # 10^6 bytes on the disk of the last epochs, at most; 0 if the best alone is kept
     seconds: float
     measured: bool  # whether the time rests on a measurement on this machine ...
-    exact: bool  # ... of this very kind of training
+    exact: bool  # ... of this very kind of training ...
+    quiet: bool  # ... while nothing else worked on it
     text: str  # all of it in one line
     problems: tuple[str, ...]  # sentences; with any of them Start makes no sense
 
@@ -104,6 +105,7 @@ def plan_training(config: TrainingConfig, dataset: Dataset, workspace: Workspace
         seconds=seconds,
         measured=known.measured,
         exact=known.exact,
+        quiet=known.speed.quiet,
         text=f"{steps[0].upper()}{steps[1:]} on {images:,} images; trains {share}; {fetched}; {time}{room}.",
         problems=tuple(_problems(config, dataset, backbone, outline)),
     )

@@ -9,7 +9,7 @@ import functools
 import hashlib
 import json
 import logging
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,6 +34,7 @@ _CORES_OF_THE_GUESS: Final = 2
 _SECONDS_WITHOUT_FIGURE: Final = 0.010  # EfficientNet-Lite0 on two cores with OpenVINO
 _GPU_SPEEDUP: Final = 10.0
 RUNS_LOOKED_AT: Final = 50
+RUNS_ASKED: Final = 5  # of those the last of the same backbone
 
 # Costs relative to one pass through the frozen backbone, from measurements on two cores.
 _CHANGED_PASS: Final = 1.3  # the random changes themselves come on top
@@ -68,6 +69,24 @@ class Speed:
     decode: float  # one million pixels of a stored image, to decode and to resize
     head: PhaseSpeed
     fine_tune: PhaseSpeed | None = None
+    quiet: bool = False  # measured while nothing else worked; else it is measured again when nothing does
+
+    def better_of(self, other: Speed) -> Speed:
+        """The one measured in quiet; of two alike the smaller figures, as other work can only have slowed them."""
+        if self.quiet != other.quiet:
+            return self if self.quiet else other
+        smaller = {name: min(getattr(self, name), getattr(other, name)) for name in ("build", "save", "decode")}
+        return replace(
+            self,
+            **smaller,
+            head=_faster(self.head, other.head),
+            fine_tune=self.fine_tune and other.fine_tune and _faster(self.fine_tune, other.fine_tune),
+        )
+
+
+def _faster(one: PhaseSpeed, other: PhaseSpeed) -> PhaseSpeed:
+    names = [field.name for field in fields(PhaseSpeed)]
+    return PhaseSpeed(**{name: min(getattr(one, name), getattr(other, name)) for name in names})
 
 
 def load_speed(workspace: Workspace, config: TrainingConfig) -> Speed | None:
@@ -85,11 +104,13 @@ def load_speed(workspace: Workspace, config: TrainingConfig) -> Speed | None:
 
 
 def save_speed(workspace: Workspace, config: TrainingConfig, speed: Speed) -> None:
-    """Save a measurement for `load_speed`.
+    """Save a measurement for `load_speed`, unless an earlier one was better, see `Speed.better_of`.
 
     Raises:
         WorkspaceError: the workspace cannot be written.
     """
+    if (earlier := load_speed(workspace, config)) is not None:
+        speed = speed.better_of(earlier)
     path = _file(workspace, config)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_json(path, asdict(speed))
@@ -150,11 +171,17 @@ def _speed_of(config: TrainingConfig, frozen: float) -> Speed:
 def _seconds_per_image(config: TrainingConfig, backbone: Backbone, workspace: Workspace) -> tuple[float, bool]:
     """Seconds one image needs through the whole frozen backbone, and whether that was measured on this machine."""
     size = config.image_size or backbone.image_size
+    rates: list[tuple[str | None, float]] = []  # with the device, newest first
     for run in list_runs(workspace)[:RUNS_LOOKED_AT]:
         same = run.config.backbone == backbone.name and (run.config.image_size or backbone.image_size) == size
         if same and not run.active and (rate := past_features(run).images_per_second):
-            return 1 / rate, True
-    return _guess(backbone, size), False
+            rates.append((run.device, rate))
+        if len(rates) == RUNS_ASKED:
+            break
+    if not rates:
+        return _guess(backbone, size), False
+    # Of several runs the fastest: one that had to share the machine says nothing about the next.
+    return 1 / max(rate for device, rate in rates if device == rates[0][0]), True
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from tl_core.features.compiled import compile_network
 from tl_core.features.images import StoredImages
 from tl_core.features.partition import Partition, partition_classifier
 from tl_core.machine.device import Device, use_device
+from tl_core.machine.hardware import QUIET, OtherWork
 from tl_core.models.classifier import Classifier, build_classifier, freeze_layers
 from tl_core.models.optimizers import build_optimizer
 from tl_core.planning.speed import PhaseSpeed, Speed, save_speed
@@ -45,7 +46,7 @@ Images = npt.NDArray[np.uint8]
 
 
 def measure_speed(workspace: Workspace, config: TrainingConfig, dataset: Dataset | None = None) -> Speed:
-    """Measure, and save the result for the plan.
+    """Measure, and save the result for the plan; it says whether something else worked at the same time.
 
     Args:
         config: of the kind of training; its weights do not matter.
@@ -54,7 +55,9 @@ def measure_speed(workspace: Workspace, config: TrainingConfig, dataset: Dataset
     Raises:
         TransferLearningError: a training like this could not begin either.
     """
+    others = OtherWork()
     speed = _measure(replace(config, weights="random"), dataset)
+    speed = replace(speed, quiet=others.share() < QUIET)
     save_speed(workspace, config, speed)
     return speed
 

@@ -1,6 +1,7 @@
 """Measures how fast this machine trains while a person fills the form, in a low-priority process of its own.
 
-One measurement at a time; the latest request wins, and nothing is measured while a training works.
+One measurement at a time; the latest request wins, and nothing is measured while a training works. What was measured
+while something else kept the machine busy, such as a search, is measured again once it is quiet.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import psutil
 
 from tl_core.config import TrainingConfig
 from tl_core.jobs.queue import manager
+from tl_core.machine.hardware import QUIET, OtherWork
 from tl_core.planning.speed import kind_of, load_speed
 from tl_core.storage.files import write_json
 from tl_core.storage.workspace import Workspace
@@ -28,6 +30,8 @@ logger = logging.getLogger(__name__)
 
 SETTLED_SECONDS: Final = 1.5  # without a change of the settings, before anything is measured
 NICENESS: Final = 10  # of the measuring process
+LOOKED_AT: Final = 2.0  # seconds over which the machine has to be quiet, before something is measured again
+MOST_AGAIN: Final = 3  # times that one kind is measured again, where it never stays quiet
 
 _REPOSITORY: Final = Path(__file__).parents[2]
 
@@ -37,15 +41,23 @@ Kind = dict[str, Any]
 class SpeedMeter:
     """The measurements of one workspace."""
 
-    def __init__(self, workspace: Workspace, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        workspace: Workspace,
+        clock: Callable[[], float] = time.monotonic,
+        quiet: Callable[[], bool] | None = None,
+    ) -> None:
         self._workspace = workspace
         self._clock = clock
+        self._quiet = quiet or self._has_been_quiet
+        self._others = OtherWork()
         self._lock = threading.Lock()
         self._requested: Kind | None = None
         self._requested_at = 0.0
         self._measured: Kind | None = None  # what the process measures
         self._process: subprocess.Popen[bytes] | None = None
         self._failed: list[Kind] = []
+        self._again: list[Kind] = []  # begun once more, because the machine was busy the first time
 
     def request(self, config: TrainingConfig, dataset_id: str) -> bool:
         """Request a measurement; call it again now and then, as long as the request holds.
@@ -56,13 +68,20 @@ class SpeedMeter:
         kind = kind_of(config)
         with self._lock:
             self._collect_process()
-            if kind in self._failed or load_speed(self._workspace, config) or manager(self._workspace).jobs():
+            known = load_speed(self._workspace, config)
+            if kind in self._failed or manager(self._workspace).jobs():
                 return False
+            if known is not None and self._measured != kind:
+                if known.quiet or self._again.count(kind) >= MOST_AGAIN:
+                    return False
+                if not self._quiet():
+                    return True
             if kind != self._requested:
                 self._requested, self._requested_at = kind, self._clock()
             if self._measured != kind:
                 self._end_process()
                 if self._clock() - self._requested_at >= SETTLED_SECONDS:
+                    self._again += [kind] if known else []
                     self._begin(config, dataset_id, kind)
             return True
 
@@ -70,6 +89,13 @@ class SpeedMeter:
         """Stop measuring: the machine is needed for a training."""
         with self._lock:
             self._end_process()
+
+    def _has_been_quiet(self) -> bool:
+        """Whether others left the machine alone since the last question, if that was a moment ago."""
+        if self._others.seconds < LOOKED_AT:
+            return False
+        others, self._others = self._others, OtherWork()
+        return others.seconds < 10 * LOOKED_AT and others.share() < QUIET
 
     def _begin(self, config: TrainingConfig, dataset_id: str, kind: Kind) -> None:
         self._workspace.speeds.mkdir(parents=True, exist_ok=True)

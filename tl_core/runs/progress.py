@@ -39,6 +39,7 @@ class RunProgress:
     best: dict[str, float] | None = None  # epoch, val_loss, val_accuracy of the model that would be kept
     notes: list[str] = field(default_factory=list)
     finished: bool = False
+    starts: int = 0  # how often it has gone on after an end, or after it was cut off
     _began: float | None = None  # Unix seconds of the first event
     _paused: float = 0.0  # seconds between an end and what came after it
     _phase_began: float = 0.0
@@ -103,6 +104,7 @@ class RunProgress:
         goes_on = self.finished or (event["kind"] == "phase" and event["phase"] == FIRST_STAGE)
         if goes_on and self._began is not None:
             self._paused += max(0.0, at - self._last)
+            self.starts += 1
         self._last = at
 
     def _on_phase(self, event: Event) -> None:

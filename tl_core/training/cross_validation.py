@@ -85,11 +85,11 @@ def cross_validate(run_path: Path, task: TaskContext = UNATTENDED) -> CrossValid
         )
     config = replace(run.config, augmentation=AugmentationConfig())
     task.report(0, 1, "Reading what the backbone made of the images")
-    setup = set_up_training(config, dataset, run.workspace, _Silent(task), task.should_stop)
+    setup = set_up_training(config, dataset, run.workspace, _Silent(task.part(0.0, 0.5)), task.should_stop)
     phase = phases_of(config, len(setup.classifier.base.layers))[0]
     freeze_layers(setup.classifier.base, phase.frozen_layers)
     try:
-        scores = _Heads(setup, config, phase, _material(setup, phase, dataset), task).scores()
+        scores = _Heads(setup, config, phase, _material(setup, phase, dataset), task.part(0.5, 1.0)).scores()
     except Interrupted as error:
         raise StoppedError(STOPPED) from error
     finally:

@@ -92,12 +92,11 @@ def _panel(workspace: Workspace, run_id: str, changed: bool, key: str, *, named:
 def _draw(workspace: Workspace, run: RunRecord, feed: Feed, key: str, *, named: bool) -> None:
     # Always the same places in the same order, so that nothing below moves when something above changes.
     line, chart, figures, watched, advice, footer = (st.container() for _ in range(6))
-    # A run that goes on has the end of its last training in its log until the first word of the new one.
-    progress = RunProgress() if run.active and feed.progress.finished else feed.progress
+    progress = progress_now(run, feed)
     mine = is_mine(workspace, run.path)
     with line.container(gap="xsmall"):
         if run.active:
-            _active_line(workspace, run, progress, key, named=named, mine=mine)
+            _active_line(workspace, run, feed, key, named=named, mine=mine)
         else:
             if named:
                 st.header(plain(run.name), anchor=False)
@@ -118,11 +117,18 @@ def _draw(workspace: Workspace, run: RunRecord, feed: Feed, key: str, *, named: 
         _footer(run, progress)
 
 
-def _active_line(
-    workspace: Workspace, run: RunRecord, progress: RunProgress, key: str, *, named: bool, mine: bool
-) -> None:
+def progress_now(run: RunRecord, feed: Feed) -> RunProgress:
+    """Where a run stands, without what was before.
+
+    Until the first word of a training that goes on, its log has the end of the last one, or where that was killed.
+    """
+    goes_on = run.status == "queued" or (run.active and feed.progress.finished)
+    return RunProgress() if goes_on else feed.progress
+
+
+def _active_line(workspace: Workspace, run: RunRecord, feed: Feed, key: str, *, named: bool, mine: bool) -> None:
     """The one line above the curves: what is trained, where it stands, how long it takes, and the ways to end it."""
-    job = manager(workspace).job(run.id)
+    job, progress = manager(workspace).job(run.id), progress_now(run, feed)
     left = time_left(run.config, progress, planned_of(run.id, str(run.config), run, workspace), time.time())
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         name = f"**{plain(run.name)}**  \n" if named else ""
@@ -131,7 +137,7 @@ def _active_line(
             _withdraw(workspace, run, job, key)
         elif mine:
             _stop_or_discard(workspace, run, job, progress, key)
-    st.progress(left.fraction if run.status == "running" else 0.0)
+    st.progress(feed.furthest(run, left.fraction))
     silent = silent_seconds(run, time.time())
     if silent is not None:
         st.warning(_stalled(job, silent), icon=":material/hourglass_disabled:")
@@ -356,7 +362,7 @@ def _footer(run: RunRecord, progress: RunProgress) -> None:
             f"{duration(progress.elapsed_seconds(time.time()))} so far{speed} · {node_line(run) or _machine_load()}"
         )
     else:
-        st.caption(f"Trained for {duration(progress.elapsed_seconds(time.time()))}.")
+        st.caption(f"Trained for {duration(progress.worked)}.")  # one that was killed has not worked since
     _notes(progress, run.device)
 
 

@@ -18,14 +18,20 @@ from ui.state.background_tasks import BackgroundTasks, Task
 REFRESH_SECONDS: Final = 0.5
 
 
-def task_progress(tasks: BackgroundTasks[Any], task: Task[Any], key: str) -> bool:
+def task_progress(tasks: BackgroundTasks[Any], task: Task[Any], key: str, *, cancel: bool = True) -> bool:
     """Draw a task: while it works, a bar and a button, kept up to date; the page is drawn again when it ends.
+
+    Args:
+        tasks: of its kind.
+        task: as it stood when the page was drawn.
+        key: begins that of the button.
+        cancel: whether there is a button; else the page has its own way to end the work.
 
     Returns:
         Whether it is done and has its result; drawing that is left to the caller.
     """
     if not task.ended:
-        st.fragment(_at_work, run_every=REFRESH_SECONDS)(tasks, task.id, key)
+        st.fragment(_at_work, run_every=REFRESH_SECONDS)(tasks, task.id, key, cancel=cancel)
     elif task.error:
         st.error(task.error, icon=":material/error:")
     elif task.state == "stopped":
@@ -55,19 +61,20 @@ def waiting_bar(text: str = "") -> Iterator[TaskContext]:
 
 
 @error_boundary()
-def _at_work(tasks: BackgroundTasks[Any], task_id: str, key: str) -> None:
+def _at_work(tasks: BackgroundTasks[Any], task_id: str, key: str, *, cancel: bool) -> None:
     task = tasks.find(task_id)
     if task is None or task.ended:
         st.rerun()
     st.progress(task.progress.fraction, text="Cancelling …" if task.stopping else _format_progress(tasks, task))
-    st.button(
-        "Cancel",
-        key=f"{key}-cancel",
-        icon=":material/close:",
-        disabled=task.stopping,
-        on_click=tasks.cancel,
-        args=(task.id,),
-    )
+    if cancel:
+        st.button(
+            "Cancel",
+            key=f"{key}-cancel",
+            icon=":material/close:",
+            disabled=task.stopping,
+            on_click=tasks.cancel,
+            args=(task.id,),
+        )
 
 
 def _format_progress(tasks: BackgroundTasks[Any], task: Task[Any]) -> str:

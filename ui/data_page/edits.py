@@ -17,6 +17,8 @@ from tl_core.storage.format import count, moment
 from tl_core.storage.workspace import Workspace
 from ui.components.markdown import plain
 from ui.shell.errors import error_boundary
+from ui.shell.navigation import HISTORY
+from ui.shell.scrolling import show_from_here
 
 _REFUSAL: Final = "edit-refusal"  # in the session: why the last change was refused, until it has been shown
 _MESSAGE: Final = "edit-message"  # in the session: what the last change of this tab did, to what, and where to say so
@@ -84,7 +86,7 @@ def _undo_button(workspace: Workspace, dataset: Dataset, key: str) -> None:
         disabled=before is None,
         help=f"Undo: {plain(present_revision(dataset).what)}" if before else "This is how it was imported.",
         on_click=act,
-        args=(lambda: undo(workspace, dataset.id), "Undone."),
+        args=(lambda: undo(workspace, dataset.id, dataset.revision), "Undone."),
         kwargs={"press": (key, dataset.revision)},
     )
 
@@ -98,6 +100,8 @@ def revision_bar(workspace: Workspace, dataset: Dataset) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key=f"revisions-{dataset.id}"):
         if told and not place:
             st.markdown(f":green[:material/check_circle:] {plain(told)}", width="content")
+        elif dataset.revision > 1:
+            st.markdown(f"Last change: {plain(present_revision(dataset).what)}", width="content")
         _undo_button(workspace, dataset, f"undo-{dataset.id}")
         if after:
             st.button(
@@ -109,7 +113,11 @@ def revision_bar(workspace: Workspace, dataset: Dataset) -> None:
                 args=(lambda: redo(workspace, dataset.id), "Done again."),
                 kwargs={"press": (f"redo-{dataset.id}", dataset.revision)},
             )
-        with st.popover(f"Revision {dataset.revision}", icon=":material/history:", key=f"history-{dataset.id}"):
+        history = f"history-{dataset.id}"
+        if st.query_params.pop(HISTORY, None):  # once: a link from another page has led here
+            show_from_here(str(dataset.revision), key="data-history")
+            st.session_state[history] = True
+        with st.popover(f"Revision {dataset.revision}", icon=":material/history:", key=history, on_change="rerun"):
             for revision in reversed(dataset.revisions):
                 here = " :green-badge[now]" if revision.number == dataset.revision else ""
                 st.markdown(f"**{revision.number}** {plain(revision.what)}{here}  \n:small[{moment(revision.when)}]")

@@ -25,6 +25,7 @@ IMPORTS: Final = BackgroundTasks[str](  # the result is the id of the dataset
 )
 NEW_PANEL: Final = "new-dataset"  # key of the panel for a new dataset, and in the session whether it is open
 _FAILED: Final = "import-failed"  # in the session: the import whose end has opened the panel
+_EXPECTED: Final = "import-expected"  # in the session: how many image files the import was shown to have
 _OWN: Final = "import"  # in the address, so that a reloaded page still shows how its import ended
 
 
@@ -33,9 +34,15 @@ def start_import(workspace: Workspace, title: str, work: Callable[[TaskContext],
     return IMPORTS.start(title, lambda task: work(task).id, _subject(workspace))
 
 
-def remember_import(task_id: str) -> None:
-    """Show the end of the import in this browser tab, and in no other."""
+def remember_import(task_id: str, files: int = 0) -> None:
+    """Show the end of the import in this browser tab, and in no other.
+
+    Args:
+        task_id: of the import.
+        files: image files that it was shown to have; 0 where nothing was shown.
+    """
     st.query_params[_OWN] = task_id
+    st.session_state[_EXPECTED] = (task_id, files)
 
 
 def running_imports(workspace: Workspace) -> tuple[Task[str], ...]:
@@ -86,7 +93,10 @@ def _what_came(workspace: Workspace, task: Task[str]) -> str:
     if dataset.revision > 1:
         return f"{plain(task.title)} added: **{plain(dataset.name)}** now has {images} in {classes}"
     source = "" if task.title == dataset.name else f"{plain(task.title)}: "
-    return f"{source}**{plain(dataset.name)}** is here: {images} in {classes}"
+    shown_for, files = st.session_state.get(_EXPECTED, ("", 0))
+    broken = files - len(dataset.images) if shown_for == task.id else 0
+    unread = f". {count(broken, 'file')} of {files:,} could not be read" if broken > 0 else ""
+    return f"{source}**{plain(dataset.name)}** is here: {images} in {classes}{unread}"
 
 
 def _subject(workspace: Workspace) -> str:

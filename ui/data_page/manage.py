@@ -7,7 +7,7 @@ from typing import Final
 
 import streamlit as st
 
-from tl_core.data import Dataset, delete_dataset, find_dataset, rename_dataset
+from tl_core.data import Dataset, delete_dataset, find_dataset, list_datasets, rename_dataset
 from tl_core.data.editing import delete_class, merge_classes
 from tl_core.data.imports.class_names import MAX_CLASS_NAME
 from tl_core.errors import DatasetNotFoundError, TransferLearningError
@@ -173,8 +173,9 @@ def _classes(workspace: Workspace, dataset: Dataset) -> None:
 def _delete(workspace: Workspace, dataset_id: str) -> None:
     name = find_dataset(workspace, dataset_id).name
     delete_dataset(workspace, dataset_id)
-    st.toast(f"{plain(name)} was deleted.", icon=":material/delete:")
     st.query_params.pop(DATASET, None)
+    if not list_datasets(workspace):  # else the page has room to say it, above the choice of another
+        st.toast(f"{plain(name)} was deleted.", icon=":material/delete:")
     st.query_params[DELETED] = "1"
     st.session_state[_DELETED] = name
     st.session_state.pop(_BESIDE, None)

@@ -101,12 +101,13 @@ def _take_files(workspace: Workspace, form: str, pile: str, what: str, files: li
 
     def work(task: TaskContext) -> str:
         zips = [file for file in files if is_archive_name(file.name)]
-        for file in zips:
+        others = [uploaded_file((file.name,), file) for file in files if file not in zips]
+        parts = len(zips) + bool(others)
+        for place, file in enumerate(zips):
             with zip_source(file, limits) as source:
                 inside = [found for found in source.files if is_picture_name(found.parts[-1])]
-                bring(workspace, collection.id, pile, inside, task)
-        others = [uploaded_file((file.name,), file) for file in files if file not in zips]
-        return bring(workspace, collection.id, pile, others, task).id
+                bring(workspace, collection.id, pile, inside, task.part(place / parts, (place + 1) / parts))
+        return bring(workspace, collection.id, pile, others, task.part(len(zips) / parts, 1.0)).id
 
     return ARRIVALS.start(f"{count(len(files), 'file')} of {what}", work, collection.id)
 

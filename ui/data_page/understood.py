@@ -67,7 +67,8 @@ def show_understood(found: Understood) -> bool:
     division = "the split came with them" if found.given_splits else "to be split at random"
     with st.container(border=True):
         classes = count(len(found.classes), "class", "classes")
-        st.markdown(f"**{count(found.images, 'image')} of {classes}**, {division}")
+        st.markdown(f"**{count(found.images, 'image file')} of {classes}**, {division}")
+        st.caption("By their names. Each is opened when it is imported, and what cannot be read is left out then.")
         for remark in found.remarks:
             st.markdown(f":orange[:material/help:] {plain(remark)}")
         for entry in found.left_out:
@@ -90,6 +91,11 @@ def _rows(found: Preview) -> Sequence[dict[str, Any]]:
         {"Class": name, "Images": sum(of.values()), **{SPLIT_TITLES[split]: of.get(split, 0) for split in splits}}
         for name, of in found.classes.items()
     ]
+
+
+def image_files(found: Understood) -> int:
+    """How many would be imported, by their names; 0 where nothing can be."""
+    return 0 if isinstance(found, str) else found.images
 
 
 def import_label(found: Understood) -> str:

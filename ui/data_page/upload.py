@@ -28,6 +28,7 @@ from ui.data_page.new_dataset import (
 )
 from ui.data_page.pointing.page import begin_by_pointing
 from ui.data_page.understood import (
+    image_files,
     import_label,
     show_understood,
     understand_archive,
@@ -121,7 +122,12 @@ def _zip(workspace: Workspace, kind: ButtonType) -> None:
     split = split_controls("zip")
     if st.button(import_label(found), key="import-zip", type=kind, disabled=not ready) and file:
         title = name or archive_title(file.name)
-        begin_import(workspace, file.name, lambda task: import_zip(workspace, file, title, split, task, limits))
+        begin_import(
+            workspace,
+            file.name,
+            lambda task: import_zip(workspace, file, title, split, task, limits),
+            files=image_files(found),
+        )
 
 
 def _own_folder(workspace: Workspace, kind: ButtonType) -> None:
@@ -144,7 +150,12 @@ def _own_folder(workspace: Workspace, kind: ButtonType) -> None:
     if st.button(import_label(found), key="import-own-folder", type=kind, disabled=not ready) and files:
         title = name or top
         images: list[tuple[str, bytes | BinaryIO]] = [(file.name, file) for file in files]
-        begin_import(workspace, title, lambda task: import_uploaded_folder(workspace, images, title, split, task))
+        begin_import(
+            workspace,
+            title,
+            lambda task: import_uploaded_folder(workspace, images, title, split, task),
+            files=image_files(found),
+        )
 
 
 def _folder(workspace: Workspace, root: Path, kind: ButtonType) -> None:
@@ -180,11 +191,21 @@ def _folder(workspace: Workspace, root: Path, kind: ButtonType) -> None:
     with st.spinner("Looking into the folder …"):
         found = understand_folder(folder)
     if not looked_into and isinstance(found, Preview) and found.is_clear:
-        begin_import(workspace, folder.name, lambda task: import_folder(workspace, folder, title, split, task))
+        begin_import(
+            workspace,
+            folder.name,
+            lambda task: import_folder(workspace, folder, title, split, task),
+            files=image_files(found),
+        )
     st.session_state[_LOOKED_INTO] = listing.relative
     if show_understood(found) and st.button(import_label(found), key="import-folder-as-shown", type=kind):
         del st.session_state[_LOOKED_INTO]
-        begin_import(workspace, folder.name, lambda task: import_folder(workspace, folder, title, split, task))
+        begin_import(
+            workspace,
+            folder.name,
+            lambda task: import_folder(workspace, folder, title, split, task),
+            files=image_files(found),
+        )
 
 
 def _open_folder(relative: str) -> None:

@@ -24,6 +24,7 @@ from ui.evaluate_page.confusion import confusion_view
 from ui.evaluate_page.evaluation import answers_download
 from ui.evaluate_page.relabel import Labels, labels_of, mend_cell, mend_label
 from ui.shell.errors import error_boundary
+from ui.shell.navigation import EVALUATE
 from ui.shell.scrolling import show_from_here
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def _images(labels: Labels, run: RunRecord, result: Evaluation, key: str) -> Non
     else:
         rows, place = least_certain(result.probabilities), order
         st.markdown("The images the model is least sure of come first, right or wrong.")
-    since_training(labels.workspace, run, f"{key}-changed")
+    since_training(labels.workspace, run, f"{key}-changed", EVALUATE)
     pages = -(-len(rows) // PER_PAGE)
     grid = st.container()
     page = st.pagination(pages, key=f"{key}-{place}-page") if pages > 1 else 1

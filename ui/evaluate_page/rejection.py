@@ -135,8 +135,8 @@ def _temperature(result: Evaluation, run: RunRecord, key: str) -> float:
     mistakes = int(result.confusion.sum() - np.trace(result.confusion))
     if not mistakes:
         st.caption(
-            "Every validation image got its right class, so they cannot show how honest the probabilities are; these "
-            "are left as they are."
+            "The model made no mistake on the validation images, so nobody can tell whether it is too sure of "
+            "itself. Its confidence stays as it is."
         )
         return 1.0
     fitted = round(_fit(run.model_sha256 or "", run.dataset_fingerprint, result.probabilities, result.labels), DIGITS)

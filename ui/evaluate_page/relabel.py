@@ -14,8 +14,9 @@ from tl_core.data.editing import move_images, remove_images
 from tl_core.storage.format import count
 from tl_core.storage.ownership import is_mine
 from tl_core.storage.workspace import Workspace
-from ui.components.correcting.changing import change
+from ui.components.correcting.changing import change_images
 from ui.components.markdown import plain
+from ui.shell.navigation import EVALUATE
 
 CHOICE_WIDTH: Final = 280  # px
 
@@ -118,10 +119,10 @@ def _mend(labels: Labels, records: Sequence[ImageRecord], said: str, key: str) -
 
 
 def _move(labels: Labels, records: Sequence[ImageRecord], name: str) -> None:
-    images, dataset = labels.unchanged(records), labels.now.id
-    change(lambda: move_images(labels.workspace, dataset, images, to_class=name), labels.key)
+    images, now = labels.unchanged(records), labels.now
+    change_images(lambda: move_images(labels.workspace, now.id, images, to_class=name), labels.key, EVALUATE, now)
 
 
 def _remove(labels: Labels, records: Sequence[ImageRecord]) -> None:
-    images, dataset = labels.unchanged(records), labels.now.id
-    change(lambda: remove_images(labels.workspace, dataset, images), labels.key)
+    images, now = labels.unchanged(records), labels.now
+    change_images(lambda: remove_images(labels.workspace, now.id, images), labels.key, EVALUATE, now)

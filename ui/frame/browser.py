@@ -1,11 +1,13 @@
 """What only the browser can do for all pages: its script is `assets/frame.js`.
 
-It lets a swipe that begins on a slider scroll the page, says in our words that the server does not answer, and tells
-a reloaded page which tab it was, so that the form and the photos are as they were.
+It lets a swipe that begins on a slider scroll the page, says in our words that the server does not answer, tells
+a reloaded page which tab it was, so that the form and the photos are as they were, and shows the whole of a name that
+is cut to whoever points at it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,11 +32,12 @@ _MOUNT: Final = st.components.v2.component(
 )
 
 
-def browser_side(workspace: Workspace) -> None:
+def browser_side(workspace: Workspace, names: Mapping[str, str]) -> None:
     """Put the script into the page; it is not seen.
 
     Args:
         workspace: of the visitor, who gets back what was theirs alone.
+        names: whole names of what is shown shortened.
     """
     keep_in_tab("person", workspace.person)
 
@@ -44,4 +47,4 @@ def browser_side(workspace: Workspace) -> None:
         if isinstance(before, str) and was_of(before, workspace.person):
             come_back(before)
 
-    _MOUNT(key=_KEY, data={"tab": tab_key(), "gone": SERVER_GONE}, on_before_change=recognised)
+    _MOUNT(key=_KEY, data={"tab": tab_key(), "gone": SERVER_GONE, "names": dict(names)}, on_before_change=recognised)

@@ -16,7 +16,7 @@ from tl_core.errors import TransferLearningError
 from tl_core.storage.workspace import Workspace
 from ui.frame.browser import browser_side
 from ui.frame.menu import draw_menu
-from ui.frame.strip import draw_strip
+from ui.frame.strip import cut_names, draw_strip
 from ui.shell.access.endpoints import take_uploads
 from ui.shell.access.gate import admitted, forget_end_of_login, seen_by_visitor, show_visitor
 from ui.shell.errors import error_boundary
@@ -114,7 +114,7 @@ def _enter(page: Page, head: DeltaGenerator, tab: str) -> Workspace:
         draw_menu()
         raise
     draw_menu(workspace)
-    browser_side(workspace)
+    browser_side(workspace, cut_names(current))
     with head:
         draw_strip(workspace, current, tab)
     return workspace

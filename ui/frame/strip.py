@@ -31,6 +31,9 @@ REFRESH_SECONDS: Final = 2.0  # while something is in training
 LOOK_SECONDS: Final = 10.0  # else: another tab may start one
 DATASET_KEY: Final = "frame-dataset"
 MODEL_KEY: Final = "frame-model"
+DATASET_ROOM: Final = 20  # characters that are seen of a dataset, also on a phone ...
+MODEL_ROOM: Final = 22  # ... and of a model ...
+SHARED: Final = 4  # ... and at most of a beginning that several share, before where they differ
 NO_DATASET: Final = ""  # in the list of datasets, while that of the current model is gone
 NO_MODEL: Final = ""  # in the list of models, while none has learned from the current dataset
 _WATCHED: Final = "frame-watched"  # in the session: the runs that were active at the last look
@@ -55,16 +58,70 @@ def draw_strip(workspace: Workspace, current: Current, tab: str) -> None:
     """
     if st.session_state.get(_NEWS) in (st.query_params.get(RUN), st.query_params.get(SEARCH)):
         st.session_state.pop(_NEWS, None)  # it has been looked at
+    _training_place(workspace, current, tab)
     with st.container(key="frame-strip", horizontal=True, vertical_alignment="center", gap="small", width="content"):
-        _training_place(workspace, current, tab)
+        if current.asks_a_file:
+            _file_that_answers(current)
+            return
         if current.datasets:
             _dataset_list(current)
         if current.models:
             _model_list(current)
 
 
+def _file_that_answers(current: Current) -> None:
+    """In place of the lists, none of which has anything to do with the answers of a model from a file."""
+    words = f"**{plain(current.file.name)}**" if current.file else "none yet"
+    st.markdown(f":material/upload_file: Model from a file: {words}", width="content")
+
+
+def cut_names(current: Current) -> dict[str, str]:
+    """Whole names of the entries that the lists show shortened, by what they show."""
+    whole = {**dataset_labels(current.datasets), **short_labels(current.models)}
+    shown = {**_dataset_labels(current), **_model_labels(current)}
+    return {shown[name]: text for name, text in whole.items() if shown[name] != text}
+
+
+def _dataset_labels(current: Current) -> dict[str, str]:
+    return telling_apart(dataset_labels(current.datasets), DATASET_ROOM)
+
+
+def _model_labels(current: Current) -> dict[str, str]:
+    return telling_apart(short_labels(current.models), MODEL_ROOM)
+
+
+def telling_apart(labels: Mapping[str, str], room: int) -> dict[str, str]:
+    """The texts of a narrow list, which the browser cuts at their end: without the beginning that several share.
+
+    Args:
+        labels: the whole texts, all different.
+        room: characters that are seen of each.
+
+    Returns:
+        Texts that are all different, most of them whole.
+    """
+    shown = dict(labels)
+    for _ in labels:
+        seen: dict[str, list[str]] = {}
+        for name, text in shown.items():
+            seen.setdefault(text[:room], []).append(name)
+        alike = [names for names in seen.values() if len(names) > 1]
+        if not alike:
+            break
+        for names in alike:
+            letters = enumerate(zip(*(shown[name] for name in names), strict=False))
+            shared = next((place for place, found in letters if len(set(found)) > 1), room)
+            shown |= {name: _without_beginning(shown[name], shared - SHARED, room) for name in names}
+    return shown if len(set(shown.values())) == len(labels) else dict(labels)
+
+
+def _without_beginning(text: str, most: int, room: int) -> str:
+    """Without at most so many characters, and not so many that room would be left."""
+    return f"…{text[max(0, min(most, len(text) - room + 1)) :]}"
+
+
 def _dataset_list(current: Current) -> None:
-    labels = dataset_labels(current.datasets)
+    labels = _dataset_labels(current)
     if current.choice.dataset is None:
         labels = {NO_DATASET: "Its images were deleted", **labels}
     st.session_state[DATASET_KEY] = current.choice.dataset or NO_DATASET  # each time: the address is the truth
@@ -80,14 +137,14 @@ def _dataset_list(current: Current) -> None:
         key=DATASET_KEY,
         on_change=chosen,
         label_visibility="collapsed",
-        width=190,
+        width=180,
         help="The images that all pages work with.",
     )
 
 
 def _model_list(current: Current) -> None:
     runs = {run.id: run for run in current.models}
-    labels = {NO_MODEL: "No model for these images yet", **short_labels(runs.values())}
+    labels = {NO_MODEL: "No model for these images yet", **_model_labels(current)}
 
     def chosen() -> None:
         if run := runs.get(st.session_state[MODEL_KEY]):
@@ -101,7 +158,7 @@ def _model_list(current: Current) -> None:
         key=MODEL_KEY,
         on_change=chosen,
         label_visibility="collapsed",
-        width=250,
+        width=220,
         help="The model that Evaluate and Predict ask. Those of the current dataset come first.",
     )
 

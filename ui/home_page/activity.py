@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Final
 
 import streamlit as st
 
 from tl_core.errors import RunNotFoundError
+from tl_core.planning.time_left import time_left
 from tl_core.runs import RunRecord, find_run
 from tl_core.storage.format import percent
 from tl_core.storage.workspace import Workspace
 from ui.components.markdown import plain
 from ui.components.run_format import accuracy_of, format_status
+from ui.components.run_panel import planned_of, progress_now
 from ui.shell.errors import error_boundary
 from ui.shell.navigation import RUNS, TRAIN, page_link
 from ui.state.run_feed import following
@@ -54,16 +57,17 @@ def _activity(workspace: Workspace, run_ids: tuple[str, ...]) -> None:
             st.rerun()
         if not run.active:
             st.rerun()
-        _active(run)
+        _active(workspace, run)
 
 
-def _active(run: RunRecord) -> None:
+def _active(workspace: Workspace, run: RunRecord) -> None:
     with st.container(border=True), following(run) as feed:
-        progress = feed.progress
-        epochs = f" · epoch {progress.epoch} of {progress.epochs}" if progress.epoch else ""
+        progress = progress_now(run, feed)
+        left = time_left(run.config, progress, planned_of(run.id, str(run.config), run, workspace), time.time())
+        epochs = f" · epoch {left.epoch} of {left.epochs}" if left.epoch else ""
         words = progress.text or ("Waiting in the queue" if run.status == "queued" else "Getting ready …")
         st.markdown(f"**{plain(run.name)}**")
-        st.progress(progress.fraction, text=f"{words}{epochs}")
+        st.progress(feed.furthest(run, left.fraction), text=f"{words}{epochs}")
         page_link(TRAIN, "Watch it", run=run.id)
 
 

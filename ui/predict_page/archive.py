@@ -14,6 +14,7 @@ from tl_core.data.imports.file_kinds import is_picture_name
 from tl_core.errors import TransferLearningError
 from tl_core.figures.palette import ANSWER
 from tl_core.imported_models.store import ImportedModel
+from tl_core.inference.novelty import knows
 from tl_core.machine.progress import TaskContext
 from tl_core.storage.format import count, percent, size
 from tl_core.storage.workspace import Workspace
@@ -122,7 +123,9 @@ def _work(
         from tl_core.inference.predict import answerer_of_run, open_knowing, predict_archive
 
         if not isinstance(asked, ImportedModel):
-            open_knowing(asked.path, epoch, context)
+            learns = not knows(asked.folder, asked.model_sha256)
+            open_knowing(asked.path, epoch, context.part(0.0, 0.5))
+            context = context.part(0.5, 1.0) if learns else context
         answerer = answerer_of(asked) if isinstance(asked, ImportedModel) else answerer_of_run(asked.path, epoch)
         return tuple(predict_archive(answerer, archive, context, limits=limits))
 

@@ -27,6 +27,8 @@ from ui.predict_page.pick_model import format_knowledge
 from ui.shell.access.endpoints import release_uploads
 from ui.shell.errors import error_boundary
 from ui.state.background_tasks import BackgroundTasks
+from ui.state.current import ANY_FILE, FILE, chosen_file
+from ui.state.current import asks_a_file as asked_for_file
 
 FILE_TYPES: Final = ("zip", "keras")
 TRAINED_HERE: Final = "Trained here"
@@ -37,17 +39,13 @@ OPENINGS: Final[BackgroundTasks[None]] = BackgroundTasks(  # it takes seconds, c
     remembered=50,
     unexpected="The model could not be opened because of an unexpected error; the server's log has the details.",
 )
-_PARAMETER: Final = "model"  # in the address: the id of the imported model that answers
-_ANY: Final = "any"  # in place of an id: whichever there is
 _GENERATION: Final = "brought-generation"  # a new one empties the form
 
 
 def asks_a_file(workspace: Workspace, key: str) -> bool:
     """Draw the choice between the runs of this workspace and imported models; returns whether a file is chosen."""
-    named = _PARAMETER in st.query_params
-    if not named and "run" not in st.query_params and list_imported_models(workspace):
-        named = not any(run.has_model for run in list_runs(workspace))  # there are files alone
-    st.session_state[key] = FROM_A_FILE if named else TRAINED_HERE
+    from_file = asked_for_file(st.query_params.to_dict(), list_imported_models(workspace), list_runs(workspace))
+    st.session_state[key] = FROM_A_FILE if from_file else TRAINED_HERE
     chosen = st.segmented_control(
         "Model",
         [TRAINED_HERE, FROM_A_FILE],
@@ -62,25 +60,26 @@ def asks_a_file(workspace: Workspace, key: str) -> bool:
 
 def _remember_kind(key: str) -> None:
     if st.session_state[key] == FROM_A_FILE:
-        st.query_params[_PARAMETER] = _ANY
+        st.query_params[FILE] = ANY_FILE
     elif st.session_state[key] == TRAINED_HERE:  # else the chosen one was pressed once more, which changes nothing
-        st.query_params.pop(_PARAMETER, None)
+        st.query_params.pop(FILE, None)
 
 
 def pick_imported_model(workspace: Workspace, key: str) -> ImportedModel | None:
     """Draw the imported models, and what is known of the chosen one; returns it, or None where there is none yet."""
     models = {model.id: model for model in list_imported_models(workspace)}
-    named = st.query_params.get(_PARAMETER)
-    if named and named not in (_ANY, *models):
+    named = st.query_params.get(FILE)
+    if named and named not in (ANY_FILE, *models):
         _why_gone(named, f"{key}-gone")
-    if not models:
+    newest = chosen_file({}, tuple(models.values()))
+    if newest is None:
         return None
-    chosen = next(iter(models))
+    chosen = newest.id
     if len(models) > 1:
         oldest_first = sorted(models.values(), key=lambda model: model.brought)
         labels = unique_labels((model.id, model.name) for model in oldest_first)
         words = "Those that were opened in this workspace, newest first."
-        chosen = pick("Model from a file", labels, _PARAMETER, chosen, f"{key}-which", words)
+        chosen = pick("Model from a file", labels, FILE, chosen, f"{key}-which", words)
     _describe(workspace, models[chosen], key)
     return models[chosen]
 
@@ -123,7 +122,7 @@ def _forget(workspace: Workspace, model: ImportedModel) -> None:
         OPENINGS.cancel(task.id)
     end_if_open(model)
     delete_imported_model(workspace, model.id)
-    st.query_params[_PARAMETER] = _ANY
+    st.query_params[FILE] = ANY_FILE
     st.toast(f"{plain(model.name)} is forgotten.", icon=":material/delete:")
 
 
@@ -177,7 +176,7 @@ def _accept(workspace: Workspace, file: Any, key: str) -> None:
         _start_opening(workspace, model, just_imported=True)
         release_uploads([file])  # the workspace has it; the field is drawn again, empty
         st.session_state[_GENERATION] = st.session_state.get(_GENERATION, 0) + 1
-        st.query_params[_PARAMETER] = model.id
+        st.query_params[FILE] = model.id
         st.rerun()
 
 

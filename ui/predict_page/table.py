@@ -23,6 +23,7 @@ from ui.components.prediction.answers import Asked
 from ui.components.prediction.card import REJECTED, UNLIKE, prediction_card, refusal
 from ui.predict_page.answer_grid import answer_grid
 from ui.predict_page.pick_model import format_agreement
+from ui.shell.navigation import PREDICT
 
 if TYPE_CHECKING:
     from tl_core.inference.predict import Answer
@@ -80,7 +81,7 @@ def _opened(
     prediction_card(picture, answers, runs, f"predict-{picture.id}", BARS, epoch)
     if not answers[0].error and isinstance(runs[0], RunRecord):  # an imported model has no images to learn from
         correct_photo(workspace, picture, runs[0], f"wrong-{picture.id}")
-        since_training(workspace, runs[0], "predict")
+        since_training(workspace, runs[0], "predict", PREDICT)
 
 
 def _table(

@@ -83,7 +83,8 @@ def _actions(workspace: Workspace, run: RunRecord, key: str, *, mine: bool) -> N
                 partial(pack_model, run),  # packed when it is asked for, not each time the page is drawn
                 f"{run.short_id}.zip",
                 key=f"{key}-download",
-                help=f"A zip with best.keras ({megabytes}) and its class names.",
+                help=f"A zip with best.keras ({megabytes}) and its class names. This file alone answers every "
+                "picture: “unlike anything it was taught” and “I don't know” come only with *Export the model*.",
             )
         if mine and st.button("Unstar" if run.starred else "Star", key=f"{key}-star", icon=":material/star:"):
             annotate_run(workspace, run.id, starred=not run.starred)

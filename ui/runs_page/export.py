@@ -38,6 +38,10 @@ settings.json  what it was trained with
 The model takes a batch of RGB images with values 0-255 as they are in the file, shape (n, {size}, {size}, 3):
 {fit} of each image made so large; the scaling that the backbone needs is inside.
 {output}
+{refusals}"""
+_REFUSALS: Final = """
+best.keras alone answers every picture: that a picture is "unlike anything it was taught", and "I don't know", are not
+in it. Export the model in the dashboard (Keras, for example) to have both, with a program that uses them.
 """
 _FITS: Final = {
     "squeeze": "the whole, squeezed,",
@@ -117,9 +121,9 @@ def pack_model(run: RunRecord) -> bytes:
         backbone = BACKBONES.get(run.config.backbone)
         image_size = run.config.image_size or (backbone.image_size if backbone else "?")
         output = _OUTPUTS[run.config.head.output].format(classes=len(run.classes))
-        archive.writestr(
-            "README.txt", _README.format(name=run.name, size=image_size, fit=_FITS[run.config.fit], output=output)
-        )
+        fit = _FITS[run.config.fit]
+        readme = _README.format(name=run.name, size=image_size, fit=fit, output=output, refusals=_REFUSALS)
+        archive.writestr("README.txt", readme)
     return packed.getvalue()
 
 

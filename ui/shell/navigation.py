@@ -34,6 +34,7 @@ MODEL: Final = "current"  # the run whose model is current, on the other pages
 WAY: Final = "way"  # on Data: which of the ways to new images is open, such as ``zip``; on Train: `FIND`
 FIND: Final = "search"  # on Train: the way that lets a search find the best model
 SEARCH: Final = "search"  # on Train: which search for the best model is shown
+HISTORY: Final = "history"  # on Data: the list of all that was changed is open
 _PRESSED: Final = "page-pressed"  # in the session: the page and the parameters of a button until they are followed
 
 
@@ -44,10 +45,15 @@ def page_link(
     run: str | None = None,
     dataset: str | None = None,
     search: str | None = None,
+    history: bool = False,
     icon: str | None = None,
 ) -> None:
-    """A link to a page, opened at the given run, dataset or search."""
-    parameters = {**_parameters(run, dataset), **({SEARCH: search} if search else {})}
+    """A link to a page, opened at the given run, dataset, history of the dataset, or search."""
+    parameters = {
+        **_parameters(run, dataset),
+        **({SEARCH: search} if search else {}),
+        **({HISTORY: "1"} if history else {}),
+    }
     st.page_link(page.path, label=label or page.title, icon=icon or page.icon, query_params=parameters)
 
 

@@ -12,11 +12,14 @@ from typing import Final
 import streamlit as st
 
 from tl_core.data import Dataset, list_datasets
+from tl_core.imported_models.store import ImportedModel, list_imported_models
 from tl_core.runs import RunRecord, list_runs
 from tl_core.storage.workspace import Workspace
 from ui.shell.navigation import DATASET, EVALUATE, MODEL, PREDICT, RUN, Page
 
 _KEY: Final = "current"
+FILE: Final = "model"  # in the address of Predict: the id of the imported model that answers ...
+ANY_FILE: Final = "any"  # ... or whichever there is
 _ASKS_A_MODEL: Final = frozenset({EVALUATE, PREDICT})  # pages whose ?run= is the current model
 
 
@@ -35,6 +38,8 @@ class Current:
     choice: Choice
     datasets: tuple[Dataset, ...]  # newest first
     runs: tuple[RunRecord, ...]  # all, newest first
+    asks_a_file: bool = False  # whether a model from a file answers, in place of a run's ...
+    file: ImportedModel | None = None  # ... and which one; None while there is none
 
     @property
     def dataset(self) -> Dataset | None:
@@ -67,7 +72,28 @@ def settle(workspace: Workspace, page: Page | None = None) -> Current:
         dead = {name: value for name, value in asked.items() if name in (DATASET, RUN) and value not in known}
         # Also where nothing is new: a link to the page one is on has left the address of the browser as it was.
         st.query_params.from_dict({**asked, **address_of(choice, page, opened=RUN in asked), **dead})
-    return Current(choice, tuple(datasets), tuple(runs))
+    if page != PREDICT:
+        return Current(choice, tuple(datasets), tuple(runs))
+    files = list_imported_models(workspace)
+    from_file = asks_a_file(asked, files, runs)
+    return Current(choice, tuple(datasets), tuple(runs), from_file, chosen_file(asked, files) if from_file else None)
+
+
+def asks_a_file(asked: Mapping[str, str], files: Sequence[ImportedModel], runs: Sequence[RunRecord]) -> bool:
+    """Whether Predict asks a model from a file: the address names one, or there are files alone.
+
+    Args:
+        asked: the parameters of the address.
+        files: all imported models.
+        runs: all there are.
+    """
+    return FILE in asked or (RUN not in asked and bool(files) and not any(run.has_model for run in runs))
+
+
+def chosen_file(asked: Mapping[str, str], files: Sequence[ImportedModel]) -> ImportedModel | None:
+    """The imported model that the address names, else the newest; ``files`` are given newest first."""
+    named = [model for model in files if model.id == asked.get(FILE)]
+    return next(iter([*named, *files]), None)
 
 
 def decide(asked: Mapping[str, str], last: Choice, datasets: Sequence[Dataset], runs: Sequence[RunRecord]) -> Choice:

@@ -26,6 +26,21 @@ class Feed:
     history: History = field(default_factory=History)
     progress: RunProgress = field(default_factory=RunProgress)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    _furthest: float = 0.0  # share of the training at work that a bar has shown ...
+    _of_start: int = 0  # ... since it began, or went on, for the so many-th time
+
+    def furthest(self, run: RunRecord, share: float) -> float:
+        """How far the bar of a run is: it never runs backwards while a training works, however its end is guessed.
+
+        Args:
+            run: whose feed this is.
+            share: of the whole training that is done by the guess of this moment, 0-1.
+        """
+        if run.status != "running" or self._of_start != self.progress.starts:
+            self._furthest, self._of_start = 0.0, self.progress.starts
+        if run.status == "running":
+            self._furthest = max(self._furthest, share)
+        return self._furthest
 
     def update(self) -> None:
         """Take in what has been written since the last time."""

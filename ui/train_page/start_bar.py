@@ -80,7 +80,7 @@ def start_bar(workspace: Workspace, dataset: Dataset, watched: Sequence[NewWatch
             _start(workspace, config, dataset, watched)
         # Below the bar, which so keeps its place: what refreshes itself, and then is not there any more, could take
         # the place of what follows it with it when it is late.
-        if not plan.exact and not plan.problems:
+        if not (plan.exact and plan.quiet) and not plan.problems:
             _wait_for_measurement(workspace, config, dataset)
 
 

@@ -115,7 +115,7 @@ def test_a_picture_under_two_classes_is_a_warning_that_names_it(report):
 def test_pictures_that_look_alike_are_noted(report):
     twin = ("twin.jpg", encoded(scene(3), "JPEG", quality=90))
     found = report({"cats": [*pictures(0, 20), ("big.png", encoded(scene(3))), twin], "dogs": pictures(100, 20)})
-    assert "1 pair of images looks alike: cats/big.png ≈ cats/twin.jpg" in found["note"]
+    assert "1 pair is nearly the same picture in one class: cats/big.png ≈ cats/twin.jpg" in found["note"]
 
 
 def test_leaks_between_given_splits_are_a_warning(workspace, make_folder, two_classes):
@@ -129,7 +129,7 @@ def test_leaks_between_given_splits_are_a_warning(workspace, make_folder, two_cl
     files["test/dogs/near.jpg"] = encoded(scene(901), "JPEG", quality=90)
     found = texts(import_folder(workspace, make_folder(files), "leaky"))
     assert "1 image is in training and in validation or test as well" in found["warning"]
-    assert "1 training image looks like one in validation or test" in found["warning"]
+    assert "1 pair is nearly the same picture, one to train on and one to measure with" in found["warning"]
 
 
 def test_files_that_were_left_out_are_counted_and_named(report):
@@ -184,8 +184,8 @@ def test_images_of_two_classes_saved_once_more_as_jpeg_are_a_warning_with_the_pa
     cats = [(f"{n}.png", encoded(image)) for n, image in enumerate(same)] + pictures(0, 20)
     dogs = [(f"{n}.jpg", encoded(image, "JPEG", quality=70)) for n, image in enumerate(same)] + pictures(100, 20)
     dataset = import_uploads(workspace, {"cats": cats, "dogs": dogs}, "set")
-    (found,) = [finding for finding in health_report(dataset) if "like one of another class" in finding.text]
+    (found,) = [finding for finding in health_report(dataset) if "in two classes" in finding.text]
     assert found.level == "warning"
-    assert found.text.startswith("4 images look like one of another class: cats/")
+    assert found.text.startswith("4 pairs are nearly the same picture in two classes: cats/")
     assert [image.source_name[-4:] for image in found.images[:2]] in ([".png", ".jpg"], [".jpg", ".png"])
     assert len(found.images) == 8

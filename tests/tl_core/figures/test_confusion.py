@@ -12,12 +12,12 @@ from tests.tl_core.figures.contrast import contrast
 from tl_core.figures.confusion import (
     MAX_LABEL,
     OPACITY,
-    axis_labels,
     confusion_figure,
     describe_confusion,
     mix_up_colors,
     mix_ups,
 )
+from tl_core.figures.layout import short_names
 from tl_core.figures.palette import MIX_UPS, RIGHT, WRONG
 
 THEME = tomllib.loads((Path(__file__).parents[3] / ".streamlit" / "config.toml").read_text(encoding="utf-8"))["theme"]
@@ -154,12 +154,12 @@ def test_the_matrix_as_text():
     ],
 )
 def test_long_names_are_shortened_where_they_do_not_differ(names, labels):
-    assert axis_labels(names) == labels
+    assert short_names(names, MAX_LABEL) == labels
 
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.text(min_size=1, max_size=60), min_size=2, max_size=40, unique=True))
 def test_labels_are_different_and_short(names):
-    labels = axis_labels(names)
+    labels = short_names(names, MAX_LABEL)
     assert len(set(labels)) == len(names)
     assert max(map(len, labels)) <= MAX_LABEL + 4

@@ -106,7 +106,7 @@ def test_what_a_zip_holds_is_shown_before_it_is_imported(workspace):
     at.file_uploader(key="zip-0").upload("pets.zip", zip_of({"train": numbered, "test1": without}))
     checked(at.run())
     shown = texts(at)
-    assert "**8 images of 2 classes**" in shown
+    assert "**8 image files of 2 classes**" in shown
     assert "classes from the names of the files" in shown
     assert "Left out: test1/0\\.jpg, test1/1\\.jpg, test1/2\\.jpg" in shown
     assert list_datasets(workspace) == []

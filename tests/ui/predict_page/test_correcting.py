@@ -7,6 +7,8 @@ import pytest
 from tests.ui.pages_without_browser import checked, open_page, press, texts
 from tests.ui.trained_runs import COLOURS, colour_dataset, coloured, ended_run
 from tl_core.data import delete_dataset, load_dataset
+from tl_core.data.editing import remove_images
+from tl_core.data.revisions import undo
 from tl_core.runs import list_runs
 
 PAGE = "pages/5_Predict.py"
@@ -60,9 +62,68 @@ def test_a_photo_goes_into_the_class_that_is_named_and_comes_out_again(dataset, 
     (added,) = [image for image in changed.images if image not in dataset.images]
     assert (added.source_name, changed.classes[added.label], added.split) == ("blue/photo.png", "blue", "train")
     assert "since this model was trained: Added 1 image to blue" in texts(at)
-    press(at, "Undo")
+    press(at, "Undo: added 1 image to blue")
     assert load_dataset(dataset.path).images == dataset.images
     assert "Train again with it" not in labels(at)
+
+
+def undo_buttons(at):
+    return [label for label in labels(at) if label.startswith("Undo")]
+
+
+def links(at):
+    return [link.proto.label for link in at.get("page_link")]
+
+
+def test_only_what_was_done_here_last_is_undone_here(workspace, dataset, run):
+    at = say_it_is(with_photo(run), "blue")
+    assert undo_buttons(at) == ["Undo: added 1 image to blue"]
+    remove_images(workspace, dataset.id, load_dataset(dataset.path).images[:1])  # elsewhere
+    checked(at.run())
+    assert undo_buttons(at) == []
+    assert "See all changes" in links(at)
+    undo(workspace, dataset.id)
+    checked(at.run())
+    assert undo_buttons(at) == ["Undo: added 1 image to blue"]
+
+
+def test_a_change_that_came_between_drawing_and_pressing_is_not_undone(workspace, dataset, run):
+    at = say_it_is(with_photo(run), "blue")
+    remove_images(workspace, dataset.id, load_dataset(dataset.path).images[:1])
+    press(at, "Undo: added 1 image to blue")
+    assert load_dataset(dataset.path).revision == 3
+    assert "has changed since, last by “Removed 1 image”" in texts(at)
+
+
+def test_what_was_done_elsewhere_leads_to_the_history_of_the_dataset(workspace, dataset, run):
+    remove_images(workspace, dataset.id, dataset.images[:1])
+    at = with_photo(run)
+    assert undo_buttons(at) == []
+    assert "See all changes" in links(at)
+    at = open_page("pages/1_Data.py", dataset=dataset.id, history="1")
+    assert "Last change: Removed 1 image" in texts(at)
+    assert at.session_state[f"history-{dataset.id}"]
+    assert "history" not in at.query_params
+
+
+def test_the_last_pair_can_still_be_compared_after_a_second_correction(workspace, dataset, run):
+    at = say_it_is(with_photo(run), "blue")
+    better = ended_run(workspace, load_dataset(dataset.path), "Better")
+    remove_images(workspace, dataset.id, load_dataset(dataset.path).images[:1])
+    checked(at.run())
+    assert "Train again with it" in labels(at)
+    press(at, "Compare the two")
+    assert at.query_params["compare"] == f"{run.id},{better.id}"
+
+
+def test_the_newer_of_a_pair_leads_to_the_comparison_as_well(workspace, dataset, run):
+    at = say_it_is(with_photo(run), "blue")
+    better = ended_run(workspace, load_dataset(dataset.path), "Better")
+    at = press(checked(at.run()), "Use the new model")
+    assert "**Better**, trained on the changed images" in texts(at)
+    assert "Use the new model" not in labels(at)
+    press(at, "Compare the two")
+    assert at.query_params["compare"] == f"{run.id},{better.id}"
 
 
 def test_one_click_trains_again_with_the_same_settings_and_one_compares(workspace, dataset, run, queued):
@@ -73,7 +134,7 @@ def test_one_click_trains_again_with_the_same_settings_and_one_compares(workspac
     assert "Train again with it" not in labels(at)
     done = ended_run(workspace, load_dataset(dataset.path), "Better")
     checked(at.run())
-    assert "**Better** was trained with it: 90.0 % of the validation images right." in texts(at)
+    assert "**Better**, trained on the changed images: 90.0 % of the validation images right." in texts(at)
     press(at, "Compare the two")
     assert at.query_params["compare"] == f"{run.id},{done.id}"
     assert "What differs" in texts(at)

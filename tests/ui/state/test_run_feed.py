@@ -1,5 +1,7 @@
 """Following the events of a run."""
 
+from dataclasses import replace
+
 from tests.tl_core.figures.run_events import batch, epoch, phase
 from tl_core.config import TrainingConfig
 from tl_core.runs import EventLog, create_run
@@ -67,3 +69,15 @@ def test_a_run_that_is_resumed_while_it_is_viewed_goes_on_live(workspace, datase
             assert list(again.history.epochs) == [1, 2]
             assert again.history.batches == []
             assert again.progress.epoch == 2
+
+
+def test_the_bar_of_a_training_never_runs_backwards_until_it_goes_on(workspace, dataset):
+    run = replace(create_run(workspace, TrainingConfig(), dataset), status="running")
+    with EventLog(run.folder.events_file) as writer:
+        writer.write(**phase("prepare", 1, 5))
+        with following(run) as feed:
+            assert [feed.furthest(run, share) for share in (0.2, 0.5, 0.3, 0.6)] == [0.2, 0.5, 0.5, 0.6]
+        writer.write(**phase("prepare", 1, 5))  # it was cut off, and goes on
+        with following(run) as feed:
+            assert feed.furthest(run, 0.1) == 0.1
+            assert feed.furthest(replace(run, status="queued"), 0.4) == 0.0

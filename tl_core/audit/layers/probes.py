@@ -76,7 +76,7 @@ def study_layers(
     images = tuple(dataset.images[row] for row in rows)
     labels = np.unique([record.label for record in images], return_inverse=True)[1].astype(np.int64)
     size = get_backbone(backbone).checked_image_size(image_size)
-    found = read_block_features(dataset, rows, backbone, size, task, fit)
+    found = read_block_features(dataset, rows, backbone, size, task.part(0.0, 0.7), fit)
     folds = folds_of(labels, groups_of_images(images), np.random.default_rng(0))
     blocks = []
 
@@ -87,7 +87,7 @@ def study_layers(
     with side_by_side() as pool:
         for at, block in enumerate(pool.map(probe, found)):
             blocks.append(block)
-            task.report(at + 1, len(found), "Asking what each block knows")
+            task.part(0.7, 1.0).report(at + 1, len(found), "Asking what each block knows")
     chance = float(np.bincount(labels).max() / len(labels))
     return LayerStudy(images, int(labels.max()) + 1, chance, tuple(blocks))
 

@@ -61,9 +61,8 @@ class Preview:
     def lines(self, title: str, most: int = 40) -> list[str]:
         """The tree as text, with at most so many classes."""
         division = "the split came with them" if self.given_splits else "to be split at random"
-        lines = [
-            f"{title}: {count(self.images, 'image')} of {count(len(self.classes), 'class', 'classes')}, {division}"
-        ]
+        classes = count(len(self.classes), "class", "classes")
+        lines = [f"{title}: {count(self.images, 'image file')} of {classes}, {division}"]
         shown = list(self.classes.items())[:most]
         width = max((len(name) for name, _ in shown), default=0)
         for place, (name, of) in enumerate(shown):

@@ -99,7 +99,7 @@ def bring_network(
         if isinstance(source, str) and is_address(source):
             handle = handle_of(source)
             size = wishes.image_size or size_in(handle)
-            found, title, origin = fetch(handle, workspace, task), title_of(handle), handle
+            found, title, origin = fetch(handle, workspace, task.part(0.0, 0.7)), title_of(handle), handle
             wishes = Wishes(title=wishes.title or title, image_size=size, scaling=wishes.scaling)
         else:
             path = Path(source)
@@ -112,7 +112,7 @@ def bring_network(
         folder.mkdir(parents=True, exist_ok=True)
         target = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=".bringing-", dir=folder))) / "network"
         target.mkdir()
-        values = _rebuild(found, target, wishes, task)
+        values = _rebuild(found, target, wishes, task.part(0.7, 1.0) if handle else task)
         name = _UNUSUAL.sub(" ", wishes.title or title).strip()[:_TITLE] or "network"
         network = _store(workspace, target, values, name, origin)
     if handle:

@@ -12,9 +12,10 @@ from tl_core.errors import DataError
 from tl_core.runs import RunRecord
 from tl_core.storage.ownership import is_mine
 from tl_core.storage.workspace import Workspace
-from ui.components.correcting.changing import change, show_refusal
+from ui.components.correcting.changing import change_images, show_refusal
 from ui.components.markdown import plain
 from ui.components.pictures import Picture
+from ui.shell.navigation import PREDICT
 
 LABEL: Final = "Wrong? It is …"
 CHOICE_WIDTH: Final = 320  # px; the sentence would make it as wide as it is long
@@ -66,14 +67,16 @@ def _choice(workspace: Workspace, picture: Picture, dataset: Dataset, key: str) 
         type="primary",
         disabled=not chosen,
         on_click=_add,
-        args=(workspace, picture, dataset.id, chosen, key),
+        args=(workspace, picture, dataset, chosen, key),
     )
 
 
-def _add(workspace: Workspace, picture: Picture, dataset_id: str, class_name: str, key: str) -> None:
+def _add(workspace: Workspace, picture: Picture, dataset: Dataset, class_name: str, key: str) -> None:
     # The id of a test image is the hash of its pixels; of an uploaded photo it is no hash of anything.
     own = picture.id if picture.truth else ""
-    change(
-        lambda: put_into_class(workspace, dataset_id, picture.name, picture.data, class_name, pixels_sha256=own),
+    change_images(
+        lambda: put_into_class(workspace, dataset.id, picture.name, picture.data, class_name, pixels_sha256=own),
         key,
+        PREDICT,
+        dataset,
     )

@@ -46,11 +46,11 @@ SUSPECTS_PER_PAGE: Final = 12
 PAIRS_PER_PAGE: Final = 6
 LABELS: Final = "labels"
 ALIKE: Final = "alike"
-_KINDS: Final = {
-    "copy": "exact copy",
-    "saved_again": "saved again",
-    "turned": "turned or mirrored",
-    "cropped": "cropped",
+_KINDS: Final = {  # what is said beside one pair, and where several are counted
+    "copy": ("exact copy", "exact copies"),
+    "saved_again": ("nearly the same", "nearly the same"),
+    "turned": ("turned or mirrored", "turned or mirrored"),
+    "cropped": ("cropped", "cropped"),
 }
 
 Leak: TypeAlias = "tuple[Pair, tuple[ImageRecord, ImageRecord]]"
@@ -235,6 +235,10 @@ def _findings(workspace: Workspace, dataset: Dataset, found: Audit) -> None:
                 else:
                     _told_card(workspace, dataset, told)
     else:
+        st.caption(
+            "Here each picture was also turned, mirrored and cropped before it was compared. *Health* above counts "
+            "only exact copies and pictures that are nearly the same as they lie, except across the split."
+        )
         if mine and any(pair.leaks for pair in pairs):
             _divide_button(workspace, dataset)
         both = [pair for pair in found.look_alikes if pair in pairs or _pair_key(dataset, pair) == told]
@@ -262,14 +266,14 @@ def _divide_button(workspace: Workspace, dataset: Dataset) -> None:
 
 
 def _alike(pairs: Sequence[Pair]) -> str:
-    """How many, and of which kinds, as the health report counts turned and cropped ones not at all."""
+    """How many, and of which kinds, as the health report does not count turned and cropped ones."""
     named = _kinds(pairs)
     return f"{count(len(pairs), 'pair looks', 'pairs look')} alike" + (f": {named}" if named else "")
 
 
 def _kinds(pairs: Sequence[Pair]) -> str:
     kinds = Counter(pair.kind for pair in pairs)
-    return ", ".join(f"{kinds[kind]:,} {words}" for kind, words in _KINDS.items() if kinds[kind])
+    return ", ".join(count(kinds[kind], *words) for kind, words in _KINDS.items() if kinds[kind])
 
 
 def _told_card(workspace: Workspace, dataset: Dataset, place: str) -> None:
@@ -324,7 +328,7 @@ def _pair(workspace: Workspace, dataset: Dataset, pair: Pair, kept: set[ImageRec
         (pair.first, pair.second),
         key,
         mine=mine,
-        note=_KINDS[pair.kind],
+        note=_KINDS[pair.kind][0],
         place=key,
         keep=lambda: kept.add(pair.first),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import streamlit as st
@@ -57,13 +57,49 @@ def show_labelling(workspace: Workspace) -> bool:
         return False
     st.header(plain(labelling.name), anchor=False)
     task = POINTERS.latest(labelling.id)
-    if task is None:
+    if task is None or (task.state == "stopped"):  # left while its pictures were looked at
         POINTERS.start(labelling.name, lambda task: _pointer(labelling, task), labelling.id, alone=True)
         task = POINTERS.latest(labelling.id)
-    if task is not None and task_progress(POINTERS, task, task.id):
+    if task is not None and task_progress(POINTERS, task, task.id, cancel=False):
         st.fragment(_labelling)(workspace, labelling.id, task.result)
-    st.button("Leave it for now", icon=":material/arrow_back:", key="labelling-leave", on_click=_leave)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button(
+            "Leave it for now",
+            icon=":material/arrow_back:",
+            key="labelling-leave",
+            help="Nothing is lost: go on later under *New dataset*, *Label by pointing*.",
+            on_click=_leave_for_now,
+            args=(labelling.id,),
+        )
+        _delete_button(workspace, labelling, _delete)
     return True
+
+
+def _leave_for_now(labelling_id: str) -> None:
+    for task in POINTERS.running(labelling_id):
+        POINTERS.cancel(task.id)
+    _leave()
+
+
+def _delete(workspace: Workspace, labelling_id: str) -> None:
+    _leave_for_now(labelling_id)
+    COLLECTIONS.delete(workspace, labelling_id)
+
+
+def _delete_button(workspace: Workspace, labelling: Labelling, action: Callable[[Workspace, str], object]) -> None:
+    """The one way to lose what was said; it asks first."""
+    said = f" and {count(len(labelling.clicked), 'label')} that you gave them" if labelling.clicked else ""
+    confirm(
+        "Delete",
+        ":material/delete:",
+        f"**Delete {plain(labelling.name)}?** Its {count(len(labelling.collection.pictures), 'picture')}{said} will "
+        "be gone from here.",
+        "Delete it",
+        action,
+        workspace,
+        labelling.id,
+        key=f"delete-{labelling.id}",
+    )
 
 
 @error_boundary()
@@ -107,16 +143,7 @@ def _unfinished(workspace: Workspace) -> None:
             if st.button("Go on", key=f"go-on-{found.id}", icon=":material/play_arrow:"):
                 st.query_params[LABELLING] = found.id
                 st.rerun()
-            confirm(
-                "Delete",
-                ":material/delete:",
-                f"**Delete {plain(found.name)}?** Its pictures, and what you said of them, will be gone from here.",
-                "Delete it",
-                COLLECTIONS.delete,
-                workspace,
-                found.id,
-                key=f"delete-{found.id}",
-            )
+            _delete_button(workspace, found, COLLECTIONS.delete)
 
 
 def _pointer(labelling: Labelling, task: TaskContext) -> Any:

@@ -38,14 +38,31 @@ const sayServerIsGone = (words) => {
   dialog.prepend(note)
 }
 
+// Lists, files and tables of Streamlit cut long names: whoever points at one gets the whole.
+let names = {}
+const isCut = (node) => node.scrollWidth > node.clientWidth && getComputedStyle(node).textOverflow === "ellipsis"
+const tellWholeNames = () =>
+  window.addEventListener(
+    "pointerover",
+    ({ target: node }) => {
+      if (!(node instanceof HTMLElement) || (node.title && !node.dataset.whole)) return
+      const text = (node instanceof HTMLInputElement ? node.value : node.textContent).trim()
+      const whole = names[text] ?? (isCut(node) ? text : "")
+      if (whole || node.dataset.whole) node.title = node.dataset.whole = whole
+    },
+    { passive: true },
+  )
+
 const watch = (words) => {
   if (window.transferLearningFrame) return
   window.transferLearningFrame = true
   guardSliders()
+  tellWholeNames()
   new MutationObserver(() => sayServerIsGone(words)).observe(document.body, { childList: true, subtree: true })
 }
 
 export default function ({ data, setTriggerValue }) {
+  names = data.names
   watch(data.gone)
   const before = window.sessionStorage.getItem(TAB)
   if (before === data.tab) return

@@ -83,7 +83,7 @@ def test_what_is_left_out_is_listed_with_the_reason():
         "It is not an image.": 1,
     }
     lines = found.lines("pets.zip")
-    assert lines[0] == "pets.zip: 16 images of 2 classes, the split came with them"
+    assert lines[0] == "pets.zip: 16 image files of 2 classes, the split came with them"
     assert lines[2].split() == ["└──", "b", "8", "train", "4,", "test", "4"]
     assert "Left out: 2 files, such as other/1.png, other/2.png." in "\n".join(lines)
 

@@ -9,6 +9,7 @@ const SHAPES = {
   "triangle-up": "M6 1 11.5 11H.5z",
   x: "M2.5 0 6 3.5 9.5 0 12 2.5 8.5 6 12 9.5 9.5 12 6 8.5 2.5 12 0 9.5 3.5 6 0 2.5z",
 }
+const FADED = "#7f8a95" // of the points that are not selected: 3:1 at least on the light ground and on the dark one
 const STEPS = 65535 // along each side of the map
 const MARGIN = 0.05 // of a side, around all images, from where they can be drawn around
 const AHEAD = 12 // pictures near the one pointed at that come along with it
@@ -169,7 +170,7 @@ class ImageMap {
       },
       ...(chosen ? { selectedpoints: chosen } : {}),
       selected: { marker: { opacity: 1 } },
-      unselected: { marker: { opacity: 0.12 } },
+      unselected: { marker: { color: this.theme().faded, opacity: 1 } },
     }
   }
 
@@ -199,7 +200,8 @@ class ImageMap {
   theme() {
     const style = getComputedStyle(this.root)
     const read = (name, fallback) => style.getPropertyValue(name).trim() || fallback
-    return { text: read("--st-text-color", "#10171f"), background: read("--st-background-color", "#ffffff") }
+    const text = read("--st-text-color", "#10171f")
+    return { text, background: read("--st-background-color", "#ffffff"), faded: FADED }
   }
 
   listen() {
