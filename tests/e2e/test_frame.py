@@ -196,3 +196,25 @@ def test_a_swipe_that_begins_on_a_slider_scrolls_the_page_and_changes_nothing(ap
     finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
     phone.wait_for_function(f"{scrolled} >= {before} + 150")
     assert slider.locator("input[type=range]").input_value() == value
+
+
+ABOVE_THE_PAGE = """() => {
+  const { y, height } = document.querySelector(".st-key-frame-head").getBoundingClientRect()
+  return y + height
+}"""
+
+
+@pytest.mark.parametrize("size", [LARGE, {"width": 1000, "height": 800}, PHONE], ids=["1440", "1000", "390"])
+def test_the_page_stays_where_it_is_when_a_training_comes_and_its_line_grows(app, page, work, size):
+    page.set_viewport_size(size)
+    page.goto(app.at("Evaluate", run=work[1].id))
+    expect(current(page, "Current model")).to_be_visible()
+    page.wait_for_function(NOTHING_MOVES)
+    before = page.evaluate(ABOVE_THE_PAGE)
+    place = page.locator(".st-key-frame-training")
+    for words in (
+        "<b>Photos</b> · starting",
+        "<b>A very long name of a dataset</b> · epoch 12 of 60 · about 2 minutes left",
+    ):
+        place.evaluate("(node, words) => (node.innerHTML = `<a href='#'><p>${words}</p></a>`)", words)
+        assert page.evaluate(ABOVE_THE_PAGE) == before

@@ -30,17 +30,19 @@ def fields_generation() -> int:
     return int(st.session_state.get(_GENERATION, 0))
 
 
-def begin_import(workspace: Workspace, title: str, work: Callable[[TaskContext], Dataset], *, files: int = 0) -> None:
+def begin_import(
+    workspace: Workspace, title: str, work: Callable[[TaskContext], Dataset], *, expected: int = 0
+) -> None:
     """Begin an import that this tab shows the end of; the fields are drawn again, empty.
 
     Args:
         workspace: of the visitor.
         title: what is imported, for people.
         work: does it.
-        files: image files that the person was shown before; 0 where nothing was shown.
+        expected: image files that the person was shown before; 0 where nothing was shown.
     """
     leave_asked_way()
-    remember_import(start_import(workspace, title, work), files)
+    remember_import(start_import(workspace, title, work), expected)
     file = st.session_state.get(f"zip-{fields_generation()}")
     files = st.session_state.get(f"{OWN_FOLDER}-{fields_generation()}") or ()
     release_uploads([*([file] if file else []), *files])  # the import has what it needs

@@ -126,7 +126,7 @@ def _zip(workspace: Workspace, kind: ButtonType) -> None:
             workspace,
             file.name,
             lambda task: import_zip(workspace, file, title, split, task, limits),
-            files=image_files(found),
+            expected=image_files(found),
         )
 
 
@@ -154,7 +154,7 @@ def _own_folder(workspace: Workspace, kind: ButtonType) -> None:
             workspace,
             title,
             lambda task: import_uploaded_folder(workspace, images, title, split, task),
-            files=image_files(found),
+            expected=image_files(found),
         )
 
 
@@ -195,7 +195,7 @@ def _folder(workspace: Workspace, root: Path, kind: ButtonType) -> None:
             workspace,
             folder.name,
             lambda task: import_folder(workspace, folder, title, split, task),
-            files=image_files(found),
+            expected=image_files(found),
         )
     st.session_state[_LOOKED_INTO] = listing.relative
     if show_understood(found) and st.button(import_label(found), key="import-folder-as-shown", type=kind):
@@ -204,7 +204,7 @@ def _folder(workspace: Workspace, root: Path, kind: ButtonType) -> None:
             workspace,
             folder.name,
             lambda task: import_folder(workspace, folder, title, split, task),
-            files=image_files(found),
+            expected=image_files(found),
         )
 
 

@@ -154,6 +154,25 @@ def test_runs_are_listed_by_their_tags(tl, workspace, dataset):
     assert "Baseline, group 3" in tl("runs")[1]
 
 
+def test_runs_are_listed_with_what_they_got_right_in_validation_and_test(tl, workspace, dataset):
+    run = create_run(workspace, TrainingConfig(), dataset)
+    update_run(run.path, status="done", best=Best(epoch=3, phase="head", val_loss=0.25, val_accuracy=0.9))
+    (run.path / "metrics.json").write_text('{"test": {"accuracy": 0.8}}')
+    head, *lines = tl("runs")[1].splitlines()
+    (line,) = [line for line in lines if line.startswith(run.id)]
+    place = head.index("test ")
+    assert head.index("validation") < place
+    assert "90.0 %" in line[:place]
+    assert line[place:].startswith("80.0 %")
+
+
+@pytest.mark.parametrize(("verb", "listing"), [("predict", "runs"), ("evaluate", "runs"), ("audit", "datasets")])
+def test_an_unknown_id_names_the_command_that_lists_those_there_are(tl, verb, listing):
+    code, _, err = tl(verb, "nosuch", *(["photo.png"] if verb == "predict" else []))
+    assert code == 2
+    assert f"python -m tl_core {listing}" in err
+
+
 def test_runs_are_compared_side_by_side(tl, workspace, dataset):
     plain, calm = (create_run(workspace, TrainingConfig(learning_rate=rate), dataset) for rate in (0.002, 0.0001))
     update_run(calm.path, status="done", best=Best(epoch=3, phase="head", val_loss=0.25, val_accuracy=0.9))

@@ -205,6 +205,15 @@ def test_a_training_without_a_heartbeat_is_stalled_and_then_goes_on(workspace, d
     assert not open_panel(again.id).warning
 
 
+def test_a_run_that_was_killed_has_not_worked_since(workspace, dataset):
+    run = create_run(workspace, TrainingConfig(), dataset, "Killed")
+    with EventLog(run.folder.events_file) as writer:
+        for second, event in enumerate(two_phase_run()[:14]):
+            writer.write(**{**event, "t": 1000.0 + second})
+    update_run(run.path, status="interrupted")
+    assert "Trained for 13 s." in texts(open_panel(run.id))
+
+
 @pytest.mark.parametrize(
     ("interruption", "begun", "shown"),
     [

@@ -96,6 +96,18 @@ def test_a_zip_is_imported_under_the_name_given(workspace):
     assert dataset.of_split("test") == ()
 
 
+def test_files_that_were_counted_before_and_could_not_be_read_are_told(workspace):
+    at = open_data()
+    images = pictures()
+    images["cat"] = [*images["cat"], ("broken.png", b"no picture"), ("empty.png", b"")]
+    at.file_uploader(key="zip-0").upload("pets.zip", zip_of(images))
+    checked(at.run())
+    assert "**42 image files of 2 classes**" in texts(at)
+    checked(at.button(key="import-zip").click().run())
+    run_until(at, lambda at: at.toast)
+    assert at.toast[0].value.endswith("40 images in 2 classes. 2 files of 42 could not be read.")
+
+
 def test_what_a_zip_holds_is_shown_before_it_is_imported(workspace):
     """The published archive of a competition was imported without a word as the classes train and test1 (15)."""
     at = open_data()

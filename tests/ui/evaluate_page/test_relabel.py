@@ -47,7 +47,7 @@ def test_a_mistake_gets_the_label_that_the_model_gave_it_and_its_own_back_again(
     assert "wrong" in moved.source_name
     assert "now **red**" in texts(at)
     assert "since this model was trained: Moved 1 image to red" in texts(at)
-    at = press(at, "Undo")
+    at = press(at, "Undo: moved 1 image to red")
     assert load_dataset(dataset.path).images == dataset.images
     assert "now **red**" not in texts(at)
 
