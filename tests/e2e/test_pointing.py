@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.application import App
+from tests.e2e.test_narrow import NOTHING_MOVES
 from tests.tl_core.small_trainings import COLOURS, coloured
 from tl_core.data import list_datasets
 
@@ -56,6 +57,7 @@ def test_unlabelled_pictures_become_a_dataset_by_a_few_clicks(app: App, page: Pa
         files
     )
     expect(page.locator(".pile .count", has_text=f"{2 * EACH} pictures")).to_be_visible()
+    page.wait_for_function(NOTHING_MOVES)  # once all have come the page is drawn again
     names = page.get_by_role("combobox", name="Classes to tell apart")
     for name in CHOSEN:
         names.fill(name)
