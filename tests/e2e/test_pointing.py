@@ -75,6 +75,14 @@ def test_unlabelled_pictures_become_a_dataset_by_a_few_clicks(app: App, page: Pa
     expect(page.locator(".board")).to_have_attribute("data-steps", "4")
     page.reload()
     expect(page.locator(".board")).to_have_attribute("data-steps", "4")
+    page.get_by_role("button", name="Delete", exact=True).click()  # the one way to lose it asks, and says what goes
+    expect(page.get_by_text("labels that you gave them will be gone from here")).to_be_visible()
+    page.get_by_role("button", name="Keep it").click()
+    page.get_by_role("button", name="Leave it for now").click()
+    expect(page.locator(".board")).to_have_count(0)
+    page.goto(app.at("Data", way="pointing"))
+    page.get_by_role("button", name="Go on").click()
+    expect(page.locator(".board")).to_have_attribute("data-steps", "4")
     for _ in range(10):
         answer(page)
     expect(page.get_by_text("judged by your answers")).to_be_visible()

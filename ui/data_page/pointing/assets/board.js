@@ -96,6 +96,7 @@ class Board {
     classes.forEach(({ name, amount }, place) => {
       const node = this.classes.children[place] ?? this.classes.appendChild(button("", "", null))
       setText(node.querySelector(".label"), name)
+      node.title = name // where it is cut
       setText(node.querySelector("kbd"), place < 9 ? String(place + 1) : "")
       setText(node.querySelector(".amount"), amount ? String(amount) : "")
       node.classList.toggle("suggested", name === suggested)
