@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from tests.tl_core.jobs.waiting import wait_until
@@ -14,11 +15,14 @@ from tl_core.data.editing import remove_images
 from tl_core.data.revisions import undo
 from tl_core.data.samples import import_sample
 from tl_core.errors import ConfigError, NotYoursError, SearchNotFoundError, WorkspaceError
-from tl_core.runs import list_runs, load_run, read_events
+from tl_core.runs import EventLog, list_runs, load_run, read_events
 from tl_core.runs.evaluations import read_metrics
+from tl_core.search import searching as searching_module
+from tl_core.search.heads import Features
 from tl_core.search.process import start_search
 from tl_core.search.record import (
     create_search,
+    delete_search,
     find_search,
     list_searches,
     load_search,
@@ -26,7 +30,7 @@ from tl_core.search.record import (
     request_stop,
     update_search,
 )
-from tl_core.search.searching import run_search
+from tl_core.search.searching import StopRequest, run_search
 from tl_core.search.space import QUICK_START, SOURCES, configure, dimensions, quick_start_params
 from tl_core.storage.workspace import Workspace
 
@@ -120,6 +124,18 @@ def test_a_search_that_has_ended_goes_on_with_what_it_knows(found, workspace, su
     assert len(numbers) > before
     assert len(set(numbers)) == len(numbers)
     assert again.outcome["trials"] == len(numbers)
+
+
+def test_added_minutes_have_a_share_of_their_own_for_more_backbones(workspace, surfaces):
+    search = create_search(workspace, surfaces, 5)
+    with EventLog(search.events_file) as events:
+        searching = searching_module._Searching(search, events, StopRequest(), str)
+        searching._dataset = surfaces
+        small = np.zeros((1, 4, 8), np.float32), np.zeros(4, np.int64), np.zeros(4, bool)
+        searching._features[SOURCES[0].name] = Features(*small, classes=2, channels=(8,))
+        searching._clock = searching_module._Clock(before=240.0)
+        assert len(searching._plan(0.1)) > 1
+    delete_search(workspace, search.id)
 
 
 def test_a_killed_search_loses_no_trial_and_goes_on(killed, found):
