@@ -188,6 +188,15 @@ def describe_importances(importances: Mapping[str, float]) -> str:
     return f"Over all trials {_listed(words)} mattered most."
 
 
+def describe_left_out(left_out: Mapping[str, str]) -> list[str]:
+    """The trainings that could not be tried, a sentence for each reason: recipes on one backbone share theirs."""
+    found = []
+    for why in dict.fromkeys(left_out.values()):
+        titles = [title for title, reason in left_out.items() if reason == why]
+        found.append(f"{_listed(titles)} {'was' if len(titles) == 1 else 'were'} left out. {why}")
+    return found
+
+
 def titled(importances: Mapping[str, float]) -> dict[str, float]:
     """The same by the names that people read."""
     return {_TITLES[name].capitalize(): share for name, share in importances.items()}

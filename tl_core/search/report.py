@@ -20,6 +20,7 @@ from tl_core.search.history import (
     History,
     Trial,
     describe_effects,
+    describe_left_out,
     effects,
     ensemble_of,
     ranked,
@@ -90,8 +91,7 @@ def _blocks(search: Search, history: History, leader: Trial, quick_start: Trial)
     leaders = history.leaders(search.outcome)
     rows = [row_of(trial, leaders) for trial in ranked(history.trials)]
     yield Table(list(rows[0]), [[str(value) for value in row.values()] for row in rows])
-    for name, why in history.left_out.items():
-        yield Paragraph(f"{name} was left out. {why}")
+    yield from map(Paragraph, describe_left_out(history.left_out))
 
 
 def _facts(search: Search, history: History) -> Iterator[tuple[str, str]]:

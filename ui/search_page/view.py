@@ -24,6 +24,7 @@ from tl_core.search.history import (
     Trial,
     describe_effects,
     describe_importances,
+    describe_left_out,
     effects,
     ensemble_of,
     ranked,
@@ -244,8 +245,8 @@ def _table(history: History, search: Search) -> None:
     rows = [row_of(trial, leaders) for trial in ranked(history.trials)[:_ROWS]]
     with st.expander(f"What was tried: {len(history.trials):,}", icon=":material/table:"):
         st.dataframe(rows, hide_index=True, width="stretch")
-        for title, why in history.left_out.items():
-            st.caption(f"{plain(title)} was left out. {plain(why)}")
+        for words in describe_left_out(history.left_out):
+            st.caption(plain(words))
 
 
 def _report(search: Search) -> bytes:

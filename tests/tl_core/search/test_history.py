@@ -7,6 +7,7 @@ from tl_core.search.history import (
     Trial,
     describe_effects,
     describe_importances,
+    describe_left_out,
     effects,
     ensemble_of,
     tried,
@@ -67,6 +68,11 @@ def test_an_ensemble_costs_what_its_members_cost_together():
     assert found.megabytes == fast.megabytes + larger.megabytes
     assert ensemble_of({"members": [1], "accuracy": 0.93}, trials) is None
     assert ensemble_of({}, trials) is None, "a search at work, and one of before there were ensembles"
+
+
+def test_what_was_left_out_for_one_reason_is_said_once():
+    found = describe_left_out({"A": "No weights.", "B": "No time.", "C": "No weights."})
+    assert found == ["A and C were left out. No weights.", "B was left out. No time."]
 
 
 def test_a_search_at_work_has_taken_what_has_passed_since_its_last_trial():
