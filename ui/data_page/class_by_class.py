@@ -30,6 +30,7 @@ from ui.state.tab_memory import keep_in_tab, kept_in_tab
 
 MAX_CLASSES: Final = 30  # one row each; for more use a folder or a zip
 _NAMES: Final = "class-names"  # in the memory of the tab: of the rows, so that a reload keeps them
+_MADE: Final = "class-names-made"  # in the session: a collection that an import has taken, and its names
 
 
 def class_by_class(workspace: Workspace, kind: ButtonType) -> None:
@@ -45,10 +46,15 @@ def add_to_dataset(workspace: Workspace, dataset: Dataset) -> None:
 @error_boundary()
 def _new_form(workspace: Workspace, kind: ButtonType) -> None:
     generation = fields_generation()
+    collection = form_collection(workspace, NEW)
+    made, made_names = st.session_state.get(_MADE, ("", []))
+    if collection and collection.id == made:  # they came back: the import was refused or cancelled
+        del st.session_state[_MADE]
+        keep_in_tab(_NAMES, made_names)
+        st.session_state.pop(_NAMES, None)
     _restore_names(generation)
     rows = st.session_state["class_rows"]
     names: dict[str, str] = {}
-    collection = form_collection(workspace, NEW)
     for number in range(rows):
         with st.container(border=True, key=f"class-row-{number}"):
             key = f"class-name-{number}-{generation}"
@@ -79,6 +85,7 @@ def _new_form(workspace: Workspace, kind: ButtonType) -> None:
     pressed = st.button("Import", key="import-uploads", type=kind, disabled=not ready or arriving(collection))
     if pressed and collection:
         title = title or ", ".join(dict.fromkeys(label for _, label in named))[:80]
+        st.session_state[_MADE] = (collection.id, list(names.values()))
         _make(workspace, collection, named, title, split)
 
 
@@ -105,6 +112,8 @@ def _make(
         workspace,
         title,
         lambda task: make_dataset(workspace, collection, named, title, "uploaded images", split, task),
+        form=NEW,
+        collection=collection.id,
     )
 
 
@@ -144,7 +153,8 @@ def _adding_form(workspace: Workspace, dataset: Dataset) -> None:
             task.report(0, len(made.pictures))
             return add_collected(workspace, dataset.id, made, label, split=split)[0]
 
-        begin_import(workspace, f"{count(len(made.pictures), 'image')} of {label}{_without(made)}", work)
+        title = f"{count(len(made.pictures), 'image')} of {label}{_without(made)}"
+        begin_import(workspace, title, work, form=form, collection=made.id)
 
 
 def _without(collection: PictureCollection) -> str:

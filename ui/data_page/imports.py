@@ -84,6 +84,21 @@ def take_outcome(workspace: Workspace) -> str | None:
     return task.result
 
 
+def handed_over(form: str) -> str:
+    """The key in the session of the import that has taken the pictures of a form, and of their collection."""
+    return f"handed-over-{form}"
+
+
+def come_back(form: str) -> str:
+    """The collection that a form gets back, once: its import has failed or was cancelled. Else empty."""
+    task_id, collection = st.session_state.get(handed_over(form), ("", ""))
+    task = IMPORTS.find(task_id)
+    if task is None or not task.ended:
+        return ""
+    del st.session_state[handed_over(form)]
+    return "" if task.state == "done" else str(collection)
+
+
 def _what_came(workspace: Workspace, task: Task[str]) -> str:
     try:
         dataset = find_dataset(workspace, task.result or "")

@@ -10,7 +10,7 @@ import streamlit as st
 from tl_core.data import Dataset, SplitConfig
 from tl_core.machine.progress import TaskContext
 from tl_core.storage.workspace import Workspace
-from ui.data_page.imports import remember_import, start_import
+from ui.data_page.imports import handed_over, remember_import, start_import
 from ui.shell.access.endpoints import release_uploads
 from ui.shell.navigation import WAY
 
@@ -31,7 +31,13 @@ def fields_generation() -> int:
 
 
 def begin_import(
-    workspace: Workspace, title: str, work: Callable[[TaskContext], Dataset], *, expected: int = 0
+    workspace: Workspace,
+    title: str,
+    work: Callable[[TaskContext], Dataset],
+    *,
+    expected: int = 0,
+    form: str = "",
+    collection: str = "",
 ) -> None:
     """Begin an import that this tab shows the end of; the fields are drawn again, empty.
 
@@ -40,9 +46,14 @@ def begin_import(
         title: what is imported, for people.
         work: does it.
         expected: image files that the person was shown before; 0 where nothing was shown.
+        form: whose pictures it takes; they come back to it where the import fails or is cancelled.
+        collection: the id of these pictures.
     """
     leave_asked_way()
-    remember_import(start_import(workspace, title, work), expected)
+    task_id = start_import(workspace, title, work)
+    remember_import(task_id, expected)
+    if form:
+        st.session_state[handed_over(form)] = (task_id, collection)
     file = st.session_state.get(f"zip-{fields_generation()}")
     files = st.session_state.get(f"{OWN_FOLDER}-{fields_generation()}") or ()
     release_uploads([*([file] if file else []), *files])  # the import has what it needs

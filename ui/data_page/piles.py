@@ -23,6 +23,7 @@ from ui.components.markdown import plain
 from ui.components.pictures import FILE_TYPES, image_uploader
 from ui.components.task_progress import task_progress
 from ui.data_page.class_pictures import class_pictures, something_came
+from ui.data_page.imports import come_back
 from ui.shell.access.endpoints import archive_limits, release_uploads
 from ui.shell.errors import error_boundary
 from ui.state.background_tasks import BackgroundTasks
@@ -143,7 +144,9 @@ def form_collection(workspace: Workspace, form: str) -> PictureCollection | None
     """What the form of this tab has collected."""
     known = st.session_state.get(f"collection-{form}") or kept_in_tab(f"collection-{form}")
     if not known:
-        return None
+        if not (known := come_back(form)):
+            return None
+        _hold(form, known)
     try:
         return COLLECTIONS.find_mine(workspace, known)
     except DatasetNotFoundError:  # another tab with the same memory has made a dataset of it
@@ -153,9 +156,13 @@ def form_collection(workspace: Workspace, form: str) -> PictureCollection | None
 
 def _own_collection(workspace: Workspace, form: str) -> PictureCollection:
     found = form_collection(workspace, form) or new_collection(workspace)
-    st.session_state[f"collection-{form}"] = found.id
-    keep_in_tab(f"collection-{form}", found.id)
+    _hold(form, found.id)
     return found
+
+
+def _hold(form: str, collection_id: str) -> None:
+    st.session_state[f"collection-{form}"] = collection_id
+    keep_in_tab(f"collection-{form}", collection_id)
 
 
 def let_go(form: str) -> None:

@@ -179,6 +179,18 @@ def test_images_are_uploaded_class_by_class(workspace):
     assert len(dataset.images) == 12
 
 
+def test_what_an_import_refuses_comes_back_into_the_form(workspace):
+    at = open_data()
+    same = next(iter(pictures(each=6).values()))
+    bring_class_by_class(at, {"cat": same, "dog": same})
+    checked(at.button(key="import-uploads").click().run())
+    wait_for_import(at, workspace)
+    (error,) = at.error
+    assert "the same images are in several classes" in error.value
+    assert [at.text_input(key=f"class-name-{number}-1").value for number in (0, 1)] == ["cat", "dog"]
+    assert not at.button(key="import-uploads").disabled
+
+
 @pytest.fixture
 def released(monkeypatch):
     """Ids of the uploads that were taken out of the server's memory."""
