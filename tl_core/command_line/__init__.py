@@ -40,9 +40,9 @@ VERBS: Final[tuple[Verb, ...]] = (
         import_data.import_dataset,
         argument("source", help="a folder, zip or tar of class folders, or the name of a sample set"),
         argument("--name", help="name of the dataset; by default that of the source"),
-        argument("--validation", type=float, default=SplitConfig().validation, help="fraction for validation"),
-        argument("--test", type=float, default=SplitConfig().test, help="fraction for the test"),
-        argument("--seed", type=int, default=SplitConfig().seed, help="of the split"),
+        argument("--validation", type=float, help=f"fraction for validation ({SplitConfig().validation})"),
+        argument("--test", type=float, help=f"fraction for the test ({SplitConfig().test})"),
+        argument("--seed", type=int, help=f"of the split ({SplitConfig().seed})"),
         argument("--dry-run", action="store_true", help="show what would be imported, and import nothing"),
     ),
     Verb(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any, Final
 
 from tl_core.command_line.verb import Output
 from tl_core.data import SPLITS, Dataset, SplitConfig, import_folder, import_zip, load_dataset
@@ -16,6 +18,8 @@ from tl_core.data.samples import SAMPLES, import_sample
 from tl_core.errors import DataError, DatasetNotFoundError
 from tl_core.storage.workspace import Workspace, is_id
 
+SPLIT_FIELDS: Final = tuple(field.name for field in fields(SplitConfig))
+
 
 def find_or_import(workspace: Workspace, source: str, output: Output) -> Dataset:
     """The dataset with the id ``source``, else one imported from the folder, zip or sample set of that name.
@@ -26,18 +30,26 @@ def find_or_import(workspace: Workspace, source: str, output: Output) -> Dataset
     """
     if is_id(source) and (workspace.datasets / source).is_dir():
         return load_dataset(workspace.datasets / source)
-    return import_any(workspace, source, archive_title(source) or "images", SplitConfig(), output)
+    return import_any(workspace, source, output)
 
 
-def import_any(workspace: Workspace, source: str, name: str, split: SplitConfig, output: Output) -> Dataset:
-    """Import a folder, a zip or tar archive, or a sample set."""
+def import_any(workspace: Workspace, source: str, output: Output, name: str | None = None, **split: Any) -> Dataset:
+    """Import a folder, a zip or tar archive, or a sample set.
+
+    Args:
+        name: of the dataset; None = that of the source.
+        split: fields of `SplitConfig` that are wanted otherwise than the source has them.
+    """
     path = Path(source).expanduser()
+    title, shares = name or archive_title(source) or "images", replace(SplitConfig(), **split)
     if path.is_dir():
-        return import_folder(workspace, path, name, split, output.task)
+        return import_folder(workspace, path, title, shares, output.task)
     if path.is_file():
-        return import_zip(workspace, path, name, split, output.task, OWN_LIMITS)
+        return import_zip(workspace, path, title, shares, output.task, OWN_LIMITS)
     if source in SAMPLES:
-        return import_sample(workspace, source, output.task)
+        sample = SAMPLES[source]
+        own = replace(sample, title=name or sample.title, split=replace(sample.split, **split))
+        return import_sample(workspace, own, output.task)
     raise DatasetNotFoundError(
         f"There is no dataset, folder, archive or sample set named “{source}”. Sample sets are: {', '.join(SAMPLES)}."
     )
@@ -64,9 +76,8 @@ def import_dataset(options: argparse.Namespace, workspace: Workspace, output: Ou
     """Import a folder, a zip or a sample set as a dataset."""
     if options.dry_run:
         return show_import(options.source, workspace, output)
-    split = SplitConfig(validation=options.validation, test=options.test, seed=options.seed)
-    name = options.name or archive_title(options.source) or "images"
-    dataset = import_any(workspace, options.source, name, split, output)
+    split = {field: value for field in SPLIT_FIELDS if (value := getattr(options, field)) is not None}
+    dataset = import_any(workspace, options.source, output, options.name, **split)
     counts = {name: len(dataset.of_split(name)) for name in SPLITS}
     for skipped in dataset.skipped:
         output.say(f"Skipped {skipped.name}: {skipped.reason}")

@@ -65,6 +65,8 @@ def _new_form(workspace: Workspace, kind: ButtonType) -> None:
             what = name or f"class {number + 1}"
             with right:
                 file_field(workspace, NEW, str(number), what)
+            # Read after the field was drawn: what had arrived by then has no bar, so nobody would draw it later.
+            collection = form_collection(workspace, NEW)
             collection = pile_pictures(workspace, NEW, str(number), what, collection)
             names[str(number)] = name
     if any(names.values()):

@@ -120,8 +120,12 @@ def arriving(collection: PictureCollection | None) -> bool:
 
 def show_left_out(workspace: Workspace, collection: PictureCollection | None) -> None:
     """Say which files were no pictures."""
-    if collection is None or not collection.skipped:
-        return
+    with st.container():  # always there, so that a name that is being typed below is not lost when this comes
+        if collection is not None and collection.skipped:
+            _left_out(workspace, collection)
+
+
+def _left_out(workspace: Workspace, collection: PictureCollection) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key=f"left-out-{collection.id}"):
         first = collection.skipped[0]
         more = f" So were {len(collection.skipped) - 1:,} more." if len(collection.skipped) > 1 else ""

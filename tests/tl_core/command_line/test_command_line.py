@@ -319,6 +319,13 @@ def test_an_interrupted_run_is_resumed(tl, workspace, dataset, shared_run, monke
     assert values["status"] == "done"
 
 
+def test_a_sample_set_takes_the_wished_name_and_split_and_keeps_its_own_otherwise(tl):
+    code, values, _ = tl("import", "surfaces", "--name", "Floors", "--test", 0.3, "--json")
+    assert code == 0
+    assert values["name"] == "Floors"
+    assert values["images"] == {"train": 185, "validation": 50, "test": 101}
+
+
 def test_a_wrong_dataset_or_image_is_answered_for_a_terminal_and_at_once(tl, folder):
     imported = tl("import", folder, "--json")[1]["dataset_id"]
     code, _, err = tl("edit", imported, "--move", "cat 7.png", "--class", "red")

@@ -22,6 +22,7 @@ from tl_core.data.health import health_report
 from tl_core.errors import StoppedError
 from tl_core.runs import create_run, update_run
 from tl_core.runs.store import this_process
+from ui.data_page import class_by_class
 
 PAGE = "pages/1_Data.py"
 BROKEN = {label: [(f"{number}.png", b"no picture") for number in range(3)] for label in ("cat", "dog")}
@@ -177,6 +178,28 @@ def test_images_are_uploaded_class_by_class(workspace):
     (dataset,) = list_datasets(workspace)
     assert dataset.counts().keys() == {"cat", "dog"}
     assert len(dataset.images) == 12
+
+
+def test_pictures_that_have_arrived_before_their_bar_is_drawn_are_seen_at_once(workspace, monkeypatch):
+    begun = []
+    start, draw = piles.ARRIVALS.start, class_by_class.file_field
+
+    def draw_late(*arguments, **options):  # when all that has begun is done, so that no bar draws the page again
+        while any(not piles.ARRIVALS.find(task).ended for task in begun):
+            threading.Event().wait(0.01)
+        draw(*arguments, **options)
+
+    monkeypatch.setattr(piles.ARRIVALS, "start", lambda *a, **k: begun.append(start(*a, **k)) or begun[-1])
+    monkeypatch.setattr(class_by_class, "file_field", draw_late)
+    at = open_data()
+    for number, (label, files) in enumerate(pictures(each=6).items()):
+        at.text_input(key=f"class-name-{number}-0").set_value(label)
+        for name, content in files:
+            at.file_uploader(key=f"class-files-{number}-0").upload(name, content)
+    checked(at.run())
+    assert len(begun) == 2
+    assert not at.progress
+    assert not at.button(key="import-uploads").disabled
 
 
 def test_what_an_import_refuses_comes_back_into_the_form(workspace):
