@@ -35,7 +35,7 @@ OF_STREAMLIT = (
     ),
 )
 
-EVERYDAY = [pytest.param("light", "desktop", marks=pytest.mark.slow), ("dark", "phone")]
+USUAL = [("light", "desktop"), ("dark", "phone")]
 OTHERS = [("light", "phone"), ("dark", "desktop")]
 SCREENS: dict[str, dict[str, Any]] = {
     "desktop": {"viewport": DESKTOP},
@@ -114,7 +114,8 @@ def look_at_every_page(browser: Browser, addresses: dict[str, tuple[str, str]], 
     assert {name: faults for name, faults in found.items() if faults} == {}
 
 
-@pytest.mark.parametrize(("theme", "screen"), EVERYDAY)
+@pytest.mark.slow
+@pytest.mark.parametrize(("theme", "screen"), USUAL)
 def test_every_page_can_be_used_by_everybody(browser, addresses, theme, screen):
     look_at_every_page(browser, addresses, theme, screen)
 

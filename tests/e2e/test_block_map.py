@@ -59,6 +59,7 @@ def test_the_map_follows_the_slider_before_it_is_let_go(page: Page, form: str):
     expect(page.get_by_text("are fine-tuned in phase 2")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_the_map_follows_a_slider_that_is_drawn_after_it(page: Page, form: str):
     held: list[Route] = []
     page.route(re.compile(r"/Slider\.[^/]+\.js$"), lambda route: held.append(route))  # a builtin cannot be marked

@@ -45,6 +45,7 @@ def train_and_predict(app: App, page: Page) -> Network:
     return network
 
 
+@pytest.mark.slow
 def test_a_pasted_address_trains_and_predicts(app: App, page: Page, hub: LocalHub, tmp_path: Path):
     save_feature_vector(tmp_path / "network")
     hub.networks["google/mobilenet-v2/050-96-feature-vector"] = tmp_path / "network"

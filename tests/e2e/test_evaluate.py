@@ -56,6 +56,7 @@ def click_cell(page: Page, classes: Sequence[str], row: int, column: int) -> Non
     pytest.fail("the matrix did not say what lies under the pointer")
 
 
+@pytest.mark.slow
 def test_a_cell_opens_its_images_and_an_image_its_heat_map(app: App, page: Page, run):
     result = evaluate_run(run.path, app.workspace.datasets / run.dataset_id, "test")
     page.goto(app.at("Evaluate", run=run.id))

@@ -204,7 +204,14 @@ ABOVE_THE_PAGE = """() => {
 }"""
 
 
-@pytest.mark.parametrize("size", [LARGE, {"width": 1000, "height": 800}, PHONE], ids=["1440", "1000", "390"])
+@pytest.mark.parametrize(
+    "size",
+    [
+        pytest.param(LARGE, id="1440", marks=pytest.mark.slow),
+        pytest.param({"width": 1000, "height": 800}, id="1000", marks=pytest.mark.slow),
+        pytest.param(PHONE, id="390"),
+    ],
+)
 def test_the_page_stays_where_it_is_when_a_training_comes_and_its_line_grows(app, page, work, size):
     page.set_viewport_size(size)
     page.goto(app.at("Evaluate", run=work[1].id))

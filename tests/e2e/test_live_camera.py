@@ -211,6 +211,7 @@ def choose_second(page: Page) -> None:
     raise AssertionError("the list of epochs never stayed open")
 
 
+@pytest.mark.slow
 def test_another_epoch_predicts_while_the_camera_goes_on(look, run):
     page = look("camera")
     start(page)

@@ -122,6 +122,7 @@ def test_a_dataset_is_its_owners_until_it_is_shared(invited: App, somebody):
         expect(bob.get_by_role("button", name=changing)).to_have_count(0)
 
 
+@pytest.mark.slow
 def test_whoever_logs_out_has_left_here_and_at_the_provider(invited: App, provider: IdentityProvider, somebody):
     page = somebody()
     page.goto(invited.at("Data"))

@@ -52,6 +52,7 @@ def test_the_curves_are_wholly_visible_while_it_trains(browser: Browser, app: Ap
     context.close()
 
 
+@pytest.mark.slow
 def test_both_plots_are_zoomed_together_and_follow_the_newest_epoch(page: Page, app: App, run, writer):
     open_chart(page, app, run)
     follow = page.get_by_role("button", name="Follow", exact=True)

@@ -66,6 +66,7 @@ def test_out_of_memory_in_an_epoch(workspace, dataset, train_run, function):
     require_best_kept_and_resumed(workspace, train_run.path, told=2)
 
 
+@pytest.mark.slow
 def test_out_of_memory_while_the_best_model_is_measured(workspace, dataset, train_run):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(

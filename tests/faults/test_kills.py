@@ -77,6 +77,7 @@ def test_200_kills_lose_nothing(workspace, dataset, train_run, say):
     assert went_on >= 20
 
 
+@pytest.mark.slow
 def test_the_same_kills_destroy_a_model_that_is_written_in_place(workspace, dataset):
     killer = Killer(workspace, dataset, CONFIG, seed=3)
     kill = killer.kill(0.0, in_write=True, train=train_writing_in_place)

@@ -134,6 +134,7 @@ def test_every_kept_evaluation_is_found(old: Old):
             assert_holds(found, without_precision_of_nothing(expected), rounding(old))
 
 
+@pytest.mark.slow
 def test_an_evaluation_that_is_made_again_comes_to_the_same(old: Old, copy_of: Copy):
     run_id = old.run_id("Head alone")
     folder = copy_of(run_id)
@@ -197,6 +198,7 @@ def test_an_interrupted_run_resumes_from_its_epoch_and_comes_to_the_same_end(old
     assert not list((folder / "workspace" / "runs" / run_id).glob(".writing-*"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["Two phases", rarely("Head alone")])
 def test_a_run_that_has_ended_trains_two_more_epochs(old: Old, copy_of: Copy, name: str):
     run_id = old.run_id(name)

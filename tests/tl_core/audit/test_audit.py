@@ -148,6 +148,7 @@ TWINS = {
 }
 
 
+@pytest.mark.slow
 def test_twins_of_every_kind_are_found_and_kept_on_one_side_when_the_split_is_drawn_again(workspace, photos):
     """In a split that was drawn by hashes alone some are torn apart."""
     images: dict[str, list[tuple[str, bytes]]] = {"left": [], "right": []}
@@ -227,6 +228,7 @@ def test_the_command_line_prints_the_audit(workspace, monkeypatch, capsys):
     assert main(["audit", "nothing-" + "0" * 32]) == 2
 
 
+@pytest.mark.slow
 def test_an_audit_can_be_stopped(workspace):
     images = {n: [(f"{i}.png", noise(5000 * (p + 1) + i)) for i in range(4)] for p, n in enumerate("ab")}
     dataset = import_uploads(workspace, images, "Stopped")

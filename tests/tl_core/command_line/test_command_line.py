@@ -319,11 +319,11 @@ def test_an_interrupted_run_is_resumed(tl, workspace, dataset, shared_run, monke
     assert values["status"] == "done"
 
 
-def test_a_sample_set_takes_the_wished_name_and_split_and_keeps_its_own_otherwise(tl):
+def test_a_sample_set_takes_the_wished_name_and_keeps_the_split_that_it_comes_with(tl):
     code, values, _ = tl("import", "surfaces", "--name", "Floors", "--test", 0.3, "--json")
     assert code == 0
     assert values["name"] == "Floors"
-    assert values["images"] == {"train": 185, "validation": 50, "test": 101}
+    assert values["images"] == {"train": 216, "validation": 60, "test": 60}
 
 
 def test_a_wrong_dataset_or_image_is_answered_for_a_terminal_and_at_once(tl, folder):

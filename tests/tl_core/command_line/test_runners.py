@@ -49,6 +49,7 @@ def test_a_worker_process_trains_as_this_process_does(workspace, dataset, settin
     assert owners["worker"] != os.getpid()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("runner", ["here", "worker"])
 def test_a_training_that_cannot_go_on_says_why_wherever_it_runs(workspace, dataset, settings, capsys, runner):
     run = create_run(workspace, QUICK, dataset)

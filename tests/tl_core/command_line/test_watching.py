@@ -10,6 +10,7 @@ from tl_core.runs import create_run, read_events, update_run
 from tl_core.training import train
 
 
+@pytest.mark.slow
 def test_a_resumed_run_is_told_from_the_epoch_with_which_it_goes_on(workspace, dataset, monkeypatch, capsys):
     run = create_run(workspace, QUICK, dataset)
 

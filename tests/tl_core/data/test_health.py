@@ -66,6 +66,7 @@ def test_a_shape_that_tells_the_classes_apart_is_a_warning(report):
     assert "apart by itself" not in "".join(mixed.values())
 
 
+@pytest.mark.slow
 def test_a_film_that_came_as_numbered_files_and_was_torn_apart_is_a_warning(workspace, tmp_path):
     """As the published splits of films often are: every frame drawn by itself."""
     for place, name in enumerate("abcdef"):

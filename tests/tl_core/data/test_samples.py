@@ -26,6 +26,7 @@ from tl_core.errors import DataError
 from tl_core.machine.progress import Progress, TaskContext
 
 
+@pytest.mark.slow
 def test_digits_are_the_scans_of_scikit_learn_as_black_ink_on_white(workspace):
     dataset = import_sample(workspace, "digits")
     assert len(dataset.images) == SAMPLES["digits"].images == 1797

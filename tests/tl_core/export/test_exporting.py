@@ -93,6 +93,7 @@ def told(folder, *pictures):
     return [re.search(r": (.+) \((\d+\.\d)%\)$", line).groups() for line in done.stdout.splitlines()]
 
 
+@pytest.mark.slow
 def test_photographs_that_are_stored_as_jpeg_are_held_against_the_same_pixels(workspace):
     rng = np.random.default_rng(1)
     images = {
@@ -109,7 +110,7 @@ def test_photographs_that_are_stored_as_jpeg_are_held_against_the_same_pixels(wo
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[] if name in ("keras", "tflite") else pytest.mark.slow) for name in FORMATS]
+    "name", [pytest.param(name, marks=[] if name == "keras" else pytest.mark.slow) for name in FORMATS]
 )
 def test_a_format_predicts_what_the_dashboard_predicts(
     run, dataset, tmp_path, export_by_command, tensorflow_js, name
@@ -293,6 +294,7 @@ def test_the_page_says_in_a_browser_what_the_dashboard_says(run, dataset, web_pa
     assert web_page.page.evaluate(SENDS) == "connect-src", "and it has forbidden itself to send anything"
 
 
+@pytest.mark.slow
 def test_the_page_answers_what_its_camera_sees(web_page):
     page = web_page.page
     page.evaluate(REMEMBER_HEADLINES)
@@ -307,6 +309,7 @@ def test_the_page_answers_what_its_camera_sees(web_page):
     assert page.evaluate("window.track.readyState") == "ended"
 
 
+@pytest.mark.slow
 def test_a_file_that_is_no_picture_is_said_on_the_page(web_page, tmp_path):
     (tmp_path / "words.png").write_bytes(b"no picture")
     web_page.page.set_input_files("#file", tmp_path / "words.png")

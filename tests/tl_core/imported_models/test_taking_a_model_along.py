@@ -63,6 +63,7 @@ def test_what_a_run_offers_for_download_is_read_too(elsewhere, shared_run, tmp_p
     assert model.sha256 == shared_run.record.model_sha256
 
 
+@pytest.mark.slow
 def test_a_model_exchanged_within_the_export_is_refused(exported, elsewhere, tmp_path):
     path = tmp_path / "exchanged.zip"
     with zipfile.ZipFile(exported[0]) as given, zipfile.ZipFile(path, "w") as changed:

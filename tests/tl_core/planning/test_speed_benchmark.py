@@ -38,6 +38,7 @@ def test_every_part_of_a_training_is_measured(tmp_path, dataset, changes, augmen
         assert speed.fine_tune.learn > speed.head.learn
 
 
+@pytest.mark.slow
 def test_the_plan_adds_up_what_was_measured(tmp_path, dataset):
     room = Workspace(tmp_path).ensure()
     guessed = plan_training(QUICK, dataset, room)

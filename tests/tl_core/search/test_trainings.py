@@ -32,6 +32,7 @@ def masks(dataset):
     return np.stack([np.arange(images) % 2 == fold for fold in range(2)])
 
 
+@pytest.mark.slow
 def test_each_fold_is_trained_without_what_it_is_asked(dataset, workspace, masks, log):
     found = measure_training(TUNED, dataset, masks, workspace, log, lambda: False, 60)
     assert found.complete

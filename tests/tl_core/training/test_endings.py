@@ -71,6 +71,7 @@ def test_stop_before_the_first_epoch_leaves_no_model(train_run, workspace, datas
     assert not list(workspace.cache.glob(".making-*"))
 
 
+@pytest.mark.slow
 def test_stop_while_fine_tuning_keeps_the_better_of_both_phases(train_run, dataset):
     run = train_run(
         dataset, lambda path: epochs_told(path) >= 3, frozen_layers=15, epochs=2, fine_tune_epochs=300,
@@ -205,6 +206,7 @@ def test_the_best_model_is_on_the_disk_before_the_end(train_run, dataset, monkey
     assert all(seen)
 
 
+@pytest.mark.slow
 def test_a_failed_write_leaves_the_last_good_model(train_run, dataset, monkeypatch):
     run = train_run(dataset, epochs=1)
     before = run.folder.model_file.read_bytes()

@@ -31,6 +31,7 @@ def test_a_run_ends_with_a_model_its_labels_and_its_metrics(train_run, dataset):
     assert "CPU" in run.record.device or "GPU" in run.record.device
 
 
+@pytest.mark.slow
 def test_the_kept_model_is_that_of_the_lowest_validation_loss(train_run, noise):
     run = train_run(noise, epochs=6, learning_rate=0.05)
     losses = run.curve("val_loss")

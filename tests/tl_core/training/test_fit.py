@@ -55,5 +55,5 @@ def test_a_border_is_the_same_in_training_evaluation_prediction_and_export(run, 
 
 def test_a_run_reads_pictures_as_those_it_learned_from_were_read(run):
     assert (load_run(run.path).decoding, run.config.fit) == (2, "border")
-    before = predictor.compile_predictor(replace(run, decoding=1))  # as runs are that were made before there were others
+    before = predictor.compile_predictor(replace(run, decoding=1))  # as runs are that were made before others
     assert before.reading == Reading(32, "border", 1)

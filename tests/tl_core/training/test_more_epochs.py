@@ -49,6 +49,7 @@ def test_more_epochs_of_a_run_stopped_in_its_first_phase_are_of_that_phase_alone
     assert longer.record.config.fine_tune_epochs == 0, "the record says what was trained"
 
 
+@pytest.mark.slow
 def test_more_epochs_of_a_run_stopped_in_its_second_phase_are_of_that_phase(train_run, dataset, jobs):
     run = stopped_after(train_run, dataset, 7, **TWO_PHASES)
     tuned = len(run.epochs) - 6
@@ -77,6 +78,7 @@ def test_a_run_that_is_done_has_nothing_to_go_on_to(train_run, dataset, jobs):
         jobs.resume(train_run(dataset, epochs=1).record.id)
 
 
+@pytest.mark.slow
 def test_with_all_layers_frozen_by_number_more_epochs_learn(train_run, dataset, jobs):
     run = train_run(dataset, epochs=3, frozen_layers=19, fine_tune_epochs=2, schedule="cosine")
     jobs.extend(run.record.id, 3)

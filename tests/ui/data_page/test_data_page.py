@@ -277,6 +277,7 @@ def panel(at):
     return found
 
 
+@pytest.mark.slow
 def test_the_panel_of_a_new_dataset_closes_when_it_is_there_and_stays_open_when_it_is_not(workspace, dataset):
     at = open_data()
     at.session_state["new-dataset"] = True

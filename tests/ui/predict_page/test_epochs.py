@@ -80,6 +80,7 @@ def test_a_link_names_the_epoch_and_one_that_is_gone_is_said(run):
     assert not open_page(PAGE, run=run.id, epoch="no number").warning
 
 
+@pytest.mark.slow
 def test_new_epochs_appear_while_the_run_still_trains(run):
     update_run(run.path, status="running")
     at = open_page(PAGE, run=run.id)

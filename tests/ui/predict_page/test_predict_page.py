@@ -206,6 +206,7 @@ def test_with_one_model_there_is_nothing_to_compare_with(run):
     assert "Compare with" not in [box.label for box in open_page(PAGE).selectbox]
 
 
+@pytest.mark.slow
 def test_the_heatmap_is_shown_on_demand(workspace, dataset):
     from tl_core.training import train
 

@@ -62,6 +62,7 @@ def test_a_pasted_address_becomes_the_backbone_of_the_form(hub, tmp_path):
     assert "**EfficientNet-Lite0** ·" in texts(at)
 
 
+@pytest.mark.slow
 def test_a_wrong_address_is_a_sentence(hub):
     at = unfolded(open_page(PAGE))
     bring(at, "https://example.org/network")

@@ -93,6 +93,7 @@ def test_it_is_built_as_its_outline_says_and_gives_the_features_of_the_original(
     )
 
 
+@pytest.mark.slow
 def test_a_training_runs_its_frozen_layers_once_and_tunes_the_others(run, network):
     assert run.record.status == "done"
     assert [phase for phase in run.phases if phase in ("head", "fine_tune")] == ["head", "fine_tune"]
