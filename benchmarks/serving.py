@@ -19,7 +19,7 @@ import numpy as np
 
 from benchmarks.results import Result, ratios
 from benchmarks.session import REPOSITORY, BenchmarkError, Measured, Session
-from benchmarks.synthetic import Kind, draw_picture, encode, make_dataset
+from benchmarks.synthetic import Kind, draw_picture, encode, make_dataset, share_dataset
 from benchmarks.training import train_with_engine
 from tl_core.config import TrainingConfig
 
@@ -33,8 +33,8 @@ _ADDRESS: Final = re.compile(r"http://[\d.]+:(\d+)")
 
 def run(session: Session) -> Iterator[Result]:
     """Measure the rows."""
-    dataset, size = make_dataset(session.store, Kind(images=40)), session.pick(SIZE, 32)
-    room = session.workspace()
+    room, size = session.workspace(), session.pick(SIZE, 32)
+    dataset = share_dataset(make_dataset(session.store, Kind(images=40)), room)
     config = TrainingConfig(epochs=1, image_size=size).to_dict()
     trained = session.measure(train_with_engine, dataset=dataset.path, workspace=room.root, config=config)
     photo = session.folder / "small.jpg"
@@ -44,7 +44,7 @@ def run(session: Session) -> Iterator[Result]:
     for _ in session.rounds():
         ours.append(session.measure(ask_server, **work))
         faster.append(session.measure(ask_server, **work | {"precision": "auto"}))
-        theirs.append(session.measure(ask_by_hand, **work | {"requests": session.pick(REQUESTS // 20, 20)}))
+        theirs.append(session.measure(ask_by_hand, **work | {"requests": session.pick(REQUESTS // 50, 20)}))
     mine, hand = (tuple(float(one["rate"]) for one in runs) for runs in (ours, theirs))
     yield Result(
         name="serving",

@@ -50,8 +50,11 @@ def open_run(
     predictor = open_knowing(run.path, epoch, task)
     if precision != "float32":
         sample = _validation_images(run, predictor)
-        faster = compile_predictor(run, epoch, precision=precision, sample=sample, note=note)
-        predictor = replace(faster, known=predictor.known)
+        if sample is None:
+            note("It computes in float32: the images on which bfloat16 would have to prove close are gone.")
+        else:
+            faster = compile_predictor(run, epoch, precision=precision, sample=sample, note=note)
+            predictor = replace(faster, known=predictor.known)
     calibration = calibration_of(run, epoch)
     test = read_metrics(run).get("test", {}).get("accuracy") if epoch is None else None
     facts = {

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import httpx
 import numpy as np
@@ -230,8 +231,17 @@ def test_where_the_processor_has_bfloat16_it_may_be_taken_and_answers_nearly_the
     assert np.abs(found - wanted).max() < 0.05
     assert (found.argmax(axis=1) == wanted.argmax(axis=1)).all()
     assert served.predictor.known is not None, "it tells what is unlike anything it was taught"
+    assert not [text for text in said if "are gone" in text]
     has_bfloat16 = find_device("auto").trunk_precision == "bfloat16"
     assert [text for text in said if "bfloat16" in text] if has_bfloat16 else not said
+
+
+def test_where_the_images_of_a_run_are_gone_it_says_that_it_computes_in_float32(shared_run):
+    said = []
+    elsewhere = replace(shared_run.record, dataset_id="gone-" + 32 * "0")
+    served = open_run(elsewhere, precision="auto", note=said.append)
+    assert served.predictor.network is open_predictor(shared_run.record.path).network
+    assert said == ["It computes in float32: the images on which bfloat16 would have to prove close are gone."]
 
 
 @pytest.fixture(scope="module")
