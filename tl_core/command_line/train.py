@@ -172,7 +172,11 @@ def calibrate(options: argparse.Namespace, workspace: Workspace, output: Output)
 
     speed = measure_speed(workspace, config, dataset)
     line = f"One image takes {1000 * speed.head.frozen:.1f} ms through the frozen {config.backbone}."
-    return output.result({"backbone": config.backbone, "seconds": asdict(speed)}, [line])
+    if not speed.quiet:
+        line += " Something else kept the machine busy, so it may be faster than that."
+    seconds = asdict(speed)
+    quiet = seconds.pop("quiet")
+    return output.result({"backbone": config.backbone, "quiet": quiet, "seconds": seconds}, [line])
 
 
 def _run_and_report(run: RunRecord, mode: Mode, runner: Runner | None, output: Output) -> int:
