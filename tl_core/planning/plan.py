@@ -168,7 +168,9 @@ def _features_are_cached(
     return any(
         layers == frozen_layers and cache.holds(entry)
         for run in list_runs(workspace)[:RUNS_LOOKED_AT]
-        if run.dataset_fingerprint == dataset.fingerprint and _made_from(run.config) == wanted
+        if run.dataset_fingerprint == dataset.fingerprint
+        and run.config.backbone == config.backbone  # first, as a network of another run may be deleted by now
+        and _made_from(run.config) == wanted
         for layers, entry in past_features(run).cached
     )
 

@@ -69,6 +69,12 @@ def test_the_line_names_the_download_and_whether_the_time_is_a_guess(workspace, 
     assert plan_training(TrainingConfig(backbone="vgg16", weights="random"), dataset, workspace).download_mb == 0
 
 
+def test_a_run_whose_network_was_deleted_since_is_no_hindrance(workspace, dataset):
+    gone = replace(TrainingConfig(), backbone="brought-network-" + 32 * "0")
+    update_run(create_run(workspace, gone, dataset).path, status="done")
+    assert not plan_training(TrainingConfig(), dataset, workspace).problems
+
+
 def test_the_time_follows_an_earlier_run_of_the_same_backbone(workspace, dataset, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow", None)  # loaded already
     config = TrainingConfig()
