@@ -16,7 +16,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from tl_core.data.normalise import Reading
-from tl_core.errors import ModelUnavailableError
+from tl_core.errors import ConfigError, ModelUnavailableError
 from tl_core.features.compiled import compile_network
 from tl_core.inference.novelty import Features, Novelty, joined
 from tl_core.inference.pool import ModelPool
@@ -93,12 +93,13 @@ def compile_predictor(
 
 
 def _with_what_it_sees(model: keras.Model, backbone: str) -> keras.Model:
-    """The model with its features as further outputs; itself where it has no backbone to look at."""
+    """The model with its features as further outputs; itself where it has no backbone to look at, or where that is a
+    network that was deleted since, whose blocks are no longer known."""
     try:
         classifier = split_classifier(model)
-    except ModelUnavailableError:
+        return tapped_classifier(classifier, tapped_layer(backbone, classifier.base))
+    except (ConfigError, ModelUnavailableError):
         return model
-    return tapped_classifier(classifier, tapped_layer(backbone, classifier.base))
 
 
 open_predictor: Final = ModelPool(POOL_SIZE, compile_predictor).open

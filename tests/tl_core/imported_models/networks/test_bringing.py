@@ -22,7 +22,7 @@ from tl_core.errors import ConfigError, ModelFileError, StoppedError, WeightsUna
 from tl_core.export.exporting import export_run
 from tl_core.imported_models.networks.bringing import Wishes, bring_network
 from tl_core.inference.grad_cam import open_grad_cam
-from tl_core.inference.predictor import open_predictor
+from tl_core.inference.predictor import compile_predictor, open_predictor
 from tl_core.machine.progress import TaskContext
 from tl_core.runs import load_run
 from tl_core.storage.workspace import Workspace
@@ -182,4 +182,9 @@ def test_a_changed_file_and_a_deleted_network_are_sentences(network, run, around
     with pytest.raises(ConfigError, match="There is no network"):
         delete_network(workspace, network.id)
     assert backbone_title(run.record.config) == network.id
-    assert open_predictor(run.record.path).predict(np.zeros((1, 64, 64, 3), np.uint8)).shape == (1, 3)
+    picture = np.zeros((1, 64, 64, 3), np.uint8)
+    assert open_predictor(run.record.path).predict(picture).shape == (1, 3), "it is held in memory"
+    load_outline.cache_clear()
+    anew = compile_predictor(run.record)
+    assert anew.predict(picture).shape == (1, 3), "and in the next process"
+    assert anew.look(picture)[1] is None
