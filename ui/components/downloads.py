@@ -27,7 +27,9 @@ def download(
 ) -> None:
     """Draw a button that hands over a file and leaves the page as it is.
 
-    ``data`` may be a function, called when somebody presses it; the ending of the file's name decides the MIME type.
+    ``data`` may be a function, called when somebody presses it, for what takes long to make: Streamlit gives it a new
+    address each time the page is drawn, so that a press at that very moment fails and has to be repeated. What is
+    ready is given as it is, and its address stays. The ending of the file's name decides the MIME type.
     """
     mime = mimetypes.guess_type(file_name)[0]
     st.download_button(label, data, file_name, mime, key=key, help=help, on_click="ignore", type=kind, icon=icon)

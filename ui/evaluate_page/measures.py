@@ -147,7 +147,7 @@ def class_table(scores: Sequence[ClassReport], key: str, file_name: str) -> None
     )
     download(
         "Download the table",
-        lambda: to_csv(COLUMNS, rows),
+        to_csv(COLUMNS, rows),
         file_name,
         key=f"{key}-csv",
         help="As CSV, for a spreadsheet.",
@@ -217,4 +217,4 @@ def _calibration(result: Evaluation, error: float, key: str, file_name: str) -> 
 
 def _download_figures(columns: Sequence[str], rows: Sequence[Sequence[object]], file_name: str, key: str) -> None:
     words = "As CSV, for a spreadsheet. The camera above the chart saves it as a picture."
-    download("Download the figures", lambda: to_csv(columns, rows), file_name, key=key, help=words)
+    download("Download the figures", to_csv(columns, rows), file_name, key=key, help=words)

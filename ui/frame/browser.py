@@ -14,10 +14,11 @@ from typing import Any, Final
 import streamlit as st
 
 from tl_core.storage.workspace import Workspace
-from ui.state.tab_memory import come_back, keep_in_tab, tab_key, was_of
+from ui.state.tab_memory import come_back, of_person, tab_key, was_of
 
 _ASSETS: Final = Path(__file__).parent / "assets"
 _KEY: Final = "frame-browser"
+_BACK: Final = "frame-came-back"
 SERVER_GONE: Final = {
     "title": "The dashboard does not answer",
     "here": "Its server on this computer has ended. Start it again in the folder of the dashboard:",
@@ -32,19 +33,24 @@ _MOUNT: Final = st.components.v2.component(
 )
 
 
+@st.fragment
 def browser_side(workspace: Workspace, names: Mapping[str, str]) -> None:
     """Put the script into the page; it is not seen.
+
+    A part of the page, so that the answer of the browser draws the page once more only where the tab held something.
 
     Args:
         workspace: of the visitor, who gets back what was theirs alone.
         names: whole names of what is shown shortened.
     """
-    keep_in_tab("person", workspace.person)
+    of_person(workspace.person)
 
     def recognised() -> None:
         state: Any = st.session_state[_KEY]
         before = state.get("before")
         if isinstance(before, str) and was_of(before, workspace.person):
-            come_back(before)
+            st.session_state[_BACK] = come_back(before)
 
     _MOUNT(key=_KEY, data={"tab": tab_key(), "gone": SERVER_GONE, "names": dict(names)}, on_before_change=recognised)
+    if st.session_state.pop(_BACK, False):
+        st.rerun()

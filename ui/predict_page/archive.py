@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import streamlit as st
@@ -33,9 +34,6 @@ from ui.state.background_tasks import BackgroundTasks, Task
 if TYPE_CHECKING:
     from tl_core.inference.predict import Answer
 
-    Answers = tuple[Answer, ...]
-    ArchiveTask = Task[Answers]
-
 logger = logging.getLogger(__name__)
 
 TABLE_HEIGHT: Final = 480  # px, of the table of answers ...
@@ -43,7 +41,16 @@ MAX_HEIGHT: Final = 300  # ... and of that of unreadable files
 NAMED: Final = 3  # classes per line of the download
 _TASK: Final = "zip"  # in the address, so that a reloaded page finds its task again
 
-ARCHIVES: Final[BackgroundTasks[Answers]] = BackgroundTasks(
+
+@dataclass(frozen=True)
+class Recognised:
+    """The answers to a whole zip, in its order, and all of them as a table to download."""
+
+    answers: tuple[Answer, ...]
+    table: bytes
+
+
+ARCHIVES: Final[BackgroundTasks[Recognised]] = BackgroundTasks(
     "prediction",
     at_a_time=1,  # each may hold a large upload in memory
     remembered=8,  # with their answers
@@ -52,7 +59,7 @@ ARCHIVES: Final[BackgroundTasks[Answers]] = BackgroundTasks(
 )
 
 
-def task_in_address() -> ArchiveTask | None:
+def task_in_address() -> Task[Recognised] | None:
     """The zip whose answers the address names, as long as they are known."""
     return ARCHIVES.find(st.query_params.get(_TASK))
 
@@ -116,8 +123,8 @@ def archive_answers(key: str) -> None:
 
 def _work(
     asked: Asked, epoch: int | None, archive: BinaryIO, limits: ArchiveLimits
-) -> Callable[[TaskContext], Answers]:
-    def work(context: TaskContext) -> Answers:
+) -> Callable[[TaskContext], Recognised]:
+    def work(context: TaskContext) -> Recognised:
         # They import TensorFlow, so only in the task's thread.
         from tl_core.imported_models.model_server import answerer_of
         from tl_core.inference.predict import answerer_of_run, open_knowing, predict_archive
@@ -127,20 +134,22 @@ def _work(
             open_knowing(asked.path, epoch, context.part(0.0, 0.5))
             context = context.part(0.5, 1.0) if learns else context
         answerer = answerer_of(asked) if isinstance(asked, ImportedModel) else answerer_of_run(asked.path, epoch)
-        return tuple(predict_archive(answerer, archive, context, limits=limits))
+        answers = tuple(predict_archive(answerer, archive, context, limits=limits))
+        return Recognised(answers, archive_csv(answers))
 
     return work
 
 
-def _done(task: ArchiveTask, key: str) -> None:
-    answers = task.result or ()
+def _done(task: Task[Recognised], key: str) -> None:
+    assert task.result is not None  # noqa: S101  # a task that succeeded has one
+    answers = task.result.answers
     st.markdown(f"**{plain(task.title)}**: {format_answers(answers, 'file', 'could not be used')}")
     usable = [answer for answer in answers if not answer.error]
     if usable:
         _table(usable, f"{key}-table")
     download(
         "Download the table",
-        lambda: archive_csv(answers),
+        task.result.table,
         f"{task.subject}-zip.csv",
         key=f"{key}-csv",
         help="As CSV: one line per file, with its three likeliest classes and their probabilities.",

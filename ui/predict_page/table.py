@@ -129,7 +129,7 @@ def _table(
     )
     download(
         "Download the answers",
-        lambda: answers_csv(pictures, answers, asked.classes, others),
+        answers_csv(pictures, answers, asked.classes, others),
         f"{asked.id}-answers.csv",
         key="predict-csv",
         help="As CSV: one line per picture, with the probability of every class.",

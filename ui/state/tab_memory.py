@@ -17,6 +17,7 @@ import streamlit as st
 MAX_TABS: Final = 200  # that are remembered; the one used longest ago is forgotten
 MAX_BYTES: Final = 200_000_000  # of all tabs together
 _SESSION: Final = "tab-key"
+_PERSON: Final = "person"  # whose tab it is
 
 
 class TabMemory:
@@ -51,7 +52,7 @@ class TabMemory:
             return self._tabs.get(tab, {}).get(name, (None, 0))[0]
 
     def hand_over(self, old: str, new: str) -> bool:
-        """Give copies of what a tab holds to another; returns whether there was anything.
+        """Give copies of what a tab holds to another; returns whether there was more than whose tab it is.
 
         Copies, because the address of a tab may have been opened twice.
         """
@@ -63,7 +64,7 @@ class TabMemory:
             self._tabs.move_to_end(new)
             if self._bytes() > self._max_bytes:
                 self._tabs.pop(old)
-            return True
+            return any(value for name, (value, _) in found.items() if name != _PERSON)
 
     def _bytes(self) -> int:
         return sum(size for values in self._tabs.values() for _, size in values.values())
@@ -88,11 +89,16 @@ def kept_in_tab(name: str) -> Any:
     return _memory.find(tab_key(), name)
 
 
+def of_person(person: str | None) -> None:
+    """Remember whose tab it is; None where nobody logs in."""
+    keep_in_tab(_PERSON, person)
+
+
 def come_back(old: str) -> bool:
-    """Take over what the tab held before it was reloaded; returns whether there was anything."""
+    """Take over what the tab held before it was reloaded; returns whether a page looks different for it."""
     return _memory.hand_over(old, tab_key())
 
 
 def was_of(old: str, person: str | None) -> bool:
     """Whether a tab was this person's: another may have logged in since in the same browser."""
-    return bool(_memory.find(old, "person") == person)
+    return bool(_memory.find(old, _PERSON) == person)
