@@ -7,11 +7,14 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from tl_core.backbones.registry import get_backbone
 from tl_core.command_line.import_data import find_or_import
 from tl_core.command_line.train import stopping_on_signals
 from tl_core.command_line.verb import DONE, STOPPED, Argument, Output, argument, writing
 from tl_core.errors import ConfigError
 from tl_core.search.record import GOALS, Search, create_search, find_search, prepare_to_go_on
+from tl_core.search.sources.downloads import describe_downloads
+from tl_core.search.space import DOWNLOADS
 from tl_core.storage.format import percent
 from tl_core.storage.workspace import Workspace
 
@@ -24,6 +27,12 @@ ARGUMENTS: tuple[Argument, ...] = (
         "--go-on", metavar="SEARCH", help="go on with this search for --minutes more, in place of beginning one"
     ),
     argument("--recipes", action="store_true", help="also try the published recipes, in half of the time"),
+    argument(
+        "--allow-downloads",
+        action="store_true",
+        help="also try backbones whose weights have to be downloaded first, as far as the time allows: "
+        f"{describe_downloads([get_backbone(name) for name in DOWNLOADS])}",
+    ),
     argument("--report", type=Path, metavar="FILE", help="write a report of the search, one HTML file"),
     argument("--report-of", metavar="SEARCH", help="write the --report of this search, and search nothing"),
 )
@@ -96,4 +105,5 @@ def _begin(options: argparse.Namespace, workspace: Workspace, output: Output) ->
     if not options.data:
         raise ConfigError("Name the images with --data, or a search with --go-on.")
     dataset = find_or_import(workspace, options.data, output)
-    return create_search(workspace, dataset, options.minutes, options.goal, options.seed, recipes=options.recipes)
+    wishes = {"recipes": options.recipes, "downloads": options.allow_downloads}
+    return create_search(workspace, dataset, options.minutes, options.goal, options.seed, **wishes)

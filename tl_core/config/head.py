@@ -19,7 +19,8 @@ _part = partial(setting, "head")
 class HeadConfig(ConfigRecord):
     """Features of some blocks -> pooling -> [normalization] -> {Dense -> [BatchNorm] -> Dropout}* -> output.
 
-    With no dense layer the dropout stands between the pooled features and the output.
+    With no dense layer the dropout stands between the pooled features and the output, and the L2 penalty is on the
+    output's kernel: the head is then a regularized logistic regression.
     """
 
     pooling: str = _part(
@@ -84,9 +85,10 @@ class HeadConfig(ConfigRecord):
         0.0,
         "scale",
         "L2 penalty",
-        "Makes large weights in the hidden layers costly, against over-fitting. 0 is off.",
+        "Makes large weights costly, against over-fitting: those of the hidden layers, or of the output layer where "
+        "there are none. 0 is off.",
         high=1,
-        options=(0.0, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1),
+        options=(0.0, 1e-6, 1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1),
     )
     batch_norm: bool = _part(
         False,

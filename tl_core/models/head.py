@@ -54,9 +54,8 @@ def build_head(config: HeadConfig, features: Shape | Sequence[Shape], classes: i
     if config.feature_normalization != "none":
         x = _NORMALIZATIONS[config.feature_normalization]()(x)
     for number, units in enumerate(config.dense_units, start=1):
-        regularizer = keras.regularizers.L2(config.l2) if config.l2 else None
         dense = layers.Dense(
-            units, activation=config.activation, kernel_regularizer=regularizer, name=f"dense_{number}"
+            units, activation=config.activation, kernel_regularizer=_penalty(config), name=f"dense_{number}"
         )
         x = dense(x)
         if config.batch_norm:
@@ -66,8 +65,16 @@ def build_head(config: HeadConfig, features: Shape | Sequence[Shape], classes: i
     if not config.dense_units and config.dropout:
         x = layers.Dropout(config.dropout, name="dropout")(x)
     units = classes if config.output == "softmax" else 1
-    x = layers.Dense(units, activation=config.output, dtype="float32", name="probabilities")(x)
+    penalty = None if config.dense_units else _penalty(config)
+    output = layers.Dense(
+        units, activation=config.output, kernel_regularizer=penalty, dtype="float32", name="probabilities"
+    )
+    x = output(x)
     return keras.Model(inputs if len(inputs) > 1 else inputs[0], x, name="head")
+
+
+def _penalty(config: HeadConfig) -> keras.Regularizer | None:
+    return keras.regularizers.L2(config.l2) if config.l2 else None
 
 
 def _pooled(maps: Sequence[Any], kinds: Sequence[type[keras.Layer]]) -> Any:

@@ -2,7 +2,8 @@
 
 Greedy selection on held-out predictions (Caruana et al. 2004, Ensemble Selection from Libraries of Models,
 https://doi.org/10.1145/1015330.1015432): begin with the best, add whatever helps most, and stop when nothing does.
-Each member has a backbone and an image size of its own: two heads on the same features differ little.
+Each member has a backbone and an image size of its own: two heads on the same features differ little. A whole
+training, such as the leader with its last blocks fine-tuned, can lead: its run is trained, and heads answer with it.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ import numpy.typing as npt
 
 from tl_core.search.heads import Array, Labels
 from tl_core.search.history import Trial
-from tl_core.search.space import source_of
 from tl_core.storage.files import write_bytes
 
 MOST: Final = 3  # members
@@ -40,6 +40,7 @@ class Candidate:
     trunk: Trunk
     cost: float  # see `Source.cost`
     probabilities: Array  # (m, classes) of the held-out images
+    whole: bool = False  # a whole training, whose weights are those of its run alone
 
 
 class Answers:
@@ -68,7 +69,7 @@ class Answers:
 
 
 def candidates(trials: Sequence[Trial], answers: Answers, shape: tuple[int, int]) -> list[Candidate]:
-    """The best few heads on each backbone and size whose answers are known.
+    """The whole trainings, and the best few heads on each backbone and size, whose answers are known.
 
     Args:
         trials: the best first.
@@ -77,14 +78,12 @@ def candidates(trials: Sequence[Trial], answers: Answers, shape: tuple[int, int]
     """
     found: list[Candidate] = []
     for trial in trials:
-        if trial.config is not None:
-            continue  # a whole training, no head on stored features
-        source = source_of(trial.params)
+        source, whole = trial.source, trial.config is not None
         trunk = source.backbone, source.image_size
-        if sum(one.trunk == trunk for one in found) >= PER_TRUNK:
+        if not whole and sum(one.trunk == trunk and not one.whole for one in found) >= PER_TRUNK:
             continue
         if (probabilities := answers.get(trial.number, shape)) is not None:
-            found.append(Candidate(trial.number, trunk, source.cost, probabilities))
+            found.append(Candidate(trial.number, trunk, source.cost, probabilities, whole))
     return found
 
 
@@ -103,8 +102,7 @@ def select(first: Candidate, others: Sequence[Candidate], labels: Labels, score:
     members = [first]
     alone = best = score_of(members, labels, score)
     while len(members) < MOST:
-        trunks = {one.trunk for one in members}
-        tried = [[*members, other] for other in others if other.trunk not in trunks]
+        tried = [[*members, other] for other in others if _may_join(other, members)]
         if not tried:
             break
         reached, longer = max(((score_of(one, labels, score), one) for one in tried), key=lambda found: found[0])
@@ -112,6 +110,13 @@ def select(first: Candidate, others: Sequence[Candidate], labels: Labels, score:
             break
         best, members = reached, longer
     return members if best >= alone + WORTH else [first]
+
+
+def _may_join(other: Candidate, members: Sequence[Candidate]) -> bool:
+    """Whether the members, the first of which leads, could answer together with another head."""
+    first = members[0]
+    small_enough = not first.whole or other.trunk[1] <= first.trunk[1]  # images have the size of the run
+    return not other.whole and small_enough and other.trunk not in {one.trunk for one in members}
 
 
 def score_of(members: Sequence[Candidate], labels: Labels, score: Score) -> float:
@@ -132,7 +137,8 @@ def possible(found: Sequence[Candidate]) -> Iterator[tuple[Candidate, ...]]:
     """All that could be chosen: groups of two and three with different trunks."""
     for count in range(2, MOST + 1):
         for group in itertools.combinations(found, count):
-            if len({one.trunk for one in group}) == count:
+            first, *rest = sorted(group, key=lambda one: not one.whole)
+            if all(_may_join(other, [first, *rest[:at]]) for at, other in enumerate(rest)):
                 yield group
 
 

@@ -216,9 +216,14 @@ class _Head:
         smoothing = self._config.label_smoothing
         logs = np.log(np.clip(probabilities, 1e-7, 1.0))
         own = logs[np.arange(len(rows)), labels[rows]]
-        chosen_by = -((1 - smoothing) * own + smoothing * logs.mean(axis=1)).mean()
+        chosen_by = self._penalty() - ((1 - smoothing) * own + smoothing * logs.mean(axis=1)).mean()
         right = probabilities.argmax(axis=1) == labels[rows]
         return Outcome(float(right.mean()), float(-own.mean()), rows, probabilities, right, epoch), float(chosen_by)
+
+    def _penalty(self) -> float:
+        """Of the weights of now, the mean over the folds; it is part of the loss, as in Keras."""
+        kernel = self._layers[0][0]
+        return self._config.head.l2 * float(np.square(kernel).sum()) / len(kernel)
 
     def _image_weights(self) -> Array:
         """Of every image in the loss of every fold ``(folds, n)``, of mean 1 over those it learns from."""
@@ -264,7 +269,7 @@ class _Head:
         else:
             dz = self._slope(x, rows)
         slope = np.matmul(features.T, dz)
-        if self._config.head.l2 and hidden:
+        if self._config.head.l2:  # on the hidden layer, or where there is none, on the output
             slope += np.float32(2 * self._config.head.l2) * kernel
         self._optimizer.step([*changes, (bias, dz.sum(1, keepdims=True), False), (kernel, slope, True)])
 

@@ -15,14 +15,15 @@ from tl_core.config import TrainingConfig
 from tl_core.figures.search import Tried
 from tl_core.runs import read_events
 from tl_core.search.record import Search
-from tl_core.search.space import DIMENSIONS, SOURCE, UNBALANCED, Source, configure, source_of
-from tl_core.storage.format import number, percent
+from tl_core.search.space import DIMENSIONS, SINCE, SOURCE, UNBALANCED, Source, configure, source_of
+from tl_core.storage.format import count, number, percent
 
 COMPLETE: Final = "complete"
 PRUNED: Final = "pruned"
 _TITLES: Final = {SOURCE: "the backbone and image size", **{one.name: one.title for one in (*DIMENSIONS, UNBALANCED)}}
 _MILLISECONDS: Final = 12.0  # of one answer of Quick start's backbone on two cores, about
 _WEIGHT_MEGABYTES: Final = 4e-6
+_NAMED: Final = 4  # settings in a sentence, of those that were changed together
 _SMALL: Final = 0.002  # of the accuracy; a smaller effect counts as nothing
 
 
@@ -42,11 +43,14 @@ class Trial:
     right: str = ""  # of a complete one: the held-out images answered rightly, as bits in hexadecimal digits
     title: str = ""  # of a whole training: what it is, in a few words
     config: Mapping[str, Any] | None = None  # its settings, as a file has them; None: a head that `params` tell
+    fixed: bool = False  # whether it was to be measured to its end however it went
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any]) -> Trial:
         """Read what `to_event` gave, in this or an earlier version."""
         values = {name: event[name] for name in cls.__slots__ if name in event}
+        if event["params"]:  # a whole training has none
+            values["params"] = {**SINCE, **event["params"]}
         return cls(**{**values, "steps": tuple((int(step), float(score)) for step, score in event["steps"])})
 
     def to_event(self) -> dict[str, Any]:
@@ -84,8 +88,10 @@ class History:
     text: str = ""  # what is done now
     done: int = 0  # of `total` images
     total: int = 0
+    images_per_second: float | None = None
     sources: tuple[str, ...] = ()  # planned
-    left_out: dict[str, str] = field(default_factory=dict)  # whole trainings that could not be tried, and why
+    left_out: dict[str, str] = field(default_factory=dict)  # trainings and backbones that could not be tried, and why
+    arriving: str = ""  # what is downloaded beside the trials, in a few words
     latest: float = 0.0  # Unix seconds at which the last trial ended
 
     @property
@@ -104,6 +110,11 @@ class History:
         if members := outcome.get("members"):
             return tuple(members)
         return () if self.leader is None else (self.leader.number,)
+
+    @property
+    def seconds_of_pass(self) -> float | None:
+        """That the backbone at work still takes for all images, about; None while that is not known."""
+        return (self.total - self.done) / self.images_per_second if self.images_per_second else None
 
     @property
     def elapsed(self) -> float:
@@ -134,9 +145,12 @@ def read_history(search: Search) -> History:
             case "plan":
                 found.sources = tuple(event["sources"])
             case "phase":
-                found.text, found.done, found.total = str(event["text"]), 0, 0
+                found.text, found.done, found.total, found.images_per_second = str(event["text"]), 0, 0, None
+            case "download":
+                found.arriving = str(event["text"])
             case "progress":
                 found.done, found.total = int(event["done"]), int(event["total"])
+                found.images_per_second = event.get("images_per_second")
             case "verdict":
                 found.text = "The best is found; it is trained as a run"
     return found
@@ -175,8 +189,10 @@ def describe_effects(found: Mapping[str, float], leader: Trial) -> str:
 
 def _gave(names: Sequence[str], gain: float, leader: Trial) -> str:
     """Settings that were never tried one by one have the same gain, which is theirs together."""
-    values = _listed([_value(name, leader) for name in names])
-    return f"{values}{' together' if len(names) > 1 else ''} gave {100 * gain:.1f} points"
+    values = [_value(name, leader) for name in names[:_NAMED]]
+    if rest := len(names) - len(values):
+        values.append(count(rest, "other setting"))
+    return f"{_listed(values)}{' together' if len(names) > 1 else ''} gave {100 * gain:.1f} points"
 
 
 def describe_importances(importances: Mapping[str, float]) -> str:
@@ -275,6 +291,7 @@ def row_of(trial: Trial, leaders: Collection[int]) -> dict[str, str | int]:
         "Epochs": config.epochs + (config.fine_tune_epochs if config.frozen_layers is not None else 0),
         "Batch": config.batch_size,
         "Weight decay": number(config.weight_decay, 2),
+        "L2": number(head.l2, 2),
         "Seconds": number(trial.seconds, 2),
     }
 

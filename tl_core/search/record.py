@@ -48,6 +48,7 @@ class Search:
     goal: str  # one of `GOALS`
     seed: int
     recipes: bool = False  # whether the published recipes are tried as well
+    downloads: bool = False  # whether weights that are not on this machine may be downloaded
     created: str  # ISO 8601, UTC
     finished: str | None = None
     error: str | None = None  # one sentence, if it failed
@@ -94,6 +95,7 @@ def create_search(
     seed: int = 42,
     *,
     recipes: bool = False,
+    downloads: bool = False,
 ) -> Search:
     """Make the folder of a new search of the person the workspace is asked for; nothing starts here.
 
@@ -103,6 +105,7 @@ def create_search(
         goal: one of `GOALS`.
         seed: of everything random in it.
         recipes: whether the published recipes are tried as well, in half of the time.
+        downloads: whether the weights of other backbones may be downloaded, as far as the time allows to use them.
 
     Raises:
         ConfigError: a value is out of its range.
@@ -126,6 +129,7 @@ def create_search(
         goal=goal,
         seed=seed,
         recipes=recipes,
+        downloads=downloads,
         created=now(),
         owner=this_process(),
     )

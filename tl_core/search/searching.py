@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from tl_core.config import TrainingConfig
 from tl_core.data import Dataset
@@ -17,11 +17,22 @@ from tl_core.runs.heartbeat import Heartbeat
 from tl_core.runs.store import UNEXPECTED, now, this_process
 from tl_core.search.cluster.pool import HeadPool
 from tl_core.search.ensembles import Answers
-from tl_core.search.features import load_features
 from tl_core.search.heads import Features
 from tl_core.search.history import Trial
 from tl_core.search.record import TRIALS_SHARE, Search, list_searches, load_search, update_search
-from tl_core.search.space import QUICK_START, SOURCES, Source, dimensions, fits, quick_start_params
+from tl_core.search.sources.downloads import Downloads, usable_sources
+from tl_core.search.sources.features import load_features
+from tl_core.search.space import (
+    OTHERS,
+    QUICK_START,
+    SOURCE,
+    SOURCES,
+    Dimension,
+    Source,
+    dimensions,
+    fits,
+    quick_start_params,
+)
 from tl_core.search.trainings import TUNINGS, measure_training, recipes, tuned
 from tl_core.search.trials import TrialLoop, held_out_images
 from tl_core.search.winner import finish_search
@@ -38,8 +49,31 @@ FEWEST: Final = 3  # trials of one process, however little time there is
 UNBALANCED: Final = 1.5  # times the images of the smallest class in the largest, from which classes may be weighed
 STOPPED: Final = "Stopped before anything was measured, so there is nothing to keep."
 _LOOK_EVERY: Final = 3.0  # seconds between two looks for a training at work
-_TYPICAL: Final = 0.008  # seconds of one image through the first backbone, at least: it may have been kept already
+_TYPICAL: Final = 0.008  # seconds of one image through the first backbone, at least: some may have been kept already
 _MEMORY: Final = 2 << 30  # bytes of features held at once
+
+
+def pace_of(events: Sequence[Mapping[str, Any]], seconds: float, images: int) -> tuple[float, float]:
+    """Seconds of one image in the pass that ended last, and of all that came before its first images.
+
+    Building and compiling a backbone takes as long for few images as for many, so it has to be told apart.
+
+    Args:
+        events: of the search.
+        seconds: that the pass took, with what came before it.
+        images: that were looked at; of some the features may have been kept already.
+    """
+    told: list[tuple[float, int]] = []
+    for event in events:
+        if event["kind"] == "phase":
+            told = []
+        elif event["kind"] == "progress" and event["done"] > 0:
+            told.append((event["t"], event["done"]))
+    (began, first), (ended, last) = (told[0], told[-1]) if told else ((0.0, 0), (0.0, 0))
+    if last == first:
+        return max(seconds / images, _TYPICAL), 0.0
+    pace = max((ended - began) / (last - first), _TYPICAL)
+    return pace, max(0.0, seconds - pace * images)
 
 
 class StopRequest:
@@ -110,6 +144,10 @@ class _Searching:
         address = cluster_address()
         self._pool = None if address is None else HeadPool(address)
         self._known = len(self._trials)  # of earlier processes
+        self._tried_before = {trial.params.get(SOURCE) for trial in self._trials}
+        self._among: list[Source] = []  # the sources among which heads are tried
+        self._downloads = Downloads(search.workspace)
+        self._arriving = ""  # what was told last of a download
 
     def run(self) -> Search:
         self._dataset = self._search.dataset()
@@ -127,6 +165,8 @@ class _Searching:
                 raise
             stopped = True
             self._stop.clear()
+        finally:
+            self._downloads.close()
         assert self._loop is not None  # noqa: S101  # it has been begun
         return finish_search(
             self._search, self._loop, self._features, self._events, self._stop, self._said, stopped=stopped
@@ -137,21 +177,48 @@ class _Searching:
         began = time.monotonic()
         self._load(SOURCES[0])
         sources = self._plan(time.monotonic() - began)
-        loop = self._loop = self._begin_loop(sources)
+        self._downloads.begin(sources)
+        self._among = [source for source in sources if source is SOURCES[0] or source.name in self._tried_before]
+        loop = self._loop = self._begin_loop()
         loop.try_first(loop.quick_start)
         if self._pool is not None:
-            self._pool.prepare(self._search.path, sources[1:])
+            self._pool.prepare(self._search.path, [one for one in sources[1:] if not self._downloads.at_work(one)])
             if loop.waiting:
                 self._run_one(loop)  # the line to beat comes first
         for source in sources:
-            self._load(source)
-            loop.try_source(source)
-            self._run_while(loop, lambda: loop.waiting > 0 and self._goes_on(loop))
+            loop = self._loop = self._try_source(source, loop)
         if self._search.recipes:
             self._try_recipes(loop)
         share = HEADS_SHARE if self._seconds >= TUNED_FROM else TRIALS_SHARE
         self._run_while(loop, lambda: self._goes_on(loop, share))
         self._fine_tune(loop)
+
+    def _try_source(self, source: Source, loop: TrialLoop) -> TrialLoop:
+        """A few heads on a source, which then is among the choices; one that cannot be had is left out."""
+        self._run_while(loop, lambda: self._downloads.at_work(source) and self._goes_on(loop, FEATURES_SHARE))
+        if source in self._among:
+            self._load(source)
+        elif self._goes_on(loop) and self._comes(source):
+            self._among.append(source)
+            loop = loop.widened(self._choices())
+        else:
+            return loop
+        loop.try_source(source)
+        self._run_while(loop, lambda: loop.waiting > 0 and self._goes_on(loop))
+        return loop
+
+    def _comes(self, source: Source) -> bool:
+        """Load a source that the search can do without."""
+        try:
+            self._downloads.require(source)
+            self._load(source)
+        except StoppedError:
+            raise
+        except TransferLearningError as error:
+            self._said(str(error))
+            self._events.write("left_out", title=source.title, why=str(error))
+            return False
+        return True
 
     def _try_recipes(self, loop: TrialLoop) -> None:
         """Each published recipe as a trial, ended where it takes more than its part of the time."""
@@ -192,9 +259,12 @@ class _Searching:
         loop.add_training(title, config, found.outcome, seconds, whole=found.complete)
         return found.complete
 
-    def _begin_loop(self, sources: list[Source]) -> TrialLoop:
+    def _choices(self) -> tuple[Dimension, ...]:
         images = [of["train"] for of in self._dataset.counts().values()]
-        found = dimensions(sources, unbalanced=max(images) > UNBALANCED * max(1, min(images)))
+        return dimensions(self._among, unbalanced=max(images) > UNBALANCED * max(1, min(images)))
+
+    def _begin_loop(self) -> TrialLoop:
+        found = self._choices()
         return TrialLoop(
             found=found,
             quick_start=quick_start_params(found),
@@ -225,17 +295,19 @@ class _Searching:
     def _plan(self, seconds: float) -> list[Source]:
         """The sources that the time allows, by what the first one took; those of earlier trials are among them."""
         changed = len(self._dataset.of_split("train"))
-        images = len(self._dataset.images)
-        typical = max(seconds / images, _TYPICAL) / (self._pool.nodes if self._pool else 1)
+        images = len(self._features[SOURCES[0].name].labels)
+        pace, building = pace_of(read_events(self._search.events_file), seconds, images)
+        nodes = self._pool.nodes if self._pool else 1
         before = self._clock.before  # of minutes that were added, the same share is for more backbones
         left = FEATURES_SHARE * (self._seconds - before) - (self._clock.elapsed() - before)
         size = self._features[SOURCES[0].name].views.nbytes
-        known = {trial.params.get("source") for trial in self._trials}
+        usable = set(usable_sources(self._search.workspace, downloads=self._search.downloads))
         chosen, held = [SOURCES[0]], size
-        for source in SOURCES[1:]:
-            expected = typical * source.cost * (images + changed * source.random_views)
+        for source in (*SOURCES[1:], *OTHERS):
+            expected = (building + pace * source.cost * (images + changed * source.random_views)) / nodes
             room = held + size * (1 + source.random_views)
-            if source.name in known or (expected <= left and room <= _MEMORY):
+            fits_in = source in usable and expected <= left and room <= _MEMORY
+            if source.name in self._tried_before or fits_in:
                 chosen.append(source)
                 left, held = left - expected, room
         self._events.write("plan", sources=[source.name for source in chosen], seconds=self._seconds)
@@ -270,6 +342,7 @@ class _Searching:
         Raises:
             StoppedError: a stop was requested.
         """
+        self._tell_of_downloads()
         waited = False
         while True:
             if self._stop():
@@ -284,6 +357,13 @@ class _Searching:
             self._clock.waited += time.monotonic() - began
         if waited:
             self._events.write("phase", text="Going on")
+
+    def _tell_of_downloads(self) -> None:
+        at = self._downloads.arriving
+        text = f"Downloading {at.title}: {at.done / 1e6:.0f} of {at.total / 1e6:.0f} MB" if at is not None else ""
+        if text != self._arriving:
+            self._arriving = text
+            self._events.write("download", text=text)
 
     def _others_work(self) -> bool:
         """Whether a training, or a search that was begun before this one, is at work in another process."""

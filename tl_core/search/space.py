@@ -5,11 +5,11 @@ Everything here is a setting of `TrainingConfig`, so whatever wins can be traine
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from tl_core.backbones.registry import get_backbone
+from tl_core.backbones.registry import BACKBONES, get_backbone
 from tl_core.config import AUGMENTATION_LEVELS, TrainingConfig
 from tl_core.config.head import MAX_BLOCKS, HeadConfig
 
@@ -65,14 +65,51 @@ class Source:
 
 VIEWS: Final = 4  # random views of each training image where they are changed at random
 
-# Multiply-adds of one image at the backbone's own size, in 10^9: the published tables of each family.
+# Multiply-adds of one image at the backbone's own size, in 10^9, rounded: the published tables of each family.
 _OPERATIONS: Final[Mapping[str, float]] = {
     "efficientnet_lite0": 0.407,
     "efficientnet_lite1": 0.631,
     "efficientnet_lite2": 0.899,
+    "mobilenet": 0.569,
     "mobilenet_v2": 0.300,
+    "mobilenet_v3_small": 0.056,
+    "mobilenet_v3_large": 0.219,
     "vgg16": 15.47,
+    "vgg19": 19.6,
+    "resnet50": 3.9,
+    "resnet101": 7.6,
+    "resnet152": 11.3,
+    "resnet50_v2": 3.9,
+    "resnet101_v2": 7.6,
+    "resnet152_v2": 11.3,
     "xception": 8.37,
+    "inception_v3": 5.7,
+    "inception_resnet_v2": 13.2,
+    "nasnet_mobile": 0.564,
+    "nasnet_large": 23.8,
+    "densenet121": 2.9,
+    "densenet169": 3.4,
+    "densenet201": 4.3,
+    "efficientnet_b0": 0.39,
+    "efficientnet_b1": 0.70,
+    "efficientnet_b2": 1.0,
+    "efficientnet_b3": 1.8,
+    "efficientnet_b4": 4.2,
+    "efficientnet_b5": 9.9,
+    "efficientnet_b6": 19.0,
+    "efficientnet_b7": 37.0,
+    "efficientnet_v2_b0": 0.72,
+    "efficientnet_v2_b1": 1.2,
+    "efficientnet_v2_b2": 1.7,
+    "efficientnet_v2_b3": 3.0,
+    "efficientnet_v2_s": 8.8,
+    "efficientnet_v2_m": 24.0,
+    "efficientnet_v2_l": 53.0,
+    "convnext_tiny": 4.5,
+    "convnext_small": 8.7,
+    "convnext_base": 15.4,
+    "convnext_large": 34.4,
+    "convnext_xlarge": 60.9,
 }
 
 # In the order in which they are taken as far as the time allows. The first is that of Quick start.
@@ -88,11 +125,25 @@ SOURCES: Final[tuple[Source, ...]] = (
     Source("efficientnet_lite0", 160),
 )
 
+# Whose weights are downloaded where that is allowed, the most accurate of their families on ImageNet for their cost.
+DOWNLOADS: Final = ("mobilenet_v3_large", "efficientnet_v2_b0", "efficientnet_v2_b2", "convnext_tiny")
+
+
+def _others() -> Iterator[Source]:
+    """Every other backbone of the registry at its own size, those of `DOWNLOADS` first, then by their cost."""
+    known = {source.backbone for source in SOURCES}
+    rest = [name for name in BACKBONES if name not in known and name not in DOWNLOADS]
+    for name in (*DOWNLOADS, *sorted(rest, key=_OPERATIONS.__getitem__)):
+        yield Source(name, BACKBONES[name].image_size)
+
 
 def operations(backbone: str, image_size: int) -> float:
-    """Multiply-adds of one image, in 10^9; 1 at the backbone's own size where they are not known."""
+    """Multiply-adds of one image, in 10^9; 1 at the own size of a network that is in no published table."""
     own = get_backbone(backbone).image_size
     return _OPERATIONS.get(backbone, 1.0) * (image_size / own) ** 2
+
+
+OTHERS: Final[tuple[Source, ...]] = tuple(_others())  # taken after `SOURCES`, where their weights are here
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +168,12 @@ DIMENSIONS: Final[tuple[Dimension, ...]] = (
     Dimension("epochs", "epochs", (20, 40, 60)),
     Dimension("batch_size", "batch size", (32, 64, 128, 256)),
     Dimension("weight_decay", "weight decay", (0.0, 1e-2, 0.1, 1.0)),
+    Dimension("l2", "L2 penalty", (0.0, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)),
     Dimension("label_smoothing", "label smoothing", (0.0, 0.05, 0.1)),
 )
 UNBALANCED: Final = Dimension("class_weights", "balanced classes", (False, True))
 SOURCE: Final = "source"
+SINCE: Final[Mapping[str, Any]] = {"l2": 0.0}  # what was not chosen in earlier versions, with its value of then
 
 Params = Mapping[str, Any]
 
@@ -141,6 +194,7 @@ def quick_start_params(found: Sequence[Dimension]) -> dict[str, Any]:
         "units": head.dense_units[0],
         "normalization": head.feature_normalization,
         "dropout": head.dropout,
+        "l2": head.l2,
         **{name: getattr(config, name) for name in ("learning_rate", "epochs", "batch_size", "weight_decay")},
         "label_smoothing": config.label_smoothing,
         "class_weights": config.class_weights,
@@ -164,6 +218,7 @@ def configure(params: Params, seed: int) -> TrainingConfig:
         feature_normalization=params["normalization"],
         dense_units=(units,) if units else (),
         dropout=round(float(params["dropout"]), 2),
+        l2=float(params["l2"]),
     )
     config = replace(
         QUICK_START,
@@ -182,4 +237,4 @@ def configure(params: Params, seed: int) -> TrainingConfig:
 
 def source_of(params: Params) -> Source:
     """Where the features of some choices come from."""
-    return next(source for source in SOURCES if source.name == params[SOURCE])
+    return next(source for source in (*SOURCES, *OTHERS) if source.name == params[SOURCE])

@@ -1,7 +1,9 @@
 """The loop over the trials of a search: Optuna proposes, a head is measured, what cannot win ends early.
 
 Every trial is an event in the folder of the search, whole or not at all. From these events alone a search goes on:
-Optuna is told of all of them when it begins (https://optuna.readthedocs.io, ask and tell).
+Optuna is told of all of them when it begins (https://optuna.readthedocs.io, ask and tell), sampler and pruner alike.
+They are kept in place of a storage of Optuna's, because none of those lets a choice among names grow, as backbones do
+when minutes are added or weights arrive, and because they open without Optuna and whatever its version is.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -24,13 +26,14 @@ from tl_core.search.ensembles import (
     Answers,
     Candidate,
     candidates,
+    mean_of,
     possible,
     rightly_together,
     select,
 )
-from tl_core.search.heads import Features, Labels, Mask, Outcome, fit_head, material_of
+from tl_core.search.heads import Array, Features, Labels, Mask, Outcome, fit_head, material_of
 from tl_core.search.history import COMPLETE, PRUNED, Trial
-from tl_core.search.space import Dimension, Params, Source, configure, source_of
+from tl_core.search.space import Dimension, Params, Source, configure, fits, source_of
 
 LOSS_WEIGHT: Final = 0.01  # of the held-out loss against the accuracy, so that of equal ones the surer one leads
 COST_WEIGHT: Final = 0.005  # of a backbone that takes twice as long, where size and milliseconds matter, too
@@ -45,10 +48,17 @@ _REDUCTION: Final = 3  # one in so many goes on after a rung
 _HALVING: Final = (_MINIMUM, _MINIMUM * _REDUCTION)  # the rungs at which it is decided
 _STARTUP: Final = 15  # trials before the sampler learns from them
 _REFUSED: Final = 8  # proposals in a row that would take too long
+# Regularized logistic regression on several blocks: without dropout and noise, close to its optimum.
+_LOGISTIC: Final[Mapping[str, Any]] = {
+    **{"blocks": 3, "pooling": "both", "units": 0, "dropout": 0.0},
+    **{"learning_rate": 3e-3, "epochs": 60, "batch_size": 64},
+}
 _STARTS: Final[tuple[Mapping[str, Any], ...]] = (  # tried first with every source of features
     {"units": 0, "dropout": 0.2, "learning_rate": 5e-3, "weight_decay": 0.1, "batch_size": 64},
     {"blocks": 3, "pooling": "both", "units": 0, "dropout": 0.2, "learning_rate": 3e-3, "weight_decay": 0.1},
     {"blocks": 3, "pooling": "both", "units": 256, "learning_rate": 1e-3, "batch_size": 64},
+    {**_LOGISTIC, "l2": 3e-3},
+    {**_LOGISTIC, "l2": 3e-2},
 )
 
 
@@ -125,9 +135,15 @@ class TrialLoop:
         pruner = optuna.pruners.SuccessiveHalvingPruner(min_resource=_MINIMUM, reduction_factor=_REDUCTION)
         self.study = optuna.create_study(direction="maximize", sampler=sampler, pruner=pruner)
         for trial in self.trials:
-            if trial.config is None:
+            if trial.config is None and fits(trial.params, self.found):
                 self.study.add_trial(self._as_known(trial))
         self._pace = 0.0  # seconds of a trial per unit of `_work`
+
+    def widened(self, found: Sequence[Dimension]) -> TrialLoop:
+        """The same trials with more to choose from; Optuna is told of all of them anew."""
+        wider = replace(self, found=found)
+        wider._pace = self._pace
+        return wider
 
     def try_first(self, params: Params) -> None:
         """Have this choice measured next, to its end, unless it has been."""
@@ -156,8 +172,10 @@ class TrialLoop:
         began, steps = time.monotonic(), list[tuple[int, float]]()
 
         def report(share: float, accuracy: float, loss: float) -> bool:
-            steps.append(self.step(proposal, share, accuracy, loss))
-            proposal.trial.report(steps[-1][1], steps[-1][0])
+            rung, score = self.step(proposal, share, accuracy, loss)
+            if rung not in dict(steps):  # a short training is looked at more often
+                proposal.trial.report(score, rung)
+                steps.append((rung, score))
             return not proposal.fixed and proposal.trial.should_prune()
 
         material = material_of(features(proposal.source), proposal.config, self.masks)
@@ -204,7 +222,8 @@ class TrialLoop:
         if not pruned:
             self._pace = max(self._pace, seconds / proposal.work)
         params = dict(proposal.trial.params)
-        self._add(outcome, score, seconds, params=params, steps=tuple(steps), whole=not pruned)
+        measured = {"params": params, "steps": tuple(steps), "fixed": proposal.fixed}
+        self._add(outcome, score, seconds, whole=not pruned, **measured)
 
     def add_training(
         self, title: str, config: TrainingConfig, outcome: Outcome, seconds: float, *, whole: bool
@@ -228,7 +247,7 @@ class TrialLoop:
             right=np.packbits(outcome.right).tobytes().hex() if whole else "",
             **{"params": {}, "steps": (), **what},
         )
-        if whole and measured.config is None and score >= best - NEAR:
+        if whole and score >= best - NEAR:
             self.answers.put(measured.number, outcome.probabilities)
         self.trials.append(measured)
         self.done(measured)
@@ -245,6 +264,11 @@ class TrialLoop:
         if first is None:
             return [winner.number]
         return [one.number for one in select(first, found, self._asked, self.score)]
+
+    def together(self, members: Sequence[Trial]) -> Array:
+        """What some trials whose answers are known say together about the held-out images ``(m, classes)``."""
+        numbers = {trial.number for trial in members}
+        return mean_of([one for one in self.candidates() if one.number in numbers])
 
     def groups(self) -> dict[frozenset[int], npt.NDArray[np.bool_]]:
         """Of every ensemble that could be chosen, whether each held-out image is answered rightly."""
@@ -301,13 +325,21 @@ class TrialLoop:
 
     def _as_known(self, trial: Trial) -> optuna.trial.FrozenTrial:
         complete = trial.state == COMPLETE
+        rungs = {} if trial.fixed else _rungs(trial.steps)
         return optuna.trial.create_trial(
             state=TrialState.COMPLETE if complete else TrialState.PRUNED,
             params=trial.params,
             distributions=self._distributions,
             value=trial.score if complete else None,
-            intermediate_values=dict(trial.steps),
+            intermediate_values=dict(reversed(trial.steps)),  # the first of each counts
+            system_attrs={f"completed_rung_{number}": score for number, score in rungs.items()},  # of the pruner
         )
+
+
+def _rungs(steps: Sequence[tuple[int, float]]) -> dict[int, float]:
+    """The score with which a training came to each rung at which it was decided whether it goes on."""
+    reached = {number: [score for step, score in steps if step >= at] for number, at in enumerate(_HALVING)}
+    return {number: scores[0] for number, scores in reached.items() if scores}
 
 
 def _distribution(dimension: Dimension) -> optuna.distributions.BaseDistribution:

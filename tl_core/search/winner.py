@@ -139,6 +139,8 @@ def _on_validation(loop: TrialLoop, members: Sequence[Trial], features: Mapping[
     if members[0].config is not None:
         held_out = loop.masks.any(axis=0)
         right = members[0].rightly(int(np.count_nonzero(held_out)))
+        if len(members) > 1:
+            right = loop.together(members).argmax(axis=1) == any_features.labels[held_out]
         return float(right[any_features.validation[held_out]].mean())
     found = [loop.on_validation(trial.params, _features(features, trial.params)) for trial in members]
     together = np.mean([one.probabilities for one in found], axis=0)
@@ -157,13 +159,13 @@ def _train_together(
     events: EventLog,
     should_stop: Callable[[], bool],
 ) -> tuple[RunRecord | None, Sequence[Trial]]:
-    """Train the member with the largest images as a run, and let the others answer with it.
+    """Train the whole training among the members, or the one with the largest images, and let the others answer too.
 
     Returns:
-        The run and whose answers it gives: of all; of the one that was trained, where there was a stop; nothing and
-        the winner alone, where the members have lost too much on their way into one model.
+        The run and whose answers it gives: of all; of the one that was trained, where there was a stop. Where the
+        members have lost too much on their way into one model, the winner alone, and its run if that was trained.
     """
-    lead = max(members, key=lambda trial: trial.source.image_size)
+    lead = max(members, key=lambda trial: (trial.config is not None, trial.source.image_size))
     run = _train(search, lead, len(loop.trials), events, should_stop)
     others = [
         Member(
@@ -179,6 +181,8 @@ def _train_together(
         return run, [lead]
     if joined is None:
         logger.warning("The ensemble of the search %s is worse as one model than its members were", search.id)
+        if lead is members[0]:
+            return run, members[:1]
         update_search(search.path, run_id=None)
         delete_run(Workspace(search.workspace.root, belonging(search.path).person), run.id)
         return None, members[:1]

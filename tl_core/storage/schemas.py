@@ -85,6 +85,14 @@ def _with_decoding(values: Values) -> Values:
     return {"decoding": 1, **values}
 
 
+def _with_penalty_of_hidden_layers_alone(values: Values) -> Values:
+    """The L2 penalty of a head without hidden layers had no effect; since then it is on the output layer."""
+    head = values.get("head")
+    if not isinstance(head, dict) or not head.get("l2") or head.get("dense_units"):
+        return values
+    return {**values, "head": {**head, "l2": 0.0}}
+
+
 RUN: Final = Schema("run", (_with_host,))  # run.json
 ANNOTATIONS: Final = Schema("run")  # annotations.json, beside it
 CALIBRATION: Final = Schema("calibration")  # confidence.json, beside it
@@ -92,7 +100,8 @@ CROSS_VALIDATION: Final = Schema("cross-validation")  # cross-validation.json, b
 EPOCHS: Final = Schema("list of epochs")  # epochs.json
 TRACKING: Final = Schema("note of what MLflow has")  # mlflow.json
 WATCHED_IMAGES: Final = Schema("list of pictures")  # pictures.json
-CONFIGURATION: Final = Schema("configuration")  # of a training: in run.json, and in a file saved from the form
+# Of a training: in run.json, and in a file saved from the form.
+CONFIGURATION: Final = Schema("configuration", (_with_penalty_of_hidden_layers_alone,))
 DATASET: Final = Schema("dataset", (_with_groups, _with_decoding))  # manifest.json, and one file per revision
 COLLECTION: Final = Schema("collection of pictures")  # collection.json
 POINTING: Final = Schema("labelling")  # labelling.json, beside it

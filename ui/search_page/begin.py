@@ -9,6 +9,7 @@ import streamlit as st
 from tl_core.data import Dataset
 from tl_core.search.process import start_search
 from tl_core.search.record import GOALS, Search, create_search, list_searches
+from tl_core.search.sources.downloads import describe_downloads, to_download
 from tl_core.storage.format import moment, percent
 from tl_core.storage.workspace import Workspace
 from ui.components.markdown import plain
@@ -70,6 +71,13 @@ def find_the_best(workspace: Workspace, dataset: Dataset) -> bool:
             help="The seven walk-throughs of the form, in half of the time, to see all of them beside each other. "
             "One that takes more than its part is ended early; one whose network is not on this machine is left out.",
         )
+        missing = to_download(workspace)
+        downloads = bool(missing) and st.checkbox(
+            f"Also download other backbones, {sum(backbone.download_mb for backbone in missing):.0f} MB at most",
+            key="search_downloads",
+            help=f"{describe_downloads(missing)}. Those for which there is time are downloaded while others are "
+            "tried; they stay on this machine. Without this, only backbones that are here are tried.",
+        )
         pressed = st.button(
             "Search",
             key="search_start",
@@ -81,7 +89,7 @@ def find_the_best(workspace: Workspace, dataset: Dataset) -> bool:
         if asked := st.session_state.get(_ASKED):  # below all, which is above the middle of the window then
             show_from_here(f"asked {asked}", key="search_panel_end")
         if pressed and was_asked(dataset):
-            begin(create_search(workspace, dataset, minutes, goal, recipes=recipes))
+            begin(create_search(workspace, dataset, minutes, goal, recipes=recipes, downloads=downloads))
     return bool(panel.open)
 
 

@@ -56,9 +56,10 @@ from ui.shell.navigation import EVALUATE, PREDICT, RUNS, SEARCH, TRAIN, page_but
 REFRESH_SECONDS: Final = 2.0
 MORE_MINUTES: Final = 5.0
 _ROWS: Final = 100
-_BEFORE_THE_FIRST: Final = (
-    "First the backbone looks at every image once, which takes longest. Then a model is tried every second or two, "
-    "and here you see which leads, and why. You can leave this page; the search goes on."
+_FIRST: Final = "First the backbone looks at every image once, which takes longest"
+_THEN: Final = (
+    "Then a model is tried every second or two, and here you see which leads, and why. You can leave this page; the "
+    "search goes on."
 )
 
 
@@ -124,7 +125,9 @@ def _status(workspace: Workspace, search: Search, history: History) -> None:
         rest = f" · {rough_duration(left)} left" if left > 0 and not stopping else ""
         st.progress(min(1.0, max(0.0, taken / (60 * search.minutes))), text=f"{text}{images}{tried}{rest} …")
         if not history.trials:
-            st.caption(_BEFORE_THE_FIRST)
+            st.caption(f"{_FIRST}{_how_long(history)}. {_THEN}")
+        if history.arriving:
+            st.caption(f"{plain(history.arriving)}. Meanwhile what is here is tried.")
     elif search.status == "failed":
         st.error(search.error or "The search failed.", icon=":material/error:")
     elif search.status == "interrupted":
@@ -134,6 +137,13 @@ def _status(workspace: Workspace, search: Search, history: History) -> None:
         )
     elif search.outcome:
         _outcome(workspace, search, history)
+
+
+def _how_long(history: History) -> str:
+    left = history.seconds_of_pass
+    if left is None:
+        return ""
+    return f": at {history.images_per_second:,.0f} images per second that is {rough_duration(left)} more"
 
 
 def _outcome(workspace: Workspace, search: Search, history: History) -> None:
@@ -245,8 +255,8 @@ def _table(history: History, search: Search) -> None:
     rows = [row_of(trial, leaders) for trial in ranked(history.trials)[:_ROWS]]
     with st.expander(f"What was tried: {len(history.trials):,}", icon=":material/table:"):
         st.dataframe(rows, hide_index=True, width="stretch")
-        for words in describe_left_out(history.left_out):
-            st.caption(plain(words))
+    for words in describe_left_out(history.left_out):
+        st.caption(plain(words))
 
 
 def _report(search: Search) -> bytes:

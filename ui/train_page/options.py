@@ -65,7 +65,7 @@ def _training() -> None:
 def _head(dataset: Dataset) -> None:
     st.caption("The head turns the backbone's features into your classes. It is always trained from scratch.")
     values = draft().values
-    disabled = [] if values["head.dense_units"].strip() else ["head.activation", "head.l2", "head.batch_norm"]
+    disabled = [] if values["head.dense_units"].strip() else ["head.activation", "head.batch_norm"]
     if values["head.pooling"] == "flatten" and values["head.blocks"] == 1:
         disabled.append("head.blocks")
     if len(dataset.classes) != 2 and values["head.output"] == "softmax":

@@ -7,12 +7,11 @@ import hashlib
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from tests.tl_core.weights_server import CONTENT, weights_server
 from tl_core.backbones.record import Backbone
 from tl_core.backbones.registry import get_backbone
 from tl_core.backbones.weights import ensure_weights, keras_cache, weights_status
@@ -20,31 +19,11 @@ from tl_core.errors import StoppedError, WeightsUnavailableError
 from tl_core.machine.progress import TaskContext
 from tl_core.storage.workspace import Workspace
 
-CONTENT = bytes(range(256)) * 12_000  # 3 MB
-
 
 @pytest.fixture
 def server() -> Iterator[str]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            found = self.path in ("/weights.h5", "/cut/weights.h5")
-            start = int((self.headers.get("Range") or "bytes=0-")[len("bytes=") : -1])
-            self.send_response(404 if not found else 206 if start else 200)
-            self.send_header("Content-Length", str(len(CONTENT) - start if found else 0))
-            self.end_headers()
-            if found:
-                self.wfile.write(CONTENT[start : 2_000_000 if self.path.startswith("/cut") and not start else None])
-
-        def log_message(self, *_: object):
-            pass
-
-    running = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=running.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{running.server_port}"
-    running.shutdown()
-    running.server_close()
-    thread.join()
+    with weights_server() as address:
+        yield address
 
 
 def served(url: str, **changes: object) -> Backbone:

@@ -36,7 +36,13 @@ VARIANTS = {
         augmentation_mode="cached_views",
         views=2,
         head=HeadConfig(
-            output="sigmoid", pooling="max", blocks=2, mirrored=True, feature_normalization="batch", dropout=0.1
+            output="sigmoid",
+            pooling="max",
+            blocks=2,
+            mirrored=True,
+            feature_normalization="batch",
+            dropout=0.1,
+            l2=0.01,
         ),
         optimizer="adamw",
         weight_decay=0.01,

@@ -81,12 +81,15 @@ def test_softmax_gives_probabilities_that_add_up_to_one():
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-6)
 
 
-def test_the_penalty_is_on_the_kernels_of_the_hidden_layers_alone():
+def test_the_penalty_is_on_the_kernels_of_the_hidden_layers_or_of_the_output():
     head = build_head(HeadConfig(dense_units=(8, 4), l2=0.01), SHAPE, 3)
     hidden = [layer for layer in head.layers if isinstance(layer, keras.layers.Dense)][:-1]
     expected = sum(0.01 * float(keras.ops.sum(layer.kernel**2)) for layer in hidden)
     assert float(sum(head.losses)) == pytest.approx(expected, rel=1e-5)
     assert build_head(HeadConfig(dense_units=(8,)), SHAPE, 3).losses == []
+    linear = build_head(HeadConfig(l2=0.01), SHAPE, 3)
+    kernel = linear.get_layer("probabilities").kernel
+    assert float(sum(linear.losses)) == pytest.approx(0.01 * float(keras.ops.sum(kernel**2)), rel=1e-5)
 
 
 @pytest.mark.parametrize("activation", ["relu", "gelu", "linear"])

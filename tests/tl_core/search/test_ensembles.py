@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from tl_core.search.ensembles import Answers, Candidate, candidates, possible, rightly_together, select
 from tl_core.search.history import Trial
+from tl_core.search.space import QUICK_START as QUICK
 from tl_core.search.space import SOURCES, dimensions, quick_start_params
 
 LABELS = np.arange(100) % 2
@@ -52,6 +55,16 @@ def test_the_best_stays_alone_where_nothing_helps_or_it_costs_too_much():
     assert select(BEST, [OTHER], LABELS, accuracy_alone) == [BEST, OTHER]
 
 
+def test_a_whole_training_leads_heads_whose_images_are_not_larger():
+    tuned = replace(BEST, whole=True)
+    assert select(tuned, [OTHER], LABELS, accuracy_alone) == [tuned, OTHER]
+    assert select(tuned, [replace(OTHER, trunk=("c", 320))], LABELS, accuracy_alone) == [tuned]
+    assert select(BEST, [replace(OTHER, whole=True)], LABELS, accuracy_alone) == [BEST], "its weights are of no head"
+    assert list(possible([OTHER, tuned])) == [(OTHER, tuned)]
+    assert list(possible([replace(OTHER, whole=True), tuned])) == []
+    assert list(possible([replace(OTHER, trunk=("c", 320)), tuned])) == []
+
+
 def test_two_heads_on_the_same_features_are_never_put_together():
     twin = candidate(4, [*range(50, 65)], "a")
     assert select(BEST, [twin], LABELS, accuracy_alone) == [BEST]
@@ -65,11 +78,12 @@ def test_answers_outlive_the_search_and_few_of_each_backbone_are_considered(tmp_
         return Trial(number, params, "complete", 0.9, 0.3, 0.9, (), 1.0, 1.0, **changes)
 
     trials = [trial(number, SOURCES[0].name) for number in range(5)]
-    trials += [trial(5, SOURCES[1].name), trial(6, SOURCES[1].name), trial(7, SOURCES[1].name, config={})]
+    trials += [trial(5, SOURCES[1].name), trial(6, SOURCES[1].name)]
+    trials += [trial(7, SOURCES[1].name, config=QUICK.to_file())]
     expected = np.random.default_rng(0).dirichlet([1, 1], 100).astype(np.float32)
     for number in (0, 1, 2, 3, 4, 5, 7):  # the sixth was not worth keeping
         Answers(tmp_path / "answers").put(number, expected)
     found = candidates(trials, Answers(tmp_path / "answers"), (100, 2))
-    assert [one.number for one in found] == [0, 1, 2, 5]
+    assert [(one.number, one.whole) for one in found] == [(0, False), (1, False), (2, False), (5, False), (7, True)]
     assert found[0].probabilities == pytest.approx(expected, abs=1e-3)
     assert candidates(trials, Answers(tmp_path / "answers"), (99, 2)) == []

@@ -34,8 +34,9 @@ def material() -> Material:
     [
         {},
         {"head": HeadConfig(dropout=0.0), "optimizer": "adamw", "weight_decay": 0.1},
+        {"head": HeadConfig(dropout=0.0, l2=0.03)},
     ],
-    ids=["normalized, hidden layer", "weight decay, no hidden layer"],
+    ids=["normalized, hidden layer", "weight decay, no hidden layer", "L2, no hidden layer"],
 )
 def test_a_head_learns_what_keras_teaches_it(material, changes):
     config = replace(CONFIG, **changes)
@@ -79,11 +80,37 @@ def test_dropout_trains_too(material, units):
     assert fit_head(replace(CONFIG, head=head, epochs=30), material).accuracy > 0.6
 
 
-def test_slopes_are_those_of_the_loss(material):
-    """Against finite differences, in the scale of the normalization and in both layers."""
+def test_a_linear_head_with_a_penalty_is_a_regularized_logistic_regression(material):
+    """At the end of its training; the epoch that counts may be an earlier one."""
+    from sklearn.linear_model import LogisticRegression
+
     from tl_core.search import heads
 
-    head = heads._Head(replace(CONFIG, label_smoothing=0.1), material)
+    penalty, learned = 0.02, ~material.held_out[0]
+    config = replace(
+        CONFIG,
+        head=HeadConfig(dropout=0.0, l2=penalty),
+        label_smoothing=0.0,
+        learning_rate=0.1,
+        epochs=300,
+        batch_size=256,
+    )
+    known = LogisticRegression(C=1 / (2 * penalty * learned.sum()), max_iter=1000)
+    known.fit(material.views[0][learned], material.labels[learned])
+    head = heads._Head(config, material)
+    for _ in range(config.epochs):
+        head.train_epoch()
+    found, _ = head.check(config.epochs)
+    assert found.probabilities == pytest.approx(known.predict_proba(material.views[0][~learned]), abs=0.01)
+
+
+@pytest.mark.parametrize("units", [(), (16,)], ids=["no hidden layer", "hidden layer"])
+def test_slopes_are_those_of_the_loss(material, units):
+    """Against finite differences, in every layer, with the penalty."""
+    from tl_core.search import heads
+
+    parts = replace(CONFIG.head, dense_units=units, l2=0.05)
+    head = heads._Head(replace(CONFIG, head=parts, label_smoothing=0.1), material)
     rows = head._learned[:20]
     changes = []
     head._optimizer.step = changes.extend  # type: ignore[method-assign]
@@ -94,7 +121,7 @@ def test_slopes_are_those_of_the_loss(material):
         logs = logits - logits.max(1, keepdims=True)
         logs = logs - np.log(np.exp(logs).sum(1, keepdims=True))
         targets = np.eye(3)[material.labels[rows]] * 0.9 + 0.1 / 3
-        return float(-(targets * logs).sum(1).mean())
+        return float(-(targets * logs).sum(1).mean()) + head._penalty()
 
     for variable, slope, _ in changes:
         place = np.unravel_index(np.abs(slope).argmax(), slope.shape)

@@ -12,7 +12,7 @@ from tl_core.search.history import (
     ensemble_of,
     tried,
 )
-from tl_core.search.space import SOURCES, dimensions, quick_start_params
+from tl_core.search.space import SOURCES, dimensions, fits, quick_start_params
 
 QUICK_START = quick_start_params(dimensions(SOURCES, unbalanced=False))
 
@@ -43,6 +43,22 @@ def test_what_was_only_changed_together_is_said_together():
     assert describe_effects(effects(trials, trials[0], trials[1]), trials[1]) == (
         "Features of 3 blocks, average and max pooling and no hidden layer together gave 5.0 points."
     )
+
+
+def test_of_many_settings_that_were_changed_together_the_first_are_named():
+    changes = {"blocks": 3, "pooling": "both", "units": 0, "dropout": 0.0, "epochs": 20, "l2": 3e-3}
+    trials = [trial(0, 0.90), trial(1, 0.95, **changes)]
+    assert describe_effects(effects(trials, trials[0], trials[1]), trials[1]) == (
+        "Features of 3 blocks, average and max pooling, no hidden layer, dropout and 2 other settings together gave "
+        "5.0 points."
+    )
+
+
+def test_a_trial_of_before_there_was_a_penalty_is_one_of_today():
+    event = trial(3, 0.9).to_event()
+    del event["params"]["l2"]
+    assert Trial.from_event(event) == trial(3, 0.9)
+    assert fits(Trial.from_event(event).params, dimensions(SOURCES, unbalanced=False))
 
 
 def test_quick_start_itself_is_named():

@@ -30,7 +30,7 @@ from tl_core.search.record import (
     request_stop,
     update_search,
 )
-from tl_core.search.searching import StopRequest, run_search
+from tl_core.search.searching import StopRequest, pace_of, run_search
 from tl_core.search.space import QUICK_START, SOURCES, configure, dimensions, quick_start_params
 from tl_core.storage.workspace import Workspace
 
@@ -103,6 +103,14 @@ def test_the_winner_is_a_run_that_keeps_its_promise(found, workspace):
     assert found.outcome["members"][0] == found.outcome["trial"]
 
 
+def test_backbones_run_over_training_and_validation_images_alone(killed, surfaces):
+    told = [event.get("text", "") for event in read_events(killed[0].events_file)]
+    images = len(surfaces.images) - len(surfaces.of_split("test"))
+    passes = [text for text in told if text.startswith("Running the frozen layers")]
+    assert passes[0] == f"Running the frozen layers once over {images} images"
+    assert surfaces.of_split("test")
+
+
 def test_test_images_are_looked_at_for_the_winner_alone(found, workspace):
     assert found.outcome["test"] == read_metrics(load_run(workspace.runs / found.run_id))["test"]["accuracy"]
     assert [run.id for run in list_runs(workspace) if "best of" in run.name].count(found.run_id) == 1
@@ -136,6 +144,17 @@ def test_added_minutes_have_a_share_of_their_own_for_more_backbones(workspace, s
         searching._clock = searching_module._Clock(before=240.0)
         assert len(searching._plan(0.1)) > 1
     delete_search(workspace, search.id)
+
+
+def test_building_a_backbone_is_told_apart_from_the_time_of_an_image():
+    def progress(t, done):
+        return {"kind": "progress", "t": t, "done": done}
+
+    prepared = [progress(2, 60), progress(4, 120), {"kind": "phase", "t": 5}]
+    slow, building = pace_of([*prepared, progress(11, 20), progress(14, 80), progress(16, 120)], 16, 120)
+    assert (slow, building) == (pytest.approx(0.05), pytest.approx(10))
+    assert pace_of([*prepared, progress(6, 0), progress(12, 120)], 12, 120) == (pytest.approx(0.1), 0), "one batch"
+    assert pace_of(prepared, 0.1, 120) == (0.008, 0), "all were kept"
 
 
 def test_a_killed_search_loses_no_trial_and_goes_on(killed, found):

@@ -75,7 +75,8 @@ def test_a_setting_can_be_renamed_and_old_runs_and_files_still_open(workspace, m
     def rename(values):
         return {("learning_rate" if name == "rate" else name): value for name, value in values.items()}
 
-    monkeypatch.setattr(training, "CONFIGURATION", Schema("configuration", (rename,)))
+    migrations = (*training.CONFIGURATION.migrations, rename)
+    monkeypatch.setattr(training, "CONFIGURATION", Schema("configuration", migrations))
     assert find_run(workspace, run.id) == run
     assert from_text(json.dumps(old)) == run.config
     assert from_text(saved) == run.config, "a part pasted without the old name is no worse"
@@ -83,7 +84,7 @@ def test_a_setting_can_be_renamed_and_old_runs_and_files_still_open(workspace, m
     assert main(["train", "--data", "nowhere", "--config", str(file)]) == 2
     update_run(run.path, device="a CPU")  # written anew, in the form of today
     values = json.loads(run.folder.record_file.read_text("utf-8"))
-    assert (values["config"]["version"], values["config"]["learning_rate"]) == (2, 0.5)
+    assert (values["config"]["version"], values["config"]["learning_rate"]) == (len(migrations) + 1, 0.5)
     assert find_run(workspace, run.id).config == run.config
 
 
@@ -104,6 +105,15 @@ def test_a_field_of_a_record_can_be_renamed(workspace, monkeypatch):
     datasets._read.cache_clear()
     assert find_run(workspace, run.id) == run
     assert find_dataset(workspace, dataset.id) == dataset
+
+
+def test_a_penalty_that_had_no_effect_has_none_when_the_training_is_opened_again():
+    """Until version 2 it was on hidden layers alone; since then it is on the output where there are none."""
+    plain, hidden = {"head": {"l2": 0.01, "dense_units": []}}, {"head": {"l2": 0.01, "dense_units": [8]}}
+    assert TrainingConfig.from_file(plain).head.l2 == 0.0
+    assert TrainingConfig.from_file(hidden).head.l2 == 0.01
+    assert TrainingConfig.from_file({"version": 2, **plain}).head.l2 == 0.01
+    assert TrainingConfig.from_file({"head": {"l2": 0.01}}).head.l2 == 0.0
 
 
 def newer(values):
@@ -168,7 +178,7 @@ def test_an_imported_model_of_a_newer_version_is_not_said_to_be_gone(workspace):
 
 def test_settings_of_a_newer_version_are_not_said_to_be_wrong():
     with pytest.raises(NewerVersionError, match=f"This configuration {NEWER}"):
-        from_text('{"version": 2, "epochs": 3}')
+        from_text('{"version": 3, "epochs": 3}')
 
 
 @pytest.mark.parametrize("version", [0, -1, 1.5, "2", None, [1]])

@@ -11,6 +11,7 @@ from tl_core.runs import EventLog
 from tl_core.runs.store import now
 from tl_core.search.history import Trial
 from tl_core.search.record import create_search, list_searches, load_search, stop_requested, update_search
+from tl_core.search.sources.downloads import to_download
 from tl_core.search.space import SOURCES, dimensions, quick_start_params
 from tl_core.search.verdict import describe, judge
 from ui.search_page import begin, view
@@ -86,8 +87,47 @@ def test_the_form_begins_a_search_and_shows_it(workspace, dataset, started):
     assert [search.id for search in started] == [made.id]
     assert (made.minutes, made.goal, made.dataset_id) == (10.0, "accuracy", dataset.id)
     assert made.recipes
+    assert not made.downloads, "not without being asked"
     assert made.id in at.query_params["search"]
     assert f"The best model for {dataset.name}" in texts(at)
+
+
+def test_the_form_names_the_megabytes_that_a_search_may_download(workspace, dataset, started, tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    at = open_page(PAGE)
+    box = at.checkbox(key="search_downloads")
+    assert box.label == "Also download other backbones, 182 MB at most"
+    assert "EfficientNetV2B0 24 MB" in box.help
+    box.check().run()
+    press(at, "Search")
+    (made,) = list_searches(workspace)
+    assert made.downloads
+
+
+def test_where_all_weights_are_here_nobody_is_asked(workspace, dataset, tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    for backbone in to_download(workspace):
+        (workspace.weights / backbone.weights_file).touch()
+    assert "search_downloads" not in [box.key for box in open_page(PAGE).checkbox]
+
+
+def test_a_download_is_told_while_it_is_on_its_way(search):
+    with EventLog(search.events_file) as events:
+        events.write("download", text="Downloading EfficientNetV2B0: 12 of 24 MB")
+    shown = texts(open_page(PAGE, search=search.id)).replace("\\", "")
+    assert "Downloading EfficientNetV2B0: 12 of 24 MB" in shown
+    with EventLog(search.events_file) as events:
+        events.write("download", text="")
+    assert "Downloading" not in texts(open_page(PAGE, search=search.id))
+
+
+def test_the_first_pass_says_how_long_it_takes(workspace, dataset):
+    made = update_search(create_search(workspace, dataset, 10).path, status="running")
+    with EventLog(made.events_file) as events:
+        events.write("phase", phase="features", text="Running the frozen layers once over 2,000 images")
+        events.write("progress", phase="features", done=200, total=2000, images_per_second=15.0)
+    shown = texts(open_page(PAGE, search=made.id))
+    assert "at 15 images per second that is about 2 minutes more" in shown
 
 
 def test_a_search_at_work_shows_what_leads_and_why(search):

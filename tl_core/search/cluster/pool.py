@@ -160,8 +160,8 @@ def compute_on_node(search: str, source: Source) -> None:
     """Run a backbone over the images of a search on a node; what comes of it is in the cache of the workspace."""
     from tl_core.runs import EventLog, RunFolder
     from tl_core.runs.heartbeat import Heartbeat
-    from tl_core.search.features import load_features
     from tl_core.search.record import load_search
+    from tl_core.search.sources.features import load_features
     from tl_core.training.callbacks.event_log import EventLogger
 
     found = load_search(Path(search))

@@ -11,7 +11,7 @@ from tl_core.backbones.pool import release_backbone
 from tl_core.config import TrainingConfig
 from tl_core.config.head import MAX_BLOCKS
 from tl_core.config.phases import phases_of
-from tl_core.data.dataset import Dataset
+from tl_core.data.dataset import Dataset, fingerprint_of
 from tl_core.errors import ConfigError
 from tl_core.models.classifier import freeze_layers
 from tl_core.search.heads import Array, Features
@@ -30,7 +30,10 @@ def load_features(
     should_stop: Callable[[], bool],
     plain: Features | None = None,
 ) -> Features:
-    """Run the frozen backbone over the images, or read what is kept of it.
+    """Run the frozen backbone over the training and validation images, or read what is kept of it.
+
+    The test images wait for the winner, whose run adds them to the cache. Where images are changed at random, all are
+    kept together, so there they are run as well.
 
     Args:
         config: of which backbone, image size, mirror images and augmentation count; the averages and the maxima of as
@@ -47,6 +50,8 @@ def load_features(
         TransferLearningError: what else stands against it.
     """
     config = replace(config, head=replace(config.head, blocks=MAX_BLOCKS, pooling="both"))
+    if not config.augmentation.enabled:
+        dataset = _without_test_images(dataset)
     setup = set_up_training(config, dataset, workspace, log, should_stop)
     phase = phases_of(config, len(setup.classifier.base.layers))[0]
     freeze_layers(setup.classifier.base, phase.frozen_layers)
@@ -61,6 +66,11 @@ def load_features(
     release_backbone(setup.backbone, setup.classifier.image_size, setup.classifier.base)
     channels = tuple(int(output.shape[-1]) for output in setup.classifier.features.outputs)
     return Features(views, labels, validation, len(setup.dataset.classes), channels)
+
+
+def _without_test_images(dataset: Dataset) -> Dataset:
+    images = tuple(image for image in dataset.images if image.split != "test")
+    return replace(dataset, images=images, fingerprint=fingerprint_of(dataset.classes, images))
 
 
 def _of_view(learned: Subset, view: int, views: int) -> Subset:

@@ -1,0 +1,89 @@
+"""What is tried first, and what Optuna knows after a search was cut off."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from optuna.trial import TrialState
+
+from tl_core.search.ensembles import Answers
+from tl_core.search.heads import Features
+from tl_core.search.history import Trial
+from tl_core.search.space import SOURCES, Source, dimensions, quick_start_params
+from tl_core.search.trials import TrialLoop, held_out_images
+
+
+@pytest.fixture(scope="module")
+def features() -> Features:
+    """Three classes that overlap, with four blocks of averages and maxima."""
+    random = np.random.default_rng(0)
+    labels = np.arange(90) % 3
+    views = (random.normal(0, 1, (3, 64))[labels] + random.normal(0, 1.4, (90, 64))).astype(np.float32)
+    return Features(views[None], labels.astype(np.int64), np.arange(90) >= 60, 3, (8, 8, 8, 8))
+
+
+@pytest.fixture
+def loop_of(features, tmp_path):
+    def make(sources: Sequence[Source], trials: Sequence[Trial] = ()) -> TrialLoop:
+        found = dimensions(sources, unbalanced=False)
+        return TrialLoop(
+            found=found,
+            quick_start=quick_start_params(found),
+            masks=held_out_images(features, 1)[:1],
+            labels=features.labels,
+            answers=Answers(tmp_path / "answers"),
+            seconds=600,
+            seed=1,
+            small=False,
+            elapsed=lambda: 1.0,
+            done=lambda trial: None,
+            trials=list(trials),
+        )
+
+    return make
+
+
+def known(loop: TrialLoop):
+    """All that Optuna's sampler and its pruner learn from."""
+    ended = loop.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
+    return [
+        (
+            trial.params,
+            trial.state,
+            trial.value if trial.state == TrialState.COMPLETE else None,
+            trial.intermediate_values,
+            {name: value for name, value in trial.system_attrs.items() if name.startswith("completed_rung")},
+        )
+        for trial in ended
+    ]
+
+
+def test_after_a_restart_optuna_knows_all_that_it_knew(loop_of, features):
+    before = loop_of(SOURCES[:1])
+    before.try_first(before.quick_start)
+    before.try_source(SOURCES[0])
+    while len(before.trials) < 24:
+        before.run_one(lambda _: features, lambda: False)
+    events = [json.loads(json.dumps(trial.to_event())) for trial in before.trials]
+    again = loop_of(SOURCES[:1], [Trial.from_event(event) for event in events])
+    assert known(again) == known(before)
+    assert {state for _, state, *_ in known(before)} == {TrialState.COMPLETE, TrialState.PRUNED}
+    wider = before.widened(dimensions(SOURCES[:2], unbalanced=False))
+    assert known(wider) == known(before), "with another backbone to choose from, too"
+
+
+def test_a_regularized_linear_head_on_several_blocks_is_tried_first_on_every_source(loop_of, features):
+    loop = loop_of(SOURCES[:1])
+    loop.try_source(SOURCES[0])
+    while loop.waiting:
+        loop.run_one(lambda _: features, lambda: False)
+    heads = [trial.settings(1).head for trial in loop.trials]
+    assert any(not head.dense_units and head.l2 and head.blocks > 1 and head.pooling == "both" for head in heads)
+    assert all(trial.state == "complete" and trial.fixed for trial in loop.trials)
+    again = replace(loop)
+    again.try_source(SOURCES[0])
+    assert not again.waiting, "what is known is not tried again"
