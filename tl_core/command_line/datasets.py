@@ -20,7 +20,7 @@ from tl_core.data.editing import (
     remove_images,
     rename_class,
 )
-from tl_core.data.imports.class_names import clean_class_name
+from tl_core.data.imports.class_names import chosen_class_name
 from tl_core.data.imports.file_kinds import is_picture_name
 from tl_core.data.imports.layouts import LabelledFile
 from tl_core.data.imports.sources import SourceFile, file_reader, folder_source
@@ -89,7 +89,7 @@ def edit(options: argparse.Namespace, workspace: Workspace, output: Output) -> i
     dataset = find_dataset(workspace, options.dataset)
     skipped: list[dict[str, str]] = []
     _require_use(options)
-    for wanted in (name for name in _STEPS if getattr(options, name)):
+    for wanted in (name for name in _STEPS if getattr(options, name) not in (None, False)):  # also where it is ""
         before = dataset.revision
         dataset = _STEPS[wanted](workspace, dataset, options, output, skipped)
         what = present_revision(dataset).what if dataset.revision != before else "Nothing was changed"
@@ -163,7 +163,7 @@ def _add(
 ) -> Dataset:
     if options.label is None:
         raise ConfigError("--add needs to know the class of the images: name it with --class.")
-    label = clean_class_name(options.label)
+    label = chosen_class_name(options.label)
     files = [LabelledFile(file, label, None) for path in options.add for file in _files(path)]
     dataset, bad = add_files(workspace, dataset.id, files, split=options.split, task=output.task)
     for file in bad:
@@ -196,7 +196,10 @@ _STEPS: Final[dict[str, Step]] = {
         workspace, dataset.id, *options.rename_class
     ),
     "merge_classes": lambda workspace, dataset, options, *_: merge_classes(
-        workspace, dataset.id, options.merge_classes, options.label or options.merge_classes[0]
+        workspace,
+        dataset.id,
+        options.merge_classes,
+        options.merge_classes[0] if options.label is None else options.label,
     ),
     "delete_class": lambda workspace, dataset, options, *_: delete_class(workspace, dataset.id, options.delete_class),
     "remove_duplicates": lambda workspace, dataset, *_: remove_duplicates(workspace, dataset.id),

@@ -196,7 +196,7 @@ def make_dataset(
             take_file(collection.path_of(record), folder / record.file)
             task.report(done, len(images))
         found = ImportedRecords(classes, images, collection.skipped)
-        dataset = make_visible(workspace, folder, found, name, origin, split)
+        dataset = make_visible(workspace, folder, found, name, origin, split, task)
     COLLECTIONS.delete(workspace, collection.id)
     return dataset
 

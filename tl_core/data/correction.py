@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from tl_core.data.dataset import DATASETS, Dataset, ImageRecord, Revision
 from tl_core.data.editing import add_images, move_images
-from tl_core.data.imports.class_names import clean_class_name
+from tl_core.data.imports.class_names import chosen_class_name
 from tl_core.data.normalise import normalise_image
 from tl_core.data.revisions import present_revision
 from tl_core.storage.workspace import Workspace
@@ -35,11 +35,12 @@ def put_into_class(
 
     Raises:
         ImageError: it is no picture that can be read.
-        DataError: it is in this class already, or no image would be left in the class that it leaves.
+        DataError: the name of the class is empty, the picture is in this class already, or no image would be left in
+            the class that it leaves.
         NotYoursError: the dataset is somebody else's.
         WorkspaceError: the workspace has reached its quota, or cannot be written.
     """
-    target = clean_class_name(class_name)
+    target = chosen_class_name(class_name)
     dataset = DATASETS.find(workspace, dataset_id)
     known = {pixels_sha256, normalise_image(data, dataset.decoding).pixels_sha256}
     found = [record for record in dataset.images if record.pixels_sha256 in known]

@@ -47,6 +47,7 @@ class ImageRecord:
     pixels_sha256: str
     perceptual_hash: str = ""  # see `tl_core.data.similarity`; "" in datasets that were not imported
     group: str = ""  # the recording it is a frame of, whose frames are not divided; "" = it stands alone
+    twins: str = ""  # names the images of its class that show the same (`tl_core.data.twins`); "" = none is known
     darkest: int | None = None  # grey levels, 0-255, a thousandth of the pixels aside; None where the image was
     brightest: int | None = None  # imported before they were measured
 

@@ -15,11 +15,10 @@ from typing import Final
 from tl_core.data.collecting import COLLECTIONS, PictureCollection, take_file
 from tl_core.data.dataset import DATASETS, SPLITS, Dataset, ImageRecord, SkippedFile, load_dataset
 from tl_core.data.health import pictures_on_both_sides
-from tl_core.data.imports.building import require_room
-from tl_core.data.imports.class_names import clean_class_name
+from tl_core.data.imports.building import STOPPED, require_room
+from tl_core.data.imports.class_names import chosen_class_name
 from tl_core.data.imports.importing import (
     MAX_STORED_BYTES,
-    STOPPED,
     Uploads,
     natural_key,
     store_images,
@@ -51,12 +50,13 @@ def move_images(
     """Move images to another class, which may be a new one, to another split, or to both.
 
     Raises:
-        DataError: an image is not there any more, the split is unknown, or a class would be left without images.
+        DataError: an image is not there any more, the split is unknown, the name of the class is empty, or fewer
+            than 2 classes would be left.
         NotEnoughDataError: a class would have no image to train on, or none would be left to validate with.
     """
     if to_split is not None and to_split not in SPLITS:
         raise DataError(f"There is no split “{to_split}”: name one of {', '.join(SPLITS)}.")
-    target = clean_class_name(to_class) if to_class is not None else None
+    target = chosen_class_name(to_class) if to_class is not None else None
     where = " and ".join(filter(None, (target, to_split)))
 
     def moved(dataset: Dataset) -> tuple[Dataset, str]:
@@ -150,7 +150,7 @@ def add_collected(
     path = DATASETS.require_mine(workspace, dataset_id)
     load_dataset(path)
     require_within_quota(workspace)
-    name = clean_class_name(label)
+    name = chosen_class_name(label)
     for picture in collection.pictures:
         take_file(collection.path_of(picture.record), path / picture.record.file)
     named = [(picture.record, name) for picture in collection.pictures]
@@ -188,14 +188,14 @@ def rename_class(workspace: Workspace, dataset_id: str, old: str, new: str) -> D
     """Rename a class; with the name of another one the two become one.
 
     Raises:
-        DataError: there is no such class, or fewer than 2 would be left.
+        DataError: there is no such class, the new name is empty, or fewer than 2 would be left.
     """
     return merge_classes(workspace, dataset_id, [old], new)
 
 
 def merge_classes(workspace: Workspace, dataset_id: str, old: Collection[str], new: str) -> Dataset:
     """Make one class of several. Raised is what `rename_class` raises."""
-    name = clean_class_name(new)
+    name = chosen_class_name(new)
 
     def merged(dataset: Dataset) -> tuple[Dataset, str]:
         _require_classes(dataset, old)

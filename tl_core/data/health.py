@@ -130,6 +130,9 @@ def _leaks(dataset: Dataset) -> Iterator[Finding]:
     copies = [group for group in _by_pixels(dataset) if _crosses(group)]
     alike = [pair for pair in _near(dataset) if _crosses(pair)]
     exact, near = len(copies), len(alike)
+    told = {image.pixels_sha256 for group in (*copies, *alike) for image in group}
+    unlike = [tuple(image for image in group if image.pixels_sha256 not in told) for group in _twins(dataset)]
+    twins = [group for group in unlike if _crosses(group)]
     if exact:
         text = f"{counted(exact, 'image is', 'images are')} in training and in validation or test as well"
         yield Finding(
@@ -148,7 +151,17 @@ def _leaks(dataset: Dataset) -> Iterator[Finding]:
             ("keep_together", "divide_again"),
             _fixed(alike),
         )
-    if not exact and not near:
+    if twins:
+        held_out = sum(image.split != "train" for group in twins for image in group)
+        text = f"{counted(held_out, 'image shows', 'images show')} the same as one to train on"
+        yield Finding(
+            "warning" if dataset.given_splits else "note",
+            f"{text}, turned, mirrored, cropped or in another light: results may look too good.",
+            _flat(twins),
+            ("keep_together", "divide_again"),
+            _fixed(twins),
+        )
+    if not exact and not near and not twins:
         text = "No image is in more than one part of the split, neither as it is nor saved again."
         yield Finding("good", text, mends=("audit",))
 
@@ -264,8 +277,8 @@ _CHECKS: Final[tuple[Callable[[Dataset], Iterator[Finding]], ...]] = (
 
 def pictures_on_both_sides(dataset: Dataset) -> frozenset[str]:
     """The pixels (`ImageRecord.pixels_sha256`) of look-alikes of which one is for training and another is not."""
-    pairs = [pair for pair in _near(dataset) if _crosses(pair)]
-    return frozenset(image.pixels_sha256 for pair in pairs for image in pair)
+    groups = [group for group in (*_near(dataset), *_twins(dataset)) if _crosses(group)]
+    return frozenset(image.pixels_sha256 for group in groups for image in group)
 
 
 def _flat(groups: Iterable[Sequence[ImageRecord]]) -> tuple[ImageRecord, ...]:
@@ -295,6 +308,16 @@ def _near(dataset: Dataset) -> tuple[tuple[ImageRecord, ImageRecord], ...]:
         return ()
     pairs = near_pairs([image.perceptual_hash for image in distinct])
     return tuple((distinct[first], distinct[second]) for first, second in pairs)
+
+
+@lru_cache(maxsize=16)
+def _twins(dataset: Dataset) -> tuple[tuple[ImageRecord, ...], ...]:
+    """Groups of different images of a class that showed the same when they were imported."""
+    groups: dict[tuple[int, str], dict[str, ImageRecord]] = {}
+    for image in dataset.images:
+        if image.twins:
+            groups.setdefault((image.label, image.twins), {}).setdefault(image.pixels_sha256, image)
+    return tuple(tuple(group.values()) for group in groups.values() if len(group) > 1)
 
 
 def _crosses(images: Sequence[ImageRecord]) -> bool:

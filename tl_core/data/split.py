@@ -62,8 +62,8 @@ def assign_splits(
     Splits that came with the images are kept. A part that did not come (validation, and test unless its
     fraction is 0) is drawn from each class of the training images: every class keeps at least one training
     image and, from three images on, gets at least one for validation. Images with the same pixels, near duplicates
-    within a class, and the frames of one recording or of one series (`series_of`) stay together; where a class is one
-    recording alone, that is cut into its beginning, to train on, and its end.
+    within a class, twins (`tl_core.data.twins`), and the frames of one recording or of one series (`series_of`) stay
+    together; where a class is one recording alone, that is cut into its beginning, to train on, and its end.
 
     Args:
         classes: names of the labels; with the seed they decide the draw, so another class changes nothing.
@@ -112,8 +112,9 @@ def groups_of_images(
 ) -> list[str]:
     """The group of each image, for folds of a cross-validation that tear apart nothing that `assign_splits` keeps.
 
-    Copies, near duplicates within a class, and the frames of one recording or series are a group. One that is most of
-    its class is cut into pieces of neighbouring frames: a head that has seen nothing of a class knows nothing of it.
+    Copies, near duplicates and twins within a class, and the frames of one recording or series are a group. One that
+    is most of its class is cut into pieces of neighbouring frames: a head that has seen nothing of a class knows
+    nothing of it.
 
     Args:
         images: of one dataset.
@@ -229,7 +230,7 @@ def _together(
 ) -> list[list[int]]:
     """Partition ``pool`` into what stays on one side."""
     pairs = [pair for frames in series for pair in itertools.pairwise(frames)]
-    return _with_recordings(images, _joined(_duplicate_groups(images, pool), [*alike, *pairs]))
+    return _with_named(images, _joined(_duplicate_groups(images, pool), [*alike, *pairs]))
 
 
 def _joined(groups: list[list[int]], alike: Sequence[tuple[int, int]]) -> list[list[int]]:
@@ -241,13 +242,15 @@ def _joined(groups: list[list[int]], alike: Sequence[tuple[int, int]]) -> list[l
     return [[index for place in joined for index in groups[place]] for joined in groups_of(len(groups), pairs)]
 
 
-def _with_recordings(images: Sequence[ImageRecord], groups: list[list[int]]) -> list[list[int]]:
-    """The groups, those joined that hold frames of the same recording."""
-    first: dict[str, int] = {}
+def _with_named(images: Sequence[ImageRecord], groups: list[list[int]]) -> list[list[int]]:
+    """The groups, those joined that hold frames of the same recording, or pictures that show the same."""
+    first: dict[tuple[str, str], int] = {}
     pairs = [
         (first.setdefault(name, place), place)
         for place, group in enumerate(groups)
-        for name in {images[index].group for index in group} - {""}
+        for index in group
+        for name in (("recording", images[index].group), ("twins", images[index].twins))
+        if name[1]
     ]
     if not pairs:
         return groups

@@ -93,6 +93,13 @@ def _with_penalty_of_hidden_layers_alone(values: Values) -> Values:
     return {**values, "head": {**head, "l2": 0.0}}
 
 
+def _with_twins(values: Values) -> Values:
+    images = values.get("images")
+    if not isinstance(images, list) or not all(isinstance(image, dict) for image in images):
+        return values  # damaged: its reader refuses it
+    return {**values, "images": [{"twins": "", **image} for image in images]}
+
+
 RUN: Final = Schema("run", (_with_host,))  # run.json
 ANNOTATIONS: Final = Schema("run")  # annotations.json, beside it
 CALIBRATION: Final = Schema("calibration")  # confidence.json, beside it
@@ -102,7 +109,8 @@ TRACKING: Final = Schema("note of what MLflow has")  # mlflow.json
 WATCHED_IMAGES: Final = Schema("list of pictures")  # pictures.json
 # Of a training: in run.json, and in a file saved from the form.
 CONFIGURATION: Final = Schema("configuration", (_with_penalty_of_hidden_layers_alone,))
-DATASET: Final = Schema("dataset", (_with_groups, _with_decoding))  # manifest.json, and one file per revision
+# manifest.json, and one file per revision
+DATASET: Final = Schema("dataset", (_with_groups, _with_decoding, _with_twins))
 COLLECTION: Final = Schema("collection of pictures")  # collection.json
 POINTING: Final = Schema("labelling")  # labelling.json, beside it
 SEARCH: Final = Schema("search")  # search.json

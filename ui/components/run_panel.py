@@ -15,7 +15,7 @@ from tl_core.config import TrainingConfig
 from tl_core.config.presets import DEFAULT_PRESET, PRESETS
 from tl_core.errors import RunNotFoundError, TransferLearningError
 from tl_core.evaluation.cross_validated import kept_cross_validation
-from tl_core.evaluation.headline import headline
+from tl_core.evaluation.headline import FEW_IMAGES, headline
 from tl_core.figures.history import History
 from tl_core.jobs import Job, manager
 from tl_core.machine.hardware import current_load
@@ -28,6 +28,7 @@ from tl_core.storage.format import MISSING, count, duration, number, percent, ro
 from tl_core.storage.ownership import is_mine
 from tl_core.storage.workspace import Workspace
 from ui.components.confirm import confirm
+from ui.components.cross_validation import offer_cross_validation
 from ui.components.live_chart import live_chart
 from ui.components.markdown import plain
 from ui.components.run_format import format_load, node_line
@@ -240,16 +241,17 @@ def _end_card(workspace: Workspace, run: RunRecord, feed: Feed, key: str, *, min
         cut_off = run.interruption or (CUT_OFF if feed.history.epochs else NEVER_BEGUN)
         st.warning(cut_off if _has_images(run) else f"{cut_off} {IMAGES_GONE}", icon=":material/power_off:")
     elif run.has_model:
-        _how_good(run, feed.progress)
+        _how_good(workspace, run, feed.progress)
     else:
         st.info(feed.progress.text or "This run has ended.", icon=":material/info:")
     with st.container(horizontal=True, vertical_alignment="center"):
         _next_steps(workspace, run, feed, key, mine=mine)
 
 
-def _how_good(run: RunRecord, progress: RunProgress) -> None:
+def _how_good(workspace: Workspace, run: RunRecord, progress: RunProgress) -> None:
     try:
-        found = headline(run, dataset_of(run))
+        dataset = dataset_of(run)
+        found = headline(run, dataset)
     except TransferLearningError:  # its images were deleted
         found = None
     if found is None:
@@ -264,6 +266,8 @@ def _how_good(run: RunRecord, progress: RunProgress) -> None:
         st.warning(text + doubts, icon=":material/trending_flat:")
     else:
         st.success(text + doubts, icon=":material/check_circle:")
+    if found.images < FEW_IMAGES:  # said above: so few leave it open how good it is
+        offer_cross_validation(workspace, run, dataset)
 
 
 def _next_steps(workspace: Workspace, run: RunRecord, feed: Feed, key: str, *, mine: bool) -> None:

@@ -11,10 +11,9 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from tl_core.data import SPLITS
 from tl_core.data.imports.archive import ArchiveLimits, archive_source, folder_with_zips
-from tl_core.data.imports.importing import folders_of
+from tl_core.data.imports.importing import folders_of, uploaded_file
 from tl_core.data.imports.layouts import understand_layout
 from tl_core.data.imports.preview import Preview, preview
-from tl_core.data.imports.sources import SourceFile
 from tl_core.errors import TransferLearningError
 from tl_core.figures.palette import SPLIT_TITLES
 from tl_core.storage.format import count
@@ -41,9 +40,10 @@ def understand_archive(
 
 
 @st.cache_data(scope="session", max_entries=4, show_spinner=False)
-def understand_paths(paths: tuple[str, ...]) -> Understood:
-    """Of a folder that a browser has sent, by the paths of its files; tables beside the images are read later."""
-    files = [SourceFile(parts, 0, bytes) for path in paths if (parts := folders_of(path))]
+def understand_sent_folder(file_ids: tuple[str, ...], _files: Sequence[UploadedFile]) -> Understood:
+    """Of a folder that a browser has sent; the ids stand for its files, of which only tables are read."""
+    del file_ids
+    files = [uploaded_file(parts, file) for file in _files if (parts := folders_of(file.name))]
     try:
         return preview(understand_layout(files))
     except TransferLearningError as error:

@@ -33,7 +33,7 @@ from ui.data_page.understood import (
     show_understood,
     understand_archive,
     understand_folder,
-    understand_paths,
+    understand_sent_folder,
 )
 from ui.shell.access.endpoints import archive_limits, upload_limit
 from ui.shell.navigation import WAY
@@ -142,7 +142,7 @@ def _own_folder(workspace: Workspace, kind: ButtonType) -> None:
         "For example pets/cats/…jpg and pets/dogs/…jpg. It is copied; your folder stays as it is. "
         f"At most {upload_limit() / 1e6:,.0f} MB; a zip of many files arrives faster."
     )
-    found = understand_paths(tuple(file.name for file in files)) if files else ""
+    found = understand_sent_folder(tuple(file.file_id for file in files), files) if files else ""
     ready = bool(files) and show_understood(found)
     top = next(iter(folders_of(files[0].name)), "") if files else ""
     name = name_field(top or "same as the folder", key="own-folder")

@@ -340,6 +340,11 @@ def test_a_wrong_dataset_or_image_is_answered_for_a_terminal_and_at_once(tl, fol
         (("--remove", "red/1.png", "--split", "test"), "--split test says where to"),
         (("--merge-classes", "red"), "--merge-classes got “red” alone"),
         (("--add", str(folder)), "--add needs to know the class"),
+        (("--add", str(folder), "--class", ""), "A class needs a name that can be read"),
+        (("--rename-class", "red", " "), "A class needs a name that can be read"),
+        (("--merge-classes", "red", "blue", "--class", ""), "A class needs a name that can be read"),
+        (("--move", "red/1.png", "--class", ""), "A class needs a name that can be read"),
+        (("--delete-class", ""), "has no class “”"),
         (("--remove", "red/1.png", "--rename-class", "pink", "rose"), "has no class “pink”: its classes are"),
     ):
         code, _, err = tl("edit", imported, *words)

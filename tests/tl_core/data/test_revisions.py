@@ -8,6 +8,7 @@ import pytest
 
 from tests.hostile.pictures import encoded, noise, png
 from tl_core.data import import_uploads, load_dataset, rename_dataset
+from tl_core.data.correction import put_into_class
 from tl_core.data.editing import (
     add_images,
     delete_class,
@@ -134,6 +135,20 @@ def test_a_class_may_be_named_like_a_path_and_no_file_is(dataset, workspace):
         path for path in before if path.suffix in (".png", ".jpg")
     }
     assert all(path.is_relative_to(workspace.root) for path in set(after) - set(before))
+
+
+@pytest.mark.parametrize("name", ["", " ", "\u200b\n"])
+def test_a_class_needs_a_name_that_can_be_read(dataset, workspace, name):
+    chosen = some(dataset, "a")
+    for change in (
+        lambda: rename_class(workspace, dataset.id, "a", name),
+        lambda: merge_classes(workspace, dataset.id, ["a", "b"], name),
+        lambda: move_images(workspace, dataset.id, chosen, to_class=name),
+        lambda: put_into_class(workspace, dataset.id, "new.png", png(900), name),
+    ):
+        with pytest.raises(DataError, match="A class needs a name that can be read"):
+            change()
+    assert load_dataset(dataset.path) == dataset
 
 
 def test_to_add_nothing_is_refused_in_a_sentence(dataset, workspace):

@@ -169,6 +169,21 @@ def test_a_folder_is_imported_with_its_class_folders(workspace):
     assert [skipped.name for skipped in dataset.skipped] == ["pets/notes.txt"]
 
 
+def test_a_table_in_a_folder_tells_the_classes_before_and_at_the_import(workspace):
+    at = open_data()
+    field = at.file_uploader(key="folder-files-0")
+    for number in range(8):
+        field.upload(f"trees/{number}.png", picture(number))
+    lines = ["file,label", *(f"{number}.png,{'oak' if number < 4 else 'elm'}" for number in range(8))]
+    field.upload("trees/labels.csv", "\n".join(lines).encode())
+    checked(at.run())
+    assert not at.error
+    assert "There are no class folders: classes from a table beside the images" in texts(at)
+    checked(at.button(key="import-own-folder").click().run())
+    wait_for_import(at, workspace)
+    assert [dataset.classes for dataset in list_datasets(workspace)] == [("elm", "oak")]
+
+
 def test_images_are_uploaded_class_by_class(workspace):
     at = open_data()
     assert at.button(key="import-uploads").disabled

@@ -19,7 +19,7 @@ from tl_core.data.collecting import (
     make_dataset,
 )
 from tl_core.data.dataset import Dataset, SkippedFile, valid_name
-from tl_core.data.imports.class_names import clean_class_name
+from tl_core.data.imports.class_names import chosen_class_name, clean_class_name, clean_text
 from tl_core.data.imports.importing import DEFAULT_SPLIT
 from tl_core.data.split import SplitConfig
 from tl_core.errors import DataError, DatasetNotFoundError, WorkspaceError
@@ -139,7 +139,8 @@ def take_back(workspace: Workspace, labelling_id: str) -> Labelling:
 
 def add_class(workspace: Workspace, labelling_id: str, name: str) -> Labelling:
     """Tell one more class apart. Raised is what `begin_labelling` raises."""
-    return _change(workspace, labelling_id, lambda before: replace(before, classes=_sound([*before.classes, name])))
+    label = chosen_class_name(name)
+    return _change(workspace, labelling_id, lambda before: replace(before, classes=_sound([*before.classes, label])))
 
 
 def finish_labelling(
@@ -201,7 +202,7 @@ def _why_not(picture: CollectedPicture, labelling: Labelling, found: Conclusion 
 
 
 def _sound(classes: Sequence[str]) -> tuple[str, ...]:
-    names = tuple(dict.fromkeys(clean_class_name(name) for name in classes if name.strip()))
+    names = tuple(dict.fromkeys(clean_class_name(name) for name in classes if clean_text(name)))
     if not 2 <= len(names) <= MAX_CLASSES:
         raise DataError(f"Name 2 to {MAX_CLASSES} different classes. Received: {len(names)}.")
     return names

@@ -21,6 +21,7 @@ from tl_core.storage.workspace import Workspace
 
 RESERVED_BYTES: Final = 2_000_000_000  # of the disk that an import leaves free, at most ...
 RESERVED_SHARE: Final = 0.1  # ... and at most this share of a small disk
+STOPPED: Final = "The import was stopped; nothing of it was kept."
 
 _PREFIX: Final = ".importing-"
 _STALE_SECONDS: Final = 24 * 3600

@@ -7,6 +7,8 @@ import unicodedata
 from collections.abc import Iterable
 from typing import Final
 
+from tl_core.errors import DataError
+
 MAX_CLASS_NAME: Final = 64  # characters
 MAX_FILE_NAME: Final = 200  # characters of a source name that are kept
 
@@ -28,6 +30,17 @@ def clean_text(text: str) -> str:
 def clean_class_name(name: str) -> str:
     """The label for a folder name: `clean_text`, ``\\`` as ``/``, at most 64 characters, never empty."""
     return _shortened(_comparable(name))
+
+
+def chosen_class_name(name: str) -> str:
+    """The label for a name that somebody has typed; unlike a folder, a person is asked again where it is empty.
+
+    Raises:
+        DataError: nothing can be seen of it.
+    """
+    if not clean_text(name):
+        raise DataError(f"A class needs a name that can be read. Received: “{name}”; type at least one letter.")
+    return clean_class_name(name)
 
 
 def clean_file_name(name: str) -> str:

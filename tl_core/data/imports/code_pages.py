@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Final
 
 WESTERN: Final = ("cp850", "cp437", "cp1252")  # of two that are equally likely the first
+CYRILLIC: Final = "cp866"
 # Code page -> the first bytes of its common characters: level 1 of JIS X 0208, of GB 2312 and of Big5. Korean is
 # not among them: its bytes are those of Chinese.
 _FIRST_BYTES: Final = {
@@ -36,7 +37,7 @@ def read_names(names: Sequence[bytes]) -> list[str]:
 
 def _by_likelihood(names: Sequence[bytes]) -> list[str]:
     told = {name for name in names if not name.isascii()}
-    scores = {code_page: _likelihood(told, code_page) for code_page in (*WESTERN, *_FIRST_BYTES)}
+    scores = {code_page: _likelihood(told, code_page) for code_page in (*WESTERN, *_FIRST_BYTES, CYRILLIC)}
     return sorted((page for page, score in scores.items() if score > 0), key=lambda page: -scores[page])
 
 
@@ -48,7 +49,7 @@ def _likelihood(names: set[bytes], code_page: str) -> float:
             text = name.decode(code_page)
         except UnicodeDecodeError:
             return 0.0
-        judge = _western if code_page in WESTERN else _eastern
+        judge = _western if code_page in WESTERN else _cyrillic if code_page == CYRILLIC else _eastern
         judged += [judge(text, place, code_page) for place, mark in enumerate(text) if not mark.isascii()]
     return sum(judged) / max(1, len(judged))
 
@@ -64,6 +65,18 @@ def _western(text: str, place: int, _code_page: str) -> float:
     if (mark.isupper() and before.islower()) or (mark.islower() and after.isupper()):
         return -0.5
     return 1.0 if mark.lower() in _USUAL else 0.7
+
+
+def _cyrillic(text: str, place: int, _code_page: str) -> float:
+    """A Cyrillic letter beside others; in another code page they stand alone, or among Latin ones and boxes."""
+    beside = [mark for mark in (text[max(0, place - 1) : place], text[place + 1 : place + 2]) if mark]
+    if not _is_cyrillic(text[place]) or any(mark.isascii() and mark.isalpha() for mark in beside):
+        return -1.0
+    return 1.0 if any(_is_cyrillic(mark) for mark in beside) else 0.2
+
+
+def _is_cyrillic(mark: str) -> bool:
+    return "Ѐ" <= mark <= "ӿ"
 
 
 def _eastern(text: str, place: int, code_page: str) -> float:

@@ -29,12 +29,13 @@ from tl_core.data.dataset import (
 )
 from tl_core.data.decoding import DECODING
 from tl_core.data.imports.archive import LIMITS, ArchiveLimits, archive_source, folder_with_zips, is_tar
-from tl_core.data.imports.building import building, in_threads, store_once
+from tl_core.data.imports.building import STOPPED, building, in_threads, store_once
 from tl_core.data.imports.class_names import clean_file_name, label_names
 from tl_core.data.imports.layouts import LabelledFile, Layout, understand_by_classes, understand_layout
 from tl_core.data.imports.sources import SourceFile, read_limited
 from tl_core.data.normalise import normalise_image
 from tl_core.data.split import UNASSIGNED, SplitConfig, assign_splits
+from tl_core.data.twins import name_twins
 from tl_core.errors import DataError, ImageError, NotEnoughDataError
 from tl_core.machine.progress import UNATTENDED, TaskContext
 from tl_core.storage.workspace import Workspace, new_id
@@ -46,8 +47,6 @@ MAX_BAD_SHARE: Final = 0.2  # of the pictures; with more, something is wrong wit
 DEFAULT_SPLIT: Final = SplitConfig()
 Uploads = Mapping[str, Sequence[tuple[str, bytes | BinaryIO]]]
 """Class name -> pairs of file name and content."""
-
-STOPPED: Final = "The import was stopped; nothing of it was kept."
 
 
 def import_folder(
@@ -174,7 +173,7 @@ def import_layout(
         task.stop_if_asked(STOPPED)
         records = ImportedRecords(classes, images, (*layout.skipped, *bad), layout.given_splits, divided=bool(known))
         require_enough(() if known else classes, images, bad)
-        return make_visible(workspace, folder, records, name, origin, split)
+        return make_visible(workspace, folder, records, name, origin, split, task)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,14 +188,27 @@ class ImportedRecords:
 
 
 def make_visible(
-    workspace: Workspace, folder: Path, found: ImportedRecords, name: str, origin: str, split: SplitConfig
+    workspace: Workspace,
+    folder: Path,
+    found: ImportedRecords,
+    name: str,
+    origin: str,
+    split: SplitConfig,
+    task: TaskContext = UNATTENDED,
 ) -> Dataset:
     """Divide the images that are stored in a hidden folder, and let it take its place among the datasets.
 
+    Args:
+        task: checked for a stop.
+
     Raises:
         NotEnoughDataError: a class has no image to train on, or none is left to validate with.
+        StoppedError: a stop was requested.
     """
-    placed = found.images if found.divided else assign_splits(found.classes, found.images, split)
+    if found.divided:
+        placed = found.images
+    else:
+        placed = assign_splits(found.classes, name_twins(folder, found.images, task), split)
     records = sorted(placed, key=lambda image: (image.label, natural_key(image.source_name)))
     created = datetime.now(UTC).isoformat(timespec="milliseconds")
     write_manifest(

@@ -9,6 +9,7 @@ import streamlit as st
 
 from tl_core.data import Dataset
 from tl_core.data.collecting import COLLECTIONS
+from tl_core.data.imports.class_names import clean_text
 from tl_core.errors import DatasetNotFoundError
 from tl_core.machine.progress import TaskContext
 from tl_core.storage.format import count, percent
@@ -21,6 +22,7 @@ from ui.data_page.piles import UNLABELLED, arriving, file_field, form_collection
 from ui.data_page.pointing.board import board, pressed, question_id
 from ui.shell.errors import error_boundary
 from ui.state.background_tasks import BackgroundTasks
+from ui.state.tab_memory import keep_in_tab, kept_in_tab
 
 if TYPE_CHECKING:
     from tl_core.audit.pointing.labelling import Conclusion, Labelling
@@ -34,6 +36,7 @@ POINTERS: Final = BackgroundTasks[Any](  # the result is a `Pointer`
     unit="picture",
 )
 LABELLING: Final = "labelling"  # in the address
+_NAMES: Final = "labelling-classes"  # key of the field, and in the memory of the tab what is in it
 MIN_PICTURES: Final = 10
 SURE_ENOUGH: Final = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99)  # from which a conclusion may be taken
 
@@ -114,23 +117,40 @@ def _begin_form(workspace: Workspace, kind: ButtonType) -> None:
     file_field(workspace, UNLABELLED, "", "all classes", archives=True)
     collection = pile_pictures(workspace, UNLABELLED, "", "the pictures", form_collection(workspace, UNLABELLED))
     show_left_out(workspace, collection)
-    classes = st.multiselect(
-        "Classes to tell apart",
-        [],
-        accept_new_options=True,
-        key="labelling-classes",
-        placeholder="Type a name and press Enter, for example cat",
-    )
+    classes = _class_names()
     name = name_field("made of the class names", key="labelling")
-    amount = len(collection.pictures) if collection else 0
-    ready = amount >= MIN_PICTURES and len(classes) > 1 and not arriving(collection)
-    if not ready:
+    enough = collection is not None and len(collection.pictures) >= MIN_PICTURES
+    if not enough or len(classes) < 2:
         st.caption(f"At least {MIN_PICTURES} pictures and two classes. More classes can be added on the way.")
-    if st.button("Begin", key="labelling-begin", type=kind, disabled=not ready) and collection:
+    # Not shut while a class is missing: the press itself brings along what is in the field.
+    shut = not enough or arriving(collection)
+    if st.button("Begin", key="labelling-begin", type=kind, disabled=shut) and collection:
         made = begin_labelling(workspace, collection.id, name or ", ".join(classes)[:80], classes)
+        keep_in_tab(_NAMES, "")
         let_go(UNLABELLED)
         st.query_params[LABELLING] = made.id
         st.rerun()
+
+
+def _class_names() -> list[str]:
+    """Draw the field for the names of the classes; gives those that are in it, each once.
+
+    A plain field, because a list that takes new names forgets what is being typed when the page moves below it, as it
+    does while pictures arrive.
+    """
+    st.session_state.setdefault(_NAMES, kept_in_tab(_NAMES) or "")
+    typed = st.text_input(
+        "Classes to tell apart",
+        key=_NAMES,
+        placeholder="for example cat, dog",
+        help="Their names with commas between them.",
+    )
+    keep_in_tab(_NAMES, typed)
+    names = list(dict.fromkeys(filter(None, map(clean_text, typed.split(",")))))
+    with st.container(horizontal=True, gap="small"):  # always there: what stands below keeps its place
+        for name in names:
+            st.badge(plain(name))
+    return names
 
 
 def _unfinished(workspace: Workspace) -> None:

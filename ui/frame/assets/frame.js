@@ -53,11 +53,26 @@ const tellWholeNames = () =>
     { passive: true },
   )
 
+// A folder that is chosen tells of each file where in it the file lies; of one that is dropped only the library that
+// reads the drop knows, as `relativePath`. Streamlit asks the file alone, and classes are told by their folders.
+const tellPlacesOfDroppedFiles = () => {
+  const told = Object.getOwnPropertyDescriptor(File.prototype, "webkitRelativePath")
+  if (!told) return
+  Object.defineProperty(File.prototype, "webkitRelativePath", {
+    ...told,
+    get() {
+      const dropped = typeof this.relativePath === "string" ? this.relativePath : ""
+      return told.get.call(this) || (dropped.startsWith("/") ? dropped.slice(1) : "")
+    },
+  })
+}
+
 const watch = (words) => {
   if (window.transferLearningFrame) return
   window.transferLearningFrame = true
   guardSliders()
   tellWholeNames()
+  tellPlacesOfDroppedFiles()
   new MutationObserver(() => sayServerIsGone(words)).observe(document.body, { childList: true, subtree: true })
 }
 

@@ -42,6 +42,8 @@ def test_answers_are_kept_and_taken_back(workspace, labelling):
     found = take_back(workspace, labelling.id)
     assert (found.clicked, found.skipped) == ({first: "cat", second: "cat"}, frozenset())
     assert add_class(workspace, labelling.id, "cow").classes == ("cat", "dog", "cow")
+    with pytest.raises(DataError, match="A class needs a name"):
+        add_class(workspace, labelling.id, " ")
 
 
 @pytest.mark.parametrize(("pictures", "label"), [(["gone"], "cat"), ([], "cat"), (None, "cow")])

@@ -1,4 +1,8 @@
-"""The button that cross-validates a run of few images, and how far that is."""
+"""The button that cross-validates a run of few images, and how far that is.
+
+It does not begin by itself when a training ends: it takes as long as many trainings, and would slow down the next one
+and every answer on Predict for a figure that is not wanted of every run.
+"""
 
 from __future__ import annotations
 

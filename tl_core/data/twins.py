@@ -1,0 +1,180 @@
+"""Pictures of one class that show the same thing turned, mirrored, cropped or in another light, told by their pixels.
+
+They are looked for when a dataset is made, so that a split that is drawn then tears none of them apart. Each picture
+is compared with each other one of its class: as it is in all eight positions, and made smaller with every place of
+the other, first at 16 pixels, then closely. `tl_core.audit.look_alikes` looks further, with a backbone's features:
+across classes, and in sets too large for this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from tl_core.data.dataset import ImageRecord
+from tl_core.data.imports.building import STOPPED, in_threads
+from tl_core.data.similarity import groups_of
+from tl_core.errors import ImageError
+from tl_core.machine.progress import UNATTENDED, TaskContext
+
+MOST: Final = 3000  # different images of a class; in a larger one every pair would take too long ...
+MOST_CROPPED: Final = 1000  # ... and to find crops in one that is larger than this
+MANY: Final = 200  # from so many on it is said what is done
+LOOKING: Final = "Looking for pictures that show the same"
+SIDE: Final = 48  # pixels at which two pictures are laid over each other
+SAME: Final = 0.93  # correlation of two pictures of the same thing
+MIN_SPREAD: Final = 8.0  # grey levels; flatter pictures resemble every other flat one
+MUCH_ALIKE: Final = 0.5  # usual correlation in a class whose pictures are all alike, as digits are: it tells nothing
+MOST_OF_CLASS: Final = 0.2  # a larger group is no evidence, unless it is of four
+
+_COARSE: Final = 16  # pixels at which a place is looked for
+_CROPS: Final = (14, 13, 12, 11)  # of those, the side of the place: crops of 70 to 90 % of a side
+_LIKELY: Final = 0.7  # correlation there, from which on it is looked at closely
+_CLOSELY: Final = 3  # places of each picture
+_AROUND: Final = 3  # pixels of 48 by which a place may be beside the one that was found at 16 ...
+_SIZES: Final = (0, -1, 1, -2, 2)  # ... and its side longer or shorter
+_TURNS: Final = (None, *Image.Transpose)
+_BLOCK: Final = 32  # pictures at a time
+
+Grey = npt.NDArray[np.float32]
+Pair = tuple[int, int]
+
+
+def name_twins(folder: Path, images: Sequence[ImageRecord], task: TaskContext = UNATTENDED) -> list[ImageRecord]:
+    """The same images, those that show the same as others of their class with the name of their group.
+
+    Args:
+        folder: of the dataset, which holds the files.
+        images: with their labels.
+        task: is told that it is at work where the images are many; checked for a stop.
+
+    Raises:
+        StoppedError: a stop was requested.
+    """
+    pools: dict[int, dict[str, int]] = {}
+    for place, image in enumerate(images):
+        pools.setdefault(image.label, {}).setdefault(image.pixels_sha256, place)
+    names: dict[tuple[int, str], str] = {}
+    for done, (label, pool) in enumerate(pools.items()):
+        if len(images) >= MANY:
+            task.report(done, len(pools), LOOKING)
+        if not 2 <= len(pool) <= MOST:
+            continue
+        places = list(pool.values())
+        small = np.stack(list(in_threads(_small, [folder / images[place].file for place in places])))
+        for group in _groups(small, task):
+            first = min(images[places[member]].pixels_sha256 for member in group)
+            names |= {(label, images[places[member]].pixels_sha256): first for member in group}
+    return [replace(image, twins=names.get((image.label, image.pixels_sha256), "")) for image in images]
+
+
+def _small(path: Path) -> Grey:
+    try:
+        with Image.open(path, formats=("PNG", "JPEG")) as image:
+            image.draft("L", (2 * SIDE, 2 * SIDE))
+            return np.asarray(image.convert("L").resize((SIDE, SIDE), Image.Resampling.BOX), np.float32)
+    except (OSError, ValueError, SyntaxError) as error:
+        raise ImageError(f"The stored image {path.name} is missing or damaged: import the dataset again.") from error
+
+
+def _groups(small: Grey, task: TaskContext) -> list[list[int]]:
+    """Groups of two or more pictures ``(images, 48, 48)`` that show the same."""
+    rows = np.flatnonzero(small.std(axis=(1, 2)) >= MIN_SPREAD)
+    if len(rows) < 2:
+        return []
+    chosen = small[rows]
+    half = _unit(chosen.reshape(len(rows), SIDE // 2, 2, SIDE // 2, 2).mean(axis=(2, 4)).reshape(len(rows), -1))
+    as_they_are = half @ half.T
+    if np.median(as_they_are[np.triu_indices(len(rows), 1)]) > MUCH_ALIKE:
+        return []
+    pairs = [*_turned(chosen, half), *(_cropped(chosen, task) if len(rows) <= MOST_CROPPED else ())]
+    most = max(4, MOST_OF_CLASS * len(small))
+    found = groups_of(len(rows), pairs) if pairs else []
+    return [rows[group].tolist() for group in found if 2 <= len(group) <= most]
+
+
+def _turned(small: Grey, half: Grey) -> list[Pair]:
+    """Pairs of which the one is the other, as it is or in another of the eight positions."""
+    square = half.reshape(len(half), SIDE // 2, SIDE // 2)
+    found: set[Pair] = set()
+    for turn in _TURNS:
+        turned = square if turn is None else np.stack([_transposed(picture, turn) for picture in square])
+        close = np.triu(half @ turned.reshape(half.shape).T, 1) >= SAME
+        for one, other in zip(*(places.tolist() for places in np.nonzero(close)), strict=True):
+            whole = small[other] if turn is None else _transposed(small[other], turn)
+            if np.corrcoef(small[one].ravel(), whole.ravel())[0, 1] >= SAME:
+                found.add((one, other))
+    return sorted(found)
+
+
+def _transposed(picture: Grey, turn: Image.Transpose) -> Grey:
+    return np.asarray(Image.fromarray(picture).transpose(turn))
+
+
+def _cropped(small: Grey, task: TaskContext) -> list[Pair]:
+    """Pairs of which the one, made smaller and perhaps mirrored, lies within the other."""
+    coarse = np.stack([_resized(picture, _COARSE) for picture in small])
+    wholes = [_windows(coarse, side) for side in _CROPS]
+    found = []
+    for start in range(0, len(small), _BLOCK):
+        task.stop_if_asked(STOPPED)
+        parts = range(start, min(start + _BLOCK, len(small)))
+        best = np.full((len(small), len(parts)), -1.0, np.float32)
+        where = np.zeros((4, len(small), len(parts)), int)  # side, mirrored, row and column of the place
+        for side, windows in zip(_CROPS, wholes, strict=True):
+            pieces = np.stack([_resized(small[part], side) for part in parts])
+            for mirrored in (False, True):
+                turned = pieces[:, :, ::-1] if mirrored else pieces
+                alike = (windows @ _unit(turned.reshape(len(parts), -1)).T).reshape(len(small), -1, len(parts))
+                top, steps = alike.max(axis=1), _COARSE - side + 1
+                row, column = np.divmod(alike.argmax(axis=1), steps)
+                here = np.stack([np.full_like(row, side), np.full_like(row, mirrored), row, column])
+                where = np.where(top > best, here, where)
+                best = np.maximum(best, top)
+        best[list(parts), range(len(parts))] = -1
+        for place, part in enumerate(parts):
+            for whole in np.argsort(-best[:, place], kind="stable")[:_CLOSELY].tolist():
+                if best[whole, place] >= _LIKELY and _lies_at(small[whole], small[part], *where[:, whole, place]):
+                    found.append((min(whole, part), max(whole, part)))
+    return found
+
+
+def _lies_at(whole: Grey, part: Grey, side: int, mirrored: int, row: int, column: int) -> bool:
+    """Whether the picture of a place that was found at 16 pixels is the same at 48."""
+    scale = SIDE // _COARSE
+    top, left = (max(0, scale * place - _AROUND) for place in (row, column))
+    near = whole[top : scale * (row + side) + _AROUND, left : scale * (column + side) + _AROUND]
+    for change in _SIZES:
+        size = scale * side + change
+        if size > min(near.shape):
+            continue
+        piece = _resized(part, size)
+        piece = piece[:, ::-1] if mirrored else piece
+        alike = float((_windows(near[None], size) @ _unit(piece.reshape(1, -1))[0]).max())
+        if alike >= SAME:
+            return True
+        if change == 0 and alike < _LIKELY:
+            return False  # and no other size of it would be
+    return False
+
+
+def _windows(pictures: Grey, side: int) -> Grey:
+    """All places of pictures ``(n, height, width)``, of length one: ``(n * places, side * side)``."""
+    places: npt.NDArray[Any] = np.lib.stride_tricks.sliding_window_view(pictures, (side, side), axis=(1, 2))  # type: ignore[call-overload]
+    return _unit(places.reshape(-1, side * side))
+
+
+def _resized(picture: Grey, side: int) -> Grey:
+    return np.asarray(Image.fromarray(picture).resize((side, side), Image.Resampling.BOX))
+
+
+def _unit(rows: Grey) -> Grey:
+    """Rows less their mean, of length one: their products are correlations."""
+    centred = rows - rows.mean(axis=1, keepdims=True)
+    return centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-6)
