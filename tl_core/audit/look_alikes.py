@@ -1,6 +1,6 @@
 """Pictures of the same thing: saved again, mirrored, turned, or cropped.
 
-Mirrored and turned pictures are found by their difference hash in all eight positions. Where that fails, as with
+What an import found (`tl_core.data.twins`) is among them. Mirrored and turned pictures are found by their difference hash in all eight positions. Where that fails, as with
 smooth pictures, and for cropped ones, the nearest in the backbone's features are laid over each other: the one,
 turned or made smaller, has to be found within the other.
 """
@@ -41,7 +41,7 @@ class Pair:
 
     first: ImageRecord
     second: ImageRecord
-    kind: str  # copy, saved_again, turned, cropped
+    kind: str  # copy, saved_again, turned, cropped; changed otherwise
 
     @property
     def leaks(self) -> bool:
@@ -74,11 +74,22 @@ def find_look_alikes(
         found = _laid_over(grey, features[rows], task) | _turned(grey) | _saved_again(dataset, rows)
         for (a, b), kind in found.items():
             pairs.setdefault((rows[a], rows[b]), kind)
-    order = {"copy": 0, "saved_again": 1, "turned": 2, "cropped": 3}
+    for a, b in _twins(dataset, list(first_of.values())):
+        pairs.setdefault((a, b), "changed")
+    order = {"copy": 0, "saved_again": 1, "turned": 2, "cropped": 3, "changed": 4}
     return tuple(
         Pair(dataset.images[a], dataset.images[b], kind)
         for (a, b), kind in sorted(pairs.items(), key=lambda item: (order[item[1]], item[0]))
     )
+
+
+def _twins(dataset: Dataset, rows: Sequence[int]) -> list[tuple[int, int]]:
+    """What the import found to show the same as the first of its group (`tl_core.data.twins`)."""
+    groups: dict[tuple[int, str], list[int]] = {}
+    for row in rows:
+        if name := dataset.images[row].twins:
+            groups.setdefault((dataset.images[row].label, name), []).append(row)
+    return [(first, other) for first, *others in groups.values() for other in others]
 
 
 def _grey(images: ImageRows, rows: Sequence[int], task: TaskContext) -> list[Image.Image]:

@@ -166,7 +166,7 @@ def _lies_at(whole: Grey, part: Grey, side: int, mirrored: int, row: int, column
 
 def _windows(pictures: Grey, side: int) -> Grey:
     """All places of pictures ``(n, height, width)``, of length one: ``(n * places, side * side)``."""
-    places: npt.NDArray[Any] = np.lib.stride_tricks.sliding_window_view(pictures, (side, side), axis=(1, 2))  # type: ignore[call-overload]
+    places: npt.NDArray[Any] = np.lib.stride_tricks.sliding_window_view(pictures, (side, side), axis=(1, 2))
     return _unit(places.reshape(-1, side * side))
 
 
@@ -177,4 +177,5 @@ def _resized(picture: Grey, side: int) -> Grey:
 def _unit(rows: Grey) -> Grey:
     """Rows less their mean, of length one: their products are correlations."""
     centred = rows - rows.mean(axis=1, keepdims=True)
-    return centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-6)
+    unit: Grey = centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-6)
+    return unit

@@ -178,7 +178,7 @@ def test_a_table_in_a_folder_tells_the_classes_before_and_at_the_import(workspac
     field.upload("trees/labels.csv", "\n".join(lines).encode())
     checked(at.run())
     assert not at.error
-    assert "There are no class folders: classes from a table beside the images" in texts(at)
+    assert "classes from a table beside the images" in texts(at)
     checked(at.button(key="import-own-folder").click().run())
     wait_for_import(at, workspace)
     assert [dataset.classes for dataset in list_datasets(workspace)] == [("elm", "oak")]

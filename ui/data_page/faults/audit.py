@@ -51,6 +51,7 @@ _KINDS: Final = {  # what is said beside one pair, and where several are counted
     "saved_again": ("nearly the same", "nearly the same"),
     "turned": ("turned or mirrored", "turned or mirrored"),
     "cropped": ("cropped", "cropped"),
+    "changed": ("changed otherwise", "changed otherwise"),
 }
 
 Leak: TypeAlias = "tuple[Pair, tuple[ImageRecord, ImageRecord]]"

@@ -1,0 +1,1 @@
+"""Measuring a model once more, in the background."""
