@@ -1,8 +1,8 @@
 """Pictures of the same thing: saved again, mirrored, turned, or cropped.
 
-What an import found (`tl_core.data.twins`) is among them. Mirrored and turned pictures are found by their difference hash in all eight positions. Where that fails, as with
-smooth pictures, and for cropped ones, the nearest in the backbone's features are laid over each other: the one,
-turned or made smaller, has to be found within the other.
+What an import found (`tl_core.data.twins`) is among them. Mirrored and turned pictures are found by their difference
+hash in all eight positions. Where that fails, as with smooth pictures, and for cropped ones, the nearest in the
+backbone's features are laid over each other: the one, turned or made smaller, has to be found within the other.
 """
 
 from __future__ import annotations

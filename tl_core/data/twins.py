@@ -31,6 +31,7 @@ SIDE: Final = 48  # pixels at which two pictures are laid over each other
 SAME: Final = 0.93  # correlation of two pictures of the same thing
 MIN_SPREAD: Final = 8.0  # grey levels; flatter pictures resemble every other flat one
 MUCH_ALIKE: Final = 0.5  # usual correlation in a class whose pictures are all alike, as digits are: it tells nothing
+SAMPLED: Final = 40  # pictures of a larger class by which that is judged before all are read
 MOST_OF_CLASS: Final = 0.2  # a larger group is no evidence, unless it is of four
 
 _COARSE: Final = 16  # pixels at which a place is looked for
@@ -67,11 +68,18 @@ def name_twins(folder: Path, images: Sequence[ImageRecord], task: TaskContext = 
         if not 2 <= len(pool) <= MOST:
             continue
         places = list(pool.values())
-        small = np.stack(list(in_threads(_small, [folder / images[place].file for place in places])))
+        files = [folder / images[place].file for place in places]
+        if len(files) > 2 * SAMPLED and _much_alike(_halved(_read(files[:: len(files) // SAMPLED]))):
+            continue
+        small = _read(files)
         for group in _groups(small, task):
             first = min(images[places[member]].pixels_sha256 for member in group)
             names |= {(label, images[places[member]].pixels_sha256): first for member in group}
     return [replace(image, twins=names.get((image.label, image.pixels_sha256), "")) for image in images]
+
+
+def _read(files: Sequence[Path]) -> Grey:
+    return np.stack(list(in_threads(_small, files)))
 
 
 def _small(path: Path) -> Grey:
@@ -89,14 +97,23 @@ def _groups(small: Grey, task: TaskContext) -> list[list[int]]:
     if len(rows) < 2:
         return []
     chosen = small[rows]
-    half = _unit(chosen.reshape(len(rows), SIDE // 2, 2, SIDE // 2, 2).mean(axis=(2, 4)).reshape(len(rows), -1))
-    as_they_are = half @ half.T
-    if np.median(as_they_are[np.triu_indices(len(rows), 1)]) > MUCH_ALIKE:
+    half = _halved(chosen)
+    if _much_alike(half):
         return []
     pairs = [*_turned(chosen, half), *(_cropped(chosen, task) if len(rows) <= MOST_CROPPED else ())]
     most = max(4, MOST_OF_CLASS * len(small))
     found = groups_of(len(rows), pairs) if pairs else []
     return [rows[group].tolist() for group in found if 2 <= len(group) <= most]
+
+
+def _halved(small: Grey) -> Grey:
+    """Pictures ``(n, 48, 48)`` at 24 pixels, of length one: ``(n, 576)``."""
+    side = SIDE // 2
+    return _unit(small.reshape(len(small), side, 2, side, 2).mean(axis=(2, 4)).reshape(len(small), -1))
+
+
+def _much_alike(half: Grey) -> bool:
+    return bool(np.median((half @ half.T)[np.triu_indices(len(half), 1)]) > MUCH_ALIKE)
 
 
 def _turned(small: Grey, half: Grey) -> list[Pair]:
