@@ -93,6 +93,7 @@ class History:
     left_out: dict[str, str] = field(default_factory=dict)  # trainings and backbones that could not be tried, and why
     arriving: str = ""  # what is downloaded beside the trials, in a few words
     latest: float = 0.0  # Unix seconds at which the last trial ended
+    began: float = 0.0  # Unix seconds at which its process began to search; 0 before that
 
     @property
     def leader(self) -> Trial | None:
@@ -121,20 +122,22 @@ class History:
         """Seconds of the search at its last trial."""
         return max((trial.elapsed for trial in self.trials), default=0.0)
 
-    def elapsed_until(self, now: float, began: float) -> float:
+    def elapsed_until(self, now: float) -> float:
         """Seconds of a search at work, about: those at its last trial, and what has passed since.
 
         Args:
             now: Unix seconds.
-            began: when the process in which it works began.
         """
-        return self.elapsed + max(0.0, now - max(self.latest, began))
+        return self.elapsed + max(0.0, now - max(self.latest, self.began or now))
 
 
 def read_history(search: Search) -> History:
     """Everything that a search has told so far."""
     found = History()
+    started = search.owner.started if search.owner else 0.0  # which takes seconds that are not of the search
     for event in read_events(search.events_file):
+        if not found.began and event["t"] >= started:
+            found.began = float(event["t"])
         match event["kind"]:
             case "trial":
                 found.trials.append(Trial.from_event(event))
@@ -181,7 +184,7 @@ def describe_effects(found: Mapping[str, float], leader: Trial) -> str:
     if not found:
         return "It is *Fast* itself."
     gained = {name: gain for name, gain in found.items() if gain >= _SMALL}
-    nothing = [_TITLES[name] for name in found if name not in gained]
+    nothing = _shortened([_TITLES[name] for name in found if name not in gained])
     words = [_gave(list(names), gain, leader) for gain, names in itertools.groupby(gained, gained.__getitem__)]
     sentences = [f"{_listed(words)}."] * bool(words) + [f"{_listed(nothing)} made no difference."] * bool(nothing)
     return " ".join(sentence[0].upper() + sentence[1:] for sentence in sentences)
@@ -189,10 +192,13 @@ def describe_effects(found: Mapping[str, float], leader: Trial) -> str:
 
 def _gave(names: Sequence[str], gain: float, leader: Trial) -> str:
     """Settings that were never tried one by one have the same gain, which is theirs together."""
-    values = [_value(name, leader) for name in names[:_NAMED]]
-    if rest := len(names) - len(values):
-        values.append(count(rest, "other setting"))
+    values = _shortened([_value(name, leader) for name in names])
     return f"{_listed(values)}{' together' if len(names) > 1 else ''} gave {100 * gain:.1f} points"
+
+
+def _shortened(words: list[str]) -> list[str]:
+    rest = len(words) - _NAMED
+    return [*words[:_NAMED], count(rest, "other setting")] if rest > 0 else words
 
 
 def describe_importances(importances: Mapping[str, float]) -> str:

@@ -120,9 +120,10 @@ def _status(workspace: Workspace, search: Search, history: History) -> None:
         tried = f" · {count(len(history.trials), 'model')} tried" if history.trials else ""
         images = f" · {history.done:,} of {history.total:,} images" if history.total > history.done else ""
         text = "Stopping; the best so far is trained" if stopping else history.text or "Getting ready"
-        taken = history.elapsed_until(time.time(), search.owner.started if search.owner else time.time())
+        taken = history.elapsed_until(time.time())
         left = 60 * search.minutes - taken
-        rest = f" · {rough_duration(left)} left" if left > 0 and not stopping else ""
+        rest = f" · {rough_duration(left)} left" if left > 0 else " · the time is over, it ends soon"
+        rest = "" if stopping else rest
         st.progress(min(1.0, max(0.0, taken / (60 * search.minutes))), text=f"{text}{images}{tried}{rest} …")
         if not history.trials:
             st.caption(f"{_FIRST}{_how_long(history)}. {_THEN}")
@@ -227,6 +228,10 @@ def _figures(search: Search, history: History, leader: Trial, quick_start: Trial
     )
     if not search.outcome and leader == quick_start:
         st.caption("*Fast* itself leads so far.")
+    elif not search.outcome and gain <= 0:
+        st.caption(
+            "It is right as often as *Fast* so far. It leads because it is surer, or looks with a smaller network."
+        )
     elif not search.outcome:
         words = describe_effects(effects(history.trials, quick_start, leader), leader)
         st.caption(f"Why it leads so far: {words} Part of that is luck, as it is the best of many.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tl_core.search.history import (
     History,
     Trial,
@@ -92,7 +94,8 @@ def test_what_was_left_out_for_one_reason_is_said_once():
 
 
 def test_a_search_at_work_has_taken_what_has_passed_since_its_last_trial():
-    history = History(trials=[trial(0, 0.9)], latest=1000.0)
-    assert history.elapsed_until(now=1005.0, began=900.0) == 1 + 5
-    assert history.elapsed_until(now=5005.0, began=5000.0) == 1 + 5, "gone on with after a while"
-    assert History().elapsed_until(now=905.0, began=900.0) == 5
+    history = History(trials=[trial(0, 0.9)], latest=1000.0, began=900.0)
+    assert history.elapsed_until(now=1005.0) == 1 + 5
+    assert replace(history, began=5000.0).elapsed_until(now=5005.0) == 1 + 5, "gone on with after a while"
+    assert History(began=900.0).elapsed_until(now=905.0) == 5
+    assert History().elapsed_until(now=905.0) == 0, "its process has begun, but not to search"
