@@ -99,6 +99,13 @@ def text_bomb_png() -> bytes:
     return raw_png(2, 2, 8, 0, bytes(6), png_chunk(b"zTXt", b"Comment\0\0" + packed))
 
 
+def scan_bomb_jpeg() -> bytes:
+    """A progressive JPEG of 240 KB whose last, empty scan comes 20,000 times: each takes time for all its pixels."""
+    data = encoded(Image.new("L", (512, 512), 100), "JPEG", progressive=True)
+    end = data.rindex(b"\xff\xd9")
+    return data[:end] + data[data.rindex(b"\xff\xda") : end] * 20_000 + data[end:]
+
+
 def damaged_middle(data: bytes) -> bytes:
     start = len(data) // 3
     return data[:start] + b"\0" * 200 + data[start + 200 :]
@@ -131,6 +138,7 @@ BAD_PICTURES = (
     BadPicture("heic sequence", lambda: isobmff(b"hevc"), _DAMAGED),
     BadPicture("heic cut off", lambda: heic_photo()[:-100], _DAMAGED),
     BadPicture("heic that crashes its decoder", crashing_heic, _DAMAGED),
+    BadPicture("jpeg of thousands of scans", scan_bomb_jpeg, "times over"),
     BadPicture("avif", lambda: isobmff(b"avif"), "AVIF format"),
     BadPicture("tiff cut off", lambda: encoded(noise(2), "TIFF")[:-1500], _DAMAGED),
     BadPicture("raw", lambda: b"II*\0\x10\0\0\0CR\2\0" + bytes(200), "raw file"),

@@ -12,9 +12,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from tl_core.backbones.outline import BackboneOutline, load_outline
 from tl_core.config import AUGMENTATION_LEVELS, TrainingConfig
-from tl_core.config.phases import HEAD
+from tl_core.config.phases import HEAD, layers_of
 from tl_core.config.training import LEARNING_RATE_RANGE, MAX_EPOCHS
 from tl_core.figures.history import History
 from tl_core.runs import RunRecord
@@ -43,7 +42,7 @@ class Curves:
     """One run so far."""
 
     config: TrainingConfig
-    outline: BackboneOutline
+    layers: int | None  # of the backbone; None of a network that was deleted since
     classes: int
     validation_images: int
     finished: bool
@@ -82,7 +81,7 @@ def curves_of(run: RunRecord, history: History) -> Curves:
 
     return Curves(
         config=run.config,
-        outline=load_outline(run.config.backbone),
+        layers=layers_of(run.config.backbone),
         classes=len(run.classes),
         validation_images=run.split_counts.get("validation", 0),
         finished=history.finished,
@@ -234,7 +233,9 @@ def _under_fitting(curves: Curves) -> Remark | None:
         f"Only {accuracy:.0%} of the images it learns from are right, and hardly more can be expected of "
         "new ones: the frozen features are not enough. Unfreeze half of the backbone and fine-tune it."
     )
-    frozen = curves.outline.presets()["half"]
+    if curves.layers is None:
+        return Remark(text)
+    frozen = curves.layers // 2
     return Remark(
         text, "Fine-tune it", replace(curves.config, frozen_layers=frozen, fine_tune_epochs=FINE_TUNE_EPOCHS)
     )

@@ -21,9 +21,11 @@ import keras
 
 from tl_core.backbones.block_maps import block_map
 from tl_core.backbones.build import build_backbone
-from tl_core.backbones.outline import OUTLINES, STRIDES
+from tl_core.backbones.outline import OUTLINES, STRIDES, BackboneOutline, as_outline, load_outline
 from tl_core.backbones.registry import BACKBONES, get_backbone
+from tl_core.errors import ConfigError
 from tl_core.storage.files import write_bytes
+from tl_core.storage.workspace import is_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +155,24 @@ def outline_of_network(base: keras.Model) -> Any:
     names, _ = _settled(base)
     blocks = group_layers(names, _NAMED_BLOCKS)
     return _described(base, blocks if len(blocks) >= _FEWEST_BLOCKS else _blocks_by_size(base))
+
+
+def outline_in_model(name: str, base: keras.Model) -> BackboneOutline:
+    """The outline of the backbone that a trained model holds, also where it is a network that was deleted since.
+
+    Args:
+        name: that the model's configuration has.
+        base: the backbone in the model, from whose layers the outline of such a network is made anew.
+
+    Raises:
+        ConfigError: there is no such backbone, and the name is none that a network has.
+    """
+    try:
+        return load_outline(name)
+    except ConfigError:
+        if not is_id(name):
+            raise
+        return as_outline(name, outline_of_network(base))
 
 
 def _blocks_by_size(base: keras.Model) -> list[tuple[str, int]]:

@@ -127,6 +127,11 @@ def load_outline(name: str) -> BackboneOutline:
     backbone = get_backbone(name)
     brought = backbone.source == "network"
     values: Any = read_json(outline_file(name) if brought else OUTLINES / f"{name}.json")
+    return as_outline(name, values, backbone.fine_tune_blocks)
+
+
+def as_outline(name: str, values: Any, fine_tune_blocks: int = 1) -> BackboneOutline:
+    """A backbone as `tl_core.backbones.make_outlines` describes it."""
     starts = [first for _, first in values["blocks"]]
     bounds = list(pairwise([*starts, len(values["kind"])]))
     block_of = [index for index, (first, end) in enumerate(bounds) for _ in range(first, end)]
@@ -144,7 +149,7 @@ def load_outline(name: str) -> BackboneOutline:
         parameters = sum(layer.parameters for layer in inside)
         blocks.append(BlockOutline(title, first, end, parameters, batch_norms, channels))
     height, width, features = values["feature_shape"]
-    return BackboneOutline(name, layers, tuple(blocks), (height, width, features), backbone.fine_tune_blocks)
+    return BackboneOutline(name, layers, tuple(blocks), (height, width, features), fine_tune_blocks)
 
 
 def _names(values: Any) -> Iterator[str]:

@@ -281,7 +281,7 @@ def _on_ground(picture: Image.Image, decoding: int) -> Image.Image:
 def _in_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
     """The colours in sRGB; a profile that is broken, or of another kind than the picture, does not count."""
     if profile is None and picture.mode != "LAB":
-        return picture.convert("RGB")
+        return picture if picture.mode == "RGB" else picture.convert("RGB")  # which copies also what is RGB
     srgb = ImageCms.createProfile("sRGB")
     try:
         given = ImageCms.ImageCmsProfile(io.BytesIO(profile) if profile else ImageCms.createProfile("LAB"))

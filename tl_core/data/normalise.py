@@ -44,6 +44,8 @@ MAX_PIXELS: Final = 50_000_000  # width x height from the file's header
 _ANY_BYTES: Final = bytes(range(1, 255)) * 40  # no mark of a JPEG among them
 _DAMAGED: Final = "The image is damaged or cut off and cannot be read completely."
 
+_MOST_DRAWN: Final = 4_000_000_000  # pixels that all scans of a progressive JPEG draw, 5 s or so
+_START_OF_SCAN: Final = b"\xff\xda"
 _LARGE_PIXELS: Final = 16_000_000
 _large_image = threading.Lock()  # large images are decoded one at a time, whatever the number of threads
 
@@ -114,11 +116,27 @@ def decode_image(data: bytes, decoding: int = DECODING) -> Pixels:
             # Pillow decodes a PNG without checking its checksums, and so would show damaged parts as a picture.
             with _complete(), Image.open(io.BytesIO(mended), formats=("PNG",)) as checked:
                 checked.verify()
+        _require_few_scans(image, mended)
         large = image.width * image.height > _LARGE_PIXELS
         with _large_image if large else contextlib.nullcontext(), _complete():
             if image.format in ("JPEG", "MPO") and not data.rstrip(b"\0").endswith(END_OF_JPEG):
                 _require_end(mended)
             return pixels_of(image, mended, profile, decoding)
+
+
+def _require_few_scans(image: Image.Image, data: bytes) -> None:
+    """Refuse a JPEG that draws its picture thousands of times: a scan takes a dozen bytes, and time for all pixels.
+
+    Raises:
+        ImageError: it does.
+    """
+    if image.info.get("progressive"):
+        scans = data.count(_START_OF_SCAN)  # within a scan no such bytes occur
+        if scans * image.width * image.height > _MOST_DRAWN:
+            raise ImageError(
+                f"The JPEG draws its {image.width} × {image.height} pixels {scans:,} times over, which would take "
+                "far too long: save it anew in a program for pictures."
+            )
 
 
 def _require_end(data: bytes) -> None:

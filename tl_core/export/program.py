@@ -14,11 +14,13 @@ from typing import Any, Final
 from tl_core.backbones.outline import load_outline
 from tl_core.backbones.registry import get_backbone
 from tl_core.config import TrainingConfig
+from tl_core.config.format_settings import backbone_title
 from tl_core.config.phases import phases_of
 from tl_core.data import decoding as decoding_module
 from tl_core.data.decoding import DECODING
 from tl_core.errors import ConfigError
 from tl_core.export.rendering import render
+from tl_core.storage.workspace import is_id
 
 WIDTH: Final = 110  # characters of a line of comment
 
@@ -80,12 +82,12 @@ def write_program(
 
 def _write(config: TrainingConfig, classes: Sequence[str], decoding: int) -> list[Cell]:
     """The program of one configuration."""
-    record = get_backbone(config.backbone)
-    if record.source == "network":
+    if is_id(config.backbone):
         raise ConfigError(
-            f"A training with {record.title} cannot be written as a program, because that network is in no package: "
-            "export the model for Keras instead, which holds it."
+            f"A training with {backbone_title(config)} cannot be written as a program, because that network is in no "
+            "package: export the model for Keras instead, which holds it."
         )
+    record = get_backbone(config.backbone)
     outline = load_outline(config.backbone)
     if config.frozen_layers is not None:
         outline.checked(config.frozen_layers)

@@ -20,7 +20,7 @@ import tensorflow as tf
 from PIL import Image as PillowImage
 
 from tl_core.backbones.block_maps import as_map, end_of_block
-from tl_core.backbones.outline import load_outline
+from tl_core.backbones.make_outlines import outline_in_model
 from tl_core.data.normalise import Reading
 from tl_core.errors import ConfigError
 from tl_core.inference.pool import ModelPool
@@ -166,7 +166,7 @@ def _over_picture(heat: Heat, shape: tuple[int, ...], fit: str) -> Heat:
 def _places(run: RunRecord, base: keras.Model) -> Mapping[str, keras.KerasTensor]:
     """The output of every block that is a map or tokens, by the block's title."""
     places: dict[str, keras.KerasTensor] = {}
-    for block in load_outline(run.config.backbone).blocks:
+    for block in outline_in_model(run.config.backbone, base).blocks:
         if (output := end_of_block(base, block.end)) is not None:
             places[block.title] = output
     last = list(places)[-1]

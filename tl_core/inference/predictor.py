@@ -93,8 +93,7 @@ def compile_predictor(
 
 
 def _with_what_it_sees(model: keras.Model, backbone: str) -> keras.Model:
-    """The model with its features as further outputs; itself where it has no backbone to look at, or where that is a
-    network that was deleted since, whose blocks are no longer known."""
+    """The model with its features as further outputs; itself where it has no backbone that is known here."""
     try:
         classifier = split_classifier(model)
         return tapped_classifier(classifier, tapped_layer(backbone, classifier.base))

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import keras
 
-from tl_core.backbones.outline import load_outline
+from tl_core.backbones.make_outlines import outline_in_model
 from tl_core.models.classifier import Classifier, as_list, beside, flipped
 
 GRID: Final = 2  # cells of the earlier map, down and across
@@ -44,13 +44,13 @@ def tapped_layer(backbone: str, base: keras.Model) -> str | None:
     """The layer that gives the earlier map: the end of the last block with a larger map than the last one.
 
     Args:
-        backbone: its name in the registry.
+        backbone: its name in the configuration; a network that was deleted since is known by its layers.
         base: the backbone.
 
     Returns:
         The layer's name; None where no block has a larger map.
     """
-    ends = [base.layers[block.end - 1] for block in load_outline(backbone).blocks]
+    ends = [base.layers[block.end - 1] for block in outline_in_model(backbone, base).blocks]
     ends = [layer for layer in ends if not isinstance(layer.output, (list, tuple)) and len(layer.output.shape) == 4]
     larger = [layer.name for layer in ends if layer.output.shape[1] > base.output.shape[1]]
     return larger[-1] if larger else None

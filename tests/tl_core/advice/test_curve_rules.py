@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tl_core.advice.curve_rules import RULES, Curves, curves_of, remark_on
-from tl_core.backbones.outline import load_outline
 from tl_core.config import AUGMENTATION_LEVELS, HeadConfig, TrainingConfig
+from tl_core.config.phases import layers_of
 from tl_core.figures.history import History
 
 PLAIN = TrainingConfig(head=HeadConfig(dropout=0.2))
@@ -25,7 +25,7 @@ def curves(epochs=20, *, head_epochs=None, finished=True, config=PLAIN, classes=
     """A good run: all that is not named is as it should be."""
     return Curves(
         config=config,
-        outline=load_outline(config.backbone),
+        layers=layers_of(config.backbone),
         classes=classes,
         validation_images=validation_images,
         finished=finished,
@@ -181,3 +181,11 @@ def test_the_curves_come_from_the_events_of_a_run(tmp_path):
     assert seen.classes == 2
     assert seen.finished
     assert seen.config == run.config
+
+
+def test_of_a_network_that_was_deleted_since_the_remark_stays_and_offers_no_change():
+    config = replace(PLAIN, backbone=f"gone-{32 * '0'}")
+    remark = remark_on(replace(EXAMPLES["under-fitting"], config=config, layers=layers_of(config.backbone)))
+    assert remark is not None
+    assert remark.rule == "under-fitting"
+    assert remark.config is None

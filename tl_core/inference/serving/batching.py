@@ -85,7 +85,8 @@ class Batcher:
             except Exception as error:
                 logger.exception("The model could not answer")
                 for _, future in batch:
-                    future.set_exception(error)
+                    if not future.done():
+                        future.set_exception(error)
                 continue
             self._on_batch(len(batch))
             for (_, future), answer in zip(batch, answers, strict=True):

@@ -17,6 +17,7 @@ from tl_core.inference.calibration import Calibration
 from tl_core.inference.predict import calibration_of, open_knowing
 from tl_core.inference.predictor import Images, Predictor, compile_predictor
 from tl_core.inference.serving.application import ServedModel, build_application
+from tl_core.inference.serving.connections import server_config
 from tl_core.inference.serving.figures import ServingFigures
 from tl_core.machine.progress import UNATTENDED, TaskContext
 from tl_core.runs import RunRecord, dataset_of
@@ -25,7 +26,6 @@ from tl_core.runs.evaluations import read_metrics
 logger = logging.getLogger(__name__)
 
 SAMPLE: Final = 32  # images on which bfloat16 has to prove close to float32
-STOP_SECONDS: Final = 30  # for the requests that are being answered when it is told to stop
 
 
 def open_run(
@@ -101,16 +101,7 @@ def run_server(model: ServedModel, listening: socket.socket, token: str | None, 
         tell: told the address as soon as it answers.
     """
     application = build_application(model, token, ServingFigures())
-    config = uvicorn.Config(
-        application,
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        ws="none",
-        timeout_graceful_shutdown=STOP_SECONDS,
-    )
-    server = _Server(config, tell)
+    server = _Server(server_config(application), tell)
 
     def stop(_number: int, _frame: object) -> None:
         server.should_exit = True  # uvicorn raises the signal once more when it has ended

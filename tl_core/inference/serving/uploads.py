@@ -23,6 +23,7 @@ MOST_IMAGES: Final = 64  # of one request
 MOST_BYTES: Final = 64_000_000  # of one request; a picture may have 25 MB, as on the pages
 MOST_HELD: Final = 256_000_000  # bytes of all requests at a time
 READ_SECONDS: Final = 60.0  # for the whole body
+MOST_PARTS: Final = 200_000  # lists, objects and commas of a JSON; base64 has none
 _PIECE: Final = 1 << 18  # bytes
 _DISCARDED: Final = (
     4 * MOST_BYTES
@@ -64,8 +65,7 @@ class Intake:
                     f"Images are sent as a form (multipart/form-data, field “{FIELD}”) or as JSON "
                     f"(application/json), not as {kind[:80] or 'a body of no type'}: change the header Content-Type.",
                 )
-            body = await pieces.read(request)
-            files = await _READERS[kind](request, body)
+            files = await _READERS[kind](request, await pieces.read(request))
             if not files:
                 raise RequestError(422, f"There is no image in the request: send at least one as “{FIELD}”.")
             if len(files) > MOST_IMAGES:
@@ -146,6 +146,8 @@ async def _from_form(request: Request, body: bytes) -> list[bytes]:
 
     async def replay() -> Message:
         start = next(places, len(body))
+        if start:
+            await asyncio.sleep(0)  # other requests are answered meanwhile
         return {"type": "http.request", "body": body[start : start + _PIECE], "more_body": start < len(body)}
 
     form = Request(request.scope, replay)
@@ -157,8 +159,8 @@ async def _from_form(request: Request, body: bytes) -> list[bytes]:
                         422, f"Images are sent as files in the field “{FIELD}”. Received a field “{name[:80]}”."
                     )
             return [await value.read() for value in fields.getlist(FIELD) if isinstance(value, UploadFile)]
-    except (HTTPException, MultiPartException) as error:
-        message = error.detail if isinstance(error, HTTPException) else error.message
+    except (HTTPException, MultiPartException, UnicodeError) as error:  # the last: names in a strange charset
+        message = getattr(error, "detail", None) or getattr(error, "message", "its names are no text")
         if "files" in message:
             raise _too_many(MOST_IMAGES + 1) from error
         raise RequestError(
@@ -171,6 +173,8 @@ async def _from_json(_request: Request, body: bytes) -> list[bytes]:
 
 
 def _read_json(body: bytes) -> list[bytes]:
+    if sum(map(body.count, (b"[", b"{", b","))) > MOST_PARTS:  # each would take a hundred times its place
+        raise RequestError(422, f'The JSON has far more parts than images: send {{"{FIELD}": ["…base64…"]}} alone.')
     try:
         given = json.loads(body)
     except (ValueError, RecursionError) as error:

@@ -20,10 +20,14 @@ from tl_core.command_line import main
 from tl_core.config.format_settings import backbone_title
 from tl_core.errors import ConfigError, ModelFileError, StoppedError, WeightsUnavailableError
 from tl_core.export.exporting import export_run
+from tl_core.export.program import write_program
 from tl_core.imported_models.networks.bringing import Wishes, bring_network
-from tl_core.inference.grad_cam import open_grad_cam
+from tl_core.imported_models.networks.opening import DEFAULT_SIZE
+from tl_core.inference.grad_cam import GradCam, open_grad_cam
 from tl_core.inference.predictor import compile_predictor, open_predictor
 from tl_core.machine.progress import TaskContext
+from tl_core.models.classifier import split_classifier
+from tl_core.models.load import load_stored
 from tl_core.runs import load_run
 from tl_core.storage.workspace import Workspace
 
@@ -169,6 +173,20 @@ def test_bringing_can_be_stopped(around, original):
         bring_network(workspace, original[0], task=TaskContext(should_stop=lambda: True))
 
 
+@pytest.mark.slow
+def test_the_command_line_trains_on_a_folder(original, run, around, capsys):
+    _, workspace = around
+    quick = ("--image-size", "64", "--epochs", "1", "--batch-size", "8", "--json")
+    assert main(["train", "--data", run.record.dataset_id, "--backbone", str(original[0]), *quick]) == 0
+    trained = load_run(Path(json.loads(capsys.readouterr().out.splitlines()[-1])["run_dir"]))
+    brought = find_network(trained.config.backbone, workspace)
+    assert (brought.origin, brought.image_size) == ("network", DEFAULT_SIZE)
+    assert trained.has_model
+    inside = str(original[0] / "variables")
+    assert main(["train", "--data", run.record.dataset_id, "--backbone", inside, *quick]) == 2
+    assert "no saved_model.pb" in capsys.readouterr().err
+
+
 def test_a_changed_file_and_a_deleted_network_are_sentences(network, run, around):
     _, workspace = around
     file = workspace.weights / network.as_backbone().weights_file
@@ -176,15 +194,21 @@ def test_a_changed_file_and_a_deleted_network_are_sentences(network, run, around
     file.write_bytes(whole[:-1])
     with pytest.raises(WeightsUnavailableError, match="checksum"):
         build_backbone(network.id, 64)
+    picture = np.random.default_rng(2).integers(0, 256, (1, 64, 64, 3), np.uint8)
+    answered, heat = open_predictor(run.record.path).look(picture), open_grad_cam(run.record.path).explain(picture[0])
     delete_network(workspace, network.id)
     with pytest.raises(ConfigError, match="bring it again"):
         find_network(network.id)
     with pytest.raises(ConfigError, match="There is no network"):
         delete_network(workspace, network.id)
     assert backbone_title(run.record.config) == network.id
-    picture = np.zeros((1, 64, 64, 3), np.uint8)
     assert open_predictor(run.record.path).predict(picture).shape == (1, 3), "it is held in memory"
-    load_outline.cache_clear()
-    anew = compile_predictor(run.record)
-    assert anew.predict(picture).shape == (1, 3), "and in the next process"
-    assert anew.look(picture)[1] is None
+    load_outline.cache_clear()  # as in the next process
+    for found, before in zip(compile_predictor(run.record).look(picture), answered, strict=True):
+        np.testing.assert_allclose(found, before, atol=1e-5)
+    explained = GradCam(run.record, split_classifier(load_stored(run.record))).explain(picture[0])
+    assert (explained.block, explained.label) == (heat.block, heat.label)
+    np.testing.assert_allclose(explained.heat, heat.heat, atol=1e-4)
+    with pytest.raises(ConfigError, match="cannot be written as a program"):
+        write_program(run.record.config, run.record.classes)
+    assert export_run(run.record.path, "keras").proof.refuses_noise is not None, "it still tells what is unlike"

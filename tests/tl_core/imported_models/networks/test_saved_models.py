@@ -58,9 +58,21 @@ def restored(images):
     return mean(images) + tf.reshape(found[0], [1])
 
 
+def mapped(images):
+    return mean(images) + tf.raw_ops.ImmutableConst(dtype=tf.float32, shape=[3], memory_region_name="/etc/passwd")
+
+
+def looked_up(images):
+    words = {"new_vocab_file": "/etc/passwd", "old_vocab_file": "/etc/passwd"}
+    found, _ = tf.raw_ops.GenerateVocabRemapping(**words, new_vocab_offset=0, num_new_vocab=3)
+    return mean(images) + tf.cast(found, tf.float32)
+
+
 @pytest.mark.parametrize(
     ("work", "operation"),
     [
+        (mapped, "ImmutableConst"),
+        (looked_up, "GenerateVocabRemapping"),
         (written, "WriteFile"),
         (read, "ReadFile"),
         (printed, "PrintV2"),
@@ -94,10 +106,11 @@ def test_damaged_and_strange_folders_are_sentences(tmp_path):
     with pytest.raises(ModelFileError, match="assets"):
         check_files(folder)
     (folder / "assets" / "words.txt").unlink()
-    (folder / "link").symlink_to("/etc/passwd")
-    with pytest.raises(ModelFileError, match="link"):
-        check_files(folder)
-    (folder / "link").unlink()
+    for elsewhere in ("/etc/passwd", "/etc"):
+        (folder / "link").symlink_to(elsewhere)
+        with pytest.raises(ModelFileError, match="link"):
+            check_files(folder)
+        (folder / "link").unlink()
     for number in range(MOST_FILES + 1):
         (folder / f"{number}.txt").touch()
     with pytest.raises(ModelFileError, match="more than"):

@@ -17,6 +17,7 @@ import uvicorn
 
 from tests.test_architecture import REPOSITORY
 from tl_core.inference.serving.application import ServedModel, build_application
+from tl_core.inference.serving.connections import server_config
 from tl_core.inference.serving.figures import ServingFigures
 
 ADDRESS = re.compile(r"http://\S+:\d+")
@@ -62,7 +63,7 @@ def in_thread(model: ServedModel, token: str | None = None) -> Iterator[str]:
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         application = build_application(model, token, ServingFigures())
-        server = uvicorn.Server(uvicorn.Config(application, log_level="warning", access_log=False))
+        server = uvicorn.Server(server_config(application))
         started = threading.Event()
 
         async def serve() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import json
 import re
 import shlex
 import signal
@@ -16,17 +18,20 @@ import numpy as np
 import psutil
 import pytest
 
+from tests.hostile.pictures import flood_png, scan_bomb_jpeg
 from tests.test_architecture import REPOSITORY
 from tests.tl_core.inference.serving.served import ServerProcess, free_port, in_thread
 from tests.tl_core.small_trainings import COLOURS, coloured
 from tl_core.command_line import main
+from tl_core.data.normalise import MAX_IMAGE_BYTES
 from tl_core.inference.calibration import Calibration
 from tl_core.inference.predict import predict_images
 from tl_core.inference.predictor import open_predictor
+from tl_core.inference.serving import connections, uploads
 from tl_core.inference.serving.application import ServedModel
 from tl_core.inference.serving.description import OPENAPI, page
 from tl_core.inference.serving.server import open_run
-from tl_core.inference.serving.uploads import MOST_BYTES, MOST_IMAGES
+from tl_core.inference.serving.uploads import MOST_BYTES, MOST_IMAGES, MOST_PARTS
 from tl_core.machine.device import find_device
 from tl_core.runs import create_run
 
@@ -47,6 +52,12 @@ def server(shared_run):
 def expected(shared_run):
     """What the pages answer."""
     return [dict(answer.ranked) for answer in predict_images(shared_run.record.path, PHOTOS)]
+
+
+FORM = {"Content-Type": "multipart/form-data; boundary=x"}
+STRANGE = {"Content-Type": "multipart/form-data; boundary=x; charset=undefined"}
+JSON = {"Content-Type": "application/json"}
+PART = b'--x\r\nContent-Disposition: form-data; name="images"; filename="a.png"\r\n\r\nno end'
 
 
 def as_form(photos):
@@ -128,10 +139,19 @@ def test_a_damaged_image_alone_is_refused_with_the_sentence_of_the_pages(server,
         ({"json": {"images": [7]}}, 422, "list of texts"),
         ({"json": {"images": ["***"]}}, 422, "Image 1 is not in base64"),
         ({"json": {"images": [""] * (MOST_IMAGES + 1)}}, 413, f"{MOST_IMAGES} allowed"),
+        ({"content": b"[" + b"{}," * MOST_PARTS, "headers": JSON}, 422, "more parts than images"),
+        ({"json": as_base64([bytes(MAX_IMAGE_BYTES + 1)])}, 422, "25 MB allowed"),
+        ({"files": as_form([flood_png()])}, 422, "megapixels"),
+        ({"files": as_form([scan_bomb_jpeg()])}, 422, "times over"),
+        ({"content": PART, "headers": STRANGE}, 400, "no text"),
+        ({"content": PART.replace(b"a.png", b"a" * 9000), "headers": FORM}, 400, "form"),
+        ({"content": b"--x\r\n" + b"a: b\r\n" * 100_000, "headers": FORM}, 400, "form"),
+        ({"content": PART + b"\r\n--" * 2_000_000, "headers": FORM}, 422, "no image"),
     ],
 )
-def test_a_bad_request_is_refused_with_a_sentence(server, request_, status, words):
+def test_a_bad_request_is_refused_with_a_sentence(server, expected, request_, status, words):
     assert words in refusal(httpx.post(server.url + "/predict", **request_), status)
+    assert_same(predictions_of(httpx.post(server.url + "/predict", files=as_form(PHOTOS[:1]))), expected[:1])
 
 
 def test_a_body_too_large_is_refused_and_kept_nowhere(server):
@@ -242,6 +262,46 @@ def test_where_the_images_of_a_run_are_gone_it_says_that_it_computes_in_float32(
     served = open_run(elsewhere, precision="auto", note=said.append)
     assert served.predictor.network is open_predictor(shared_run.record.path).network
     assert said == ["It computes in float32: the images on which bfloat16 would have to prove close are gone."]
+
+
+@pytest.mark.parametrize("text", [b"no request\r\n\r\n", b"GET / HTTP/1.1\r\nX: " + 100_000 * b"a"])
+def test_what_is_no_http_is_told_so(server, text):
+    with connected(server.url) as connection:
+        connection.sendall(text)
+        status, told = answer_on(connection)
+    assert status == b"400"
+    assert list(told) == ["error"]
+    assert "no request in HTTP" in told["error"]
+
+
+def test_who_is_too_slow_is_told_so_and_keeps_nobody_waiting(doubtful, monkeypatch):
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.6)
+    monkeypatch.setattr(uploads, "READ_SECONDS", 0.6)
+    head = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    begun = [b"", b"POST /pred", head, head + b"Content-Length: 100\r\n\r\n{"]
+    with in_thread(doubtful) as url, contextlib.ExitStack() as stack:
+        slow = [stack.enter_context(connected(url)) for _ in range(10) for _ in begun]
+        for place, connection in enumerate(slow):
+            connection.sendall(begun[place % len(begun)])
+        predictions_of(httpx.post(url + "/predict", files=as_form(PHOTOS[:1])))
+        for connection in slow:
+            status, told = answer_on(connection)
+            assert status == b"408"
+            assert "did not arrive within 1 s" in told["error"]
+
+
+def connected(url):
+    return socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), timeout=60)
+
+
+def answer_on(connection):
+    """Status and JSON of an answer."""
+    said = b""
+    while b"}" not in said:
+        piece = connection.recv(65536)
+        assert piece, said
+        said += piece
+    return said.split(b" ", 2)[1], json.loads(said.partition(b"\r\n\r\n")[2])
 
 
 @pytest.fixture(scope="module")
