@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import logging
-import threading
+import queue
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any, Final
@@ -37,6 +37,8 @@ class Network:
     """A compiled network; may be called from any thread."""
 
     text: str  # how it runs, in words
+
+    at_once: int = 1  # calls that it computes side by side; further ones wait
 
     def __init__(self, batch_size: int | None) -> None:
         self._batch_size = batch_size
@@ -76,6 +78,7 @@ def compile_network(
     batch_size: int | None = 32,
     sample: Images | None = None,
     note: Callable[[str], None] = logger.info,
+    at_once: int = 1,
 ) -> Network:
     """Compile ``forward`` for the device.
 
@@ -83,13 +86,15 @@ def compile_network(
         batch_size: a fixed number of images is faster on long runs; None takes any number, for prediction.
         sample: a few images on which bfloat16, where the device offers it, has to prove close to float32.
         note: told in one sentence what the caller should know (a fallback).
+        at_once: calls that OpenVINO computes side by side, each with its share of the cores: more in all where other
+            threads work as well, and a single call takes longer.
     """
     if device.kind == "gpu":
         return _TensorFlowNetwork(forward, image_size, batch_size)
     reason = "it is not installed"
     if (openvino := import_openvino()) is not None:
         try:
-            return _compile_with_openvino(openvino, forward, image_size, device, batch_size, sample, note)
+            return _compile_with_openvino(openvino, forward, image_size, device, batch_size, sample, note, at_once)
         except Exception:
             # Its frontends raise a dozen unrelated types; whatever the reason, TensorFlow can run the network.
             logger.warning("OpenVINO could not take the network over", exc_info=True)
@@ -106,15 +111,16 @@ def _compile_with_openvino(
     batch_size: int | None,
     sample: Images | None,
     note: Callable[[str], None],
+    at_once: int,
 ) -> Network:
     graph = _graph(forward, image_size, batch_size).get_concrete_function()
     # A copy of the weights: those of the Keras model may be freed, or trained on, while the network still runs.
     # Its outputs are named: else inner values with a gradient of their own (of swish) would become outputs, too.
     outputs = [tensor.name for tensor in graph.outputs]
     model = convert(openvino, graph, share_weights=False, output=outputs)
-    network = _OpenVINONetwork(model, batch_size, "float32")
+    network = _OpenVINONetwork(model, batch_size, "float32", at_once)
     if device.trunk_precision == "bfloat16" and sample is not None:
-        return _closest(network, _OpenVINONetwork(model, batch_size, "bfloat16"), sample, note)
+        return _closest(network, _OpenVINONetwork(model, batch_size, "bfloat16", at_once), sample, note)
     return network
 
 
@@ -149,20 +155,25 @@ def _core() -> Any:
 
 
 class _OpenVINONetwork(Network):
-    def __init__(self, model: Any, batch_size: int | None, precision: str) -> None:
+    def __init__(self, model: Any, batch_size: int | None, precision: str, at_once: int) -> None:
         super().__init__(batch_size)
+        how = {"PERFORMANCE_HINT": "LATENCY"} if at_once == 1 else {"NUM_STREAMS": str(at_once)}
         # Left to itself OpenVINO takes bfloat16 wherever the CPU has it, so the precision is always named.
-        hints = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": _HINTS[precision]}
-        compiled = _core().compile_model(model, "CPU", hints)
-        self._request = compiled.create_infer_request()
+        compiled = _core().compile_model(model, "CPU", {**how, "INFERENCE_PRECISION_HINT": _HINTS[precision]})
+        self._free: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        for _ in range(at_once):
+            self._free.put(compiled.create_infer_request())
         self._outputs = range(len(compiled.outputs))
-        self._lock = threading.Lock()
+        self.at_once = at_once
         self.text = f"OpenVINO, {precision}"
 
     def _infer(self, batch: Images) -> list[Array]:
-        with self._lock:
-            self._request.infer({0: np.ascontiguousarray(batch)})
-            return [self._request.get_output_tensor(index).data.copy() for index in self._outputs]
+        request = self._free.get()
+        try:
+            request.infer({0: np.ascontiguousarray(batch)})
+            return [request.get_output_tensor(index).data.copy() for index in self._outputs]
+        finally:
+            self._free.put(request)
 
 
 class _TensorFlowNetwork(Network):

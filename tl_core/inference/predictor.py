@@ -42,6 +42,7 @@ class Predictor:
     reading: Reading  # how it gets its pictures
     network: Callable[[Images], list[npt.NDArray[Any]]]  # outputs, each ``(n, ...)``: of the tapped classifier
     known: Novelty | None = None  # what it was taught, if that was learned
+    at_once: int = 1  # calls that the network computes side by side; further ones wait
 
     @property
     def image_size(self) -> int:
@@ -67,6 +68,7 @@ def compile_predictor(
     precision: str = "float32",
     sample: Images | None = None,
     note: Callable[[str], None] = logger.info,
+    at_once: int = 1,
 ) -> Predictor:
     """Compile a model that a run has stored, without the pool.
 
@@ -76,6 +78,7 @@ def compile_predictor(
             the model proves close to float32 on the sample.
         sample: ``(n, image_size, image_size, 3)`` uint8 RGB; without one it is float32.
         note: told in a sentence in what the model computes, where that is not float32, and why not where it could.
+        at_once: batches that are computed side by side, see `compile_network`.
 
     Raises:
         ModelUnavailableError: the run has no model yet, the epoch is not saved, or a file is damaged.
@@ -88,8 +91,10 @@ def compile_predictor(
     def forward(images: tf.Tensor) -> list[tf.Tensor]:
         return as_list(seeing(tf.cast(images, tf.float32), training=False))
 
-    network = compile_network(forward, size, find_device(precision), batch_size=None, sample=sample, note=note)
-    return Predictor(run.classes, Reading(size, run.config.fit, run.decoding), network)
+    network = compile_network(
+        forward, size, find_device(precision), batch_size=None, sample=sample, note=note, at_once=at_once
+    )
+    return Predictor(run.classes, Reading(size, run.config.fit, run.decoding), network, at_once=network.at_once)
 
 
 def _with_what_it_sees(model: keras.Model, backbone: str) -> keras.Model:

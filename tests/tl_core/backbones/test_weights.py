@@ -166,7 +166,7 @@ def test_what_the_command_line_cannot_fetch_is_a_sentence(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     assert main(["weights", "fetch", "vgg61"]) == 2
-    assert "Similar names are: vgg16" in capsys.readouterr().err
+    assert "Similar names are: vgg19, vgg16" in capsys.readouterr().err
     assert main(["weights", "fetch"]) == 2
     assert "needs a name" in capsys.readouterr().err
     offline = served(f"http://127.0.0.1:{unused_port()}/weights.h5")

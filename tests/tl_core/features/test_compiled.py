@@ -105,8 +105,10 @@ def test_works_in_a_thread_that_is_not_the_main_one(forward, images):
     assert_same(results[0], forward(images))
 
 
-def test_many_threads_may_use_one_network(forward, images):
-    network = compile_network(forward, 32, CPU, batch_size=None)
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_many_threads_may_use_one_network(forward, images, at_once):
+    network = compile_network(forward, 32, CPU, batch_size=None, at_once=at_once)
+    assert network.at_once == at_once
     expected = forward(images)
     answers = {}
 

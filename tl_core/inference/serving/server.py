@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import socket
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, Final
 
@@ -14,9 +16,11 @@ import uvicorn
 
 from tl_core.errors import DatasetNotFoundError
 from tl_core.inference.calibration import Calibration
-from tl_core.inference.predict import calibration_of, open_knowing
-from tl_core.inference.predictor import Images, Predictor, compile_predictor
+from tl_core.inference.novelty_learning import novelty_of
+from tl_core.inference.predict import calibration_of
+from tl_core.inference.predictor import Images, Predictor, compile_predictor, open_predictor
 from tl_core.inference.serving.application import ServedModel, build_application
+from tl_core.inference.serving.batching import most_at_once
 from tl_core.inference.serving.connections import server_config
 from tl_core.inference.serving.figures import ServingFigures
 from tl_core.machine.progress import UNATTENDED, TaskContext
@@ -25,6 +29,7 @@ from tl_core.runs.evaluations import read_metrics
 
 logger = logging.getLogger(__name__)
 
+PASSES: Final = 2  # that the network makes side by side
 SAMPLE: Final = 32  # images on which bfloat16 has to prove close to float32
 
 
@@ -47,14 +52,12 @@ def open_run(
     Raises:
         ModelUnavailableError: the run has no model yet, the epoch is not saved, or a file is damaged.
     """
-    predictor = open_knowing(run.path, epoch, task)
-    if precision != "float32":
-        sample = _validation_images(run, predictor)
-        if sample is None:
-            note("It computes in float32: the images on which bfloat16 would have to prove close are gone.")
-        else:
-            faster = compile_predictor(run, epoch, precision=precision, sample=sample, note=note)
-            predictor = replace(faster, known=predictor.known)
+    known, sample = novelty_of(run.path, epoch, task), None
+    if precision != "float32" and (sample := _validation_images(run, epoch)) is None:
+        note("It computes in float32: the images on which bfloat16 would have to prove close are gone.")
+    passes = min(PASSES, os.cpu_count() or 1)
+    predictor = compile_predictor(run, epoch, precision=precision, sample=sample, note=note, at_once=passes)
+    predictor = replace(predictor, known=known)
     calibration = calibration_of(run, epoch)
     test = read_metrics(run).get("test", {}).get("accuracy") if epoch is None else None
     facts = {
@@ -69,19 +72,23 @@ def open_run(
     return _warm(predictor, calibration, facts)
 
 
-def _validation_images(run: RunRecord, predictor: Predictor) -> Images | None:
+def _validation_images(run: RunRecord, epoch: int | None) -> Images | None:
     """Some of those that the run was measured on, as its model gets them; None where the dataset is gone."""
     try:
         dataset = dataset_of(run)
     except DatasetNotFoundError:
         return None
     paths = [dataset.path_of(image) for image in dataset.images if image.split == "validation"][:SAMPLE]
-    return np.stack([predictor.reading.of_stored(path) for path in paths]) if paths else None
+    reading = open_predictor(run.path, epoch).reading
+    return np.stack([reading.of_stored(path) for path in paths]) if paths else None
 
 
 def _warm(predictor: Predictor, calibration: Calibration, facts: dict[str, Any]) -> ServedModel:
+    """Let it compute batches of every size once, each in all passes, which takes longer than later."""
     size = predictor.image_size
-    predictor.predict(np.zeros((1, size, size, 3), np.uint8))
+    with ThreadPoolExecutor(predictor.at_once) as threads:
+        for images in range(1, most_at_once(predictor) + 1):
+            list(threads.map(predictor.predict, [np.zeros((images, size, size, 3), np.uint8)] * predictor.at_once))
     of_model = {
         "classes": list(predictor.classes),
         "image_size": size,

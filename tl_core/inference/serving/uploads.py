@@ -160,7 +160,7 @@ async def _from_form(request: Request, body: bytes) -> list[bytes]:
                     )
             return [await value.read() for value in fields.getlist(FIELD) if isinstance(value, UploadFile)]
     except (HTTPException, MultiPartException, UnicodeError) as error:  # the last: names in a strange charset
-        message = getattr(error, "detail", None) or getattr(error, "message", "its names are no text")
+        message = str(getattr(error, "detail", "") or getattr(error, "message", "its names are no text"))
         if "files" in message:
             raise _too_many(MOST_IMAGES + 1) from error
         raise RequestError(

@@ -10,6 +10,7 @@ import shlex
 import signal
 import socket
 import subprocess
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -260,7 +261,7 @@ def test_where_the_images_of_a_run_are_gone_it_says_that_it_computes_in_float32(
     said = []
     elsewhere = replace(shared_run.record, dataset_id="gone-" + 32 * "0")
     served = open_run(elsewhere, precision="auto", note=said.append)
-    assert served.predictor.network is open_predictor(shared_run.record.path).network
+    assert served.predictor.network.text == open_predictor(shared_run.record.path).network.text
     assert said == ["It computes in float32: the images on which bfloat16 would have to prove close are gone."]
 
 
@@ -317,6 +318,20 @@ def test_below_the_threshold_the_answer_is_i_dont_know(doubtful, expected):
     assert prediction["rejected"] is True
     assert prediction["class"] == "blue"
     assert prediction["probability"] < max(expected[0].values())  # the temperature counts, too
+
+
+def test_two_passes_go_side_by_side_and_share_what_waits(doubtful, expected):
+    other = threading.Barrier(2, timeout=60)
+
+    def network(images):
+        other.wait()  # for the other pass: of one after the other each would wait in vain
+        return doubtful.predictor.network(images)
+
+    beside = replace(doubtful.predictor, network=network, at_once=2)
+    with in_thread(replace(doubtful, predictor=beside)) as url, ThreadPoolExecutor(2) as threads:
+        asked = threads.map(lambda photo: httpx.post(url + "/predict", files=as_form([photo])), PHOTOS[:2])
+        named = [predictions_of(answer)[0]["class"] for answer in asked]
+    assert named == [max(shares, key=shares.get) for shares in expected[:2]]
 
 
 def test_with_a_token_nobody_is_answered_without_it(doubtful):
