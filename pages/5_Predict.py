@@ -59,12 +59,15 @@ class Desk(NamedTuple):
 def lay_out() -> Desk:
     """Pictures and models on the left, the answers on the right; on a phone the answers come first.
 
-    The answers of two models take the whole width.
+    The answers of two models take the whole width, below pictures and models.
     """
     first = st.container()
-    two = COMPARED in st.query_params
+    if COMPARED in st.query_params:
+        with st.container(key="predict-two"):
+            pictures, models = st.columns(2, gap="medium")
+            return Desk(first, pictures, models.container(key="predict-models"), st.container(key="predict-answers"))
     with st.container(key="predict-desk"):
-        left, answers = (st.container(), st.container()) if two else st.columns([4, 5], gap="medium")
+        left, answers = st.columns([4, 5], gap="medium")
     with left:
         return Desk(first, st.container(), st.container(key="predict-models"), answers)
 

@@ -220,8 +220,8 @@ def test_the_page_stays_where_it_is_when_a_training_comes_and_its_line_grows(app
     before = page.evaluate(ABOVE_THE_PAGE)
     place = page.locator(".st-key-frame-training")
     for words in (
-        "<b>Photos</b> · starting",
-        "<b>A very long name of a dataset</b> · epoch 12 of 60 · about 2 minutes left",
+        "<b>Photos</b> starting",
+        "<b>A very long name of a dataset</b> epoch 12/60 · 2 min left",
     ):
         place.evaluate("(node, words) => (node.innerHTML = `<a href='#'><p>${words}</p></a>`)", words)
         assert page.evaluate(ABOVE_THE_PAGE) == before

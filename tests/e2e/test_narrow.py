@@ -79,6 +79,25 @@ def test_nothing_scrolls_sideways_at_390_px(app: App, phone: Page, runs, name: s
     assert phone.evaluate("window.tooWide") == {"pixels": 0, "at": ""}
 
 
+CUT: Final = """(options) => options.flatMap((option) => [option, ...option.children])
+  .filter((node) => node.scrollWidth > node.clientWidth + 1 || node.scrollHeight > node.clientHeight + 1)
+  .map((node) => node.innerText)"""
+
+
+def test_a_list_shows_the_whole_of_long_names(app: App, phone: Page, runs):
+    run, _ = runs
+    phone.goto(app.at("Predict", run=run.id))
+    phone.get_by_role("combobox", name="Compare with").click()
+    options = phone.get_by_role("option")
+    expect(options).to_have_count(2)
+    assert options.evaluate_all(CUT) == []
+    box = phone.get_by_test_id("stSelectboxVirtualDropdown").bounding_box()
+    assert box is not None
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= PHONE["width"]
+    assert options.last.bounding_box()["height"] > 40, "the name needs more than one line"  # type: ignore[index]
+
+
 def test_the_check_is_told_what_is_too_wide(app: App, phone: Page):
     phone.goto(app.at())
     expect(phone.get_by_text("This machine").first).to_be_visible()

@@ -29,11 +29,12 @@ def runs(app):
 @pytest.mark.slow
 def test_two_models_predict_side_by_side_with_their_heatmaps(page, app, runs):
     sure, doubtful = runs
+    page.set_viewport_size({"width": 1440, "height": 900})
     page.goto(app.at("Predict", run=sure.id, **{"with": doubtful.id}))
     page.get_by_role("button", name="Try with a test image").click()
     expect(page.get_by_text("Right: the dataset says")).to_be_visible()
     expect(page.get_by_role("heading", name="I don't know")).to_be_visible()
-    expect(page.get_by_text("Its best guess is")).to_be_visible()
+    expect(page.get_by_text("Its best guess is")).to_be_in_viewport()
     page.get_by_text("Where did it look?").first.click()
     expect(page.get_by_alt_text("that speak for").filter(visible=True)).to_have_count(1)
     evidence = page.get_by_role("combobox", name="Show evidence for")

@@ -8,7 +8,8 @@ from typing import Final
 MISSING: Final = "–"
 
 _SUPERSCRIPTS: Final = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-_SMALLEST_DECIMAL: Final = 1e-4  # below this, counting zeros is harder than reading a power of ten
+_SMALLEST_DECIMAL: Final = 1e-4  # below this, counting zeros is harder than reading a power of ten ...
+_LARGEST_WHOLE: Final = 1e6  # ... and from this on, counting digits
 
 
 def percent(share: float | None, digits: int = 1) -> str:
@@ -17,14 +18,23 @@ def percent(share: float | None, digits: int = 1) -> str:
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """A number with a few significant digits, such as ``0.0873``."""
-    return MISSING if value is None else f"{value:.{digits}g}"
+    """A number with a few significant digits: ``0.0873``, ``1,240``, ``1.2 × 10⁻⁵``; never ``1.24e+03``."""
+    if value is None:
+        return MISSING
+    text = f"{value:.{digits}g}"
+    if "e" not in text:
+        return text
+    return f"{value:,.0f}" if 1 <= abs(value) < _LARGEST_WHOLE else _power_of_ten(float(text))
 
 
 def scientific(value: float) -> str:
     """A learning rate or another small number: ``0.001``, or ``2 × 10⁻⁵`` where decimals would be a row of zeros."""
     if value == 0 or value >= _SMALLEST_DECIMAL:
         return f"{value:.10f}".rstrip("0").rstrip(".") or "0"
+    return _power_of_ten(value)
+
+
+def _power_of_ten(value: float) -> str:
     factor, power = f"{value:.3e}".split("e")
     factor = factor.rstrip("0").rstrip(".")
     ten = f"10{str(int(power)).translate(_SUPERSCRIPTS)}"
@@ -83,6 +93,17 @@ def rough_duration(seconds: float) -> str:
         return f"about {count(minutes, 'minute')}"
     hours, rest = divmod(round(minutes / 10) * 10, 60)
     return f"about {count(hours, 'hour')}" + (f" {rest} minutes" if rest else "")
+
+
+def short_duration(seconds: float) -> str:
+    """An estimated time where there is little room: ``40 s``, ``3 min``, ``1 h 20 min``."""
+    if seconds < 55:
+        return f"{max(5, round(seconds / 5) * 5)} s"
+    minutes = max(1, round(seconds / 60))
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, rest = divmod(round(minutes / 10) * 10, 60)
+    return f"{hours} h" + (f" {rest} min" if rest else "")
 
 
 def seconds_between(begin: str | None, end: str | None) -> float | None:

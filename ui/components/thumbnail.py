@@ -72,7 +72,7 @@ def dataset_thumbnail(path: Path) -> bytes:
     size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
     picture = picture.resize(size, Image.Resampling.NEAREST if scale > 2 else Image.Resampling.LANCZOS)
     square = Image.new("RGBA", (TILE, TILE), (0, 0, 0, 0))
-    square.paste(picture, ((TILE - size[0]) // 2, (TILE - size[1]) // 2))
+    square.paste(picture, ((TILE - size[0]) // 2, TILE - size[1]))  # at the bottom, beside its own words below
     buffer = io.BytesIO()
     square.save(buffer, "PNG")
     return buffer.getvalue()

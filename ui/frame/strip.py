@@ -14,7 +14,7 @@ from tl_core.planning.time_left import time_left
 from tl_core.runs import RunProgress, RunRecord, find_run
 from tl_core.search.history import read_history
 from tl_core.search.record import Search, find_search, list_searches
-from tl_core.storage.format import count, rough_duration
+from tl_core.storage.format import count, short_duration
 from tl_core.storage.ownership import is_mine
 from tl_core.storage.workspace import Workspace
 from ui.components.markdown import plain
@@ -33,7 +33,7 @@ DATASET_KEY: Final = "frame-dataset"
 MODEL_KEY: Final = "frame-model"
 DATASET_ROOM: Final = 18  # characters that are seen of a dataset, also on a phone ...
 MODEL_ROOM: Final = 22  # ... and of a model ...
-SHARED: Final = 4  # ... and at most of a beginning that several share, before where they differ
+LEAST_HEAD: Final = 4  # ... and at least of their beginning, where the middle is left out
 NO_DATASET: Final = ""  # in the list of datasets, while that of the current model is gone
 NO_MODEL: Final = ""  # in the list of models, while none has learned from the current dataset
 _WATCHED: Final = "frame-watched"  # in the session: the runs that were active at the last look
@@ -91,7 +91,7 @@ def _model_labels(current: Current) -> dict[str, str]:
 
 
 def telling_apart(labels: Mapping[str, str], room: int) -> dict[str, str]:
-    """The texts of a narrow list, which the browser cuts at their end: without the beginning that several share.
+    """The texts of a narrow list, which the browser cuts at their end; without the middle where several begin alike.
 
     Args:
         labels: the whole texts, all different.
@@ -109,15 +109,28 @@ def telling_apart(labels: Mapping[str, str], room: int) -> dict[str, str]:
         if not alike:
             break
         for names in alike:
-            letters = enumerate(zip(*(shown[name] for name in names), strict=False))
-            shared = next((place for place, found in letters if len(set(found)) > 1), room)
-            shown |= {name: _without_beginning(shown[name], shared - SHARED, room) for name in names}
+            letters = enumerate(zip(*(labels[name] for name in names), strict=False))
+            shortest = min(len(labels[name]) for name in names)
+            shared = next((place for place, found in letters if len(set(found)) > 1), shortest)
+            word = min(labels[name].rfind(" ", 0, shared + 1) + 1 for name in names)
+            shown |= {name: _without_middle(labels[name], word, shared, room) for name in names}
     return shown if len(set(shown.values())) == len(labels) else dict(labels)
 
 
-def _without_beginning(text: str, most: int, room: int) -> str:
-    """Without at most so many characters, and not so many that room would be left."""
-    return f"…{text[max(0, min(most, len(text) - room + 1)) :]}"
+def _without_middle(text: str, word: int, differs: int, room: int) -> str:
+    """The beginning, and the text from the word on in which it differs; where that is far, from a bit before.
+
+    Args:
+        text: the whole.
+        word: where the first word that differs begins.
+        differs: where it differs.
+        room: characters that are seen.
+    """
+    if len(text) <= room:
+        return text
+    tail = text[word if differs - word < room // 2 else differs - LEAST_HEAD :].lstrip(" ·")
+    head = text[: max(LEAST_HEAD, room - 1 - len(tail), room // 2 - 1)].rstrip(" ,")
+    return f"{head}…{tail}"
 
 
 def _dataset_list(current: Current) -> None:
@@ -184,9 +197,8 @@ def _training(workspace: Workspace, tab: str) -> None:
             page_link(TRAIN, words, run=at_work.id)
     elif searching is not None:
         tried = len(read_history(searching).trials)
-        words = f"**{plain(searching.name)}** · search · " + (
-            f"{count(tried, 'model')} tried" if tried else "getting ready"
-        )
+        stands = f"{count(tried, 'model')} tried" if tried else "getting ready"
+        words = f"**{plain(searching.name)}** search · {stands}"
         page_link(TRAIN, words, search=searching.id, icon=SEARCH_ICON)
     elif news := st.session_state.get(_NEWS):
         _show_news(workspace, news)
@@ -199,7 +211,7 @@ def search_at_work(workspace: Workspace) -> Search | None:
 
 
 def format_training(run: RunRecord, progress: RunProgress, planned: Mapping[str, float], now: float) -> str:
-    """Where a whole training stands, as Markdown: ``Photos · epoch 12 of 60 · about 20 seconds left``.
+    """Where a whole training stands, as Markdown: ``**Photos** epoch 12/60 · 20 s left``.
 
     Args:
         run: at work, or next.
@@ -207,14 +219,13 @@ def format_training(run: RunRecord, progress: RunProgress, planned: Mapping[str,
         planned: seconds of its phases, by name.
         now: the current time in Unix seconds.
     """
-    parts = [f"**{plain(run.dataset_name)}**"]
+    name = f"**{plain(run.dataset_name)}**"
     if run.status == "queued" or progress.finished:  # one that goes on still has the end of its last training
-        return f"{parts[0]} · starting"
+        return f"{name} starting"
     left = time_left(run.config, progress, planned, now)
-    parts.append(f"epoch {left.epoch} of {left.epochs}" if left.epoch and left.epochs else "getting ready")
-    if left.seconds is not None and left.seconds > 1:
-        parts.append(f"{rough_duration(left.seconds)} left")
-    return " · ".join(parts)
+    stands = f"epoch {left.epoch}/{left.epochs}" if left.epoch and left.epochs else "getting ready"
+    remains = f" · {short_duration(left.seconds)} left" if left.seconds is not None and left.seconds > 1 else ""
+    return f"{name} {stands}{remains}"
 
 
 def _ended_since(workspace: Workspace, at_work: RunRecord | None) -> list[RunRecord]:
@@ -268,7 +279,7 @@ def _show_news(workspace: Workspace, news: str) -> None:
     with contextlib.suppress(SearchNotFoundError):
         search = find_search(workspace, news)
         if not search.active:
-            words = f"**{plain(search.name)}** · search {_ENDS[search.status][0]}"
+            words = f"**{plain(search.name)}** search {_ENDS[search.status][0]}"
             page_link(TRAIN, words, search=search.id, icon=SEARCH_ICON)
         return
     try:

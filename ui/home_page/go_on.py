@@ -22,7 +22,7 @@ BARS: Final = 3  # classes with a bar
 
 def show_model(run: RunRecord) -> None:
     """The current model, how good it is, and what can be done with it."""
-    with st.container(border=True, key="home-model"):
+    with st.container(border=True, key="home-model", height="stretch"):
         st.caption("Continue with")
         st.markdown(f"#### {plain(run.name)}")
         facts = (
@@ -46,7 +46,7 @@ def show_model(run: RunRecord) -> None:
 
 def photo_box(run: RunRecord) -> None:
     """A field for a photo; the answer of the current model appears under it."""
-    with st.container(border=True, key="home-box"):
+    with st.container(border=True, key="home-box", height="stretch"):
         photo_field(f"Drop a photo here: {plain(run.name)} says what it is", FIELD)
         pictures = shown_photos()
         if not pictures or photos_came_from() != FIELD:

@@ -65,7 +65,7 @@ def _table_and_curves(
     chosen = ticked(shown, TABLE)
     drawn = chosen or [run for run in shown if run.best or run.active][:AT_FIRST]
     _actions(shown, chosen)
-    left, right = st.columns([2, 1], gap="medium")
+    left, right = st.columns([7, 3], gap="medium")
     with left:
         runs_table(shown, drawn, TABLE, open_run)
         if len(chosen) > 1:

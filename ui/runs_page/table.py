@@ -153,11 +153,9 @@ def _changed(run: RunRecord, runs: Sequence[RunRecord]) -> str:
     return ", ".join(changes) or "nothing"
 
 
-def _dot(color: str | None) -> str | None:
-    """A circle in the colour of the run's curves, as the address of a picture; None where they are not shown."""
-    if color is None:
-        return None
-    circle = f'<circle cx="8" cy="8" r="4" fill="{color}"/>'
+def _dot(color: str | None) -> str:
+    """A circle in the colour of the run's curves, as the address of a picture; an empty one where none are shown."""
+    circle = f'<circle cx="8" cy="8" r="4" fill="{color}"/>' if color else ""
     picture = f'<svg xmlns="http://www.w3.org/2000/svg" width="16" height="16">{circle}</svg>'
     return f"data:image/svg+xml;base64,{base64.b64encode(picture.encode()).decode()}"
 

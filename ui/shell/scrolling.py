@@ -8,12 +8,17 @@ import streamlit as st
 
 # Streamlit keeps the place that was scrolled to; after a long form that would be somewhere below what comes next.
 _SCRIPT: Final = """
+const UNFOLDED = 500 // ms
 export default function ({ data, parentElement }) {
   const place = parentElement.host ?? parentElement
   if (place.dataset.shown === data.content) return
   place.dataset.shown = data.content
-  const { top } = place.getBoundingClientRect()
-  if (top < 0 || top > window.innerHeight / 2) place.scrollIntoView({ block: data.block })
+  const show = () => {
+    const { top } = place.getBoundingClientRect()
+    if (top < 0 || top > window.innerHeight / 2) place.scrollIntoView({ block: data.block })
+  }
+  show()
+  setTimeout(show, UNFOLDED) // what is being unfolded above has its height by then
 }
 """
 

@@ -5,6 +5,7 @@ The address names it, so that a link and a reload show the same; where the addre
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -12,10 +13,12 @@ from typing import Final
 import streamlit as st
 
 from tl_core.data import Dataset, list_datasets
+from tl_core.errors import TransferLearningError
 from tl_core.imported_models.store import ImportedModel, list_imported_models
 from tl_core.runs import RunRecord, list_runs
+from tl_core.search.record import find_search
 from tl_core.storage.workspace import Workspace
-from ui.shell.navigation import DATASET, EVALUATE, MODEL, PREDICT, RUN, Page
+from ui.shell.navigation import DATASET, EVALUATE, MODEL, PREDICT, RUN, SEARCH, Page
 
 _KEY: Final = "current"
 FILE: Final = "model"  # in the address of Predict: the id of the imported model that answers ...
@@ -65,7 +68,7 @@ def settle(workspace: Workspace, page: Page | None = None) -> Current:
     """
     datasets, runs = list_datasets(workspace), list_runs(workspace)
     asked = dict(st.query_params)
-    choice = decide(asked, remembered(), datasets, runs)
+    choice = decide(_with_images_of_search(workspace, asked), remembered(), datasets, runs)
     st.session_state[_KEY] = choice
     if page is not None:
         known = {dataset.id for dataset in datasets} | {run.id for run in runs if run.has_model}
@@ -77,6 +80,14 @@ def settle(workspace: Workspace, page: Page | None = None) -> Current:
     files = list_imported_models(workspace)
     from_file = asks_a_file(asked, files, runs)
     return Current(choice, tuple(datasets), tuple(runs), from_file, chosen_file(asked, files) if from_file else None)
+
+
+def _with_images_of_search(workspace: Workspace, asked: Mapping[str, str]) -> Mapping[str, str]:
+    """The address, and where it names a search and no images, the images of that search."""
+    if SEARCH in asked and DATASET not in asked:
+        with contextlib.suppress(TransferLearningError):  # gone, or somebody else's: the page says so
+            return {**asked, DATASET: find_search(workspace, asked[SEARCH]).dataset_id}
+    return asked
 
 
 def asks_a_file(asked: Mapping[str, str], files: Sequence[ImportedModel], runs: Sequence[RunRecord]) -> bool:
@@ -158,10 +169,10 @@ def address_of(choice: Choice, page: Page, *, opened: bool = False) -> dict[str,
 
 
 def choose_dataset(dataset_id: str) -> None:
-    """Make a dataset current; a page that has a run opened leaves it."""
+    """Make a dataset current; a page that has a run or a search opened leaves it."""
     st.session_state[_KEY] = Choice(dataset_id, remembered().run)
     st.query_params[DATASET] = dataset_id
-    for name in (RUN, MODEL):
+    for name in (RUN, MODEL, SEARCH):
         st.query_params.pop(name, None)
 
 

@@ -71,6 +71,21 @@ def test_a_rate_reads_without_counting_zeros(rate, text):
 
 
 @pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.08731, "0.0873"),
+        (1.25e-5, "1.25 × 10⁻⁵"),
+        (123.4, "123"),
+        (1240.4, "1,240"),
+        (3.4e12, "3.4 × 10¹²"),
+        (float("nan"), "nan"),
+    ],
+)
+def test_no_number_is_written_as_a_program_would(value, text):
+    assert format.number(value) == text
+
+
+@pytest.mark.parametrize(
     ("count", "text"),
     [
         (0, "0"),
@@ -91,6 +106,14 @@ def test_parameters_are_counted_with_sensible_digits(count, text):
 )
 def test_durations_are_rounded_to_sensible_units(seconds, words):
     assert format.rough_duration(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(2, "5 s"), (42, "40 s"), (61, "1 min"), (3500, "58 min"), (3600, "1 h"), (4900, "1 h 20 min")],
+)
+def test_durations_are_shortened(seconds, text):
+    assert format.short_duration(seconds) == text
 
 
 def test_counts_are_shortened():

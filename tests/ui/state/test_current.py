@@ -7,6 +7,7 @@ import pytest
 from tests.ui.pages_without_browser import checked, open_page
 from tests.ui.trained_runs import colour_dataset, ended_run
 from tl_core.data import delete_dataset, rename_dataset
+from tl_core.search.record import create_search
 from ui.state.current import Choice, decide
 
 DATA, TRAIN, EVALUATE, PREDICT = "pages/1_Data.py", "pages/2_Train.py", "pages/4_Evaluate.py", "pages/5_Predict.py"
@@ -65,6 +66,15 @@ def test_another_dataset_on_a_page_with_an_opened_run_leaves_the_run(two):
     checked(at.selectbox(key="frame-dataset").set_value(first.id).run())
     assert at.selectbox(key="frame-dataset").value == first.id
     assert "run" not in at.query_params
+
+
+def test_a_search_brings_its_images_and_another_dataset_leaves_it(two, workspace):
+    first, second = two[0]
+    at = open_page(TRAIN, search=create_search(workspace, first, 1.0).id)
+    assert at.selectbox(key="frame-dataset").value == first.id
+    checked(at.selectbox(key="frame-dataset").set_value(second.id).run())
+    assert "search" not in at.query_params
+    assert at.selectbox(key="frame-dataset").value == second.id
 
 
 def test_images_that_no_model_has_learned_from_have_none(two, workspace):

@@ -45,10 +45,10 @@ def picture_view(picture: Picture, alt: str, key: str, heat: HeatLayer | None = 
         "picture": as_address(thumbnail(picture.id, picture.data)),
         "alt": alt,
         "heat": as_address(heat.png) if heat else None,
-        "heatAlt": f"The places marked that speak for {heat.label}" if heat else "",
+        "heatAlt": f"The places that speak for {heat.label}, marked" if heat else "",
         "legend": f"linear-gradient(to right, {', '.join(LEGEND)})",
         "least": "hardly",
-        "most": f"strongly for {heat.label}" if heat else "",
+        "most": "strongly",
         "share": SHOWN_AT_FIRST,
     }
     _MOUNT(key=key, data=data)
