@@ -17,7 +17,7 @@ from tl_core.config.phases import HEAD, layers_of
 from tl_core.config.training import LEARNING_RATE_RANGE, MAX_EPOCHS
 from tl_core.figures.history import History
 from tl_core.runs import RunRecord
-from tl_core.storage.format import scientific
+from tl_core.storage.format import number, percent, scientific
 
 MIN_EPOCHS: Final = 4  # before that a curve is too short to judge
 RISE: Final = 1.05  # a validation loss this many times its lowest has risen
@@ -137,8 +137,8 @@ def _loss_blows_up(curves: Curves) -> Remark | None:
         return None
     lowest = curves.phase_start + int(np.argmin(phase)) + 1
     text = (
-        f"The training loss has risen from {phase.min():.2g} in epoch {lowest} to {phase[-1]:.2g}: the steps are too "
-        "large. Try a learning rate ten times lower."
+        f"The training loss has risen from {number(phase.min(), 2)} in epoch {lowest} to {number(phase[-1], 2)}: the "
+        "steps are too large. Try a learning rate ten times lower."
     )
     return _with_rate(curves, text, 0.1)
 
@@ -164,8 +164,8 @@ def _nothing_learned(curves: Curves) -> Remark | None:
         return None
     larger = _rate(curves) < 1e-2
     text = (
-        f"After {curves.epochs} epochs the model is no better than guessing ({curves.val_accuracy[-1]:.0%} of "
-        f"{curves.classes} classes). Check that the folders hold what their names say, and try a "
+        f"After {curves.epochs} epochs the model is no better than guessing among {curves.classes} classes "
+        f"({percent(curves.val_accuracy[-1], 0)} right). Check that the folders hold what their names say, and try a "
         f"{'larger' if larger else 'smaller'} learning rate."
     )
     return _with_rate(curves, text, 10 if larger else 0.1, "Try that rate")
@@ -230,7 +230,7 @@ def _under_fitting(curves: Curves) -> Remark | None:
     if not curves.finished or curves.fine_tuning or accuracy >= GOOD or not close:
         return None
     text = (
-        f"Only {accuracy:.0%} of the images it learns from are right, and hardly more can be expected of "
+        f"Only {percent(accuracy, 0)} of the images it learns from are right, and hardly more can be expected of "
         "new ones: the frozen features are not enough. Unfreeze half of the backbone and fine-tune it."
     )
     if curves.layers is None:

@@ -48,8 +48,9 @@ class Device:
 
     @property
     def text(self) -> str:
-        """One line for the run's record."""
-        return f"{self.kind.upper()}: {self.name}, {self.dtype_policy}"
+        """One line for the run's record; whether the frozen layers really run faster, a note of the run says."""
+        faster = f", frozen layers in {self.trunk_precision} where that is close enough" if self.fast_features else ""
+        return f"{self.kind.upper()}: {self.name}, {self.dtype_policy}{faster}"
 
 
 def choose_device(gpus: Sequence[Accelerator], cpu: str, instruction_sets: Sequence[str], precision: str) -> Device:

@@ -31,6 +31,8 @@ logger = logging.getLogger(__name__)
 SETTLED_SECONDS: Final = 1.5  # without a change of the settings, before anything is measured
 NICENESS: Final = 10  # of the measuring process
 LOOKED_AT: Final = 2.0  # seconds over which the machine has to be quiet, before something is measured again
+SOON: Final = 1.0  # seconds until somebody who waits asks again, while something is being measured ...
+LATER: Final = 10.0  # ... and while the machine is busy with something else
 MOST_AGAIN: Final = 3  # times that one kind is measured again, where it never stays quiet
 
 _REPOSITORY: Final = Path(__file__).parents[2]
@@ -59,23 +61,23 @@ class SpeedMeter:
         self._failed: list[Kind] = []
         self._again: list[Kind] = []  # begun once more, because the machine was busy the first time
 
-    def request(self, config: TrainingConfig, dataset_id: str) -> bool:
+    def request(self, config: TrainingConfig, dataset_id: str) -> float:
         """Request a measurement; call it again now and then, as long as the request holds.
 
         Returns:
-            Whether there is something to wait for: false once it is measured, or where it cannot be.
+            Seconds after which to call it again: 0 once there is nothing more to wait for, or it cannot be measured.
         """
         kind = kind_of(config)
         with self._lock:
             self._collect_process()
             known = load_speed(self._workspace, config)
             if kind in self._failed or manager(self._workspace).jobs():
-                return False
+                return 0
             if known is not None and self._measured != kind:
                 if known.quiet or self._again.count(kind) >= MOST_AGAIN:
-                    return False
+                    return 0
                 if not self._quiet():
-                    return True
+                    return LATER
             if kind != self._requested:
                 self._requested, self._requested_at = kind, self._clock()
             if self._measured != kind:
@@ -83,7 +85,7 @@ class SpeedMeter:
                 if self._clock() - self._requested_at >= SETTLED_SECONDS:
                     self._again += [kind] if known else []
                     self._begin(config, dataset_id, kind)
-            return True
+            return SOON
 
     def stop(self) -> None:
         """Stop measuring: the machine is needed for a training."""
@@ -95,7 +97,7 @@ class SpeedMeter:
         if self._others.seconds < LOOKED_AT:
             return False
         others, self._others = self._others, OtherWork()
-        return others.seconds < 10 * LOOKED_AT and others.share() < QUIET
+        return others.seconds < 2 * LATER and others.share() < QUIET
 
     def _begin(self, config: TrainingConfig, dataset_id: str, kind: Kind) -> None:
         self._workspace.speeds.mkdir(parents=True, exist_ok=True)

@@ -136,7 +136,9 @@ class _PhaseBuilder:
         if self._partition.frozen is None:
             return [LiveImages(self._setup.images)] * len(parts)
         total = sum(map(len, parts))
-        self._setup.log.begin(FEATURES, f"Running the frozen layers once over {total:,} images")
+        whole = self._frozen_layers == len(self._setup.classifier.base.layers)
+        what = "the frozen backbone" if whole else "the layers that stay frozen"  # before fine-tuning it runs again
+        self._setup.log.begin(FEATURES, f"Running {what} once over {total:,} images")
         self._setup.log.progress(0, total)  # the first images take longest, as the network is compiled for them
         return [self._features(part, sum(map(len, parts[:index])), total) for index, part in enumerate(parts)]
 

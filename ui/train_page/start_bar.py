@@ -28,7 +28,6 @@ from ui.state.training_draft import draft
 from ui.train_page.advice import Situation, advise
 
 _NO_PLAN: Final = "What will happen is shown here once all settings can be read."
-MEASURING_SECONDS: Final = 1.0  # between two checks of a measurement
 
 
 def remarks(dataset: Dataset) -> None:
@@ -138,11 +137,11 @@ def _wait_for_measurement(workspace: Workspace, config: TrainingConfig, dataset:
 
     @error_boundary()
     def watch() -> None:
-        if waiting and not meter.request(config, dataset.id):
-            st.rerun()
+        if waiting and meter.request(config, dataset.id) != waiting:
+            st.rerun()  # measured, if only while the machine was busy; or it is quiet again
 
     waiting = meter.request(config, dataset.id)
-    st.fragment(watch, run_every=MEASURING_SECONDS if waiting else None)()
+    st.fragment(watch, run_every=waiting or None)()
 
 
 def _start(

@@ -27,7 +27,7 @@ from ui.components.pictures import image_uploader
 from ui.components.thumbnail import dataset_thumbnail, thumbnail
 
 AT_ONCE: Final = 4  # images of the dataset that one click adds
-SPLITS: Final = ("validation", "test")  # a training image would flatter the model; test images are for the end
+SPLIT: Final = "validation"  # a training image would flatter the model; test images are looked at once, at the end
 _DRAFT_KEY: Final = "train_watched_draft"
 _UPLOADS_KEY: Final = "train_watched_uploads"  # how many times there were any: each time the field is a new one
 _REFUSED_KEY: Final = "train_watched_refused"
@@ -110,17 +110,16 @@ def _of_dataset(dataset: Dataset, room: int) -> list[int]:
     """Buttons that add and remove images of the dataset; returns their rows, which is all that is remembered."""
     state = f"train_watched_rows_{dataset.id}"
     rows: list[int] = st.session_state.get(state, [])[: max(0, room)]
-    offered = next((split for split in SPLITS if dataset.of_split(split)), None)
-    if offered is None:
+    if not dataset.of_split(SPLIT):
         return []
     with st.container(horizontal=True):
         st.button(
-            f"Add {offered} images",
+            f"Add {SPLIT} images",
             key="train_watched_add",
             icon=":material/casino:",
-            disabled=len(rows) >= min(room, len(dataset.of_split(offered))),
+            disabled=len(rows) >= min(room, len(dataset.of_split(SPLIT))),
             on_click=_add,
-            args=(state, dataset, offered, room),
+            args=(state, dataset, room),
             help=f"Adds up to {AT_ONCE} images that the model does not learn from, at random, of each class in turn.",
         )
         st.button(
@@ -135,9 +134,9 @@ def _of_dataset(dataset: Dataset, room: int) -> list[int]:
     return rows
 
 
-def _add(state: str, dataset: Dataset, split: str, room: int) -> None:
+def _add(state: str, dataset: Dataset, room: int) -> None:
     rows: list[int] = st.session_state.get(state, [])
-    more = spread_over_classes(dataset, split, rows, max(0, min(AT_ONCE, room - len(rows))))
+    more = spread_over_classes(dataset, SPLIT, rows, max(0, min(AT_ONCE, room - len(rows))))
     st.session_state[state] = [*rows, *more]
 
 

@@ -40,6 +40,9 @@ def test_precision_follows_what_the_device_is_fast_at(gpus, instructions, wish, 
 
 def test_first_gpu_is_named_in_the_record():
     assert choose_device([AMPERE, VOLTA], "Some CPU", [], "float32").text == "GPU: A100, float32"
+    assert choose_device([], "Some CPU", ["AMX bfloat16"], "float32").text == "CPU: Some CPU, float32"
+    mixed = "CPU: Some CPU, float32, frozen layers in bfloat16 where that is close enough"
+    assert choose_device([], "Some CPU", ["AMX bfloat16"], "auto").text == mixed
 
 
 def test_dtype_policy_is_set_in_the_thread_that_trains():

@@ -8,7 +8,7 @@ import pytest
 
 from tests.tl_core.small_trainings import COLOURS, QUICK, import_coloured
 from tl_core.planning.speed import PhaseSpeed, Speed, kind_of, load_speed, save_speed
-from tl_core.planning.speed_meter import MOST_AGAIN, SETTLED_SECONDS, SpeedMeter, speed_meter
+from tl_core.planning.speed_meter import LATER, MOST_AGAIN, SETTLED_SECONDS, SOON, SpeedMeter, speed_meter
 from tl_core.storage.workspace import Workspace
 
 PATIENCE = 120
@@ -56,7 +56,7 @@ def test_an_unchanged_request_is_measured(meter, room, images):
     assert process.wait(PATIENCE) == 0
     found = load_speed(room, QUICK)
     assert found is not None
-    assert meter.request(QUICK, images.id) == (not found.quiet)  # on a busy machine it waits to measure again
+    assert bool(meter.request(QUICK, images.id)) == (not found.quiet)  # on a busy machine it waits to measure again
 
 
 def test_other_settings_and_a_training_end_the_measurement(meter, images):
@@ -92,11 +92,11 @@ def test_what_was_measured_on_a_busy_machine_is_measured_again_once_it_is_quiet(
     meter = SpeedMeter(room, clock, lambda: bool(quiet))
     try:
         for _ in range(3):
-            assert meter.request(QUICK, images.id)
+            assert meter.request(QUICK, images.id) == LATER, "it is asked seldom as long as it is in vain"
             clock.now += SETTLED_SECONDS
         assert meter._process is None, "the machine is busy"
         quiet.append(True)
-        assert meter.request(QUICK, images.id)
+        assert meter.request(QUICK, images.id) == SOON
         clock.now += SETTLED_SECONDS
         assert meter.request(QUICK, images.id)
         assert meter._process is not None

@@ -92,6 +92,12 @@ def test_validation_images_can_be_added_until_there_are_no_more_and_be_removed(d
     assert "will be watched" not in texts(at)
 
 
+def test_test_images_are_not_offered_as_they_are_looked_at_only_at_the_end(workspace, dataset, jobs):
+    manifest = dataset.path / "manifest.json"  # of a dataset from before every one had validation images
+    manifest.write_text(manifest.read_text().replace('"validation"', '"test"'))
+    assert not [button for button in open_page(PAGE).button if button.key == "train_watched_add"]
+
+
 def test_without_pictures_the_run_has_none(workspace, dataset, jobs):
     at = open_page(PAGE)
     checked(at.button(key="train_start").click().run())
