@@ -34,7 +34,7 @@ def choose_split(run: RunRecord) -> str | None:
     """The split to evaluate; None where the dataset has none set aside."""
     splits = [split for split in SPLITS if run.split_counts.get(split)]
     if not splits:
-        st.info("The dataset of this run has no test or validation images, so there is nothing to measure it by.")
+        st.info("The dataset of this run has no test or validation images, so its model cannot be measured.")
         return None
     return st.radio(
         "Tested on",

@@ -104,7 +104,7 @@ def test_the_chart_under_the_map_shows_what_each_block_knows(page: Page, form: s
     outline = load_outline("efficientnet_lite0")
     expect(bars).to_have_count(len(outline.blocks))
     expect(bars.last).to_have_css("fill", FROZEN_CSS)
-    expect(page.get_by_text("a line tells your classes apart at").last).to_be_visible()
+    expect(page.get_by_text("a simple classifier gets").last).to_be_visible()
 
     page.locator(".st-key-train_frozen_layers").get_by_role("slider").press("Home")
     expect(bars.last).to_have_css("fill", TRAINABLE_CSS)

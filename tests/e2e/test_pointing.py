@@ -77,7 +77,7 @@ def test_unlabelled_pictures_become_a_dataset_by_a_few_clicks(app: App, page: Pa
     page.get_by_role("button", name="Leave it for now").click()
     expect(page.locator(".board")).to_have_count(0)
     page.goto(app.at("Data", way="pointing"))
-    page.get_by_role("button", name="Go on").click()
+    page.get_by_role("button", name="Continue").click()
     expect(page.locator(".board")).to_have_attribute("data-steps", "4")
     for _ in range(10):
         answer(page)
@@ -89,7 +89,7 @@ def test_unlabelled_pictures_become_a_dataset_by_a_few_clicks(app: App, page: Pa
     expect(page.get_by_text("No picture of green is labelled yet")).to_be_visible()
     make = page.get_by_role("button", name="Make the dataset")
     expect(make).to_be_disabled()
-    page.get_by_text("There is none among the pictures").click()
+    page.get_by_text("None of the pictures shows one").click()
     expect(make).to_be_enabled()
     make.click()
     page.wait_for_url(re.compile("dataset="))

@@ -240,7 +240,7 @@ def divide_again(
         known = ((places.get(one.pixels_sha256), places.get(other.pixels_sha256)) for one, other in alike)
         pairs = [(one, other) for one, other in known if one is not None and other is not None]
         images = assign_splits(dataset.classes, free, split or SplitConfig(), pairs)
-        return replace(dataset, images=tuple(images), given_splits=False), "Divided again"
+        return replace(dataset, images=tuple(images), given_splits=False), "Split again"
 
     return change_dataset(workspace, dataset_id, divided)
 
@@ -373,7 +373,7 @@ def _with_images(dataset: Dataset, named: Sequence[Named]) -> Dataset:
             f"The class “{empty[0]}” would have no image to train on: leave it some, or remove the whole class."
         )
     if not any(record.split == "validation" for record, _ in named):
-        raise NotEnoughDataError("No image would be left to validate with: leave some, or divide the images again.")
+        raise NotEnoughDataError("No image would be left to validate with: leave some, or split the images again.")
     label = {name: place for place, name in enumerate(classes)}
     images = tuple(replace(record, label=label[name]) for record, name in named)
     return replace(dataset, classes=classes, images=images)

@@ -57,7 +57,7 @@ def _class_sizes(dataset: Dataset) -> Iterator[Finding]:
     few = [f"{name} ({count})" for name, count in training.items() if count < FEW_IMAGES]
     some = [f"{name} ({count})" for name, count in training.items() if FEW_IMAGES <= count < SOME_IMAGES]
     if few:
-        text = f"Fewer than {FEW_IMAGES} images to train on: {_listed(few)}. Add more, or the result is chance."
+        text = f"Fewer than {FEW_IMAGES} images to train on: {_listed(few)}. Add more, or the result is mostly luck."
         yield Finding("warning", text, _of_classes(dataset, lambda name: training[name] < FEW_IMAGES))
     elif some:
         text = f"Few images to train on: {_listed(some)}. More of them would help most."
@@ -162,7 +162,7 @@ def _leaks(dataset: Dataset) -> Iterator[Finding]:
             _fixed(twins),
         )
     if not exact and not near and not twins:
-        text = "No image is in more than one part of the split, neither as it is nor saved again."
+        text = "No image is in more than one part of the split, not even saved again as another file."
         yield Finding("good", text, mends=("audit",))
 
 
@@ -183,7 +183,7 @@ def _recordings(dataset: Dataset) -> Iterator[Finding]:
         yield Finding(
             "warning",
             f"Frames of one recording or series are in training and in validation or test: {names}. The results will "
-            "look better than they are: divide again, and where that does not help, record it once more, elsewhere.",
+            "look better than they are: split again, and if that does not help, record once more in another place.",
             tuple(dict.fromkeys(_flat(cut))),
             ("divide_again",),
         )

@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 MODULE: Final = "tl_core.search.process"
 LOG_FILE: Final = "log.txt"
-GONE: Final = "The process of this search ended unexpectedly. Nothing that was tried is lost: press Go on."
+GONE: Final = "The process of this search ended unexpectedly. Nothing that was tried is lost: press Continue."
 
 _started: list[subprocess.Popen[bytes]] = []  # held, so that they are waited for once they have ended
 

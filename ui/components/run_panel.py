@@ -156,7 +156,7 @@ def planned_of(run_id: str, config: str, _run: RunRecord, _workspace: Workspace)
 
 def _where(run: RunRecord, job: Job | None, progress: RunProgress, left: TimeLeft) -> str:
     if job and job.stopping:
-        return "Stopping: it finishes its present step, then keeps the best epoch so far."
+        return "Stopping: it finishes the step it is at, then keeps the best epoch so far."
     if run.status == "queued" and job and job.position > 0:
         return f"Waiting in the queue: {count(job.position, 'training', 'trainings')} before this one."
     if run.status == "queued" or progress.phase is None:
@@ -180,7 +180,7 @@ def _stalled(job: Job | None, silent: float) -> str:
         return said + "It may go on by itself; else end it where it was started."
     then = f"If it stays so for {duration(GIVEN_UP_AFTER)}, it is ended; it can go on from its last saved epoch."
     if job.stopping:
-        return said + f"It cannot hear that it is to stop before it goes on. {then}"
+        return said + f"It will stop as soon as it responds again. {then}"
     return said + f"It may go on by itself. If you do not want to wait, press Stop or Discard. {then}"
 
 
@@ -210,9 +210,11 @@ def _withdraw(workspace: Workspace, run: RunRecord, job: Job | None, key: str) -
         disabled=job is None or job.stopping,
         on_click=_stop,
         args=(workspace, run.id),
-        help="It does not wait any longer. Its settings stay in the list of runs.",
+        help="Takes it out of the queue. Its settings stay in the list of runs.",
     )
-    _discard(workspace, run, key, disabled=job is None or job.stopping, loses="It has not begun; its settings go.")
+    _discard(
+        workspace, run, key, disabled=job is None or job.stopping, loses="It has not started; its settings are lost."
+    )
 
 
 def _discard(workspace: Workspace, run: RunRecord, key: str, *, disabled: bool, loses: str) -> None:
@@ -286,7 +288,7 @@ def _next_steps(workspace: Workspace, run: RunRecord, feed: Feed, key: str, *, m
     if run.has_model and run.can_go_on and mine and here:
         if run.resumable:
             _train_on(
-                f"Go on: {planned_end(run) - feed.progress.epoch} of {planned_end(run)} epochs are left",
+                f"Continue: {planned_end(run) - feed.progress.epoch} of {planned_end(run)} epochs are left",
                 lambda: jobs.resume(run.id),
                 f"{key}-resume",
                 "Trains the rest of what was planned, from the last epoch on.",
@@ -295,7 +297,7 @@ def _next_steps(workspace: Workspace, run: RunRecord, feed: Feed, key: str, *, m
             f"Train {MORE_EPOCHS} more epochs",
             lambda: jobs.extend(run.id, MORE_EPOCHS),
             f"{key}-more",
-            "Goes on from its last epoch. If that makes it no better, the model stays as it is.",
+            "Continues from its last epoch. If it gets no better, the model stays as it is.",
             icon=":material/forward_media:",
         )
 

@@ -77,7 +77,7 @@ def take_outcome(workspace: Workspace) -> str | None:
         return None
     del st.query_params[_OWN]
     if task.state == "stopped":
-        st.toast("The import was cancelled; nothing of it was kept.")
+        st.toast("Import cancelled. Nothing was kept.")
     else:
         st.session_state[NEW_PANEL] = False
         st.toast(f"{_what_came(workspace, task)}.", icon=":material/check_circle:")
@@ -107,11 +107,11 @@ def _what_came(workspace: Workspace, task: Task[str]) -> str:
     images, classes = count(len(dataset.images), "image"), count(len(dataset.classes), "class", "classes")
     if dataset.revision > 1:
         return f"{plain(task.title)} added: **{plain(dataset.name)}** now has {images} in {classes}"
-    source = "" if task.title == dataset.name else f"{plain(task.title)}: "
+    source = "" if task.title == dataset.name else f" from {plain(task.title)}"
     shown_for, files = st.session_state.get(_EXPECTED, ("", 0))
     broken = files - len(dataset.images) if shown_for == task.id else 0
     unread = f". {count(broken, 'file')} of {files:,} could not be read" if broken > 0 else ""
-    return f"{source}**{plain(dataset.name)}** is here: {images} in {classes}{unread}"
+    return f"Imported **{plain(dataset.name)}**{source}: {images} in {classes}{unread}"
 
 
 def _subject(workspace: Workspace) -> str:

@@ -43,7 +43,7 @@ def warn_about_dead_link(workspace: Workspace, fresh: str | None) -> None:
     try:
         find_dataset(workspace, linked)
     except DatasetNotFoundError:
-        st.warning("The dataset of this link is not there (any more).", icon=":material/link_off:")
+        st.warning("This link leads to a dataset that is not here, or no longer.", icon=":material/link_off:")
     except TransferLearningError as error:
         st.warning(str(error), icon=":material/link_off:")
 
@@ -122,8 +122,8 @@ def show_managing(workspace: Workspace, dataset: Dataset) -> None:
 
 def _what_stays(workspace: Workspace, dataset: Dataset) -> str:
     stays = (
-        "It cannot be undone. Your own files and the models trained on them stay, with what was measured of them; "
-        "nothing more can be measured without the images."
+        "This cannot be undone. Your own files stay, and so do the models trained on these images, with the results "
+        "so far; nothing new can be measured without the images."
     )
     runs = [run for run in list_runs(workspace) if run.dataset_id == dataset.id]
     needing = [run for run in runs if run.active] or [run for run in runs if run.status == "interrupted"]

@@ -78,6 +78,6 @@ def split_controls(key: str) -> SplitConfig:
         validation = left.number_input("Validation, % of each class", 1, 50, 15, key=f"validation-{key}")
         test = middle.number_input("Test, % of each class", 0, 50, 15, key=f"test-{key}")
         seed = right.number_input(
-            "Seed", 0, 2**31 - 1, 42, key=f"seed-{key}", help="The same seed divides the same images in the same way."
+            "Seed", 0, 2**31 - 1, 42, key=f"seed-{key}", help="The same seed always gives the same split."
         )
     return SplitConfig(validation=validation / 100, test=test / 100, seed=seed)

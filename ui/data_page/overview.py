@@ -30,9 +30,9 @@ _SIGNS: Final = {
     "warning": ":orange[:material/warning:]",
 }
 _MENDS: Final[Mapping[str, tuple[str, str, Callable[[Workspace, Dataset], Dataset]]]] = {
-    "divide_again": ("Divide again", ":material/call_split:", lambda room, dataset: divide_again(room, dataset.id)),
+    "divide_again": ("Split again", ":material/call_split:", lambda room, dataset: divide_again(room, dataset.id)),
     "keep_together": (
-        "Keep them on one side",
+        "Keep them together",
         ":material/join:",
         lambda room, dataset: keep_together(room, dataset.id),
     ),
@@ -41,7 +41,7 @@ _MENDS: Final[Mapping[str, tuple[str, str, Callable[[Workspace, Dataset], Datase
         ":material/layers_clear:",
         lambda room, dataset: remove_duplicates(room, dataset.id),
     ),
-    "divide_audited": ("Divide again, look-alikes on one side", ":material/call_split:", divide_audited),
+    "divide_audited": ("Split again, keeping look-alikes together", ":material/call_split:", divide_audited),
 }
 _SETTINGS: Final[Mapping[str, tuple[str, str, Mapping[str, Any]]]] = {  # mended when it is trained on
     "balance": ("Train with balanced classes", ":material/balance:", {"class_weights": True}),
@@ -66,7 +66,8 @@ def show_overview(workspace: Workspace, dataset: Dataset) -> None:
         for label, value, text in figures:
             st.metric(label, f"{value:,}", help=text)
     origin = "came with the images" if dataset.given_splits else "was drawn here at random"
-    st.caption(f"{_sizes(dataset)} From {plain(dataset.source)}, {moment(dataset.created)}. The split {origin}.")
+    imported = f"Imported from {plain(dataset.source)}, {moment(dataset.created)}."
+    st.caption(f"{_sizes(dataset)} {imported} The split {origin}.")
     left, right = st.columns([3, 2], gap="large")
     with left:
         counts = dataset.counts()

@@ -38,7 +38,7 @@ def show_photos_needed(dataset: Dataset) -> None:
     elif task_progress(FORECASTS, task, task.id) and task.result is not None:
         revision, found = task.result
         if revision != dataset.revision:
-            st.caption(f"Of revision {revision}; the images were changed since.")
+            st.caption(f"From revision {revision}; the images have changed since then.")
             _button(dataset, "Make it again")
         _forecast(dataset, found)
     elif task.ended:

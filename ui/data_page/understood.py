@@ -68,7 +68,7 @@ def show_understood(found: Understood) -> bool:
     with st.container(border=True):
         classes = count(len(found.classes), "class", "classes")
         st.markdown(f"**{count(found.images, 'image file')} of {classes}**, {division}")
-        st.caption("By their names. Each is opened when it is imported, and what cannot be read is left out then.")
+        st.caption("Judged by their names. Each file is opened during the import, and left out if it cannot be read.")
         for remark in found.remarks:
             st.markdown(f":orange[:material/help:] {plain(remark)}")
         for entry in found.left_out:

@@ -111,10 +111,10 @@ def _zip(workspace: Workspace, kind: ButtonType) -> None:
         key=f"zip-{fields_generation()}",
     )
     st.caption(
-        "For example cats/…jpg and dogs/…jpg; a tar.gz, or one zip per class in a zip, does as well. Where the "
-        "classes lie in folders train, validation and test, that "
-        f"split is kept. At most {size(limits.file_bytes)}, and {size(limits.unpacked_bytes)} in "
-        f"{limits.members:,} files unpacked; all files of this tab together {size(upload_limit())}."
+        "For example cats/…jpg and dogs/…jpg. A tar.gz works too, and so does a zip with one zip per class in it. "
+        "Where the classes are in folders train, validation and test, that split is kept. "
+        f"At most {size(limits.file_bytes)}, and {size(limits.unpacked_bytes)} in "
+        f"{limits.members:,} files unpacked; all files of this tab together at most {size(upload_limit())}."
     )
     found = understand_archive(file.file_id, file, workspace, limits) if file else ""
     ready = file is not None and show_understood(found)

@@ -133,12 +133,12 @@ def _nearest_images(dataset: Dataset, run: RunRecord, image: ImageRecord, key: s
         nearest_neighbours,
     )
 
-    st.markdown("**It looked like these**")
+    st.markdown("**The most similar training images**")
     features = cached_features(run.path, dataset)
     if features is None:
         place = st.empty()
         with place.container():
-            st.caption("The training images that look most alike to the model often explain its answer.")
+            st.caption("The training images that look most similar to the model often explain its answer.")
             wanted = st.button("Find them", key=f"{key}-find", icon=":material/image_search:")
         if not wanted:
             return
@@ -155,5 +155,5 @@ def _nearest_images(dataset: Dataset, run: RunRecord, image: ImageRecord, key: s
             name, picture = dataset.classes[neighbour.record.label], dataset.path_of(neighbour.record)
             with st.container(gap="xsmall"):
                 st.image(dataset_thumbnail(picture), width="stretch", alt=f"Training image of {name}")
-                st.caption(f"**{plain(name)}**  \n{neighbour.similarity:.2f} alike")
+                st.caption(f"**{plain(name)}**  \n{neighbour.similarity:.2f} similar")
     st.caption("Of all training images, the nearest by the backbone's features (1.00 = the same to the model).")

@@ -64,7 +64,7 @@ def _unlike(workspace: Workspace, run: RunRecord, key: str) -> None:
     st.subheader("And when is a picture unlike anything it was taught?", anchor=False)
     kept = load_calibration(run.folder, run.model_sha256)
     st.segmented_control(
-        "Pictures of known things that it should take",
+        "How many pictures of known things should it accept?",
         list(ACCEPTED),
         default=min(ACCEPTED, key=lambda share: abs(share - kept.accepted)),
         required=True,
@@ -90,7 +90,7 @@ def format_unlike(known: Novelty | None, accepted: float) -> str:
     if accepted >= 1:
         return "It answers about every picture, however unlike its images it is."
     if known is None:
-        return "Its training images are looked at once for that, when it is asked about the first picture."
+        return "For this it looks at its training images once, when you show it the first picture."
     images = len(known.held_out)
     refused = int((known.held_out > known.limit(accepted)).sum())
     measured = f"It refuses {refused:,} of {count(images, 'validation image')} as unlike anything it was taught."
@@ -121,7 +121,7 @@ def _choose(workspace: Workspace, result: Evaluation, run: RunRecord, key: str) 
         if point is not None:
             st.markdown(effect_sentence(point, len(result.labels)))
             if point.threshold > 0:
-                st.caption(f"Answering always, {percent(curve[0].accuracy)} are right.")
+                st.caption(f"If it always answers, {percent(curve[0].accuracy)} are right.")
             if len(result.labels) < FEW_IMAGES:
                 st.caption(f"Measured on only {count(len(result.labels), 'validation image')}: a rough guide.")
             _keeping(workspace, run, temperature, point, key)
@@ -171,7 +171,7 @@ def _point(probabilities: Any, labels: Any, curve: list[RiskCoverage], key: str)
         threshold = st.slider("Answer only above", 0.0, 99.0, 50.0, 1.0, format="%.0f %%", key=f"{key}-threshold")
         return at_threshold(curve, threshold / 100)
     wanted = st.slider(
-        "Of its answers, so many should be right", 50.0, 100.0, WANTED, 0.5, format="%.1f %%", key=f"{key}-wanted"
+        "How many of its answers should be right?", 50.0, 100.0, WANTED, 0.5, format="%.1f %%", key=f"{key}-wanted"
     )
     found = suggest_threshold(probabilities, labels, wanted / 100)
     if found is None:

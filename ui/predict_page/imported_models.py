@@ -123,7 +123,7 @@ def _forget(workspace: Workspace, model: ImportedModel) -> None:
     end_if_open(model)
     delete_imported_model(workspace, model.id)
     st.query_params[FILE] = ANY_FILE
-    st.toast(f"{plain(model.name)} is forgotten.", icon=":material/delete:")
+    st.toast(f"{plain(model.name)} was removed.", icon=":material/delete:")
 
 
 def _why_gone(model_id: str, key: str) -> None:
@@ -142,7 +142,7 @@ def import_model_section(workspace: Workspace, key: str, *, first: bool) -> None
     with st.expander(title, expanded=first, icon=":material/upload_file:", key=f"{key}-form-{first}-{generation}"):
         st.caption(
             "A model that was trained on another machine: in its run there, *Export the model*, *Keras* gives the "
-            "zip to bring here. A .keras file alone will do, too, also of plain Keras. At most "
+            "zip to bring here. A .keras file on its own works too, also from plain Keras. At most "
             f"{LIMITS.archive.file_bytes // 1_000_000} MB. The file is checked, and opened in a process of its own "
             "that can do nothing but answer."
         )

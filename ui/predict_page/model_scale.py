@@ -67,7 +67,7 @@ def scale_in_words(workspace: Workspace, model: ImportedModel, key: str) -> None
         return
     label = next(label for label, scaling in SCALINGS.items() if scaling == model.scaling)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(f"Its images are scaled to {label}, as you have said.", width="content")
+        st.caption(f"Its images are scaled to {label}, as you chose.", width="content")
         if is_mine(workspace, model.path):
             st.button("Ask again", key=f"{key}-scale", type="tertiary", on_click=_choose, args=(workspace, model, ""))
 

@@ -47,7 +47,7 @@ def networks_section(workspace: Workspace, key: str) -> None:
         )
         turn = f"{key}-turn"  # counts the answers: a popover with a new key is closed
         panel = st.popover(
-            "Choose what may go",
+            "Choose what to delete",
             icon=":material/mop:",
             key=f"{key}-{st.session_state.get(turn, 0)}",
             on_change="rerun",

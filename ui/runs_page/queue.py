@@ -59,7 +59,7 @@ def _buttons(workspace: Workspace, run_id: str, mine: tuple[str, ...], key: str)
         "Withdraw",
         key=f"{key}-withdraw",
         icon=":material/remove_from_queue:",
-        help="It does not wait any longer. Its settings stay in the list of runs.",
+        help="Takes it out of the queue. Its settings stay in the list of runs.",
         on_click=_withdraw,
         args=(workspace, run_id),
     )

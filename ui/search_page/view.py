@@ -185,7 +185,7 @@ def _actions(workspace: Workspace, search: Search, history: History) -> None:
     if not search.outcome:
         left = TRIALS_SHARE * 60 * search.minutes - history.elapsed
         st.button(
-            f"Go on: {rough_duration(left)} left" if left > 0 else "Train the best so far",
+            f"Continue: {rough_duration(left)} left" if left > 0 else "Train the best so far",
             key="search-finish",
             icon=":material/resume:",
             type="primary",

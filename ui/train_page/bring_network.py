@@ -121,7 +121,7 @@ def _form(workspace: Workspace) -> None:
 def _paths() -> str:
     """Which paths may be named, for the help of the field."""
     if for_this_machine_alone():
-        return " A file or folder on this machine does as well."
+        return " A file or folder on this machine works too."
     return " So does a folder of the server, below the one that its operator has opened." if data_root() else ""
 
 

@@ -111,7 +111,7 @@ def _phases() -> None:
         if off:
             st.caption("Not needed while all layers are frozen. Freeze fewer layers to add it.")
         elif not values["fine_tune_epochs"]:
-            st.caption("Left out: it has 0 epochs.")
+            st.caption("Off: it has 0 epochs.")
         else:
             comparison = compare_rates(values["fine_tune_learning_rate"], values["learning_rate"])
             st.caption(f"The unfrozen layers adapt to your images, at a rate {comparison} the head's.")

@@ -115,7 +115,7 @@ def _consequence(layers: int, frozen: int) -> str:
     epochs = draft().values["fine_tune_epochs"]
     when = f"in phase 2 ({count(epochs, 'epoch')})" if epochs else "in phase 2, which has 0 epochs"
     if frozen > layers // 2:
-        advice += " Half of the backbone gains most on pictures unlike photographs."
+        advice += " On pictures unlike photographs, half of the backbone gains most."
     if frozen == 0:
-        return f"Everything is fine-tuned {when}: that wants much data and a small rate. " + advice
+        return f"Everything is fine-tuned {when}: that takes a lot of data and a small rate. " + advice
     return f"The last {layers - frozen} of {layers} layers are fine-tuned {when}. " + advice

@@ -95,8 +95,8 @@ def choose_backbone(workspace: Workspace) -> None:
         return
     with folded:
         st.caption(
-            "Each has learned to see on ImageNet. Small ones are fast; large ones are often, not always, better. "
-            "**Click a row to choose it.**"
+            "Each has learned to see from the photos of ImageNet. Small ones are fast; large ones are often, not "
+            "always, better. **Click a row to choose it.**"
         )
         words = st.text_input(
             "Search",

@@ -199,7 +199,7 @@ def test_dividing_again_keeps_every_image(dataset, workspace):
     divided = divide_again(workspace, dataset.id)
     assert {r.file for r in divided.images} == {r.file for r in lopsided.images}
     assert names(divided, "a", "test")
-    assert divided.revisions[-1].what == "Divided again"
+    assert divided.revisions[-1].what == "Split again"
 
 
 def test_dividing_again_keeps_the_pairs_of_an_audit_on_one_side(dataset, workspace):

@@ -375,7 +375,7 @@ def test_a_stopped_run_goes_on_to_its_planned_end_or_for_a_few_epochs(workspace,
     (run.path / CHECKPOINT_FILE).write_bytes(b"its last epoch")
     at = open_panel(run.id)
     labels = [button.label for button in at.button]
-    [go_on] = [label for label in labels if re.fullmatch(r"Go on: \d\d of 60 epochs are left", label)]
+    [go_on] = [label for label in labels if re.fullmatch(r"Continue: \d\d of 60 epochs are left", label)]
     assert "Train 5 more epochs" in labels
     training.reached.clear()
     press(at, go_on)

@@ -154,7 +154,7 @@ def test_an_image_has_a_heat_map_for_any_class_and_block(run, result):
 def test_the_nearest_training_images_are_found_once_and_then_there(run, result):
     at = press(opened(run), "Find them")
     assert "the nearest by the backbone's features" in texts(at)
-    assert len([caption for caption in at.caption if caption.value.endswith("alike")]) == 6
+    assert len([caption for caption in at.caption if caption.value.endswith("similar")]) == 6
     again = opened(run)
     assert "Find them" not in [button.label for button in again.button]
     assert "the nearest by the backbone's features" in texts(again)
@@ -194,7 +194,7 @@ def test_a_threshold_is_chosen_and_kept_for_this_model(run, result):
 
 def test_an_accuracy_that_no_threshold_reaches_is_said(run, result):
     at = open_page(PAGE, run=run.id)
-    (wanted,) = [slider for slider in at.slider if slider.label.startswith("Of its answers")]
+    (wanted,) = [slider for slider in at.slider if slider.label.startswith("How many of its answers")]
     at = checked(wanted.set_value(50.0).run())
     assert "It answers however unsure it is" in texts(at)
 

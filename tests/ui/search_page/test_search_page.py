@@ -183,7 +183,7 @@ def test_a_search_that_was_cut_off_can_be_gone_on_with(search, started):
 
 def test_a_search_that_was_cut_off_can_use_the_minutes_it_has_left(search, started):
     update_search(search.path, owner=None)
-    press(open_page(PAGE, search=search.id), "Go on: about 1 minute left")
+    press(open_page(PAGE, search=search.id), "Continue: about 1 minute left")
     assert [one.id for one in started] == [search.id]
     assert load_search(search.path).minutes == 2
 
@@ -206,7 +206,7 @@ def test_while_fast_leads_it_is_not_called_luck(workspace, dataset):
 
 def test_a_search_at_work_is_seen_on_every_page_and_leads_to_itself(search):
     [link] = [link for link in open_page("pages/3_Runs.py").main.page_link if "search" in link.label]
-    assert link.label == "**Pets** · search · 4 models tried"
+    assert link.label == "**Pets** search · 4 models tried"
     assert f"search={search.id}" in str(link.proto)
 
 
@@ -216,7 +216,7 @@ def test_the_end_of_a_search_is_told_on_every_page(search):
     checked(at.run())
     assert [toast.value for toast in at.toast] == ["The search **Pets** is ready."]
     [link] = [link for link in at.main.page_link if "search" in link.label]
-    assert link.label == "**Pets** · search is ready"
+    assert link.label == "**Pets** search is ready"
     assert f"search={search.id}" in str(link.proto)
 
 

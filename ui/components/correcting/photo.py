@@ -36,7 +36,7 @@ def correct_photo(workspace: Workspace, picture: Picture, run: RunRecord, key: s
         st.caption("Wrong? The images of this model were deleted, so the photo cannot be added to them.")
         return
     if not is_mine(workspace, dataset.path):
-        st.caption(f"Wrong? The images **{plain(dataset.name)}** are somebody else's, who alone can add this photo.")
+        st.caption(f"Wrong? Only the owner of the images **{plain(dataset.name)}** can add this photo to them.")
         return
     show_refusal(key)
     # After a change it is another control, closed and empty.

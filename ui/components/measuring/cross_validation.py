@@ -54,7 +54,7 @@ def offer_cross_validation(workspace: Workspace, run: RunRecord, dataset: Datase
             )
             st.caption(
                 f"Asks about all {count(len(dataset.images), 'image')} in turn, each time with a head that has not "
-                f"seen them: a surer figure than that of a few images. Takes {takes}, in the background.",
+                f"seen them: this tells more than a few test images do. Takes {takes}, in the background.",
                 width="stretch",
             )
 

@@ -122,7 +122,7 @@ def best_guess(answer: Answer) -> str:
     if answer.unlike and answer.nearest is not None:
         return (
             f"The picture is {how_unlike(answer)}; the nearest of them is **{plain(answer.nearest.label)}**. "
-            f"Had it to choose, it would say **{plain(name)}**."
+            f"If it had to choose, it would say **{plain(name)}**."
         )
     return (
         f"Its best guess is **{plain(name)}**, {probability_text(probability)}; it answers only "
@@ -172,7 +172,7 @@ def _view_with_heat(
     if not st.toggle(
         "Where did it look?",
         key=f"{key}-on",
-        help="Marks the places that speak for the answer. The method is Grad-CAM; the first time takes some seconds.",
+        help="Marks the places that led to the answer. The method is Grad-CAM; the first time takes some seconds.",
     ):
         if alt:
             with view:

@@ -128,7 +128,7 @@ def show_audit(workspace: Workspace, dataset: Dataset) -> None:
     elif task_progress(AUDITS, task, task.id) and task.result is not None:
         audited, found = task.result
         if audited != dataset.revision:
-            st.caption(f"Found in revision {audited}; what was changed since is left out.")
+            st.caption(f"Found in revision {audited}; what has changed since then is left out.")
             with st.container(horizontal=True):
                 _audit_button(dataset, "Look again")
                 _repair_button(dataset, audited)
@@ -158,10 +158,10 @@ def _repair_button(dataset: Dataset, audited: int) -> None:
         REPAIRS.start(dataset.name, lambda context: _measure(dataset, audited, context), subject, alone=True)
 
     st.button(
-        "What has it gained?",
+        "Did it help?",
         key=f"repair-{dataset.id}",
         icon=":material/trending_up:",
-        help="Compares models that learn from the labels as they were with models that learn from them as they are.",
+        help="Compares models that learn from the old labels with models that learn from the new ones.",
         on_click=begin,
     )
 
@@ -219,7 +219,7 @@ def _findings(workspace: Workspace, dataset: Dataset, found: Audit) -> None:
     mine = is_mine(workspace, dataset.path)
     if tab == LABELS:
         st.caption(
-            f"Judged by models that had not seen the picture; they agree with {percent(found.agreement)} of all."
+            f"Judged by models that had not seen the picture. They agree with {percent(found.agreement)} of all."
         )
         unsure: list[ImageRecord] = st.session_state.setdefault(f"audit-unsure-{dataset.id}", [])
         turn = {record: place for place, record in enumerate(unsure, 1)}
@@ -256,10 +256,10 @@ def _divide_button(workspace: Workspace, dataset: Dataset) -> None:
     """One press for all pairs of which one is to train on and the other to measure with."""
     key = f"audit-divide-{dataset.id}"
     st.button(
-        "Divide again, look-alikes on one side",
+        "Split again, keeping look-alikes together",
         key=key,
         icon=":material/call_split:",
-        help="Draws the split anew. All pairs below then stand on one side, whichever that is.",
+        help="Draws a new split in which no pair below is torn apart.",
         on_click=act,
         args=(lambda: divide_audited(workspace, dataset),),
         kwargs={"press": (key, dataset.revision)},

@@ -47,7 +47,7 @@ def group_card(
             st.caption(text)
         if crosses and mine:
             st.button(
-                "Keep them on one side",
+                "Keep them together",
                 key=f"{key}-together",
                 icon=":material/join:",
                 help="Puts them all into training, where they cannot make a result look better than it is.",

@@ -70,7 +70,7 @@ def show_labelling(workspace: Workspace) -> bool:
             "Leave it for now",
             icon=":material/arrow_back:",
             key="labelling-leave",
-            help="Nothing is lost: go on later under *New dataset*, *Label by pointing*.",
+            help="Nothing is lost: continue later under *New dataset*, *Label by pointing*.",
             on_click=_leave_for_now,
             args=(labelling.id,),
         )
@@ -111,8 +111,8 @@ def _begin_form(workspace: Workspace, kind: ButtonType) -> None:
 
     _unfinished(workspace)
     st.markdown(
-        "Bring pictures without any order, and name the classes. You are asked about a few of them, now and then "
-        "about a dozen at once; after each click the others are worked out again."
+        "Add unsorted pictures, and name the classes. You are asked about a few of them, sometimes about a dozen at "
+        "once; after each click the app works out the others anew."
     )
     file_field(workspace, UNLABELLED, "", "all classes", archives=True)
     collection = pile_pictures(workspace, UNLABELLED, "", "the pictures", form_collection(workspace, UNLABELLED))
@@ -160,7 +160,7 @@ def _unfinished(workspace: Workspace) -> None:
         with st.container(horizontal=True, vertical_alignment="center", key=f"unfinished-{found.id}"):
             done = f"{len(found.clicked):,} of {count(len(found.collection.pictures), 'picture')} labelled by hand"
             st.markdown(f"**{plain(found.name)}**: {done}", width="stretch")
-            if st.button("Go on", key=f"go-on-{found.id}", icon=":material/play_arrow:"):
+            if st.button("Continue", key=f"go-on-{found.id}", icon=":material/play_arrow:"):
                 st.query_params[LABELLING] = found.id
                 st.rerun()
             _delete_button(workspace, found, COLLECTIONS.delete)
@@ -249,7 +249,7 @@ def _known(labelling: Labelling, standing: Standing) -> None:
 def _finish(workspace: Workspace, labelling: Labelling, concluded: Mapping[str, Conclusion]) -> None:
     from tl_core.audit.pointing.labelling import finish_labelling
 
-    st.subheader("Make a dataset of it", anchor=False)
+    st.subheader("Turn it into a dataset", anchor=False)
     least = st.select_slider(
         "Accept a guess when it is at least this sure",
         SURE_ENOUGH,
@@ -276,7 +276,7 @@ def _finish(workspace: Workspace, labelling: Labelling, concluded: Mapping[str, 
             f"No picture of {classes} is labelled yet, so every one of them would go to another class.",
             icon=":material/warning:",
         )
-        ready = st.checkbox("There is none among the pictures", key=f"none-{labelling.id}-{'-'.join(missing)}")
+        ready = st.checkbox("None of the pictures shows one", key=f"none-{labelling.id}-{'-'.join(missing)}")
     if st.button("Make the dataset", key="labelling-finish", type="primary", disabled=not ready):
 
         def work(task: TaskContext) -> Dataset:

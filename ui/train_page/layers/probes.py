@@ -107,8 +107,8 @@ def describe_study(study: LayerStudy, frozen_layers: int) -> str:
     frozen = study.after(frozen_layers)
     named = list(dict.fromkeys((blocks[0].title, *((frozen.title,) if frozen else ()), best.title, blocks[-1].title)))
     shown = [block for block in blocks if block.title in named]
-    parts = [f"after {shown[0].title} a line tells your classes apart at {percent(shown[0].accuracy, 0)}"]
-    parts += [f"after {block.title} at {percent(block.accuracy, 0)}" for block in shown[1:]]
+    parts = [f"after {shown[0].title} a simple classifier gets {percent(shown[0].accuracy, 0)} right"]
+    parts += [f"after {block.title} {percent(block.accuracy, 0)}" for block in shown[1:]]
     first = ", ".join(parts)
     return f"{first[0].upper()}{first[1:]} (guessing: {percent(study.chance, 0)}). {_advice(blocks, best, frozen)}"
 
@@ -122,5 +122,5 @@ def _advice(blocks: Sequence[BlockProbe], best: BlockProbe, frozen: BlockProbe |
     if frozen is None:
         return "The early blocks know this without having seen your images: freezing them loses nothing."
     if blocks[-1].accuracy - frozen.accuracy <= _CLEAR:
-        return "All of it is known without one image of yours: what is frozen is good as it is."
+        return "It knows all this without one image of yours: what is frozen is good as it is."
     return "The frozen blocks know this without having seen your images; the trainable ones have the rest to gain."

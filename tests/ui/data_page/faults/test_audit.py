@@ -89,7 +89,7 @@ def test_doubtful_labels_are_decided_one_by_one_with_keys_and_the_gain_is_measur
     assert said_beside(at, "suspect-") == 1
     moved = labels(workspace)
     assert [moved[f"wrong {seed}.png"] for seed in range(2)] == ["red", "red"]
-    press(at, "What has it gained?")
+    press(at, "Did it help?")
     run_until(at, lambda at: "have not seen a picture now get" in texts(at), 4000)
     assert "2 images were changed" in texts(at)
 
@@ -107,7 +107,7 @@ def test_the_line_about_the_split_leads_to_the_audit_and_then_says_what_that_fou
     }
     dataset = import_uploads(workspace, images, "Twins", SplitConfig(validation=0.25, test=0.25))
     at = open_page(PAGE)
-    assert "neither as it is nor saved again" in texts(at)
+    assert "not even saved again as another file" in texts(at)
     assert "Look for turned and cropped ones" in [entry.label for entry in at.button]
 
     first = {split: dataset.of_split(split)[0] for split in ("train", "test")}
@@ -120,8 +120,8 @@ def test_the_line_about_the_split_leads_to_the_audit_and_then_says_what_that_fou
 
     run_until(at, lines)
     assert "1 turned or mirrored" in lines(at)[0].label
-    assert "neither as it is nor saved again" not in texts(at)
+    assert "not even saved again as another file" not in texts(at)
     checked(lines(at)[0].click().run())
     assert "one to train on and one to measure with" in texts(at)
-    checked(next(entry for entry in at.button if entry.label == "Keep them on one side").click().run())
+    checked(next(entry for entry in at.button if entry.label == "Keep them together").click().run())
     assert "not even turned, mirrored or cropped" in texts(at)

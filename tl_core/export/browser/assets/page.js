@@ -211,7 +211,7 @@ function show({ probabilities, novelty }) {
   const sure = SURENESS.find(([limit]) => share >= limit)[1]
   at("headline").textContent = unlike ? "Unlike anything it was taught" : unsure ? "I don't know" : `${sure} ${name}`
   at("detail").textContent = unlike
-    ? `Had it to choose, it would say ${name}.`
+    ? `If it had to choose, it would say ${name}.`
     : unsure
       ? `Best guess: ${name}, ${percent(share)}; it answers from ${Math.round(100 * facts.threshold)} % on.`
       : ""
