@@ -16,6 +16,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
+from threadpoolctl import threadpool_limits
 
 from tl_core.data.dataset import ImageRecord
 from tl_core.data.imports.building import STOPPED, in_threads
@@ -72,7 +73,9 @@ def name_twins(folder: Path, images: Sequence[ImageRecord], task: TaskContext = 
         if len(files) > 2 * SAMPLED and _much_alike(_halved(_read(files[:: len(files) // SAMPLED]))):
             continue
         small = _read(files)
-        for group in _groups(small, task):
+        with threadpool_limits(1):  # several threads wait for each other longer than these products take
+            groups = _groups(small, task)
+        for group in groups:
             first = min(images[places[member]].pixels_sha256 for member in group)
             names |= {(label, images[places[member]].pixels_sha256): first for member in group}
     return [replace(image, twins=names.get((image.label, image.pixels_sha256), "")) for image in images]

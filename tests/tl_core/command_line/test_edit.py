@@ -64,7 +64,7 @@ def test_every_option_of_edit_does_what_it_says_in_a_revision_of_its_own(tl, fol
         (("--merge-classes", "bobcat", "cat", "--class", "feline"), "Merged bobcat, cat into feline"),
         (("--merge-classes", "dog", "feline"), "Merged feline into dog"),
         (("--remove-duplicates",), "Removed 1 exact copy"),
-        (("--divide-again",), "Divided again"),
+        (("--divide-again",), "Split again"),
     ]
     for number, (words, what) in enumerate(steps, start=2):
         values = tl("edit", dataset, *words)

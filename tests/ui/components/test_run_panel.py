@@ -322,7 +322,7 @@ def test_the_end_card_says_test_accuracy_guessing_and_the_weakest_class(workspac
     assert "Weakest" not in card  # all of every class is found
     assert "Only 8 images: the true figure may be anywhere from 68 % to 100 %." in card
     assert "Cross-validate" in [button.label for button in at.button], "where the doubt is, what removes it is, too"
-    assert "a surer figure than that of a few images" in texts(at)
+    assert "this tells more than a few test images do" in texts(at)
 
 
 def test_a_failed_run_says_why(workspace, dataset):

@@ -341,7 +341,7 @@ def test_a_link_opens_its_dataset(workspace, dataset):
 
 def test_a_link_to_a_dataset_that_is_gone_says_so_and_shows_another(dataset):
     at = open_data(dataset="gone-0123456789abcdef0123456789abcdef")
-    assert "not there" in warnings(at)[0]
+    assert "a dataset that is not here, or no longer" in warnings(at)[0]
     assert at.selectbox(key="frame-dataset").value == dataset.id
 
 

@@ -86,7 +86,9 @@ def understand_layout(files: Sequence[SourceFile], skipped: Sequence[SkippedFile
     given = _has_splits(pictures, depth)
     if not given and _classes_are_few(pictures, depth):
         if told := _told_by_files(pictures, tables, depth):
-            return replace(told, skipped=(*left_out, *told.skipped))
+            read = {file.shown_name for file in tables} if told.note.endswith(_BY_TABLE) else set()
+            others = [file for file in left_out if file.name not in read]  # what has told the classes is not left out
+            return replace(told, skipped=(*others, *told.skipped))
         _require_no_splits(pictures, depth)
     if not given:
         _require_clear(pictures, depth)
@@ -150,6 +152,9 @@ _NOT_UNDERSTOOD: Final = (
 _NO_CLASSES: Final = "The images lie in no class folders: make one folder per class, named as the class."
 
 
+_BY_TABLE: Final = "a table beside the images"
+
+
 def _kind(file: SourceFile) -> str:
     return "an archive within the archive" if is_archive_name(file.parts[-1]) else "not an image"
 
@@ -171,7 +176,7 @@ def _labelled(found: Sequence[tuple[SourceFile, str, str | None]]) -> list[Label
 def _told_by_files(pictures: Sequence[SourceFile], tables: Sequence[SourceFile], depth: int) -> Layout | None:
     """The layout where a table or the names of the files tell the classes, and folders at most the split."""
     splits = {file: split_of(file.parts[depth]) if len(file.parts) > depth + 1 else None for file in pictures}
-    how = "a table beside the images"
+    how = _BY_TABLE
     labels: Mapping[SourceFile, str] | None = labels_from_tables(tables, pictures)
     if labels is None:
         how = "the names of the files"

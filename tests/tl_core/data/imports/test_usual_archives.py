@@ -97,6 +97,7 @@ def test_a_table_beside_the_images_tells_their_classes(imported, head):
     dataset = imported(files)
     assert (dataset.classes, len(dataset.images)) == (("elm", "oak"), 12)
     assert dataset.source.endswith("classes from a table beside the images")
+    assert [file.name for file in dataset.skipped] == ["pictures/12.png"], "it has no label; the table was of use"
 
 
 def test_a_class_that_one_split_spells_with_a_capital_letter_is_one_class(imported):
