@@ -9,7 +9,7 @@ import numpy as np
 from tl_core.data.dataset import Dataset
 from tl_core.runs import RunRecord
 from tl_core.runs.evaluations import read_probabilities
-from tl_core.storage.format import count
+from tl_core.storage.format import count, percent
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Duel:
         better, worse, sure = (first, second, share) if share >= 0.5 else (second, first, 1 - share)
         if self.first == self.second:
             return f"“{first}” and “{second}” have as many of the {count(self.images, 'test image')} right."
-        said = "more than 99 %" if sure > 0.99 else f"{sure:.0%}"
+        said = "more than 99 %" if sure > 0.99 else percent(sure, 0)
         most, least = max(self.first, self.second), min(self.first, self.second)
         return (
             f"“{better}” is better than “{worse}” with a probability of {said}: of the "

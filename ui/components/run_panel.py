@@ -15,7 +15,7 @@ from tl_core.config import TrainingConfig
 from tl_core.config.presets import DEFAULT_PRESET, PRESETS
 from tl_core.errors import RunNotFoundError, TransferLearningError
 from tl_core.evaluation.cross_validated import kept_cross_validation
-from tl_core.evaluation.headline import FEW_IMAGES, headline
+from tl_core.evaluation.headline import FEW_IMAGES, Headline, headline
 from tl_core.figures.history import History
 from tl_core.jobs import Job, manager
 from tl_core.machine.hardware import current_load
@@ -237,25 +237,31 @@ def _stop(workspace: Workspace, run_id: str) -> None:
 
 def _end_card(workspace: Workspace, run: RunRecord, feed: Feed, key: str, *, mine: bool) -> None:
     """How it ended and how good it is, and what can be done next."""
+    whole = run.has_model and run.status not in ("failed", "interrupted")
+    found = _headline(run) if whole else None
     if run.status == "failed":
         st.error(run.error or "This run has failed.", icon=":material/error:")
     elif run.status == "interrupted":
         cut_off = run.interruption or (CUT_OFF if feed.history.epochs else NEVER_BEGUN)
         st.warning(cut_off if _has_images(run) else f"{cut_off} {IMAGES_GONE}", icon=":material/power_off:")
     elif run.has_model:
-        _how_good(workspace, run, feed.progress)
+        _how_good(run, found, feed.progress)
     else:
         st.info(feed.progress.text or "This run has ended.", icon=":material/info:")
     with st.container(horizontal=True, vertical_alignment="center"):
         _next_steps(workspace, run, feed, key, mine=mine)
+    if found is not None and found.images < FEW_IMAGES:  # so few leave it open how good it is
+        offer_cross_validation(workspace, run, dataset_of(run))
 
 
-def _how_good(workspace: Workspace, run: RunRecord, progress: RunProgress) -> None:
+def _headline(run: RunRecord) -> Headline | None:
     try:
-        dataset = dataset_of(run)
-        found = headline(run, dataset)
+        return headline(run, dataset_of(run))
     except TransferLearningError:  # its images were deleted
-        found = None
+        return None
+
+
+def _how_good(run: RunRecord, found: Headline | None, progress: RunProgress) -> None:
     if found is None:
         st.success(progress.text or "This run has ended.", icon=":material/check_circle:")
         return
@@ -268,8 +274,6 @@ def _how_good(workspace: Workspace, run: RunRecord, progress: RunProgress) -> No
         st.warning(text + doubts, icon=":material/trending_flat:")
     else:
         st.success(text + doubts, icon=":material/check_circle:")
-    if found.images < FEW_IMAGES:  # said above: so few leave it open how good it is
-        offer_cross_validation(workspace, run, dataset)
 
 
 def _next_steps(workspace: Workspace, run: RunRecord, feed: Feed, key: str, *, mine: bool) -> None:

@@ -16,6 +16,7 @@ from ui.components.thumbnail import dataset_thumbnail
 from ui.data_page.edits import act, told_here
 
 SHOWN = 4  # pictures of one group beside each other; of more the first ones
+SIDE_BY_SIDE = 90  # px of one of them, so that a pair stands beside each other on a phone, too
 
 
 def group_card(
@@ -38,9 +39,11 @@ def group_card(
         keep: called when somebody says that nothing is wrong with them.
     """
     with st.container(border=True, gap="xsmall"):
-        for side, record in zip(st.columns(min(SHOWN, len(records)), gap="small"), records, strict=False):
-            with side:
-                _picture(workspace, dataset, record, key, place, mine)
+        shown = records[:SHOWN]
+        with st.grid(len(shown), min_column_width=SIDE_BY_SIDE, gap="small"):
+            for record in shown:
+                with st.container(gap="xsmall"):
+                    _picture(workspace, dataset, record, key, place, mine)
         crosses = len({record.split == "train" for record in records}) > 1
         warning = "one to train on and one to measure with" if crosses else ""
         if text := ", ".join(filter(None, (note, warning))):
