@@ -66,7 +66,7 @@ def finish_search(
     text = _in_words(verdict, members)
     events.write("verdict", trial=members[0].number, text=text, **verdict.to_dict())
     said(text)
-    line = loop.on_validation(loop.quick_start, _features(features, loop.quick_start)).accuracy
+    line = _on_validation(loop, [_quick_start(loop)], features)
     run = run or _train(search, members[0], len(loop.trials), events, should_stop)
     outcome = {
         **verdict.to_dict(),
@@ -119,11 +119,15 @@ def _judge(loop: TrialLoop, members: Sequence[Trial], seed: int) -> Verdict:
     """Every trial and every ensemble that could have been chosen are compared, so that all the luck is counted."""
     images = int(np.count_nonzero(loop.masks.any(axis=0)))
     compared, groups = loop.complete, loop.groups()
-    quick_start = next(at for at, trial in enumerate(compared) if trial.params == loop.quick_start)
+    quick_start = compared.index(_quick_start(loop))
     winner = compared.index(members[0])
     if len(members) > 1:
         winner = len(compared) + list(groups).index(frozenset(trial.number for trial in members))
     return judge([*(trial.rightly(images) for trial in compared), *groups.values()], quick_start, winner, seed)
+
+
+def _quick_start(loop: TrialLoop) -> Trial:
+    return next(trial for trial in loop.complete if trial.params == loop.quick_start)
 
 
 def _in_words(verdict: Verdict, members: Sequence[Trial]) -> str:
@@ -134,9 +138,9 @@ def _in_words(verdict: Verdict, members: Sequence[Trial]) -> str:
 
 
 def _on_validation(loop: TrialLoop, members: Sequence[Trial], features: Mapping[str, Features]) -> float:
-    """The accuracy on the validation images that the winner's run is expected to have."""
+    """The accuracy on the validation images that a run of these trials is expected to have."""
     any_features = next(iter(features.values()))
-    if members[0].config is not None:
+    if members[0].config is not None or len(loop.masks) == 1:  # it has been measured so, or cannot be quickly
         held_out = loop.masks.any(axis=0)
         right = members[0].rightly(int(np.count_nonzero(held_out)))
         if len(members) > 1:

@@ -15,6 +15,7 @@ from tl_core.search.heads import Features
 from tl_core.search.history import Trial
 from tl_core.search.space import SOURCES, Source, dimensions, quick_start_params
 from tl_core.search.trials import TrialLoop, held_out_images
+from tl_core.search.winner import _on_validation
 
 
 @pytest.fixture(scope="module")
@@ -87,3 +88,19 @@ def test_a_regularized_linear_head_on_several_blocks_is_tried_first_on_every_sou
     again = replace(loop)
     again.try_source(SOURCES[0])
     assert not again.waiting, "what is known is not tried again"
+
+
+def test_with_many_images_what_a_run_will_reach_on_the_validation_images_is_known_already(loop_of, features):
+    """Where one fold holds out the validation images; nothing is trained once more for it."""
+    loop = loop_of(SOURCES[:1])
+    loop.masks = features.validation[None]
+    loop.try_source(SOURCES[0])
+    while loop.waiting:
+        loop.run_one(lambda _: features, lambda: False)
+    first, second = loop.complete[:2]
+    known = _on_validation(loop, [first], {SOURCES[0].name: features})
+    assert known == loop.on_validation(first.params, features).accuracy
+    together = _on_validation(loop, [first, second], {SOURCES[0].name: features})
+    answers = [loop.on_validation(trial.params, features).probabilities for trial in (first, second)]
+    right = np.mean(answers, axis=0).argmax(axis=1) == features.labels[features.validation]
+    assert together == pytest.approx(right.mean(), abs=0.04), "the answers are kept in 16 bits"
