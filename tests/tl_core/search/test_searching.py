@@ -106,8 +106,8 @@ def test_the_winner_is_a_run_that_keeps_its_promise(found, workspace):
 def test_backbones_run_over_training_and_validation_images_alone(killed, surfaces):
     told = [event.get("text", "") for event in read_events(killed[0].events_file)]
     images = len(surfaces.images) - len(surfaces.of_split("test"))
-    passes = [text for text in told if text.startswith("Running the frozen layers")]
-    assert passes[0] == f"Running the frozen layers once over {images} images"
+    passes = [text for text in told if text.startswith("Running ")]
+    assert passes[0].endswith(f" once over {images} images")
     assert surfaces.of_split("test")
 
 
