@@ -18,7 +18,10 @@ export default function ({ data, parentElement }) {
     if (top < 0 || top > window.innerHeight / 2) place.scrollIntoView({ block: data.block })
   }
   show()
-  setTimeout(show, UNFOLDED) // what is being unfolded above has its height by then
+  const page = place.closest("[data-testid=stMain]")
+  const left = page?.scrollTop
+  // What is being unfolded above has its height by then; who has scrolled meanwhile is left where they are.
+  setTimeout(() => page?.scrollTop === left && show(), UNFOLDED)
 }
 """
 

@@ -198,7 +198,7 @@ def test_the_range_of_the_colours_is_asked_with_what_each_makes_of_the_picture(w
     (model,) = list_imported_models(workspace)
     assert model.scaling == "zero_to_one"
     assert "Almost certainly **red**" in texts(at)
-    assert "scaled to 0 to 1, as you have said" in texts(at)
+    assert "scaled to 0 to 1, as you chose" in texts(at)
     press(at, "Ask again")
     assert "Which of these answers is right?" in texts(at)
 
