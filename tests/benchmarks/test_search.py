@@ -46,8 +46,10 @@ def test_the_page_says_what_was_to_be_reached():
     worse = {**ROW, "set": "digits", "search": 80.0}
     page = search.write_page([ROW, worse])
     assert "| surfaces | 10 | 0.1 | 90.0 | 95.0 ± 2.8 |" in page
-    assert "Quick start 90.0 %, search 87.5 %, to reach 92 %." in page
-    assert "beyond one standard error: digits." in page
+    assert "- All sizes, 2 rows: Quick start 90.0 %, search 87.5 %, to reach 96 %." in page
+    assert "- 10 images of each class, 2 rows: Quick start 90.0 %, search 87.5 %, to reach 92 %." in page
+    assert "beyond one standard error: digits with 10 images of each class." in page
+    assert "16 of 18 rows are not measured yet" in page
     whole = {**ROW, "set": search.LARGEST, "size": None, "images": 1600, "trials": 612}
     assert "Heads tried on 1,600 images of 3 sources in 0.1 minutes: 612" in search.write_page([whole])
 

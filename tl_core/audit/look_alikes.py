@@ -19,6 +19,7 @@ from skimage.feature import match_template
 from tl_core.audit.features import STOPPED, Features
 from tl_core.data.dataset import Dataset, ImageRecord
 from tl_core.data.similarity import near_hashes, near_pairs, perceptual_hash
+from tl_core.data.twins import twin_groups
 from tl_core.features.images import ImageRows
 from tl_core.machine.progress import UNATTENDED, TaskContext
 
@@ -74,22 +75,15 @@ def find_look_alikes(
         found = _laid_over(grey, features[rows], task) | _turned(grey) | _saved_again(dataset, rows)
         for (a, b), kind in found.items():
             pairs.setdefault((rows[a], rows[b]), kind)
-    for a, b in _twins(dataset, list(first_of.values())):
-        pairs.setdefault((a, b), "changed")
+    for group in twin_groups(dataset.images[row] for row in rows):
+        first, *others = (first_of[image.pixels_sha256] for image in group)
+        for other in others:
+            pairs.setdefault((first, other), "changed")
     order = {"copy": 0, "saved_again": 1, "turned": 2, "cropped": 3, "changed": 4}
     return tuple(
         Pair(dataset.images[a], dataset.images[b], kind)
         for (a, b), kind in sorted(pairs.items(), key=lambda item: (order[item[1]], item[0]))
     )
-
-
-def _twins(dataset: Dataset, rows: Sequence[int]) -> list[tuple[int, int]]:
-    """What the import found to show the same as the first of its group (`tl_core.data.twins`)."""
-    groups: dict[tuple[int, str], list[int]] = {}
-    for row in rows:
-        if name := dataset.images[row].twins:
-            groups.setdefault((dataset.images[row].label, name), []).append(row)
-    return [(first, other) for first, *others in groups.values() for other in others]
 
 
 def _grey(images: ImageRows, rows: Sequence[int], task: TaskContext) -> list[Image.Image]:

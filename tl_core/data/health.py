@@ -13,6 +13,7 @@ from tl_core.data.dataset import SPLITS, Dataset, ImageRecord
 from tl_core.data.imports.class_names import clashing_names
 from tl_core.data.similarity import near_pairs
 from tl_core.data.split import series_of
+from tl_core.data.twins import twin_groups
 from tl_core.storage.format import count as counted
 from tl_core.storage.format import percent
 
@@ -313,11 +314,7 @@ def _near(dataset: Dataset) -> tuple[tuple[ImageRecord, ImageRecord], ...]:
 @lru_cache(maxsize=16)
 def _twins(dataset: Dataset) -> tuple[tuple[ImageRecord, ...], ...]:
     """Groups of different images of a class that showed the same when they were imported."""
-    groups: dict[tuple[int, str], dict[str, ImageRecord]] = {}
-    for image in dataset.images:
-        if image.twins:
-            groups.setdefault((image.label, image.twins), {}).setdefault(image.pixels_sha256, image)
-    return tuple(tuple(group.values()) for group in groups.values() if len(group) > 1)
+    return tuple(map(tuple, twin_groups(dataset.images)))
 
 
 def _crosses(images: Sequence[ImageRecord]) -> bool:

@@ -8,7 +8,7 @@ across classes, and in sets too large for this.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -79,6 +79,15 @@ def name_twins(folder: Path, images: Sequence[ImageRecord], task: TaskContext = 
             first = min(images[places[member]].pixels_sha256 for member in group)
             names |= {(label, images[places[member]].pixels_sha256): first for member in group}
     return [replace(image, twins=names.get((image.label, image.pixels_sha256), "")) for image in images]
+
+
+def twin_groups(images: Iterable[ImageRecord]) -> list[list[ImageRecord]]:
+    """Those that show the same as others of their class by `name_twins`, in their groups, one of each copy."""
+    groups: dict[tuple[int, str], dict[str, ImageRecord]] = {}
+    for image in images:
+        if image.twins:
+            groups.setdefault((image.label, image.twins), {}).setdefault(image.pixels_sha256, image)
+    return [list(group.values()) for group in groups.values() if len(group) > 1]
 
 
 def _read(files: Sequence[Path]) -> Grey:

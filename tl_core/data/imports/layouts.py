@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from tl_core.data.dataset import SkippedFile
@@ -85,10 +85,8 @@ def understand_layout(files: Sequence[SourceFile], skipped: Sequence[SkippedFile
     depth = _top_folders(pictures)
     given = _has_splits(pictures, depth)
     if not given and _classes_are_few(pictures, depth):
-        if told := _told_by_files(pictures, tables, depth):
-            read = {file.shown_name for file in tables} if told.note.endswith(_BY_TABLE) else set()
-            others = [file for file in left_out if file.name not in read]  # what has told the classes is not left out
-            return replace(told, skipped=(*others, *told.skipped))
+        if told := _told_by_files(pictures, tables, depth, left_out):
+            return told
         _require_no_splits(pictures, depth)
     if not given:
         _require_clear(pictures, depth)
@@ -152,9 +150,6 @@ _NOT_UNDERSTOOD: Final = (
 _NO_CLASSES: Final = "The images lie in no class folders: make one folder per class, named as the class."
 
 
-_BY_TABLE: Final = "a table beside the images"
-
-
 def _kind(file: SourceFile) -> str:
     return "an archive within the archive" if is_archive_name(file.parts[-1]) else "not an image"
 
@@ -173,13 +168,15 @@ def _labelled(found: Sequence[tuple[SourceFile, str, str | None]]) -> list[Label
     return [LabelledFile(file, same.get(labels[folder], labels[folder]), split) for file, folder, split in found]
 
 
-def _told_by_files(pictures: Sequence[SourceFile], tables: Sequence[SourceFile], depth: int) -> Layout | None:
+def _told_by_files(
+    pictures: Sequence[SourceFile], tables: Sequence[SourceFile], depth: int, left_out: Sequence[SkippedFile]
+) -> Layout | None:
     """The layout where a table or the names of the files tell the classes, and folders at most the split."""
     splits = {file: split_of(file.parts[depth]) if len(file.parts) > depth + 1 else None for file in pictures}
-    how = _BY_TABLE
+    how, read = "a table beside the images", {file.shown_name for file in tables}
     labels: Mapping[SourceFile, str] | None = labels_from_tables(tables, pictures)
     if labels is None:
-        how = "the names of the files"
+        how, read = "the names of the files", set()
         # What is kept for a test often has no labels; the images to train on tell whether names are classes.
         labels = labels_from_names(pictures) or labels_from_names(_to_train_on(pictures, splits))
     if labels is None or len(set(labels.values())) < 2:
@@ -192,7 +189,8 @@ def _told_by_files(pictures: Sequence[SourceFile], tables: Sequence[SourceFile],
         for file in pictures
         if file not in labels
     ]
-    return Layout(tuple(_labelled(found)), tuple(without), given, f"classes from {how}")
+    others = [file for file in left_out if file.name not in read]  # what has told the classes is not left out
+    return Layout(tuple(_labelled(found)), (*others, *without), given, f"classes from {how}")
 
 
 def _to_train_on(pictures: Sequence[SourceFile], splits: Mapping[SourceFile, str | None]) -> list[SourceFile]:
