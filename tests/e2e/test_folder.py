@@ -53,7 +53,7 @@ def test_a_folder_that_is_dropped_keeps_its_folders(app: App, page: Page, pets: 
     expect(page.get_by_role("textbox", name="Name of the dataset").filter(visible=True)).to_have_attribute(
         "placeholder", "pets"
     )
-    page.get_by_role("button", name="Import", exact=False).filter(visible=True).click()
+    page.get_by_role("button", name="Import", exact=True).filter(visible=True).click()
     page.wait_for_url("**dataset=**")
     [dataset] = list_datasets(app.workspace)
     assert (dataset.name, dataset.classes) == ("pets", ("blue", "red"))
