@@ -3,7 +3,7 @@
 The steps are those of the trainer: the same loss, Adam (Kingma & Ba 2015, https://arxiv.org/abs/1412.6980) with a
 cosine schedule, and the epoch with the lowest held-out loss counts. They are written in NumPy, because a graph for
 every shape of head would take longer to build than most heads to train. Folds share their batches: an image that a
-fold holds out has no weight there.
+fold holds out has no weight there. Heads share them, too, where they differ only in what each makes of a batch.
 
 Two things are left out, because they take longer than they change: the scale and offset of the normalization do not
 learn (the layer that follows can learn the same), and the best epoch is looked for about a dozen times.
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -33,6 +33,7 @@ CHECKS: Final = 12  # times in a training at which the held-out images are looke
 _BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-7  # of Adam, as Keras has them
 _AT_ONCE: Final = 16_384  # values that Adam updates at once
 _NORMALIZATION_EPSILON: Final = 1e-3
+_STEPS_OF_CHANCE: Final = 1 << 16  # numbers that 16 bits tell apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,9 @@ class Outcome:
 Report = Callable[[float, float, float], bool]
 """Told the share of the training that is done, held-out accuracy and loss; true ends the training."""
 
+GroupReport = Callable[[int, float, float, float], bool]
+"""The same, of the head at a place among several."""
+
 
 def is_supported(config: TrainingConfig) -> bool:
     """Whether `fit_head` trains such a head as the trainer would."""
@@ -140,54 +144,102 @@ def fit_head(
     """
     # The products are small: threads would wait for each other, above all on a busy machine.
     with threadpool_limits(1):
-        return _fit(config, material, report, should_stop, keep_weights=keep_weights)
+        found = fit_heads([config], material, lambda _, *told: report(*told), should_stop, keep_weights=keep_weights)
+    return found[0]
 
 
-def _fit(
-    config: TrainingConfig,
+def fit_heads(
+    configs: Sequence[TrainingConfig],
     material: Material,
-    report: Report,
-    should_stop: Callable[[], bool],
+    report: GroupReport = lambda *_: False,
+    should_stop: Callable[[], bool] = lambda: False,
     *,
-    keep_weights: bool,
-) -> Outcome:
-    head = _Head(config, material)
-    every = max(1, config.epochs // CHECKS)
-    best, ended = None, False
-    for epoch in range(1, config.epochs + 1):
-        head.train_epoch()
-        if should_stop():
-            ended = True
-        if epoch % every == 0 or epoch == config.epochs or ended:
-            found, chosen_by = head.check(epoch)
-            if best is None or chosen_by < best[1]:
-                best = (replace(found, weights=head.weights()) if keep_weights else found), chosen_by
-            ended = ended or (epoch < config.epochs and report(epoch / config.epochs, found.accuracy, found.loss))
-        if ended:
+    keep_weights: bool = False,
+) -> list[Outcome]:
+    """Train several heads at once that look at the same batches; each learns what it would learn alone.
+
+    The first layers of all are one matrix, so that reading a batch, and the product with it, are paid for once. It
+    takes as many threads as the library of the products was told to.
+
+    Args:
+        configs: that differ in nothing but what `together` leaves out.
+        material: features and folds.
+        report: told of each about a dozen times how it goes, with its place among ``configs``.
+        should_stop: asked in every epoch; true ends the training as ``report`` does.
+        keep_weights: whether the outcomes have the weights of their epochs.
+
+    Returns:
+        What each has come to, in the order of ``configs``.
+
+    Raises:
+        ValueError: they cannot be trained together.
+    """
+    if len({together(config) for config in configs}) != 1:
+        raise ValueError("Heads are trained together only where they look at the same batches.")
+    heads, epochs = _Heads(configs, material), configs[0].epochs
+    every = max(1, epochs // CHECKS)
+    best: dict[int, tuple[Outcome, float]] = {}
+    ended: set[int] = set()
+    for epoch in range(1, epochs + 1):
+        heads.train_epoch()
+        stopped = should_stop()
+        if epoch % every and epoch != epochs and not stopped:
+            continue
+        for place, found, chosen_by in heads.check(epoch):
+            if place not in best or chosen_by < best[place][1]:
+                kept = replace(found, weights=heads.weights(place)) if keep_weights else found
+                best[place] = kept, chosen_by
+            if stopped or (epoch < epochs and report(place, epoch / epochs, found.accuracy, found.loss)):
+                ended.add(place)
+        heads.end(ended)
+        if not heads.places:
             break
-    assert best is not None  # noqa: S101  # there is at least one epoch
-    return replace(best[0], ended_early=ended)
+    return [replace(best[place][0], ended_early=place in ended) for place in range(len(configs))]
 
 
-class _Head:
-    """The weights of one head per fold, and their training."""
+def together(config: TrainingConfig) -> TrainingConfig:
+    """The same without what may differ among heads that are trained at once."""
+    return replace(
+        config,
+        head=replace(config.head, l2=0.0),
+        learning_rate=1e-3,
+        optimizer="adam",
+        weight_decay=0.0,
+        label_smoothing=0.0,
+        class_weights=False,
+    )
 
-    def __init__(self, config: TrainingConfig, material: Material) -> None:
-        self._config, self._material = config, material
+
+class _Heads:
+    """The weights of some heads, a copy for each fold, and their training.
+
+    A copy of a head for a fold is a member; those of one head lie beside each other. Kernels are ``(inputs, members,
+    outputs)``, biases ``(1, members, outputs)``: the first layer of all members is one matrix.
+    """
+
+    def __init__(self, configs: Sequence[TrainingConfig], material: Material) -> None:
+        config = self._config = configs[0]
+        self._all, self._material = list(configs), material
+        self.places = list(range(len(configs)))  # of the heads that still learn
         self._random = np.random.default_rng([config.seed, 2])
-        head, folds = config.head, len(material.held_out)
         views = material.views
-        self._views = _normalized(views) if head.feature_normalization == "layer" else views
+        self._views = _normalized(views) if config.head.feature_normalization == "layer" else views
         self._held_out = [np.flatnonzero(row) for row in material.held_out]
         self._learned = np.flatnonzero(~material.held_out.all(axis=0))  # images that any fold learns from
-        self._weights = self._image_weights()
-        features = views.shape[-1]
-        sizes = [features, *head.dense_units, material.classes]
+        members = len(configs) * len(material.held_out)
+        sizes = [views.shape[-1], *config.head.dense_units, material.classes]
         self._layers = [
-            (self._drawn(folds, inputs, outputs), np.zeros((folds, 1, outputs), np.float32))
+            (self._drawn(members, inputs, outputs), np.zeros((1, members, outputs), np.float32))
             for inputs, outputs in itertools.pairwise(sizes)
         ]
-        self._optimizer = _Adam(config, -(-len(self._learned) // config.batch_size) * config.epochs)
+        self._optimizer = _Adam(
+            self._of_members("learning_rate"),
+            self._of_members("weight_decay") if any(one.optimizer == "adamw" for one in configs) else None,
+            -(-len(self._learned) // config.batch_size) * config.epochs if config.schedule == "cosine" else None,
+        )
+        self._image_weights = self._weights_of_images()
+        self._smoothing = self._of_members("label_smoothing")
+        self._l2 = self._of_members("l2", "head")
 
     def train_epoch(self) -> None:
         """One pass over the images that are learned from, in an order of its own."""
@@ -198,128 +250,183 @@ class _Head:
             view = self._random.integers(1, len(self._views), size=len(rows)) if len(self._views) > 1 else 0
             self._step(self._views[view, rows], rows)
 
-    def weights(self) -> Weights:
-        """Copies of the weights of the first fold."""
-        return tuple((kernel[0].copy(), bias[0, 0].copy()) for kernel, bias in self._layers)
-
-    def check(self, epoch: int) -> tuple[Outcome, float]:
-        """What the weights of now say about the held-out images, and the loss by which epochs are compared."""
-        labels, classes = self._material.labels, self._material.classes
-        sums = np.zeros((len(labels), classes), np.float32)
+    def check(self, epoch: int) -> list[tuple[int, Outcome, float]]:
+        """Of every head that still learns: what its weights of now say, and the loss by which epochs are compared."""
+        labels, classes, heads = self._material.labels, self._material.classes, len(self.places)
+        sums = np.zeros((len(labels), heads, classes), np.float32)
         counts = np.zeros(len(labels), np.float32)
         for fold, rows in enumerate(self._held_out):
             answers = _softmax(self._logits(self._views[0, rows], fold))
             sums[rows] += np.nan_to_num(answers, nan=1 / classes)  # of weights that have grown without end
             counts[rows] += 1
         rows = np.flatnonzero(counts)
-        probabilities = sums[rows] / counts[rows, None]
-        smoothing = self._config.label_smoothing
+        probabilities = sums[rows] / counts[rows, None, None]
+        penalties = self._penalties()
+        return [
+            (place, *self._judged(place, epoch, rows, np.ascontiguousarray(probabilities[:, head]), penalties[head]))
+            for head, place in enumerate(self.places)
+        ]
+
+    def _judged(
+        self, place: int, epoch: int, rows: Labels, probabilities: Array, penalty: float
+    ) -> tuple[Outcome, float]:
+        labels, smoothing = self._material.labels[rows], self._all[place].label_smoothing
         logs = np.log(np.clip(probabilities, 1e-7, 1.0))
-        own = logs[np.arange(len(rows)), labels[rows]]
-        chosen_by = self._penalty() - ((1 - smoothing) * own + smoothing * logs.mean(axis=1)).mean()
-        right = probabilities.argmax(axis=1) == labels[rows]
+        own = logs[np.arange(len(rows)), labels]
+        chosen_by = penalty - ((1 - smoothing) * own + smoothing * logs.mean(axis=1)).mean()
+        right = probabilities.argmax(axis=1) == labels
         return Outcome(float(right.mean()), float(-own.mean()), rows, probabilities, right, epoch), float(chosen_by)
 
-    def _penalty(self) -> float:
-        """Of the weights of now, the mean over the folds; it is part of the loss, as in Keras."""
-        kernel = self._layers[0][0]
-        return self._config.head.l2 * float(np.square(kernel).sum()) / len(kernel)
+    def weights(self, place: int) -> Weights:
+        """Copies of the weights of a head for the first fold."""
+        member = self.places.index(place) * len(self._held_out)
+        return tuple((kernel[:, member].copy(), bias[0, member].copy()) for kernel, bias in self._layers)
 
-    def _image_weights(self) -> Array:
-        """Of every image in the loss of every fold ``(folds, n)``, of mean 1 over those it learns from."""
-        weights = np.where(self._material.held_out, 0, 1).astype(np.float32)
-        if self._config.class_weights:
-            for fold, row in enumerate(weights):
-                counts = np.bincount(self._material.labels[row > 0], minlength=self._material.classes)
-                row *= (1 / np.maximum(counts, 1))[self._material.labels]
-                weights[fold] = row / row[row > 0].mean()
-        return weights
+    def end(self, places: Collection[int]) -> None:
+        """Let the heads at these places learn no more."""
+        folds = len(self._held_out)
+        kept = np.repeat([place not in places for place in self.places], folds)
+        if kept.all():
+            return
+        self.places = [place for place in self.places if place not in places]
+        self._layers = [(kernel[:, kept], bias[:, kept]) for kernel, bias in self._layers]
+        self._optimizer.keep(kept)
+        self._image_weights = self._image_weights[:, kept]
+        self._smoothing, self._l2 = self._smoothing[kept], self._l2[kept]
 
-    def _drawn(self, folds: int, inputs: int, outputs: int) -> Array:
-        """Glorot's uniform start, the same in all folds."""
+    def _of_members(self, name: str, part: str = "") -> Array:
+        """A setting, or one of the head, of every member ``(members,)``."""
+        values = [getattr(getattr(config, part) if part else config, name) for config in self._all]
+        return np.repeat(np.array(values, np.float32), len(self._material.held_out))
+
+    def _penalties(self) -> list[float]:
+        """Of the weights of now, of each head the mean over the folds; it is part of the loss, as in Keras."""
+        sums = self._l2 * np.square(self._layers[0][0]).sum(axis=(0, 2))
+        means: list[float] = sums.reshape(len(self.places), -1).mean(axis=1).tolist()
+        return means
+
+    def _weights_of_images(self) -> Array:
+        """Of every image in the loss of every member ``(n, members)``, of mean 1 over those that it learns from."""
+        plain = np.where(self._material.held_out, 0, 1).astype(np.float32)
+        balanced = plain.copy()
+        for row in balanced:
+            counts = np.bincount(self._material.labels[row > 0], minlength=self._material.classes)
+            row *= (1 / np.maximum(counts, 1))[self._material.labels]
+            row /= row[row > 0].mean()
+        found = [balanced if config.class_weights else plain for config in self._all]
+        return np.ascontiguousarray(np.concatenate(found).T)
+
+    def _drawn(self, members: int, inputs: int, outputs: int) -> Array:
+        """Glorot's uniform start, the same for all."""
         limit = math.sqrt(6 / (inputs + outputs))
-        start = self._random.uniform(-limit, limit, (1, inputs, outputs)).astype(np.float32)
-        return np.repeat(start, folds, axis=0)
+        start = self._random.uniform(-limit, limit, (inputs, 1, outputs)).astype(np.float32)
+        return np.repeat(start, members, axis=1)
 
     def _logits(self, features: Array, fold: int) -> Array:
+        """Of the heads of a fold ``(b, heads, classes)``."""
+        folds = len(self._held_out)
         (kernel, bias), *hidden = self._layers
-        x = features @ kernel[fold] + bias[fold]
+        ours = kernel[:, fold::folds]
+        x = (features @ ours.reshape(len(kernel), -1)).reshape(len(features), *ours.shape[1:]) + bias[:, fold::folds]
         for kernel, bias in hidden:
-            x = np.maximum(x, 0) @ kernel[fold] + bias[fold]
-        result: Array = x
-        return result
+            x = _products(np.maximum(x, 0), kernel[:, fold::folds]) + bias[:, fold::folds]
+        return x
 
     def _step(self, features: Array, rows: Labels) -> None:
-        keep = np.float32(1 - self._config.head.dropout)
+        keep = 1 - self._config.head.dropout
         (kernel, bias), *hidden = self._layers
         if keep < 1 and not hidden:
-            features = features * self._dropout(features.shape, keep)
-        x = np.matmul(features, kernel) + bias
-        changes: list[tuple[Array, Array, bool]] = []
+            features = self._thinned(features, keep)
+        x = (features @ kernel.reshape(len(kernel), -1)).reshape(len(features), *kernel.shape[1:])
+        x += bias
+        slopes: list[Array] = []
         if hidden:
             (top, top_bias) = hidden[0]
-            kept = (x > 0).astype(np.float32)
-            if keep < 1:
-                kept *= self._dropout(x.shape, keep)
-            x *= kept
-            dz = self._slope(np.matmul(x, top) + top_bias, rows)
-            changes.append((top, np.matmul(x.transpose(0, 2, 1), dz), True))
-            changes.append((top_bias, dz.sum(1, keepdims=True), False))
-            dz = np.matmul(dz, top.transpose(0, 2, 1)) * kept
+            x = self._thinned(np.maximum(x, 0, out=x), keep)
+            dz = self._slope(_products(x, top) + top_bias, rows)
+            slopes = [_products(x.transpose(2, 1, 0), dz), dz.sum(0, keepdims=True)]
+            dz = _products(dz, top.transpose(2, 1, 0))
+            dz *= np.where(x > 0, np.float32(1 / keep), np.float32(0))
         else:
             dz = self._slope(x, rows)
-        slope = np.matmul(features.T, dz)
-        if self._config.head.l2:  # on the hidden layer, or where there is none, on the output
-            slope += np.float32(2 * self._config.head.l2) * kernel
-        self._optimizer.step([*changes, (bias, dz.sum(1, keepdims=True), False), (kernel, slope, True)])
+        slope = (features.T @ dz.reshape(len(features), -1)).reshape(kernel.shape)
+        if self._l2.any():  # on the hidden layer, or where there is none, on the output
+            slope += 2 * self._l2[:, None] * kernel
+        variables = [variable for layer in reversed(self._layers) for variable in layer]
+        self._optimizer.step(variables, [*slopes, slope, dz.sum(0, keepdims=True)])
 
-    def _dropout(self, shape: tuple[int, ...], keep: np.float32) -> Array:
-        """0 for what is dropped, and for what is kept the factor that makes up for it."""
-        return (self._random.random(shape, np.float32) < keep).astype(np.float32) / keep
+    def _thinned(self, values: Array, keep: float) -> Array:
+        """With dropout, in place: 0 for what is dropped, and for what is kept the factor that makes up for it."""
+        if keep < 1:
+            drawn = np.frombuffer(self._random.bytes(2 * values.size), np.uint16).reshape(values.shape)
+            np.copyto(values, 0, where=drawn >= round(keep * _STEPS_OF_CHANCE))
+            values *= np.float32(1 / keep)
+        return values
 
     def _slope(self, z: Array, rows: Labels) -> Array:
-        """Of the mean loss of every fold with respect to its logits ``(folds, b, classes)``."""
-        smoothing, classes = self._config.label_smoothing, self._material.classes
+        """Of the mean loss of every member with respect to its logits ``(b, members, classes)``."""
         slope = _softmax(z)
-        slope -= np.float32(smoothing / classes)
-        slope[:, np.arange(len(rows)), self._material.labels[rows]] -= np.float32(1 - smoothing)
-        weights = self._weights[:, rows]
-        counted = np.maximum(1, (weights > 0).sum(1, keepdims=True))
+        slope -= (self._smoothing / self._material.classes)[:, None]
+        slope[np.arange(len(rows)), :, self._material.labels[rows]] -= 1 - self._smoothing
+        weights = self._image_weights[rows]
+        counted = np.maximum(1, (weights > 0).sum(0))
         slope *= (weights / counted)[:, :, None]
         return slope
 
 
 class _Adam:
-    """Adam and AdamW; weight decay is for kernels alone."""
+    """Adam and AdamW, with a rate and a decay of each member; weight decay is for kernels alone.
 
-    def __init__(self, config: TrainingConfig, steps: int) -> None:
-        self._rate, self._cosine, self._steps = config.learning_rate, config.schedule == "cosine", max(1, steps)
-        self._decay = config.weight_decay if config.optimizer == "adamw" else 0.0
+    Args:
+        rates: of every member at the beginning ``(members,)``.
+        decays: of the weights of every member; None without any.
+        steps: in which the rates fall to 0 along a cosine; None: they stay.
+    """
+
+    def __init__(self, rates: Array, decays: Array | None, steps: int | None) -> None:
+        self._rates, self._steps = rates, steps
+        self._decays = None if decays is None or not decays.any() else decays
         self._done = 0
-        self._moments: dict[int, tuple[Array, Array]] = {}
+        self._moments: list[tuple[Array, Array]] = []
 
-    def step(self, changes: Sequence[tuple[Array, Array, bool]]) -> None:
-        """Update variables in place by their slopes; the third of each says whether it is a kernel."""
-        rate = self._rate
-        if self._cosine:
-            rate *= 0.5 * (1 + math.cos(math.pi * min(1.0, self._done / self._steps)))
+    def keep(self, members: Mask) -> None:
+        """Forget the others."""
+        self._rates = self._rates[members]
+        self._decays = None if self._decays is None else self._decays[members]
+        self._moments = [(mean[:, members], square[:, members]) for mean, square in self._moments]
+
+    def step(self, variables: Sequence[Array], slopes: Sequence[Array]) -> None:
+        """Update variables ``(inputs, members, outputs)`` in place by their slopes, which are used up."""
+        if not self._moments:
+            self._moments = [(np.zeros_like(variable), np.zeros_like(variable)) for variable in variables]
+        rates = self._rates
+        if self._steps is not None:
+            rates = rates * np.float32(0.5 * (1 + math.cos(math.pi * min(1.0, self._done / self._steps))))
         self._done += 1
-        scaled = np.float32(rate * math.sqrt(1 - _BETA_2**self._done) / (1 - _BETA_1**self._done))
-        for variable, slope, is_kernel in changes:
-            if id(variable) not in self._moments:
-                self._moments[id(variable)] = np.zeros(variable.size, np.float32), np.zeros(variable.size, np.float32)
-            mean, square = self._moments[id(variable)]
-            shrink = np.float32(1 - rate * self._decay if is_kernel else 1)
-            values, slopes = variable.reshape(-1), slope.reshape(-1)
-            for start in range(0, variable.size, _AT_ONCE):
-                part = slice(start, start + _AT_ONCE)
-                _update(values[part], slopes[part], mean[part], square[part], scaled, shrink)
+        scaled = rates * np.float32(math.sqrt(1 - _BETA_2**self._done) / (1 - _BETA_1**self._done))
+        for variable, slope, (mean, square) in zip(variables, slopes, self._moments, strict=True):
+            decays = self._decays if len(variable) > 1 else None  # a bias has one row
+            shrink = None if decays is None else 1 - rates * decays
+            rows = max(1, _AT_ONCE // variable[0].size)
+            rate = _laid_out(scaled, variable, rows)
+            shrink = None if shrink is None else _laid_out(shrink, variable, rows)
+            for start in range(0, len(variable), rows):
+                part = slice(start, start + rows)
+                _update(variable[part], slope[part], mean[part], square[part], rate, shrink)
 
 
-def _update(values: Array, slope: Array, mean: Array, square: Array, rate: np.float32, shrink: np.float32) -> None:
+def _laid_out(values: Array, variable: Array, rows: int) -> Array:
+    """A value of each member for some rows of a variable; where all have the same, that alone."""
+    if (values == values[0]).all():
+        return values[:1]
+    shape = min(rows, len(variable)), *variable.shape[1:]
+    return np.ascontiguousarray(np.broadcast_to(values[:, None], shape))
+
+
+def _update(values: Array, slope: Array, mean: Array, square: Array, rate: Array, shrink: Array | None) -> None:
     """One step of Adam for so few values that they stay in the processor's cache; the slope is used up."""
-    if shrink != 1:
-        values *= shrink
+    if shrink is not None:
+        values *= shrink[: len(values)]
     mean *= np.float32(_BETA_1)
     mean += np.float32(1 - _BETA_1) * slope
     np.multiply(slope, slope, out=slope)
@@ -329,8 +436,14 @@ def _update(values: Array, slope: Array, mean: Array, square: Array, rate: np.fl
     np.sqrt(square, out=slope)
     slope += np.float32(_EPSILON)
     np.divide(mean, slope, out=slope)
-    slope *= rate
+    slope *= rate[: len(values)]
     values -= slope
+
+
+def _products(left: Array, right: Array) -> Array:
+    """Of the matrices of each member: ``(a, members, b)`` and ``(b, members, c)`` to ``(a, members, c)``."""
+    found: Array = np.matmul(left.transpose(1, 0, 2), right.transpose(1, 0, 2)).transpose(1, 0, 2)
+    return found
 
 
 def _normalized(views: Array) -> Array:

@@ -15,10 +15,11 @@ from tl_core.jobs.runners.ray_cluster import cluster_address
 from tl_core.runs import EventLog, RunFolder, list_runs, read_events
 from tl_core.runs.heartbeat import Heartbeat
 from tl_core.runs.store import UNEXPECTED, now, this_process
-from tl_core.search.cluster.pool import HeadPool
 from tl_core.search.ensembles import Answers
 from tl_core.search.heads import Features
 from tl_core.search.history import Trial
+from tl_core.search.pools.cluster import ClusterPool
+from tl_core.search.pools.threads import ThreadPool
 from tl_core.search.record import TRIALS_SHARE, Search, list_searches, load_search, update_search
 from tl_core.search.sources.downloads import Downloads, usable_sources
 from tl_core.search.sources.features import load_features
@@ -142,7 +143,7 @@ class _Searching:
         self._dataset: Dataset
         self._loop: TrialLoop | None = None
         address = cluster_address()
-        self._pool = None if address is None else HeadPool(address)
+        self._pool = ThreadPool() if address is None else ClusterPool(address)
         self._known = len(self._trials)  # of earlier processes
         self._tried_before = {trial.params.get(SOURCE) for trial in self._trials}
         self._among: list[Source] = []  # the sources among which heads are tried
@@ -181,10 +182,9 @@ class _Searching:
         self._among = [source for source in sources if source is SOURCES[0] or source.name in self._tried_before]
         loop = self._loop = self._begin_loop()
         loop.try_first(loop.quick_start)
-        if self._pool is not None:
+        if isinstance(self._pool, ClusterPool):
             self._pool.prepare(self._search.path, [one for one in sources[1:] if not self._downloads.at_work(one)])
-            if loop.waiting:
-                self._run_one(loop)  # the line to beat comes first
+        self._run_while(loop, lambda: loop.waiting > 0)  # the line to beat comes first
         for source in sources:
             loop = self._loop = self._try_source(source, loop)
         if self._search.recipes:
@@ -280,31 +280,21 @@ class _Searching:
         )
 
     def _run_while(self, loop: TrialLoop, goes_on: Callable[[], bool]) -> None:
-        """Measure trials one by one, or as many at once as the cluster holds."""
-        if self._pool is not None:
-            self._pool.run(loop, self._features, goes_on, self._stop_if_asked)
-            return
-        while goes_on():
-            self._run_one(loop)
-
-    def _run_one(self, loop: TrialLoop) -> None:
-        self._stop_if_asked()
-        loop.run_one(lambda source: self._features[source.name], self._stop)
-        self._stop_if_asked()
+        """Measure trials, as many at once as this machine or the cluster holds."""
+        self._pool.run(loop, self._features, goes_on, self._stop_if_asked)
 
     def _plan(self, seconds: float) -> list[Source]:
         """The sources that the time allows, by what the first one took; those of earlier trials are among them."""
         changed = len(self._dataset.of_split("train"))
         images = len(self._features[SOURCES[0].name].labels)
         pace, building = pace_of(read_events(self._search.events_file), seconds, images)
-        nodes = self._pool.nodes if self._pool else 1
         before = self._clock.before  # of minutes that were added, the same share is for more backbones
         left = FEATURES_SHARE * (self._seconds - before) - (self._clock.elapsed() - before)
         size = self._features[SOURCES[0].name].views.nbytes
         usable = set(usable_sources(self._search.workspace, downloads=self._search.downloads))
         chosen, held = [SOURCES[0]], size
         for source in (*SOURCES[1:], *OTHERS):
-            expected = (building + pace * source.cost * (images + changed * source.random_views)) / nodes
+            expected = (building + pace * source.cost * (images + changed * source.random_views)) / self._pool.nodes
             room = held + size * (1 + source.random_views)
             fits_in = source in usable and expected <= left and room <= _MEMORY
             if source.name in self._tried_before or fits_in:
@@ -319,7 +309,7 @@ class _Searching:
         self._stop_if_asked()
         began = time.monotonic()
         self._said(f"Running {source.title} over the images")
-        if self._pool is not None:
+        if isinstance(self._pool, ClusterPool):
             self._pool.wait_for(source, self._stop_if_asked)
         plain = self._features.get(Source(source.backbone, source.image_size).name)
         self._features[source.name] = load_features(

@@ -173,6 +173,9 @@ DIMENSIONS: Final[tuple[Dimension, ...]] = (
 )
 UNBALANCED: Final = Dimension("class_weights", "balanced classes", (False, True))
 SOURCE: Final = "source"
+TOGETHER: Final = frozenset(  # settings in which heads that are trained at once may differ
+    {"learning_rate", "weight_decay", "l2", "label_smoothing", UNBALANCED.name}
+)
 SINCE: Final[Mapping[str, Any]] = {"l2": 0.0}  # what was not chosen in earlier versions, with its value of then
 
 Params = Mapping[str, Any]

@@ -8,15 +8,18 @@ when minutes are added or weights arrive, and because they open without Optuna a
 
 from __future__ import annotations
 
+import statistics
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import optuna
+from optuna.samplers import PartialFixedSampler
 from optuna.trial import TrialState
 from sklearn.model_selection import StratifiedKFold
 
@@ -31,9 +34,9 @@ from tl_core.search.ensembles import (
     rightly_together,
     select,
 )
-from tl_core.search.heads import Array, Features, Labels, Mask, Outcome, fit_head, material_of
+from tl_core.search.heads import Array, Features, Labels, Mask, Outcome, fit_head, fit_heads, material_of, together
 from tl_core.search.history import COMPLETE, PRUNED, Trial
-from tl_core.search.space import SOURCE, Dimension, Params, Source, configure, fits, source_of
+from tl_core.search.space import SOURCE, TOGETHER, Dimension, Params, Source, configure, fits, source_of
 
 LOSS_WEIGHT: Final = 0.01  # of the held-out loss against the accuracy, so that of equal ones the surer one leads
 COST_WEIGHT: Final = 0.005  # of a backbone that takes twice as long, where size and milliseconds matter, too
@@ -48,6 +51,12 @@ _REDUCTION: Final = 3  # one in so many goes on after a rung
 _HALVING: Final = (_MINIMUM, _MINIMUM * _REDUCTION)  # the rungs at which it is decided
 _STARTUP: Final = 15  # trials before the sampler learns from them
 _REFUSED: Final = 8  # proposals in a row that would take too long
+_PACES: Final = 15  # trials, by whose seconds those of the next are estimated
+_TOGETHER: Final = 8  # heads without a hidden layer that are trained at once
+_VALUES: Final = 1 << 19  # values of their kernels at most
+# Seconds of one processor for one value: of a feature that is read and dropped out, of a weight in the products with
+# one image forth and back, and in one step of Adam (measured on two kinds of processors; the pace corrects them).
+_READ, _DROP, _MULTIPLY, _UPDATE = 0.5e-9, 2e-9, 0.15e-9, 3e-9
 # Regularized logistic regression on several blocks: without dropout and noise, close to its optimum.
 _LOGISTIC: Final[Mapping[str, Any]] = {
     **{"blocks": 3, "pooling": "both", "units": 0, "dropout": 0.0},
@@ -93,7 +102,16 @@ class Proposal:
     config: TrainingConfig
     source: Source
     fixed: bool  # whether it is measured to its end however it goes
-    work: float  # see `_work`
+    expected: float  # seconds, by `_seconds_of` alone
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What came of a proposal."""
+
+    outcome: Outcome
+    steps: tuple[tuple[int, float], ...]  # rung and score
+    seconds: float  # its part of those that the heads trained with it took
 
 
 @dataclass
@@ -132,7 +150,7 @@ class TrialLoop:
         self._distributions = {dimension.name: _distribution(dimension) for dimension in self.found}
         sampler = optuna.samplers.TPESampler(
             multivariate=True,
-            constant_liar=True,  # several may be at work at once, on a cluster
+            constant_liar=True,  # several are at work at once
             n_startup_trials=_STARTUP,
             seed=self.seed + len(self.trials),
         )
@@ -141,12 +159,13 @@ class TrialLoop:
         for trial in self.trials:
             if trial.config is None and fits(trial.params, self.found):
                 self.study.add_trial(self._as_known(trial))
-        self._pace = 0.0  # seconds of a trial per unit of `_work`
+        self._paces: deque[float] = deque(maxlen=_PACES)  # seconds of trials, by what was expected of them
+        self._ready: list[list[Proposal]] = []  # asked for already
 
     def widened(self, found: Sequence[Dimension]) -> TrialLoop:
         """The same trials with more to choose from; Optuna is told of all of them anew."""
         wider = replace(self, found=found)
-        wider._pace = self._pace
+        wider._paces = self._paces
         return wider
 
     def try_first(self, params: Params) -> None:
@@ -163,6 +182,10 @@ class TrialLoop:
     @property
     def waiting(self) -> int:
         """Choices that are measured next."""
+        return self._enqueued + sum(len(group) for group in self._ready)
+
+    @property
+    def _enqueued(self) -> int:
         return len(self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,)))
 
     @property
@@ -171,33 +194,36 @@ class TrialLoop:
         complete = [trial for trial in self.trials if trial.state == COMPLETE]
         return sorted(complete, key=lambda trial: (-trial.score, trial.number))
 
-    def run_one(self, features: Callable[[Source], Features], should_stop: Callable[[], bool]) -> None:
-        """Propose and measure one trial; one that is stopped leaves no trace."""
-        proposal = self.propose(features)
-        began, steps = time.monotonic(), list[tuple[int, float]]()
+    def propose(self, features: Callable[[Source], Features]) -> list[Proposal]:
+        """What is measured next: one head, or several that are trained together."""
+        if not self._ready:
+            first = self._ask(features)
+            if self._most_together(first, features(first.source)) == 1:
+                return [first]
+            if first.fixed:
+                self._ready = self._grouped([first, *(self._ask(features) for _ in range(self._enqueued))], features)
+            else:
+                self._ready = [[first, *self._siblings(first, features(first.source))]]
+        return self._ready.pop(0)
 
-        def report(share: float, accuracy: float, loss: float) -> bool:
+    def measure(
+        self, group: Sequence[Proposal], features: Features, should_stop: Callable[[], bool] = lambda: False
+    ) -> list[Measured]:
+        """Train the heads of some proposals; may be called from several threads at once, unlike all else here."""
+        began, steps = time.monotonic(), [list[tuple[int, float]]() for _ in group]
+
+        def report(place: int, share: float, accuracy: float, loss: float) -> bool:
+            proposal, known = group[place], steps[place]
             rung, score = self.step(proposal, share, accuracy, loss)
-            if rung not in dict(steps):  # a short training is looked at more often
+            if rung not in dict(known):  # a short training is looked at more often
                 proposal.trial.report(score, rung)
-                steps.append((rung, score))
+                known.append((rung, score))
             return not proposal.fixed and proposal.trial.should_prune()
 
-        material = material_of(features(proposal.source), proposal.config, self.masks)
-        outcome = fit_head(proposal.config, material, report, should_stop)
-        if should_stop():
-            self.withdraw(proposal)
-        else:
-            self.record(proposal, outcome, steps, time.monotonic() - began)
-
-    def propose(self, features: Callable[[Source], Features]) -> Proposal:
-        """What is measured next."""
-        trial = self._ask(features)
-        source = source_of(trial.params)
-        config = configure(trial.params, self.seed)
-        count, classes = features(source).count(config.head), features(source).classes
-        fixed = bool(trial.user_attrs.get("fixed"))
-        return Proposal(trial, config, source, fixed, _work(config, self.masks.shape, count, classes))
+        configs = [proposal.config for proposal in group]
+        outcomes = fit_heads(configs, material_of(features, configs[0], self.masks), report, should_stop)
+        seconds = (time.monotonic() - began) / len(group)
+        return [Measured(outcome, tuple(told), seconds) for outcome, told in zip(outcomes, steps, strict=True)]
 
     def step(self, proposal: Proposal, share: float, accuracy: float, loss: float) -> tuple[int, float]:
         """Rung and score of a training that is so far done."""
@@ -212,23 +238,22 @@ class TrialLoop:
                 found[rung] = sorted(reached, reverse=True)[len(reached) // _REDUCTION]
         return found
 
-    def withdraw(self, proposal: Proposal) -> None:
-        """It was stopped."""
-        self.study.tell(proposal.trial, state=TrialState.FAIL)
+    def withdraw(self, group: Sequence[Proposal]) -> None:
+        """They were stopped, and leave no trace."""
+        for proposal in group:
+            self.study.tell(proposal.trial, state=TrialState.FAIL)
 
-    def record(
-        self, proposal: Proposal, outcome: Outcome, steps: Sequence[tuple[int, float]], seconds: float
-    ) -> None:
-        """Learn from what a proposal has come to."""
-        pruned = outcome.ended_early
-        score = self.score(outcome.accuracy, outcome.loss, proposal.source.cost)
-        state = TrialState.PRUNED if pruned else TrialState.COMPLETE
-        self.study.tell(proposal.trial, None if pruned else score, state)
-        if not pruned:
-            self._pace = max(self._pace, seconds / proposal.work)
-        params = dict(proposal.trial.params)
-        measured = {"params": params, "steps": tuple(steps), "fixed": proposal.fixed}
-        self._add(outcome, score, seconds, whole=not pruned, **measured)
+    def record(self, group: Sequence[Proposal], found: Sequence[Measured]) -> None:
+        """Learn from what some proposals have come to."""
+        for proposal, measured in zip(group, found, strict=True):
+            outcome, pruned = measured.outcome, measured.outcome.ended_early
+            score = self.score(outcome.accuracy, outcome.loss, proposal.source.cost)
+            state = TrialState.PRUNED if pruned else TrialState.COMPLETE
+            self.study.tell(proposal.trial, None if pruned else score, state)
+            if not pruned:
+                self._paces.append(measured.seconds / proposal.expected)
+            what = {"params": dict(proposal.trial.params), "steps": measured.steps, "fixed": proposal.fixed}
+            self._add(outcome, score, measured.seconds, whole=not pruned, **what)
 
     def add_training(
         self, title: str, config: TrainingConfig, outcome: Outcome, seconds: float, *, whole: bool
@@ -308,20 +333,50 @@ class TrialLoop:
         found = optuna.importance.get_param_importances(self.study, evaluator=evaluator)
         return {name: float(share) for name, share in found.items()}
 
-    def _ask(self, features: Callable[[Source], Features]) -> optuna.Trial:
+    def _ask(self, features: Callable[[Source], Features]) -> Proposal:
         """A proposal that does not take too long, or the last of several that do."""
-        for _ in range(_REFUSED):
-            trial = self.study.ask(self._distributions)
-            if trial.user_attrs.get("fixed"):
+        for attempt in range(_REFUSED + 1):
+            proposal = self._ask_any(features)
+            expected = statistics.median(self._paces or [1.0]) * proposal.expected
+            if proposal.fixed or expected <= LONGEST * self.seconds or attempt == _REFUSED:
                 break
-            config, images = configure(trial.params, self.seed), features(source_of(trial.params))
-            expected = self._pace * _work(config, self.masks.shape, images.count(config.head), images.classes)
-            if expected <= LONGEST * self.seconds:
-                break
-            self.study.tell(trial, state=TrialState.FAIL)
-        else:
-            trial = self.study.ask(self._distributions)
-        return trial
+            self.withdraw([proposal])
+        return proposal
+
+    def _ask_any(self, features: Callable[[Source], Features]) -> Proposal:
+        trial = self.study.ask(self._distributions)
+        source, config = source_of(trial.params), configure(trial.params, self.seed)
+        of_source, fixed = features(source), bool(trial.user_attrs.get("fixed"))
+        expected = _seconds_of(config, self.masks.shape, of_source.count(config.head), of_source.classes)
+        return Proposal(trial, config, source, fixed, expected)
+
+    def _siblings(self, first: Proposal, features: Features) -> Iterator[Proposal]:
+        """Choices that differ from one only in what heads that are trained together may differ in."""
+        shared = {name: value for name, value in first.trial.params.items() if name not in TOGETHER}
+        whole, self.study.sampler = self.study.sampler, PartialFixedSampler(shared, self.study.sampler)
+        try:
+            for _ in range(self._most_together(first, features) - 1):
+                yield self._ask_any(lambda _: features)
+        finally:
+            self.study.sampler = whole
+
+    def _grouped(self, proposals: Sequence[Proposal], features: Callable[[Source], Features]) -> list[list[Proposal]]:
+        """Those that can be trained together beside each other, in their order."""
+        groups: list[list[Proposal]] = []
+        for proposal in proposals:
+            most = self._most_together(proposal, features(proposal.source))
+            alike = [one for one in groups if together(one[0].config) == together(proposal.config)]
+            if alike and len(alike[-1]) < most:
+                alike[-1].append(proposal)
+            else:
+                groups.append([proposal])
+        return groups
+
+    def _most_together(self, proposal: Proposal, features: Features) -> int:
+        """With a hidden layer nearly all the work is of each head alone; very large matrices leave the cache."""
+        head = proposal.config.head
+        values = len(self.masks) * features.count(head) * features.classes
+        return 1 if head.dense_units else max(1, min(_TOGETHER, _VALUES // values))
 
     def score(self, accuracy: float, loss: float, cost: float) -> float:
         """What decides; the cost is in units of that of *Quick start*."""
@@ -353,8 +408,10 @@ def _distribution(dimension: Dimension) -> optuna.distributions.BaseDistribution
     return optuna.distributions.FloatDistribution(dimension.low, dimension.high, log=dimension.log)
 
 
-def _work(config: TrainingConfig, masks: tuple[int, ...], features: int, classes: int) -> float:
-    """How long a training takes, in a unit of its own: products of matrices, and steps with their updates."""
+def _seconds_of(config: TrainingConfig, masks: tuple[int, ...], features: int, classes: int) -> float:
+    """How long a head takes, about: reading and dropout, products of matrices, and the updates of the optimizer."""
     folds, images = masks
-    parameters = features * (sum(config.head.dense_units) or classes)
-    return float(folds * config.epochs * parameters * (images + 16 * images / config.batch_size))
+    parameters = folds * features * (sum(config.head.dense_units) or classes)
+    read = features * images * (_READ + (_DROP if config.head.dropout and not config.head.dense_units else 0))
+    learned = parameters * (images * _MULTIPLY + images / config.batch_size * _UPDATE)
+    return float(config.epochs * (read + learned))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tl_core.config import HeadConfig, TrainingConfig
-from tl_core.search.heads import Material, fit_head
+from tl_core.search.heads import Material, fit_head, fit_heads
 
 CONFIG = TrainingConfig(
     head=HeadConfig(feature_normalization="layer", dense_units=(16,), dropout=0.0),
@@ -97,10 +97,10 @@ def test_a_linear_head_with_a_penalty_is_a_regularized_logistic_regression(mater
     )
     known = LogisticRegression(C=1 / (2 * penalty * learned.sum()), max_iter=1000)
     known.fit(material.views[0][learned], material.labels[learned])
-    head = heads._Head(config, material)
+    head = heads._Heads([config], material)
     for _ in range(config.epochs):
         head.train_epoch()
-    found, _ = head.check(config.epochs)
+    [(_, found, _)] = head.check(config.epochs)
     assert found.probabilities == pytest.approx(known.predict_proba(material.views[0][~learned]), abs=0.01)
 
 
@@ -110,20 +110,20 @@ def test_slopes_are_those_of_the_loss(material, units):
     from tl_core.search import heads
 
     parts = replace(CONFIG.head, dense_units=units, l2=0.05)
-    head = heads._Head(replace(CONFIG, head=parts, label_smoothing=0.1), material)
+    head = heads._Heads([replace(CONFIG, head=parts, label_smoothing=0.1)], material)
     rows = head._learned[:20]
-    changes = []
-    head._optimizer.step = changes.extend  # type: ignore[method-assign]
+    changes: list[tuple[heads.Array, heads.Array]] = []
+    head._optimizer.step = lambda *both: changes.extend(zip(*both, strict=True))  # type: ignore[method-assign]
     head._step(head._views[0, rows], rows)
 
     def loss() -> float:
-        logits = head._logits(head._views[0, rows], 0)
+        logits = head._logits(head._views[0, rows], 0)[:, 0]
         logs = logits - logits.max(1, keepdims=True)
         logs = logs - np.log(np.exp(logs).sum(1, keepdims=True))
         targets = np.eye(3)[material.labels[rows]] * 0.9 + 0.1 / 3
-        return float(-(targets * logs).sum(1).mean()) + head._penalty()
+        return float(-(targets * logs).sum(1).mean()) + head._penalties()[0]
 
-    for variable, slope, _ in changes:
+    for variable, slope in changes:
         place = np.unravel_index(np.abs(slope).argmax(), slope.shape)
         before, step = variable[place], 1e-2
         variable[place] = before + step
@@ -139,7 +139,7 @@ def test_rare_classes_count_as_much_where_classes_are_balanced(material):
     few = Material(material.views[:, rare], material.labels[rare], 3, material.held_out[:, rare])
     from tl_core.search import heads
 
-    weights = heads._Head(replace(CONFIG, class_weights=True), few)._weights[0]
+    weights = heads._Heads([replace(CONFIG, class_weights=True)], few)._image_weights[:, 0]
     learned = weights > 0
     sums = [weights[learned & (few.labels == label)].sum() for label in range(3)]
     assert sums == pytest.approx([sums[0]] * 3, rel=1e-3)
@@ -151,3 +151,53 @@ def test_a_training_ends_when_it_is_told_that_it_cannot_win(material):
     outcome = fit_head(CONFIG, material, lambda share, accuracy, loss: told.append(share) or len(told) == 3)
     assert outcome.ended_early
     assert len(told) == 3
+
+
+def penalized(config: TrainingConfig, penalty: float) -> TrainingConfig:
+    return replace(config, head=replace(config.head, l2=penalty))
+
+
+@pytest.mark.parametrize(
+    ("units", "dropout"),
+    [((), 0.0), ((), 0.3), ((16,), 0.0)],
+    ids=["no hidden layer", "no hidden layer, dropout", "hidden layer"],
+)
+def test_heads_that_are_trained_at_once_learn_what_each_learns_alone(material, units, dropout):
+    masks = np.stack([np.arange(150) // 3 % 3 == fold for fold in range(3)])
+    folds = replace(material, held_out=masks)
+    plain = replace(CONFIG, head=replace(CONFIG.head, dense_units=units, dropout=dropout))
+    configs = [
+        plain,
+        penalized(plain, 0.03),
+        replace(plain, learning_rate=1e-3, label_smoothing=0.1),
+        replace(plain, optimizer="adamw", weight_decay=0.5, class_weights=True),
+    ]
+    found = fit_heads(configs, folds, keep_weights=True)
+    alone = [fit_head(config, folds, keep_weights=True) for config in configs]
+    for one, other in zip(found, alone, strict=True):
+        assert one.epoch == other.epoch
+        assert one.probabilities == pytest.approx(other.probabilities, abs=1e-3)
+        for ours, theirs in zip(one.weights, other.weights, strict=True):
+            assert ours[0] == pytest.approx(theirs[0], abs=1e-3)
+    assert len({outcome.loss for outcome in found}) == len(found), "what they differ in counts"
+    assert found[0].accuracy > 0.6
+
+
+def test_a_head_that_ends_early_leaves_the_others_as_they_are(material):
+    configs = [penalized(CONFIG, penalty) for penalty in (0.0, 0.01, 0.03)]
+    told: list[int] = []
+
+    def end_the_second(place: int, *_: float) -> bool:
+        told.append(place)
+        return place == 1 and told.count(1) == 2
+
+    first, second, third = fit_heads(configs, material, end_the_second)
+    assert (first.ended_early, second.ended_early, third.ended_early) == (False, True, False)
+    assert told.count(1) == 2
+    for found, config in ((first, configs[0]), (third, configs[2])):
+        assert found.probabilities == pytest.approx(fit_head(config, material).probabilities, abs=1e-3)
+
+
+def test_heads_that_look_at_other_batches_are_not_trained_together(material):
+    with pytest.raises(ValueError, match="same batches"):
+        fit_heads([CONFIG, replace(CONFIG, batch_size=32)], material)

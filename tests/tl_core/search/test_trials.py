@@ -27,6 +27,12 @@ def features() -> Features:
     return Features(views[None], labels.astype(np.int64), np.arange(90) >= 60, 3, (8, 8, 8, 8))
 
 
+def run_one(loop: TrialLoop, features: Features) -> None:
+    """Measure what is proposed next, one head or a group."""
+    group = loop.propose(lambda _: features)
+    loop.record(group, loop.measure(group, features))
+
+
 @pytest.fixture
 def loop_of(features, tmp_path):
     def make(sources: Sequence[Source], trials: Sequence[Trial] = ()) -> TrialLoop:
@@ -68,7 +74,7 @@ def test_after_a_restart_optuna_knows_all_that_it_knew(loop_of, features):
     before.try_first(before.quick_start)
     before.try_source(SOURCES[0])
     while len(before.trials) < 24:
-        before.run_one(lambda _: features, lambda: False)
+        run_one(before, features)
     events = [json.loads(json.dumps(trial.to_event())) for trial in before.trials]
     again = loop_of(SOURCES[:1], [Trial.from_event(event) for event in events])
     assert known(again) == known(before)
@@ -81,7 +87,7 @@ def test_a_regularized_linear_head_on_several_blocks_is_tried_first_on_every_sou
     loop = loop_of(SOURCES[:1])
     loop.try_source(SOURCES[0])
     while loop.waiting:
-        loop.run_one(lambda _: features, lambda: False)
+        run_one(loop, features)
     heads = [trial.settings(1).head for trial in loop.trials]
     assert any(not head.dense_units and head.l2 and head.blocks > 1 and head.pooling == "both" for head in heads)
     assert all(trial.state == "complete" and trial.fixed for trial in loop.trials)
@@ -96,7 +102,7 @@ def test_with_many_images_what_a_run_will_reach_on_the_validation_images_is_know
     loop.masks = features.validation[None]
     loop.try_source(SOURCES[0])
     while loop.waiting:
-        loop.run_one(lambda _: features, lambda: False)
+        run_one(loop, features)
     first, second = loop.complete[:2]
     known = _on_validation(loop, [first], {SOURCES[0].name: features})
     assert known == loop.on_validation(first.params, features).accuracy

@@ -7,9 +7,9 @@ import pytest
 
 from tests.tl_core.jobs.cluster import SmallCluster
 from tl_core.errors import StoppedError
-from tl_core.search.cluster.pool import HeadPool
 from tl_core.search.ensembles import Answers
 from tl_core.search.heads import Features
+from tl_core.search.pools.cluster import ClusterPool
 from tl_core.search.space import SOURCES, dimensions, quick_start_params
 from tl_core.search.trials import TrialLoop, held_out_images
 
@@ -21,7 +21,7 @@ def pool():
     import ray
 
     cluster = SmallCluster(nodes=2)
-    yield HeadPool(cluster.address)
+    yield ClusterPool(cluster.address)
     ray.shutdown()
     cluster.shutdown()
 

@@ -13,12 +13,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from threadpoolctl import threadpool_limits
+
 from tl_core.config import TrainingConfig
 from tl_core.errors import ClusterError
 from tl_core.jobs.runners.ray_cluster import Needs, alive_nodes, connect
-from tl_core.search.heads import Features, Mask, Outcome, fit_head, material_of
+from tl_core.search.heads import Features, Mask, Outcome, fit_heads, material_of
 from tl_core.search.space import QUICK_START, Source
-from tl_core.search.trials import LOSS_WEIGHT, RUNGS, Proposal, TrialLoop
+from tl_core.search.trials import LOSS_WEIGHT, RUNGS, Measured, Proposal, TrialLoop
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +30,7 @@ Report = tuple[float, float, float]
 """Share of a training that is done, accuracy and loss."""
 
 
-class HeadPool:
+class ClusterPool:
     """What a search has done on a cluster.
 
     Args:
@@ -78,12 +80,12 @@ class HeadPool:
         goes_on: Callable[[], bool],
         stop_if_asked: Callable[[], None],
     ) -> None:
-        """Propose and measure trials, as many at once as there are processors.
+        """Propose and measure trials, as many groups at once as there are processors.
 
         Args:
             loop: of the search.
             features: by the name of their source.
-            goes_on: whether one more is to be begun.
+            goes_on: whether one more group is to be begun.
             stop_if_asked: raises where the search is to stop; what is at work then leaves no trace.
 
         Raises:
@@ -91,19 +93,24 @@ class HeadPool:
         """
         import ray
 
-        at_work: dict[Any, Proposal] = {}
+        at_work: dict[Any, list[Proposal]] = {}
         try:
             while True:
                 while len(at_work) < self.slots and goes_on():
-                    proposal = loop.propose(lambda source: features[source.name])
-                    at_work[self._begin(loop, proposal, features[proposal.source.name])] = proposal
+                    group = loop.propose(lambda source: features[source.name])
+                    at_work[self._begin(loop, group, features[group[0].source.name])] = group
                 if not at_work:
                     return
                 stop_if_asked()
                 for task in ray.wait(list(at_work), timeout=_LOOK_EVERY)[0]:
-                    outcome, told, seconds = ray.get(task)
-                    proposal = at_work.pop(task)
-                    loop.record(proposal, outcome, [loop.step(proposal, *one) for one in told], seconds)
+                    outcomes, told, seconds = ray.get(task)
+                    group = at_work.pop(task)
+                    steps = [
+                        tuple(loop.step(proposal, *one) for one in of_head)
+                        for proposal, of_head in zip(group, told, strict=True)
+                    ]
+                    part = seconds / len(group)
+                    loop.record(group, [Measured(*one, part) for one in zip(outcomes, steps, strict=True)])
         except ray.exceptions.RayError as error:
             reason = (str(error).strip().splitlines() or [type(error).__name__])[-1]
             raise ClusterError(
@@ -111,49 +118,55 @@ class HeadPool:
                 "do."
             ) from error
         finally:
-            for task, proposal in at_work.items():
+            for task, group in at_work.items():
                 ray.cancel(task, force=True)
-                loop.withdraw(proposal)
+                loop.withdraw(group)
 
-    def _begin(self, loop: TrialLoop, proposal: Proposal, features: Features) -> Any:
+    def _begin(self, loop: TrialLoop, group: Sequence[Proposal], features: Features) -> Any:
         import ray
 
         if self._masks is None:
             self._masks = ray.put(loop.masks)
-        name = proposal.source.name
+        name = group[0].source.name
         if name not in self._features:
             self._features[name] = ray.put(features)
-        floors = {} if proposal.fixed else loop.floors()
-        paid = -loop.score(0.0, 0.0, proposal.source.cost)
+        floors = {} if group[0].fixed else loop.floors()
+        paid = -loop.score(0.0, 0.0, group[0].source.cost)
         task = ray.remote(fit_on_node).options(num_cpus=1)
-        return task.remote(proposal.config.to_file(), self._features[name], self._masks, floors, paid)
+        configs = [proposal.config.to_file() for proposal in group]
+        return task.remote(configs, self._features[name], self._masks, floors, paid)
 
 
 def fit_on_node(
-    config: Mapping[str, Any], features: Features, masks: Mask, floors: Mapping[int, float], paid: float
-) -> tuple[Outcome, list[Report], float]:
-    """Train a head on a node.
+    configs: Sequence[Mapping[str, Any]],
+    features: Features,
+    masks: Mask,
+    floors: Mapping[int, float],
+    paid: float,
+) -> tuple[list[Outcome], list[list[Report]], float]:
+    """Train heads that can be trained together on a node.
 
     Args:
-        config: of the training, as a file has it.
-        features: of its source.
+        configs: of the trainings, as files have them.
+        features: of their source.
         masks: which images each fold holds out.
-        floors: scores below which it ends at a rung.
+        floors: scores below which one ends at a rung.
         paid: what the score loses for the cost of the source.
 
     Returns:
-        What it has come to, what it told on its way, and the seconds that it took.
+        What each has come to, what each told on its way, and the seconds that they took together.
     """
-    began, told = time.monotonic(), list[Report]()
+    began, told = time.monotonic(), [list[Report]() for _ in configs]
 
-    def report(share: float, accuracy: float, loss: float) -> bool:
-        told.append((share, accuracy, loss))
+    def report(place: int, share: float, accuracy: float, loss: float) -> bool:
+        told[place].append((share, accuracy, loss))
         floor = floors.get(round(share * RUNGS))
         return floor is not None and accuracy - LOSS_WEIGHT * min(loss, 5.0) - paid < floor
 
-    settings = TrainingConfig.from_file(config)
-    outcome = fit_head(settings, material_of(features, settings, masks), report)
-    return outcome, told, time.monotonic() - began
+    settings = [TrainingConfig.from_file(config) for config in configs]
+    with threadpool_limits(1):
+        outcomes = fit_heads(settings, material_of(features, settings[0], masks), report)
+    return outcomes, told, time.monotonic() - began
 
 
 def compute_on_node(search: str, source: Source) -> None:

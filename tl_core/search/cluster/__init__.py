@@ -1,1 +1,0 @@
-"""A search on a Ray cluster."""
