@@ -90,9 +90,11 @@ def edit(options: argparse.Namespace, workspace: Workspace, output: Output) -> i
     skipped: list[dict[str, str]] = []
     _require_use(options)
     for wanted in (name for name in _STEPS if getattr(options, name) not in (None, False)):  # also where it is ""
-        before = dataset.revision
+        before = present_revision(dataset)
         dataset = _STEPS[wanted](workspace, dataset, options, output, skipped)
-        what = present_revision(dataset).what if dataset.revision != before else "Nothing was changed"
+        what = present_revision(dataset).what if dataset.revision != before.number else "Nothing was changed"
+        if wanted == "undo":  # the revision that is gone back to says what was done before
+            what = f"“{before.what}” is undone, revision {dataset.revision} counts again"
         output.say(f"--{wanted.replace('_', '-')}: {what}")  # kept, whatever becomes of the steps that follow
     return output.result(
         {

@@ -89,3 +89,12 @@ def test_import_takes_name_fractions_and_seed(tl, folder):
     ]
     assert validation[0] == validation[1] != validation[2]
     assert tl("import", folder, "--dry-run")["classes"] == {name: {"": EACH} for name in ("cat", "dog", "owl")}
+
+
+def test_undo_says_what_is_undone_and_redo_what_is_done_again(tl, folder, capsys):
+    dataset = tl("import", folder)["dataset_id"]
+    tl("edit", dataset, "--delete-class", "owl")
+    assert main(["edit", dataset, "--undo"]) == 0
+    assert "--undo: “Deleted the class owl” is undone, revision 1 counts again" in "".join(capsys.readouterr())
+    assert main(["edit", dataset, "--redo"]) == 0
+    assert "--redo: Deleted the class owl" in "".join(capsys.readouterr())
