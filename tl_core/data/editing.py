@@ -26,7 +26,8 @@ from tl_core.data.imports.importing import (
 )
 from tl_core.data.imports.layouts import LabelledFile
 from tl_core.data.revisions import change_dataset
-from tl_core.data.split import UNASSIGNED, SplitConfig, assign_splits
+from tl_core.data.split import UNASSIGNED, SplitConfig, assign_splits, with_their_like
+from tl_core.data.twins import name_twins
 from tl_core.errors import DataError, NotEnoughDataError
 from tl_core.machine.progress import UNATTENDED, TaskContext
 from tl_core.storage.format import count
@@ -109,7 +110,7 @@ def add_files(
     Args:
         files: their class names are used as they are.
         split: where they go; where it is None some of each new class are drawn for validation and test, as an import
-            does, and all others are for training.
+            does, and all others are for training, but for those that look like one that is held out: they join it.
         task: gets the number of pictures done and their total; checked for a stop between pictures.
 
     Returns:
@@ -132,7 +133,7 @@ def add_files(
     stored, bad = store_images(path, names, files, task, decoding)
     task.stop_if_asked(STOPPED)
     named = [(record, names[record.label]) for record in stored]
-    return _add_stored(workspace, dataset_id, named, split, bad)
+    return _add_stored(workspace, dataset_id, named, split, bad, task)
 
 
 def add_collected(
@@ -160,13 +161,26 @@ def add_collected(
 
 
 def _add_stored(
-    workspace: Workspace, dataset_id: str, stored: Sequence[Named], split: str | None, bad: Sequence[SkippedFile]
+    workspace: Workspace,
+    dataset_id: str,
+    stored: Sequence[Named],
+    split: str | None,
+    bad: Sequence[SkippedFile],
+    task: TaskContext = UNATTENDED,
 ) -> tuple[Dataset, tuple[SkippedFile, ...]]:
     """Add images whose files are in the folder of the dataset; ``bad`` are the files that are no images."""
     again: list[SkippedFile] = []
+    twins = _twins_of(load_dataset(DATASETS.require_mine(workspace, dataset_id)), stored, task)
+
+    def told(named: Iterable[Named]) -> list[Named]:
+        return [
+            (replace(record, twins=twins.get((record.pixels_sha256, name), record.twins)), name)
+            for record, name in named
+        ]
 
     def added(dataset: Dataset) -> tuple[Dataset, str]:
-        known = {(record.pixels_sha256, name) for record, name in _named(dataset)}
+        there = told(_named(dataset))
+        known = {(record.pixels_sha256, name) for record, name in there}
         again[:] = [
             SkippedFile(record.source_name, f"The same image is in the class {name} already.")
             for record, name in stored
@@ -176,9 +190,12 @@ def _add_stored(
         if not fresh:
             reason = [*bad, *again][0].reason
             raise DataError(f"None of the {count(len(stored) + len(bad), 'file')} was added: {reason}")
-        placed = _placed(fresh, split, set(dataset.classes))
+        placed = _placed(told(fresh), split, there)
         what = f"Added {count(len(fresh), 'image')} to {', '.join(sorted({name for _, name in fresh}))}"
-        return _with_images(dataset, [*_named(dataset), *placed]), what
+        joined = sum(record.split != "train" and name in dataset.classes for record, name in placed)
+        if split is None and joined:
+            what += f", {joined:,} of them held out, as pictures are that look alike"
+        return _with_images(dataset, [*there, *placed]), what
 
     dataset = change_dataset(workspace, dataset_id, added)
     return dataset, (*bad, *again)
@@ -342,11 +359,25 @@ def _require_classes(dataset: Dataset, names: Collection[str]) -> None:
         )
 
 
-def _placed(fresh: Sequence[Named], split: str | None, known: Collection[str]) -> list[Named]:
-    """New images with their split: as said, else for training, of a new class as an import divides it."""
+def _twins_of(dataset: Dataset, stored: Sequence[Named], task: TaskContext) -> dict[tuple[str, str], str]:
+    """Names of twins by pixels and class, where new images show the same as each other or as what is there."""
+    labels = {name: place for place, name in enumerate(sorted({name for _, name in stored}))}
+    named = [*((record, name) for record, name in _named(dataset) if name in labels), *stored]
+    images = [replace(record, label=labels[name]) for record, name in named]
+    found = name_twins(dataset.path, images, task, {record.pixels_sha256 for record, _ in stored})
+    return {(image.pixels_sha256, name): image.twins for image, (_, name) in zip(found, named, strict=True)}
+
+
+def _placed(fresh: Sequence[Named], split: str | None, there: Sequence[Named]) -> list[Named]:
+    """New images with their split: as said, else where their like is, of a new class as an import divides it."""
     if split is not None:
         return [(replace(record, split=split), name) for record, name in fresh]
-    placed = [(replace(record, split="train"), name) for record, name in fresh if name in known]
+    known = sorted({name for _, name in there})
+    joining = [(replace(record, split=UNASSIGNED), name) for record, name in fresh if name in known]
+    gaining = {name for _, name in joining}
+    both = [*((record, name) for record, name in there if name in gaining), *joining]
+    images = with_their_like([replace(record, label=known.index(name)) for record, name in both])
+    placed = [(image, known[image.label]) for image in images[len(both) - len(joining) :]]
     unknown = [(record, name) for record, name in fresh if name not in known]
     if unknown:
         classes = sorted({name for _, name in unknown})

@@ -107,6 +107,26 @@ def assign_splits(
     return [replace(image, split=part) for image, part in zip(images, splits, strict=True)]
 
 
+def with_their_like(images: Sequence[ImageRecord]) -> list[ImageRecord]:
+    """Assign a split to images that are added to classes which are divided: that of what they stay together with.
+
+    Whatever stays together with nothing that is there, or with images of several splits, is for training.
+
+    Args:
+        images: those that are there, and the new ones, whose split is `UNASSIGNED`.
+    """
+    splits = [image.split for image in images]
+    pools: dict[int, list[int]] = {}
+    for index, image in enumerate(images):
+        pools.setdefault(image.label, []).append(index)
+    for pool in pools.values():
+        for group in _together(images, pool, series_of(images, pool), ()):
+            sides = {images[index].split for index in group} - {UNASSIGNED}
+            for index in group:
+                splits[index] = splits[index] or (min(sides) if len(sides) == 1 else "train")
+    return [replace(image, split=split) for image, split in zip(images, splits, strict=True)]
+
+
 def groups_of_images(
     images: Sequence[ImageRecord], alike: Iterable[tuple[ImageRecord, ImageRecord]] = ()
 ) -> list[str]:

@@ -1,14 +1,14 @@
 """Pictures of one class that show the same thing turned, mirrored, cropped or in another light, told by their pixels.
 
-They are looked for when a dataset is made, so that a split that is drawn then tears none of them apart. Each picture
-is compared with each other one of its class: as it is in all eight positions, and made smaller with every place of
-the other, first at 16 pixels, then closely. `tl_core.audit.look_alikes` looks further, with a backbone's features:
-across classes, and in sets too large for this.
+They are looked for when a dataset is made, so that a split that is drawn then tears none of them apart, and among
+images that are added to it. Each picture is compared with each other one of its class: as it is in all eight
+positions, and made smaller with every place of the other, first at 16 pixels, then closely.
+`tl_core.audit.look_alikes` looks further, with a backbone's features: across classes, and in sets too large for this.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -46,17 +46,26 @@ _BLOCK: Final = 32  # pictures at a time
 
 Grey = npt.NDArray[np.float32]
 Pair = tuple[int, int]
+Places = npt.NDArray[np.intp]
 
 
-def name_twins(folder: Path, images: Sequence[ImageRecord], task: TaskContext = UNATTENDED) -> list[ImageRecord]:
+def name_twins(
+    folder: Path,
+    images: Sequence[ImageRecord],
+    task: TaskContext = UNATTENDED,
+    fresh: Collection[str] | None = None,
+) -> list[ImageRecord]:
     """The same images, those that show the same as others of their class with the name of their group.
 
     Args:
         folder: of the dataset, which holds the files.
         images: with their labels.
         task: is told that it is at work where the images are many; checked for a stop.
+        fresh: pixels (`ImageRecord.pixels_sha256`) of those that are new among images that were searched before:
+            only what shows the same as one of them is looked for. None = all are new.
 
     Raises:
+        ImageError: a file is missing or damaged.
         StoppedError: a stop was requested.
     """
     pools: dict[int, dict[str, int]] = {}
@@ -73,12 +82,14 @@ def name_twins(folder: Path, images: Sequence[ImageRecord], task: TaskContext = 
         if len(files) > 2 * SAMPLED and _much_alike(_halved(_read(files[:: len(files) // SAMPLED]))):
             continue
         small = _read(files)
+        new = np.array([fresh is None or pixels in fresh for pixels in pool])
+        known = _known_pairs([images[place].twins for place in places])
         with threadpool_limits(1):  # several threads wait for each other longer than these products take
-            groups = _groups(small, task)
+            groups = _groups(small, new, known, task)
         for group in groups:
             first = min(images[places[member]].pixels_sha256 for member in group)
             names |= {(label, images[places[member]].pixels_sha256): first for member in group}
-    return [replace(image, twins=names.get((image.label, image.pixels_sha256), "")) for image in images]
+    return [replace(image, twins=names.get((image.label, image.pixels_sha256), image.twins)) for image in images]
 
 
 def twin_groups(images: Iterable[ImageRecord]) -> list[list[ImageRecord]]:
@@ -88,6 +99,12 @@ def twin_groups(images: Iterable[ImageRecord]) -> list[list[ImageRecord]]:
         if image.twins:
             groups.setdefault((image.label, image.twins), {}).setdefault(image.pixels_sha256, image)
     return [list(group.values()) for group in groups.values() if len(group) > 1]
+
+
+def _known_pairs(names: Sequence[str]) -> list[Pair]:
+    """Pairs of places of the same name, one fewer than there are places of it."""
+    first: dict[str, int] = {}
+    return [(first.setdefault(name, place), place) for place, name in enumerate(names) if name]
 
 
 def _read(files: Sequence[Path]) -> Grey:
@@ -103,19 +120,32 @@ def _small(path: Path) -> Grey:
         raise ImageError(f"The stored image {path.name} is missing or damaged: import the dataset again.") from error
 
 
-def _groups(small: Grey, task: TaskContext) -> list[list[int]]:
-    """Groups of two or more pictures ``(images, 48, 48)`` that show the same."""
+def _groups(small: Grey, new: npt.NDArray[np.bool_], known: Sequence[Pair], task: TaskContext) -> list[list[int]]:
+    """Groups of two or more pictures ``(images, 48, 48)`` that show the same.
+
+    Args:
+        small: of one class.
+        new: ``(images,)``, those that are compared with all.
+        known: pairs that are known to show the same.
+        task: checked for a stop.
+    """
     rows = np.flatnonzero(small.std(axis=(1, 2)) >= MIN_SPREAD)
-    if len(rows) < 2:
+    places = np.flatnonzero(new[rows])
+    if len(rows) < 2 or not len(places):
         return []
     chosen = small[rows]
     half = _halved(chosen)
     if _much_alike(half):
         return []
-    pairs = [*_turned(chosen, half), *(_cropped(chosen, task) if len(rows) <= MOST_CROPPED else ())]
+    pairs = _turned(chosen, half, places)
+    if len(rows) <= MOST_CROPPED:
+        everything = np.arange(len(rows))
+        pairs |= _cropped(chosen, everything, places, task)
+        pairs |= _cropped(chosen, places, np.flatnonzero(~new[rows]), task)
+    found = {(rows[one], rows[other]) for one, other in pairs}
     most = max(4, MOST_OF_CLASS * len(small))
-    found = groups_of(len(rows), pairs) if pairs else []
-    return [rows[group].tolist() for group in found if 2 <= len(group) <= most]
+    groups = groups_of(len(small), [*known, *sorted(found)]) if found else []
+    return [group for group in groups if 2 <= len(group) <= most]
 
 
 def _halved(small: Grey) -> Grey:
@@ -128,49 +158,56 @@ def _much_alike(half: Grey) -> bool:
     return bool(np.median((half @ half.T)[np.triu_indices(len(half), 1)]) > MUCH_ALIKE)
 
 
-def _turned(small: Grey, half: Grey) -> list[Pair]:
-    """Pairs of which the one is the other, as it is or in another of the eight positions."""
+def _turned(small: Grey, half: Grey, places: Places) -> set[Pair]:
+    """Pairs of one at ``places`` and any other that is the same, as it is or in another of the eight positions."""
     square = half.reshape(len(half), SIDE // 2, SIDE // 2)
     found: set[Pair] = set()
     for turn in _TURNS:
         turned = square if turn is None else np.stack([_transposed(picture, turn) for picture in square])
-        close = np.triu(half @ turned.reshape(half.shape).T, 1) >= SAME
-        for one, other in zip(*(places.tolist() for places in np.nonzero(close)), strict=True):
+        close = half[places] @ turned.reshape(half.shape).T >= SAME
+        for row, other in zip(*(found_at.tolist() for found_at in np.nonzero(close)), strict=True):
+            one = int(places[row])
+            pair = min(one, other), max(one, other)
+            if one == other or pair in found:
+                continue
             whole = small[other] if turn is None else _transposed(small[other], turn)
             if np.corrcoef(small[one].ravel(), whole.ravel())[0, 1] >= SAME:
-                found.add((one, other))
-    return sorted(found)
+                found.add(pair)
+    return found
 
 
 def _transposed(picture: Grey, turn: Image.Transpose) -> Grey:
     return np.asarray(Image.fromarray(picture).transpose(turn))
 
 
-def _cropped(small: Grey, task: TaskContext) -> list[Pair]:
-    """Pairs of which the one, made smaller and perhaps mirrored, lies within the other."""
-    coarse = np.stack([_resized(picture, _COARSE) for picture in small])
-    wholes = [_windows(coarse, side) for side in _CROPS]
-    found = []
-    for start in range(0, len(small), _BLOCK):
+def _cropped(small: Grey, wholes: Places, pieces: Places, task: TaskContext) -> set[Pair]:
+    """Pairs of which the one, of ``pieces``, made smaller and perhaps mirrored, lies within one of ``wholes``."""
+    if not len(pieces):
+        return set()
+    coarse = np.stack([_resized(small[whole], _COARSE) for whole in wholes])
+    windows_of = [_windows(coarse, side) for side in _CROPS]
+    found: set[Pair] = set()
+    for start in range(0, len(pieces), _BLOCK):
         task.stop_if_asked(STOPPED)
-        parts = range(start, min(start + _BLOCK, len(small)))
-        best = np.full((len(small), len(parts)), -1.0, np.float32)
-        where = np.zeros((4, len(small), len(parts)), int)  # side, mirrored, row and column of the place
-        for side, windows in zip(_CROPS, wholes, strict=True):
-            pieces = np.stack([_resized(small[part], side) for part in parts])
+        parts = pieces[start : start + _BLOCK]
+        best = np.full((len(wholes), len(parts)), -1.0, np.float32)
+        where = np.zeros((4, len(wholes), len(parts)), int)  # side, mirrored, row and column of the place
+        for side, windows in zip(_CROPS, windows_of, strict=True):
+            smaller = np.stack([_resized(small[part], side) for part in parts])
             for mirrored in (False, True):
-                turned = pieces[:, :, ::-1] if mirrored else pieces
-                alike = (windows @ _unit(turned.reshape(len(parts), -1)).T).reshape(len(small), -1, len(parts))
+                turned = smaller[:, :, ::-1] if mirrored else smaller
+                alike = (windows @ _unit(turned.reshape(len(parts), -1)).T).reshape(len(wholes), -1, len(parts))
                 top, steps = alike.max(axis=1), _COARSE - side + 1
                 row, column = np.divmod(alike.argmax(axis=1), steps)
                 here = np.stack([np.full_like(row, side), np.full_like(row, mirrored), row, column])
                 where = np.where(top > best, here, where)
                 best = np.maximum(best, top)
-        best[list(parts), range(len(parts))] = -1
-        for place, part in enumerate(parts):
-            for whole in np.argsort(-best[:, place], kind="stable")[:_CLOSELY].tolist():
-                if best[whole, place] >= _LIKELY and _lies_at(small[whole], small[part], *where[:, whole, place]):
-                    found.append((min(whole, part), max(whole, part)))
+        best[wholes[:, None] == parts] = -1  # each lies within itself
+        for place, part in enumerate(parts.tolist()):
+            for row in np.argsort(-best[:, place], kind="stable")[:_CLOSELY].tolist():
+                whole = int(wholes[row])
+                if best[row, place] >= _LIKELY and _lies_at(small[whole], small[part], *where[:, row, place]):
+                    found.add((min(whole, part), max(whole, part)))
     return found
 
 

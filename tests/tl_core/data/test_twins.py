@@ -11,7 +11,7 @@ from PIL import Image, ImageEnhance
 from tests.hostile.pictures import encoded
 from tl_core.data import import_folder, import_uploads, load_dataset
 from tl_core.data.dataset import Dataset, ImageRecord
-from tl_core.data.editing import divide_again, keep_together
+from tl_core.data.editing import add_images, divide_again, keep_together
 from tl_core.data.health import health_report
 from tl_core.data.split import groups_of_images
 from tl_core.errors import StoppedError
@@ -50,6 +50,11 @@ def torn(dataset: Dataset) -> set[str]:
     for record in dataset.images:
         sides.setdefault(scene_of(record), set()).add(record.split == "train")
     return {name for name, found in sides.items() if len(found) > 1}
+
+
+def scenes() -> dict[str, bytes]:
+    """The scenes of two classes alone, as files of a folder."""
+    return {f"{'left' if number % 2 else 'right'}/{number}.png": encoded(scene(number)) for number in range(SCENES)}
 
 
 def pictures(*parts: str) -> dict[str, bytes]:
@@ -114,3 +119,48 @@ def test_the_search_can_be_stopped(workspace, make_folder):
     with pytest.raises(StoppedError, match="nothing of it was kept"):
         import_folder(workspace, make_folder(pictures()), "Twins", task=Stops())
     assert not list(workspace.datasets.iterdir())
+
+
+def test_images_that_are_added_join_the_side_of_what_they_show(workspace, make_folder):
+    dataset = import_folder(workspace, make_folder(scenes()), "Scenes")
+    added: dict[str, list[tuple[str, bytes]]] = {"left": [], "right": []}
+    for number in range(SCENES):
+        kind = list(CHANGES)[number // 2 % len(CHANGES)]
+        picture = encoded(CHANGES[kind](scene(number)))
+        added["left" if number % 2 else "right"].append((f"{number} {kind}.png", picture))
+    held_out = len(dataset.of_split("validation")) + len(dataset.of_split("test"))
+    larger, _ = add_images(workspace, dataset.id, added)
+    assert torn(larger) == set()
+    assert larger.revisions[-1].what == (
+        f"Added {SCENES} images to left, right, {held_out} of them held out, as pictures are that look alike"
+    )
+    assert {image.pixels_sha256: image.split for image in dataset.images}.items() <= {
+        image.pixels_sha256: image.split for image in larger.images
+    }.items(), "what was there stays where it was"
+
+
+def test_images_that_are_added_to_a_part_by_name_are_found_by_the_health_report(workspace, make_folder):
+    dataset = import_folder(workspace, make_folder(scenes()), "Scenes")
+    held_out = dataset.of_split("test")[0]
+    label, number = dataset.classes[held_out.label], int(scene_of(held_out))
+    mirrored = encoded(CHANGES["mirrored"](scene(number)))
+    leaky, _ = add_images(workspace, dataset.id, {label: [(f"{number} mirrored.png", mirrored)]}, split="train")
+    assert torn(leaky) == {str(number)}
+    (finding,) = [found for found in health_report(leaky) if "keep_together" in found.mends]
+    assert {scene_of(record) for record in finding.images} == {str(number)}
+    fresh = encoded(CHANGES["turned"](scene(number)))
+    third, _ = add_images(workspace, leaky.id, {label: [(f"{number} turned.png", fresh)]})
+    assert len({record.twins for record in third.images if scene_of(record) == str(number)}) == 1
+    assert [record.split for record in third.images if "turned" in record.source_name] == ["train"], (
+        "it is torn already"
+    )
+
+
+def test_changed_pictures_of_a_new_class_stay_together(workspace, make_folder):
+    dataset = import_folder(workspace, make_folder(scenes()), "Scenes")
+    new = {f"{number}.png": scene(number) for number in range(100, 110)}
+    new |= {f"{number} mirrored.png": CHANGES["mirrored"](scene(number)) for number in range(100, 110)}
+    fresh = [(name, encoded(picture)) for name, picture in new.items()]
+    larger, _ = add_images(workspace, dataset.id, {"new": fresh})
+    assert torn(larger) == set()
+    assert set(larger.counts()["new"].values()) == {16, 2}
