@@ -20,12 +20,13 @@ from tl_core.config import AUGMENTATION_LEVELS, SETTINGS, AugmentationConfig, He
 from tl_core.config.presets import DEFAULT_PRESET, PRESETS
 from tl_core.config.setting import MAX_DENSE_LAYERS, parse_units
 from tl_core.errors import ConfigError, StoppedError, TransferLearningError, WorkspaceError
+from tl_core.evaluation.headline import headline
 from tl_core.jobs.runners.ray_cluster import require_ray
 from tl_core.jobs.runners.ray_runner import RayRunner
 from tl_core.jobs.runners.runner import Runner
 from tl_core.jobs.runners.worker import WorkerRunner
 from tl_core.planning import plan_training
-from tl_core.runs import EventReader, RunRecord, create_run, find_run, load_run, update_run
+from tl_core.runs import EventReader, RunRecord, create_run, dataset_of, find_run, load_run, update_run
 from tl_core.runs.evaluations import read_metrics
 from tl_core.runs.progress import read_progress
 from tl_core.runs.record import Mode
@@ -195,10 +196,20 @@ def _run_and_report(run: RunRecord, mode: Mode, runner: Runner | None, output: O
         return UNEXPECTED
     run = load_run(run.path)
     values = outcome(run)
-    shares = {"validation": values["val_accuracy"], "test": values["test_accuracy"]}
-    lines = [f"{label} accuracy {percent(share)}" for label, share in shares.items() if share is not None]
     code = DONE if run.status == "done" else STOPPED
-    return output.result(values, [f"{run.status}: {run.folder.model_file}", *lines], code)
+    return output.result(values, [f"{run.status}: {run.folder.model_file}", *_how_good(run, values)], code)
+
+
+def _how_good(run: RunRecord, values: Mapping[str, Any]) -> list[str]:
+    """What the dashboard says of a run that has ended, with the doubts that go with the figure."""
+    try:
+        found = headline(run, dataset_of(run))
+    except TransferLearningError:  # its images were deleted meanwhile
+        found = None
+    if found is not None:
+        return [found.sentence(), found.baseline(), *found.warnings()]
+    shares = {"validation": values["val_accuracy"], "test": values["test_accuracy"]}
+    return [f"{label} accuracy {percent(share)}" for label, share in shares.items() if share is not None]
 
 
 def _train_here(run: RunRecord, mode: Mode, stop: threading.Event) -> str | None:

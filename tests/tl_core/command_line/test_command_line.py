@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -119,6 +120,16 @@ def test_from_a_folder_to_a_prediction(tl, folder):
 def test_a_folder_can_be_trained_on_at_once(tl, folder):
     code, trained, _ = tl("train", "--data", folder, *QUICK, "--json")
     assert (code, trained["status"]) == (0, "done")
+
+
+def test_the_figure_of_a_few_images_comes_with_its_doubts(tl, folder):
+    """Case 27: 100 % of two images is no 100 %."""
+    code, said, _ = tl("train", "--data", folder, *QUICK)
+    assert code == 0
+    assert re.search(
+        r"% of the \d test images are right \(validation \d+\.\d %\)\.\nAlways saying \w+ would reach", said
+    )
+    assert re.search(r"Only \d images: the true figure may be anywhere from \d+ % to \d+ %\.", said)
 
 
 @pytest.mark.parametrize(
