@@ -18,7 +18,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from tl_core.search.heads import Array, Labels
+from tl_core.search.heads import Array, Labels, calibrated_loss
 from tl_core.search.history import Trial
 from tl_core.storage.files import write_bytes
 
@@ -122,9 +122,8 @@ def _may_join(other: Candidate, members: Sequence[Candidate]) -> bool:
 def score_of(members: Sequence[Candidate], labels: Labels, score: Score) -> float:
     """The score of some trials together."""
     together = mean_of(members)
-    own = np.clip(together[np.arange(len(labels)), labels], 1e-7, 1.0)
-    accuracy, loss = float((together.argmax(axis=1) == labels).mean()), float(-np.log(own).mean())
-    return score(accuracy, loss, sum(one.cost for one in members))
+    accuracy = float((together.argmax(axis=1) == labels).mean())
+    return score(accuracy, calibrated_loss(together, labels), sum(one.cost for one in members))
 
 
 def mean_of(members: Sequence[Candidate]) -> Array:

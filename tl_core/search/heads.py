@@ -33,6 +33,7 @@ CHECKS: Final = 12  # times in a training at which the held-out images are looke
 _BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-7  # of Adam, as Keras has them
 _AT_ONCE: Final = 16_384  # values that Adam updates at once
 _NORMALIZATION_EPSILON: Final = 1e-3
+_HEATS: Final = tuple(np.geomspace(0.2, 5.0, 15).tolist())  # 1 / temperature
 _STEPS_OF_CHANCE: Final = 1 << 16  # numbers that 16 bits tell apart
 
 
@@ -94,13 +95,41 @@ class Outcome:
     """How good a head is on images it has not learned from."""
 
     accuracy: float  # 0-1
-    loss: float  # cross-entropy per image
+    loss: float  # see `calibrated_loss`
     rows: Labels  # (m,) the images that were held out by any fold
     probabilities: Array  # (m, classes) of these, the mean over the folds that held them out
     right: Mask  # (m,) whether the most probable class is the right one
     epoch: int  # whose weights these are
     ended_early: bool = False
     weights: Weights = ()  # of the first fold's head at that epoch, where they were asked for
+
+
+def outcome_of(probabilities: Array, rows: Labels, labels: Labels, epoch: int = 0) -> Outcome:
+    """How good some answers are.
+
+    Args:
+        probabilities: ``(m, classes)``.
+        rows: the images that were asked about ``(m,)``.
+        labels: their classes ``(m,)``.
+        epoch: whose weights have answered.
+    """
+    right = probabilities.argmax(axis=1) == labels
+    return Outcome(float(right.mean()), calibrated_loss(probabilities, labels), rows, probabilities, right, epoch)
+
+
+def calibrated_loss(probabilities: Array, labels: Labels) -> float:
+    """Cross-entropy per image at the temperature at which it is lowest (Guo et al. 2017, arXiv 1706.04599).
+
+    Dropout and label smoothing make a head less sure of the same answers, which is no reason to choose another.
+
+    Args:
+        probabilities: ``(m, classes)``.
+        labels: ``(m,)``.
+    """
+    logs = np.log(np.clip(probabilities, 1e-7, 1.0))
+    logs -= logs.max(axis=1, keepdims=True)
+    own = logs[np.arange(len(labels)), labels]
+    return min(float((np.log(np.exp(heat * logs).sum(axis=1)) - heat * own).mean()) for heat in _HEATS)
 
 
 Report = Callable[[float, float, float], bool]
@@ -274,8 +303,7 @@ class _Heads:
         logs = np.log(np.clip(probabilities, 1e-7, 1.0))
         own = logs[np.arange(len(rows)), labels]
         chosen_by = penalty - ((1 - smoothing) * own + smoothing * logs.mean(axis=1)).mean()
-        right = probabilities.argmax(axis=1) == labels
-        return Outcome(float(right.mean()), float(-own.mean()), rows, probabilities, right, epoch), float(chosen_by)
+        return outcome_of(probabilities, rows, labels, epoch), float(chosen_by)
 
     def weights(self, place: int) -> Weights:
         """Copies of the weights of a head for the first fold."""

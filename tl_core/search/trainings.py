@@ -21,7 +21,7 @@ from tl_core.data.dataset import Dataset, ImageRecord, fingerprint_of
 from tl_core.errors import StoppedError
 from tl_core.models.classifier import freeze_layers
 from tl_core.models.probabilities import as_class_probabilities
-from tl_core.search.heads import Array, Mask, Outcome
+from tl_core.search.heads import Array, Mask, Outcome, outcome_of
 from tl_core.storage.workspace import Workspace
 from tl_core.training.callbacks.best_model import BestModel
 from tl_core.training.callbacks.early_stopping import EarlyStopping
@@ -137,9 +137,7 @@ def _outcome(dataset: Dataset, sums: Array, counts: Array) -> Outcome:
     labels = np.array([image.label for image in _learned(dataset)], np.int64)
     rows = np.flatnonzero(counts)
     probabilities = sums[rows] / counts[rows, None]
-    own = np.clip(probabilities[np.arange(len(rows)), labels[rows]], 1e-7, 1.0)
-    right = probabilities.argmax(axis=1) == labels[rows]
-    return Outcome(float(right.mean()), float(-np.log(own).mean()), rows, probabilities, right, epoch=0)
+    return outcome_of(probabilities, rows, labels[rows])
 
 
 def _learned(dataset: Dataset) -> list[ImageRecord]:

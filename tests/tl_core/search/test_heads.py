@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tl_core.config import HeadConfig, TrainingConfig
-from tl_core.search.heads import Material, fit_head, fit_heads
+from tl_core.search.heads import Material, calibrated_loss, fit_head, fit_heads
 
 CONFIG = TrainingConfig(
     head=HeadConfig(feature_normalization="layer", dense_units=(16,), dropout=0.0),
@@ -201,3 +201,15 @@ def test_a_head_that_ends_early_leaves_the_others_as_they_are(material):
 def test_heads_that_look_at_other_batches_are_not_trained_together(material):
     with pytest.raises(ValueError, match="same batches"):
         fit_heads([CONFIG, replace(CONFIG, batch_size=32)], material)
+
+
+def test_how_sure_a_head_is_throughout_does_not_decide_between_heads(material):
+    """Dropout and label smoothing calm every answer; what an answer is worth against the others stays."""
+    probabilities = fit_head(CONFIG, material).probabilities
+    labels = material.labels[material.held_out[0]]
+    calm = probabilities**0.5 / (probabilities**0.5).sum(1, keepdims=True)
+    assert calibrated_loss(calm, labels) == pytest.approx(calibrated_loss(probabilities, labels), abs=0.01)
+    plain = -np.log(probabilities[np.arange(len(labels)), labels]).mean()
+    assert calibrated_loss(probabilities, labels) <= plain + 1e-3
+    worse = np.roll(probabilities, 1, axis=0)
+    assert calibrated_loss(worse, labels) > calibrated_loss(probabilities, labels) + 0.1

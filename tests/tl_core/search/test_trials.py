@@ -110,3 +110,12 @@ def test_with_many_images_what_a_run_will_reach_on_the_validation_images_is_know
     answers = [loop.on_validation(trial.params, features).probabilities for trial in (first, second)]
     right = np.mean(answers, axis=0).argmax(axis=1) == features.labels[features.validation]
     assert together == pytest.approx(right.mean(), abs=0.04), "the answers are kept in 16 bits"
+
+
+def test_of_few_images_the_loss_decides_and_of_many_the_accuracy(loop_of):
+    few, many = loop_of(SOURCES[:1]), loop_of(SOURCES[:1])
+    few.masks, few.labels = np.ones((1, 100), bool), np.arange(100) % 3
+    many.masks, many.labels = np.ones((1, 2000), bool), np.arange(2000) % 3
+    one_more_right, surer = (0.91, 0.5, 1.0), (0.90, 0.3, 1.0)
+    assert few.score(*surer) > few.score(*one_more_right)
+    assert many.score(*surer) < many.score(*one_more_right)

@@ -20,7 +20,7 @@ from tl_core.errors import ClusterError
 from tl_core.jobs.runners.ray_cluster import Needs, alive_nodes, connect
 from tl_core.search.heads import Features, Mask, Outcome, fit_heads, material_of
 from tl_core.search.space import QUICK_START, Source
-from tl_core.search.trials import LOSS_WEIGHT, RUNGS, Measured, Proposal, TrialLoop
+from tl_core.search.trials import RUNGS, Measured, Proposal, TrialLoop
 
 logger = logging.getLogger(__name__)
 
@@ -134,7 +134,7 @@ class ClusterPool:
         paid = -loop.score(0.0, 0.0, group[0].source.cost)
         task = ray.remote(fit_on_node).options(num_cpus=1)
         configs = [proposal.config.to_file() for proposal in group]
-        return task.remote(configs, self._features[name], self._masks, floors, paid)
+        return task.remote(configs, self._features[name], self._masks, floors, (loop.loss_weight, paid))
 
 
 def fit_on_node(
@@ -142,7 +142,7 @@ def fit_on_node(
     features: Features,
     masks: Mask,
     floors: Mapping[int, float],
-    paid: float,
+    score: tuple[float, float],
 ) -> tuple[list[Outcome], list[list[Report]], float]:
     """Train heads that can be trained together on a node.
 
@@ -151,17 +151,18 @@ def fit_on_node(
         features: of their source.
         masks: which images each fold holds out.
         floors: scores below which one ends at a rung.
-        paid: what the score loses for the cost of the source.
+        score: weight of the loss in it, and what it loses for the cost of the source.
 
     Returns:
         What each has come to, what each told on its way, and the seconds that they took together.
     """
     began, told = time.monotonic(), [list[Report]() for _ in configs]
+    weight, paid = score
 
     def report(place: int, share: float, accuracy: float, loss: float) -> bool:
         told[place].append((share, accuracy, loss))
         floor = floors.get(round(share * RUNGS))
-        return floor is not None and accuracy - LOSS_WEIGHT * min(loss, 5.0) - paid < floor
+        return floor is not None and accuracy - weight * min(loss, 5.0) - paid < floor
 
     settings = [TrainingConfig.from_file(config) for config in configs]
     with threadpool_limits(1):
