@@ -35,7 +35,7 @@ from ui.components.run_format import format_load, node_line
 from ui.components.watched_images import watched_images_charts
 from ui.shell.errors import error_boundary
 from ui.shell.navigation import EVALUATE, FIND, PREDICT, TRAIN, go_to, page_button, page_link
-from ui.state.run_feed import Feed, following
+from ui.state.run_feed import Feed, following, refresh_seconds
 from ui.state.training_draft import draft
 
 CUT_OFF: Final = "This run was cut off: the program ended while it was at work."
@@ -66,7 +66,7 @@ def run_panel(workspace: Workspace, run_id: str, *, key: str = "run", named: boo
     run = find_run(workspace, run_id)
     # The same fragment whether or not it refreshes itself: so the chart stays in place when the run ends.
     changes = may_change(workspace, run)
-    every = REFRESH_SECONDS if changes else None
+    every = refresh_seconds(REFRESH_SECONDS) if changes else None
     st.fragment(_panel, run_every=every)(workspace, run_id, changes, key, named=named)
 
 

@@ -25,7 +25,7 @@ from ui.frame.menu import training_at_work
 from ui.shell.errors import error_boundary
 from ui.shell.navigation import RUN, RUNS, SEARCH, TRAIN, page_link
 from ui.state.current import Current, choose_dataset, choose_model
-from ui.state.run_feed import following
+from ui.state.run_feed import following, refresh_seconds
 
 REFRESH_SECONDS: Final = 2.0  # while something is in training
 LOOK_SECONDS: Final = 10.0  # else: another tab may start one
@@ -179,7 +179,7 @@ def _model_list(current: Current) -> None:
 def _training_place(workspace: Workspace, current: Current, tab: str) -> None:
     active = any(run.active for run in current.runs) or search_at_work(workspace) is not None
     with st.container(key="frame-training", width="content"):
-        st.fragment(_training, run_every=REFRESH_SECONDS if active else LOOK_SECONDS)(workspace, tab)
+        st.fragment(_training, run_every=refresh_seconds(REFRESH_SECONDS) if active else LOOK_SECONDS)(workspace, tab)
 
 
 @error_boundary()

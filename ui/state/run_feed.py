@@ -1,4 +1,4 @@
-"""Following a run's events: read piece by piece, once for all the browsers that watch."""
+"""Following a run's events: read piece by piece, once for all the browsers that watch, and not too often."""
 
 from __future__ import annotations
 
@@ -11,11 +11,22 @@ from pathlib import Path
 from typing import Final
 
 from tl_core.figures.history import History
+from tl_core.machine.hardware import detect_hardware
 from tl_core.runs import EventReader, RunProgress, RunRecord
 
 # Kept in memory; the run looked at longest ago is read again when it is asked for again. More than one comparison can
 # hold (ui.runs_page.compare), else each of its runs would push out the one that is needed next.
 FOLLOWED_RUNS: Final = 32
+FEW_CORES: Final = 2
+
+
+def refresh_seconds(seconds: float) -> float:
+    """How often a page looks at a training: so often, and half as often where the training has few processors.
+
+    Each look has the browser draw for a fifth of a second on a slow one, which is time of the training where the two
+    share the processors, as on a laptop.
+    """
+    return seconds if detect_hardware().cores > FEW_CORES else 2 * seconds
 
 
 @dataclass(slots=True)

@@ -2,10 +2,14 @@
 
 from dataclasses import replace
 
+import pytest
+
 from tests.tl_core.figures.run_events import batch, epoch, phase
 from tl_core.config import TrainingConfig
+from tl_core.machine.hardware import detect_hardware
 from tl_core.runs import EventLog, create_run
 from ui.runs_page.compare import MOST
+from ui.state import run_feed
 from ui.state.run_feed import FOLLOWED_RUNS, following
 
 
@@ -81,3 +85,10 @@ def test_the_bar_of_a_training_never_runs_backwards_until_it_goes_on(workspace, 
         with following(run) as feed:
             assert feed.furthest(run, 0.1) == 0.1
             assert feed.furthest(replace(run, status="queued"), 0.4) == 0.0
+
+
+@pytest.mark.parametrize(("cores", "expected"), [(1, 2.0), (2, 2.0), (4, 1.0), (16, 1.0)])
+def test_on_few_cores_a_page_looks_half_as_often_at_a_training(monkeypatch, cores, expected):
+    hardware = replace(detect_hardware(), cores=cores)
+    monkeypatch.setattr(run_feed, "detect_hardware", lambda: hardware)
+    assert run_feed.refresh_seconds(1.0) == expected
