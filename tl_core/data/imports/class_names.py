@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable
 from typing import Final
 
@@ -55,16 +56,23 @@ def label_names(names: Iterable[str]) -> dict[str, str]:
     """Map each folder name to its label, so that equal labels mean the same class.
 
     Two spellings of one name (composed and decomposed accents, stray spaces) share a label; two different
-    names keep different labels even where cutting them to 64 characters would make them equal.
+    names keep different labels even where cutting them to 64 characters would make them equal: these lose their
+    middle, because where the beginnings are the same it is the endings that tell which is which.
     """
+    comparable = {name: _comparable(name) for name in sorted(set(names))}
+    alike = Counter(_shortened(full) for full in set(comparable.values()))
     labels: dict[str, str] = {}  # comparable name -> label
-    result: dict[str, str] = {}
-    for name in sorted(set(names)):
-        full = _comparable(name)
-        if full not in labels:
-            labels[full] = _unused(_shortened(full), set(labels.values()))
-        result[name] = labels[full]
-    return result
+    for full in dict.fromkeys(comparable.values()):
+        cut = _shortened(full)
+        label = _without_middle(full) if full != cut and alike[cut] > 1 else cut
+        labels[full] = _unused(label, set(labels.values()))
+    return {name: labels[full] for name, full in comparable.items()}
+
+
+def is_cut(name: str) -> bool:
+    """Whether a folder name is too long to be a label as it is."""
+    full = _comparable(name)
+    return _shortened(full) != full
 
 
 def clashing_names(classes: Iterable[str]) -> list[tuple[str, ...]]:
@@ -81,6 +89,11 @@ def _comparable(name: str) -> str:
 
 def _shortened(name: str) -> str:
     return name[:MAX_CLASS_NAME].strip()
+
+
+def _without_middle(name: str) -> str:
+    half = MAX_CLASS_NAME // 2
+    return f"{name[: half - 1].strip()}…{name[-half:].strip()}"
 
 
 def _unused(label: str, taken: set[str]) -> str:

@@ -12,11 +12,12 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from tl_core.data.dataset import SPLITS, SkippedFile
-from tl_core.data.imports.class_names import clean_file_name, label_names
+from tl_core.data.imports.class_names import MAX_CLASS_NAME, clean_file_name, clean_text, is_cut, label_names
 from tl_core.data.imports.layouts import LabelledFile, Layout, split_of
 from tl_core.storage.format import count
 
 NAMED: Final = 3  # examples of a sentence
+_BEGINNING: Final = 24  # characters that a shortened name keeps of the folder's in any case
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,7 @@ def _remarks(layout: Layout, classes: Mapping[str, Mapping[str, int]]) -> Iterat
     yield from _split_names(layout.files)
     yield from _merged(layout.files)
     yield from _nested(layout.files)
+    yield from _cut(layout.files)
     if len(classes) == 1:
         yield f"There is only one class, {next(iter(classes))}: a classifier needs two at least."
     few = [name for name, of in classes.items() if sum(of.values()) < NAMED]
@@ -154,6 +156,22 @@ def _nested(files: Sequence[LabelledFile]) -> Iterator[str]:
                 f"All folders in {name} ({_named(sorted(folders_in))}) make one class; to tell them apart, bring "
                 "them as class folders of their own."
             )
+
+
+def _cut(files: Sequence[LabelledFile]) -> Iterator[str]:
+    """Class folders whose names are too long to be kept."""
+    names = {part for file in files for part in file.file.parts[:-1] if is_cut(part)}
+    cut = {
+        file.class_name
+        for file in files
+        for part in names.intersection(file.file.parts[:-1])
+        if clean_text(part).startswith(file.class_name[:_BEGINNING])
+    }
+    if cut:
+        yield (
+            f"{count(len(cut), 'name is', 'names are')} longer than {MAX_CLASS_NAME} characters and shortened as the "
+            "table shows; a class can be renamed after the import."
+        )
 
 
 def _left_out(skipped: Sequence[SkippedFile]) -> tuple[LeftOut, ...]:

@@ -50,6 +50,15 @@ def test_long_names_that_begin_alike_stay_different():
     assert all(len(label) <= MAX_CLASS_NAME for label in labels.values())
 
 
+def test_long_names_that_begin_alike_are_told_apart_by_their_endings():
+    garden = "Photographs of the plants in our school garden taken in the spring: "
+    labels = label_names([garden + "roses", garden + "tulips", "x" * 70])
+    assert labels[garden + "roses"].endswith("spring: roses")
+    assert labels[garden + "tulips"].endswith("spring: tulips")
+    assert all(label.startswith("Photographs of the plants") for name, label in labels.items() if name[0] == "P")
+    assert labels["x" * 70] == "x" * MAX_CLASS_NAME
+
+
 def test_two_spellings_of_a_name_share_a_label():
     assert set(label_names(["Café", "Cafe\u0301", " Café "]).values()) == {"Café"}
 

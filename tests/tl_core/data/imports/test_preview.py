@@ -88,6 +88,16 @@ def test_what_is_left_out_is_listed_with_the_reason():
     assert "Left out: 2 files, such as other/1.png, other/2.png." in "\n".join(lines)
 
 
+def test_a_name_that_is_shortened_is_said():
+    long = "Photographs of the plants in our school garden taken in the spring: "
+    remarks = seen(*pictures("a" * 64, long + "roses", long + "tulips")).remarks
+    assert remarks == (
+        "2 names are longer than 64 characters and shortened as the table shows; a class can be renamed after the "
+        "import.",
+    )
+    assert not seen(*pictures("cats", "dogs")).remarks
+
+
 def test_a_dry_run_shows_the_tree_and_imports_nothing(workspace, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("TL_WORKSPACE", str(workspace.root))
     archive = tmp_path / "pets.zip"
