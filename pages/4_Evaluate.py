@@ -14,8 +14,8 @@ from tl_core.runs import RunRecord, dataset_of
 from tl_core.storage.format import count
 from tl_core.storage.workspace import Workspace
 from ui.components.markdown import plain
-from ui.components.measuring.cross_validation import offer_cross_validation
 from ui.components.pickers import current_run
+from ui.components.run.cross_validation import offer_cross_validation
 from ui.components.run_format import format_model
 from ui.evaluate_page.evaluation import evaluated, report_download
 from ui.evaluate_page.images import forget_arrival, mix_ups_alone, mix_ups_and_images

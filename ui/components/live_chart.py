@@ -26,7 +26,7 @@ _ASSETS: Final = Path(__file__).parent / "assets"
 _mount = st.components.v2.component(
     "transfer_learning_live_chart",
     html=(_ASSETS / "live_chart.html").read_text(encoding="utf-8"),
-    css=(_ASSETS / "live_chart.css").read_text(encoding="utf-8"),
+    css="".join((_ASSETS / f"{name}.css").read_text(encoding="utf-8") for name in ("slider", "live_chart")),
     js=(_ASSETS / "live_chart.js").read_text(encoding="utf-8"),
     isolate_styles=False,  # Plotly puts its own style sheet into the document, where a shadow root cannot see it
 )

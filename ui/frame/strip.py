@@ -19,8 +19,8 @@ from tl_core.storage.ownership import is_mine
 from tl_core.storage.workspace import Workspace
 from ui.components.markdown import plain
 from ui.components.pickers import dataset_labels
+from ui.components.run.run_panel import planned_of
 from ui.components.run_format import format_accuracy, short_labels
-from ui.components.run_panel import planned_of
 from ui.frame.menu import training_at_work
 from ui.shell.errors import error_boundary
 from ui.shell.navigation import RUN, RUNS, SEARCH, TRAIN, page_link

@@ -14,8 +14,8 @@ from tl_core.runs import RunRecord, find_run
 from tl_core.storage.format import percent
 from tl_core.storage.workspace import Workspace
 from ui.components.markdown import plain
+from ui.components.run.run_panel import planned_of, progress_now
 from ui.components.run_format import accuracy_of, format_status
-from ui.components.run_panel import planned_of, progress_now
 from ui.shell.errors import error_boundary
 from ui.shell.navigation import RUNS, TRAIN, page_link
 from ui.state.run_feed import following

@@ -19,8 +19,8 @@ from tl_core.storage.workspace import Workspace
 from ui.components.confirm import confirm
 from ui.components.downloads import download
 from ui.components.markdown import plain
+from ui.components.run.run_panel import run_panel
 from ui.components.run_format import run_line
-from ui.components.run_panel import run_panel
 from ui.components.sharing import sharing_switch, somebody_elses
 from ui.runs_page.export import code_of_run, pack_model, take_elsewhere
 from ui.shell.errors import error_boundary

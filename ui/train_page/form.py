@@ -9,7 +9,7 @@ from tl_core.runs import find_run, run_exists
 from tl_core.storage.workspace import Workspace
 from ui.components.empty_state import no_images_yet
 from ui.components.markdown import plain
-from ui.components.run_panel import run_panel
+from ui.components.run.run_panel import run_panel
 from ui.shell.scrolling import show_from_here
 from ui.state.begin_training import asked_for_missing
 from ui.state.training_draft import draft, has_draft

@@ -14,12 +14,13 @@ from ui.components.pictures import Picture
 from ui.components.thumbnail import thumbnail
 
 _ASSETS: Final = Path(__file__).parent / "assets"
+_STYLES: Final = (Path(__file__).parents[1] / "assets" / "slider.css", _ASSETS / "picture_view.css")
 SHOWN_AT_FIRST: Final = 65  # % of the heat-map, before somebody moves its slider
 
 # Registered once, when the module is imported: a second registration would remount every picture on the screen.
 _MOUNT: Final = st.components.v2.component(
     "picture_view",
-    css=(_ASSETS / "picture_view.css").read_text(encoding="utf-8"),
+    css="".join(style.read_text(encoding="utf-8") for style in _STYLES),
     js=(_ASSETS / "picture_view.js").read_text(encoding="utf-8"),
 )
 

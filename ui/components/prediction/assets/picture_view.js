@@ -9,7 +9,7 @@ const frame = (share) => {
   const stack = element("div", "stack")
   stack.append(element("img", "picture"), element("img", "heat"))
   const fade = element("label", "fade")
-  const slider = element("input")
+  const slider = element("input", "tl-slider")
   Object.assign(slider, { type: "range", min: 0, max: 100, value: share })
   slider.oninput = () => figure.style.setProperty("--share", slider.value / 100)
   fade.append("Heat-map", slider)

@@ -30,7 +30,7 @@ from tl_core.storage.workspace import Workspace
 from ui.components.confirm import confirm
 from ui.components.live_chart import live_chart
 from ui.components.markdown import plain
-from ui.components.measuring.cross_validation import offer_cross_validation
+from ui.components.run.cross_validation import offer_cross_validation
 from ui.components.run_format import format_load, node_line
 from ui.components.watched_images import watched_images_charts
 from ui.shell.errors import error_boundary

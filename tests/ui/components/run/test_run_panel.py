@@ -26,7 +26,7 @@ from tl_core.jobs.supervisor import HUNG
 from tl_core.runs import EventLog, RunFolder, create_run, find_run, list_runs, update_run
 from tl_core.runs.record import CHECKPOINT_FILE
 from tl_core.runs.store import now
-from ui.components.run_panel import may_change
+from ui.components.run.run_panel import may_change
 
 SECONDS = 20
 

@@ -1,1 +1,0 @@
-"""Measuring a model once more, in the background."""

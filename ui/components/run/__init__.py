@@ -1,0 +1,1 @@
+"""One run: where it stands and what can still be done with it."""
