@@ -23,6 +23,8 @@ MAX_HELD_OUT: Final = 0.8  # of the images, for validation and test together
 MAX_COMPARED: Final = 20_000  # images of one class that are compared pair by pair for near duplicates
 MAX_GROUP_SHARE: Final = 0.2  # a larger group of look-alikes within a class is no evidence of duplicates
 
+MAX_NEAR_SHARE: Final = 0.4  # of a class that may be kept in training because another class has nearly the same
+
 PIECES: Final = 10  # of a recording that is most of its class, in a cross-validation
 
 MAX_OVERSHOOT: Final = 2  # times the images that the test should have: a group that is larger is trained on
@@ -175,9 +177,26 @@ def _not_too_many(
 
 
 def _pixels_of_several_classes(images: Sequence[ImageRecord]) -> set[str]:
-    """Pixels that have two labels; all of them stay in training, as they cannot be split by class."""
-    pairs = {(image.pixels_sha256, image.label) for image in images}
-    return {pixels for pixels, count in Counter(pixels for pixels, _ in pairs).items() if count > 1}
+    """Pixels that have two labels; all of them stay in training, as they cannot be split by class.
+
+    So do near duplicates with two labels, unless they are much of a class: then they tell of pictures that are all
+    alike, as plain shapes are, and not of one picture in two classes.
+    """
+    labels: dict[str, set[int]] = {}
+    for image in images:
+        labels.setdefault(image.pixels_sha256, set()).add(image.label)
+    several = {pixels for pixels, found in labels.items() if len(found) > 1}
+    distinct = list({image.pixels_sha256: image for image in images if image.perceptual_hash}.values())
+    if not 2 <= len(distinct) <= MAX_COMPARED:
+        return several
+    near: set[str] = set()
+    for one, other in near_pairs([image.perceptual_hash for image in distinct]):
+        if distinct[one].label != distinct[other].label:
+            near |= {distinct[one].pixels_sha256, distinct[other].pixels_sha256}
+    of_class = Counter(image.label for image in distinct)
+    near_of_class = Counter(image.label for image in distinct if image.pixels_sha256 in near)
+    much = any(found > MAX_NEAR_SHARE * of_class[label] for label, found in near_of_class.items())
+    return several if much else several | near
 
 
 def _duplicate_groups(images: Sequence[ImageRecord], pool: Sequence[int]) -> list[list[int]]:

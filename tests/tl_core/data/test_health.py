@@ -190,3 +190,5 @@ def test_images_of_two_classes_saved_once_more_as_jpeg_are_a_warning_with_the_pa
     assert found.text.startswith("4 pairs are nearly the same picture in two classes: cats/")
     assert [image.source_name[-4:] for image in found.images[:2]] in ([".png", ".jpg"], [".jpg", ".png"])
     assert len(found.images) == 8
+    assert {image.split for image in found.images} == {"train"}, "they cannot be split by class"
+    assert not [finding for finding in health_report(dataset) if "one to measure with" in finding.text]
