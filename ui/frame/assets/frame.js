@@ -40,7 +40,11 @@ const sayServerIsGone = (words) => {
 
 // Lists, files and tables of Streamlit cut long names: whoever points at one gets the whole.
 let names = {}
-const isCut = (node) => node.scrollWidth > node.clientWidth && getComputedStyle(node).textOverflow === "ellipsis"
+const isCut = (node) => {
+  const { textOverflow, webkitLineClamp } = getComputedStyle(node)
+  const isWider = node.scrollWidth > node.clientWidth && textOverflow === "ellipsis"
+  return isWider || (node.scrollHeight > node.clientHeight && webkitLineClamp !== "none")
+}
 const tellWholeNames = () =>
   window.addEventListener(
     "pointerover",
