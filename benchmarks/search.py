@@ -133,13 +133,13 @@ def compare(workspace: Workspace, dataset: Dataset, minutes: float, seed: int) -
 
 def write_page(rows: Sequence[Mapping[str, Any]]) -> str:
     """The rows as a page in Markdown."""
-    latest = rows[-1]
+    machines = dict.fromkeys(row["machine"] for row in rows)
     parts = [
         "# What *Find the best for me* reaches",
         "`python -m benchmarks.search` writes this page: on each set of [defaults.md](defaults.md) a search with the "
         "embedded backbones alone, against *Quick start* on the same images. Accuracies are of the test images, in "
         "per cent, which decide nothing; ± is one standard error of the search's.",
-        f"{latest['machine']}, {latest['date']}.",
+        "\n".join(f"- {machine}" for machine in machines),
         "\n".join(_table(rows)),
         "\n".join(_summary(rows)),
     ]
@@ -159,6 +159,7 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         "heads",
         "sources",
         "seconds",
+        "measured",
     )
     lines = [f"| {' | '.join(head)} |", "| --- " * len(head) + "|"]
     for row in rows:
@@ -174,6 +175,7 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
             row["trials"],
             row["sources"],
             f"{row['seconds']:.0f}",
+            row["date"],
         )
         lines.append(f"| {' | '.join(map(str, cells))} |")
     return lines
