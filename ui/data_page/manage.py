@@ -126,10 +126,14 @@ def _what_stays(workspace: Workspace, dataset: Dataset) -> str:
         "so far; nothing new can be measured without the images."
     )
     runs = [run for run in list_runs(workspace) if run.dataset_id == dataset.id]
-    needing = [run for run in runs if run.active] or [run for run in runs if run.status == "interrupted"]
-    if not needing:
-        return stays
-    return f"**{plain(needing[0].name)}** still needs these images: it could not be resumed without them. {stays}"
+    if at_work := [run for run in runs if run.active]:
+        return (
+            f"**{plain(at_work[0].name)}** is being trained on these images, or waits for it: were it cut off, it "
+            f"could not go on without them. {stays}"
+        )
+    if cut_off := [run for run in runs if run.status == "interrupted"]:
+        return f"**{plain(cut_off[0].name)}** was cut off and could not go on without these images. {stays}"
+    return stays
 
 
 def _classes(workspace: Workspace, dataset: Dataset) -> None:

@@ -392,10 +392,12 @@ def test_an_empty_name_is_refused_with_a_sentence(workspace, dataset):
 
 
 def test_what_is_asked_before_a_dataset_is_deleted_names_the_training_that_needs_it(workspace, dataset):
-    assert "still needs these images" not in texts(open_data())
+    assert "not go on without" not in texts(open_data())
     run = create_run(workspace, TrainingConfig(), dataset, "At work")
     update_run(run.path, status="running", owner=this_process())
-    assert "**At work** still needs these images" in texts(open_data())
+    assert "**At work** is being trained on these images" in texts(open_data())
+    update_run(run.path, status="interrupted", owner=None)
+    assert "**At work** was cut off and could not go on without these images" in texts(open_data())
 
 
 def test_a_dataset_is_deleted_after_asking(workspace, dataset):

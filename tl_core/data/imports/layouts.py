@@ -151,7 +151,11 @@ _NO_CLASSES: Final = "The images lie in no class folders: make one folder per cl
 
 
 def _kind(file: SourceFile) -> str:
-    return "an archive within the archive" if is_archive_name(file.parts[-1]) else "not an image"
+    return (
+        "an archive within the archive, which has to be unpacked first"
+        if is_archive_name(file.parts[-1])
+        else "not an image"
+    )
 
 
 def _labelled(found: Sequence[tuple[SourceFile, str, str | None]]) -> list[LabelledFile]:

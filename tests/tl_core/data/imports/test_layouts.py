@@ -75,7 +75,7 @@ def test_stray_files_are_skipped_with_a_reason():
         "pets/extra/1/2.png": "It lies outside the train, validation and test folders.",
         "pets/train/loose.png": "It lies in no class folder.",
         "pets/labels.csv": "It is not an image.",
-        "pets/train/cats/old.zip": "It is an archive within the archive.",
+        "pets/train/cats/old.zip": "It is an archive within the archive, which has to be unpacked first.",
     }
     assert len(layout.files) == 3
 
