@@ -31,7 +31,7 @@ from tl_core.data.decoding import DECODING
 from tl_core.data.imports.archive import LIMITS, ArchiveLimits, archive_source, folder_with_zips, is_tar
 from tl_core.data.imports.building import STOPPED, building, in_threads, store_once
 from tl_core.data.imports.class_names import clean_file_name, label_names
-from tl_core.data.imports.layouts import LabelledFile, Layout, understand_by_classes, understand_layout
+from tl_core.data.imports.layouts import MIN_IMAGES, LabelledFile, Layout, understand_by_classes, understand_layout
 from tl_core.data.imports.sources import SourceFile, read_limited
 from tl_core.data.normalise import normalise_image
 from tl_core.data.split import UNASSIGNED, SplitConfig, assign_splits
@@ -41,7 +41,6 @@ from tl_core.machine.progress import UNATTENDED, TaskContext
 from tl_core.storage.workspace import Workspace, new_id
 
 MIN_CLASSES: Final = 2
-MIN_IMAGES: Final = 2  # usable images in each class
 MAX_STORED_BYTES: Final = 1_000_000  # rarely exceeded by a JPEG with a short side of 640 pixels
 MAX_BAD_SHARE: Final = 0.2  # of the pictures; with more, something is wrong with the whole collection
 DEFAULT_SPLIT: Final = SplitConfig()

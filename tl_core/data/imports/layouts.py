@@ -20,6 +20,7 @@ from tl_core.data.imports.file_labels import labels_from_names, labels_from_tabl
 from tl_core.data.imports.sources import SourceFile
 from tl_core.errors import NotEnoughDataError
 
+MIN_IMAGES: Final = 2  # usable images of each class that an import takes
 SPLIT_WORDS: Final = {
     **dict.fromkeys(("train", "training"), "train"),
     **dict.fromkeys(("valid", "validation", "val", "dev", "eval", "evaluation"), "validation"),

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from tl_core.data.dataset import SPLITS, SkippedFile
 from tl_core.data.imports.class_names import MAX_CLASS_NAME, clean_file_name, clean_text, is_cut, label_names
-from tl_core.data.imports.layouts import LabelledFile, Layout, split_of
+from tl_core.data.imports.layouts import MIN_IMAGES, LabelledFile, Layout, split_of
 from tl_core.storage.format import count
 
 NAMED: Final = 3  # examples of a sentence
@@ -106,7 +106,11 @@ def _remarks(layout: Layout, classes: Mapping[str, Mapping[str, int]]) -> Iterat
     yield from _cut(layout.files)
     if len(classes) == 1:
         yield f"There is only one class, {next(iter(classes))}: a classifier needs two at least."
-    few = [name for name, of in classes.items() if sum(of.values()) < NAMED]
+    single = [name for name, of in classes.items() if sum(of.values()) < MIN_IMAGES]
+    if single:
+        have = "has" if len(single) == 1 else "have"
+        yield f"{_named(single)} {have} one image: nothing is imported until each class has {MIN_IMAGES}."
+    few = [name for name, of in classes.items() if MIN_IMAGES <= sum(of.values()) < NAMED]
     if few:
         yield f"{_named(few)} {'has' if len(few) == 1 else 'have'} fewer than {NAMED} images."
     if layout.given_splits:

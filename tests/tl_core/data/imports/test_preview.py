@@ -60,7 +60,11 @@ REMARKS = {
         pictures("animals/cats", "animals/lions", "plants/roses"),
         "All folders in animals (cats, lions) make one class",
     ),
-    "few": ([*pictures("cat"), "dog/1.png"], "dog has fewer than 3 images"),
+    "few": ([*pictures("cat"), "dog/1.png", "dog/2.png"], "dog has fewer than 3 images"),
+    "too few": (
+        [*pictures("cat"), "dog/1.png", "owl/1.png"],
+        "dog, owl have one image: nothing is imported until each class has 2.",
+    ),
     "a class without a test": (
         pictures("train/a", "train/b", "test/a"),
         "There are no test images of b",
