@@ -139,6 +139,7 @@ class _Searching:
         self._seconds = 60 * search.minutes
         self._log = EventLogger(events, Heartbeat(RunFolder(search.path)))
         self._features: dict[str, Features] = {}
+        self._took: dict[str, float] = {}  # seconds of each pass, by the name of its source
         self._looked = 0.0
         self._dataset: Dataset
         self._loop: TrialLoop | None = None
@@ -192,6 +193,7 @@ class _Searching:
         share = HEADS_SHARE if self._seconds >= TUNED_FROM else TRIALS_SHARE
         self._run_while(loop, lambda: self._goes_on(loop, share))
         self._fine_tune(loop)
+        self._run_while(loop, lambda: self._goes_on(loop))  # where there was no time to fine-tune
 
     def _try_source(self, source: Source, loop: TrialLoop) -> TrialLoop:
         """A few heads on a source, which then is among the choices; one that cannot be had is left out."""
@@ -234,8 +236,8 @@ class _Searching:
         for tuning in TUNINGS:
             left = TRIALS_SHARE * self._seconds - self._clock.elapsed()
             title = f"{leader.source.title}, {tuning.title}"
-            if self._seconds < TUNED_FROM or left <= 0 or title in known:
-                continue
+            if self._seconds < TUNED_FROM or left <= self._took.get(leader.source.name, 0.0) or title in known:
+                continue  # it begins with a pass of its own over the images
             if not self._try_training(loop, title, tuned(leader.settings(self._search.seed), tuning), left):
                 break  # the others take as long
 
@@ -320,7 +322,8 @@ class _Searching:
             self._stop,
             plain if source.random_views else None,
         )
-        self._events.write("source", name=source.name, title=source.title, seconds=time.monotonic() - began)
+        self._took[source.name] = time.monotonic() - began
+        self._events.write("source", name=source.name, title=source.title, seconds=self._took[source.name])
 
     def _goes_on(self, loop: TrialLoop, share: float = TRIALS_SHARE) -> bool:
         """Whether there is time for another trial; a few are measured however little there is."""
