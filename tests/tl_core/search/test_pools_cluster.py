@@ -58,8 +58,8 @@ def test_two_processors_try_two_heads_at_once(pool, features, tmp_path):
     pool.run(
         loop, {SOURCES[0].name: features}, lambda: len(begun) < 20 and not begun.append(None), lambda: None
     )  # fmt: skip
-    assert len(loop.trials) == 20
-    assert [trial.number for trial in loop.trials] == list(range(20))
+    assert len(loop.trials) >= 20, "in 20 groups of one head or several"
+    assert [trial.number for trial in loop.trials] == list(range(len(loop.trials)))
     assert any(trial.params == loop.quick_start and trial.state == "complete" for trial in loop.trials)
     assert loop.complete[0].accuracy > 0.6
     assert loop.candidates(), "the answers of good ones are kept"
