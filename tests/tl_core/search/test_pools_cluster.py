@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 from tests.tl_core.jobs.cluster import SmallCluster
+from tests.tl_core.search.loops import make_loop, overlapping_classes
 from tl_core.errors import StoppedError
-from tl_core.search.ensembles import Answers
 from tl_core.search.heads import Features
 from tl_core.search.pools.cluster import ClusterPool
-from tl_core.search.space import SOURCES, dimensions, quick_start_params
-from tl_core.search.trials import TrialLoop, held_out_images
+from tl_core.search.space import SOURCES
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 
@@ -27,33 +25,13 @@ def pool():
 
 
 @pytest.fixture
-def features():
-    """Three classes that overlap, with four blocks of averages and maxima."""
-    random = np.random.default_rng(0)
-    labels = np.arange(120) % 3
-    views = (random.normal(0, 1, (3, 64))[labels] + random.normal(0, 1.2, (120, 64))).astype(np.float32)
-    return Features(views[None], labels.astype(np.int64), np.arange(120) >= 100, 3, (8, 8, 8, 8))
-
-
-def loop_of(features, folder):
-    found = dimensions(SOURCES[:1], unbalanced=False)
-    return TrialLoop(
-        found=found,
-        quick_start=quick_start_params(found),
-        masks=held_out_images(features, 1),
-        labels=features.labels,
-        answers=Answers(folder / "answers"),
-        seconds=600,
-        seed=1,
-        small=False,
-        elapsed=lambda: 1.0,
-        done=lambda trial: None,
-    )
+def features() -> Features:
+    return overlapping_classes(120, validation=20, noise=1.2)
 
 
 def test_two_processors_try_two_heads_at_once(pool, features, tmp_path):
     assert (pool.nodes, pool.slots) == (2, 2)
-    loop, begun = loop_of(features, tmp_path), []
+    loop, begun = make_loop(features, tmp_path), []
     loop.try_first(loop.quick_start)
     pool.run(
         loop, {SOURCES[0].name: features}, lambda: len(begun) < 20 and not begun.append(None), lambda: None
@@ -66,7 +44,7 @@ def test_two_processors_try_two_heads_at_once(pool, features, tmp_path):
 
 
 def test_a_stop_leaves_no_trace_of_what_was_at_work(pool, features, tmp_path):
-    loop = loop_of(features, tmp_path)
+    loop = make_loop(features, tmp_path)
 
     def stop():
         raise StoppedError("Stopped.")

@@ -4,44 +4,27 @@ from __future__ import annotations
 
 import threading
 
-import numpy as np
 import pytest
 from optuna.trial import TrialState
 
+from tests.tl_core.search.loops import make_loop, overlapping_classes
 from tl_core.errors import StoppedError
-from tl_core.search.ensembles import Answers
 from tl_core.search.heads import Features
 from tl_core.search.pools.threads import ThreadPool
-from tl_core.search.space import SOURCES, TOGETHER, dimensions, quick_start_params
-from tl_core.search.trials import TrialLoop, held_out_images
+from tl_core.search.space import SOURCES, TOGETHER
+from tl_core.search.trials import TrialLoop
 
 NAME = SOURCES[0].name
 
 
 @pytest.fixture
 def features() -> Features:
-    """Three classes that overlap, with four blocks of averages and maxima."""
-    random = np.random.default_rng(0)
-    labels = np.arange(120) % 3
-    views = (random.normal(0, 1, (3, 64))[labels] + random.normal(0, 1.2, (120, 64))).astype(np.float32)
-    return Features(views[None], labels.astype(np.int64), np.arange(120) >= 100, 3, (8, 8, 8, 8))
+    return overlapping_classes(120, validation=20, noise=1.2)
 
 
 @pytest.fixture
 def loop(features, tmp_path) -> TrialLoop:
-    found = dimensions(SOURCES[:1], unbalanced=False)
-    return TrialLoop(
-        found=found,
-        quick_start=quick_start_params(found),
-        masks=held_out_images(features, 1),
-        labels=features.labels,
-        answers=Answers(tmp_path / "answers"),
-        seconds=600,
-        seed=1,
-        small=False,
-        elapsed=lambda: 1.0,
-        done=lambda trial: None,
-    )
+    return make_loop(features, tmp_path)
 
 
 def test_groups_of_heads_are_measured_on_several_processors(loop, features, monkeypatch):

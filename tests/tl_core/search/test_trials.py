@@ -10,21 +10,17 @@ import numpy as np
 import pytest
 from optuna.trial import TrialState
 
-from tl_core.search.ensembles import Answers
+from tests.tl_core.search.loops import make_loop, overlapping_classes
 from tl_core.search.heads import Features
 from tl_core.search.history import Trial
-from tl_core.search.space import SOURCES, Source, dimensions, quick_start_params
+from tl_core.search.space import SOURCES, Source, dimensions
 from tl_core.search.trials import TrialLoop, held_out_images
 from tl_core.search.winner import _on_validation
 
 
 @pytest.fixture(scope="module")
 def features() -> Features:
-    """Three classes that overlap, with four blocks of averages and maxima."""
-    random = np.random.default_rng(0)
-    labels = np.arange(90) % 3
-    views = (random.normal(0, 1, (3, 64))[labels] + random.normal(0, 1.4, (90, 64))).astype(np.float32)
-    return Features(views[None], labels.astype(np.int64), np.arange(90) >= 60, 3, (8, 8, 8, 8))
+    return overlapping_classes(90, validation=30, noise=1.4)
 
 
 def run_one(loop: TrialLoop, features: Features) -> None:
@@ -36,20 +32,7 @@ def run_one(loop: TrialLoop, features: Features) -> None:
 @pytest.fixture
 def loop_of(features, tmp_path):
     def make(sources: Sequence[Source], trials: Sequence[Trial] = ()) -> TrialLoop:
-        found = dimensions(sources, unbalanced=False)
-        return TrialLoop(
-            found=found,
-            quick_start=quick_start_params(found),
-            masks=held_out_images(features, 1)[:1],
-            labels=features.labels,
-            answers=Answers(tmp_path / "answers"),
-            seconds=600,
-            seed=1,
-            small=False,
-            elapsed=lambda: 1.0,
-            done=lambda trial: None,
-            trials=list(trials),
-        )
+        return make_loop(features, tmp_path, held_out_images(features, 1)[:1], sources, trials)
 
     return make
 
