@@ -26,7 +26,7 @@ GOALS: Final = {
     "balanced": "Accuracy, but size and speed count too",
 }
 MINUTES_RANGE: Final = (0.05, 24 * 60)
-TRIALS_SHARE: Final = 0.8  # of the time, after which no more heads are tried
+TRIALS_SHARE: Final = 0.8  # of the time, after which nothing more is tried
 
 RECORD_FILE: Final = "search.json"
 EVENTS_FILE: Final = "events.jsonl"

@@ -36,7 +36,7 @@ from tl_core.search.space import (
 )
 from tl_core.search.trainings import TUNINGS, measure_training, recipes, tuned
 from tl_core.search.trials import TrialLoop, held_out_images
-from tl_core.search.winner import finish_search
+from tl_core.search.winner import Pace, finish_search, seconds_to_finish
 from tl_core.storage.workspace import Workspace
 from tl_core.training.callbacks.event_log import EventLogger
 
@@ -52,9 +52,11 @@ STOPPED: Final = "Stopped before anything was measured, so there is nothing to k
 _LOOK_EVERY: Final = 3.0  # seconds between two looks for a training at work
 _TYPICAL: Final = 0.008  # seconds of one image through the first backbone, at least: some may have been kept already
 _MEMORY: Final = 2 << 30  # bytes of features held at once
+_LEAST_SHARE: Final = 0.5  # of the time, in which heads are tried however long the winner takes
+_LOOK_AFTER: Final = 8  # trials, after which it is estimated anew how long the winner takes
 
 
-def pace_of(events: Sequence[Mapping[str, Any]], seconds: float, images: int) -> tuple[float, float]:
+def pace_of(events: Sequence[Mapping[str, Any]], seconds: float, images: int) -> Pace:
     """Seconds of one image in the pass that ended last, and of all that came before its first images.
 
     Building and compiling a backbone takes as long for few images as for many, so it has to be told apart.
@@ -72,9 +74,9 @@ def pace_of(events: Sequence[Mapping[str, Any]], seconds: float, images: int) ->
             told.append((event["t"], event["done"]))
     (began, first), (ended, last) = (told[0], told[-1]) if told else ((0.0, 0), (0.0, 0))
     if last == first:
-        return max(seconds / images, _TYPICAL), 0.0
+        return Pace(max(seconds / images, _TYPICAL), 0.0)
     pace = max((ended - began) / (last - first), _TYPICAL)
-    return pace, max(0.0, seconds - pace * images)
+    return Pace(pace, max(0.0, seconds - pace * images))
 
 
 class StopRequest:
@@ -150,6 +152,8 @@ class _Searching:
         self._among: list[Source] = []  # the sources among which heads are tried
         self._downloads = Downloads(search.workspace)
         self._arriving = ""  # what was told last of a download
+        self._pace = Pace(_TYPICAL, 0.0)
+        self._finishing = (-_LOOK_AFTER, 0.0)  # trials and seconds, of the estimate of how long the winner takes
 
     def run(self) -> Search:
         self._dataset = self._search.dataset()
@@ -205,7 +209,7 @@ class _Searching:
             loop = loop.widened(self._choices())
         else:
             return loop
-        loop.try_source(source)
+        loop.try_source(source, self._features[source.name])
         self._run_while(loop, lambda: loop.waiting > 0 and self._goes_on(loop))
         return loop
 
@@ -234,7 +238,8 @@ class _Searching:
         leader = next(trial for trial in loop.complete if trial.config is None)
         known = {trial.title for trial in loop.trials}
         for tuning in TUNINGS:
-            left = TRIALS_SHARE * self._seconds - self._clock.elapsed()
+            # A run of it takes as long as one of its folds once more.
+            left = (self._ends(loop) - self._clock.elapsed()) * len(loop.masks) / (len(loop.masks) + 1)
             title = f"{leader.source.title}, {tuning.title}"
             if self._seconds < TUNED_FROM or left <= self._took.get(leader.source.name, 0.0) or title in known:
                 continue  # it begins with a pass of its own over the images
@@ -289,14 +294,15 @@ class _Searching:
         """The sources that the time allows, by what the first one took; those of earlier trials are among them."""
         changed = len(self._dataset.of_split("train"))
         images = len(self._features[SOURCES[0].name].labels)
-        pace, building = pace_of(read_events(self._search.events_file), seconds, images)
+        pace = self._pace = pace_of(read_events(self._search.events_file), seconds, images)
         before = self._clock.before  # of minutes that were added, the same share is for more backbones
         left = FEATURES_SHARE * (self._seconds - before) - (self._clock.elapsed() - before)
         size = self._features[SOURCES[0].name].views.nbytes
         usable = set(usable_sources(self._search.workspace, downloads=self._search.downloads))
         chosen, held = [SOURCES[0]], size
         for source in (*SOURCES[1:], *OTHERS):
-            expected = (building + pace * source.cost * (images + changed * source.random_views)) / self._pool.nodes
+            passes = source.cost * (images + changed * source.random_views)
+            expected = (pace.building + pace.image * passes) / self._pool.nodes
             room = held + size * (1 + source.random_views)
             fits_in = source in usable and expected <= left and room <= _MEMORY
             if source.name in self._tried_before or fits_in:
@@ -327,7 +333,23 @@ class _Searching:
 
     def _goes_on(self, loop: TrialLoop, share: float = TRIALS_SHARE) -> bool:
         """Whether there is time for another trial; a few are measured however little there is."""
-        return len(loop.trials) - self._known < FEWEST or self._clock.elapsed() < share * self._seconds
+        ends = min(share * self._seconds, self._ends(loop))
+        return len(loop.trials) - self._known < FEWEST or self._clock.elapsed() < ends
+
+    def _ends(self, loop: TrialLoop) -> float:
+        """Seconds of the search after which nothing more is tried, so that its winner is a run when its time is over.
+
+        Only as far as that leaves time for the trials: of thousands of test images the winner may take longer.
+        """
+        trials, _ = self._finishing
+        if loop.complete and len(loop.trials) >= trials + _LOOK_AFTER:
+            numbers = loop.ensemble(loop.complete[0])
+            members = [trial for trial in loop.trials if trial.number in numbers]
+            validation, test = (len(self._dataset.of_split(name)) for name in ("validation", "test"))
+            seconds = seconds_to_finish(members, self._pace, validation, test, len(loop.masks))
+            self._finishing = len(loop.trials), seconds
+        left = self._seconds - self._finishing[1]
+        return max(_LEAST_SHARE * self._seconds, min(TRIALS_SHARE * self._seconds, left))
 
     def _stop_if_asked(self) -> None:
         """Raise where a stop was requested; wait while a training is at work, which comes first.

@@ -50,6 +50,7 @@ LONGEST: Final = 0.01  # of the time for a search, that one trial may take
 _MINIMUM: Final = 2  # rungs before a trial can end early
 _REDUCTION: Final = 3  # one in so many goes on after a rung
 _HALVING: Final = (_MINIMUM, _MINIMUM * _REDUCTION)  # the rungs at which it is decided
+_HIDDEN_LONGEST: Final = 0.03  # and the one with a hidden layer that is tried first
 _STARTUP: Final = 15  # trials before the sampler learns from them
 _REFUSED: Final = 8  # proposals in a row that would take too long
 _PACES: Final = 15  # trials, by whose seconds those of the next are estimated
@@ -177,11 +178,13 @@ class TrialLoop:
         if not any(trial.params == dict(params) for trial in self.trials):
             self.study.enqueue_trial(dict(params), user_attrs={"fixed": True})
 
-    def try_source(self, source: Source) -> None:
+    def try_source(self, source: Source, features: Features) -> None:
         """Have a few good choices measured next on a new source of features."""
-        first = source.name == self.quick_start[SOURCE]
-        for changes in (*_STARTS, _HIDDEN) if first else _STARTS:
-            self.try_first({**self.quick_start, "source": source.name, **changes})
+        for changes in _STARTS:
+            self.try_first({**self.quick_start, SOURCE: source.name, **changes})
+        hidden = {**self.quick_start, **_HIDDEN}
+        if source.name == hidden[SOURCE] and self._expected(hidden, features) <= _HIDDEN_LONGEST * self.seconds:
+            self.try_first(hidden)
 
     @property
     def waiting(self) -> int:
@@ -341,8 +344,7 @@ class TrialLoop:
         """A proposal that does not take too long, or the last of several that do."""
         for attempt in range(_REFUSED + 1):
             proposal = self._ask_any(features)
-            expected = statistics.median(self._paces or [1.0]) * proposal.expected
-            if proposal.fixed or expected <= LONGEST * self.seconds or attempt == _REFUSED:
+            if proposal.fixed or self._pace * proposal.expected <= LONGEST * self.seconds or attempt == _REFUSED:
                 break
             self.withdraw([proposal])
         return proposal
@@ -350,9 +352,17 @@ class TrialLoop:
     def _ask_any(self, features: Callable[[Source], Features]) -> Proposal:
         trial = self.study.ask(self._distributions)
         source, config = source_of(trial.params), configure(trial.params, self.seed)
-        of_source, fixed = features(source), bool(trial.user_attrs.get("fixed"))
-        expected = _seconds_of(config, self.masks.shape, of_source.count(config.head), of_source.classes)
-        return Proposal(trial, config, source, fixed, expected)
+        expected = _seconds_of(config, self.masks.shape, features(source))
+        return Proposal(trial, config, source, bool(trial.user_attrs.get("fixed")), expected)
+
+    @property
+    def _pace(self) -> float:
+        """Seconds of trials, by what was expected of them."""
+        return statistics.median(self._paces or [1.0])
+
+    def _expected(self, params: Params, features: Features) -> float:
+        """Seconds that a choice will take."""
+        return self._pace * _seconds_of(configure(params, self.seed), self.masks.shape, features)
 
     def _siblings(self, first: Proposal, features: Features) -> Iterator[Proposal]:
         """Choices that differ from one only in what heads that are trained together may differ in."""
@@ -421,10 +431,10 @@ def _distribution(dimension: Dimension) -> optuna.distributions.BaseDistribution
     return optuna.distributions.FloatDistribution(dimension.low, dimension.high, log=dimension.log)
 
 
-def _seconds_of(config: TrainingConfig, masks: tuple[int, ...], features: int, classes: int) -> float:
+def _seconds_of(config: TrainingConfig, masks: tuple[int, ...], features: Features) -> float:
     """How long a head takes, about: reading and dropout, products of matrices, and the updates of the optimizer."""
-    folds, images = masks
-    parameters = folds * features * (sum(config.head.dense_units) or classes)
-    read = features * images * (_READ + (_DROP if config.head.dropout and not config.head.dense_units else 0))
+    (folds, images), inputs = masks, features.count(config.head)
+    parameters = folds * inputs * (sum(config.head.dense_units) or features.classes)
+    read = inputs * images * (_READ + (_DROP if config.head.dropout and not config.head.dense_units else 0))
     learned = parameters * (images * _MULTIPLY + images / config.batch_size * _UPDATE)
     return float(config.epochs * (read + learned))

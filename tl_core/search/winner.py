@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -26,8 +27,33 @@ from tl_core.training import train
 
 logger = logging.getLogger(__name__)
 
-AGAIN_SHARE: Final = 0.88  # of the time, after which the leaders are not measured again
+AGAIN_SHARE: Final = 0.08  # of the time, that measuring the leaders again may take
 LEADERS: Final = 3  # that are measured again
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long the images take, as the first pass over them has shown."""
+
+    image: float  # seconds of one image through the first backbone
+    building: float  # seconds of a backbone before its first image
+
+
+def seconds_to_finish(members: Sequence[Trial], pace: Pace, validation: int, test: int, folds: int) -> float:
+    """How long it takes, about, until some trials are a run.
+
+    Args:
+        members: that become one model, or one trial.
+        pace: of the images.
+        validation: number of validation images, which an ensemble sees once more.
+        test: number of test images, which nothing has seen so far.
+        folds: in which the trials were measured; a run is trained once.
+    """
+    lead = _lead(members)
+    images = test * lead.source.cost
+    if len(members) > 1:
+        images += (test + validation) * sum(trial.source.cost for trial in members)
+    return pace.image * images + pace.building * len(members) + lead.seconds / folds
 
 
 def finish_search(
@@ -54,7 +80,8 @@ def finish_search(
     Raises:
         TransferLearningError: the winner cannot be trained.
     """
-    winner, again = (loop.complete[0], {}) if stopped else _choose(loop, features, said)
+    until = loop.elapsed() + AGAIN_SHARE * loop.seconds
+    winner, again = (loop.complete[0], {}) if stopped else _choose(loop, features, said, until)
     members: Sequence[Trial] = [winner] if stopped else _members(loop, winner)
     run = None
     if len(members) > 1:
@@ -87,22 +114,22 @@ def finish_search(
 
 
 def _choose(
-    loop: TrialLoop, features: Mapping[str, Features], said: Callable[[str], None]
+    loop: TrialLoop, features: Mapping[str, Features], said: Callable[[str], None], until: float
 ) -> tuple[Trial, dict[str, float]]:
     """The best head, or a whole training that is worth more than it."""
-    head, again = _measure_again(loop, features, said)
+    head, again = _measure_again(loop, features, said, until)
     whole = next((trial for trial in loop.complete if trial.config is not None), head)
     return (whole if whole.score >= head.score + WORTH else head), again
 
 
 def _measure_again(
-    loop: TrialLoop, features: Mapping[str, Features], said: Callable[[str], None]
+    loop: TrialLoop, features: Mapping[str, Features], said: Callable[[str], None], until: float
 ) -> tuple[Trial, dict[str, float]]:
     """The leading heads once more with other folds, which decide; their new scores by the trial's number."""
     heads = [trial for trial in loop.complete if trial.config is None]
     leaders, again = heads[:LEADERS], dict[str, float]()
     for trial in leaders if len(leaders) > 1 else ():
-        if loop.elapsed() > AGAIN_SHARE * loop.seconds:
+        if loop.elapsed() > until:
             return leaders[0], again
         said(f"Measuring trial {trial.number} again with other folds")
         again[str(trial.number)] = loop.remeasure(trial, _features(features, trial.params))
@@ -169,7 +196,7 @@ def _train_together(
         The run and whose answers it gives: of all; of the one that was trained, where there was a stop. Where the
         members have lost too much on their way into one model, the winner alone, and its run if that was trained.
     """
-    lead = max(members, key=lambda trial: (trial.config is not None, trial.source.image_size))
+    lead = _lead(members)
     run = _train(search, lead, len(loop.trials), events, should_stop)
     others = [
         Member(
@@ -191,6 +218,11 @@ def _train_together(
         delete_run(Workspace(search.workspace.root, belonging(search.path).person), run.id)
         return None, members[:1]
     return joined, members
+
+
+def _lead(members: Sequence[Trial]) -> Trial:
+    """Whose run is trained: the whole training among the members, or the one with the largest images."""
+    return max(members, key=lambda trial: (trial.config is not None, trial.source.image_size))
 
 
 def _train(

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tests.tl_core.jobs.waiting import wait_until
+from tests.tl_core.search.loops import make_loop, overlapping_classes
 from tl_core.data import import_uploads
 from tl_core.data.editing import remove_images
 from tl_core.data.revisions import undo
@@ -19,6 +20,7 @@ from tl_core.runs import EventLog, list_runs, load_run, read_events
 from tl_core.runs.evaluations import read_metrics
 from tl_core.search import searching as searching_module
 from tl_core.search.heads import Features
+from tl_core.search.history import Trial
 from tl_core.search.process import start_search
 from tl_core.search.record import (
     create_search,
@@ -32,6 +34,7 @@ from tl_core.search.record import (
 )
 from tl_core.search.searching import StopRequest, pace_of, run_search
 from tl_core.search.space import QUICK_START, SOURCES, configure, dimensions, quick_start_params
+from tl_core.search.winner import Pace, seconds_to_finish
 from tl_core.storage.workspace import Workspace
 
 MINUTES = 0.1
@@ -151,10 +154,39 @@ def test_building_a_backbone_is_told_apart_from_the_time_of_an_image():
         return {"kind": "progress", "t": t, "done": done}
 
     prepared = [progress(2, 60), progress(4, 120), {"kind": "phase", "t": 5}]
-    slow, building = pace_of([*prepared, progress(11, 20), progress(14, 80), progress(16, 120)], 16, 120)
-    assert (slow, building) == (pytest.approx(0.05), pytest.approx(10))
-    assert pace_of([*prepared, progress(6, 0), progress(12, 120)], 12, 120) == (pytest.approx(0.1), 0), "one batch"
-    assert pace_of(prepared, 0.1, 120) == (0.008, 0), "all were kept"
+    slow = pace_of([*prepared, progress(11, 20), progress(14, 80), progress(16, 120)], 16, 120)
+    assert (slow.image, slow.building) == (pytest.approx(0.05), pytest.approx(10))
+    batch = [progress(6, 0), progress(12, 120)]
+    assert pace_of([*prepared, *batch], 12, 120) == Pace(pytest.approx(0.1), 0)
+    assert pace_of(prepared, 0.1, 120) == Pace(0.008, 0), "all were kept"
+
+
+def test_the_time_for_the_winner_is_known_before_it_is_trained():
+    def trial(number, source, seconds, config=None):
+        return Trial(number, {"source": source.name}, "complete", 0.9, 0.3, 0.9, (), seconds, 0, config=config)
+
+    small, large = trial(0, SOURCES[0], 3.0), trial(1, SOURCES[1], 6.0)
+    pace, cost = Pace(0.01, 5.0), SOURCES[1].cost
+    assert seconds_to_finish([small], pace, 50, 1000, 3) == pytest.approx(10 + 5 + 1)
+    together = seconds_to_finish([small, large], pace, 50, 1000, 3)
+    assert together == pytest.approx(10 * cost + 10.5 * (1 + cost) + 10 + 2), "its own test images, then of both"
+    whole = trial(2, SOURCES[0], 90.0, config=QUICK_START.to_file())
+    assert seconds_to_finish([whole], pace, 50, 1000, 1) == pytest.approx(10 + 5 + 90), "a run repeats it"
+
+
+def test_trials_end_so_early_that_the_winner_is_finished_in_time(workspace, surfaces, tmp_path):
+    features = overlapping_classes(30, 9, 0.5)
+    loop = make_loop(features, tmp_path)
+    group = loop.propose(lambda _: features)
+    loop.record(group, loop.measure(group, features))
+    search = create_search(workspace, surfaces, 5)
+    with EventLog(search.events_file) as events:
+        images = len(surfaces.of_split("test"))
+        for seconds, ends in ((1, 240), (100, 200), (1000, 150)):  # of all test images
+            searching = searching_module._Searching(search, events, StopRequest(), str)
+            searching._dataset, searching._pace = surfaces, Pace(seconds / images, 0.0)
+            assert searching._ends(loop) == pytest.approx(ends, abs=1)
+    delete_search(workspace, search.id)
 
 
 def test_a_killed_search_loses_no_trial_and_goes_on(killed, found):

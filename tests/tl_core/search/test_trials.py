@@ -55,7 +55,7 @@ def known(loop: TrialLoop):
 def test_after_a_restart_optuna_knows_all_that_it_knew(loop_of, features):
     before = loop_of(SOURCES[:1])
     before.try_first(before.quick_start)
-    before.try_source(SOURCES[0])
+    before.try_source(SOURCES[0], features)
     while len(before.trials) < 24:
         run_one(before, features)
     events = [json.loads(json.dumps(trial.to_event())) for trial in before.trials]
@@ -68,22 +68,29 @@ def test_after_a_restart_optuna_knows_all_that_it_knew(loop_of, features):
 
 def test_a_regularized_linear_head_on_several_blocks_is_tried_first_on_every_source(loop_of, features):
     loop = loop_of(SOURCES[:1])
-    loop.try_source(SOURCES[0])
+    loop.try_source(SOURCES[0], features)
     while loop.waiting:
         run_one(loop, features)
     heads = [trial.settings(1).head for trial in loop.trials]
     assert any(not head.dense_units and head.l2 and head.blocks > 1 and head.pooling == "both" for head in heads)
     assert all(trial.state == "complete" and trial.fixed for trial in loop.trials)
     again = replace(loop)
-    again.try_source(SOURCES[0])
+    again.try_source(SOURCES[0], features)
     assert not again.waiting, "what is known is not tried again"
+
+
+def test_a_hidden_layer_is_tried_first_where_it_does_not_take_much_of_the_time(loop_of, features):
+    for seconds, heads in ((600.0, 5), (0.1, 4)):
+        loop = replace(loop_of(SOURCES[:1]), seconds=seconds)
+        loop.try_source(SOURCES[0], features)
+        assert loop.waiting == heads
 
 
 def test_with_many_images_what_a_run_will_reach_on_the_validation_images_is_known_already(loop_of, features):
     """Where one fold holds out the validation images; nothing is trained once more for it."""
     loop = loop_of(SOURCES[:1])
     loop.masks = features.validation[None]
-    loop.try_source(SOURCES[0])
+    loop.try_source(SOURCES[0], features)
     while loop.waiting:
         run_one(loop, features)
     first, second = loop.complete[:2]
