@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,6 +27,7 @@ from tl_core.data import SPLITS, SplitConfig
 from tl_core.errors import DatasetNotFoundError, RunNotFoundError, StoppedError, TransferLearningError
 from tl_core.evaluation.cross_validated import MOST_IMAGES
 from tl_core.export.formats import FORMATS
+from tl_core.machine.banner import keep_banner_back
 from tl_core.storage.workspace import Workspace
 
 _DATA: Final = {"metavar": "DATASET|FOLDER"}
@@ -236,7 +236,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0 done, 1 an unexpected error, 2 bad input (one sentence on standard error), 130 stopped.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # no TensorFlow banner
+    keep_banner_back()
     options = parser().parse_args(arguments)
     output = Output(as_json=options.json)
     try:

@@ -45,7 +45,7 @@ def start_module(
         variables: of its environment, besides those of this process.
         pipes: as for `start_python`.
     """
-    ours = {"PYTHONPATH": with_our_code(), "TF_CPP_MIN_LOG_LEVEL": "2", **(variables or {})}
+    ours = {"PYTHONPATH": with_our_code(), **(variables or {})}
     return start_python(["-m", module, *words], {**os.environ, **ours}, on_cpu=False, **pipes)
 
 

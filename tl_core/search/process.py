@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from tl_core.errors import TransferLearningError
+from tl_core.machine.banner import keep_banner_back
 from tl_core.machine.child_process import start_module
 from tl_core.machine.priority import lower_process_priority
 from tl_core.search.record import STOP_FILE, Search, load_search, update_search
@@ -53,6 +54,7 @@ def main() -> None:
     threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     lower_process_priority()
+    keep_banner_back()
     from tl_core.search.searching import StopRequest, run_search
 
     stop = path / STOP_FILE

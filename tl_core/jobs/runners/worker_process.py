@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final, TextIO
 
 from tl_core.jobs.runners.runner import TrainFunction, run_training
+from tl_core.machine.banner import keep_banner_back
 from tl_core.machine.device import find_device
 from tl_core.machine.hardware import detect_hardware
 from tl_core.machine.priority import lower_process_priority
@@ -62,6 +63,7 @@ def main() -> None:
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger().handlers[0].setLevel(logging.WARNING)  # the rest is in the log of each run
     lower_process_priority()
+    keep_banner_back()
     from tl_core.training import extend, resume, train
 
     modes: dict[str, TrainFunction] = {"train": train, "resume": resume, "extend": extend}
