@@ -228,6 +228,8 @@ def _opened(data: bytes) -> Iterator[tuple[Image.Image, bytes, bytes | None]]:
             f"The image file has {len(data) / 1e6:.0f} MB, more than the {MAX_IMAGE_BYTES / 1e6:.0f} MB allowed: "
             "save it smaller, for instance as a JPEG."
         )
+    if not data:
+        raise ImageError("The file is empty (0 bytes): it may have been cut off on its way; bring it again.")
     if reason := unsupported_format(data):
         raise ImageError(reason)
     mended, profile = readable(data)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import ipaddress
 import os
 import socket
@@ -46,18 +47,24 @@ def listening_socket(host: str, port: int) -> Iterator[socket.socket]:
         kind, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         found = socket.socket(kind, socket.SOCK_STREAM)
     except OSError as error:
-        raise ConfigError(f"This machine has no address {host}: name another one with --host.") from error
+        raise _not_ours(host) from error
     with found:
         if os.name == "posix":  # elsewhere it would let two servers share a port
             found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             found.bind(address)
         except OSError as error:
+            if error.errno == errno.EADDRNOTAVAIL:
+                raise _not_ours(host) from error
             raise ConfigError(
                 f"Port {port} of {host} cannot be used ({error.strerror}): stop what uses it, or name another one "
                 "with --port."
             ) from error
         yield found
+
+
+def _not_ours(host: str) -> ConfigError:
+    return ConfigError(f"This machine has no address {host}: name another one with --host.")
 
 
 def is_local(name: str) -> bool:

@@ -152,17 +152,22 @@ async def _from_form(request: Request, body: bytes) -> list[bytes]:
 
     form = Request(request.scope, replay)
     try:
-        async with form.form(max_files=MOST_IMAGES, max_fields=0) as fields:
+        async with form.form(max_files=MOST_IMAGES, max_fields=1) as fields:
             for name, value in fields.multi_items():
                 if name != FIELD or not isinstance(value, UploadFile):
+                    kind = "file" if isinstance(value, UploadFile) else "text"
                     raise RequestError(
-                        422, f"Images are sent as files in the field “{FIELD}”. Received a field “{name[:80]}”."
+                        422,
+                        f"Images are sent as files in the field “{FIELD}”, with curl as {FIELD}=@photo.jpg. Received "
+                        f"a {kind} in the field “{name[:80]}”.",
                     )
             return [await value.read() for value in fields.getlist(FIELD) if isinstance(value, UploadFile)]
     except (HTTPException, MultiPartException, UnicodeError) as error:  # the last: names in a strange charset
         message = str(getattr(error, "detail", "") or getattr(error, "message", "its names are no text"))
         if "files" in message:
             raise _too_many(MOST_IMAGES + 1) from error
+        if "fields" in message:
+            message = "it has texts beside the images"
         raise RequestError(
             400, f"The form cannot be read ({message[:200].rstrip('.')}): send files in the field “{FIELD}”."
         ) from error
@@ -176,7 +181,7 @@ def _read_json(body: bytes) -> list[bytes]:
     if sum(map(body.count, (b"[", b"{", b","))) > MOST_PARTS:  # each would take a hundred times its place
         raise RequestError(422, f'The JSON has far more parts than images: send {{"{FIELD}": ["…base64…"]}} alone.')
     try:
-        given = json.loads(body)
+        given = json.loads(body, strict=False)  # `base64` breaks its lines, and a script puts them in as they are
     except (ValueError, RecursionError) as error:
         raise RequestError(400, 'The body is no JSON: send {"images": ["…base64…"]}.') from error
     images = given.get(FIELD) if isinstance(given, dict) else None

@@ -112,6 +112,12 @@ def test_the_base64_of_a_web_page_is_understood(server, expected):
     assert_same(predictions_of(httpx.post(server.url + "/predict", json={"images": [image]})), expected[:1])
 
 
+def test_base64_may_be_broken_into_lines(server, expected):
+    lines = base64.encodebytes(PHOTOS[0])
+    body = b'{"images": ["' + lines + b'"]}'  # as a script makes it with the program base64
+    assert_same(predictions_of(httpx.post(server.url + "/predict", content=body, headers=JSON)), expected[:1])
+
+
 def test_a_damaged_image_is_named_and_the_others_are_answered(server, expected, shared_run):
     first, second = predictions_of(httpx.post(server.url + "/predict", files=as_form([DAMAGED, PHOTOS[1]])))
     assert first["class"] is None
@@ -129,7 +135,9 @@ def test_a_damaged_image_alone_is_refused_with_the_sentence_of_the_pages(server,
     [
         ({"files": as_form([])}, 415, "multipart/form-data"),
         ({"content": PHOTOS[0], "headers": {"Content-Type": "image/png"}}, 415, "image/png"),
-        ({"files": [("photo", ("a.png", PHOTOS[0]))]}, 422, "“photo”"),
+        ({"files": [("photo", ("a.png", PHOTOS[0]))]}, 422, "a file in the field “photo”"),
+        ({"files": [("images", (None, b"photo.jpg"))]}, 422, "a text in the field “images”"),
+        ({"files": 2 * [("a", (None, b"b"))] + as_form(PHOTOS[:1])}, 400, "texts beside the images"),
         ({"files": as_form(PHOTOS[:1]) * (MOST_IMAGES + 1)}, 413, f"{MOST_IMAGES} allowed"),
         ({"content": b"no form", "headers": {"Content-Type": "multipart/form-data; boundary=x"}}, 400, "form"),
         ({"content": b"no form", "headers": {"Content-Type": "multipart/form-data"}}, 400, "form"),
@@ -142,6 +150,7 @@ def test_a_damaged_image_alone_is_refused_with_the_sentence_of_the_pages(server,
         ({"json": {"images": [""] * (MOST_IMAGES + 1)}}, 413, f"{MOST_IMAGES} allowed"),
         ({"content": b"[" + b"{}," * MOST_PARTS, "headers": JSON}, 422, "more parts than images"),
         ({"json": as_base64([bytes(MAX_IMAGE_BYTES + 1)])}, 422, "25 MB allowed"),
+        ({"files": as_form([b""])}, 422, "empty (0 bytes)"),
         ({"files": as_form([flood_png()])}, 422, "megapixels"),
         ({"files": as_form([scan_bomb_jpeg()])}, 422, "times over"),
         ({"content": PART, "headers": STRANGE}, 400, "no text"),
@@ -372,8 +381,9 @@ def test_what_cannot_be_served_is_a_sentence(server, shared_run, dataset, monkey
     assert main(["serve", shared_run.record.id, "--epoch", "99", "--port", str(free_port())]) == 2
     assert "Epoch 99" in capsys.readouterr().err
     monkeypatch.setenv("TL_SERVE_TOKEN", "a-token-of-some-length")
-    assert main(["serve", shared_run.record.id, "--host", "no such address"]) == 2
-    assert "no address" in capsys.readouterr().err
+    for address in ("no such address", "192.0.2.1"):  # the second is kept free for examples, RFC 5737
+        assert main(["serve", shared_run.record.id, "--host", address]) == 2
+        assert f"no address {address}:" in capsys.readouterr().err
 
 
 @pytest.mark.slow
