@@ -72,9 +72,7 @@ def show_understood(found: Understood) -> bool:
         for remark in found.remarks:
             st.markdown(f":orange[:material/help:] {plain(remark)}")
         for entry in found.left_out:
-            more = f" and {entry.count - len(entry.examples):,} more" if entry.count > len(entry.examples) else ""
-            names = ", ".join(entry.examples)
-            st.markdown(f":blue[:material/info:] Left out: {plain(names)}{more}. {plain(entry.reason)}")
+            st.markdown(f":blue[:material/info:] Left out: {plain(entry.text)}")
         rows = _rows(found)
         st.dataframe(
             rows,

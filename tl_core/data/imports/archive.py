@@ -25,7 +25,14 @@ from tl_core.data.dataset import SkippedFile
 from tl_core.data.imports.class_names import clean_file_name
 from tl_core.data.imports.code_pages import read_names
 from tl_core.data.imports.file_kinds import IMAGE_SUFFIXES, is_junk, is_picture_name, is_table_name
-from tl_core.data.imports.sources import Source, SourceFile, file_reader, folder_source, read_limited
+from tl_core.data.imports.sources import (
+    Source,
+    SourceFile,
+    empty_folders,
+    file_reader,
+    folder_source,
+    read_limited,
+)
 from tl_core.data.normalise import MAX_IMAGE_BYTES
 from tl_core.errors import ArchiveError, ImageError, TransferLearningError
 from tl_core.machine.progress import UNATTENDED, TaskContext
@@ -257,7 +264,9 @@ def _claimed_directory_bytes(stream: BinaryIO) -> int | None:
 
 def _source(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo]) -> Source:
     files, skipped = [], []
-    for info, name in zip(members, _names_of(members), strict=True):
+    folders = [info for info in archive.infolist() if info.is_dir()]
+    names = _names_of([*members, *folders])
+    for info, name in zip(members, names, strict=False):
         problem = member_problem(name, is_plain_file(info)) or (_NUL if "\0" in info.orig_filename else None)
         if problem is None and is_encrypted(info):
             problem = "It is protected by a password."
@@ -265,6 +274,8 @@ def _source(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo]) -> Source:
             skipped.append(SkippedFile(clean_file_name(name), problem))
         elif parts := member_parts(name):
             files.append(SourceFile(parts, info.file_size, _reader(archive, info), copy=_copier(archive, info)))
+    inside = [member_parts(name) for name in names[len(members) :] if member_problem(name) is None]
+    skipped += empty_folders(inside, map(member_parts, names[: len(members)]))
     return Source(tuple(sorted(files, key=lambda file: file.parts)), tuple(skipped))
 
 
@@ -360,13 +371,18 @@ def _copy_members(archive: tarfile.TarFile, folder: Path, limits: ArchiveLimits,
     files: list[SourceFile] = []
     skipped: list[SkippedFile] = []
     sizes: list[int] = []
+    folders: list[tuple[str, ...]] = []
+    filled: list[tuple[str, ...]] = []
     for member in archive:
         task.stop_if_asked("The import was stopped; nothing of it was kept.")
+        parts = member_parts(member.name)
         if member.isdir():
+            if member_problem(member.name) is None:
+                folders.append(parts)
             continue
+        filled.append(parts)
         sizes.append(member.size)
         check_totals(sizes, limits)
-        parts = member_parts(member.name)
         if problem := member_problem(member.name, member.isreg()):
             skipped.append(SkippedFile(clean_file_name(member.name), problem))
         elif parts and not is_junk(parts) and (is_picture_name(parts[-1]) or is_table_name(parts[-1])):
@@ -378,4 +394,5 @@ def _copy_members(archive: tarfile.TarFile, folder: Path, limits: ArchiveLimits,
             files.append(SourceFile(parts, member.size, file_reader(path)))
         elif parts and not is_junk(parts):
             skipped.append(SkippedFile(clean_file_name(member.name), "It is not an image."))
+    skipped += empty_folders(folders, filled)
     return Source(tuple(sorted(files, key=lambda found: found.parts)), tuple(skipped))

@@ -22,11 +22,17 @@ _BEGINNING: Final = 24  # characters that a shortened name keeps of the folder's
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """Files that are left out for one reason."""
+    """Files, or empty folders, that are left out for one reason."""
 
     reason: str
     count: int
     examples: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """Which ones and why: ``notes.txt, a.pdf and 3 more. It is not an image.``"""
+        more = f" and {self.count - len(self.examples):,} more" if self.count > len(self.examples) else ""
+        return f"{', '.join(self.examples)}{more}. {self.reason}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +78,7 @@ class Preview:
         if len(self.classes) > most:
             lines.append(f"└── and {len(self.classes) - most:,} more classes")
         lines += [f"Note: {remark}" for remark in self.remarks]
-        for entry in self.left_out:
-            lines.append(
-                f"Left out: {count(entry.count, 'file')}, such as {', '.join(entry.examples)}. {entry.reason}"
-            )
+        lines += [f"Left out: {entry.text}" for entry in self.left_out]
         return lines
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final
@@ -58,7 +58,7 @@ def folder_source(folder: Path) -> Source:
         raise DataError(f"There is no folder “{folder.name}” that can be read: check the name and its permissions.")
     root = folder.resolve()
     files, skipped = [], []
-    walked = os.walk(folder, onerror=_refuse)
+    walked = list(os.walk(folder, onerror=_refuse))
     for path in [Path(directory) / name for directory, _, names in walked for name in names]:
         parts = path.relative_to(folder).parts
         if is_junk(parts):
@@ -69,7 +69,29 @@ def folder_source(folder: Path) -> Source:
             )
         elif path.is_file():
             files.append(SourceFile(parts, path.stat().st_size, file_reader(path), copy=_copier(path)))
+    folders = [Path(at).relative_to(folder).parts for at, _, _ in walked]
+    named = [(*Path(at).relative_to(folder).parts, name) for at, _, names in walked for name in names]
+    skipped += empty_folders(folders, named)
     return Source(tuple(sorted(files, key=lambda file: file.parts)), tuple(skipped))
+
+
+def empty_folders(folders: Iterable[tuple[str, ...]], files: Iterable[tuple[str, ...]]) -> list[SkippedFile]:
+    """What to say of folders in which there is no file: a class folder that was meant to be filled, for example.
+
+    Args:
+        folders: their paths, as parts.
+        files: the paths of all files; those of the operating system do not count.
+
+    Returns:
+        The outermost ones, at most `MAX_LISTED`.
+    """
+    filled = {parts[:end] for parts in files if not is_junk(parts) for end in range(len(parts))}
+    empty = {parts for parts in folders if parts and not is_junk(parts)} - filled
+    outermost = sorted(parts for parts in empty if parts[:-1] not in empty)
+    return [
+        SkippedFile(f"{clean_file_name('/'.join(parts))}/", "The folder is empty.")
+        for parts in outermost[:MAX_LISTED]
+    ]
 
 
 def _copier(path: Path) -> Callable[[BinaryIO], None]:

@@ -89,7 +89,7 @@ def test_what_is_left_out_is_listed_with_the_reason():
     lines = found.lines("pets.zip")
     assert lines[0] == "pets.zip: 16 image files of 2 classes, the split came with them"
     assert lines[2].split() == ["└──", "b", "8", "train", "4,", "test", "4"]
-    assert "Left out: 2 files, such as other/1.png, other/2.png." in "\n".join(lines)
+    assert "Left out: other/1.png, other/2.png. " in "\n".join(lines)
 
 
 def test_a_name_that_is_shortened_is_said():
@@ -152,3 +152,45 @@ def test_a_bomb_in_a_zip_within_is_left_out_with_the_reason(workspace):
     dataset = import_zip(workspace, io.BytesIO(zip_of([*per_class(), ("Owls.zip", bomb)])), "zips")
     assert dataset.classes == ("Cats", "Dogs")
     assert "unpacks to far more than its size" in dataset.skipped[0].reason
+
+
+def as_zip(path, folders, files):
+    path.write_bytes(zip_of([*((f"{folder}/", b"") for folder in folders), *files]))
+    return path
+
+
+def as_tar(path, folders, files):
+    with tarfile.open(path, "w:gz") as archive:
+        for folder in folders:
+            info = tarfile.TarInfo(folder)
+            info.type = tarfile.DIRTYPE
+            archive.addfile(info)
+        for name, data in files:
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return path
+
+
+def as_folder(path, folders, files):
+    for folder in folders:
+        (path / folder).mkdir(parents=True)
+    for name, data in files:
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize("brought_as", [as_zip, as_tar, as_folder])
+def test_a_class_folder_without_files_is_not_left_out_without_a_word(workspace, tmp_path, capsys, brought_as):
+    """Also one that the operating system alone has put a file into; the folders in it need no line of their own."""
+    folders = ["cats", "owls", "owls/more", "bats", "__MACOSX"]
+    source = brought_as(tmp_path / "pets", folders, [*good_members(), ("bats/.DS_Store", b"of a Mac")])
+    assert main(["import", str(source), "--dry-run"]) == 0
+    assert "Left out: bats/, owls/. The folder is empty." in capsys.readouterr().out
+    bring = import_folder if source.is_dir() else import_zip
+    dataset = bring(workspace, source, "Pets")
+    assert [(left.name, left.reason) for left in dataset.skipped] == [
+        ("bats/", "The folder is empty."),
+        ("owls/", "The folder is empty."),
+    ]
