@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final, Literal
 
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from tl_core.data import Dataset, SplitConfig
 from tl_core.machine.progress import TaskContext
+from tl_core.storage.format import count, size
 from tl_core.storage.workspace import Workspace
-from ui.data_page.imports import handed_over, remember_import, start_import
-from ui.shell.access.endpoints import release_uploads
+from ui.components.markdown import plain
+from ui.data_page.imports import IMPORTS, handed_over, remember_import, start_import
+from ui.shell.access.endpoints import release_uploads, releasing_uploads
 from ui.shell.navigation import WAY
 
 ButtonType = Literal["primary", "secondary"]
 
 OWN_FOLDER: Final = "folder-files"  # begins the key of the field for a folder of the person's machine
 _GENERATION: Final = "uploads_generation"  # in the session: counts up to empty the fields after an import
+_KEPT: Final = "kept-uploads"  # in the session: what the last import was given
+
+
+@dataclass(slots=True)
+class _Kept:
+    """Uploads that an import reads, for another try should it fail."""
+
+    way: str  # on which they came
+    files: list[UploadedFile]  # none any more once they are imported
+    task_id: str = ""
 
 
 def leave_asked_way() -> None:
@@ -38,6 +52,8 @@ def begin_import(
     expected: int = 0,
     form: str = "",
     collection: str = "",
+    way: str = "",
+    uploads: Sequence[UploadedFile] = (),
 ) -> None:
     """Begin an import that this tab shows the end of; the fields are drawn again, empty.
 
@@ -48,17 +64,63 @@ def begin_import(
         expected: image files that the person was shown before; 0 where nothing was shown.
         form: whose pictures it takes; they come back to it where the import fails or is cancelled.
         collection: the id of these pictures.
+        way: on which its uploads came.
+        uploads: what ``work`` reads of them; where it does not succeed, `kept_uploads` gives them once more.
     """
     leave_asked_way()
-    task_id = start_import(workspace, title, work)
-    remember_import(task_id, expected)
+    kept = _Kept(way, list(uploads))
+    release = releasing_uploads(kept.files)
+
+    def imported(task: TaskContext) -> Dataset:
+        dataset = work(task)
+        kept.files.clear()
+        release()
+        return dataset
+
+    _forget(st.session_state.get(_KEPT), uploads)
+    kept.task_id = start_import(workspace, title, imported)
+    st.session_state[_KEPT] = kept
+    remember_import(kept.task_id, expected)
     if form:
-        st.session_state[handed_over(form)] = (task_id, collection)
+        st.session_state[handed_over(form)] = (kept.task_id, collection)
     file = st.session_state.get(f"zip-{fields_generation()}")
     files = st.session_state.get(f"{OWN_FOLDER}-{fields_generation()}") or ()
-    release_uploads([*([file] if file else []), *files])  # the import has what it needs
+    used = {upload.file_id for upload in uploads}
+    release_uploads([other for other in ([file] if file else []) + [*files] if other.file_id not in used])
     st.session_state[_GENERATION] = fields_generation() + 1
     st.rerun()
+
+
+def kept_uploads(way: str) -> list[UploadedFile]:
+    """Draw and give the uploads of an import that has failed or was cancelled, so that nobody has to send them anew.
+
+    Args:
+        way: on which they came.
+    """
+    kept: _Kept | None = st.session_state.get(_KEPT)
+    if kept is None or kept.way != way or not kept.files:
+        return []
+    task = IMPORTS.find(kept.task_id)
+    if task is not None and not task.ended:
+        return []
+    what = kept.files[0].name if len(kept.files) == 1 else count(len(kept.files), "file")
+    large = size(sum(file.size for file in kept.files))
+    with st.container(horizontal=True, vertical_alignment="center", key=f"kept-{way}"):
+        st.markdown(
+            f":material/attach_file: **{plain(what)}** is still here ({large}): it can be tried again.",
+            width="content",
+        )
+        st.button("Remove", key=f"kept-{way}-remove", icon=":material/close:", on_click=_forget, args=(kept,))
+    return list(kept.files)
+
+
+def _forget(kept: _Kept | None, but: Sequence[UploadedFile] = ()) -> None:
+    """Take kept uploads out of memory; those that are about to be imported once more stay."""
+    if kept is None:
+        return
+    needed = {file.file_id for file in but}
+    release_uploads([file for file in kept.files if file.file_id not in needed])
+    kept.files.clear()
 
 
 def name_field(suggestion: str, *, key: str) -> str:

@@ -22,6 +22,7 @@ from ui.data_page.new_dataset import (
     ButtonType,
     begin_import,
     fields_generation,
+    kept_uploads,
     leave_asked_way,
     name_field,
     split_controls,
@@ -110,6 +111,8 @@ def _zip(workspace: Workspace, kind: ButtonType) -> None:
         max_upload_size=limits.file_bytes // 1_000_000,
         key=f"zip-{fields_generation()}",
     )
+    if file is None and (kept := kept_uploads("zip")):
+        file = kept[0]
     st.caption(
         "For example cats/…jpg and dogs/…jpg. A tar.gz works too, and so does a zip with one zip per class in it. "
         "Where the classes are in folders train, validation and test, that split is kept. "
@@ -127,6 +130,8 @@ def _zip(workspace: Workspace, kind: ButtonType) -> None:
             file.name,
             lambda task: import_zip(workspace, file, title, split, task, limits),
             expected=image_files(found),
+            way="zip",
+            uploads=[file],
         )
 
 
@@ -138,6 +143,7 @@ def _own_folder(workspace: Workspace, kind: ButtonType) -> None:
         max_upload_size=MAX_IMAGE_BYTES // 1_000_000,
         key=f"{OWN_FOLDER}-{fields_generation()}",
     )
+    files = files or kept_uploads("folder")
     st.caption(
         "For example pets/cats/…jpg and pets/dogs/…jpg. It is copied; your folder stays as it is. "
         f"At most {upload_limit() / 1e6:,.0f} MB; a zip of many files arrives faster."
@@ -155,6 +161,8 @@ def _own_folder(workspace: Workspace, kind: ButtonType) -> None:
             title,
             lambda task: import_uploaded_folder(workspace, images, title, split, task),
             expected=image_files(found),
+            way="folder",
+            uploads=files,
         )
 
 

@@ -15,11 +15,11 @@ from streamlit.testing.v1 import AppTest
 from tests.ui.pages_without_browser import checked, open_page, picture, pictures, press, run_until, texts
 from tests.ui.trained_runs import colour_dataset
 from tl_core.config import TrainingConfig
-from tl_core.data import import_uploads, list_datasets
+from tl_core.data import import_uploads, import_zip, list_datasets
 from tl_core.data.collecting import COLLECTIONS, bring
 from tl_core.data.editing import merge_classes
 from tl_core.data.health import health_report
-from tl_core.errors import StoppedError
+from tl_core.errors import StoppedError, WorkspaceError
 from tl_core.runs import create_run, update_run
 from tl_core.runs.store import this_process
 from ui.data_page import class_by_class
@@ -28,6 +28,7 @@ PAGE = "pages/1_Data.py"
 BROKEN = {label: [(f"{number}.png", b"no picture") for number in range(3)] for label in ("cat", "dog")}
 imports = importlib.import_module("ui.data_page.imports")
 piles = importlib.import_module("ui.data_page.piles")
+upload = importlib.import_module("ui.data_page.upload")
 
 
 def open_data(**parameters):
@@ -248,8 +249,8 @@ def test_uploads_leave_the_memory_of_the_server_when_they_are_imported(workspace
     bring_class_by_class(at, pictures(each=3))
     assert len(set(released)) == 2 * 3, "pictures are on the disk as soon as they have come"
     checked(at.button(key="import-zip").click().run())
-    assert len(set(released)) == 1 + 2 * 3
     wait_for_import(at, workspace)
+    assert len(set(released)) == 1 + 2 * 3
     assert [len(dataset.images) for dataset in list_datasets(workspace)] == [8]
 
 
@@ -285,6 +286,48 @@ def test_an_import_that_fails_says_why_and_keeps_nothing(workspace):
     (error,) = at.error
     assert error.value.startswith("**broken\\.zip** was not imported. ")
     assert list_datasets(workspace) == []
+
+
+@pytest.fixture
+def full_at_first(monkeypatch):
+    """The first import meets a full disk, which a person can mend."""
+    tries = itertools.count()
+
+    def import_when_there_is_room(*arguments):
+        if next(tries) == 0:
+            raise WorkspaceError("The disk is full: free some space.")
+        return import_zip(*arguments)
+
+    monkeypatch.setattr(upload, "import_zip", import_when_there_is_room)
+
+
+def test_a_file_whose_import_failed_need_not_be_sent_again(workspace, full_at_first, released):
+    at = open_data()
+    at.file_uploader(key="zip-0").upload("pets.zip", zip_of(pictures(each=4)))
+    checked(at.run())
+    checked(at.button(key="import-zip").click().run())
+    wait_for_import(at, workspace)
+    assert "The disk is full" in at.error[0].value
+    assert not released
+    assert "**pets\\.zip** is still here" in texts(at)
+    checked(at.button(key="import-zip").click().run())
+    wait_for_import(at, workspace)
+    (dataset,) = list_datasets(workspace)
+    assert (dataset.name, len(dataset.images)) == ("pets", 8)
+    assert len(released) == 1
+    assert "is still here" not in texts(at)
+
+
+def test_a_file_whose_import_failed_can_be_let_go(workspace, full_at_first, released):
+    at = open_data()
+    at.file_uploader(key="zip-0").upload("pets.zip", zip_of(pictures(each=4)))
+    checked(at.run())
+    checked(at.button(key="import-zip").click().run())
+    wait_for_import(at, workspace)
+    checked(at.button(key="kept-zip-remove").click().run())
+    assert len(released) == 1
+    assert at.button(key="import-zip").disabled
+    assert "is still here" not in texts(at)
 
 
 def panel(at):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Final
@@ -123,13 +123,23 @@ def release_uploads(files: Iterable[UploadedFile]) -> None:
     Who still holds one of them can read it to its end. Streamlit keeps an upload until its tab is forgotten, also
     where its field has long gone from the page.
     """
+    releasing_uploads(files)()
+
+
+def releasing_uploads(files: Iterable[UploadedFile]) -> Callable[[], None]:
+    """What does `release_uploads` later, and in any thread: for files that may be needed once more until then."""
     context = get_script_run_ctx()
     if context is None:
-        return
+        return lambda: None
     uploads: Any = context.uploaded_file_mgr  # its protocol leaves out what the server's own DELETE calls
-    for file in files:
-        uploads.remove_file(context.session_id, file.file_id)
-        _tabs.drop(context.session_id, file.file_id)
+    tab, names = context.session_id, [file.file_id for file in files]
+
+    def release() -> None:
+        for name in names:
+            uploads.remove_file(tab, name)
+            _tabs.drop(tab, name)
+
+    return release
 
 
 def upload_limit() -> int:
