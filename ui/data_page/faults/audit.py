@@ -200,9 +200,9 @@ def _findings(workspace: Workspace, dataset: Dataset, found: Audit) -> None:
     told = place_of_last(dataset)  # the card that was pressed keeps its place, with what was done
     for shortcut in found.shortcuts:
         st.markdown(f":orange[:material/warning:] {plain(shortcut.text)}")
-    titles = {
-        LABELS: f"{count(len(suspects), 'label is', 'labels are')} doubtful",
-        ALIKE: _alike(pairs),
+    titles = {  # short: on a phone they stand side by side
+        LABELS: count(len(suspects), "doubtful label"),
+        ALIKE: count(len(pairs), "pair alike", "pairs alike"),
     }
     if not suspects and not pairs:
         st.markdown(":green[:material/check_circle:] No label is doubtful, and no two pictures show the same thing.")
@@ -236,13 +236,15 @@ def _findings(workspace: Workspace, dataset: Dataset, found: Audit) -> None:
                 else:
                     _told_card(workspace, dataset, told)
     else:
+        how = f"{_kinds(pairs)}. " if pairs else ""
         st.caption(
-            "Here each picture was also turned, mirrored and cropped before it was compared. *Health* above counts "
-            "only exact copies and pictures that are nearly the same as they lie, except across the split."
+            f"{how}Each picture was also turned, mirrored and cropped before it was compared; *Health* above "
+            "counts only exact copies and pictures that are nearly the same as they lie, except across the split."
         )
         if mine and any(pair.leaks for pair in pairs):
             _divide_button(workspace, dataset)
         both = [pair for pair in found.look_alikes if pair in pairs or _pair_key(dataset, pair) == told]
+        both.sort(key=_torn_apart)
         page = _page(len(both), PAIRS_PER_PAGE, f"audit-pairs-{dataset.id}")
         with st.grid("auto", min_column_width=260, gap="small"):
             for pair in both[page]:
@@ -266,10 +268,9 @@ def _divide_button(workspace: Workspace, dataset: Dataset) -> None:
     )
 
 
-def _alike(pairs: Sequence[Pair]) -> str:
-    """How many, and of which kinds, as the health report does not count turned and cropped ones."""
-    named = _kinds(pairs)
-    return f"{count(len(pairs), 'pair looks', 'pairs look')} alike" + (f": {named}" if named else "")
+def _torn_apart(pair: Pair) -> bool:
+    """Sorts first what the split has torn apart, as that makes results look better than they are."""
+    return not pair.leaks
 
 
 def _kinds(pairs: Sequence[Pair]) -> str:
@@ -292,7 +293,7 @@ def _suspect(
     workspace: Workspace, dataset: Dataset, suspect: LabelSuspect, kept: set[ImageRecord], mine: bool
 ) -> None:
     record, key = suspect.record, _key(dataset, suspect)
-    with st.container(border=True, gap="xsmall"):
+    with st.container(border=True, gap="xsmall", height="stretch"):
         st.image(
             dataset_thumbnail(dataset.path_of(record)),
             width="stretch",
@@ -301,6 +302,7 @@ def _suspect(
         st.markdown(f"**{plain(suspect.label)}**, looks like **{plain(suspect.suggested)}**")
         if not mine:
             return
+        st.space("stretch")
         st.button(
             f"Move to {plain(suspect.suggested)}",
             key=f"{key}-move",

@@ -50,7 +50,7 @@ def show_case(
             beside = [image for image in witnesses.get(record, ()) if image in present]
             if beside:
                 st.caption("Most like it:")
-                with st.grid(len(beside), min_column_width=70, gap="small"):
+                with st.grid(len(beside), min_column_width=56, gap="small"):
                     for image in beside:
                         name = dataset.classes[image.label]
                         with st.container(gap=None):
