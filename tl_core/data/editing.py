@@ -7,8 +7,9 @@ dataset no longer has, because somebody else was faster, refuses the change.
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -28,13 +29,16 @@ from tl_core.data.imports.layouts import LabelledFile
 from tl_core.data.revisions import change_dataset
 from tl_core.data.split import UNASSIGNED, SplitConfig, assign_splits, with_their_like
 from tl_core.data.twins import name_twins
-from tl_core.errors import DataError, NotEnoughDataError
+from tl_core.errors import DataError, ImageError, NotEnoughDataError
 from tl_core.machine.progress import UNATTENDED, TaskContext
 from tl_core.storage.format import count
 from tl_core.storage.quota import require_within_quota
 from tl_core.storage.workspace import Workspace
 
+logger = logging.getLogger(__name__)
+
 MIN_CLASSES: Final = 2
+MOST_COMPARISONS: Final = 100_000  # of two pictures while somebody waits for a change: about 3 s
 
 Named = tuple[ImageRecord, str]
 """An image and the name of its class."""
@@ -66,6 +70,8 @@ def move_images(
             (replace(record, split=to_split or record.split), target or name) if record in chosen else (record, name)
             for record, name in _named(dataset)
         ]
+        if target is not None:
+            named = _compared(dataset, named, {record.pixels_sha256 for record in chosen})
         return _with_images(dataset, named), f"Moved {count(len(chosen), 'image')} to {where}"
 
     return change_dataset(workspace, dataset_id, moved)
@@ -170,16 +176,12 @@ def _add_stored(
 ) -> tuple[Dataset, tuple[SkippedFile, ...]]:
     """Add images whose files are in the folder of the dataset; ``bad`` are the files that are no images."""
     again: list[SkippedFile] = []
-    twins = _twins_of(load_dataset(DATASETS.require_mine(workspace, dataset_id)), stored, task)
-
-    def told(named: Iterable[Named]) -> list[Named]:
-        return [
-            (replace(record, twins=twins.get((record.pixels_sha256, name), record.twins)), name)
-            for record, name in named
-        ]
+    present = load_dataset(DATASETS.require_mine(workspace, dataset_id))
+    new = {record.pixels_sha256 for record, _ in stored}
+    twins = _twins_of(present, [*_named(present), *stored], new, task)
 
     def added(dataset: Dataset) -> tuple[Dataset, str]:
-        there = told(_named(dataset))
+        there = _told(_named(dataset), twins)
         known = {(record.pixels_sha256, name) for record, name in there}
         again[:] = [
             SkippedFile(record.source_name, f"The same image is in the class {name} already.")
@@ -190,7 +192,7 @@ def _add_stored(
         if not fresh:
             reason = [*bad, *again][0].reason
             raise DataError(f"None of the {count(len(stored) + len(bad), 'file')} was added: {reason}")
-        placed = _placed(told(fresh), split, there)
+        placed = _placed(_told(fresh, twins), split, there)
         what = f"Added {count(len(fresh), 'image')} to {', '.join(sorted({name for _, name in fresh}))}"
         joined = sum(record.split != "train" and name in dataset.classes for record, name in placed)
         if split is None and joined:
@@ -218,6 +220,11 @@ def merge_classes(workspace: Workspace, dataset_id: str, old: Collection[str], n
         _require_classes(dataset, old)
         named = [(record, name if found in old else found) for record, found in _named(dataset)]
         joined = len({*old} | ({name} & set(dataset.classes))) > 1
+        if joined:
+            sizes = Counter(found for _, found in _named(dataset) if found in old or found == name)
+            largest = max(sizes, key=sizes.__getitem__)
+            fresh = {record.pixels_sha256 for record, found in _named(dataset) if found in sizes and found != largest}
+            named = _compared(dataset, named, fresh)
         shown = ", ".join(sorted(set(old) - {name}))
         what = f"Merged {shown} into {name}" if joined else f"Renamed {shown} to {name}"
         return _with_images(dataset, named), what
@@ -242,7 +249,7 @@ def divide_again(
     split: SplitConfig | None = None,
     alike: Collection[tuple[ImageRecord, ImageRecord]] = (),
 ) -> Dataset:
-    """Draw the split anew, look-alikes of one class on one side.
+    """Draw the split anew, look-alikes of one class on one side, those searched for once more in a small dataset.
 
     Args:
         alike: pairs that are look-alikes besides those that their hashes tell, such as an audit finds.
@@ -252,7 +259,9 @@ def divide_again(
     """
 
     def divided(dataset: Dataset) -> tuple[Dataset, str]:
-        free = [replace(image, split=UNASSIGNED) for image in dataset.images]
+        named = _named(dataset)
+        named = _compared(dataset, named, {record.pixels_sha256 for record, _ in named})
+        free = [replace(image, split=UNASSIGNED) for image, _ in named]
         places = {image.pixels_sha256: place for place, image in enumerate(dataset.images)}
         known = ((places.get(one.pixels_sha256), places.get(other.pixels_sha256)) for one, other in alike)
         pairs = [(one, other) for one, other in known if one is not None and other is not None]
@@ -359,13 +368,50 @@ def _require_classes(dataset: Dataset, names: Collection[str]) -> None:
         )
 
 
-def _twins_of(dataset: Dataset, stored: Sequence[Named], task: TaskContext) -> dict[tuple[str, str], str]:
-    """Names of twins by pixels and class, where new images show the same as each other or as what is there."""
-    labels = {name: place for place, name in enumerate(sorted({name for _, name in stored}))}
-    named = [*((record, name) for record, name in _named(dataset) if name in labels), *stored]
-    images = [replace(record, label=labels[name]) for record, name in named]
-    found = name_twins(dataset.path, images, task, {record.pixels_sha256 for record, _ in stored})
-    return {(image.pixels_sha256, name): image.twins for image, (_, name) in zip(found, named, strict=True)}
+def _twins_of(
+    dataset: Dataset, named: Sequence[Named], fresh: Collection[str], task: TaskContext = UNATTENDED
+) -> dict[tuple[str, str], str]:
+    """Names of twins by pixels and class, where images show the same as others of the class that they are new in.
+
+    Args:
+        dataset: whose folder has the files.
+        named: all images, with the classes that they will have.
+        fresh: pixels of those that are new in their class.
+        task: see `name_twins`.
+    """
+    labels = {name: place for place, name in enumerate(_gaining(named, fresh))}
+    within = [(record, name) for record, name in named if name in labels]
+    images = [replace(record, label=labels[name]) for record, name in within]
+    found = name_twins(dataset.path, images, task, fresh)
+    return {(image.pixels_sha256, name): image.twins for image, (_, name) in zip(found, within, strict=True)}
+
+
+def _gaining(named: Sequence[Named], fresh: Collection[str]) -> list[str]:
+    return sorted({name for record, name in named if record.pixels_sha256 in fresh})
+
+
+def _told(named: Iterable[Named], twins: Mapping[tuple[str, str], str]) -> list[Named]:
+    return [
+        (replace(record, twins=twins.get((record.pixels_sha256, name), record.twins)), name) for record, name in named
+    ]
+
+
+def _compared(dataset: Dataset, named: list[Named], fresh: Collection[str]) -> list[Named]:
+    """The images with the names of their twins, those searched for that are new in their class.
+
+    Somebody waits for the change, so nothing is searched where it would take long: a look for faults does it then.
+    """
+    images, new = (
+        Counter(name for _, name in named),
+        Counter(name for record, name in named if record.pixels_sha256 in fresh),
+    )
+    if sum(new[name] * images[name] for name in new) > MOST_COMPARISONS:
+        return named
+    try:
+        return _told(named, _twins_of(dataset, named, fresh))
+    except ImageError as error:  # a damaged file is no reason against putting things in order
+        logger.warning("Pictures that show the same were not looked for in %s: %s", dataset.id, error)
+        return named
 
 
 def _placed(fresh: Sequence[Named], split: str | None, there: Sequence[Named]) -> list[Named]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 
 import numpy as np
@@ -10,10 +11,10 @@ from PIL import Image, ImageEnhance
 
 from tests.hostile.pictures import encoded
 from tl_core.data import import_folder, import_uploads, load_dataset
-from tl_core.data.dataset import Dataset, ImageRecord
-from tl_core.data.editing import add_images, divide_again, keep_together
+from tl_core.data.dataset import Dataset, ImageRecord, write_manifest
+from tl_core.data.editing import add_images, divide_again, keep_together, merge_classes, move_images
 from tl_core.data.health import health_report
-from tl_core.data.split import groups_of_images
+from tl_core.data.split import SplitConfig, groups_of_images
 from tl_core.errors import StoppedError
 from tl_core.machine.progress import TaskContext
 
@@ -164,3 +165,52 @@ def test_changed_pictures_of_a_new_class_stay_together(workspace, make_folder):
     larger, _ = add_images(workspace, dataset.id, {"new": fresh})
     assert torn(larger) == set()
     assert set(larger.counts()["new"].values()) == {16, 2}
+
+
+@pytest.fixture
+def leaky_classes(workspace, make_folder):
+    """The scenes to train on, and to validate with their mirror images, which somebody has put into another class."""
+    found = {}
+    for number in range(SCENES):
+        label, other = ("left", "right") if number % 2 else ("right", "other")
+        found[f"train/{label}/{number}.png"] = encoded(scene(number))
+        found[f"valid/{label}/{100 + number}.png"] = encoded(scene(100 + number))
+        if label == "right":
+            found[f"valid/{other}/{number} mirrored.png"] = encoded(CHANGES["mirrored"](scene(number)))
+            found[f"train/{other}/{200 + number}.png"] = encoded(scene(200 + number))
+    dataset = import_folder(workspace, make_folder(found), "Leaky")
+    assert not said_to_leak(dataset), "they are of two classes"
+    return dataset
+
+
+def said_to_leak(dataset: Dataset) -> set[str]:
+    return {scene_of(r) for found in health_report(dataset) if "keep_together" in found.mends for r in found.images}
+
+
+def test_images_that_are_moved_are_compared_with_the_class_they_come_to(workspace, leaky_classes):
+    mirrored = [record for record in leaky_classes.images if "mirrored" in record.source_name][:3]
+    moved = move_images(workspace, leaky_classes.id, mirrored, to_class="right")
+    leaking = {scene_of(record) for record in mirrored} & torn(moved)
+    assert said_to_leak(moved) == leaking != set()
+    assert not torn(divide_again(workspace, moved.id)) & leaking
+
+
+def test_classes_that_are_merged_are_compared_with_each_other(workspace, leaky_classes):
+    merged = merge_classes(workspace, leaky_classes.id, ["other", "right"], "scene")
+    assert said_to_leak(merged) == torn(merged) != set()
+
+
+def test_a_split_that_is_drawn_anew_looks_for_what_was_never_looked_for(workspace, make_folder):
+    """As in datasets of older versions."""
+    dataset = import_folder(workspace, make_folder(pictures()), "Twins")
+    never = dataclasses.replace(dataset, images=tuple(dataclasses.replace(r, twins="") for r in dataset.images))
+    write_manifest(never)
+    assert torn(divide_again(workspace, dataset.id, SplitConfig(seed=3))) == set()
+
+
+def test_a_damaged_file_does_not_keep_an_image_from_its_class(workspace, leaky_classes):
+    mirrored = [record for record in leaky_classes.images if "mirrored" in record.source_name][:1]
+    leaky_classes.path_of(leaky_classes.of_split("train")[-1]).write_bytes(b"")
+    assert len(move_images(workspace, leaky_classes.id, mirrored, to_class="right").images) == len(
+        leaky_classes.images
+    )
