@@ -29,6 +29,7 @@ from ui.shell.errors import error_boundary
 from ui.state.tab_memory import keep_in_tab, kept_in_tab
 
 MAX_CLASSES: Final = 30  # one row each; for more use a folder or a zip
+_EXAMPLES: Final = ("for example cat", "for example dog")
 _NAMES: Final = "class-names"  # in the memory of the tab: of the rows, so that a reload keeps them
 _MADE: Final = "class-names-made"  # in the session: a collection that an import has taken, and its names
 
@@ -60,7 +61,7 @@ def _new_form(workspace: Workspace, kind: ButtonType) -> None:
             key = f"class-name-{number}-{generation}"
             left, right = st.columns([1, 2])
             with left:
-                name = st.text_input(f"Class {number + 1}", key=key, placeholder="for example cat", max_chars=64)
+                name = st.text_input(f"Class {number + 1}", key=key, placeholder=_EXAMPLES[number % 2], max_chars=64)
             name = name.strip()
             what = name or f"class {number + 1}"
             with right:

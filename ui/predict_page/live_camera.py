@@ -150,7 +150,7 @@ def _in_words(prediction: Answer) -> dict[str, Any]:
         f"Best guess: {name}, {probability_text(probability)}; it answers from {percent(prediction.threshold, 0)} on."
     )
     if prediction.unlike and prediction.nearest is not None:
-        guess = f"It is {how_unlike(prediction)}; the nearest is {prediction.nearest.label}."
+        guess = f"{how_unlike(prediction)} The most similar one is in the class {prediction.nearest.label}."
     return {
         "headline": f"{sureness(probability)} {name}" if prediction.answered else refusal(prediction),
         "detail": "" if prediction.answered else guess,

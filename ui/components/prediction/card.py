@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -31,6 +32,11 @@ if TYPE_CHECKING:
 SURENESS: Final = ((0.9, "Almost certainly"), (0.7, "Probably"), (0.5, "Perhaps"), (0.0, "Not sure, perhaps"))
 REJECTED: Final = "I don't know"
 UNLIKE: Final = "Unlike anything it was taught"
+_HOW_UNLIKE: Final = (  # up to which `Answer.novelty`, and the words
+    (1.2, "a little different from"),
+    (2.0, "different from"),
+    (math.inf, "very different from"),
+)
 OFFERED: Final = 10  # classes, likeliest first
 HEATMAPS: Final = 48  # heatmaps in a browser tab's share of the memory
 
@@ -103,7 +109,8 @@ def _answer(picture: Picture, answer: Answer, key: str, shown: int) -> None:
     top = answer.ranked[:shown]
     figure = probability_figure(top, truth, INK)
     chart(figure, describe_probabilities(top), f"{key}-bars", staticPlot=True)
-    st.caption(" · ".join((plain(picture.name), *_pixels(picture.data), milliseconds(answer.seconds))))
+    far = (f"distance {answer.novelty:.1f}, accepted up to 1",) if answer.unlike else ()
+    st.caption(" · ".join((plain(picture.name), *_pixels(picture.data), milliseconds(answer.seconds), *far)))
 
 
 def _pixels(data: bytes) -> tuple[str, ...]:
@@ -121,7 +128,7 @@ def best_guess(answer: Answer) -> str:
     name, probability = answer.ranked[0]
     if answer.unlike and answer.nearest is not None:
         return (
-            f"The picture is {how_unlike(answer)}; the nearest of them is **{plain(answer.nearest.label)}**. "
+            f"{how_unlike(answer)} The most similar one is in the class **{plain(answer.nearest.label)}**. "
             f"If it had to choose, it would say **{plain(name)}**."
         )
     return (
@@ -131,11 +138,9 @@ def best_guess(answer: Answer) -> str:
 
 
 def how_unlike(answer: Answer) -> str:
-    """Such as ``1.8 times farther from its images than anything it knows should be``."""
-    times = f"{answer.novelty:.1f} times" if answer.novelty < 10 else "more than 10 times"
-    return (
-        f"{'a little' if answer.novelty < 1.05 else times} farther from its images than anything it knows should be"
-    )
+    """A sentence for whoever knows nothing of distances."""
+    how = next(words for most, words in _HOW_UNLIKE if answer.novelty <= most)
+    return f"This picture looks {how} every picture that the model has learned from."
 
 
 def _verdict(truth: str | None, answer: Answer) -> None:
