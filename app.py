@@ -15,6 +15,7 @@ from ui.shell.access.endpoints import guarded
 from ui.shell.access.gate import who_sees
 from ui.shell.access.protection import require_protection
 from ui.shell.navigation import HOME
+from ui.shell.page_start import page_starts
 from ui.state.current import remembered
 
 LEAD = (
@@ -47,4 +48,4 @@ if __name__ == "__main__":  # drawn for a visitor
 else:  # imported by `streamlit run app.py`: this is the server, which draws the same file as its first page
     require_protection()
     manager(Workspace.from_environment()).open()
-    app = st.App(__file__, middleware=guarded())
+    app = st.App(__file__, middleware=[*guarded(), *page_starts()])
