@@ -11,7 +11,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from tl_core.data import Dataset, SplitConfig
 from tl_core.machine.progress import TaskContext
-from tl_core.storage.format import count, size
+from tl_core.storage.format import count
 from tl_core.storage.workspace import Workspace
 from ui.components.markdown import plain
 from ui.data_page.imports import IMPORTS, handed_over, remember_import, start_import
@@ -104,10 +104,9 @@ def kept_uploads(way: str) -> list[UploadedFile]:
     if task is not None and not task.ended:
         return []
     what = kept.files[0].name if len(kept.files) == 1 else count(len(kept.files), "file")
-    large = size(sum(file.size for file in kept.files))
     with st.container(horizontal=True, vertical_alignment="center", key=f"kept-{way}"):
         st.markdown(
-            f":material/attach_file: **{plain(what)}** is still here ({large}): it can be tried again.",
+            f":material/attach_file: **{plain(what)}** is still here: it can be tried again.",
             width="content",
         )
         st.button("Remove", key=f"kept-{way}-remove", icon=":material/close:", on_click=_forget, args=(kept,))

@@ -38,6 +38,7 @@ from tl_core.data.split import UNASSIGNED, SplitConfig, assign_splits
 from tl_core.data.twins import name_twins
 from tl_core.errors import DataError, ImageError, NotEnoughDataError
 from tl_core.machine.progress import UNATTENDED, TaskContext
+from tl_core.storage.format import percent
 from tl_core.storage.workspace import Workspace, new_id
 
 MIN_CLASSES: Final = 2
@@ -327,8 +328,8 @@ def require_enough(classes: Sequence[str], images: Sequence[ImageRecord], bad: S
     if len(bad) > MAX_BAD_SHARE * total:
         reason, _ = Counter(skipped.reason for skipped in bad).most_common(1)[0]
         raise DataError(
-            f"{len(bad)} of {total} images cannot be used, more than {MAX_BAD_SHARE:.0%}, so nothing was imported. "
-            f"For instance {bad[0].name}: {reason}"
+            f"{len(bad)} of {total} images cannot be used, more than {percent(MAX_BAD_SHARE, 0)}, so nothing was "
+            f"imported. For instance {bad[0].name}: {reason}"
         )
     counts = Counter(image.label for image in images)
     for label, name in enumerate(classes):
