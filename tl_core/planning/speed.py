@@ -1,6 +1,8 @@
 """How fast a training will run here: measured for its kind, else guessed from earlier runs and published figures.
 
-A measurement by `speed_benchmark` is stored in a file of the workspace, one per kind of training and machine.
+A measurement by `speed_benchmark` is stored in a file of the workspace, one per kind of training and machine. It also
+says how fast this machine is beside the published figures, so that the times measured for one kind of training and
+guessed for another can be compared.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from tl_core.backbones.record import Backbone
 from tl_core.backbones.registry import get_backbone
 from tl_core.config import TrainingConfig
 from tl_core.config.phases import FINE_TUNE, HEAD, fine_tunes
-from tl_core.errors import WorkspaceError
+from tl_core.errors import ConfigError, WorkspaceError
 from tl_core.machine.hardware import detect_hardware
 from tl_core.runs import RunRecord, list_runs, read_events
 from tl_core.storage.files import read_json, write_json
@@ -27,11 +29,14 @@ from tl_core.storage.workspace import Workspace
 logger = logging.getLogger(__name__)
 
 _VERSION: Final = 2
+_OF: Final = "of"  # in the file of a measurement: the machine and the kind of training
 
 # Guesses for what has never run here. The published milliseconds are of a step on 92 cores; one image on
 # two cores takes about as long (ResNet50: 58 ms published, 62 ms per image measured with TensorFlow on two cores).
 _CORES_OF_THE_GUESS: Final = 2
 _SECONDS_WITHOUT_FIGURE: Final = 0.010  # EfficientNet-Lite0 on two cores with OpenVINO
+# The larger ones as many times slower as published for one phone: 12, 18, 26, 41 and 76 milliseconds.
+_SLOWER_THAN_LITE0: Final = {f"efficientnet_lite{n}": ms / 12 for n, ms in enumerate((12, 18, 26, 41, 76))}
 _GPU_SPEEDUP: Final = 10.0
 RUNS_LOOKED_AT: Final = 50
 RUNS_ASKED: Final = 5  # of those the last of the same backbone
@@ -91,9 +96,13 @@ def _faster(one: PhaseSpeed, other: PhaseSpeed) -> PhaseSpeed:
 
 def load_speed(workspace: Workspace, config: TrainingConfig) -> Speed | None:
     """What was measured on this machine for trainings of this kind, or None."""
-    path = _file(workspace, config)
+    return _read(_file(workspace, config))
+
+
+def _read(path: Path) -> Speed | None:
     try:
         values = read_json(path)
+        values.pop(_OF, None)
         phases = {name: PhaseSpeed(**values.pop(name)) for name in (HEAD, FINE_TUNE) if values.get(name) is not None}
         return Speed(**{**values, **phases})
     except FileNotFoundError:
@@ -113,7 +122,7 @@ def save_speed(workspace: Workspace, config: TrainingConfig, speed: Speed) -> No
         speed = speed.better_of(earlier)
     path = _file(workspace, config)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_json(path, asdict(speed))
+    write_json(path, {**asdict(speed), _OF: {"machine": _machine(), **kind_of(config)}})
 
 
 def kind_of(config: TrainingConfig) -> dict[str, Any]:
@@ -131,10 +140,13 @@ def kind_of(config: TrainingConfig) -> dict[str, Any]:
 
 
 def _file(workspace: Workspace, config: TrainingConfig) -> Path:
-    hardware = detect_hardware()
-    machine = [hardware.summary, hardware.cores]
-    text = json.dumps([_VERSION, machine, kind_of(config)], sort_keys=True)
+    text = json.dumps([_VERSION, _machine(), kind_of(config)], sort_keys=True)
     return workspace.speeds / f"{config.backbone}-{hashlib.sha256(text.encode()).hexdigest()[:24]}.json"
+
+
+def _machine() -> list[Any]:
+    hardware = detect_hardware()
+    return [hardware.summary, hardware.cores]
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,41 +159,140 @@ class KnownSpeed:
 
 
 def known_speed(config: TrainingConfig, workspace: Workspace) -> KnownSpeed:
-    """The best that is known about how fast such a training runs here."""
-    if (speed := load_speed(workspace, config)) is not None:
-        return KnownSpeed(speed, measured=True, exact=True)
+    """The best that is known about how fast such a training runs here.
+
+    What was measured in quiet counts as it is. What was measured while something else worked counts only for how the
+    parts of a training compare; how long they take is set by the best that is known of this machine.
+    """
     backbone = get_backbone(config.backbone)
-    seconds, measured = _seconds_per_image(config, backbone, workspace)
-    return KnownSpeed(_speed_of(config, seconds), measured)
+    published = _published(backbone, config.image_size or backbone.image_size)
+    own = load_speed(workspace, config)
+    if own is not None and own.quiet:
+        return KnownSpeed(own, measured=True, exact=True)
+    seen = _observations(config, workspace)
+    factor = _factor(backbone, seen)
+    if own is not None:
+        return KnownSpeed(_at(own, published, factor), measured=True, exact=True)
+    measured = any(each.backbone == backbone.name for each in seen)
+    others = [each for each in seen if each.speed is not None]
+    like = min(others, key=lambda each: (not each.quiet, each.factor), default=None)
+    around = _at(like.speed, like.published, factor) if like and like.speed else None
+    return KnownSpeed(_speed_of(config, published * factor, around), measured)
 
 
-def _speed_of(config: TrainingConfig, frozen: float) -> Speed:
-    """All of it from the one figure that matters most: seconds of one image through the whole frozen backbone."""
+@dataclass(frozen=True, slots=True)
+class _Observation:
+    """What one measurement or one earlier run says of this machine."""
+
+    backbone: str
+    published: float  # s, as long as an image through this backbone should have taken
+    factor: float  # how many times as long it took
+    quiet: bool = False
+    speed: Speed | None = None  # of a measurement
+
+
+def _factor(backbone: Backbone, seen: list[_Observation]) -> float:
+    """How many times as long as published a backbone takes on this machine; 1 where nothing is known.
+
+    Of several the fastest: one that had to share the machine says nothing about the next. All backbones count, as all
+    were slowed alike; only where nothing was published of this one, what others took says less than what it took.
+    """
+    own = [each for each in seen if each.backbone == backbone.name]
+    quiet = [each for each in own if each.quiet]
+    unpublished = own if backbone.cpu_ms is None and backbone.name not in _SLOWER_THAN_LITE0 else []
+    return min((each.factor for each in quiet or unpublished or seen), default=1.0)
+
+
+def _at(speed: Speed, published: float, factor: float) -> Speed:
+    """A measurement, all of it as much shorter as its frozen backbone would be with this factor; never longer."""
+    if speed.quiet or not speed.head.frozen:
+        return speed
+    times = min(1.0, published * factor / speed.head.frozen)
+    return replace(
+        speed,
+        build=speed.build * times,
+        save=speed.save * times,
+        decode=speed.decode * times,
+        head=_shorter(speed.head, times),
+        fine_tune=speed.fine_tune and _shorter(speed.fine_tune, times),
+    )
+
+
+def _shorter(phase: PhaseSpeed, times: float) -> PhaseSpeed:
+    return PhaseSpeed(**{field.name: getattr(phase, field.name) * times for field in fields(PhaseSpeed)})
+
+
+def _speed_of(config: TrainingConfig, frozen: float, around: Speed | None) -> Speed:
+    """All of it from the one figure that matters most.
+
+    Args:
+        frozen: seconds of one image through the whole frozen backbone.
+        around: of another kind of training on this machine: what depends little on the kind is taken from it.
+    """
     layers = len(load_outline(config.backbone).layers)
     open_share = 1 - (layers if config.frozen_layers is None else config.frozen_layers) / layers
     changed = frozen * _CHANGED_PASS if config.augmentation.enabled else 0.0
-    head = PhaseSpeed(_COMPILE, frozen, changed, _TRACE, _HEAD, _HEAD / 3)
+    around = around or Speed(_BUILD, _SAVE, _DECODE, PhaseSpeed(_COMPILE, 0, 0, _TRACE, _HEAD, _HEAD / 3))
+    head = replace(around.head, frozen=frozen, changed=changed)
     below, above = 1 - open_share, open_share
     tail = PhaseSpeed(
-        _COMPILE, frozen * below, changed * below, 2 * _TRACE, _HEAD + frozen * above * _TRAINED_PASS, frozen * above
+        head.compile,
+        frozen * below,
+        changed * below,
+        2 * head.trace,
+        head.learn + frozen * above * _TRAINED_PASS,
+        head.check + frozen * above,
     )
-    return Speed(_BUILD, _SAVE, _DECODE, head, tail)
+    return replace(around, head=head, fine_tune=tail, quiet=False)
 
 
-def _seconds_per_image(config: TrainingConfig, backbone: Backbone, workspace: Workspace) -> tuple[float, bool]:
-    """Seconds one image needs through the whole frozen backbone, and whether that was measured on this machine."""
-    size = config.image_size or backbone.image_size
-    rates: list[tuple[str | None, float]] = []  # with the device, newest first
+def _observations(config: TrainingConfig, workspace: Workspace) -> list[_Observation]:
+    """All that was measured on this machine, and how fast the last runs were, in the precision of this training."""
+    seen: list[_Observation] = []
+    for path in sorted(workspace.speeds.glob("*-*.json")):
+        of, speed = _what_of(path), _read(path)
+        if (
+            speed is None
+            or not speed.head.frozen
+            or (of.get("machine"), of.get("precision"))
+            != (
+                _machine(),
+                config.precision,
+            )
+        ):
+            continue
+        if (published := _published_of(of["backbone"], of["image_size"])) is not None:
+            factor = speed.head.frozen / published
+            seen.append(_Observation(of["backbone"], published, factor, speed.quiet, speed))
+    return seen + _earlier_runs(config, workspace)
+
+
+def _what_of(path: Path) -> dict[str, Any]:
+    """The machine and the kind that a measurement is of; empty for one of an earlier version, or a damaged one."""
+    try:
+        of = read_json(path).get(_OF)
+    except (OSError, WorkspaceError, AttributeError):
+        return {}  # `_read` logs it
+    return of if isinstance(of, dict) else {}
+
+
+def _earlier_runs(config: TrainingConfig, workspace: Workspace) -> list[_Observation]:
+    """Of the last few, and the last few of the same backbone, on the device of the last."""
+    found: list[_Observation] = []
+    device: str | None = None
     for run in list_runs(workspace)[:RUNS_LOOKED_AT]:
-        same = run.config.backbone == backbone.name and (run.config.image_size or backbone.image_size) == size
-        if same and not run.active and (rate := past_features(run).images_per_second):
-            rates.append((run.device, rate))
-        if len(rates) == RUNS_ASKED:
-            break
-    if not rates:
-        return _guess(backbone, size), False
-    # Of several runs the fastest: one that had to share the machine says nothing about the next.
-    return 1 / max(rate for device, rate in rates if device == rates[0][0]), True
+        same = run.config.backbone == config.backbone
+        if run.active or run.config.precision != config.precision:
+            continue
+        if sum((each.backbone == config.backbone) is same for each in found) >= RUNS_ASKED:
+            continue
+        published = _published_of(run.config.backbone, run.config.image_size)
+        if published is None or not (rate := past_features(run).images_per_second):
+            continue
+        device = device or run.device
+        if run.device == device:
+            found.append(_Observation(run.config.backbone, published, 1 / rate / published))
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,10 +321,21 @@ def _features_in(events_file: Path, _changed: int) -> PastFeatures:
     return PastFeatures(rate, tuple(cached))
 
 
-def _guess(backbone: Backbone, size: int) -> float:
+def _published(backbone: Backbone, size: int) -> float:
+    """Seconds one image of this size should need through the whole frozen backbone, by published figures."""
     hardware = detect_hardware()
-    published = backbone.cpu_ms / 1000 if backbone.cpu_ms else _SECONDS_WITHOUT_FIGURE
-    on_two_cores = published * (size / backbone.image_size) ** 2
+    own_size = backbone.cpu_ms / 1000 if backbone.cpu_ms else _SECONDS_WITHOUT_FIGURE
+    own_size *= _SLOWER_THAN_LITE0.get(backbone.name, 1.0)
+    on_two_cores = own_size * (size / backbone.image_size) ** 2
     if hardware.gpus:
         return on_two_cores / _GPU_SPEEDUP
     return on_two_cores * _CORES_OF_THE_GUESS / hardware.cores
+
+
+def _published_of(name: str, size: int | None) -> float | None:
+    """The same by name; None for a network that has been deleted since."""
+    try:
+        backbone = get_backbone(name)
+    except ConfigError:
+        return None
+    return _published(backbone, size or backbone.image_size)

@@ -70,7 +70,7 @@ def _costs(preset: str, fingerprint: str, _workspace: Workspace, _dataset: Datas
     plan = plan_training(config, _dataset, _workspace)
     here = "works offline" if not plan.download_mb else f"downloads {plan.download_mb:.0f} MB first"
     time = rough_duration(plan.seconds)
-    if plan.exact:  # else it stays about so much: nothing like it has been measured here yet
+    if plan.exact and plan.quiet:  # else it stays about so much: nothing like it has been measured in quiet yet
         time = time.removeprefix("about ")
     return f"{time} · {size(_WEIGHT_BYTES * plan.total_parameters)} model · {here}"
 

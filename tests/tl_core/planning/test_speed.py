@@ -9,6 +9,8 @@ import pytest
 
 from tests.tl_core.small_trainings import COLOURS, import_coloured
 from tl_core.config import AUGMENTATION_LEVELS, HeadConfig, TrainingConfig
+from tl_core.config.presets import GOALS, PRESETS
+from tl_core.planning import plan_training
 from tl_core.planning.speed import PhaseSpeed, Speed, known_speed, load_speed, save_speed
 from tl_core.runs import EventLog, create_run, update_run
 from tl_core.storage.workspace import Workspace
@@ -96,10 +98,71 @@ def test_a_measurement_of_an_earlier_version_counts_as_one_on_a_busy_machine(wor
 def test_a_run_that_had_to_share_the_machine_does_not_slow_the_next_plan(workspace):
     dataset = import_coloured(workspace, COLOURS, count=8)
     for rate, device in ((40.0, "CPU"), (400.0, "CPU"), (9000.0, "GPU"), (20.0, "CPU")):
-        run = create_run(workspace, TrainingConfig(), dataset)
-        with EventLog(run.folder.events_file) as log:
-            log.write("progress", phase="features", done=10, total=10, images_per_second=rate)
-        update_run(run.path, status="done", device=device)
+        _ran(workspace, TrainingConfig(), dataset, rate=rate, device=device)
     known = known_speed(TrainingConfig(), workspace)
     assert known.measured
     assert known.speed.head.frozen == pytest.approx(1 / 400)
+
+
+ACCURATE = PRESETS["most_accurate"].config
+PHONE = PRESETS["phone"].config
+
+
+def test_a_measurement_of_one_backbone_sets_the_scale_for_the_others(workspace):
+    # Published for one phone: 12 ms for EfficientNet-Lite0 at 224 pixels, 26 ms for EfficientNet-Lite2 at 260.
+    for measured in (0.01, 0.16):
+        save_speed(workspace, TrainingConfig(), replace(SPEED, quiet=True, head=replace(HEAD, frozen=measured)))
+        assert known_speed(ACCURATE, workspace).speed.head.frozen == pytest.approx(measured * 26 / 12)
+        assert known_speed(PHONE, workspace).speed.head.frozen == pytest.approx(measured * (160 / 224) ** 2)
+        for file in workspace.speeds.iterdir():
+            file.unlink()
+
+
+def test_what_depends_little_on_the_kind_is_taken_from_what_was_measured(workspace):
+    slow = Speed(
+        build=7.0, save=4.0, decode=0.1, head=replace(HEAD, compile=18.0, frozen=0.16, learn=0.01), quiet=True
+    )
+    save_speed(workspace, TrainingConfig(), slow)
+    guessed = known_speed(ACCURATE, workspace)
+    assert not guessed.exact
+    assert (guessed.speed.build, guessed.speed.save, guessed.speed.decode) == (7.0, 4.0, 0.1)
+    assert guessed.speed.head.compile == 18.0
+    assert guessed.speed.fine_tune.learn > 0.01
+
+
+def test_a_measurement_on_a_busy_machine_is_as_much_shorter_as_the_best_known_says(workspace):
+    busy = Speed(8.0, 4.0, 0.4, replace(HEAD, compile=16.0, frozen=0.16))
+    save_speed(workspace, TrainingConfig(), busy)
+    assert known_speed(TrainingConfig(), workspace).speed == busy
+    save_speed(workspace, ACCURATE, Speed(1.0, 1.0, 0.1, replace(HEAD, frozen=0.02 * 26 / 12), quiet=True))
+    known = known_speed(TrainingConfig(), workspace)
+    assert known.exact
+    assert known.speed.head.frozen == pytest.approx(0.02)
+    assert known.speed.build == pytest.approx(1.0)
+    assert known.speed.head.compile == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize("busy", ["quick_start", "most_accurate"])
+def test_the_goals_keep_their_order_whichever_of_them_was_measured_while_something_else_worked(workspace, busy):
+    dataset = import_coloured(workspace, COLOURS, count=8)
+    slow = Speed(7.0, 4.0, 0.1, replace(HEAD, compile=18.0, frozen=0.16 * (1 if busy == "quick_start" else 26 / 12)))
+    save_speed(workspace, PRESETS[busy].config, slow)
+    fast, accurate, few, phone = (plan_training(PRESETS[goal].config, dataset, workspace).seconds for goal in GOALS)
+    assert phone < fast < few
+    assert fast < accurate < 4 * fast
+
+
+def test_a_run_of_another_backbone_sets_the_scale_too_but_not_where_nothing_was_published(workspace):
+    dataset = import_coloured(workspace, COLOURS, count=8)
+    _ran(workspace, TrainingConfig(), dataset, rate=10.0)
+    assert known_speed(ACCURATE, workspace).speed.head.frozen == pytest.approx(0.1 * 26 / 12)
+    unpublished = TrainingConfig(backbone="mobilenet_v3_small")
+    _ran(workspace, unpublished, dataset, rate=2.0)
+    assert known_speed(unpublished, workspace).speed.head.frozen == pytest.approx(0.5)
+
+
+def _ran(workspace, config, dataset, *, rate, device="CPU"):
+    run = create_run(workspace, config, dataset)
+    with EventLog(run.folder.events_file) as log:
+        log.write("progress", phase="features", done=10, total=10, images_per_second=rate)
+    update_run(run.path, status="done", device=device)
