@@ -8,6 +8,7 @@ when minutes are added or weights arrive, and because they open without Optuna a
 
 from __future__ import annotations
 
+import contextlib
 import statistics
 import time
 import warnings
@@ -341,13 +342,14 @@ class TrialLoop:
         return {name: float(share) for name, share in found.items()}
 
     def _ask(self, features: Callable[[Source], Features]) -> Proposal:
-        """A proposal that does not take too long, or the last of several that do."""
-        for attempt in range(_REFUSED + 1):
+        """A proposal that does not take too long; after several that do, one without a hidden layer."""
+        for _ in range(_REFUSED):
             proposal = self._ask_any(features)
-            if proposal.fixed or self._pace * proposal.expected <= LONGEST * self.seconds or attempt == _REFUSED:
-                break
+            if proposal.fixed or self._pace * proposal.expected <= LONGEST * self.seconds:
+                return proposal
             self.withdraw([proposal])
-        return proposal
+        with self._fixing({"units": 0}):
+            return self._ask_any(features)
 
     def _ask_any(self, features: Callable[[Source], Features]) -> Proposal:
         trial = self.study.ask(self._distributions)
@@ -366,11 +368,16 @@ class TrialLoop:
 
     def _siblings(self, first: Proposal, features: Features) -> Iterator[Proposal]:
         """Choices that differ from one only in what heads that are trained together may differ in."""
-        shared = {name: value for name, value in first.trial.params.items() if name not in TOGETHER}
-        whole, self.study.sampler = self.study.sampler, PartialFixedSampler(shared, self.study.sampler)
-        try:
+        with self._fixing({name: value for name, value in first.trial.params.items() if name not in TOGETHER}):
             for _ in range(self._most_together(first, features) - 1):
                 yield self._ask_any(lambda _: features)
+
+    @contextlib.contextmanager
+    def _fixing(self, params: Params) -> Iterator[None]:
+        """Have the sampler propose these values, and choose the others."""
+        whole, self.study.sampler = self.study.sampler, PartialFixedSampler(dict(params), self.study.sampler)
+        try:
+            yield
         finally:
             self.study.sampler = whole
 

@@ -86,6 +86,12 @@ def test_a_hidden_layer_is_tried_first_where_it_does_not_take_much_of_the_time(l
         assert loop.waiting == heads
 
 
+def test_a_head_that_would_take_too_long_is_not_proposed(loop_of, features):
+    loop = replace(loop_of(SOURCES[:1]), seconds=0.01)
+    proposals = [proposal for _ in range(6) for proposal in loop.propose(lambda _: features)]
+    assert not any(proposal.config.head.dense_units for proposal in proposals)
+
+
 def test_with_many_images_what_a_run_will_reach_on_the_validation_images_is_known_already(loop_of, features):
     """Where one fold holds out the validation images; nothing is trained once more for it."""
     loop = loop_of(SOURCES[:1])
