@@ -80,6 +80,27 @@ def test_nothing_scrolls_sideways_at_390_px(app: App, phone: Page, runs, name: s
     assert phone.evaluate("window.tooWide") == {"pixels": 0, "at": ""}
 
 
+def test_a_list_that_comes_after_its_popover_has_opened_has_room(app: App, phone: Page, runs):
+    file = app.workspace.weights / "weights.h5"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(bytes(1000))
+    try:
+        phone.goto(app.at("Runs"))
+        button = phone.get_by_role("button", name="Choose what to delete")
+        expect(button).to_be_visible()
+        phone.wait_for_function(NOTHING_MOVES)
+        button.evaluate("(button) => button.scrollIntoView({block: 'end'})")  # above the bar of the pages
+        button.click()
+        popover = phone.get_by_test_id("stPopoverBody")
+        expect(popover.get_by_text("Keep all")).to_be_visible()
+        phone.wait_for_function(NOTHING_MOVES)
+        seen, whole = popover.evaluate("(body) => [body.clientHeight, body.scrollHeight]")
+        assert seen > PHONE["height"] / 5
+        assert seen >= min(whole, 0.6 * PHONE["height"])
+    finally:
+        file.unlink()
+
+
 CUT: Final = """(options) => options.flatMap((option) => [option, ...option.children])
   .filter((node) => node.scrollWidth > node.clientWidth + 1 || node.scrollHeight > node.clientHeight + 1)
   .map((node) => node.innerText)"""

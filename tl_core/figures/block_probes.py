@@ -12,6 +12,8 @@ from tl_core.figures.palette import FROZEN, FROZEN_OUTLINE, TEST, TRAINABLE, TRA
 
 HEIGHT: Final = 220  # px
 MOST_NUMBERS: Final = 10  # bars, above which the numbers on them would overlap
+LABEL_INK: Final = "#10171f"
+LABEL_GROUND: Final = "#ffffff"
 
 
 def block_probes_figure(
@@ -50,8 +52,8 @@ def block_probes_figure(
     figure.add_hline(chance, line={"color": TEST, "dash": "dot", "width": 1.5})
     figure.add_annotation(
         **{"x": 1, "xref": "paper", "y": chance, "text": "guessing", "showarrow": False},
-        **{"xanchor": "right", "yanchor": "bottom", "font": {"color": ink, "size": 11}},
-        bgcolor="rgba(127,127,127,0.15)",
+        **{"xanchor": "right", "yanchor": "bottom", "font": {"color": LABEL_INK, "size": 11}},
+        bgcolor=LABEL_GROUND,  # it stands on the last bars, which are as light on the dark ground
     )
     blocks = {
         **{"tickvals": list(range(len(titles))), "ticktext": list(titles), "tickfont": {"color": ink, "size": 11}},

@@ -125,7 +125,7 @@ def _opened(path: Path) -> Iterator[Path]:
     """The folder of a SavedModel or preset, or the ``.keras`` file; an archive is unpacked as long as the block
     runs."""
     if not _is_there(path):
-        raise ModelFileError(f"There is no file or folder {str(path)[:200]}: name one, or paste an address.")
+        raise ModelFileError(f"There is no file or folder “{str(path)[:200]}”: name one, or paste an address.")
     if path.is_dir():
         yield _folder_of_network(path)
     elif path.suffix == ".keras":
