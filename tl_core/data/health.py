@@ -92,11 +92,18 @@ def _balance(dataset: Dataset) -> Iterator[Finding]:
 def _splits(dataset: Dataset) -> Iterator[Finding]:
     counts = dataset.counts()
     for part in SPLITS[1:]:
-        without = [name for name in dataset.classes if counts[name][part] == 0]
-        if 0 < len(without) < len(dataset.classes):
-            yield Finding("note", f"No {part} images of: {_listed(without)}. Nothing can be said about them there.")
-        elif without and part == "test":
+        if unjudged := nothing_can_be_said(dataset, part):
+            yield Finding("note", unjudged)
+        elif part == "test" and not any(of[part] for of in counts.values()):
             yield Finding("note", "There is no test split: the final result is judged by validation images.")
+
+
+def nothing_can_be_said(dataset: Dataset, part: str) -> str | None:
+    """Which classes a part of the split has no images of, as a sentence; None where it has some of all, or none."""
+    without = [name for name, of in dataset.counts().items() if of[part] == 0]
+    if 0 < len(without) < len(dataset.classes):
+        return f"No {part} images of: {_listed(without)}. Nothing can be said about them there."
+    return None
 
 
 def _exact_duplicates(dataset: Dataset) -> Iterator[Finding]:

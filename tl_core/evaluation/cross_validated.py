@@ -94,11 +94,25 @@ def summarize(scores: Sequence[Sequence[float]], images: int, *, fine_tuned: boo
 
 def can_cross_validate(run: RunRecord, dataset: Dataset) -> bool:
     """Whether the data of a run that has a model is small, and enough of each class is there."""
+    return is_small(run, dataset) and not too_few_images(dataset)
+
+
+def is_small(run: RunRecord, dataset: Dataset) -> bool:
+    """Whether the data of a run that has a model is small, so that cross-validation would tell more than a split."""
+    alone = not run.members  # the heads of an ensemble would have to be trained on several backbones
+    return run.has_model and not run.active and alone and len(dataset.images) <= MOST_IMAGES
+
+
+def too_few_images(dataset: Dataset) -> str | None:
+    """Why these images cannot be cross-validated, in a sentence; None where they can."""
     different = {(record.pixels_sha256, record.label) for record in dataset.images}
     of_class = Counter(label for _, label in different)
-    enough = min(of_class[label] for label in range(len(dataset.classes))) >= FEWEST
-    alone = not run.members  # the heads of an ensemble would have to be trained on several backbones
-    return run.has_model and not run.active and alone and enough and len(dataset.images) <= MOST_IMAGES
+    short = [
+        f"{name} has {of_class[label]}" for label, name in enumerate(dataset.classes) if of_class[label] < FEWEST
+    ]
+    if not short:
+        return None
+    return f"Cross-validation needs {FEWEST} different images of each class: {', '.join(short)}. Add images first."
 
 
 def expected_seconds(run: RunRecord) -> float | None:

@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 
 from tl_core.data.dataset import Dataset
+from tl_core.data.health import nothing_can_be_said
 from tl_core.inference.calibration import wilson_interval
 from tl_core.runs import RunRecord
 from tl_core.runs.evaluations import read_metrics, read_probabilities
@@ -34,6 +35,7 @@ class Headline:
     found: float  # ... and that share
     validation: float | None = None  # accuracy on validation images, where these are test images
     validation_images: int = 0  # that it was measured on; 0 = not known
+    unjudged: tuple[str, ...] = ()  # sentences on the classes that were not measured
 
     @property
     def accuracy(self) -> float:
@@ -79,6 +81,7 @@ class Headline:
             yield "No better than guessing: the model has not learned to tell these classes apart."
         elif low <= self.guessing:
             yield f"Hardly better than guessing, as far as {count(self.images, 'image')} can tell."
+        yield from self.unjudged
         if self._falls_behind:
             yield (
                 "Far below validation: the test images seem to be of another kind than the others, or validation "
@@ -126,6 +129,7 @@ def _measured(run: RunRecord, dataset: Dataset, split: str) -> Headline | None:
         found=float(shares[weakest]),
         validation=_validation_accuracy(run) if split == "test" else None,
         validation_images=len(dataset.of_split("validation")),
+        unjudged=tuple(said for part in SPLITS if (said := nothing_can_be_said(dataset, part))),
     )
 
 

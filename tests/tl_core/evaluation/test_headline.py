@@ -7,7 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.ui.trained_runs import colour_dataset, ended_run
+from tests.ui.trained_runs import colour_dataset, coloured, ended_run
+from tl_core.data.editing import add_images
+from tl_core.evaluation.cross_validated import too_few_images
 from tl_core.evaluation.headline import Headline, headline
 from tl_core.runs.evaluations import save_probabilities
 from tl_core.storage.workspace import Workspace
@@ -76,3 +78,27 @@ def test_it_is_read_from_what_the_training_has_saved(tmp_path):
     assert (found.weakest, found.found, found.validation) == ("blue", 0.0, 0.75)
     assert found.guesses
     assert headline(replace(run, model_sha256="another model"), dataset) is None
+
+
+def test_a_class_that_was_not_measured_is_named_beside_a_perfect_figure(tmp_path):
+    workspace = Workspace(tmp_path).ensure()
+    dataset = colour_dataset(workspace)
+    green, _ = add_images(workspace, dataset.id, {"green": [("g.png", coloured((40, 200, 40), 7))]}, split="train")
+    run = ended_run(workspace, green, "Colours")
+    labels = np.array([record.label for record in green.of_split("test")])
+    save_probabilities(
+        run.folder,
+        "test",
+        np.eye(len(green.classes), dtype=np.float32)[labels],
+        labels,
+        model_sha256=run.model_sha256,
+        dataset_fingerprint=green.fingerprint,
+    )
+    found = headline(run, green)
+    assert found.accuracy == 1
+    assert "No test images of: green. Nothing can be said about them there." in found.warnings()
+    assert "No validation images of: green. Nothing can be said about them there." in found.warnings()
+    assert too_few_images(green) == (
+        "Cross-validation needs 3 different images of each class: green has 1. Add images first."
+    )
+    assert too_few_images(dataset) is None

@@ -7,7 +7,7 @@ import pytest
 from tests.ui.pages_without_browser import checked, open_page, press, texts
 from tests.ui.trained_runs import COLOURS, colour_dataset, coloured, ended_run
 from tl_core.data import delete_dataset, load_dataset
-from tl_core.data.editing import remove_images
+from tl_core.data.editing import add_images, remove_images
 from tl_core.data.revisions import undo
 from tl_core.runs import list_runs
 
@@ -65,6 +65,13 @@ def test_a_photo_goes_into_the_class_that_is_named_and_comes_out_again(dataset, 
     press(at, "Undo: added 1 image to blue")
     assert load_dataset(dataset.path).images == dataset.images
     assert "Train again with it" not in labels(at)
+
+
+def test_where_a_photo_made_a_class_it_is_said_that_nothing_can_be_said_of_it(workspace, dataset, run):
+    add_images(workspace, dataset.id, {"green": [("photo.png", RED)]}, split="train")
+    words = texts(with_photo(run)).replace("\\", "")
+    assert "No test images of: green. Nothing can be said about them there." in words
+    assert "No validation images of: green. Nothing can be said about them there." in words
 
 
 def undo_buttons(at):

@@ -9,6 +9,7 @@ import streamlit as st
 
 from tl_core.data import Dataset, load_dataset
 from tl_core.data.correction import changes_since
+from tl_core.data.health import nothing_can_be_said
 from tl_core.data.revisions import present_revision, undo
 from tl_core.errors import DataError
 from tl_core.runs import RunRecord, list_runs
@@ -63,6 +64,9 @@ def _follow(workspace: Workspace, run: RunRecord, drawn: State, key: str, page: 
     with st.container(border=True, key=f"{key}-since"):
         if changed:
             st.markdown(f":material/history: {_what_changed(dataset, run)}")
+            for part in ("test", "validation"):
+                if unjudged := nothing_can_be_said(dataset, part):
+                    st.markdown(f":material/warning: {plain(unjudged)}")
         show_refusal(key)
         if again is not None and not again.active and not again.has_model:
             st.markdown(_why_not(again))

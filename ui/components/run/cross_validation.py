@@ -13,15 +13,17 @@ import streamlit as st
 from tl_core.data import Dataset
 from tl_core.evaluation.cross_validated import (
     CrossValidation,
-    can_cross_validate,
     expected_seconds,
+    is_small,
     kept_cross_validation,
+    too_few_images,
 )
 from tl_core.machine.progress import TaskContext
 from tl_core.runs import RunRecord
 from tl_core.storage.format import count, rough_duration
 from tl_core.storage.ownership import is_mine
 from tl_core.storage.workspace import Workspace
+from ui.components.markdown import plain
 from ui.components.task_progress import task_progress
 from ui.state.background_tasks import BackgroundTasks
 
@@ -35,8 +37,13 @@ CROSS_VALIDATIONS: Final = BackgroundTasks[CrossValidation](
 
 
 def offer_cross_validation(workspace: Workspace, run: RunRecord, dataset: Dataset) -> None:
-    """Draw the button, or the work under way; nothing where the number is known, or the images are many."""
-    if kept_cross_validation(run) or not can_cross_validate(run, dataset) or not is_mine(workspace, run.path):
+    """Draw the button, the work under way, or why it cannot be done; nothing where the number is known, or the images
+    are many.
+    """
+    if kept_cross_validation(run) or not is_small(run, dataset) or not is_mine(workspace, run.path):
+        return
+    if too_few := too_few_images(dataset):
+        st.caption(plain(too_few))
         return
     task = CROSS_VALIDATIONS.latest(_subject(run))
     if task is not None:
