@@ -69,6 +69,8 @@ def show_understood(found: Understood) -> bool:
         classes = count(len(found.classes), "class", "classes")
         st.markdown(f"**{count(found.images, 'image file')} of {classes}**, {division}")
         st.caption("Judged by their names. Each file is opened during the import, and left out if it cannot be read.")
+        if found.obstacle:
+            st.markdown(f":red[:material/error:] {plain(found.obstacle)}")
         for remark in found.remarks:
             st.markdown(f":orange[:material/help:] {plain(remark)}")
         for entry in found.left_out:
@@ -80,7 +82,7 @@ def show_understood(found: Understood) -> bool:
             height=_ROW * (min(len(rows), SHOWN) + 1) + 3,
             alt="The classes that would be imported, and how many images of each.",
         )
-    return len(found.classes) > 1
+    return found.obstacle is None
 
 
 def _rows(found: Preview) -> Sequence[dict[str, Any]]:

@@ -140,6 +140,14 @@ def test_a_zip_of_which_nothing_can_be_imported_says_so_at_once(workspace):
     assert at.button(key="import-zip").disabled
 
 
+def test_classes_of_two_images_cannot_be_imported_as_shown(workspace):
+    at = open_data()
+    at.file_uploader(key="zip-0").upload("pets.zip", zip_of(pictures(each=2)))
+    checked(at.run())
+    assert "“cat” and “dog” have fewer than 3 images" in texts(at)
+    assert at.button(key="import-zip").disabled
+
+
 def test_a_folder_of_the_server_that_is_not_clear_is_shown_first(workspace, tmp_path, monkeypatch):
     for label, files in pictures(each=3).items():
         (tmp_path / "shared" / "pets" / label).mkdir(parents=True)

@@ -17,6 +17,7 @@ from tl_core.data.imports.layouts import MIN_IMAGES, LabelledFile, Layout, split
 from tl_core.storage.format import count
 
 NAMED: Final = 3  # examples of a sentence
+FEWEST_TO_SPLIT: Final = 3  # images of a class of which one is drawn for validation
 _BEGINNING: Final = 24  # characters that a shortened name keeps of the folder's in any case
 
 
@@ -43,6 +44,7 @@ class Preview:
     given_splits: bool
     remarks: tuple[str, ...]  # sentences about what was guessed or is odd
     left_out: tuple[LeftOut, ...]
+    obstacle: str | None = None  # why nothing would be imported, in a sentence
 
     @property
     def images(self) -> int:
@@ -52,7 +54,7 @@ class Preview:
     @property
     def is_clear(self) -> bool:
         """Whether nothing was guessed, left out or is odd."""
-        return not self.remarks and not self.left_out
+        return not self.remarks and not self.left_out and not self.obstacle
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values."""
@@ -62,6 +64,7 @@ class Preview:
             "given_splits": self.given_splits,
             "remarks": list(self.remarks),
             "left_out": [asdict(entry) for entry in self.left_out],
+            "obstacle": self.obstacle,
             "clear": self.is_clear,
         }
 
@@ -77,6 +80,7 @@ class Preview:
             lines.append(f"{branch} {name.ljust(width)}  {sum(of.values()):>6,}  {split_text(of)}".rstrip())
         if len(self.classes) > most:
             lines.append(f"└── and {len(self.classes) - most:,} more classes")
+        lines += [f"It would not be imported: {self.obstacle}"] if self.obstacle else []
         lines += [f"Note: {remark}" for remark in self.remarks]
         lines += [f"Left out: {entry.text}" for entry in self.left_out]
         return lines
@@ -97,7 +101,23 @@ def preview(layout: Layout) -> Preview:
         given_splits=layout.given_splits,
         remarks=tuple(_remarks(layout, classes)),
         left_out=_left_out(layout.skipped),
+        obstacle=_obstacle(layout, classes),
     )
+
+
+def _obstacle(layout: Layout, classes: Mapping[str, Mapping[str, int]]) -> str | None:
+    images = {name: sum(of.values()) for name, of in classes.items()}
+    if len(images) == 1:
+        return f"There is only one class, {next(iter(images))}: a classifier needs two at least."
+    if single := [name for name, of in images.items() if of < MIN_IMAGES]:
+        return (
+            f"{_quoted(single)} {'has' if len(single) == 1 else 'have'} only one image. Nothing is imported until "
+            f"each class has {MIN_IMAGES}."
+        )
+    if not layout.given_splits and max(images.values(), default=NAMED) < FEWEST_TO_SPLIT:
+        few = f"{_quoted(list(images))} have fewer than {FEWEST_TO_SPLIT} images. "
+        return few + "That is too few to import: one image of a class has to be left for validation."
+    return None
 
 
 def _remarks(layout: Layout, classes: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
@@ -107,15 +127,9 @@ def _remarks(layout: Layout, classes: Mapping[str, Mapping[str, int]]) -> Iterat
     yield from _merged(layout.files)
     yield from _nested(layout.files)
     yield from _cut(layout.files)
-    if len(classes) == 1:
-        yield f"There is only one class, {next(iter(classes))}: a classifier needs two at least."
-    single = [name for name, of in classes.items() if sum(of.values()) < MIN_IMAGES]
-    if single:
-        have = "has" if len(single) == 1 else "have"
-        yield f"{_named(single)} {have} one image: nothing is imported until each class has {MIN_IMAGES}."
-    few = [name for name, of in classes.items() if MIN_IMAGES <= sum(of.values()) < NAMED]
-    if few:
-        yield f"{_named(few)} {'has' if len(few) == 1 else 'have'} fewer than {NAMED} images."
+    few = [name for name, of in classes.items() if MIN_IMAGES <= sum(of.values()) < FEWEST_TO_SPLIT]
+    if few and _obstacle(layout, classes) is None:
+        yield f"{_quoted(few)} {'has' if len(few) == 1 else 'have'} fewer than {FEWEST_TO_SPLIT} images."
     if layout.given_splits:
         for split in SPLITS:
             without = [name for name, of in classes.items() if not of.get(split)]
@@ -189,6 +203,13 @@ def _left_out(skipped: Sequence[SkippedFile]) -> tuple[LeftOut, ...]:
         LeftOut(reason, len(names), tuple(names[:NAMED]))
         for reason, names in sorted(reasons.items(), key=lambda entry: -len(entry[1]))
     )
+
+
+def _quoted(names: Sequence[str]) -> str:
+    """Such as ``“dots”, “stripes” and 2 more``, and ``“dots” and “stripes”``."""
+    quoted, more = [f"“{name}”" for name in names[:NAMED]], len(names) - NAMED
+    last = f"{more:,} more" if more > 0 else quoted.pop()
+    return f"{', '.join(quoted)} and {last}" if quoted else last
 
 
 def _named(names: Sequence[str]) -> str:

@@ -60,11 +60,7 @@ REMARKS = {
         pictures("animals/cats", "animals/lions", "plants/roses"),
         "All folders in animals (cats, lions) make one class",
     ),
-    "few": ([*pictures("cat"), "dog/1.png", "dog/2.png"], "dog has fewer than 3 images"),
-    "too few": (
-        [*pictures("cat"), "dog/1.png", "owl/1.png"],
-        "dog, owl have one image: nothing is imported until each class has 2.",
-    ),
+    "few": ([*pictures("cat"), "dog/1.png", "dog/2.png"], "“dog” has fewer than 3 images"),
     "a class without a test": (
         pictures("train/a", "train/b", "test/a"),
         "There are no test images of b",
@@ -78,6 +74,24 @@ def test_what_was_guessed_or_is_odd_is_said(name):
     found = seen(*paths)
     assert not found.is_clear
     assert sentence in " ".join(found.remarks)
+
+
+@pytest.mark.parametrize(
+    ("paths", "sentence"),
+    [
+        (
+            ["dots/1.png", "dots/2.png", "stripes/1.png", "stripes/2.png"],
+            "“dots” and “stripes” have fewer than 3 images.",
+        ),
+        (["cat/1.png", "cat/2.png", "dog/1.png", "owl/1.png"], "“dog” and “owl” have only one image."),
+        (["cat/1.png", "cat/2.png", "cat/3.png"], "There is only one class, cat"),
+    ],
+)
+def test_what_would_be_refused_is_said_before_the_import(paths, sentence):
+    found = seen(*paths)
+    assert found.obstacle.startswith(sentence)
+    assert f"It would not be imported: {sentence}" in "\n".join(found.lines("pets.zip"))
+    assert seen("dots/1.png", "dots/2.png", *pictures("stripes")).obstacle is None
 
 
 def test_what_is_left_out_is_listed_with_the_reason():
@@ -108,7 +122,7 @@ def test_a_dry_run_shows_the_tree_and_imports_nothing(workspace, tmp_path, monke
     archive.write_bytes(zip_of([*good_members(), ("notes.txt", b"x")]))
     assert main(["import", str(archive), "--dry-run", "--json"]) == 0
     values = json.loads(capsys.readouterr().out)
-    assert set(values) == {"classes", "images", "given_splits", "remarks", "left_out", "clear"}
+    assert set(values) == {"classes", "images", "given_splits", "remarks", "left_out", "obstacle", "clear"}
     assert (set(values["classes"]), values["clear"]) == ({"cats", "dogs"}, False)
     assert values["left_out"][0]["examples"] == ["notes.txt"]
     assert main(["import", str(archive), "--dry-run"]) == 0
