@@ -136,16 +136,29 @@ def test_the_settings_of_the_form_outlive_a_reload(app, page, work):
     expect(epochs).to_have_value("17")
 
 
+LIGHT_ON_DARK = """(node) => {
+  const { color, backgroundColor } = getComputedStyle(node)
+  const [words, ground] = [color, backgroundColor].map((text) => Number(text.match(/\\d+/)[0]))
+  return words > ground + 100
+}"""
+
+
 @pytest.mark.slow
-def test_a_server_that_has_ended_is_told_in_our_own_words(start_app, page):
+def test_a_server_that_has_ended_is_told_in_our_own_words_and_in_the_colours_of_the_theme(start_app, page):
     own = start_app()
+    page.emulate_media(color_scheme="dark")
+    page.set_viewport_size(PHONE)
     page.goto(own.at())
     expect(page.get_by_role("heading", name="Transfer learning", exact=True)).to_be_visible()
     page.wait_for_function("window.transferLearningFrame")
+    page.locator(".st-key-frame-training").evaluate("(node) => (node.innerHTML = `<a href='#'><p>Photos</p></a>`)")
     own.process.kill()
     expect(page.get_by_role("heading", name="The dashboard does not answer")).to_be_visible()
-    expect(page.get_by_text("streamlit run app.py")).to_be_visible()
+    command = page.get_by_text("streamlit run app.py")
+    expect(command).to_be_visible()
+    assert command.evaluate(LIGHT_ON_DARK)
     expect(page.get_by_text("yourscript.py")).to_be_hidden()
+    expect(page.get_by_text("Connecting")).to_be_hidden()  # it would print over the training at work
 
 
 def test_the_menu_of_a_phone_is_always_there_and_never_in_the_way(app, phone, work):

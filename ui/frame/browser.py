@@ -1,8 +1,8 @@
 """What only the browser can do for all pages: its script is `assets/frame.js`.
 
-It lets a swipe that begins on a slider scroll the page, says in our words that the server does not answer, tells
-a reloaded page which tab it was, so that the form and the photos are as they were, shows the whole of a name that is
-cut to whoever points at it, and lets a dropped folder keep the folders in it.
+It lets a swipe that begins on a slider scroll the page, gives dialogs the theme of the page, says in our words that
+the server does not answer, tells a reloaded page which tab it was, so that the form and the photos are as they were,
+shows the whole of a name that is cut to whoever points at it, and lets a dropped folder keep the folders in it.
 """
 
 from __future__ import annotations

@@ -18,6 +18,15 @@ const guardSliders = () => {
   })
 }
 
+// Dialogs, popovers and messages stand beside the app in the page, and not in it: without this they would take the
+// light one of two colours in the dark theme, too.
+const tellThemeToDialogs = () => {
+  const app = document.querySelector("[data-testid=stApp]")
+  const tell = () => (document.documentElement.style.colorScheme = getComputedStyle(app).colorScheme)
+  new MutationObserver(tell).observe(app, { attributes: true, attributeFilter: ["class"] })
+  tell()
+}
+
 const line = (name, text) => {
   const node = document.createElement(name)
   node.textContent = text
@@ -75,6 +84,7 @@ const watch = (words) => {
   if (window.transferLearningFrame) return
   window.transferLearningFrame = true
   guardSliders()
+  tellThemeToDialogs()
   tellWholeNames()
   tellPlacesOfDroppedFiles()
   new MutationObserver(() => sayServerIsGone(words)).observe(document.body, { childList: true, subtree: true })
