@@ -125,6 +125,21 @@ def test_the_answers_to_several_photos_and_to_a_zip_are_in_sight(app, page, work
     in_sight(page.locator("[data-testid=stDataFrame]"), size["height"] - BAR)
 
 
+def test_what_a_page_adds_to_its_address_takes_no_press_of_back(app, page, work):
+    older, run = work
+    page.goto(app.at(dataset=older.id))
+    page.get_by_test_id("stMain").get_by_role("link", name="Older run").click()
+    expect(page.get_by_role("heading", name="Older run")).to_be_visible()
+    page.wait_for_url(lambda address: "/Runs" in address and older.id in address)
+    page.go_back()
+    expect(page.get_by_role("heading", name="Transfer learning", exact=True)).to_be_visible()
+    page.go_forward()
+    page.get_by_role("button", name="All runs").click()
+    page.wait_for_url(lambda address: f"run={run.id}" not in address)
+    page.go_back()
+    expect(page.get_by_role("heading", name="Older run")).to_be_visible()  # a step of the person stays one
+
+
 def test_the_settings_of_the_form_outlive_a_reload(app, page, work):
     page.goto(app.at("Train", dataset=work[0].id))
     epochs = page.get_by_role("spinbutton", name="Epochs", exact=True)

@@ -2,7 +2,8 @@
 
 It lets a swipe that begins on a slider scroll the page, gives dialogs the theme of the page, says in our words that
 the server does not answer, tells a reloaded page which tab it was, so that the form and the photos are as they were,
-shows the whole of a name that is cut to whoever points at it, and lets a dropped folder keep the folders in it.
+shows the whole of a name that is cut to whoever points at it, lets a dropped folder keep the folders in it, and keeps
+what a page adds to its own address out of the history.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from typing import Any, Final
 import streamlit as st
 
 from tl_core.storage.workspace import Workspace
+from ui.shell.navigation import HOME, PAGES
+from ui.state.current import names_of_choice
 from ui.state.tab_memory import come_back, of_person, tab_key, was_of
 
 _ASSETS: Final = Path(__file__).parent / "assets"
@@ -26,6 +29,8 @@ SERVER_GONE: Final = {
     "elsewhere": "Is the computer that it runs on switched on, and are you in the same network?",
     "then": "This page goes on by itself as soon as the server is back. Your images, runs and models are saved.",
 }
+# By the last part of its path: what a page writes into an address that does not name it.
+COMPLETED: Final = {"" if page == HOME else page.title: names_of_choice(page) for page in PAGES}
 
 # Registered once, when the module is imported: a second registration would mount it anew.
 _MOUNT: Final = st.components.v2.component(
@@ -51,6 +56,7 @@ def browser_side(workspace: Workspace, names: Mapping[str, str]) -> None:
         if isinstance(before, str) and was_of(before, workspace.person):
             st.session_state[_BACK] = come_back(before)
 
-    _MOUNT(key=_KEY, data={"tab": tab_key(), "gone": SERVER_GONE, "names": dict(names)}, on_before_change=recognised)
+    data = {"tab": tab_key(), "gone": SERVER_GONE, "names": dict(names), "completed": COMPLETED}
+    _MOUNT(key=_KEY, data=data, on_before_change=recognised)
     if st.session_state.pop(_BACK, False):
         st.rerun()

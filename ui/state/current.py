@@ -163,9 +163,14 @@ def address_of(choice: Choice, page: Page, *, opened: bool = False) -> dict[str,
         page: the page.
         opened: whether its address names a run that is opened there.
     """
-    name = RUN if page in _ASKS_A_MODEL else MODEL
+    _, name = names_of_choice(page)
     values = {DATASET: choice.dataset, name: None if opened and name == MODEL else choice.run}
     return {name: value for name, value in values.items() if value is not None}
+
+
+def names_of_choice(page: Page) -> tuple[str, str]:
+    """The parameters of a page's address that name the current dataset and the current model."""
+    return DATASET, RUN if page in _ASKS_A_MODEL else MODEL
 
 
 def choose_dataset(dataset_id: str) -> None:

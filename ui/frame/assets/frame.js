@@ -80,19 +80,38 @@ const tellPlacesOfDroppedFiles = () => {
   })
 }
 
-const watch = (words) => {
+// A page completes an address that names no dataset or model. That is no step of a person: with an entry of its own in
+// the history, whoever goes back would come to the same page twice.
+const completes = (to, from, names) => {
+  const [before, after] = [[...from.searchParams], [...to.searchParams]]
+  const isKept = ([name, value]) => to.searchParams.get(name) === value
+  const isOwn = ([name]) => from.searchParams.has(name) || names.includes(name)
+  return to.pathname === from.pathname && before.every(isKept) && after.every(isOwn)
+}
+const keepHistoryShort = (completed) => {
+  const push = window.history.pushState.bind(window.history)
+  window.history.pushState = (state, unused, address) => {
+    const from = new URL(window.location.href)
+    const names = completed[from.pathname.split("/").at(-1)] ?? completed[""]
+    const isSameStep = completes(new URL(address ?? "", from), from, names)
+    isSameStep ? window.history.replaceState(state, unused, address) : push(state, unused, address)
+  }
+}
+
+const watch = (words, completed) => {
   if (window.transferLearningFrame) return
   window.transferLearningFrame = true
   guardSliders()
   tellThemeToDialogs()
   tellWholeNames()
   tellPlacesOfDroppedFiles()
+  keepHistoryShort(completed)
   new MutationObserver(() => sayServerIsGone(words)).observe(document.body, { childList: true, subtree: true })
 }
 
 export default function ({ data, setTriggerValue }) {
   names = data.names
-  watch(data.gone)
+  watch(data.gone, data.completed)
   const before = window.sessionStorage.getItem(TAB)
   if (before === data.tab) return
   window.sessionStorage.setItem(TAB, data.tab)
