@@ -22,6 +22,7 @@ from tl_core.command_line import (
     train,
     weights,
 )
+from tl_core.command_line.listing import put_ids_for_names
 from tl_core.command_line.verb import BAD_INPUT, RUN, STOPPED, UNEXPECTED, Output, Verb, argument
 from tl_core.data import SPLITS, SplitConfig
 from tl_core.errors import DatasetNotFoundError, RunNotFoundError, StoppedError, TransferLearningError
@@ -237,12 +238,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code: 0 done, 1 an unexpected error, 2 bad input (one sentence on standard error), 130 stopped.
     """
     keep_banner_back()
-    options = parser().parse_args(arguments)
+    verbs = parser()
+    options = verbs.parse_args(arguments)
+    if options.verb is None:
+        verbs.print_help(sys.stderr)
+        print("\nName one of these verbs, such as: python -m tl_core doctor", file=sys.stderr)
+        return BAD_INPUT
     output = Output(as_json=options.json)
     try:
         workspace = Workspace.from_environment()
         verb: Verb = options.verb
-        return verb.run(options, workspace.ensure() if verb.needs_workspace else workspace, output)
+        if verb.needs_workspace:
+            put_ids_for_names(options, workspace.ensure())
+        return verb.run(options, workspace, output)
     except TransferLearningError as error:
         output.say(_on_the_command_line(error))
         return STOPPED if isinstance(error, StoppedError) else BAD_INPUT
@@ -266,7 +274,8 @@ def parser() -> argparse.ArgumentParser:
         prog="python -m tl_core",
         description="Train an image classifier by transfer learning. The workspace is ./workspace, or TL_WORKSPACE.",
     )
-    verbs = found.add_subparsers(metavar="VERB", required=True)
+    found.set_defaults(verb=None)
+    verbs = found.add_subparsers(metavar="VERB")
     for verb in VERBS:
         own = verbs.add_parser(verb.name, help=verb.help, description=verb.help)
         own.add_argument("--json", action="store_true", help="print one JSON object on the last line")

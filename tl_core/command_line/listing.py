@@ -1,20 +1,23 @@
-"""The verbs that print tables: ``backbones``, ``runs`` and ``compare``."""
+"""The verbs that print tables: ``backbones``, ``runs``, ``compare``; and the id of what was called by its name."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 from tl_core.backbones.registry import all_backbones
 from tl_core.backbones.weights import weights_status
 from tl_core.command_line.train import outcome
 from tl_core.command_line.verb import Output, table
-from tl_core.errors import ConfigError
+from tl_core.data import list_datasets
+from tl_core.data.samples import SAMPLES
+from tl_core.errors import ConfigError, DatasetNotFoundError, RunNotFoundError
 from tl_core.runs import find_run, has_tags, list_runs
 from tl_core.runs.comparison import NOT_PART, ResultKind, differing_settings, results_of, test_accuracy, unique_names
 from tl_core.storage.format import percent
-from tl_core.storage.workspace import Workspace
+from tl_core.storage.workspace import Workspace, is_id
 
 
 def list_backbones(_options: argparse.Namespace, workspace: Workspace, output: Output) -> int:
@@ -92,3 +95,41 @@ _FORMATS: Final[dict[ResultKind, Callable[[float], str]]] = {
     "whole": lambda value: f"{value:,.0f}",
     "seconds": lambda value: f"{value:,.1f} s",
 }
+
+
+def put_ids_for_names(options: argparse.Namespace, workspace: Workspace) -> None:
+    """Where a dataset or a run was called by a name that only one has, put its id; a file of that name goes first.
+
+    Raises:
+        DatasetNotFoundError: several datasets have this name.
+        RunNotFoundError: several runs have this name.
+    """
+    given: Mapping[str, Any] = vars(options)
+    for field in ("dataset", "data"):
+        name = given.get(field)
+        if name and _may_be_a_name(name) and name not in SAMPLES:
+            ids = [dataset.id for dataset in list_datasets(workspace) if dataset.name == name]
+            setattr(options, field, _only(name, ids, "datasets", DatasetNotFoundError))
+    named = [name for name in (given.get("run"), *given.get("runs", ())) if name and _may_be_a_name(name)]
+    if named and not given.get("model"):  # else the first word is a picture
+        runs = list_runs(workspace)
+        found = {
+            name: _only(name, [run.id for run in runs if run.name == name], "runs", RunNotFoundError)
+            for name in named
+        }
+        if given.get("run") in found:
+            options.run = found[options.run]
+        if "runs" in given:
+            options.runs = [found.get(name, name) for name in options.runs]
+
+
+def _may_be_a_name(name: str) -> bool:
+    return not is_id(name) and not Path(name).expanduser().exists()
+
+
+def _only(
+    name: str, ids: Sequence[str], what: str, error: type[DatasetNotFoundError] | type[RunNotFoundError]
+) -> str:
+    if len(ids) > 1:
+        raise error(f"{len(ids)} {what} are named “{name}”: use the id of one, such as {ids[0]}.")
+    return ids[0] if ids else name

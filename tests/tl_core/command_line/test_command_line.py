@@ -184,6 +184,35 @@ def test_an_unknown_id_names_the_command_that_lists_those_there_are(tl, verb, li
     assert f"python -m tl_core {listing}" in err
 
 
+def test_a_name_that_only_one_has_stands_for_its_id(tl, workspace, folder):
+    made = tl("import", folder, "--name", "My pictures", "--json")[1]["dataset_id"]
+    assert tl("datasets", "My pictures", "--json")[:2] == tl("datasets", made, "--json")[:2]
+    trained = tl("train", "--data", "My pictures", *QUICK, "--name", "First one", "--json")[1]
+    assert load_run(workspace.runs / trained["run_id"]).dataset_id == made
+    assert tl("evaluate", "First one", "--json")[0] == 0
+    again = tl("import", folder, "--name", "My pictures", "--json")[1]["dataset_id"]
+    code, _, err = tl("train", "--data", "My pictures", *QUICK)
+    assert code == 2
+    assert f"2 datasets are named “My pictures”: use the id of one, such as {again}." in err
+
+
+def test_runs_of_one_name_are_told_apart_by_their_ids(tl, workspace, dataset):
+    runs = [create_run(workspace, TrainingConfig(), dataset, "Twice") for _ in range(2)]
+    code, _, err = tl("compare", "Twice", runs[0].id)
+    assert code == 2
+    assert "2 runs are named “Twice”: use the id of one, such as " in err
+    other = create_run(workspace, TrainingConfig(), dataset, "Once")
+    assert tl("compare", "Once", runs[0].id, "--json")[:2] == tl("compare", other.id, runs[0].id, "--json")[:2]
+
+
+def test_no_verb_at_all_shows_them(tl):
+    code, _, err = tl()
+    assert code == 2
+    assert "doctor" in err
+    assert "train " in err
+    assert "the following arguments are required" not in err
+
+
 def test_runs_are_compared_side_by_side(tl, workspace, dataset):
     plain, calm = (create_run(workspace, TrainingConfig(learning_rate=rate), dataset) for rate in (0.002, 0.0001))
     update_run(calm.path, status="done", best=Best(epoch=3, phase="head", val_loss=0.25, val_accuracy=0.9))
