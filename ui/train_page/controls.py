@@ -57,8 +57,13 @@ def _slider(setting: Setting, label: str, value: Any, frame: Frame) -> None:
     st.slider(label, *_range(setting, kind), step=kind(setting.step), format=shown, **frame)
 
 
-def _whole(setting: Setting, label: str, _value: Any, frame: Frame) -> None:
-    st.number_input(label, *_range(setting, int), step=1, format="%d", **frame)
+def _whole(setting: Setting, label: str, value: Any, frame: Frame) -> None:
+    # Without limits of its own: the browser would keep a number beyond them to itself, and the plan and the Start
+    # button would go on from the last one. With None as the value an emptied field is told from one with the least.
+    st.number_input(label, value=None, step=1, format="%d", **frame)
+    low, high = _range(setting, int)
+    if not low <= value <= high:
+        st.markdown(f":small[:red[:material/error: A whole number between {low:,} and {high:,}.]]")
 
 
 def _range(setting: Setting, kind: type[Number]) -> tuple[Number, Number]:

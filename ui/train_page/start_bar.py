@@ -27,7 +27,7 @@ from ui.state.begin_training import ask_to_begin, begin_training, was_asked
 from ui.state.training_draft import draft
 from ui.train_page.advice import Situation, advise
 
-_NO_PLAN: Final = "What will happen is shown here once all settings can be read."
+_NO_PLAN: Final = "What will happen is shown here once all settings can be used."
 
 
 def remarks(dataset: Dataset) -> None:

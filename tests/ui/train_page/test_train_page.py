@@ -313,6 +313,25 @@ def test_an_augmentation_level_sets_its_controls_and_a_changed_control_makes_it_
     assert at.radio(key="train_augmentation_level").value == "custom"
 
 
+@pytest.mark.parametrize("epochs", [99_999_999, -5, 0])
+def test_a_number_that_cannot_be_used_stops_the_start_and_leaves_no_plan_of_the_last_one(dataset, epochs):
+    at = open_page()
+    before = plan_line(at)
+    checked(at.number_input(key="train_epochs").set_value(epochs).run())
+    assert before not in texts(at)
+    assert f"Received: {epochs}" in texts(at).replace("\\", "")
+    assert next(button for button in at.button if button.label == "Start training").disabled
+    checked(at.number_input(key="train_epochs").set_value(7).run())
+    assert not next(button for button in at.button if button.label == "Start training").disabled
+
+
+def test_an_emptied_number_keeps_its_last_value(dataset):
+    at = open_page()
+    checked(at.number_input(key="train_epochs").set_value(7).run())
+    checked(at.number_input(key="train_epochs").set_value(None).run())
+    assert at.number_input(key="train_epochs").value == 7
+
+
 def test_choices_survive_a_visit_to_another_page(dataset):
     at = open_page()
     checked(at.number_input(key="train_epochs").set_value(7).run())
