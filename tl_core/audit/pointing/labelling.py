@@ -203,8 +203,12 @@ def _why_not(picture: CollectedPicture, labelling: Labelling, found: Conclusion 
 
 def _sound(classes: Sequence[str]) -> tuple[str, ...]:
     names = tuple(dict.fromkeys(clean_class_name(name) for name in classes if clean_text(name)))
-    if not 2 <= len(names) <= MAX_CLASSES:
-        raise DataError(f"Name 2 to {MAX_CLASSES} different classes. Received: {len(names)}.")
+    if len(names) < 2:
+        raise DataError(f"You named {'one class' if names else 'no class'}. Put a comma between the names: cat, dog.")
+    if len(names) > MAX_CLASSES:
+        raise DataError(
+            f"You named {len(names)} classes. Name {MAX_CLASSES} at most; others can be made of these later."
+        )
     return names
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -36,6 +37,7 @@ POINTERS: Final = BackgroundTasks[Any](  # the result is a `Pointer`
     unit="picture",
 )
 LABELLING: Final = "labelling"  # in the address
+_TWO_LINES: Final = 68  # px, the least that a field of several lines may have
 _NAMES: Final = "labelling-classes"  # key of the field, and in the memory of the tab what is in it
 MIN_PICTURES: Final = 10
 SURE_ENOUGH: Final = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99)  # from which a conclusion may be taken
@@ -136,21 +138,22 @@ def _class_names() -> list[str]:
     """Draw the field for the names of the classes; gives those that are in it, each once.
 
     A plain field, because a list that takes new names forgets what is being typed when the page moves below it, as it
-    does while pictures arrive.
+    does while pictures arrive; of several lines, because Enter in a field of one line separates nothing.
     """
     st.session_state.setdefault(_NAMES, kept_in_tab(_NAMES) or "")
-    typed = st.text_input(
-        "Classes to tell apart",
-        key=_NAMES,
-        placeholder="for example cat, dog",
-        help="Their names with commas between them.",
-    )
+    typed = st.text_area("Classes to tell apart", key=_NAMES, placeholder="for example cat, dog", height=_TWO_LINES)
+    st.caption("Their names with commas between them, or each on a line of its own.")
     keep_in_tab(_NAMES, typed)
-    names = list(dict.fromkeys(filter(None, map(clean_text, typed.split(",")))))
+    names = separate_names(typed)
     with st.container(horizontal=True, gap="small"):  # always there: what stands below keeps its place
         for name in names:
             st.badge(plain(name))
     return names
+
+
+def separate_names(typed: str) -> list[str]:
+    """The names between commas, semicolons and the ends of lines, each once."""
+    return list(dict.fromkeys(filter(None, map(clean_text, re.split(r"[,;\n]", typed)))))
 
 
 def _unfinished(workspace: Workspace) -> None:

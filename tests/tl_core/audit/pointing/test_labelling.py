@@ -46,6 +46,13 @@ def test_answers_are_kept_and_taken_back(workspace, labelling):
         add_class(workspace, labelling.id, " ")
 
 
+def test_names_that_are_no_two_classes_are_refused_with_the_way_to_tell_them_apart(workspace, labelling):
+    with pytest.raises(DataError, match="You named one class. Put a comma between the names: cat, dog."):
+        begin_labelling(workspace, labelling.id, "Pets", ["cat dog"])
+    with pytest.raises(DataError, match="You named no class. Put a comma between the names: cat, dog."):
+        begin_labelling(workspace, labelling.id, "Pets", [])
+
+
 @pytest.mark.parametrize(("pictures", "label"), [(["gone"], "cat"), ([], "cat"), (None, "cow")])
 def test_an_answer_that_fits_nothing_is_refused(workspace, labelling, pictures, label):
     chosen = [labelling.collection.pictures[0].id] if pictures is None else pictures
