@@ -21,7 +21,7 @@ class Standing:
 
     asked: tuple[str, ...]  # ids of the pictures of the next question; none where all have been asked
     suggested: str | None  # the class they likely have
-    concluded: dict[str, Conclusion]  # by the id of the picture, of those without an answer
+    concluded: dict[str, Conclusion]  # by id, of pictures without an answer; none until two classes have some
     estimate: Estimate | None  # None where too little was said for one
 
 
@@ -57,10 +57,11 @@ class Pointer:
         closed = [self._rows[name] for name in labelling.skipped]
         question = self._chooser.ask(labels, probabilities, closed, len(labelling.steps))
         estimate, likely = self._chooser.estimate(labels, questions, probabilities, closed)
+        told_apart = len(np.unique(labels[labels != UNKNOWN])) > 1  # else all would go to the one class that is known
         concluded = {
             name: Conclusion(labelling.classes[best], float(chance))
             for name, best, chance, label in zip(self._ids, probabilities.argmax(axis=1), likely, labels, strict=True)
-            if label == UNKNOWN
+            if told_apart and label == UNKNOWN
         }
         return Standing(
             tuple(self._ids[row] for row in question.rows) if question else (),

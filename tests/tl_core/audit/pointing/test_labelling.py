@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from tests.ui.pages_without_browser import picture
+from tl_core.audit.features import FeatureSource
 from tl_core.audit.pointing.labelling import (
     Conclusion,
     add_class,
@@ -15,9 +17,11 @@ from tl_core.audit.pointing.labelling import (
     point,
     take_back,
 )
+from tl_core.audit.pointing.standing import Pointer
 from tl_core.data.collecting import bring, new_collection
 from tl_core.data.imports.sources import SourceFile
 from tl_core.errors import DataError, DatasetNotFoundError
+from tl_core.machine.progress import UNATTENDED
 from tl_core.storage.files import read_json
 
 
@@ -47,10 +51,20 @@ def test_answers_are_kept_and_taken_back(workspace, labelling):
 
 
 def test_names_that_are_no_two_classes_are_refused_with_the_way_to_tell_them_apart(workspace, labelling):
-    with pytest.raises(DataError, match="You named one class. Put a comma between the names: cat, dog."):
+    with pytest.raises(DataError, match=r"You named one class\. Put a comma between the names: cat, dog\."):
         begin_labelling(workspace, labelling.id, "Pets", ["cat dog"])
-    with pytest.raises(DataError, match="You named no class. Put a comma between the names: cat, dog."):
+    with pytest.raises(DataError, match=r"You named no class\. Put a comma between the names: cat, dog\."):
         begin_labelling(workspace, labelling.id, "Pets", [])
+
+
+def test_nothing_is_concluded_while_pictures_of_one_class_alone_are_known(workspace, labelling, monkeypatch):
+    ids = [picture.id for picture in labelling.collection.pictures]
+    features = np.random.default_rng(0).random((len(ids), 8), np.float32)
+    monkeypatch.setattr(FeatureSource, "read", lambda _: features)
+    pointer = Pointer(labelling, UNATTENDED)
+    assert pointer.standing(point(workspace, labelling.id, ids[:5], "cat")).concluded == {}
+    both = pointer.standing(point(workspace, labelling.id, ids[5:8], "dog"))
+    assert set(both.concluded) == set(ids[8:])
 
 
 @pytest.mark.parametrize(("pictures", "label"), [(["gone"], "cat"), ([], "cat"), (None, "cow")])
