@@ -117,13 +117,16 @@ def describe_curves(history: History) -> str:
     return text
 
 
-def comparison_payload(runs: Sequence[tuple[str, History]], by: Progress, *, revision: str) -> dict[str, Any]:
+def comparison_payload(
+    runs: Sequence[tuple[str, History]], by: Progress, *, revision: str, colors: Sequence[str] = RUNS
+) -> dict[str, Any]:
     """All that the chart of several runs needs, as `curves_payload`: one colour per run, training dashed.
 
     Args:
         runs: name and curves of each, in the order of their colours.
         by: what stands on the horizontal axis.
         revision: names the chart; while it stays the same, the reader's zoom and hidden lines stay too.
+        colors: of the runs; after the last one they begin again.
     """
     limit = max(LEAST_POINTS, MAX_POINTS // max(1, 4 * len(runs)))
     reached = (history.epochs.get(history.best_epoch or 0, {}).get("val_accuracy") for _, history in runs)
@@ -140,7 +143,7 @@ def comparison_payload(runs: Sequence[tuple[str, History]], by: Progress, *, rev
             trace
             for place, (_, history) in enumerate(runs)
             for panel in PANELS
-            for trace in _compared_traces(history, panel, by, place, shown[place], limit)
+            for trace in _compared_traces(history, panel, by, place, colors[place % len(colors)], shown[place], limit)
         ],
         "layout": {
             **_axes({"title": title, "rangemode": "tozero", "tickformat": "~g", "nticks": 9}),
@@ -208,9 +211,8 @@ def _batch_points(history: History, panel: Panel) -> tuple[list[float], list[flo
 
 
 def _compared_traces(
-    history: History, panel: Panel, by: Progress, place: int, name: str, limit: int
+    history: History, panel: Panel, by: Progress, place: int, color: str, name: str, limit: int
 ) -> Iterator[dict[str, Any]]:
-    color = RUNS[place % len(RUNS)]
     x: list[float] = list(history.epochs)
     if by == "time" and x:
         ends = history.column("t")

@@ -42,9 +42,9 @@ def live_chart(history: History, *, key: str, title: str = "") -> None:
     _mount(key=key, data={**payload, "plotly_url": bundle_url()})
 
 
-def comparison_chart(runs: Sequence[tuple[str, History]], by: Progress, *, key: str) -> None:
-    """Draw the curves of several runs, each with its name, over each other; ``by`` is the horizontal axis."""
-    payload = comparison_payload(runs, by, revision=f"{key}-{by}")
+def comparison_chart(runs: Sequence[tuple[str, History]], by: Progress, colors: Sequence[str], *, key: str) -> None:
+    """Draw the curves of several runs, each with its name and colour; ``by`` is the horizontal axis."""
+    payload = comparison_payload(runs, by, revision=f"{key}-{by}", colors=colors)
     _mount(key=key, data={**payload, "plotly_url": bundle_url()})
 
 

@@ -171,7 +171,7 @@ def _model_list(current: Current) -> None:
         key=MODEL_KEY,
         on_change=chosen,
         label_visibility="collapsed",
-        width=220,
+        width=300,
         help="The model that Evaluate and Predict ask. Those of the current dataset come first.",
     )
 

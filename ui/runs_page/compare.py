@@ -18,6 +18,7 @@ from tl_core.storage.workspace import Workspace
 from ui.components.live_chart import comparison_chart
 from ui.components.markdown import plain
 from ui.components.run_format import run_labels
+from ui.runs_page.colors import run_colors
 from ui.shell.navigation import COMPARE, TRAIN, go_to
 from ui.state.run_feed import following
 from ui.state.training_draft import draft
@@ -56,7 +57,8 @@ def compare_runs(workspace: Workspace, ids: Sequence[str], key: str) -> None:
     for run, name in zip(chosen, unique_names(chosen), strict=True):
         with following(run) as feed:
             curves.append((name, feed.history))
-    comparison_chart(curves, by, key=f"{key}-chart")
+    colors = run_colors(chosen, list(runs.values()))
+    comparison_chart(curves, by, [colors[run.id] for run in chosen], key=f"{key}-chart")
     st.caption("Dashed: the images it learns from. Solid: validation images.")
     st.header("What differs", anchor=False)
     _which_is_better(chosen)

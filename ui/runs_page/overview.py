@@ -12,6 +12,7 @@ from tl_core.runs.comparison import unique_names
 from tl_core.storage.workspace import Workspace
 from ui.components.empty_state import no_run_yet
 from ui.components.live_chart import comparison_chart
+from ui.runs_page.colors import run_colors
 from ui.runs_page.compare import begin_comparing, differences
 from ui.runs_page.networks import networks_section
 from ui.runs_page.queue import waiting_runs
@@ -24,7 +25,11 @@ from ui.state.training_draft import draft
 
 REFRESH_SECONDS: Final = 3.0
 TABLE: Final = "runs-table"
-AT_FIRST: Final = 2  # of the newest runs, whose curves are shown and compared while none is ticked
+AT_FIRST: Final = 2  # of the newest runs, which are compared while none is ticked
+# Shares of the table and of the curves beside it. All up to the age fits into a window of 1440 px; while no run is
+# ticked there are no curves, and the table has it all.
+BESIDE_CURVES: Final = (73, 27)
+ALONE: Final = (999, 1)
 
 
 def show_all(workspace: Workspace) -> None:
@@ -63,15 +68,15 @@ def _table_and_curves(
         st.info("No run matches. Search for something else, or show all runs.")
         return
     chosen = ticked(shown, TABLE)
-    drawn = chosen or [run for run in shown if run.best or run.active][:AT_FIRST]
+    colors = run_colors(chosen, runs)
     _actions(shown, chosen)
-    left, right = st.columns([7, 3], gap="medium")
+    left, right = st.columns(BESIDE_CURVES if chosen else ALONE, gap="medium")
     with left:
-        runs_table(shown, drawn, TABLE, open_run)
+        runs_table(shown, colors, TABLE, open_run)
         if len(chosen) > 1:
             differences(chosen, "runs-differences")
     with right:
-        _curves(drawn)
+        _curves(chosen, [colors[run.id] for run in chosen])
 
 
 def _actions(shown: Sequence[RunRecord], chosen: Sequence[RunRecord]) -> None:
@@ -108,11 +113,11 @@ def _actions_of_one(run: RunRecord) -> None:
         go_to(TRAIN)
 
 
-def _curves(runs: Sequence[RunRecord]) -> None:
+def _curves(runs: Sequence[RunRecord], colors: Sequence[str]) -> None:
     curves = []
     for run, name in zip(runs, unique_names(runs), strict=True):
         with following(run) as feed:
             curves.append((name, feed.history))
     if curves:
-        comparison_chart(curves, "epoch", key="runs-chart")
+        comparison_chart(curves, "epoch", colors, key="runs-chart")
         st.caption("Dashed: the images it learns from. Solid: validation images.")

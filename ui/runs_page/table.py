@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any, Final
@@ -13,17 +13,17 @@ import streamlit as st
 
 from tl_core.config.format_settings import backbone_title, format_frozen, format_rates
 from tl_core.figures.history import accuracy_sparkline
-from tl_core.figures.palette import RUNS, VALIDATION
+from tl_core.figures.palette import VALIDATION
 from tl_core.runs import RunRecord, has_tags
 from tl_core.runs.comparison import changes_between, most_similar_earlier, run_seconds, test_accuracy
 from ui.components.run_format import format_status, run_labels
 
 ALT: Final = "All runs, newest first: test and validation accuracy, what was changed, age, status and settings"
 ROW_HEIGHT: Final = 38  # px
-# In px; the box, the dot, the name and the test accuracy fit side by side on a phone of 390 px, and all up to what
-# was changed beside the curves in a window of 1440 px.
+# In px; the box, the dot, the name and the test accuracy fit side by side on a phone of 390 px, and all up to the
+# age beside the curves in a window of 1440 px.
 DOT_WIDTH: Final = 36
-NAME_WIDTH: Final = 168
+NAME_WIDTH: Final = 212
 TEST_WIDTH: Final = 72
 VALIDATION_WIDTH: Final = 84
 AGE_WIDTH: Final = 112
@@ -44,18 +44,17 @@ FILTERS: Final[dict[str, Callable[[RunRecord], bool]]] = {
 
 
 def runs_table(
-    runs: Sequence[RunRecord], drawn: Sequence[RunRecord], key: str, on_open: Callable[[str], None]
+    runs: Sequence[RunRecord], colors: Mapping[str, str], key: str, on_open: Callable[[str], None]
 ) -> None:
     """Draw the runs with a box to tick before each; a click anywhere else in a row opens that run.
 
     Args:
         runs: newest first; at least one.
-        drawn: those whose curves are shown beside the table, in the order of their colours.
+        colors: of the curves beside the table, by the id of the run.
         key: names the table on its page; `ticked` tells what is ticked in it.
         on_open: gets the id of the run that was clicked.
     """
     ids = tuple(run.id for run in runs)
-    colors = {run.id: RUNS[place] for place, run in enumerate(drawn)}
     table = pd.DataFrame([_row(run, runs, colors.get(run.id)) for run in runs])
     tagged = any(run.tags for run in runs)
     widget = _table_key(key, ids)

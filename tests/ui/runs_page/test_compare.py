@@ -19,6 +19,7 @@ from tl_core.runs.comparison import (
     most_similar_earlier,
 )
 from tl_core.storage.files import write_json
+from ui.runs_page.colors import run_colors
 
 PAGE = "pages/3_Runs.py"
 PLAIN = TrainingConfig()
@@ -111,8 +112,30 @@ def test_ticked_runs_have_a_colour_their_curves_and_what_differs(runs):
     assert len(empty) < min(map(len, colours)), "nothing is drawn in it"
     assert {trace["name"] for trace in chart(at)["traces"] if trace["showlegend"]} == {"Plain", "Changed"}
     assert at.dataframe[1].value.loc["Batch size"].tolist() == ["32", "8"]
+    shown = colours_of(at)
     at = press(at, "Compare these 2")
     assert at.query_params["compare"] == ",".join(run.id for run in runs)
+    assert colours_of(at) == shown
+
+
+def colours_of(at):
+    return {trace["name"]: trace["line"]["color"] for trace in chart(at)["traces"] if trace["showlegend"]}
+
+
+def test_a_run_keeps_its_colour_whatever_is_shown_beside_it(runs):
+    plain, changed = runs
+    colour = run_colors([plain, changed], runs)
+    assert len(set(colour.values())) == 2
+    for shown in ([plain], [changed], [changed, plain]):
+        assert run_colors(shown, runs) == {run.id: colour[run.id] for run in shown}
+    many = [replace(plain, id=f"run-{n}", created=f"2026-01-{n + 1:02}T00:00:00+00:00") for n in range(9)]
+    assert len(set(run_colors([many[0], many[8]], many).values())) == 2, "the ninth would have that of the first"
+
+
+def test_without_a_tick_there_are_no_curves_and_no_colours(runs):
+    at = open_page(PAGE)
+    assert at.dataframe[0].value["dot"].nunique() == 1
+    assert not [part for part in at.get("bidi_component") if "live_chart" in part.proto.component_name]
 
 
 def test_one_ticked_run_has_its_actions_in_one_bar(runs):
