@@ -101,6 +101,7 @@ class Remark:
     action: str | None = None  # label of the button that opens the form with the change
     config: TrainingConfig | None = None  # the settings to try
     rule: str = ""  # its name
+    more_images: bool = False  # whether these help, and no other settings
 
 
 Rule = Callable[[Curves], Remark | None]
@@ -114,7 +115,7 @@ def remark_on(curves: Curves) -> Remark | None:
     for name, rule in RULES.items():
         if remark := rule(curves):
             changes = remark.config != curves.config
-            return replace(remark, rule=name) if changes else Remark(remark.text, rule=name)
+            return replace(remark if changes else Remark(remark.text, more_images=remark.more_images), rule=name)
     return None
 
 
@@ -247,7 +248,8 @@ def _few_validation_images(curves: Curves) -> Remark | None:
         return None
     return Remark(
         f"There are only {count} validation images: one of them is {100 / count:.0f} points of accuracy, so small "
-        "differences between runs mean little."
+        "differences between runs mean little.",
+        more_images=True,
     )
 
 

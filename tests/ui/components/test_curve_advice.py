@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from tests.tl_core.advice.test_curve_rules import curves
 from tests.tl_core.figures.run_events import epoch, phase
 from tests.ui.pages_without_browser import open_page, press, texts
+from tl_core.advice.curve_rules import remark_on
 from tl_core.config import TrainingConfig
 from tl_core.runs import EventLog, create_run, update_run
 from tl_core.runs.store import now
@@ -42,6 +44,16 @@ def test_a_remark_leads_to_the_search_for_the_best(overfitted):
     at = press(open_page("pages/3_Runs.py", run=overfitted.id), "Find the best for me")
     assert at.query_params["dataset"] == overfitted.dataset_id
     assert at.session_state["search_panel"]
+
+
+def test_few_validation_images_lead_to_more_images_and_not_to_other_settings(overfitted, monkeypatch):
+    few = remark_on(curves(20, validation_images=12))
+    assert few.rule == "few validation images"
+    monkeypatch.setattr("ui.components.run.run_panel.remark_on", lambda _: few)
+    at = open_page("pages/3_Runs.py", run=overfitted.id)
+    assert "Find the best for me" not in [button.label for button in at.button]
+    at = press(at, "Add images")
+    assert at.query_params["dataset"] == overfitted.dataset_id
 
 
 def test_a_good_run_is_left_in_peace(workspace, dataset):

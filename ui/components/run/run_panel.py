@@ -34,7 +34,7 @@ from ui.components.run.cross_validation import offer_cross_validation
 from ui.components.run_format import format_load, node_line
 from ui.components.watched_images import watched_images_charts
 from ui.shell.errors import error_boundary
-from ui.shell.navigation import EVALUATE, FIND, PREDICT, TRAIN, go_to, page_button, page_link
+from ui.shell.navigation import DATA, EVALUATE, FIND, PREDICT, TRAIN, go_to, page_button, page_link
 from ui.state.run_feed import Feed, following, refresh_seconds
 from ui.state.training_draft import draft
 
@@ -398,7 +398,12 @@ def _curve_advice(run: RunRecord, history: History, key: str) -> None:
             help="Opens the training form with the settings of this run and this one change. Nothing starts yet.",
         ):
             _open_form(remark.config, run)
-        if not run.active:
+        if remark.more_images:
+            with action:
+                page_button(
+                    DATA, "Add images", key=f"{key}-images", primary=False, dataset=run.dataset_id, width="stretch"
+                )
+        elif not run.active:
             with action:
                 page_button(
                     TRAIN,
