@@ -32,7 +32,7 @@ CHANGED_CHARACTERS: Final = 30  # that fit into it
 STATUS_WIDTH: Final = 170
 MAX_HEIGHT: Final = 620  # px; more runs scroll inside the table
 MOST_TICKED: Final = 8  # as many colours as there are
-ORDER: Final = ("dot", "run", "test", "accuracy", "changed", "created", "status", "tags", "dataset", "curve")
+ORDER: Final = ("dot", "run", "test", "accuracy", "created", "changed", "status", "tags", "dataset", "curve")
 MORE: Final = ("backbone", "frozen", "rates", "seconds")
 FILTERS: Final[dict[str, Callable[[RunRecord], bool]]] = {
     "All": lambda _: True,
