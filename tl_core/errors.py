@@ -37,6 +37,10 @@ class NotEnoughDataError(DataError):
     """Too few classes, or too few images in a class, to train on."""
 
 
+class NoClassFoldersError(NotEnoughDataError):
+    """There are images, and nothing tells their classes."""
+
+
 class DatasetNotFoundError(DataError):
     """No dataset has the given id."""
 

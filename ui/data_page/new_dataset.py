@@ -44,6 +44,11 @@ def fields_generation() -> int:
     return int(st.session_state.get(_GENERATION, 0))
 
 
+def empty_fields() -> None:
+    """Draw the fields for files anew, without what is in them."""
+    st.session_state[_GENERATION] = fields_generation() + 1
+
+
 def begin_import(
     workspace: Workspace,
     title: str,
@@ -87,7 +92,7 @@ def begin_import(
     files = st.session_state.get(f"{OWN_FOLDER}-{fields_generation()}") or ()
     used = {upload.file_id for upload in uploads}
     release_uploads([other for other in ([file] if file else []) + [*files] if other.file_id not in used])
-    st.session_state[_GENERATION] = fields_generation() + 1
+    empty_fields()
     st.rerun()
 
 

@@ -6,13 +6,14 @@ loses none of them.
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
 from typing import Final
 
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from tl_core.data.collecting import COLLECTIONS, PictureCollection, bring, forget_skipped, new_collection
-from tl_core.data.imports.archive import zip_source
+from tl_core.data.imports.archive import archive_source
 from tl_core.data.imports.file_kinds import is_archive_name, is_picture_name
 from tl_core.data.imports.importing import uploaded_file
 from tl_core.errors import DatasetNotFoundError
@@ -38,7 +39,8 @@ ARRIVALS: Final = BackgroundTasks[str](  # the result is the id of the collectio
 )
 _WITH_ARCHIVES: Final = (*FILE_TYPES, "zip")
 NEW: Final = "new"  # the form of a new dataset, class by class
-UNLABELLED: Final = "unlabelled"  # the form of pictures to label
+UNLABELLED: Final = "unlabelled"  # the form of pictures to label ...
+EVERYTHING: Final = "all classes"  # ... and what its one pile is, for people
 FIELDS: Final = {NEW: "class-files", UNLABELLED: "unlabelled-files"}  # form -> how the keys of its fields begin
 
 
@@ -54,14 +56,14 @@ def file_field(workspace: Workspace, form: str, pile: str, what: str, *, archive
     fields = f"fields-{form}-{pile}"
     number = st.session_state.get(fields, 0)
     name = f"{FIELDS.get(form, 'added-files')}{f'-{pile}' if pile else ''}-{number}"
-    subject, coming = f"{form}-{pile}", f"{fields}-tasks"
+    subject, coming = f"{form}-{pile}", _coming(form, pile)
 
     @error_boundary()
     def arrived() -> None:
         # A field that is being replaced may once more tell of the files that it had, which are released by then.
         if files := [file for file in st.session_state[name] if isinstance(file, UploadedFile)]:
             st.session_state[fields] = number + 1
-            st.session_state.setdefault(coming, []).append(_take_files(workspace, form, pile, what, files))
+            take_files(workspace, form, pile, what, files)
 
     with st.container(key=f"files-{subject}"):
         if archives:
@@ -94,21 +96,30 @@ def pile_pictures(
     return class_pictures(workspace, collection, pile, key, what)
 
 
-def _take_files(workspace: Workspace, form: str, pile: str, what: str, files: list[UploadedFile]) -> str:
+def take_files(workspace: Workspace, form: str, pile: str, what: str, files: list[UploadedFile]) -> None:
+    """Bring files in the background, whose arrival the field of their class shows."""
+    st.session_state.setdefault(_coming(form, pile), []).append(_bring_files(workspace, form, pile, what, files))
+
+
+def _coming(form: str, pile: str) -> str:
+    return f"fields-{form}-{pile}-tasks"
+
+
+def _bring_files(workspace: Workspace, form: str, pile: str, what: str, files: list[UploadedFile]) -> str:
     """Bring files in the background; returns the id of the task."""
     collection = _own_collection(workspace, form)
     limits = archive_limits()
     release_uploads(files)
 
     def work(task: TaskContext) -> str:
-        zips = [file for file in files if is_archive_name(file.name)]
-        others = [uploaded_file((file.name,), file) for file in files if file not in zips]
-        parts = len(zips) + bool(others)
-        for place, file in enumerate(zips):
-            with zip_source(file, limits) as source:
+        archives = [file for file in files if is_archive_name(file.name)]
+        others = [uploaded_file((PurePosixPath(file.name).name,), file) for file in files if file not in archives]
+        parts = len(archives) + bool(others)
+        for place, file in enumerate(archives):
+            with archive_source(file, workspace.datasets, limits) as source:
                 inside = [found for found in source.files if is_picture_name(found.parts[-1])]
                 bring(workspace, collection.id, pile, inside, task.part(place / parts, (place + 1) / parts))
-        return bring(workspace, collection.id, pile, others, task.part(len(zips) / parts, 1.0)).id
+        return bring(workspace, collection.id, pile, others, task.part(len(archives) / parts, 1.0)).id
 
     return ARRIVALS.start(f"{count(len(files), 'file')} of {what}", work, collection.id)
 

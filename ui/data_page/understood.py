@@ -14,7 +14,7 @@ from tl_core.data.imports.archive import ArchiveLimits, archive_source, folder_w
 from tl_core.data.imports.importing import folders_of, uploaded_file
 from tl_core.data.imports.layouts import understand_layout
 from tl_core.data.imports.preview import Preview, preview
-from tl_core.errors import TransferLearningError
+from tl_core.errors import NoClassFoldersError, TransferLearningError
 from tl_core.figures.palette import SPLIT_TITLES
 from tl_core.storage.format import count
 from tl_core.storage.workspace import Workspace
@@ -22,6 +22,12 @@ from ui.components.markdown import plain
 
 SHOWN: Final = 8  # rows of the table before it scrolls
 _ROW: Final = 35  # px
+
+
+class Unsorted(str):
+    """The sentence why nothing can be imported of images whose classes nothing tells."""
+
+
 Understood = Preview | str
 """What would be imported, or one sentence why nothing can be."""
 
@@ -35,6 +41,8 @@ def understand_archive(
     try:
         with archive_source(_file, _workspace.ensure().datasets, _limits) as source:
             return preview(understand_layout(source.files, source.skipped))
+    except NoClassFoldersError as error:
+        return Unsorted(error)
     except TransferLearningError as error:
         return str(error)
 
@@ -46,6 +54,8 @@ def understand_sent_folder(file_ids: tuple[str, ...], _files: Sequence[UploadedF
     files = [uploaded_file(parts, file) for file in _files if (parts := folders_of(file.name))]
     try:
         return preview(understand_layout(files))
+    except NoClassFoldersError as error:
+        return Unsorted(error)
     except TransferLearningError as error:
         return str(error)
 

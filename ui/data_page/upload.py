@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO, Final
 
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from tl_core.data import SAMPLES, Sample, import_folder, import_sample, import_uploaded_folder, import_zip
 from tl_core.data.imports.importing import folders_of
@@ -21,14 +23,17 @@ from ui.data_page.new_dataset import (
     OWN_FOLDER,
     ButtonType,
     begin_import,
+    empty_fields,
     fields_generation,
     kept_uploads,
     leave_asked_way,
     name_field,
     split_controls,
 )
+from ui.data_page.piles import EVERYTHING, UNLABELLED, take_files
 from ui.data_page.pointing.page import begin_by_pointing
 from ui.data_page.understood import (
+    Unsorted,
     image_files,
     import_label,
     show_understood,
@@ -37,6 +42,7 @@ from ui.data_page.understood import (
     understand_sent_folder,
 )
 from ui.shell.access.endpoints import archive_limits, upload_limit
+from ui.shell.errors import error_boundary
 from ui.shell.navigation import WAY
 
 PICTURES: Final = Path(__file__).parent / "assets"  # one of each sample set that is built in
@@ -121,6 +127,8 @@ def _zip(workspace: Workspace, kind: ButtonType) -> None:
     )
     found = understand_archive(file.file_id, file, workspace, limits) if file else ""
     ready = file is not None and show_understood(found)
+    if file is not None and isinstance(found, Unsorted):
+        _offer_pointing(workspace, [file], "zip")
     name = name_field(archive_title(file.name) if file else "same as the file", key="zip")
     split = split_controls("zip")
     if st.button(import_label(found), key="import-zip", type=kind, disabled=not ready) and file:
@@ -150,6 +158,8 @@ def _own_folder(workspace: Workspace, kind: ButtonType) -> None:
     )
     found = understand_sent_folder(tuple(file.file_id for file in files), files) if files else ""
     ready = bool(files) and show_understood(found)
+    if isinstance(found, Unsorted):
+        _offer_pointing(workspace, files, "folder")
     top = next(iter(folders_of(files[0].name)), "") if files else ""
     name = name_field(top or "same as the folder", key="own-folder")
     split = split_controls("own-folder")
@@ -164,6 +174,26 @@ def _own_folder(workspace: Workspace, kind: ButtonType) -> None:
             way="folder",
             uploads=files,
         )
+
+
+def _offer_pointing(workspace: Workspace, files: Sequence[UploadedFile], key: str) -> None:
+    """The way in for images whose classes nothing tells: there the same files are labelled."""
+    st.button(
+        "Label these pictures by pointing",
+        key=f"{key}-to-pointing",
+        icon=":material/touch_app:",
+        help="You name the classes and label some of the pictures; the others are concluded.",
+        on_click=_go_to_pointing,
+        args=(workspace, files),
+    )
+
+
+@error_boundary()
+def _go_to_pointing(workspace: Workspace, files: Sequence[UploadedFile]) -> None:
+    leave_asked_way()
+    st.session_state[_TABS] = _TITLES["pointing"]
+    take_files(workspace, UNLABELLED, "", EVERYTHING, list(files))
+    empty_fields()
 
 
 def _folder(workspace: Workspace, root: Path, kind: ButtonType) -> None:

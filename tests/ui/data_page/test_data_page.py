@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import io
 import itertools
+import tarfile
 import threading
 import zipfile
 
@@ -138,6 +139,33 @@ def test_a_zip_of_which_nothing_can_be_imported_says_so_at_once(workspace):
         "The zip file is empty\\: put one folder of images per class into it\\."
     ]
     assert at.button(key="import-zip").disabled
+
+
+@pytest.mark.parametrize("packed", ["zip", "tar.gz"])
+def test_pictures_without_class_folders_lead_to_labelling_by_pointing_with_the_same_file(workspace, packed):
+    contents = [content for files in pictures(each=6).values() for _, content in files]
+    loose = {f"{number}.png": content for number, content in enumerate(contents)}
+    file = io.BytesIO()
+    if packed == "zip":
+        with zipfile.ZipFile(file, "w") as archive:
+            for name, content in loose.items():
+                archive.writestr(name, content)
+    else:
+        with tarfile.open(fileobj=file, mode="w:gz") as tar:
+            for name, content in loose.items():
+                member = tarfile.TarInfo(name)
+                member.size = len(content)
+                tar.addfile(member, io.BytesIO(content))
+    at = open_data()
+    at.file_uploader(key="zip-0").upload(f"loose.{packed}", file.getvalue())
+    checked(at.run())
+    assert "lie in no class folders" in at.error[0].value
+    checked(at.button(key="zip-to-pointing").click().run())
+    run_until(at, lambda at: not at.progress)
+    assert at.session_state["new-dataset-ways"] == "Label by pointing"
+    (collection,) = COLLECTIONS.list_all(workspace)
+    assert len(collection.pictures) == len(loose)
+    assert not at.file_uploader(key="zip-1").value, "the field is empty: its file has gone there"
 
 
 def test_classes_of_two_images_cannot_be_imported_as_shown(workspace):

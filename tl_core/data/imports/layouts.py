@@ -18,7 +18,7 @@ from tl_core.data.imports.class_names import clashing_names, clean_file_name, cl
 from tl_core.data.imports.file_kinds import is_archive_name, is_junk, is_picture_name, is_table_name
 from tl_core.data.imports.file_labels import labels_from_names, labels_from_tables
 from tl_core.data.imports.sources import SourceFile
-from tl_core.errors import NotEnoughDataError
+from tl_core.errors import NoClassFoldersError, NotEnoughDataError
 
 MIN_IMAGES: Final = 2  # usable images of each class that an import takes
 SPLIT_WORDS: Final = {
@@ -103,7 +103,7 @@ def understand_layout(files: Sequence[SourceFile], skipped: Sequence[SkippedFile
         else:
             found.append((file, folders[given], split_of(folders[1]) if within else split))
     if not found:
-        raise NotEnoughDataError(_NO_CLASSES + (_NOT_UNDERSTOOD.format(tables[0].shown_name) if tables else ""))
+        raise NoClassFoldersError(_NO_CLASSES + (_NOT_UNDERSTOOD.format(tables[0].shown_name) if tables else ""))
     return Layout(tuple(_labelled(found)), tuple(left_out), given or within)
 
 

@@ -19,7 +19,16 @@ from ui.components.confirm import confirm
 from ui.components.markdown import plain
 from ui.components.task_progress import task_progress
 from ui.data_page.new_dataset import ButtonType, begin_import, name_field, split_controls
-from ui.data_page.piles import UNLABELLED, arriving, file_field, form_collection, let_go, pile_pictures, show_left_out
+from ui.data_page.piles import (
+    EVERYTHING,
+    UNLABELLED,
+    arriving,
+    file_field,
+    form_collection,
+    let_go,
+    pile_pictures,
+    show_left_out,
+)
 from ui.data_page.pointing.board import board, pressed, question_id
 from ui.shell.errors import error_boundary
 from ui.state.background_tasks import BackgroundTasks
@@ -116,7 +125,7 @@ def _begin_form(workspace: Workspace, kind: ButtonType) -> None:
         "Add unsorted pictures, and name the classes. You are asked about a few of them, sometimes about a dozen at "
         "once; after each click the app works out the others anew."
     )
-    file_field(workspace, UNLABELLED, "", "all classes", archives=True)
+    file_field(workspace, UNLABELLED, "", EVERYTHING, archives=True)
     collection = pile_pictures(workspace, UNLABELLED, "", "the pictures", form_collection(workspace, UNLABELLED))
     show_left_out(workspace, collection)
     classes = _class_names()
