@@ -71,18 +71,20 @@ def audit_dataset(dataset: Dataset, task: TaskContext = UNATTENDED) -> Audit:
         WeightsUnavailableError: the default backbone's weights are not here and cannot be downloaded.
         StoppedError: a stop was requested.
     """
-    source = FeatureSource(dataset, task.part(0.0, 0.6))
+    source = FeatureSource(dataset, task.part(0.0, 0.4))
     features = source.read()
     look_alikes = find_look_alikes(dataset, features, source.images, task)
     verdict = judge_labels(
-        dataset, features, task.part(0.6, 1.0), [(pair.first, pair.second) for pair in look_alikes]
+        dataset, features, task.part(0.4, 0.6), [(pair.first, pair.second) for pair in look_alikes]
     )
+    parts = FeatureSource(dataset, task.without_progress())  # each look at parts of the images would fill the bar
+    shortcuts = find_shortcuts(dataset, parts, task.part(0.6, 1.0))
     return Audit(
         dataset=dataset,
         label_suspects=verdict.suspects,
         witnesses=find_witnesses(dataset, features, verdict.suspects),
         agreement=verdict.accuracy,
         look_alikes=look_alikes,
-        shortcuts=find_shortcuts(dataset, source, task),
+        shortcuts=shortcuts,
         health=health_report(dataset),
     )

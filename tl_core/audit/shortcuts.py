@@ -57,16 +57,20 @@ _SENTENCES: Final = {
 }
 
 
+LOOKING: Final = "Looking for shortcuts"
+
+
 def find_shortcuts(dataset: Dataset, source: FeatureSource, task: TaskContext = UNATTENDED) -> tuple[Shortcut, ...]:
     """The shortcuts that a model could take on this dataset; the easiest first.
 
     Args:
         source: of the dataset's features.
-        task: checked for a stop.
+        task: gets the kinds looked for and their number; checked for a stop.
 
     Raises:
         StoppedError: a stop was requested.
     """
+    task.report(0, len(_VALUES), LOOKING)
     labels = np.array([record.label for record in dataset.images], np.int64)
     rows = _sample(labels)
     chance = float(np.bincount(labels[rows]).max() / len(rows))
@@ -82,8 +86,9 @@ def find_shortcuts(dataset: Dataset, source: FeatureSource, task: TaskContext = 
     wanted = chance + max(LEAST, luck, SHARE * (whole - chance))
     texture = _is_texture(source, rows, labels[rows])
     found = []
-    for kind, values_of in _VALUES.items():
+    for done, (kind, values_of) in enumerate(_VALUES.items()):
         task.stop_if_asked("The audit was stopped.")
+        task.report(done, len(_VALUES), LOOKING)
         if kind in _SURROUNDINGS and texture:
             continue
         if (values := values_of(dataset, source, rows)) is None:

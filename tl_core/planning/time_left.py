@@ -15,6 +15,7 @@ from tl_core.runs.progress import ENDING_STAGES, FIRST_STAGE
 from tl_core.storage.workspace import Workspace
 
 _ENDING: Final = 0.99  # of the bar, while the best model is measured and saved
+_STARTED: Final = 0.2  # of a phase, that what comes before its images are counted may take of the bar
 _OVERDUE: Final = 0.25  # of the time a phase has been waited for, that it takes longer still, however it was planned
 
 
@@ -59,7 +60,12 @@ def time_left(config: TrainingConfig, progress: RunProgress, planned: Mapping[st
         return TimeLeft(None, progress.epoch / max(1, epochs), *where)
     seconds = here_left + sum(found or 0.0 for found in ahead)
     elapsed = progress.elapsed_seconds(now)
-    return TimeLeft(seconds, min(_ENDING, elapsed / max(1e-6, elapsed + seconds)), *where)
+    fraction = min(_ENDING, elapsed / max(1e-6, elapsed + seconds))
+    if progress.images_total and not begun:  # beside the bar: it must not be far ahead of them
+        weights = [planned.get(phase.name, 0.0) for phase in phases]
+        counted = _STARTED + (1 - _STARTED) * progress.fraction
+        fraction = min(fraction, (sum(weights[:place]) + weights[place] * counted) / max(1e-6, sum(weights)))
+    return TimeLeft(seconds, fraction, *where)
 
 
 def _seconds_of_phase(progress: RunProgress, name: str, planned: Mapping[str, float], now: float) -> float | None:

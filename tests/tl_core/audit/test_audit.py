@@ -228,6 +228,23 @@ def test_the_command_line_prints_the_audit(workspace, monkeypatch, capsys):
     assert main(["audit", "nothing-" + "0" * 32]) == 2
 
 
+def test_the_bar_is_full_only_when_nothing_is_left_to_look_for(workspace, monkeypatch):
+    """It was full under “Checking each label …”, and then the shortcuts were looked for."""
+    images = {n: [(f"{i}.png", noise(5000 * (p + 1) + i)) for i in range(8)] for p, n in enumerate("ab")}
+    dataset = import_uploads(workspace, images, "Bars")
+
+    def read(source, rows=None, _view="whole"):
+        return np.random.default_rng(0).random((len(dataset.images) if rows is None else len(rows), 16), np.float32)
+
+    monkeypatch.setattr(FeatureSource, "read", read)
+    told = []
+    audit_dataset(dataset, TaskContext(lambda at: told.append((at.text, at.fraction))))
+    checking = [share for text, share in told if text.startswith("Checking each label")]
+    looking = [share for text, share in told if text == "Looking for shortcuts"]
+    assert checking[-1] == pytest.approx(0.6)
+    assert 0.6 <= looking[0] < looking[-1] < 1
+
+
 @pytest.mark.slow
 def test_an_audit_can_be_stopped(workspace):
     images = {n: [(f"{i}.png", noise(5000 * (p + 1) + i)) for i in range(4)] for p, n in enumerate("ab")}

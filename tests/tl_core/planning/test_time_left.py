@@ -48,8 +48,20 @@ def test_a_stage_that_takes_longer_than_planned_is_not_shown_as_nearly_done():
     bar = [
         time_left(TrainingConfig(epochs=10), now, {"head": 20.0}, seconds).fraction for seconds in (10, 20, 60, 600)
     ]
-    assert bar == pytest.approx([10 / 21, 0.8, 0.8, 0.8], abs=0.01)
+    assert bar == pytest.approx([0.2, 0.2, 0.2, 0.2], abs=0.01), "no image is counted yet"
     assert time_left(TrainingConfig(epochs=10), now, {"head": 20.0}, 61).seconds == pytest.approx(15)
+
+
+def test_the_bar_is_not_far_ahead_of_the_images_that_the_text_counts():
+    counted = at(20, {"kind": "progress", "done": 32, "total": 90})
+    now = progress(at(0, stage("prepare")), at(19, stage("features")), counted)
+    alone = time_left(TrainingConfig(epochs=10), now, {"head": 3.0}, 20)
+    assert alone.fraction == pytest.approx(0.2 + 0.8 * 32 / 90)
+    assert time_left(CONFIG, now, {"head": 3.0, "fine_tune": 1.0}, 20).fraction == pytest.approx(
+        0.75 * 0.4844, abs=0.001
+    )
+    in_time = progress(at(0, stage("prepare")), at(1, stage("features")), at(8, {**counted, "done": 80}))
+    assert time_left(TrainingConfig(epochs=10), in_time, {"head": 20.0}, 8).fraction == pytest.approx(8 / 21)
 
 
 def test_between_the_phases_the_second_is_ahead_and_the_bar_does_not_begin_again():
