@@ -16,7 +16,7 @@ SHOWN_AS = {
     "interrupted": "Cut off",
 }
 CUT_OFF = "This run was cut off: the program ended while it was at work."
-NEVER_BEGUN = "This run was cut off before its first epoch was done"
+NEVER_BEGUN = "This run was cut off before its first epoch."
 RESUME, MORE = "Resume from the last epoch", "Train 5 more epochs"
 AGAIN = "Start it again"
 

@@ -61,7 +61,7 @@ _ALL: Final = (
     Preset(
         name="quick_start",
         title="Fast",
-        text="Works well for most sets of images, even small ones. Start here.",
+        text="Works well for most sets of images. Start here.",
         config=TrainingConfig(),
     ),
     Preset(

@@ -69,7 +69,7 @@ class Headline:
 
     def baseline(self) -> str:
         """What guessing would reach, and the weakest class where not all of every class is found."""
-        guessing = f"Always saying {self.commonest} would reach {percent(self.guessing)}."
+        guessing = f"Always answering “{self.commonest}” would be right for {percent(self.guessing)}."
         if self.found == 1:
             return guessing
         return f"{guessing} Weakest class: {self.weakest}, {percent(self.found)} found."

@@ -65,8 +65,8 @@ _ALL: Final = (
     ExportFormat(
         name="tensorflowjs",
         title="Web page (TensorFlow.js)",
-        purpose="For anybody: one file that opens in a browser and asks the camera or a photo, without a network or "
-        "an installation.",
+        purpose="For anybody: one file for a browser that looks at the camera picture or a photo, without a network "
+        "or an installation.",
         model="model",
         build=build_browser_model,
         program="predict_tensorflowjs.py.jinja",

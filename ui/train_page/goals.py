@@ -23,6 +23,7 @@ from ui.state.training_draft import Draft, draft, show_in_control
 _PRESET: Final = SETTINGS["preset"]
 _MOST_NAMED: Final = 3  # changed settings named one by one; more are counted
 _WEIGHT_BYTES: Final = 4  # float32, as a model is stored
+FEW_PER_CLASS: Final = 50  # images of a class; *Few images* is for 10 to 50
 _KNOWN_SECONDS: Final = 10.0  # for which what a goal costs is not computed again
 _RECIPES: Final = tuple(name for name in PRESETS if name not in GOALS)
 
@@ -58,8 +59,16 @@ def _card(workspace: Workspace, dataset: Dataset, goal: Preset, *, chosen: bool)
         help="Fills in the whole form. You can change anything afterwards.",
     )
     st.caption(goal.text)
+    if goal.name == fitting_goal(dataset):
+        each = round(len(dataset.images) / len(dataset.classes))
+        st.caption(f":green[:material/recommend:] Fits these images: about {each:,} per class.")
     st.space("stretch")
     st.caption(f"**{_costs(goal.name, dataset.fingerprint, workspace, dataset)}**")
+
+
+def fitting_goal(dataset: Dataset) -> str:
+    """Which of *Fast* and *Few images* is for so many images per class."""
+    return "few_images" if len(dataset.images) <= FEW_PER_CLASS * len(dataset.classes) else "quick_start"
 
 
 @st.cache_data(ttl=_KNOWN_SECONDS, max_entries=64, show_spinner=False)

@@ -127,7 +127,8 @@ def test_the_figure_of_a_few_images_comes_with_its_doubts(tl, folder):
     code, said, _ = tl("train", "--data", folder, *QUICK)
     assert code == 0
     assert re.search(
-        r"% of the \d test images are right \(validation \d+\.\d %\)\.\nAlways saying \w+ would reach", said
+        r"% of the \d test images are right \(validation \d+\.\d %\)\.\nAlways answering “\w+” would be right for",
+        said,
     )
     assert re.search(r"Only \d images: the true figure may be anywhere from \d+ % to \d+ %\.", said)
 

@@ -28,7 +28,9 @@ GOOD = Headline(
 
 def test_the_numbers_in_sentences():
     assert GOOD.sentence() == "95.0 % of the 100 test images are right (validation 90.0 %)."
-    assert GOOD.baseline() == "Always saying birds would reach 42.0 %. Weakest class: tools, 80.0 % found."
+    assert (
+        GOOD.baseline() == "Always answering “birds” would be right for 42.0 %. Weakest class: tools, 80.0 % found."
+    )
     assert list(GOOD.warnings()) == []
     assert replace(GOOD, split="validation", validation=None).sentence() == (
         "95.0 % of the 100 validation images are right."

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ from tl_core.runs import create_run, list_runs, update_run
 from tl_core.search.record import list_searches
 from tl_core.storage.format import large_count
 from tl_core.storage.workspace import Workspace
+from ui.train_page.goals import fitting_goal
 
 ROOT = Path(__file__).parents[3]
 PAGE = "pages/2_Train.py"
@@ -497,3 +499,14 @@ def test_a_form_whose_images_were_deleted_says_so(workspace, dataset):
 def test_a_link_to_a_run_that_is_not_there_offers_two_ways_on(workspace):
     labels = [button.label for button in open_page(run="nonsense").button]
     assert {"Train a model", "See all runs"} <= set(labels)
+
+
+@pytest.mark.parametrize(("per_class", "goal"), [(10, "few_images"), (50, "few_images"), (51, "quick_start")])
+def test_the_goal_that_fits_the_number_of_images_is_marked(dataset, per_class, goal):
+    images = (dataset.images * (2 * per_class))[: len(dataset.classes) * per_class]
+    assert fitting_goal(replace(dataset, images=images)) == goal
+
+
+def test_one_card_says_that_it_fits_these_images(dataset):
+    each = round(len(dataset.images) / len(dataset.classes))
+    assert texts(open_page()).count(f"Fits these images: about {each} per class.") == 1

@@ -155,6 +155,9 @@ def _folder_of_network(folder: Path) -> Path:
     return folder
 
 
+_ARCHIVES: Final = (".tar.gz", ".tgz", ".tar")
+
+
 def _unpack(path: Path, target: Path) -> None:
     try:
         with tarfile.open(path, "r:*") as archive:
@@ -170,9 +173,9 @@ def _unpack(path: Path, target: Path) -> None:
                     raise ModelFileError(_DAMAGED)
                 archive.extract(member, target, filter="data")
     except tarfile.ReadError as error:
+        damaged = " that is not damaged" if path.name.endswith(_ARCHIVES) else ""
         raise ModelFileError(
-            f"{path.name} is neither a tar.gz with a SavedModel nor a .keras file, or it is damaged: bring one of "
-            "these."
+            f"“{path.name[:100]}” is not a network: choose a tar.gz with a SavedModel{damaged}, or a .keras file."
         ) from error
     except (tarfile.TarError, EOFError, OSError, ValueError) as error:
         raise ModelFileError(_DAMAGED) from error

@@ -39,7 +39,7 @@ from ui.state.run_feed import Feed, following, refresh_seconds
 from ui.state.training_draft import draft
 
 CUT_OFF: Final = "This run was cut off: the program ended while it was at work."
-NEVER_BEGUN: Final = "This run was cut off before its first epoch was done, so nothing is lost: start it again."
+NEVER_BEGUN: Final = "This run was cut off before its first epoch. There is nothing to keep; start it again."
 IMAGES_GONE: Final = "Its images have been deleted since, so it cannot go on. Add them again, then train again."
 STARTING: Final = "Starting up …"
 REFRESH_SECONDS: Final = 1.0

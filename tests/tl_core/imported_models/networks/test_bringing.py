@@ -141,11 +141,13 @@ def test_what_is_no_network_is_a_sentence_and_leaves_nothing(around, tmp_path):
     _, workspace = around
     before = list_networks(workspace)
     (tmp_path / "text.tar.gz").write_bytes(b"no archive")
+    (tmp_path / "passwd").write_text("root:x:0:0")
     (tmp_path / "empty").mkdir()
     with tarfile.open(tmp_path / "outside.tar.gz", "w:gz") as archive:
         archive.add(tmp_path / "text.tar.gz", "../outside")
     for source, words in (
-        (tmp_path / "text.tar.gz", "neither a tar.gz"),
+        (tmp_path / "text.tar.gz", "“text.tar.gz” is not a network: choose a tar.gz .* that is not damaged, or"),
+        (tmp_path / "passwd", "“passwd” is not a network: choose a tar.gz with a SavedModel, or a .keras file"),
         (tmp_path / "outside.tar.gz", "damaged"),
         (tmp_path / "empty", "saved_model.pb"),
         (tmp_path / "nothing", "no file or folder"),

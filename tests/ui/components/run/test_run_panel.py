@@ -219,7 +219,7 @@ def test_a_run_that_was_killed_has_not_worked_since(workspace, dataset):
     [
         (HUNG, True, HUNG),
         (None, True, "the program ended while it was at work"),
-        (None, False, "before its first epoch was done"),
+        (None, False, "before its first epoch. There is nothing to keep; start it again"),
     ],
 )
 def test_a_run_that_was_cut_off_says_why_and_can_go_on(workspace, dataset, interruption, begun, shown):
@@ -318,7 +318,7 @@ def test_the_end_card_says_test_accuracy_guessing_and_the_weakest_class(workspac
     at = open_panel(run.id)
     card = at.success[0].value.replace("\\", "")
     assert "100.0 % of the 8 test images are right (validation 90.0 %)." in card
-    assert "Always saying blue would reach 50.0 %." in card
+    assert "Always answering “blue” would be right for 50.0 %." in card
     assert "Weakest" not in card  # all of every class is found
     assert "Only 8 images: the true figure may be anywhere from 68 % to 100 %." in card
     assert "Cross-validate" in [button.label for button in at.button], "where the doubt is, what removes it is, too"
