@@ -7,6 +7,7 @@ import json
 import math
 import shutil
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -80,7 +81,7 @@ def take_elsewhere(run: RunRecord, key: str) -> None:
         list(FORMATS),
         format_func=lambda name: FORMATS[name].title,  # never another text: the choice would be lost
         captions=[
-            f":green[:material/check:] {form.purpose}" if name in kept and kept[name].proof.passed else form.purpose
+            _mark(name in kept and kept[name].proof.passed, missing_packages(form)) + form.purpose
             for name, form in FORMATS.items()
         ],
         index=list(FORMATS).index(task.title) if task else 0,
@@ -99,6 +100,13 @@ def take_elsewhere(run: RunRecord, key: str) -> None:
         if task is not None and task.title == form.name and task.error:
             task_progress(EXPORTS, task, key)
         _make_button("Create and check", run, key)
+
+
+def _mark(made: bool, missing: Sequence[str]) -> str:
+    """What stands before the purpose of a format: that it is made already, or cannot be made yet."""
+    if made:
+        return ":green[:material/check:] "
+    return f":orange[:material/extension: Needs {count(len(missing), 'more package')}.] " if missing else ""
 
 
 def pack_model(run: RunRecord) -> bytes:

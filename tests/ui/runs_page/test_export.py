@@ -119,6 +119,9 @@ def test_a_missing_package_is_named(run, monkeypatch):
     monkeypatch.setattr("tl_core.export.formats.missing_packages", lambda form: form.packages)
     at = choose(open_page(PAGE, run=run.id), run, "onnx")
     assert "pip install tf2onnx onnx onnxruntime" in at.info[-1].value
+    (formats,) = [radio for radio in at.radio if radio.label == "Format"]
+    of_onnx = list(formats.proto.captions)[list(FORMATS).index("onnx")]
+    assert "Needs 3 more packages" in of_onnx, "said before it is chosen"
     assert "Create and check" not in labels(at)
 
 
