@@ -21,6 +21,7 @@ from PIL import ExifTags, Image, ImageCms
 DECODING = 2
 FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "GIF")  # all other decoders of Pillow stay out of reach
 
+TURNED = 5  # orientations from this on are by a quarter turn
 MAX_SHORT_SIDE = 640  # pixels; larger pictures are shrunk to this
 MAX_LONG_SIDE = 8192  # pixels; bounds panoramas, and stays below the 65,500 of a JPEG
 LOSSLESS_PIXELS = 256 * 256  # up to this many the stored copy is a PNG
@@ -98,7 +99,7 @@ def pixels_of(image: Image.Image, data: bytes, profile: bytes | None = None, dec
         decoding: 1 or 2, see `DECODING`.
     """
     low_bytes = _open_low_bytes(image, data) if decoding > 1 else None  # first: what follows may load the picture
-    orientation = 1 if image.format == "TIFF" else _orientation(image)  # Pillow turns a TIFF itself
+    orientation = 1 if image.format == "TIFF" else orientation_of(image)  # Pillow turns a TIFF itself
     # JPEG decodes at a half, quarter or eighth, 2-4 x faster, but at no less than twice the size it ends with, so
     # that nothing is lost.
     width, height = target_size(*image.size)
@@ -189,7 +190,8 @@ def _inflated(content: bytes, most: int) -> bytes | None:
         return None
 
 
-def _orientation(image: Image.Image) -> int:
+def orientation_of(image: Image.Image) -> int:
+    """How the camera was held, as EXIF tells it: 1-8, from 5 on width and height change places when it is shown."""
     try:
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))
     except _BROKEN:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import streamlit as st
 from PIL import Image, UnidentifiedImageError
 
-from tl_core.data.decoding import FORMATS
+from tl_core.data.decoding import FORMATS, TURNED, orientation_of
 from tl_core.data.normalise import stored_pixels
 from tl_core.figures.heatmap import heat_layer
 from tl_core.figures.probabilities import describe_probabilities, probability_figure, probability_text
@@ -110,14 +110,15 @@ def _answer(picture: Picture, answer: Answer, key: str, shown: int) -> None:
     figure = probability_figure(top, truth, INK)
     chart(figure, describe_probabilities(top), f"{key}-bars", staticPlot=True)
     far = (f"distance {answer.novelty:.1f}, accepted up to 1",) if answer.unlike else ()
-    st.caption(" · ".join((plain(picture.name), *_pixels(picture.data), milliseconds(answer.seconds), *far)))
+    st.caption(" · ".join((plain(picture.name), *format_pixels(picture.data), milliseconds(answer.seconds), *far)))
 
 
-def _pixels(data: bytes) -> tuple[str, ...]:
-    """How large the file is that is shown, where it is shown smaller."""
+def format_pixels(data: bytes) -> tuple[str, ...]:
+    """How large the picture is as it stands upright, where it is shown smaller."""
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            width, height = image.size
+            turned = image.format != "TIFF" and orientation_of(image) >= TURNED  # Pillow turns a TIFF itself
+            width, height = image.size[::-1] if turned else image.size
     except (UnidentifiedImageError, OSError):  # read by another decoder
         return ()
     return (f"{width:,} × {height:,} pixels, shown smaller",) if max(width, height) > LONGEST_SIDE else ()
