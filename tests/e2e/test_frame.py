@@ -204,6 +204,19 @@ def test_on_a_phone_an_import_ends_at_the_beginning_of_its_dataset_and_its_messa
     assert PHONE["height"] / 2 < box["y"] < box["y"] + box["height"] < PHONE["height"] - BAR
 
 
+def test_the_menu_of_streamlit_leaves_with_the_title_and_covers_nothing_below_it(app, phone, work):
+    phone.goto(app.at("Train", dataset=work[0].id))
+    phone.locator(".st-key-train_frozen_layers").wait_for()
+    phone.wait_for_function("window.transferLearningFrame")
+    opener = phone.get_by_test_id("stMainMenu")
+    expect(opener).to_be_in_viewport()
+    main = phone.get_by_test_id("stMain")
+    main.evaluate("(node) => node.scrollTo(0, 300)")
+    expect(opener).not_to_be_in_viewport()
+    main.evaluate("(node) => node.scrollTo(0, 0)")
+    expect(opener).to_be_in_viewport()
+
+
 def test_a_swipe_that_begins_on_a_slider_scrolls_the_page_and_changes_nothing(app, phone, work):
     phone.goto(app.at("Train", dataset=work[0].id))
     slider = phone.locator(".st-key-train_frozen_layers")

@@ -27,6 +27,18 @@ const tellThemeToDialogs = () => {
   tell()
 }
 
+// On a phone Streamlit's menu stands over the page; it leaves with the title beside it (phone.css).
+const letMenuLeaveWithTitle = () =>
+  window.addEventListener(
+    "scroll",
+    ({ target }) => {
+      if (target.dataset?.testid !== "stMain") return
+      const header = document.querySelector("[data-testid=stHeader]")
+      header?.style.setProperty("--scrolled", `${Math.min(target.scrollTop, 48)}px`)
+    },
+    { capture: true, passive: true },
+  )
+
 const line = (name, text) => {
   const node = document.createElement(name)
   node.textContent = text
@@ -103,6 +115,7 @@ const watch = (words, completed) => {
   window.transferLearningFrame = true
   guardSliders()
   tellThemeToDialogs()
+  letMenuLeaveWithTitle()
   tellWholeNames()
   tellPlacesOfDroppedFiles()
   keepHistoryShort(completed)
