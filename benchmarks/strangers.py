@@ -39,7 +39,9 @@ ASKED: Final = 250  # strangers of one kind, at most
 NOISE: Final = 50  # pictures
 TASKS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     "digits 0-4": ("digits", ("0", "1", "2", "3", "4")),
+    "digits 5-9": ("digits", ("5", "6", "7", "8", "9")),
     "brick, grass": ("surfaces", ("brick", "grass")),
+    "brick, gravel": ("surfaces", ("brick", "gravel")),
 }
 """What a model is taught: a sample set, and those of its classes."""
 
@@ -64,6 +66,7 @@ class Taught:
 
     train: Seen
     labels: Numbers
+    held_out: Seen  # validation images
 
 
 Measure = Callable[[Taught, Seen], Numbers]
@@ -96,9 +99,11 @@ def nearest(part: str) -> Measure:
 
 
 def as_the_app_does(taught: Taught, seen: Seen) -> Numbers:
-    """`tl_core.inference.novelty`: the nearest in both, of 64 principal components and what these leave out."""
+    """`tl_core.inference.novelty`: the nearest in both, each in its unit, of 64 principal components and the rest."""
     names = [str(row) for row in range(len(taught.labels))]
-    return fit_novelty(taught.train.both, taught.labels, names, taught.train.both[:1], "").measure(seen.both)[0]
+    depths = [taught.train.last.shape[1], taught.train.earlier.shape[1]]
+    known = fit_novelty(taught.train.both, taught.labels, names, taught.held_out.both, "", depths)
+    return known.measure(seen.both)[0]
 
 
 MEASURES: Final[Mapping[str, Measure]] = {
@@ -106,6 +111,7 @@ MEASURES: Final[Mapping[str, Measure]] = {
     "Mahalanobis, last map": mahalanobis,
     "nearest image, last map": nearest("last"),
     "nearest image, earlier map": nearest("earlier"),
+    "nearest image, both as they are": nearest("both"),
     "nearest image, both (the app)": as_the_app_does,
 }
 
@@ -123,8 +129,8 @@ def study(workspace: Workspace, task: str, most: int = ASKED) -> dict[str, dict[
     dataset = import_uploads(workspace, {name: by_class[name] for name in names}, task)
     run = _trained(workspace, dataset)
     labels = np.array([record.label for record in dataset.of_split("train")])
-    taught = Taught(_look(run, _stored(dataset, "train")), labels)
     held_out = _look(run, _stored(dataset, "validation"))
+    taught = Taught(_look(run, _stored(dataset, "train")), labels, held_out)
     asked = {
         "known": _stored(dataset, "test"),
         "other classes": _some([data for name in by_class if name not in names for _, data in by_class[name]], most),

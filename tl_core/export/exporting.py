@@ -323,6 +323,7 @@ def _write_known(known: Novelty, limit: float, content: Path) -> None:
     np.savez(
         content / KNOWN,
         mean=known.mean,
+        scale=known.scale,
         components=known.components,
         rows=known.rows,
         labels=known.labels,

@@ -1,10 +1,12 @@
 """Pictures unlike anything a model was taught: far from every training image in what the model sees of them.
 
 The distance to the nearest training image (Sun et al., *Out-of-Distribution Detection with Deep Nearest Neighbors*,
-ICML 2022, arXiv 2204.06507) between features of length 1, of two depths (see `tl_core.models.taps`). The limit comes
-from validation images, which the head did not learn from: so many of them are to be nearer (conformal prediction's
-quantile). Training images are kept as principal components, and what these leave out counts as distance, so that all
-of it is small enough to go along with an exported model, whose program does the same in a few lines of NumPy.
+ICML 2022, arXiv 2204.06507) between features of length 1, of two depths (see `tl_core.models.taps`). Known images lie
+closer together in one depth than in the other, so each is measured in its own unit: how far apart they are in it. The
+limit comes from validation images, which the head did not learn from: so many of them are to be nearer (conformal
+prediction's quantile). Training images are kept as principal components, and what these leave out counts as distance,
+so that all of it is small enough to go along with an exported model, whose program does the same in a few lines of
+NumPy.
 """
 
 from __future__ import annotations
@@ -36,6 +38,7 @@ MOST_HELD_OUT: Final = 1000  # validation images that are asked
 COMPONENTS: Final = 64
 ROOM: Final = 0.5  # of the largest distance, added to it where there is next to no validation image
 _SMALLEST: Final = 1e-12
+_SAME: Final = 1e-3  # of the length of the features: distances below it are rounding
 _NOTHING: Final = 1e-6  # of the largest variance: below it a component is rounding alone
 
 
@@ -45,6 +48,7 @@ class Novelty:
 
     model_sha256: Numbers  # of the model, as text
     mean: Numbers  # (values,)
+    scale: Numbers  # (values,), by which what differs from the mean is multiplied: the same within a depth
     components: Numbers  # (components, values), of length 1
     rows: Numbers  # (kept, components), float16: training images
     labels: Numbers  # (kept,), the place of each one's class
@@ -53,7 +57,7 @@ class Novelty:
 
     def measure(self, features: Features) -> tuple[Numbers, Numbers]:
         """Distance to the nearest training image that is kept, and that image's place; each ``(n,)``."""
-        centred = features - self.mean
+        centred = (features - self.mean) * self.scale
         inside = centred @ self.components.T
         outside = np.maximum((centred**2).sum(axis=1) - (inside**2).sum(axis=1), 0)
         kept = self.rows.astype(np.float32)
@@ -100,7 +104,12 @@ def evenly(labels: Sequence[int] | Numbers, count: int) -> npt.NDArray[np.int64]
 
 
 def fit_novelty(
-    taught: Features, labels: Numbers, images: Sequence[str], held_out: Features, model_sha256: str
+    taught: Features,
+    labels: Numbers,
+    images: Sequence[str],
+    held_out: Features,
+    model_sha256: str,
+    depths: Sequence[int],
 ) -> Novelty:
     """Learn what is known.
 
@@ -110,12 +119,14 @@ def fit_novelty(
         images: their files.
         held_out: of validation images, at least one.
         model_sha256: of the model that saw them.
+        depths: how many values of the features are of each depth.
     """
-    mean = taught.mean(axis=0)
-    components = _directions(taught - mean)
-    rows = ((taught - mean) @ components.T).astype(np.float16)
+    mean, scale = taught.mean(axis=0), _scale(taught, held_out, depths)
+    centred = (taught - mean) * scale
+    components = _directions(centred)
+    rows = (centred @ components.T).astype(np.float16)
     known = Novelty(
-        np.array(model_sha256), mean, components, rows, np.asarray(labels), np.array(list(images)), np.empty(0)
+        np.array(model_sha256), mean, scale, components, rows, np.asarray(labels), np.array(list(images)), np.empty(0)
     )
     distances, _ = known.measure(held_out)
     values = {field.name: getattr(known, field.name) for field in fields(known)}
@@ -139,6 +150,26 @@ def knows(folder: RunFolder, model_sha256: str | None) -> bool:
             return str(file["model_sha256"]) == model_sha256
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return False
+
+
+def _scale(taught: Features, held_out: Features, depths: Sequence[int]) -> Features:
+    """Of every value: one over the median distance of known images in its depth, all depths together about 1.
+
+    Only how the depths compare is meant, so that their geometric mean is 1. Where known images do not differ in one
+    of them, all count the same.
+    """
+    ends = np.cumsum(depths)
+    parts = [slice(end - size, end) for size, end in zip(depths, ends, strict=True)]
+    medians = np.array([_median_distance(taught[:, part], held_out[:, part]) for part in parts])
+    if (medians < _SAME).any():
+        return np.ones(taught.shape[1], np.float32)
+    return np.repeat(np.exp(np.log(medians).mean()) / medians, depths).astype(np.float32)
+
+
+def _median_distance(taught: Features, held_out: Features) -> float:
+    """The median of the distances from validation images to the nearest training image."""
+    squares = (held_out**2).sum(axis=1)[:, None] + (taught**2).sum(axis=1) - 2 * held_out @ taught.T
+    return math.sqrt(max(0.0, float(np.median(squares.min(axis=1)))))
 
 
 def _directions(centred: Numbers) -> Features:
@@ -175,9 +206,10 @@ def read_novelty(path: Path) -> Novelty | None:
     """The content of a file; None where there is none, or it is damaged."""
     try:
         with np.load(path, allow_pickle=False) as file:
-            return Novelty(**{field.name: file[field.name] for field in fields(Novelty)})
+            found = {field.name: file[field.name] for field in fields(Novelty) if field.name in file}
+            return Novelty(**{"scale": np.ones(len(file["mean"]), np.float32), **found})  # of an earlier version
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         logger.warning("What a model was taught cannot be read and is learned again: %s", error)
         return None

@@ -91,6 +91,7 @@ def _learn(run: RunRecord, task: TaskContext) -> Novelty | None:
         [record.file for record in taught],
         found[len(taught) :],
         run.model_sha256 or "",
+        predictor.depths,
     )
 
 

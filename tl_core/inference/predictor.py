@@ -41,6 +41,7 @@ class Predictor:
     classes: tuple[str, ...]
     reading: Reading  # how it gets its pictures
     network: Callable[[Images], list[npt.NDArray[Any]]]  # outputs, each ``(n, ...)``: of the tapped classifier
+    depths: tuple[int, ...] = ()  # how many values it sees of an image in each depth
     known: Novelty | None = None  # what it was taught, if that was learned
     at_once: int = 1  # calls that the network computes side by side; further ones wait
 
@@ -94,7 +95,9 @@ def compile_predictor(
     network = compile_network(
         forward, size, find_device(precision), batch_size=None, sample=sample, note=note, at_once=at_once
     )
-    return Predictor(run.classes, Reading(size, run.config.fit, run.decoding), network, at_once=network.at_once)
+    depths = tuple(int(seen.shape[-1]) for seen in seeing.outputs[1:])
+    reading = Reading(size, run.config.fit, run.decoding)
+    return Predictor(run.classes, reading, network, depths, at_once=network.at_once)
 
 
 def _with_what_it_sees(model: keras.Model, backbone: str) -> keras.Model:

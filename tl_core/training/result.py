@@ -76,12 +76,14 @@ def _keep_what_was_taught(trainer: Trainer, setup: TrainingSetup, folder: RunFol
     taught, held_out = trainer.data.seen
     places, asked = evenly(taught.labels, MOST_ROWS), evenly(held_out.labels, MOST_HELD_OUT)
     images = [setup.dataset.images[row].file for row in setup.rows_of("train")[places]]
+    parts = taught.inputs.read(taught.rows[places])
     novelty = fit_novelty(
-        joined(taught.inputs.read(taught.rows[places])),
+        joined(parts),
         taught.labels[places],
         images,
         joined(held_out.inputs.read(held_out.rows[asked])),
         model_sha256,
+        [part.shape[1] for part in parts],
     )
     try:
         save_novelty(folder, novelty)

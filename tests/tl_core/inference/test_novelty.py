@@ -39,7 +39,9 @@ def places():
 @pytest.fixture(scope="module")
 def known(places):
     names = [f"{number}.png" for number in range(120)]
-    return fit_novelty(around(places, 40), np.repeat(np.arange(3), 40), names, around(places, 13, seed=2), "a" * 64)
+    return fit_novelty(
+        around(places, 40), np.repeat(np.arange(3), 40), names, around(places, 13, seed=2), "a" * 64, [VALUES]
+    )
 
 
 def test_all_depths_count_the_same_and_none_is_longer():
@@ -59,6 +61,39 @@ def test_the_distance_is_that_to_the_nearest_training_image(places, known):
     assert known.components.shape == (COMPONENTS, VALUES)
 
 
+def test_a_depth_in_which_known_images_lie_close_together_counts_as_much_as_the_other():
+    """A stranger that differs in that depth alone, by less than known images differ in the other one."""
+    rng = np.random.default_rng(0)
+
+    def images(count, away=0.0):
+        wide, narrow = rng.normal(0, 1, (count, 40)), 1 + rng.normal(0, 0.01, (count, 40))
+        narrow[:, 0] += away
+        return joined([1 + 0.5 * wide, narrow])
+
+    known = fit_novelty(images(100), np.zeros(100, int), [""] * 100, images(60), "a" * 64, [40, 40])
+    strangers, _ = known.measure(images(50, away=1.0))
+    assert (strangers > known.limit(0.95)).mean() > 0.9
+    assert known.scale[0] < 1 < known.scale[-1]
+    assert known.scale[0] * known.scale[-1] == pytest.approx(1, rel=1e-4)
+    assert len(set(known.scale.tolist())) == 2
+
+
+def test_where_known_images_do_not_differ_all_depths_count_the_same():
+    features = np.repeat(joined([np.ones((1, 3)), np.ones((1, 2))]), 4, axis=0)
+    known = fit_novelty(features, np.zeros(4, int), [""] * 4, features, "a" * 64, [3, 2])
+    assert known.scale.tolist() == [1] * 5
+
+
+def test_what_an_earlier_version_has_learned_opens(tmp_path, known):
+    folder = RunFolder(tmp_path)
+    save_novelty(folder, known)
+    with np.load(folder.novelty_file) as file:
+        earlier = {name: file[name] for name in file.files if name != "scale"}
+    with folder.novelty_file.open("wb") as file:
+        np.savez(file, **earlier)
+    assert load_novelty(folder, "a" * 64).scale.tolist() == [1] * VALUES
+
+
 def test_what_is_far_from_all_is_beyond_the_limit(places, known):
     strangers, _ = known.measure(around(np.random.default_rng(5).normal(0, 1, (30, VALUES)), 1))
     friends, _ = known.measure(around(places, 100, seed=6))
@@ -70,7 +105,7 @@ def test_what_is_far_from_all_is_beyond_the_limit(places, known):
 @pytest.mark.parametrize(("images", "enough"), [(18, False), (19, True), (98, True)])
 def test_a_share_of_few_images_is_not_pretended(places, images, enough):
     held_out = around(places, 40, seed=7)[:images]
-    known = fit_novelty(around(places, 40), np.zeros(120, int), ["a.png"] * 120, held_out, "a" * 64)
+    known = fit_novelty(around(places, 40), np.zeros(120, int), ["a.png"] * 120, held_out, "a" * 64, [VALUES])
     assert known.enough_for(0.95) is enough
     assert not known.enough_for(0.99)
     room = 1.5 - 0.5 * images / 99
@@ -81,7 +116,9 @@ def test_more_images_leave_less_room_until_they_know_where_the_share_ends(places
     limits = []
     for images in (10, 30, 48, 49):
         held_out = np.repeat(around(places, 1, seed=7), images // 3 + 1, axis=0)[:images]
-        limits.append(fit_novelty(around(places, 9), np.zeros(27, int), [""] * 27, held_out, "a" * 64).limit(0.98))
+        limits.append(
+            fit_novelty(around(places, 9), np.zeros(27, int), [""] * 27, held_out, "a" * 64, [VALUES]).limit(0.98)
+        )
     assert limits == sorted(limits, reverse=True)
     assert limits[-2] == pytest.approx(limits[-1], rel=0.02), "no step"
     assert [images_for(share) for share in (0.9, 0.95, 0.98, 0.99)] == [9, 19, 49, 99]

@@ -132,10 +132,10 @@ def _sizes(known: Novelty, accepted: float) -> dict[str, Any]:
 
 
 def _numbers(known: Novelty | None) -> bytes:
-    """Mean, components and rows as float32, one after the other."""
+    """Mean, scale, components and rows as float32, one after the other."""
     if known is None:
         return b""
-    parts: list[npt.NDArray[Any]] = [known.mean, known.components, known.rows]
+    parts: list[npt.NDArray[Any]] = [known.mean, known.scale, known.components, known.rows]
     return b"".join(np.asarray(part, "<f4").tobytes() for part in parts)
 
 

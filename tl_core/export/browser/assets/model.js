@@ -54,12 +54,15 @@ class Model {
 
   // The distance to the nearest training image, of which the principal components are here; 1 is the limit.
   novelty(seen) {
-    const { mean, components, rows, limit } = this.known
+    const { mean, scale, components, rows, limit } = this.known
     const values = new Float64Array(mean.length)
     let place = 0
     for (const part of seen) {
       const length = Math.max(Math.hypot(...part), 1e-12) * Math.sqrt(seen.length)
-      for (const value of part) values[place] = value / length - mean[place++]
+      for (const value of part) {
+        values[place] = (value / length - mean[place]) * scale[place]
+        place++
+      }
     }
     const inside = components.map((component) => product(component, values))
     const outside = Math.max(0, product(values, values) - product(inside, inside))
@@ -100,8 +103,9 @@ function readKnown({ components, values, rows, limit }) {
   return {
     limit,
     mean: numbers.subarray(0, values),
-    components: cut(values, components, values),
-    rows: cut(values * (1 + components), rows, components),
+    scale: numbers.subarray(values, 2 * values),
+    components: cut(2 * values, components, values),
+    rows: cut(values * (2 + components), rows, components),
   }
 }
 
