@@ -108,7 +108,9 @@ class Chart {
 
   async draw() {
     if (!this.data || !this.plot.clientWidth) return
-    const weight = Number(this.controls.smoothing.value)
+    const { smoothing, reset, csv, png } = this.controls
+    const weight = Number(smoothing.value)
+    reset.disabled = csv.disabled = png.disabled = this.data.traces.every((trace) => trace.x.length === 0)
     this.root.querySelector(".tlc-smoothing-value").textContent = weight ? weight.toFixed(2) : "off"
     this.plot.setAttribute("aria-label", this.data.description)
     try {
