@@ -248,18 +248,10 @@ def _speed_of(config: TrainingConfig, frozen: float, around: Speed | None) -> Sp
 
 def _observations(config: TrainingConfig, workspace: Workspace) -> list[_Observation]:
     """All that was measured on this machine, and how fast the last runs were, in the precision of this training."""
-    seen: list[_Observation] = []
+    seen, mine = list[_Observation](), (_machine(), config.precision)
     for path in sorted(workspace.speeds.glob("*-*.json")):
         of, speed = _what_of(path), _read(path)
-        if (
-            speed is None
-            or not speed.head.frozen
-            or (of.get("machine"), of.get("precision"))
-            != (
-                _machine(),
-                config.precision,
-            )
-        ):
+        if speed is None or not speed.head.frozen or (of.get("machine"), of.get("precision")) != mine:
             continue
         if (published := _published_of(of["backbone"], of["image_size"])) is not None:
             factor = speed.head.frozen / published
