@@ -128,7 +128,7 @@ _NOT_AN_IMAGE = "not an image"
 _DAMAGED = "damaged or cut off"
 
 BAD_PICTURES = (
-    BadPicture("empty", lambda: b"", _NOT_AN_IMAGE),
+    BadPicture("empty", lambda: b"", "The file is empty"),
     BadPicture("one byte", lambda: b"\xff", _NOT_AN_IMAGE),
     BadPicture("text", lambda: b"I am a text file, whatever my name says.\n", _NOT_AN_IMAGE),
     BadPicture("html", lambda: b"<!doctype html><script>alert(1)</script>", _NOT_AN_IMAGE),
