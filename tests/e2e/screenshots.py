@@ -107,7 +107,7 @@ def pages(app: App, run: RunRecord) -> dict[str, Callable[[Page], None]]:
     def closer(page: Page) -> None:
         page.goto(app.at("Evaluate", run=run.id))
         page.get_by_role("button", name="Look closer").first.click()
-        page.get_by_role("dialog").get_by_text("It looked like").first.wait_for()
+        page.get_by_role("dialog").get_by_text("The most similar training images").first.wait_for()
 
     return {
         "home": go(app.at(), "This machine"),
