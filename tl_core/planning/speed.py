@@ -11,6 +11,7 @@ import functools
 import hashlib
 import json
 import logging
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final
@@ -172,7 +173,7 @@ def known_speed(config: TrainingConfig, workspace: Workspace) -> KnownSpeed:
     seen = _observations(config, workspace)
     factor = _factor(backbone, seen)
     if own is not None:
-        return KnownSpeed(_at(own, published, factor), measured=True, exact=True)
+        return KnownSpeed(_as_it_ran(_at(own, published, factor), config, workspace), measured=True, exact=True)
     measured = any(each.backbone == backbone.name for each in seen)
     others = [each for each in seen if each.speed is not None]
     like = min(others, key=lambda each: (not each.quiet, each.factor), default=None)
@@ -216,6 +217,24 @@ def _at(speed: Speed, published: float, factor: float) -> Speed:
         head=_shorter(speed.head, times),
         fine_tune=speed.fine_tune and _shorter(speed.fine_tune, times),
     )
+
+
+def _as_it_ran(speed: Speed, config: TrainingConfig, workspace: Workspace) -> Speed:
+    """A measurement whose head learns no slower than it has in an earlier run of the same kind."""
+    kind = kind_of(config)
+    runs = [run for run in list_runs(workspace)[:RUNS_LOOKED_AT] if not run.active and _is_of(run, kind)]
+    here = [run for run in runs[:RUNS_ASKED] if run.device == runs[0].device]
+    rates = [rate for run in here if (rate := past_features(run).learned_per_second)]
+    times = min(1.0, 1 / max(rates) / speed.head.learn) if rates and speed.head.learn else 1.0
+    head = replace(speed.head, learn=speed.head.learn * times, check=speed.head.check * times)
+    return replace(speed, head=head)
+
+
+def _is_of(run: RunRecord, kind: Mapping[str, Any]) -> bool:
+    try:
+        return kind_of(run.config) == kind
+    except ConfigError:  # its network has been deleted since
+        return False
 
 
 def _shorter(phase: PhaseSpeed, times: float) -> PhaseSpeed:
@@ -289,10 +308,11 @@ def _earlier_runs(config: TrainingConfig, workspace: Workspace) -> list[_Observa
 
 @dataclass(frozen=True, slots=True)
 class PastFeatures:
-    """What the log of a run says of the frozen layers' output."""
+    """What the log of a run says of the frozen layers' output, and of how fast the head learned from it."""
 
     images_per_second: float | None = None
     cached: tuple[tuple[int, str], ...] = ()  # how many first layers, and the entry of the cache with their output
+    learned_per_second: float | None = None  # images, at its fastest
 
 
 def past_features(run: RunRecord) -> PastFeatures:
@@ -304,13 +324,16 @@ def past_features(run: RunRecord) -> PastFeatures:
 @functools.lru_cache(maxsize=512)
 def _features_in(events_file: Path, _changed: int) -> PastFeatures:
     rate: float | None = None
+    learned: float | None = None
     cached: list[tuple[int, str]] = []
     for event in read_events(events_file):
         if event["kind"] == "kept":
             cached.append((event["frozen_layers"], event["entry"]))
         elif event["kind"] == "progress" and event.get("phase") == "features":
             rate = event.get("images_per_second") or rate
-    return PastFeatures(rate, tuple(cached))
+        elif event["kind"] == "batch" and event.get("phase") == HEAD:
+            learned = max(learned or 0.0, event.get("images_per_second") or 0.0) or None
+    return PastFeatures(rate, tuple(cached), learned)
 
 
 def _published(backbone: Backbone, size: int) -> float:

@@ -142,6 +142,21 @@ def test_a_measurement_on_a_busy_machine_is_as_much_shorter_as_the_best_known_sa
     assert known.speed.head.compile == pytest.approx(2.0)
 
 
+def test_a_head_learns_no_slower_than_it_has_in_an_earlier_run(workspace):
+    dataset = import_coloured(workspace, COLOURS, count=8)
+    run = _ran(workspace, TrainingConfig(), dataset, rate=100.0)
+    with EventLog(run.folder.events_file) as events:
+        for rate in (900.0, 2000.0, 1500.0):
+            events.write("batch", phase="head", epoch=1, batch=1, batches=1, images_per_second=rate)
+    busy = replace(SPEED, head=replace(HEAD, learn=4e-3, check=8e-4))
+    save_speed(workspace, TrainingConfig(), busy)
+    head = known_speed(TrainingConfig(), workspace).speed.head
+    assert (head.learn, head.check) == (pytest.approx(5e-4), pytest.approx(1e-4))
+    other = TrainingConfig(batch_size=8)
+    save_speed(workspace, other, busy)
+    assert known_speed(other, workspace).speed.head.learn == pytest.approx(4e-3), "no such head has learned yet"
+
+
 @pytest.mark.parametrize("busy", ["quick_start", "most_accurate"])
 def test_the_goals_keep_their_order_whichever_of_them_was_measured_while_something_else_worked(workspace, busy):
     dataset = import_coloured(workspace, COLOURS, count=8)
@@ -165,4 +180,4 @@ def _ran(workspace, config, dataset, *, rate, device="CPU"):
     run = create_run(workspace, config, dataset)
     with EventLog(run.folder.events_file) as log:
         log.write("progress", phase="features", done=10, total=10, images_per_second=rate)
-    update_run(run.path, status="done", device=device)
+    return update_run(run.path, status="done", device=device)
