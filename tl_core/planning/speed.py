@@ -11,7 +11,7 @@ import functools
 import hashlib
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final
@@ -170,10 +170,11 @@ def known_speed(config: TrainingConfig, workspace: Workspace) -> KnownSpeed:
     own = load_speed(workspace, config)
     if own is not None and own.quiet:
         return KnownSpeed(own, measured=True, exact=True)
-    seen = _observations(config, workspace)
+    runs = list_runs(workspace)[:RUNS_LOOKED_AT]
+    seen = _observations(config, workspace, runs)
     factor = _factor(backbone, seen)
     if own is not None:
-        return KnownSpeed(_as_it_ran(_at(own, published, factor), config, workspace), measured=True, exact=True)
+        return KnownSpeed(_as_it_ran(_at(own, published, factor), config, runs), measured=True, exact=True)
     measured = any(each.backbone == backbone.name for each in seen)
     others = [each for each in seen if each.speed is not None]
     like = min(others, key=lambda each: (not each.quiet, each.factor), default=None)
@@ -219,11 +220,11 @@ def _at(speed: Speed, published: float, factor: float) -> Speed:
     )
 
 
-def _as_it_ran(speed: Speed, config: TrainingConfig, workspace: Workspace) -> Speed:
+def _as_it_ran(speed: Speed, config: TrainingConfig, runs: Sequence[RunRecord]) -> Speed:
     """A measurement whose head learns no slower than it has in an earlier run of the same kind."""
     kind = kind_of(config)
-    runs = [run for run in list_runs(workspace)[:RUNS_LOOKED_AT] if not run.active and _is_of(run, kind)]
-    here = [run for run in runs[:RUNS_ASKED] if run.device == runs[0].device]
+    same = [run for run in runs if not run.active and _is_of(run, kind)]
+    here = [run for run in same[:RUNS_ASKED] if run.device == same[0].device]
     rates = [rate for run in here if (rate := past_features(run).learned_per_second)]
     times = min(1.0, 1 / max(rates) / speed.head.learn) if rates and speed.head.learn else 1.0
     head = replace(speed.head, learn=speed.head.learn * times, check=speed.head.check * times)
@@ -265,7 +266,7 @@ def _speed_of(config: TrainingConfig, frozen: float, around: Speed | None) -> Sp
     return replace(around, head=head, fine_tune=tail, quiet=False)
 
 
-def _observations(config: TrainingConfig, workspace: Workspace) -> list[_Observation]:
+def _observations(config: TrainingConfig, workspace: Workspace, runs: Sequence[RunRecord]) -> list[_Observation]:
     """All that was measured on this machine, and how fast the last runs were, in the precision of this training."""
     seen, mine = list[_Observation](), (_machine(), config.precision)
     for path in sorted(workspace.speeds.glob("*-*.json")):
@@ -275,7 +276,7 @@ def _observations(config: TrainingConfig, workspace: Workspace) -> list[_Observa
         if (published := _published_of(of["backbone"], of["image_size"])) is not None:
             factor = speed.head.frozen / published
             seen.append(_Observation(of["backbone"], published, factor, speed.quiet, speed))
-    return seen + _earlier_runs(config, workspace)
+    return seen + _earlier_runs(config, runs)
 
 
 def _what_of(path: Path) -> dict[str, Any]:
@@ -287,11 +288,11 @@ def _what_of(path: Path) -> dict[str, Any]:
     return of if isinstance(of, dict) else {}
 
 
-def _earlier_runs(config: TrainingConfig, workspace: Workspace) -> list[_Observation]:
+def _earlier_runs(config: TrainingConfig, runs: Sequence[RunRecord]) -> list[_Observation]:
     """Of the last few, and the last few of the same backbone, on the device of the last."""
     found: list[_Observation] = []
     device: str | None = None
-    for run in list_runs(workspace)[:RUNS_LOOKED_AT]:
+    for run in runs:
         same = run.config.backbone == config.backbone
         if run.active or run.config.precision != config.precision:
             continue
